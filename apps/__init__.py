@@ -1,0 +1,1 @@
+"""The bounded contexts; they talk by events and facades alone."""

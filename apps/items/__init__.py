@@ -1,0 +1,1 @@
+"""Items: the catalogue, and when each item is busy."""

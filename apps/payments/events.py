@@ -1,0 +1,53 @@
+"""What payments tells the others, and what it reminds itself of."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _PaymentFact:
+    """A payment as it stands after the fact; `amount` and `refunded` in minor units of `currency`."""
+
+    payment_id: UUID
+    rental_id: UUID
+    payer_id: UUID
+    amount: int
+    refunded: int
+    currency: str
+    state: str
+    reason: str
+    version: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentApproved(_PaymentFact):
+    """The provider took the money."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentDeclined(_PaymentFact):
+    """The provider surely did not take the money: it declined (`state` declined) or was never asked (`not_sent`)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentRefunded(_PaymentFact):
+    """The provider gave the money back in full."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentCheckDue:
+    """A timer: by now this payment's outcome should be known; whoever hears it asks the provider when it is not."""
+
+    payment_id: UUID
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefundRecorded:
+    """A refund was written down and the provider must now be asked for it, until it answers."""
+
+    refund_id: UUID
+    payment_id: UUID
+    occurred_at: datetime

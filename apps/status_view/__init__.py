@@ -1,0 +1,1 @@
+"""Status view: the read model; it owns nothing and knows everything."""

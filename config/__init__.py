@@ -1,0 +1,1 @@
+"""The composition root: it may import anything, and nothing imports it."""

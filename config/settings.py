@@ -1,0 +1,181 @@
+"""Every setting, read from the environment; docs/configuration.md says what each variable means."""
+
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from environs import Env, validate
+
+from config.databases import database
+
+ROOT = Path(__file__).resolve().parent.parent
+
+env = Env(eager=False)
+
+# -- Who we are -----------------------------------------------------------------------------------------------------------------
+DEBUG = env.bool("GDMARKET_DEBUG", False)
+GDMARKET_DATA_DIR = env.path("GDMARKET_DATA_DIR", ROOT / "var")
+SECRET_KEY = env.str("GDMARKET_SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("GDMARKET_SECRET_KEY_FALLBACKS", [])
+ALLOWED_HOSTS = env.list("GDMARKET_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("GDMARKET_CSRF_TRUSTED_ORIGINS", [])
+GDMARKET_HTTPS = env.bool("GDMARKET_HTTPS", False)
+GDMARKET_TRUSTED_PROXIES = env.int("GDMARKET_TRUSTED_PROXIES", 0)
+LOG_LEVEL = env.log_level("GDMARKET_LOG_LEVEL", "INFO")
+
+# -- What it runs on ------------------------------------------------------------------------------------------------------------
+DATABASES = {"default": database(url=env.str("DATABASE_URL", ""), data_dir=GDMARKET_DATA_DIR)}
+CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://")}
+
+# -- The bus --------------------------------------------------------------------------------------------------------------------
+GDMARKET_SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"
+GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.OneOf(["inline", "thread", "off"]))
+GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 50)
+
+# -- Payments -------------------------------------------------------------------------------------------------------------------
+GDMARKET_PAYMENT_GATEWAY = env.str("GDMARKET_PAYMENT_GATEWAY", "sandbox")
+GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000)
+
+# -- Fairness -------------------------------------------------------------------------------------------------------------------
+GDMARKET_THROTTLE_USER = env.str("GDMARKET_THROTTLE_USER", "3000/min")
+GDMARKET_THROTTLE_ANON = env.str("GDMARKET_THROTTLE_ANON", "3000/min")
+
+env.seal()
+
+# -- The house ------------------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "config.apps.AdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "gdmarket.rest",
+    "apps.accounts",
+    "apps.items",
+    "apps.rentals",
+    "apps.payments",
+    "apps.status_view",
+    "config",
+    "gdmarket.bus",
+]
+
+MIDDLEWARE = [
+    "gdmarket.rest.middleware.CorrelationMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+APPEND_SLASH = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "config" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# -- People ---------------------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# -- The API --------------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["gdmarket.rest.parsers.StrictJSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.accounts.api.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["gdmarket.rest.throttles.UserThrottle", "gdmarket.rest.throttles.AnonThrottle"],
+    "EXCEPTION_HANDLER": "gdmarket.rest.problems.problem_handler",
+    "NUM_PROXIES": GDMARKET_TRUSTED_PROXIES,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "GDmarket",
+    "DESCRIPTION": "근대마켓: rent what your neighbours own, by the day.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "gdmarket.rest.schema.add_house_rules"],
+}
+
+# -- Words and time -------------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("ko", "한국어"), ("en", "English")]
+LOCALE_PATHS = [ROOT / "config" / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "Asia/Seoul"  # For people in the admin; the API and the database speak UTC.
+
+# -- Static files ---------------------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = GDMARKET_DATA_DIR / "static"
+STATICFILES_DIRS = [ROOT / "config" / "static"]
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+
+# -- Safety ---------------------------------------------------------------------------------------------------------------------
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = GDMARKET_HTTPS
+SECURE_SSL_REDIRECT = GDMARKET_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if GDMARKET_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = GDMARKET_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if GDMARKET_TRUSTED_PROXIES else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+
+# -- Logs -----------------------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"correlation": {"()": "gdmarket.rest.middleware.CorrelationFilter"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(correlation)s] %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["correlation"]}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+}

@@ -1,0 +1,57 @@
+"""Which story a line of log, an event or a call belongs to: one context variable, carried from the edge to the last handler."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from uuid import UUID
+
+from gdmarket import ids
+
+_CORRELATION = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+# Source: W3C Trace Context, section 3.2.2: version 00, and neither id may be all zeros.
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trace:
+    """One story (`correlation`), the event that caused what happens now (`causation`), its W3C trace and who acts."""
+
+    correlation: str
+    causation: UUID | None = None
+    traceparent: str
+    actor: str = ""
+
+
+_current: ContextVar[Trace | None] = ContextVar("gdmarket_trace", default=None)
+
+
+def start(*, correlation: str | None = None, traceparent: str | None = None) -> Trace:
+    """Return a trace from what a caller sent; a missing or hostile value is replaced by a fresh one.
+
+    A correlation id is 1 to 64 characters of `[A-Za-z0-9._-]`; a good `traceparent` keeps its trace id and gets a new span.
+    """
+    story = correlation if correlation and _CORRELATION.match(correlation) else str(ids.uuid7())
+    trace_id = traceparent[3:35] if traceparent and _TRACEPARENT.match(traceparent) else secrets.token_hex(16)
+    return Trace(correlation=story, traceparent=f"00-{trace_id}-{secrets.token_hex(8)}-01")
+
+
+def current() -> Trace:
+    """Return the trace of the work at hand, starting one where there is none."""
+    trace = _current.get()
+    if trace is None:
+        trace = start()
+        _current.set(trace)
+    return trace
+
+
+@contextmanager
+def use(trace: Trace) -> Iterator[Trace]:
+    """Work under `trace` for the length of the block."""
+    token = _current.set(trace)
+    try:
+        yield trace
+    finally:
+        _current.reset(token)

@@ -1,0 +1,72 @@
+"""Why the market refuses: one class a reason, its docstring the message, its code stable for programs.
+
+Contexts derive from the kinds below; only `gdmarket.rest` knows which HTTP status a kind becomes.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.utils.translation import gettext
+
+
+class DomainError(Exception):
+    """Something was refused."""
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, **details: object) -> None:
+        """Keep `details`: plain values that fill the message and are shown beside it."""
+        self.details: Mapping[str, object] = details
+        super().__init__(self.code)
+
+    @property
+    def message(self) -> str:
+        """The first line of the class's docstring in the reader's language, with `{placeholders}` filled from the details."""
+        first_line = (type(self).__doc__ or "").strip().splitlines()[0]
+        return gettext(first_line).format(**self.details)
+
+    def __str__(self) -> str:
+        """Return the code and the message, for logs and people."""
+        return f"{self.code}: {self.message}"
+
+
+class InvalidError(DomainError):
+    """A value is not acceptable."""
+
+    code = "invalid"
+    field: ClassVar[str | None] = None
+
+
+class NotFoundError(DomainError):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class ForbiddenError(DomainError):
+    """This person may not do that."""
+
+    code = "forbidden"
+
+
+class ConflictError(DomainError):
+    """The present state does not allow it."""
+
+    code = "conflict"
+
+
+class DeclinedError(DomainError):
+    """The payment provider declined."""
+
+    code = "declined"
+
+
+class UnavailableError(DomainError):
+    """Something needed is not available just now."""
+
+    code = "unavailable"
+
+    def __init__(self, *, retry_after_s: float, **details: object) -> None:
+        """Remember that asking again makes sense after `retry_after_s` seconds."""
+        self.retry_after_s = retry_after_s
+        super().__init__(retry_after_s=retry_after_s, **details)
