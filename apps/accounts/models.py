@@ -1,0 +1,87 @@
+"""Who is known here, and since when."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts import domain
+from gdmarket import clock, ids
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes people and finds them by e-mail address."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":  # noqa: ANN401  # Django's own signature
+        """Return a new person with this e-mail address and password; they are a renter unless `fields` say otherwise."""
+        user = self.model(email=domain.written_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db, force_insert=True)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":  # noqa: ANN401  # Django's own signature
+        """Return a new operator who may do everything."""
+        return self.create_user(email, password, **{"is_staff": True, "is_superuser": True, "is_renter": False, **fields})
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Return the person with this e-mail address, however it is capitalised."""
+        return self.get(email=domain.written_email(username or ""))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person: renter, item manager, operator, or several of these."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    email = models.EmailField(_("e-mail address"), unique=True, error_messages={"unique": _("Somebody is registered with this e-mail address.")})
+    display_name = models.CharField(_("display name"), max_length=100)
+    is_renter = models.BooleanField(_("renter"), default=True, help_text=_("May request, pay and cancel rentals."))
+    is_item_manager = models.BooleanField(_("item manager"), default=False, help_text=_("May register items, hand them over and take them back."))
+    is_staff = models.BooleanField(_("operator"), default=False, help_text=_("Runs the system and sees all of the admin."))
+    is_active = models.BooleanField(_("active"), default=True, help_text=_("Take this away instead of deleting a person."))
+    registered_at = models.DateTimeField(_("registered"), default=clock.now, editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["display_name"]
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="accounts_user_email_lower"),
+            models.CheckConstraint(condition=~models.Q(display_name=""), name="accounts_user_display_name_given"),
+        ]
+
+    def __str__(self) -> str:
+        """Return the name and the address, for people who run the system."""
+        return f"{self.display_name} <{self.email}>"
+
+    @property
+    def roles(self) -> list[str]:
+        """The names of the person's roles: `renter`, `item_manager`, `operator`."""
+        return domain.roles_of(is_renter=self.is_renter, is_item_manager=self.is_item_manager, is_staff=self.is_staff)
+
+
+class RefreshToken(models.Model):
+    """One link of a chain of refresh tokens; each is good for one use, and only its digest is kept."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    chain = models.UUIDField(db_index=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    password_mark = models.CharField(max_length=32)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+
+class FailedLogin(models.Model):
+    """One wrong password, counted against a keyed digest of the e-mail address and of the network address it came from."""
+
+    subject = models.CharField(max_length=64)
+    failed_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["subject", "failed_at"], name="accounts_failed_login_subject")]

@@ -1,0 +1,29 @@
+"""The answers given to requests that carried an `Idempotency-Key`."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class IdempotencyKey(models.Model):
+    """One key one caller used on one route: what was asked, who is answering it until when, and the answer once there is one."""
+
+    scope = models.CharField(max_length=64)
+    key = models.CharField(max_length=255)
+    body_digest = models.CharField(max_length=64)
+    operation_id = models.UUIDField()
+    created_at = models.DateTimeField(db_index=True)
+    locked_until = models.DateTimeField()
+    run = models.UUIDField()
+    status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["scope", "key"], name="rest_idempotency_key_once"),
+            models.CheckConstraint(
+                condition=models.Q(status__isnull=True, body__isnull=True) | models.Q(status__isnull=False, body__isnull=False),
+                name="rest_idempotency_key_whole",
+            ),
+        ]
