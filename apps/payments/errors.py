@@ -1,0 +1,49 @@
+"""What payments may refuse, and when it says it does not know."""
+
+from gdmarket.errors import ConflictError, NotFoundError, UnavailableError
+
+
+class PaymentNotFoundError(NotFoundError):
+    """There is no such payment."""
+
+    code = "payment_not_found"
+
+
+class PaymentReusedError(ConflictError):
+    """This payment id already names another rental, payer or sum."""
+
+    code = "payment_reused"
+
+
+class PaymentInProgressError(ConflictError):
+    """Another payment for this rental is open or already made."""
+
+    code = "payment_in_progress"
+
+
+class PaymentNotRefundableError(ConflictError):
+    """Only an approved payment can be given back."""
+
+    code = "payment_not_refundable"
+
+
+class PaymentDiffersError(ConflictError):
+    """The provider's book and ours name different sums for one payment; a person must look."""
+
+    code = "payment_differs"
+
+
+class RefundRefusedError(ConflictError):
+    """The provider refused to give the money back; a person must look."""
+
+    code = "refund_refused"
+
+
+class OutcomeUnknownError(UnavailableError):
+    """The payment provider has not told the outcome; it will be asked again."""
+
+    code = "payment_outcome_unknown"
+
+
+class InsideTransactionError(RuntimeError):
+    """The provider was about to be asked inside a database transaction: a roll-back would forget what it did."""

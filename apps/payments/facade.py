@@ -1,0 +1,71 @@
+"""What neighbours may ask of payments: the one synchronous edge between contexts. Ids and plain values in, frozen answers out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from apps.payments import services
+from apps.payments.domain import PaymentState
+
+
+class Outcome(StrEnum):
+    """What came of an attempt to charge; unknown is never guessed: events tell later what it was."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+
+
+_OUTCOMES = {
+    PaymentState.PENDING: Outcome.UNKNOWN,  # another caller is asking the provider, or died doing so
+    PaymentState.UNKNOWN: Outcome.UNKNOWN,
+    PaymentState.APPROVED: Outcome.APPROVED,
+    PaymentState.DECLINED: Outcome.DECLINED,
+    PaymentState.NOT_SENT: Outcome.NOT_SENT,
+    PaymentState.REFUNDED: Outcome.DECLINED,  # the money is back with the payer: nothing may be had for it
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChargeResult:
+    """What came of an attempt; `retry_after_s` says when a new one makes sense, if the provider could not be asked."""
+
+    payment_id: UUID
+    outcome: Outcome
+    reason: str
+    retry_after_s: float | None
+    version: int
+
+
+def charge(
+    *, payment_id: UUID, rental_id: UUID, payer_id: UUID, amount: int, currency: str, method: str, now: datetime
+) -> ChargeResult:
+    """Collect `amount` minor units of `currency` for a rental, once for ever under `payment_id`; blocks up to the time-out.
+
+    The same id again answers how that attempt stands and never charges again. Call it outside any transaction.
+    :raises PaymentReusedError: if `payment_id` names another rental, payer or sum
+    :raises PaymentInProgressError: if another attempt for the rental is open or holds its money
+    :raises InsideTransactionError: if called inside a database transaction
+    """
+    payment, retry_after_s = services.charge_payment(
+        payment_id=payment_id, rental_id=rental_id, payer_id=payer_id, amount=amount, currency=currency, method=method, now=now
+    )
+    return ChargeResult(
+        payment_id=payment.id,
+        outcome=_OUTCOMES[PaymentState(payment.state)],
+        reason=payment.reason,
+        retry_after_s=retry_after_s,
+        version=payment.version,
+    )
+
+
+def closed_for_s() -> float:
+    """Return 0.0 while the provider is being asked, else for how many seconds it will not be."""
+    return services.closed_for_s()
+
+
+def accepts(*, method: str) -> bool:
+    """Say whether the gateway knows the payment method; whether it approves is another matter."""
+    return services.accepts_method(method=method)
