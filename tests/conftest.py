@@ -1,0 +1,99 @@
+"""What every test may ask for: people, an API client, the passing of time, the bus drained."""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.db import connections
+from rest_framework.test import APIClient
+
+from gdmarket import bus
+from tests.factories.accounts import PASSWORD, UserFactory
+from tests.passing_time import PassingTime
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker a data folder of its own, and make what is slow on purpose quick."""
+    worker: dict[str, str] = getattr(config, "workerinput", {})
+    data_dir = Path(os.environ["GDMARKET_DATA_DIR"]) / worker.get("workerid", "main")
+    data_dir.mkdir(parents=True, exist_ok=True)
+    os.environ["GDMARKET_DATA_DIR"] = str(data_dir)
+    settings.GDMARKET_DATA_DIR = data_dir
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Let SQLite's test database be a file, so that threads and processes meet on it as they do in life."""
+    for alias, database in connections.settings.items():
+        if database["ENGINE"].endswith("sqlite3"):
+            database["TEST"]["NAME"] = str(settings.GDMARKET_DATA_DIR / f"{alias}.sqlite3")
+            database["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL;PRAGMA synchronous=OFF;"
+
+
+@pytest.fixture
+def process_environment(transactional_db: None) -> dict[str, str]:
+    """Return the environment in which another process works on this test's database."""
+    database = connections["default"].settings_dict
+    if database["ENGINE"].endswith("sqlite3"):
+        url = f"sqlite:///{database['NAME']}"
+    else:
+        url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database['NAME']}").geturl()
+    return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
+
+
+@pytest.fixture
+def people() -> type[UserFactory]:
+    """Return the maker of people: `people(item_manager=True)`."""
+    return UserFactory
+
+
+@pytest.fixture
+def api() -> APIClient:
+    """Return a client of the API that nobody is logged in to."""
+    return APIClient()
+
+
+@pytest.fixture
+def as_user() -> Callable[[Any], APIClient]:
+    """Return a maker of API clients that carry a person's own access token: `as_user(renter).get(…)`."""
+
+    def client_of(user: Any) -> APIClient:
+        client = APIClient()
+        answer = client.post("/api/v1/auth/token", {"email": user.email, "password": PASSWORD}, format="json")
+        assert answer.status_code == 200, answer.content
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['access']}")
+        return client
+
+    return client_of
+
+
+@pytest.fixture
+def pass_time() -> Iterator[PassingTime]:
+    """Return what moves the clock, for the code and for the bus: `pass_time(minutes=15)`."""
+    with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
+        yield PassingTime(traveller)
+
+
+@pytest.fixture
+def drain(request: pytest.FixtureRequest) -> Callable[[], int]:
+    """Return what handles everything that is due, timers that `pass_time` brought forward among it; gives how many there were."""
+    time: PassingTime | None = request.getfixturevalue("pass_time") if "pass_time" in request.fixturenames else None
+
+    def run() -> int:
+        handled = 0
+        while True:
+            if time is not None:
+                time.pull_deliveries(timedelta())
+            more = bus.run_until_idle()
+            if not more:
+                return handled
+            handled += more
+
+    return run

