@@ -1,0 +1,173 @@
+"""The rules of the catalogue: what an item may be, when it is available, what is near."""
+
+import math
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NotRequired, TypedDict
+from uuid import UUID
+
+from apps.items import errors
+from gdmarket.errors import InvalidError
+
+MAX_NAME = 100
+MAX_DESCRIPTION = 2_000
+MAX_CATEGORY = 40
+MAX_PLACE = 100
+MIN_DAILY_PRICE, MAX_DAILY_PRICE = 1, 10_000_000
+MIN_DEPOSIT, MAX_DEPOSIT = 0, 100_000_000
+MAX_LATITUDE = 90
+MAX_LONGITUDE = 180
+KRW = "KRW"
+DEFAULT_RADIUS_M = 2_000
+MAX_RADIUS_M = 50_000
+# Mean radius of the sphere with the Earth's volume. Source: IUGG 1980 (GRS 80), R3.
+EARTH_RADIUS_M = 6_371_000
+
+
+class State(StrEnum):
+    """Whether an item can be found and requested; withdrawn is for good."""
+
+    LISTED = "listed"
+    WITHDRAWN = "withdrawn"
+
+
+class Availability(StrEnum):
+    """What the open rentals make of an item."""
+
+    AVAILABLE = "available"
+    RESERVED = "reserved"
+    RENTED = "rented"
+
+
+class Hold(StrEnum):
+    """What one rental does to its item's period: keeps it, has the item out, or nothing any more."""
+
+    RESERVED = "reserved"
+    RENTED = "rented"
+    OVER = "over"
+
+
+class Details(TypedDict):
+    """What a manager says of an item; prices in minor units of `currency`, degrees in WGS 84."""
+
+    name: str
+    description: NotRequired[str]
+    category: str
+    place: str
+    latitude: float
+    longitude: float
+    daily_price: int
+    deposit: NotRequired[int]
+    currency: NotRequired[str]
+
+
+class Changes(TypedDict, total=False):
+    """Those of an item's `Details` that are to change."""
+
+    name: str
+    description: str
+    category: str
+    place: str
+    latitude: float
+    longitude: float
+    daily_price: int
+    deposit: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """What a rental wants of an item: its period `[starts_at, ends_at)`, as of the rental's `version`."""
+
+    rental_id: UUID
+    item_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Box:
+    """A rectangle of degrees; `west` > `east` when it crosses the 180th meridian."""
+
+    south: float
+    north: float
+    west: float
+    east: float
+
+
+def check(*, details: Mapping[str, object]) -> None:
+    """Refuse details that an item may not have; what is not given is not looked at.
+
+    :raises InvalidError: the subclass of the first field that is not acceptable
+    """
+    for field, value in details.items():
+        is_acceptable, refusal = _RULES[field]
+        if not is_acceptable(value):
+            raise refusal
+
+
+def availability(*, holds: Collection[Hold]) -> Availability:
+    """Return what an item is, given what each of its rentals does to it."""
+    if Hold.RENTED in holds:
+        return Availability.RENTED
+    return Availability.RESERVED if Hold.RESERVED in holds else Availability.AVAILABLE
+
+
+def folded(*, text: str) -> str:
+    """Return a text as search compares it: full-width and other compatibility forms plain, and case gone."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def search_text(*, name: str, category: str, place: str, description: str) -> str:
+    """Return all that a search looks through, folded; the name also without spaces, as Korean may be written either way."""
+    return folded(text="\n".join((name, name.replace(" ", ""), category, place, description)))
+
+
+def box_around(*, latitude: float, longitude: float, radius_m: int) -> Box:
+    """Return the smallest box of degrees that holds every point within `radius_m` of a place."""
+    reach = math.degrees(radius_m / EARTH_RADIUS_M)
+    south, north = latitude - reach, latitude + reach
+    if north >= MAX_LATITUDE or south <= -MAX_LATITUDE:  # All meridians meet at a pole.
+        return Box(south=max(south, -MAX_LATITUDE), north=min(north, MAX_LATITUDE), west=-MAX_LONGITUDE, east=MAX_LONGITUDE)
+    # The widest parallel of a cap lies nearer the pole than its centre. Source: J. P. Matuschek, "Bounding Coordinates".
+    width = math.degrees(math.asin(math.sin(math.radians(reach)) / math.cos(math.radians(latitude))))
+    return Box(south=south, north=north, west=_wrapped(longitude - width), east=_wrapped(longitude + width))
+
+
+def _wrapped(longitude: float) -> float:
+    """Return the same meridian between -180 and 180."""
+    if -MAX_LONGITUDE <= longitude <= MAX_LONGITUDE:
+        return longitude
+    return (longitude + MAX_LONGITUDE) % (2 * MAX_LONGITUDE) - MAX_LONGITUDE
+
+
+def _text(shortest: int, longest: int) -> Callable[[object], bool]:
+    """Return the rule of a text; blanks alone do not count as text."""
+    return lambda value: isinstance(value, str) and len(value) <= longest and len(value.strip()) >= shortest
+
+
+def _whole(least: int, most: int) -> Callable[[object], bool]:
+    """Return the rule of a whole number; True and 1.0 are none."""
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def _degrees(most: int) -> Callable[[object], bool]:
+    """Return the rule of an angle; NaN and infinity are none."""
+    return lambda value: type(value) in {int, float} and isinstance(value, int | float) and -most <= value <= most
+
+
+_RULES: Mapping[str, tuple[Callable[[object], bool], type[InvalidError]]] = {
+    "name": (_text(1, MAX_NAME), errors.BadNameError),
+    "description": (_text(0, MAX_DESCRIPTION), errors.BadDescriptionError),
+    "category": (_text(1, MAX_CATEGORY), errors.BadCategoryError),
+    "place": (_text(1, MAX_PLACE), errors.BadPlaceError),
+    "daily_price": (_whole(MIN_DAILY_PRICE, MAX_DAILY_PRICE), errors.BadDailyPriceError),
+    "deposit": (_whole(MIN_DEPOSIT, MAX_DEPOSIT), errors.BadDepositError),
+    "currency": (lambda value: value == KRW, errors.BadCurrencyError),
+    "latitude": (_degrees(MAX_LATITUDE), errors.BadLatitudeError),
+    "longitude": (_degrees(MAX_LONGITUDE), errors.BadLongitudeError),
+}

@@ -1,0 +1,90 @@
+"""What items may refuse."""
+
+from gdmarket.errors import ConflictError, InvalidError, NotFoundError
+
+
+class ItemNotFoundError(NotFoundError):
+    """There is no such item."""
+
+    code = "item_not_found"
+
+
+class ItemBusyError(ConflictError):
+    """Someone has requested or holds this item; it can be withdrawn when no rental of it is open."""
+
+    code = "item_busy"
+
+
+class ItemIdTakenError(ConflictError):
+    """Another manager's item has this id."""
+
+    code = "item_id_taken"
+
+
+class VersionMismatchError(ConflictError):
+    """The item was changed by someone else meanwhile: it is at version {version} now."""
+
+    code = "version_mismatch"
+
+
+class BadNameError(InvalidError):
+    """A name has 1 to 100 characters."""
+
+    code = "bad_name"
+    field = "name"
+
+
+class BadDescriptionError(InvalidError):
+    """A description has at most 2,000 characters."""
+
+    code = "bad_description"
+    field = "description"
+
+
+class BadCategoryError(InvalidError):
+    """A category has 1 to 40 characters."""
+
+    code = "bad_category"
+    field = "category"
+
+
+class BadPlaceError(InvalidError):
+    """A place has 1 to 100 characters."""
+
+    code = "bad_place"
+    field = "place"
+
+
+class BadDailyPriceError(InvalidError):
+    """A daily price is a whole number from 1 to 10,000,000."""
+
+    code = "bad_daily_price"
+    field = "daily_price"
+
+
+class BadDepositError(InvalidError):
+    """A deposit is a whole number from 0 to 100,000,000."""
+
+    code = "bad_deposit"
+    field = "deposit"
+
+
+class BadCurrencyError(InvalidError):
+    """Prices are in KRW."""
+
+    code = "bad_currency"
+    field = "currency"
+
+
+class BadLatitudeError(InvalidError):
+    """A latitude is a number of degrees from -90 to 90."""
+
+    code = "bad_latitude"
+    field = "latitude"
+
+
+class BadLongitudeError(InvalidError):
+    """A longitude is a number of degrees from -180 to 180."""
+
+    code = "bad_longitude"
+    field = "longitude"

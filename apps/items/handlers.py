@@ -1,0 +1,38 @@
+"""What items does when a rental moves on."""
+
+from apps.items import domain, services
+from apps.rentals.events import RentalCancelled, RentalExpired, RentalHandedOver, RentalRequested, RentalReturned
+from gdmarket import clock
+
+_RentalFact = RentalRequested | RentalHandedOver | RentalReturned | RentalCancelled | RentalExpired
+
+
+def on_rental_requested(event: RentalRequested) -> None:
+    """Keep the period, or refuse the rental when the item was withdrawn meanwhile."""
+    services.reserve_item(claim=_claim(event), now=clock.now())
+
+
+def on_rental_handed_over(event: RentalHandedOver) -> None:
+    """Note that the item is out."""
+    services.lend_item(claim=_claim(event))
+
+
+def on_rental_returned(event: RentalReturned) -> None:
+    """Make the item available again."""
+    services.free_item(claim=_claim(event))
+
+
+def on_rental_cancelled(event: RentalCancelled) -> None:
+    """Give the period back."""
+    services.free_item(claim=_claim(event))
+
+
+def on_rental_expired(event: RentalExpired) -> None:
+    """Give the period back."""
+    services.free_item(claim=_claim(event))
+
+
+def _claim(event: _RentalFact) -> domain.Claim:
+    return domain.Claim(
+        rental_id=event.rental_id, item_id=event.item_id, starts_at=event.starts_at, ends_at=event.ends_at, version=event.version
+    )

@@ -1,0 +1,1 @@
+"""The items tables, step by step."""

@@ -1,0 +1,114 @@
+"""The catalogue's tables."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Length
+from django.db.models.lookups import LessThanOrEqual, Range
+from django.utils.translation import gettext_lazy as _
+
+from apps.items import domain
+from gdmarket import ids
+
+_STATES = [(domain.State.LISTED, _("Listed")), (domain.State.WITHDRAWN, _("Withdrawn"))]
+_AVAILABILITIES = [
+    (domain.Availability.AVAILABLE, _("Available")),
+    (domain.Availability.RESERVED, _("Reserved")),
+    (domain.Availability.RENTED, _("Rented out")),
+]
+_HOLDS = [(domain.Hold.RESERVED, _("Reserved")), (domain.Hold.RENTED, _("Rented out")), (domain.Hold.OVER, _("Over"))]
+_IS_LISTED = Q(state=domain.State.LISTED)
+_IS_OPEN = ~Q(hold=domain.Hold.OVER)
+
+
+class Item(models.Model):
+    """One thing that can be rented, and the manager it belongs to."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    manager_id = models.UUIDField(_("manager"), db_index=True, editable=False)
+    name = models.CharField(_("name"), max_length=domain.MAX_NAME)
+    description = models.TextField(_("description"), max_length=domain.MAX_DESCRIPTION, blank=True, default="")
+    category = models.CharField(_("category"), max_length=domain.MAX_CATEGORY)
+    daily_price = models.PositiveIntegerField(_("daily price"))
+    deposit = models.PositiveIntegerField(_("deposit"), default=0)
+    currency = models.CharField(_("currency"), max_length=3, default=domain.KRW)
+    latitude = models.FloatField(_("latitude"))
+    longitude = models.FloatField(_("longitude"))
+    place = models.CharField(_("place"), max_length=domain.MAX_PLACE)
+    state = models.CharField(_("state"), max_length=9, choices=_STATES, default=domain.State.LISTED, editable=False)
+    availability = models.CharField(
+        _("availability"), max_length=9, choices=_AVAILABILITIES, default=domain.Availability.AVAILABLE, editable=False
+    )
+    search_text = models.TextField(editable=False)
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    registered_at = models.DateTimeField(_("registered"), editable=False)
+    updated_at = models.DateTimeField(_("updated"), editable=False)
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, editable=False)
+
+    class Meta:
+        """Names, indexes of the searches, and what an item may never be."""
+
+        verbose_name = _("item")
+        verbose_name_plural = _("items")
+        indexes = [
+            models.Index(fields=["-registered_at", "id"], condition=_IS_LISTED, name="items_newest"),
+            models.Index(fields=["category", "-registered_at", "id"], condition=_IS_LISTED, name="items_category_newest"),
+            models.Index(fields=["daily_price", "id"], condition=_IS_LISTED, name="items_cheapest"),
+            models.Index(fields=["name", "id"], condition=_IS_LISTED, name="items_by_name"),
+            models.Index(fields=["latitude", "longitude"], condition=_IS_LISTED, name="items_by_place"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(Range(Length("name"), (1, domain.MAX_NAME))), name="items_name_length"),
+            models.CheckConstraint(
+                condition=Q(LessThanOrEqual(Length("description"), domain.MAX_DESCRIPTION)), name="items_description_length"
+            ),
+            models.CheckConstraint(condition=Q(Range(Length("category"), (1, domain.MAX_CATEGORY))), name="items_category_length"),
+            models.CheckConstraint(condition=Q(Range(Length("place"), (1, domain.MAX_PLACE))), name="items_place_length"),
+            models.CheckConstraint(
+                condition=Q(daily_price__range=(domain.MIN_DAILY_PRICE, domain.MAX_DAILY_PRICE)), name="items_daily_price_range"
+            ),
+            models.CheckConstraint(condition=Q(deposit__range=(domain.MIN_DEPOSIT, domain.MAX_DEPOSIT)), name="items_deposit_range"),
+            models.CheckConstraint(condition=Q(currency=domain.KRW), name="items_currency_known"),
+            models.CheckConstraint(condition=Q(latitude__range=(-domain.MAX_LATITUDE, domain.MAX_LATITUDE)), name="items_latitude_range"),
+            models.CheckConstraint(
+                condition=Q(longitude__range=(-domain.MAX_LONGITUDE, domain.MAX_LONGITUDE)), name="items_longitude_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=domain.State.LISTED, withdrawn_at=None) | Q(state=domain.State.WITHDRAWN, withdrawn_at__isnull=False),
+                name="items_withdrawn_since",
+            ),
+            models.CheckConstraint(condition=Q(availability__in=list(domain.Availability)), name="items_availability_known"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="items_version_gte_1"),
+        ]
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+class BusyPeriod(models.Model):
+    """What one rental does to its item, at the newest `version` of the rental heard of.
+
+    A rental that is over keeps its row, so that an older fact told late or twice cannot make the item busy again.
+    """
+
+    rental_id = models.UUIDField(primary_key=True)
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="busy_periods")
+    starts_at = models.DateTimeField(_("starts"))
+    ends_at = models.DateTimeField(_("ends"))
+    hold = models.CharField(_("hold"), max_length=8, choices=_HOLDS)
+    version = models.PositiveIntegerField()
+
+    class Meta:
+        """Names, the index of the open ones, and half-open periods that are never empty."""
+
+        verbose_name = _("busy period")
+        verbose_name_plural = _("busy periods")
+        indexes = [models.Index(fields=["item", "ends_at", "starts_at"], condition=_IS_OPEN, name="items_busy_open")]
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="items_busy_not_empty"),
+            models.CheckConstraint(condition=Q(hold__in=list(domain.Hold)), name="items_busy_hold_known"),
+        ]
+
+    def __str__(self) -> str:
+        """Return the rental and its hold."""
+        return f"{self.rental_id}: {self.hold}"

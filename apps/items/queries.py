@@ -1,0 +1,77 @@
+"""Reading the catalogue."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import ASin, Cast, Cos, Least, Power, Radians, Round, Sin, Sqrt
+
+from apps.items import domain
+from apps.items.errors import ItemNotFoundError
+from apps.items.models import BusyPeriod, Item
+
+
+def get_item(*, item_id: UUID) -> Item:
+    """Return a listed item.
+
+    :raises ItemNotFoundError: if there is none, or it was withdrawn
+    """
+    try:
+        return list_listed_items().get(id=item_id)
+    except Item.DoesNotExist as missing:
+        raise ItemNotFoundError from missing
+
+
+def get_own_item(*, item_id: UUID, manager_id: UUID) -> Item:
+    """Return a listed item of this manager.
+
+    :raises ItemNotFoundError: if there is none, it was withdrawn, or it is another's
+    """
+    try:
+        return list_listed_items().get(id=item_id, manager_id=manager_id)
+    except Item.DoesNotExist as missing:
+        raise ItemNotFoundError from missing
+
+
+def list_listed_items() -> QuerySet[Item]:
+    """List what can be found and requested."""
+    return Item.objects.filter(state=domain.State.LISTED)
+
+
+def list_own_items(*, manager_id: UUID) -> QuerySet[Item]:
+    """List all that a manager ever registered, the withdrawn too."""
+    return Item.objects.filter(manager_id=manager_id)
+
+
+def matching(items: QuerySet[Item], *, words: str) -> QuerySet[Item]:
+    """Keep the items that hold every one of the words in name, category, place or description, in any case."""
+    for word in domain.folded(text=words).split():
+        items = items.filter(search_text__contains=word)
+    return items
+
+
+def free(items: QuerySet[Item], *, starts_at: datetime, ends_at: datetime, now: datetime) -> QuerySet[Item]:
+    """Keep the items that no open rental needs within `[starts_at, ends_at)`; one that is overdue is needed for ever."""
+    clashing = Q(starts_at__lt=ends_at, ends_at__gt=starts_at) | Q(hold=domain.Hold.RENTED, ends_at__lte=now)
+    busy = BusyPeriod.objects.exclude(hold=domain.Hold.OVER).filter(clashing, item=OuterRef("id"))
+    return items.exclude(Exists(busy))
+
+
+def near(items: QuerySet[Item], *, latitude: float, longitude: float, radius_m: int) -> QuerySet[Item]:
+    """Keep the items within `radius_m` of a place, each with its `distance_m` in whole metres."""
+    box = domain.box_around(latitude=latitude, longitude=longitude, radius_m=radius_m)
+    east_of, west_of = Q(longitude__gte=box.west), Q(longitude__lte=box.east)
+    between = east_of & west_of if box.west <= box.east else east_of | west_of
+    nearby = items.filter(between, latitude__range=(box.south, box.north))
+    return nearby.annotate(distance_m=_distance_m(latitude, longitude)).filter(distance_m__lte=radius_m)
+
+
+def _distance_m(latitude: float, longitude: float) -> Cast:
+    """Return the great-circle distance of an item from a place.
+
+    Source: R. W. Sinnott, "Virtues of the Haversine", Sky & Telescope 68 (1984); the root is kept <= 1 against rounding.
+    """
+    half_north = (Radians(F("latitude")) - Radians(Value(latitude))) / 2.0
+    half_east = (Radians(F("longitude")) - Radians(Value(longitude))) / 2.0
+    haversine = Power(Sin(half_north), 2) + Cos(Radians(F("latitude"))) * Cos(Radians(Value(latitude))) * Power(Sin(half_east), 2)
+    return Cast(Round(2.0 * domain.EARTH_RADIUS_M * ASin(Least(Sqrt(haversine), 1.0))), IntegerField())

@@ -1,0 +1,164 @@
+"""Changing the catalogue: register, revise, withdraw; and what rentals do to an item's time."""
+
+from datetime import datetime
+from typing import TypeVar, Unpack
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.items import domain
+from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
+from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
+from apps.items.models import BusyPeriod, Item
+from gdmarket import bus
+
+_Fact = TypeVar("_Fact", ItemRegistered, ItemRevised, ItemWithdrawn)
+
+
+def register_item(*, item_id: UUID, manager_id: UUID, now: datetime, **details: Unpack[domain.Details]) -> Item:
+    """Put an item up for rent under the id given; the same id again returns what stands.
+
+    :raises InvalidError: the subclass of the first field that is not acceptable
+    :raises ItemIdTakenError: if another manager's item has the id
+    """
+    domain.check(details=details)
+    written = {"manager_id": manager_id, "registered_at": now, "updated_at": now, **details}
+    written["search_text"] = _search_text(Item(**written))
+    with transaction.atomic():
+        item, is_new = Item.objects.get_or_create(id=item_id, defaults=written)
+        if is_new:
+            bus.publish(_fact(ItemRegistered, item, now), stream=_stream(item_id))
+    if item.manager_id != manager_id:
+        raise ItemIdTakenError
+    return item
+
+
+def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int | None = None, **changes: Unpack[domain.Changes]) -> Item:
+    """Change what a manager says of an own listed item; nothing is told when nothing differs.
+
+    `expected_version` is the version the manager looked at; None means any.
+    :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
+    :raises VersionMismatchError: if the item is not at `expected_version`
+    :raises InvalidError: the subclass of the first field that is not acceptable
+    """
+    domain.check(details=changes)
+    with transaction.atomic():
+        item = _lock_own_item(item_id, by)
+        _refuse_stale(item, expected_version)
+        differing = [field for field, value in changes.items() if getattr(item, field) != value]
+        if not differing:
+            return item
+        for field in differing:
+            setattr(item, field, changes[field])  # type: ignore[literal-required]  # the keys are the TypedDict's own
+        item.search_text = _search_text(item)
+        item.version += 1
+        item.updated_at = now
+        item.save(update_fields=[*differing, "search_text", "version", "updated_at"])
+        bus.publish(_fact(ItemRevised, item, now), stream=_stream(item_id))
+    return item
+
+
+def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
+    """Take an own item off the market for good.
+
+    :raises ItemNotFoundError: if there is no such item, it was withdrawn before, or it is another's
+    :raises ItemBusyError: if a rental of it is open, as far as items has heard
+    """
+    with transaction.atomic():
+        item = _lock_own_item(item_id, by)
+        if item.availability != domain.Availability.AVAILABLE:
+            raise ItemBusyError(availability=item.availability)
+        item.state = domain.State.WITHDRAWN
+        item.version += 1
+        item.updated_at = item.withdrawn_at = now
+        item.save(update_fields=["state", "version", "updated_at", "withdrawn_at"])
+        bus.publish(_fact(ItemWithdrawn, item, now), stream=_stream(item_id))
+    return item
+
+
+def reserve_item(*, claim: domain.Claim, now: datetime) -> None:
+    """Keep an item's period for a rental just requested, or tell that the item cannot be had any more."""
+    with transaction.atomic():
+        item = _lock_item(claim.item_id)
+        if _has_heard(claim):
+            return
+        if item is not None and item.state == domain.State.LISTED:
+            _follow(item, claim, domain.Hold.RESERVED)
+            return
+        reason = "item_unknown" if item is None else "item_withdrawn"
+        refusal = RentalRefused(rental_id=claim.rental_id, item_id=claim.item_id, reason=reason, occurred_at=now)
+        bus.publish(refusal, stream=_stream(claim.item_id))
+
+
+def lend_item(*, claim: domain.Claim) -> None:
+    """Note that an item is out with a renter."""
+    _follow_known(claim, domain.Hold.RENTED)
+
+
+def free_item(*, claim: domain.Claim) -> None:
+    """Give an item's period back: its rental is over."""
+    _follow_known(claim, domain.Hold.OVER)
+
+
+def _refuse_stale(item: Item, expected_version: int | None) -> None:
+    if expected_version is not None and item.version != expected_version:
+        raise VersionMismatchError(version=item.version)
+
+
+def _follow_known(claim: domain.Claim, hold: domain.Hold) -> None:
+    with transaction.atomic():
+        item = _lock_item(claim.item_id)
+        if item is not None and not _has_heard(claim):
+            _follow(item, claim, hold)
+
+
+def _has_heard(claim: domain.Claim) -> bool:
+    """Return whether this fact, or a later one of the same rental, was taken in before."""
+    return BusyPeriod.objects.filter(rental_id=claim.rental_id, version__gte=claim.version).exists()
+
+
+def _follow(item: Item, claim: domain.Claim, hold: domain.Hold) -> None:
+    """Write down what a rental does to its item, and what that makes of the item; the item's row is locked."""
+    period = {"item": item, "starts_at": claim.starts_at, "ends_at": claim.ends_at, "hold": hold, "version": claim.version}
+    BusyPeriod.objects.update_or_create(rental_id=claim.rental_id, defaults=period)
+    holds = item.busy_periods.exclude(hold=domain.Hold.OVER).values_list("hold", flat=True)
+    item.availability = domain.availability(holds={domain.Hold(hold) for hold in holds})
+    item.save(update_fields=["availability"])
+
+
+def _lock_item(item_id: UUID) -> Item | None:
+    return Item.objects.select_for_update(no_key=True).filter(id=item_id).first()
+
+
+def _lock_own_item(item_id: UUID, manager_id: UUID) -> Item:
+    item = _lock_item(item_id)
+    if item is None or item.manager_id != manager_id or item.state != domain.State.LISTED:
+        raise ItemNotFoundError
+    return item
+
+
+def _search_text(item: Item) -> str:
+    return domain.search_text(name=item.name, category=item.category, place=item.place, description=item.description)
+
+
+def _stream(item_id: UUID) -> str:
+    return f"item:{item_id}"
+
+
+def _fact(kind: type[_Fact], item: Item, now: datetime) -> _Fact:
+    """Return a fact about an item as it stands."""
+    return kind(
+        item_id=item.id,
+        manager_id=item.manager_id,
+        name=item.name,
+        category=item.category,
+        place=item.place,
+        latitude=item.latitude,
+        longitude=item.longitude,
+        daily_price=item.daily_price,
+        deposit=item.deposit,
+        currency=item.currency,
+        state=item.state,
+        version=item.version,
+        occurred_at=now,
+    )
