@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.middleware.local_time_in_the_admin",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -141,7 +142,8 @@ LANGUAGES = [("ko", "한국어"), ("en", "English")]
 LOCALE_PATHS = [ROOT / "config" / "locale"]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = "Asia/Seoul"  # For people in the admin; the API and the database speak UTC.
+GDMARKET_TIME_ZONE = "Asia/Seoul"  # Of the people in the admin; the API speaks UTC.
+TIME_ZONE = "UTC"
 
 # -- Static files ---------------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
@@ -174,7 +176,7 @@ CONTENT_SECURITY_POLICY = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"correlation": {"()": "gdmarket.rest.middleware.CorrelationFilter"}},
+    "filters": {"correlation": {"()": "gdmarket.correlation.CorrelationFilter"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(correlation)s] %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["correlation"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},

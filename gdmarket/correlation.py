@@ -1,5 +1,6 @@
 """Which story a line of log, an event or a call belongs to: one context variable, carried from the edge to the last handler."""
 
+import logging
 import re
 import secrets
 from collections.abc import Iterator
@@ -55,3 +56,13 @@ def use(trace: Trace) -> Iterator[Trace]:
         yield trace
     finally:
         _current.reset(token)
+
+
+class CorrelationFilter(logging.Filter):
+    """Writes the story's id on every line of log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Put the current correlation id, or a dash, on the record."""
+        trace = _current.get()
+        record.correlation = trace.correlation if trace else "-"
+        return True
