@@ -1,0 +1,204 @@
+"""Folding facts into rows: which fact changes what, whose turn it is and until when. Pure: facts and columns in, columns out.
+
+A row is made of parts, one a source (item, rental, each payment). A fact replaces its source's part only when it is newer, so that
+duplicates, late facts and any order across sources end in the same row.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+# What each source says of itself, by the same name in its facts and in our rows.
+ITEM_PART = ("manager_id", "name", "category", "place", "daily_price", "deposit", "currency", "state", "version")
+RENTAL_PART = (
+    "item_id", "item_name", "renter_id", "manager_id", "starts_at", "ends_at", "price", "currency", "state", "overdue", "payment_due_at",
+    "payment_id", "payment_state", "cancel_requested", "version", "requested_at", "paid_at", "handed_over_at", "returned_at", "closed_at",
+)  # fmt: skip
+
+# The states in which a rental holds its item. Source: the design's table of rental states.
+OPEN = ("requested", "paying", "paid", "refunding", "rented")
+_TAKEN_STATES = ("approved", "refunded")
+
+
+class Availability(StrEnum):
+    """Whether an item is free, spoken for, or out."""
+
+    AVAILABLE = "available"
+    RESERVED = "reserved"
+    RENTED = "rented"
+
+
+class Turn(StrEnum):
+    """Who must act next for a rental to go on."""
+
+    RENTER = "renter"
+    MANAGER = "manager"
+    PROVIDER = "provider"
+    NOBODY = "nobody"
+
+
+_TURNS = {
+    "requested": Turn.RENTER,  # pays
+    "paying": Turn.PROVIDER,
+    "paid": Turn.MANAGER,  # hands over
+    "refunding": Turn.PROVIDER,
+    "rented": Turn.RENTER,  # brings it back
+}
+_DEADLINES = {"requested": "payment_due_at", "paid": "starts_at", "rented": "ends_at"}
+
+
+class Fact(Protocol):
+    """A thing as it stands after something happened to it."""
+
+    @property
+    def version(self) -> int:
+        """Its source's count of facts."""
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When it happened."""
+
+
+class ItemFact(Fact, Protocol):
+    """An item after the fact, with every name in `ITEM_PART`."""
+
+    @property
+    def item_id(self) -> UUID:
+        """Which item."""
+
+
+class RentalFact(Fact, Protocol):
+    """A rental after the fact, with every name in `RENTAL_PART`."""
+
+    @property
+    def rental_id(self) -> UUID:
+        """Which rental."""
+
+    @property
+    def item_id(self) -> UUID:
+        """Of which item."""
+
+
+class PaymentFact(Fact, Protocol):
+    """A payment after the fact; amounts in minor units."""
+
+    @property
+    def payment_id(self) -> UUID:
+        """Which payment."""
+
+    @property
+    def rental_id(self) -> UUID:
+        """For which rental."""
+
+    @property
+    def amount(self) -> int:
+        """How much was asked for."""
+
+    @property
+    def refunded(self) -> int:
+        """How much was given back."""
+
+    @property
+    def state(self) -> str:
+        """How it stands."""
+
+
+def whose_turn(*, state: str) -> Turn:
+    """Return who must act next for a rental in `state`; nobody when it is over."""
+    return _TURNS.get(state, Turn.NOBODY)
+
+
+def deadline(*, rental: Mapping[str, Any]) -> datetime | None:
+    """Return until when that must happen: to pay, to hand over, to bring back; None where no one is held to a time."""
+    column = _DEADLINES.get(rental["state"])
+    instant: datetime | None = rental[column] if column else None
+    return instant
+
+
+def item_changes(*, version: int, fact: ItemFact) -> dict[str, Any]:
+    """Return the columns an item's fact changes in a row that knows the item as of `version`; none when the fact is not newer."""
+    if fact.version <= version:
+        return {}
+    return {name: getattr(fact, name) for name in ITEM_PART}
+
+
+def rental_changes(*, version: int, timeline: Sequence[Mapping[str, Any]], fact: RentalFact) -> dict[str, Any]:
+    """Return the columns a rental's fact changes in a row that knows the rental as of `version`.
+
+    A fact that is late but new enters the timeline alone; one seen before changes nothing.
+    """
+    changes = {name: getattr(fact, name) for name in RENTAL_PART} if fact.version > version else {}
+    return changes | _timeline_changes(timeline=timeline, entry=_entry(source="rental", fact=fact))
+
+
+def payment_changes(
+    *, payments: Mapping[str, Mapping[str, Any]], timeline: Sequence[Mapping[str, Any]], fact: PaymentFact
+) -> dict[str, Any]:
+    """Return the columns a payment's fact changes in its rental's row; `payments` is what the row knows of each, by payment id.
+
+    A rental may see several payments, some declined: `paid` and `refunded` are the sums, in minor units.
+    """
+    entry = _entry(source="payment", fact=fact) | {"payment": str(fact.payment_id), "amount": fact.amount}
+    return _money_changes(payments=payments, fact=fact) | _timeline_changes(timeline=timeline, entry=entry)
+
+
+def _money_changes(*, payments: Mapping[str, Mapping[str, Any]], fact: PaymentFact) -> dict[str, Any]:
+    known = payments.get(str(fact.payment_id))
+    if known is not None and fact.version <= known["version"]:
+        return {}
+    part = {"state": fact.state, "amount": fact.amount, "refunded": fact.refunded, "version": fact.version}
+    now_known = {**payments, str(fact.payment_id): part}
+    return {
+        "payments": now_known,
+        "paid": sum(payment["amount"] for payment in now_known.values() if payment["state"] in _TAKEN_STATES),
+        "refunded": sum(payment["refunded"] for payment in now_known.values()),
+    }
+
+
+def _entry(*, source: str, fact: Fact) -> dict[str, Any]:
+    at = fact.occurred_at.isoformat().replace("+00:00", "Z")
+    entry = {"fact": type(fact).__name__, "at": at, "version": fact.version, "source": source}
+    reason = getattr(fact, "reason", "")
+    return entry | {"reason": reason} if reason else entry
+
+
+def _timeline_changes(*, timeline: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> dict[str, Any]:
+    if any(_identity(known) == _identity(entry) for known in timeline):
+        return {}
+    return {"timeline": sorted([*timeline, entry], key=_chronology)}
+
+
+def _identity(entry: Mapping[str, Any]) -> tuple[str, str, int]:
+    return entry["source"], entry.get("payment", ""), entry["version"]
+
+
+def _chronology(entry: Mapping[str, Any]) -> tuple[datetime, int, bool, str]:
+    # Within one instant a rental speaks before its payment: it announces an attempt before the attempt has an outcome.
+    return datetime.fromisoformat(entry["at"]), entry["version"], entry["source"] != "rental", entry.get("payment", "")
+
+
+def held_by(*, open_rentals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the columns of an item's row that tell of its rentals, from all rentals that hold it.
+
+    The current rental is the one that is out, or else the one that begins first.
+    """
+    current = min(open_rentals, key=lambda rental: (rental["state"] != "rented", rental["starts_at"], rental["id"]), default=None)
+    if current is None:
+        return {"availability": Availability.AVAILABLE, **dict.fromkeys(_CURRENT, None)}
+    availability = Availability.RENTED if current["state"] == "rented" else Availability.RESERVED
+    return {"availability": availability, **{column: current[name] for column, name in _CURRENT.items()}}
+
+
+# An item's column, and the rental's it repeats.
+_CURRENT = {
+    "current_rental_id": "id",
+    "current_state": "state",
+    "current_renter_id": "renter_id",
+    "current_starts_at": "starts_at",
+    "current_ends_at": "ends_at",
+    "current_overdue": "overdue",
+    "payment_id": "payment_id",
+    "payment_state": "payment_state",
+}

@@ -1,0 +1,114 @@
+"""The read model's two tables: one row an item, one row a rental, everything already joined.
+
+A row whose `version` is 0 waits for its owner's first fact: another source spoke first. It belongs to nobody yet, so nobody sees it.
+"""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.status_view import domain
+
+
+class ItemStatus(models.Model):
+    """An item, the rental that holds it and that rental's payment."""
+
+    id = models.UUIDField(_("item"), primary_key=True)
+    version = models.PositiveIntegerField(default=0)
+    manager_id = models.UUIDField(_("item manager"), null=True)
+    name = models.CharField(_("name"), max_length=100, default="")
+    category = models.CharField(_("category"), max_length=40, default="")
+    place = models.CharField(_("place"), max_length=100, default="")
+    daily_price = models.BigIntegerField(_("daily price"), default=0)
+    deposit = models.BigIntegerField(_("deposit"), default=0)
+    currency = models.CharField(_("currency"), max_length=3, default="")
+    state = models.CharField(_("state"), max_length=20, default="")
+
+    availability = models.CharField(_("availability"), max_length=20, default=domain.Availability.AVAILABLE.value)
+    current_rental_id = models.UUIDField(_("current rental"), null=True)
+    current_state = models.CharField(_("rental state"), max_length=20, null=True)  # noqa: DJ001  # null: there is no current rental
+    current_renter_id = models.UUIDField(_("renter"), null=True)
+    current_starts_at = models.DateTimeField(_("from"), null=True)
+    current_ends_at = models.DateTimeField(_("to"), null=True)
+    current_overdue = models.BooleanField(_("overdue"), null=True)
+    payment_id = models.UUIDField(_("payment"), null=True)
+    payment_state = models.CharField(_("payment state"), max_length=20, null=True)  # noqa: DJ001  # null: there is no payment
+
+    revision = models.PositiveIntegerField(default=0)
+    updated_at = models.DateTimeField(_("updated"), null=True)
+
+    class Meta:
+        verbose_name = _("item status")
+        verbose_name_plural = _("item statuses")
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["manager_id", "-id"], name="status_view_item_manager")]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=Q(version=0) | Q(manager_id__isnull=False), name="status_view_item_is_somebodys"),
+        ]
+
+    def __str__(self) -> str:
+        """Return the item's name."""
+        return self.name or str(self.id)
+
+
+class RentalStatus(models.Model):
+    """A rental, its money, and its story as a list of facts. `paid` and `refunded` in minor units of `currency`."""
+
+    id = models.UUIDField(_("rental"), primary_key=True)
+    version = models.PositiveIntegerField(default=0)
+    item_id = models.UUIDField(_("item"), null=True)
+    item_name = models.CharField(_("item"), max_length=100, default="")
+    renter_id = models.UUIDField(_("renter"), null=True)
+    manager_id = models.UUIDField(_("item manager"), null=True)
+    starts_at = models.DateTimeField(_("from"), null=True)
+    ends_at = models.DateTimeField(_("to"), null=True)
+    price = models.BigIntegerField(_("price"), default=0)
+    currency = models.CharField(_("currency"), max_length=3, default="")
+    state = models.CharField(_("state"), max_length=20, default="")
+    overdue = models.BooleanField(_("overdue"), default=False)
+    cancel_requested = models.BooleanField(_("cancel requested"), default=False)
+    payment_id = models.UUIDField(_("payment"), null=True)
+    payment_state = models.CharField(_("payment state"), max_length=20, null=True)  # noqa: DJ001  # null: there is no payment
+    payment_due_at = models.DateTimeField(_("payment due"), null=True)
+    requested_at = models.DateTimeField(_("requested"), null=True)
+    paid_at = models.DateTimeField(_("paid on"), null=True)
+    handed_over_at = models.DateTimeField(_("handed over"), null=True)
+    returned_at = models.DateTimeField(_("returned"), null=True)
+    closed_at = models.DateTimeField(_("closed"), null=True)
+
+    payments = models.JSONField(default=dict)
+    paid = models.BigIntegerField(_("paid"), default=0)
+    refunded = models.BigIntegerField(_("refunded"), default=0)
+    timeline = models.JSONField(_("timeline"), default=list)
+
+    revision = models.PositiveIntegerField(default=0)
+    updated_at = models.DateTimeField(_("updated"), null=True)
+
+    class Meta:
+        verbose_name = _("rental status")
+        verbose_name_plural = _("rental statuses")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["renter_id", "-requested_at", "id"], name="status_view_rental_renter"),
+            models.Index(fields=["manager_id", "-requested_at", "id"], name="status_view_rental_manager"),
+            models.Index(fields=["item_id"], condition=Q(state__in=domain.OPEN), name="status_view_rental_open"),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(version=0)
+                | Q(
+                    item_id__isnull=False,
+                    renter_id__isnull=False,
+                    manager_id__isnull=False,
+                    starts_at__isnull=False,
+                    ends_at__isnull=False,
+                    payment_due_at__isnull=False,
+                    requested_at__isnull=False,
+                ),
+                name="status_view_rental_is_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Return what is rented and how it stands."""
+        return f"{self.item_name}: {self.state}" if self.version else str(self.id)
