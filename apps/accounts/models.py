@@ -34,10 +34,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person: renter, item manager, operator, or several of these."""
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    email = models.EmailField(_("e-mail address"), unique=True, error_messages={"unique": _("Somebody is registered with this e-mail address.")})
+    email = models.EmailField(
+        _("e-mail address"), unique=True, error_messages={"unique": _("Somebody is registered with this e-mail address.")}
+    )
     display_name = models.CharField(_("display name"), max_length=100)
     is_renter = models.BooleanField(_("renter"), default=True, help_text=_("May request, pay and cancel rentals."))
-    is_item_manager = models.BooleanField(_("item manager"), default=False, help_text=_("May register items, hand them over and take them back."))
+    is_item_manager = models.BooleanField(
+        _("item manager"), default=False, help_text=_("May register items, hand them over and take them back.")
+    )
     is_staff = models.BooleanField(_("operator"), default=False, help_text=_("Runs the system and sees all of the admin."))
     is_active = models.BooleanField(_("active"), default=True, help_text=_("Take this away instead of deleting a person."))
     registered_at = models.DateTimeField(_("registered"), default=clock.now, editable=False)

@@ -4,30 +4,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(max_length=64)),
-                ('key', models.CharField(max_length=255)),
-                ('body_digest', models.CharField(max_length=64)),
-                ('operation_id', models.UUIDField()),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('locked_until', models.DateTimeField()),
-                ('run', models.UUIDField()),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('headers', models.JSONField(default=dict)),
-                ('body', models.BinaryField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("scope", models.CharField(max_length=64)),
+                ("key", models.CharField(max_length=255)),
+                ("body_digest", models.CharField(max_length=64)),
+                ("operation_id", models.UUIDField()),
+                ("created_at", models.DateTimeField(db_index=True)),
+                ("locked_until", models.DateTimeField()),
+                ("run", models.UUIDField()),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("headers", models.JSONField(default=dict)),
+                ("body", models.BinaryField(null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('scope', 'key'), name='rest_idempotency_key_once'), models.CheckConstraint(condition=models.Q(models.Q(('body__isnull', True), ('status__isnull', True)), models.Q(('body__isnull', False), ('status__isnull', False)), _connector='OR'), name='rest_idempotency_key_whole')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("scope", "key"), name="rest_idempotency_key_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("body__isnull", True), ("status__isnull", True)),
+                            models.Q(("body__isnull", False), ("status__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="rest_idempotency_key_whole",
+                    ),
+                ],
             },
         ),
     ]

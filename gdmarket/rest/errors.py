@@ -1,0 +1,62 @@
+"""What only HTTP can refuse: everything else is refused by a context and mapped in `problems`."""
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+
+class MalformedQueryError(APIException):
+    """The query string cannot be read."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_detail = _("The query string holds characters that are not allowed.")
+    default_code = "malformed_query"
+
+
+class InvalidIdempotencyKeyError(APIException):
+    """An idempotency key is not what it must be."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_detail = _("An Idempotency-Key is 1 to 255 visible ASCII characters.")
+    default_code = "invalid_idempotency_key"
+
+
+class RequestInProgressError(APIException):
+    """The first request with this key is still being answered."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = _("The first request with this Idempotency-Key is still being answered.")
+    default_code = "request_in_progress"
+    wait = 1
+
+
+class IdempotencyKeyReusedError(APIException):
+    """The key came with another body before."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = _("This Idempotency-Key was used with another body.")
+    default_code = "idempotency_key_reused"
+
+
+class LengthRequiredError(APIException):
+    """A body without a length cannot be bounded."""
+
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = _("Send a Content-Length.")
+    default_code = "length_required"
+
+
+class BodyTooLargeError(APIException):
+    """The body is larger than this API reads."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = _("The body is too large.")
+    default_code = "body_too_large"
+
+
+class VersionMismatchError(APIException):
+    """The thing has changed since the caller read it."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_detail = _("It has changed since you read it: read it again.")
+    default_code = "version_mismatch"

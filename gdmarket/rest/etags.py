@@ -1,0 +1,50 @@
+"""Versions of one thing, as HTTP speaks of them: ETag, If-None-Match, If-Match."""
+
+import re
+from typing import Any
+
+from django.utils.http import parse_etags
+from rest_framework import status as http
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from gdmarket.rest.errors import VersionMismatchError
+
+_OURS = re.compile(r'"(\d{1,18})(?:\.[^"]*)?"\Z')
+
+
+def etag_of(version: int, *, variant: str = "") -> str:
+    """Return the entity tag of a version; `variant` names what may differ while the version stays."""
+    return f'"{version}.{variant}"' if variant else f'"{version}"'
+
+
+def answer(request: Request, data: Any, *, version: int, variant: str = "", status: int = http.HTTP_200_OK) -> Response:
+    """Return `data` with its ETag, or 304 without a body where the caller has just that already."""
+    etag = etag_of(version, variant=variant)
+    held = [tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))]
+    if request.method in {"GET", "HEAD"} and (etag in held or held == ["*"]):
+        return Response(status=http.HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
+    return Response(data, status=status, headers={"ETag": etag})
+
+
+def expected_version(request: Request) -> int | None:
+    """Return the version the caller's `If-Match` wants to change, or None where any will do; a variant is not looked at.
+
+    :raises VersionMismatchError: if `If-Match` names no version of ours, or several
+    """
+    wanted = request.headers.get("If-Match", "*").strip()
+    if wanted == "*":
+        return None
+    ours = _OURS.match(wanted)
+    if ours is None:
+        raise VersionMismatchError
+    return int(ours[1])
+
+
+def check_if_match(request: Request, *, version: int) -> None:
+    """Let the request pass if its `If-Match`, where it has one, names this version.
+
+    :raises VersionMismatchError: otherwise (412 `version_mismatch`)
+    """
+    if expected_version(request) not in {None, version}:
+        raise VersionMismatchError

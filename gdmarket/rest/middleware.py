@@ -1,0 +1,65 @@
+"""Whose story a request belongs to, and one line of log about each."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from django.http import HttpRequest, HttpResponse
+
+from gdmarket import correlation
+
+_ACTOR = "gdmarket.actor"
+_log = logging.getLogger("gdmarket.access")
+
+Answerer = Callable[[HttpRequest], HttpResponse]
+
+
+class CorrelationMiddleware:
+    """Takes or mints `X-Correlation-ID` and `traceparent`, echoes the first, and logs the request once it is answered."""
+
+    def __init__(self, get_response: Answerer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        began_s = time.perf_counter()
+        trace = correlation.start(correlation=request.headers.get("X-Correlation-ID"), traceparent=request.headers.get("traceparent"))
+        with correlation.use(trace):
+            response = self.get_response(request)
+            response["X-Correlation-ID"] = trace.correlation
+            _write(request, response, took_ms=(time.perf_counter() - began_s) * 1000)
+        return response
+
+
+class ActorMiddleware:
+    """Notes who is signed in to the admin as the actor of what the request does; stands behind Django's own authentication."""
+
+    def __init__(self, get_response: Answerer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith("/admin/") or not request.user.is_authenticated:
+            return self.get_response(request)
+        note_actor(request, str(request.user.pk))
+        with correlation.use(replace(correlation.current(), actor=str(request.user.pk))):
+            return self.get_response(request)
+
+
+class CorrelationFilter(logging.Filter):
+    """Puts the correlation id of the work at hand on every line of log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.correlation = correlation.current().correlation
+        return True
+
+
+def note_actor(request: HttpRequest, actor: str) -> None:
+    """Remember who makes this request, for its line in the log."""
+    request.META[_ACTOR] = actor
+
+
+def _write(request: HttpRequest, response: HttpResponse, *, took_ms: float) -> None:
+    # The route, not the path: a path may hold what a caller would not see written down, and cannot be counted.
+    route = request.resolver_match.route if request.resolver_match else "-"
+    actor = request.META.get(_ACTOR, "-")
+    _log.info("%s /%s %d %.1f ms actor=%s", request.method, route, response.status_code, took_ms, actor)

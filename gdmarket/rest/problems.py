@@ -1,0 +1,202 @@
+"""The one map from what was refused to HTTP: problem documents, RFC 9457."""
+
+import logging
+import math
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from django.utils.translation import gettext as _
+from django.views import csrf, defaults
+from rest_framework import exceptions as drf
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+
+from gdmarket import correlation, errors
+from gdmarket.rest.errors import BodyTooLargeError, VersionMismatchError
+
+CONTENT_TYPE = "application/problem+json"
+_log = logging.getLogger(__name__)
+
+_STATUS_OF_KIND: Sequence[tuple[type[errors.DomainError], HTTPStatus]] = (
+    (errors.InvalidError, HTTPStatus.BAD_REQUEST),
+    (errors.NotFoundError, HTTPStatus.NOT_FOUND),
+    (errors.ForbiddenError, HTTPStatus.FORBIDDEN),
+    (errors.DeclinedError, HTTPStatus.PAYMENT_REQUIRED),
+    (errors.ConflictError, HTTPStatus.CONFLICT),
+    (errors.UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+# DRF's words where ours are others.
+_CODES = {"permission_denied": "forbidden", "authentication_failed": "token_not_valid", "parse_error": "malformed_json"}
+_RESERVED = frozenset({"type", "title", "status", "detail", "code", "correlation_id", "errors"})
+
+
+def problem(*, status: int, code: str, detail: str, members: Mapping[str, object] | None = None, **more: object) -> dict[str, Any]:
+    """Return a problem document; `members` are shown beside the fixed ones and never replace them."""
+    shown = {name: value for name, value in (members or {}).items() if name not in _RESERVED}
+    return {
+        "type": f"urn:gdmarket:problem:{code}",
+        "title": _(HTTPStatus(status).phrase),
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        "correlation_id": correlation.current().correlation,
+        **more,
+        **shown,
+    }
+
+
+def problem_response(*, status: int, code: str, detail: str) -> HttpResponse:
+    """Return a problem as a plain response, for what happens outside every API view."""
+    body = JSONRenderer().render(problem(status=status, code=code, detail=detail))
+    return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
+def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Return the answer to a request in which `error` was raised; what nobody foresaw is logged and becomes a 500."""
+    match error:
+        case errors.DomainError():
+            return _refused(error)
+        case drf.APIException():
+            return _not_understood(error)
+        case Http404():
+            return _not_understood(drf.NotFound())
+        case PermissionDenied():
+            return _not_understood(drf.PermissionDenied())
+        case RequestDataTooBig():
+            return _not_understood(BodyTooLargeError())
+        case UnreadablePostError():
+            return _not_understood(drf.ParseError())
+        case OperationalError() | InterfaceError() if _is_out_of_reach(error):
+            return _without_database(error)
+        case _:
+            return _unforeseen(context)
+
+
+def _refused(error: errors.DomainError) -> Response:
+    if error.code == VersionMismatchError.default_code:
+        return _not_understood(VersionMismatchError())
+    status = next((status for kind, status in _STATUS_OF_KIND if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
+    more: dict[str, object] = {}
+    if isinstance(error, errors.InvalidError) and error.field:
+        more["errors"] = [{"field": error.field, "code": error.code, "detail": error.message}]
+    response = _response(problem(status=status, code=error.code, detail=error.message, members=error.details, **more))
+    if isinstance(error, errors.UnavailableError):
+        response["Retry-After"] = _whole_seconds(error.retry_after_s)
+    return response
+
+
+def _not_understood(error: drf.APIException) -> Response:
+    if isinstance(error, drf.ValidationError):
+        response = _response(_invalid(error))
+    else:
+        detail = (
+            error.detail if isinstance(error.detail, drf.ErrorDetail) else drf.ErrorDetail(str(error.default_detail), error.default_code)
+        )
+        code = _CODES.get(detail.code, detail.code)
+        response = _response(problem(status=error.status_code, code=code, detail=str(detail)))
+    if getattr(error, "auth_header", None):
+        response["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]  # set by APIView.handle_exception
+    if getattr(error, "wait", None) is not None:
+        response["Retry-After"] = _whole_seconds(error.wait)  # type: ignore[attr-defined]  # of Throttled and RequestInProgressError
+    return response
+
+
+def _invalid(error: drf.ValidationError) -> dict[str, Any]:
+    listed = [{"field": field, "code": detail.code, "detail": str(detail)} for field, detail in _flat(error.detail)]
+    return problem(status=HTTPStatus.BAD_REQUEST, code="invalid", detail=_("Some values are not acceptable."), errors=listed)
+
+
+def _flat(detail: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, drf.ErrorDetail]]:
+    """Walk DRF's nested errors as (dotted field, detail); the whole object's own errors have the field `""` or its parent's."""
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            yield from _flat(inner, path if name == api_settings.NON_FIELD_ERRORS_KEY else (*path, str(name)))
+    elif isinstance(detail, list):
+        for place, inner in enumerate(detail):
+            yield from _flat(inner, path if isinstance(inner, drf.ErrorDetail) else (*path, str(place)))
+    else:
+        yield ".".join(path), detail
+
+
+def _is_out_of_reach(error: Exception) -> bool:
+    # SQLite calls a mistake in our SQL an OperationalError as well.
+    return getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
+
+
+def _without_database(error: Exception) -> Response:
+    _log.error("the database did not answer: %s", error)
+    detail = _("The database does not answer just now: please try again.")
+    response = _response(problem(status=HTTPStatus.SERVICE_UNAVAILABLE, code="database_unavailable", detail=detail))
+    response["Retry-After"] = "1"
+    return response
+
+
+def _unforeseen(context: Mapping[str, Any]) -> Response:
+    _log.exception("an error nobody foresaw")
+    got_request_exception.send(sender=None, request=context.get("request"))
+    return _response(_internal())
+
+
+def _internal() -> dict[str, Any]:
+    detail = _("Something went wrong on our side; the correlation id helps us to find it.")
+    return problem(status=HTTPStatus.INTERNAL_SERVER_ERROR, code="internal_error", detail=detail)
+
+
+def _response(document: dict[str, Any]) -> Response:
+    response = Response(document, status=document["status"], content_type=CONTENT_TYPE)
+    response.exception = True
+    return response
+
+
+def _whole_seconds(seconds: float) -> str:
+    return str(max(1, math.ceil(seconds)))
+
+
+# -- What happens outside every API view ------------------------------------------------------------------------------------------
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request Django could not take."""
+    if isinstance(exception, RequestDataTooBig):
+        return problem_response(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="body_too_large", detail=_("The body is too large."))
+    return problem_response(status=HTTPStatus.BAD_REQUEST, code="bad_request", detail=_("The request cannot be understood."))
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request somebody may not make: a page for browsers in the admin, a problem for everybody else."""
+    if _wants_page(request):
+        return defaults.permission_denied(request, exception)
+    return problem_response(status=HTTPStatus.FORBIDDEN, code="forbidden", detail=_("You may not do that."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request for an address that leads nowhere: a page for browsers, a problem for everybody else."""
+    if _wants_page(request):
+        return defaults.page_not_found(request, exception)
+    return problem_response(status=HTTPStatus.NOT_FOUND, code="not_found", detail=_("There is nothing at this address."))
+
+
+def internal_error(request: HttpRequest) -> HttpResponse:
+    """Answer a request that failed in a way nobody foresaw."""
+    if _wants_page(request):
+        return defaults.server_error(request)
+    return HttpResponse(JSONRenderer().render(_internal()), status=HTTPStatus.INTERNAL_SERVER_ERROR, content_type=CONTENT_TYPE)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form that came without its token."""
+    if _wants_page(request):
+        return csrf.csrf_failure(request, reason)
+    return problem_response(status=HTTPStatus.FORBIDDEN, code="csrf_failed", detail=_("The form's token is missing or wrong."))
+
+
+def _wants_page(request: HttpRequest) -> bool:
+    return not request.path_info.startswith(("/api/", "/health/")) and "text/html" in request.headers.get("Accept", "")

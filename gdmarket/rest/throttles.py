@@ -1,0 +1,34 @@
+"""How many requests a minute one person or one address may make."""
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+
+class UserThrottle(SimpleRateThrottle):
+    """At most `GDMARKET_THROTTLE_USER` requests a person; `off` lifts it."""
+
+    scope = "user"
+
+    def get_rate(self) -> str | None:
+        return _rate(settings.GDMARKET_THROTTLE_USER)
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        return f"throttle:user:{request.user.pk}" if request.user.is_authenticated else None
+
+
+class AnonThrottle(SimpleRateThrottle):
+    """At most `GDMARKET_THROTTLE_ANON` requests an address, of people who are not signed in; `off` lifts it."""
+
+    scope = "anon"
+
+    def get_rate(self) -> str | None:
+        return _rate(settings.GDMARKET_THROTTLE_ANON)
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        return None if request.user.is_authenticated else f"throttle:anon:{self.get_ident(request)}"
+
+
+def _rate(setting: str) -> str | None:
+    return None if setting == "off" else setting

@@ -1,0 +1,66 @@
+"""What every API view has in common."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from gdmarket import correlation, ids
+from gdmarket.rest import idempotency, problems
+from gdmarket.rest.errors import LengthRequiredError, MalformedQueryError
+from gdmarket.rest.middleware import note_actor
+from gdmarket.rest.negotiation import JsonAlone
+from gdmarket.rest.parsers import StrictJSONParser
+
+
+class ApiView(APIView):
+    """A view that speaks strict JSON and problem documents, and whose POSTs take an `Idempotency-Key`.
+
+    `request.operation_id` (a UUID) is the same for every repetition of one keyed POST: use it as the id of what the request makes.
+    """
+
+    renderer_classes = [JSONRenderer]
+    parser_classes = [StrictJSONParser]
+    content_negotiation_class = JsonAlone
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "post" in cls.__dict__:
+            cls.post = idempotency.idempotent(cls.post)  # type: ignore[attr-defined]  # it is there: see the line above
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with ExitStack() as self._story:
+            return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        request.operation_id = ids.uuid7()  # type: ignore[attr-defined]  # ours; idempotency may put an earlier one here
+        _refuse_unreadable(request)
+        super().initial(request, *args, **kwargs)
+        if request.user.is_authenticated:
+            actor = str(request.user.pk)
+            note_actor(request, actor)
+            self._story.enter_context(correlation.use(replace(correlation.current(), actor=actor)))
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
+        return problems.problem_handler
+
+    def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", "private, no-cache" if "ETag" in response.headers else "no-store")
+        return response
+
+
+def _refuse_unreadable(request: Request) -> None:
+    if any("\0" in text for pair in request.query_params.lists() for text in (pair[0], *pair[1])):
+        raise MalformedQueryError
+    if request.method not in SAFE_METHODS and "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
+        raise LengthRequiredError
