@@ -1,7 +1,7 @@
 """The composition root as a Django app, and which admin site is ours."""
 
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+from django.contrib.admin import apps as admin
 
 
 class ConfigConfig(AppConfig):
@@ -11,7 +11,7 @@ class ConfigConfig(AppConfig):
     default = True
 
 
-class AdminConfig(DjangoAdminConfig):
+class AdminConfig(admin.AdminConfig):
     """Puts the market's own admin site where Django's would stand."""
 
     default = False
