@@ -1,0 +1,77 @@
+"""`./dev run`: bring the database up to date, load the demo into an empty one, then become the server."""
+
+import os
+import socket
+import sys
+from typing import NoReturn
+
+import django
+from django.core.management import call_command
+from django.db import DatabaseError
+from environs import EnvError
+
+from config import server
+
+_WELCOME = """
+GDmarket is open at {address}
+
+  API docs      {address}/api/v1/docs
+  Admin         {address}/admin/
+  Health        {address}/health/ready
+{people}
+  A first look, and a token to go on with:
+    curl '{address}/api/v1/items?limit=3'
+    curl {address}/api/v1/auth/token -H 'Content-Type: application/json' \\
+         -d '{{"email": "renter@example.com", "password": "gdmarket-demo"}}'
+
+Ctrl-C stops everything.
+"""
+_DEMO_PEOPLE = """
+  Demo people, password gdmarket-demo:
+    manager@example.com  manager2@example.com                     item managers
+    renter@example.com   renter2@example.com  renter3@example.com renters
+    operator@example.com                                          operator
+"""
+
+
+def main() -> NoReturn:
+    """Prepare and serve; never returns. Ends with a sentence and exit code 1 when it cannot."""
+    _refuse_taken_port()
+    print("Preparing the database …", flush=True)  # noqa: T201  # a person waits
+    try:
+        people = _prepare()
+    except EnvError as wrong:
+        sys.exit(f"The settings are not right: {wrong}")
+    except DatabaseError as wrong:
+        sys.exit(f"The database cannot be used: {wrong}Is DATABASE_URL right, and the server up?")
+    address = f"http://{server.HOST}:{server.PORT}"
+    os.environ["GDMARKET_WELCOME"] = _WELCOME.format(address=address, people=people)
+    os.environ["GDMARKET_RELAY"] = "beside"
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:config.server", "config.wsgi"])
+
+
+def _prepare() -> str:
+    """Migrate, load the demo where nobody lives yet, and return what to say of the demo's people."""
+    django.setup()
+    from django.contrib.auth import get_user_model  # noqa: PLC0415  # models exist only after setup()
+
+    call_command("migrate", verbosity=0)
+    people = get_user_model().objects.all()
+    if not people.exists():
+        call_command("load_demo")
+    return _DEMO_PEOPLE if people.filter(email="renter@example.com").exists() else ""
+
+
+def _refuse_taken_port() -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((server.HOST, server.PORT))
+        except OSError as refused:
+            other = server.PORT + 1
+            sys.exit(f"Cannot listen on {server.HOST}:{server.PORT} ({refused.strerror}). Another port: GDMARKET_PORT={other} ./dev run")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    main()
