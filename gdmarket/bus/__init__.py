@@ -1,0 +1,50 @@
+"""The event bus: facts are written with the change they tell of, and each is delivered to every subscriber, in order, exactly once.
+
+    with transaction.atomic():
+        item.save()
+        bus.publish(ItemWithdrawn(...), stream=f"item:{item.id}")
+
+Importing this package is safe before Django's apps are loaded: what needs the tables is imported when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from gdmarket.bus.errors import OutsideTransactionError, Reject, Retry, UndecodableError, UnknownEventError
+
+if TYPE_CHECKING:
+    from gdmarket.bus.log import Recorded, current, recorded
+    from gdmarket.bus.publishing import publish
+    from gdmarket.bus.registry import external
+    from gdmarket.bus.relay import run_until_idle
+
+__all__ = [
+    "OutsideTransactionError",
+    "Recorded",
+    "Reject",
+    "Retry",
+    "UndecodableError",
+    "UnknownEventError",
+    "current",
+    "external",
+    "publish",
+    "recorded",
+    "run_until_idle",
+]
+
+_HOMES = {
+    "Recorded": "log",
+    "current": "log",
+    "external": "registry",
+    "publish": "publishing",
+    "recorded": "log",
+    "run_until_idle": "relay",
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import a public name from its module on first use."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

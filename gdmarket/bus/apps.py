@@ -1,0 +1,25 @@
+"""The bus as a Django app."""
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.db.models.signals import post_migrate
+from django.utils.module_loading import import_string
+
+
+class BusConfig(AppConfig):
+    """Connects the handlers when Django starts, and writes the subscriptions down when it migrates."""
+
+    name = "gdmarket.bus"
+    label = "bus"
+    verbose_name = "event bus"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect every handler that `config/subscriptions.py` names."""
+        from gdmarket.bus import registry, subscriptions
+        from gdmarket.bus.checks import check_sqlite
+
+        registry.connect(import_string(settings.GDMARKET_SUBSCRIPTIONS))
+        post_migrate.connect(subscriptions.after_migrate, sender=self)
+        checks.register(check_sqlite)

@@ -1,0 +1,18 @@
+"""What the bus itself records."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliverySkipped:
+    """An operator gave up a dead delivery: `subscriber` will never handle the event `event_id`."""
+
+    delivery_id: int
+    event_id: UUID
+    type: str
+    subscriber: str
+    error: str
+    reason: str
+    occurred_at: datetime

@@ -1,0 +1,88 @@
+"""The three tables of the bus."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Index, Q, UniqueConstraint
+
+LANE_LENGTH = 128
+
+
+class Event(models.Model):
+    """A fact, as it was published. Append-only: outbox, audit trail and replay source in one."""
+
+    seq = models.BigAutoField(primary_key=True)
+    id = models.UUIDField(unique=True)
+    stream = models.CharField(max_length=LANE_LENGTH)
+    version = models.PositiveIntegerField()
+    type = models.CharField(max_length=128)
+    schema = models.PositiveSmallIntegerField()
+    payload = models.JSONField()
+    correlation = models.CharField(max_length=64, db_index=True)
+    causation = models.UUIDField(null=True)
+    traceparent = models.CharField(max_length=55)
+    actor = models.CharField(max_length=64)
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        """A stream's versions are 1, 2, 3 … without a gap; two publishers cannot both take the next one."""
+
+        db_table = "bus_event"
+        constraints: ClassVar = [UniqueConstraint(fields=["stream", "version"], name="bus_event_stream_version")]
+        indexes: ClassVar = [Index(fields=["type", "seq"], name="bus_event_type_seq")]
+
+    def __str__(self) -> str:
+        """Return the type and its place in the stream."""
+        return f"{self.type} {self.stream} v{self.version}"
+
+
+class Subscription(models.Model):
+    """A type of event that a context hears. Written by migrate, read by every publisher, whatever its age."""
+
+    subscriber = models.CharField(max_length=64)
+    type = models.CharField(max_length=128)
+    paused = models.BooleanField(default=False)
+
+    class Meta:
+        """One row a subscriber and type."""
+
+        db_table = "bus_subscription"
+        constraints: ClassVar = [UniqueConstraint(fields=["type", "subscriber"], name="bus_subscription_type_subscriber")]
+
+    def __str__(self) -> str:
+        """Return who hears what."""
+        return f"{self.subscriber} hears {self.type}"
+
+
+class Delivery(models.Model):
+    """An event that a subscriber has not handled yet. The acknowledgement deletes the row.
+
+    `not_before` is delay, backoff and lease in one; `token` is the lease's fence. A lane is the subscriber's share of a stream, and only
+    its head, the lowest version, can be claimed. A timer is alone in a lane named after its event, with version 0.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
+    subscriber = models.CharField(max_length=64)
+    lane = models.CharField(max_length=LANE_LENGTH)
+    version = models.PositiveIntegerField()
+    not_before = models.DateTimeField()
+    token = models.UUIDField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    dead = models.BooleanField(default=False)
+    error = models.TextField(default="", blank=True)
+
+    class Meta:
+        """The unique index is what claims walk along; the partial ones find timers that are due, leases that ran out, and the dead."""
+
+        db_table = "bus_delivery"
+        constraints: ClassVar = [UniqueConstraint(fields=["subscriber", "lane", "version"], name="bus_delivery_lane")]
+        indexes: ClassVar = [
+            Index(fields=["subscriber", "not_before"], condition=Q(version=0), name="bus_delivery_timer"),
+            Index(fields=["subscriber", "not_before"], condition=Q(token__isnull=False), name="bus_delivery_leased"),
+            Index(fields=["subscriber"], condition=Q(dead=True), name="bus_delivery_dead"),
+        ]
+
+    def __str__(self) -> str:
+        """Return who has what still to handle."""
+        return f"{self.subscriber}: {self.lane} v{self.version}"

@@ -1,0 +1,94 @@
+"""Who hears what in this process: blinker, one signal an event type, one receiver a subscribing context."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from blinker import Signal
+from django.core.exceptions import ImproperlyConfigured
+
+from gdmarket.bus.codec import context_of, schema_of, type_of
+from gdmarket.bus.errors import UnknownEventError
+from gdmarket.bus.events import DeliverySkipped
+
+Handler = Callable[[Any], None]
+H = TypeVar("H", bound=Handler)
+
+_classes: dict[str, type] = {}
+_signals: dict[str, Signal] = {}
+_handlers: dict[tuple[str, str], Handler] = {}
+_external: set[Handler] = set()
+
+
+def external(handler: H) -> H:
+    """Mark a handler that reaches outside the database: it runs in no transaction, and perhaps more than once for one event.
+
+    `bus.current().id` is the idempotency key for what it asks of others.
+    """
+    _external.add(handler)
+    return handler
+
+
+def connect(subscriptions: Mapping[type, Sequence[Handler]]) -> None:
+    """Connect these handlers, and no others, each as the subscriber its module's context is named.
+
+    :raises ImproperlyConfigured: if two handlers of one context hear the same event, or two classes bear one name
+    """
+    for registered in (_classes, _signals, _handlers):
+        registered.clear()
+    for event_class, handlers in {DeliverySkipped: (), **subscriptions}.items():
+        name = type_of(event_class)
+        if name in _classes:
+            raise ImproperlyConfigured(f"two event classes are called {name}")
+        _classes[name], _signals[name] = event_class, Signal()
+        for handler in handlers:
+            _connect(handler, name)
+
+
+def _connect(handler: Handler, name: str) -> None:
+    subscriber = context_of(handler.__module__)
+    if (subscriber, name) in _handlers:
+        raise ImproperlyConfigured(f"{subscriber} hears {name} twice: one handler a context and event keeps the order plain")
+    _handlers[subscriber, name] = handler
+    _signals[name].connect(lambda _sender, *, event: handler(event), sender=subscriber, weak=False)
+
+
+def pairs() -> set[tuple[str, str]]:
+    """Return every (subscriber, type) connected here."""
+    return set(_handlers)
+
+
+def subscribers() -> list[str]:
+    """Return every context connected here, sorted."""
+    return sorted({subscriber for subscriber, _ in _handlers})
+
+
+def event_class(*, name: str, schema: int) -> type:
+    """Return the class of a type of event.
+
+    :raises UnknownEventError: if this process does not know it, or only an older form of it
+    """
+    found = _classes.get(name)
+    if found is None:
+        raise UnknownEventError(f"{name} is no event this process knows")
+    if schema > schema_of(found):
+        raise UnknownEventError(f"{name} has schema {schema}; this process knows it up to {schema_of(found)}")
+    return found
+
+
+def is_known(event_class: type) -> bool:
+    """Say whether an event class stands among the subscriptions, be it with nobody to hear it."""
+    return _classes.get(type_of(event_class)) is event_class
+
+
+def is_external(*, subscriber: str, name: str) -> bool:
+    """Say whether a subscriber's handler of a type is marked `external`."""
+    return _handlers.get((subscriber, name)) in _external
+
+
+def send(*, subscriber: str, name: str, event: object) -> None:
+    """Call the one handler that `subscriber` has for this type.
+
+    :raises UnknownEventError: if it has none
+    """
+    if not _signals[name].send(subscriber, event=event):
+        raise UnknownEventError(f"{subscriber} has no handler for {name}")
