@@ -5,7 +5,7 @@ duplicates, late facts and any order across sources end in the same row.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
@@ -19,6 +19,7 @@ RENTAL_PART = (
 
 # The states in which a rental holds its item. Source: the design's table of rental states.
 OPEN = ("requested", "paying", "paid", "refunding", "rented")
+CLOSED = ("returned", "cancelled", "expired")
 _TAKEN_STATES = ("approved", "refunded")
 
 
@@ -158,7 +159,7 @@ def _money_changes(*, payments: Mapping[str, Mapping[str, Any]], fact: PaymentFa
 
 
 def _entry(*, source: str, fact: Fact) -> dict[str, Any]:
-    at = fact.occurred_at.isoformat().replace("+00:00", "Z")
+    at = fact.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     entry = {"fact": type(fact).__name__, "at": at, "version": fact.version, "source": source}
     reason = getattr(fact, "reason", "")
     return entry | {"reason": reason} if reason else entry

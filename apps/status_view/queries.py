@@ -19,7 +19,7 @@ def list_open_rentals(*, item_id: UUID) -> Rentals:
     return RentalStatus.objects.filter(item_id=item_id, state__in=domain.OPEN).order_by("id").values()
 
 
-def list_items(*, manager_id: UUID, q: str = "", **equal: str) -> Items:
+def list_items(*, manager_id: UUID, q: str = "", **equal: object) -> Items:
     """Return a manager's items; `q` is looked for in name, category and place, other columns are compared as they are."""
     items = ItemStatus.objects.filter(manager_id=manager_id, **equal)
     if q:

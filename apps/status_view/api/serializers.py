@@ -1,0 +1,136 @@
+"""Rows as JSON. The hot read is a plain function from columns; the serializers below describe the same to the schema."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.status_view import domain
+
+Row = Mapping[str, Any]
+
+
+def item_json(row: Row) -> dict[str, Any]:
+    """Return an item's row as the API shows it."""
+    same = ("id", "name", "category", "place", "daily_price", "deposit", "currency", "state", "availability", "version", "updated_at")
+    return {
+        **{name: row[name] for name in same},
+        "manager": row["manager_id"],
+        "current_rental": _current_rental(row),
+        "payment": _payment(row),
+    }
+
+
+def _current_rental(row: Row) -> dict[str, Any] | None:
+    if row["current_rental_id"] is None:
+        return None
+    return {
+        "id": row["current_rental_id"],
+        "state": row["current_state"],
+        "renter": row["current_renter_id"],
+        "starts_at": row["current_starts_at"],
+        "ends_at": row["current_ends_at"],
+        "overdue": row["current_overdue"],
+    }
+
+
+def _payment(row: Row) -> dict[str, Any] | None:
+    return None if row["payment_id"] is None else {"id": row["payment_id"], "state": row["payment_state"]}
+
+
+def rental_json(row: Row) -> dict[str, Any]:
+    """Return a rental's row as the API shows it: the rental, and then what only the status view knows."""
+    same = (
+        "id", "item_name", "starts_at", "ends_at", "price", "currency", "state", "overdue", "payment_due_at", "cancel_requested", "version",
+        "requested_at", "paid_at", "handed_over_at", "returned_at", "closed_at", "timeline", "updated_at",
+    )  # fmt: skip
+    return {
+        **{name: row[name] for name in same},
+        "item": row["item_id"],
+        "renter": row["renter_id"],
+        "manager": row["manager_id"],
+        "payment": _payment(row),
+        "turn": domain.whose_turn(state=row["state"]),
+        "deadline": domain.deadline(rental=row),
+        "money": {name: row[name] for name in ("price", "paid", "refunded", "currency")},
+    }
+
+
+class _Payment(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    state = serializers.CharField()
+
+
+class _CurrentRental(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=domain.OPEN)
+    renter = serializers.UUIDField()
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    overdue = serializers.BooleanField()
+
+
+class ItemStatusSchema(serializers.Serializer[Any]):
+    """An item, the rental that holds it and that rental's payment; prices in minor units of `currency`."""
+
+    id = serializers.UUIDField()
+    manager = serializers.UUIDField()
+    name = serializers.CharField()
+    category = serializers.CharField()
+    place = serializers.CharField()
+    daily_price = serializers.IntegerField()
+    deposit = serializers.IntegerField()
+    currency = serializers.CharField()
+    state = serializers.ChoiceField(choices=["listed", "withdrawn"])
+    availability = serializers.ChoiceField(choices=[str(value) for value in domain.Availability])
+    current_rental = _CurrentRental(allow_null=True)
+    payment = _Payment(allow_null=True)
+    version = serializers.IntegerField()
+    updated_at = serializers.DateTimeField()
+
+
+class _Money(serializers.Serializer[Any]):
+    price = serializers.IntegerField()
+    paid = serializers.IntegerField()
+    refunded = serializers.IntegerField()
+    currency = serializers.CharField()
+
+
+class _TimelineEntry(serializers.Serializer[Any]):
+    fact = serializers.CharField()
+    at = serializers.DateTimeField()
+    version = serializers.IntegerField()
+    source = serializers.ChoiceField(choices=["rental", "payment"])
+    reason = serializers.CharField(required=False)
+    payment = serializers.UUIDField(required=False)
+    amount = serializers.IntegerField(required=False)
+
+
+class RentalStatusSchema(serializers.Serializer[Any]):
+    """A rental, whose turn it is and until when, its money and its story; amounts in minor units of `currency`."""
+
+    id = serializers.UUIDField()
+    item = serializers.UUIDField()
+    item_name = serializers.CharField()
+    renter = serializers.UUIDField()
+    manager = serializers.UUIDField()
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    price = serializers.IntegerField()
+    currency = serializers.CharField()
+    state = serializers.ChoiceField(choices=[*domain.OPEN, *domain.CLOSED])
+    overdue = serializers.BooleanField()
+    payment_due_at = serializers.DateTimeField()
+    payment = _Payment(allow_null=True)
+    cancel_requested = serializers.BooleanField()
+    version = serializers.IntegerField()
+    requested_at = serializers.DateTimeField()
+    paid_at = serializers.DateTimeField(allow_null=True)
+    handed_over_at = serializers.DateTimeField(allow_null=True)
+    returned_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+    turn = serializers.ChoiceField(choices=[str(value) for value in domain.Turn])
+    deadline = serializers.DateTimeField(allow_null=True)
+    money = _Money()
+    timeline = _TimelineEntry(many=True)
+    updated_at = serializers.DateTimeField()

@@ -1,0 +1,62 @@
+"""The status view over HTTP: read alone, and from its own tables alone."""
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.status_view import queries
+from apps.status_view.api import filters, serializers
+from gdmarket.rest import etags
+from gdmarket.rest.pagination import page
+from gdmarket.rest.permissions import has_role
+from gdmarket.rest.views import ApiView
+
+_MANAGES = [has_role("item_manager")]
+
+
+class ItemStatusListView(ApiView):
+    """An item manager's items."""
+
+    permission_classes = _MANAGES
+
+    @extend_schema(parameters=[filters.ItemStatusFilter], responses=serializers.ItemStatusSchema(many=True))
+    def get(self, request: Request) -> Response:
+        """Show how all my items stand, the newest first."""
+        asked = filters.ItemStatusFilter(data=request.query_params.dict()).columns()
+        items = queries.list_items(manager_id=request.user.pk, **asked)
+        return page(request, items, order=("-id",), serialize=serializers.item_json)
+
+
+class ItemStatusView(ApiView):
+    """One item of an item manager."""
+
+    permission_classes = _MANAGES
+
+    @extend_schema(responses=serializers.ItemStatusSchema)
+    def get(self, request: Request, item_id: UUID) -> Response:
+        """Show how one of my items stands."""
+        row = queries.get_item(item_id=item_id, manager_id=request.user.pk)
+        return etags.answer(request, serializers.item_json(row), version=row["version"], variant=str(row["revision"]))
+
+
+class RentalStatusListView(ApiView):
+    """A person's rentals."""
+
+    @extend_schema(parameters=[filters.RentalStatusFilter], responses=serializers.RentalStatusSchema(many=True))
+    def get(self, request: Request) -> Response:
+        """Show how all my rentals stand, as renter and as item manager, the newest first."""
+        asked = filters.RentalStatusFilter(data=request.query_params.dict()).columns()
+        rentals = queries.list_rentals(person_id=request.user.pk, **asked)
+        return page(request, rentals, order=("-requested_at", "id"), serialize=serializers.rental_json)
+
+
+class RentalStatusView(ApiView):
+    """One rental of a person."""
+
+    @extend_schema(responses=serializers.RentalStatusSchema)
+    def get(self, request: Request, rental_id: UUID) -> Response:
+        """Show how a rental stands: whose turn it is, until when, its money and its story."""
+        row = queries.get_rental(rental_id=rental_id, person_id=request.user.pk)
+        return etags.answer(request, serializers.rental_json(row), version=row["version"], variant=str(row["revision"]))
