@@ -1,0 +1,91 @@
+"""What rentals may refuse."""
+
+from gdmarket.errors import ConflictError, DeclinedError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
+
+
+class RentalNotFoundError(NotFoundError):
+    """There is no such rental."""
+
+    code = "rental_not_found"
+
+
+class ItemNotFoundError(NotFoundError):
+    """There is no such item."""
+
+    code = "item_not_found"
+
+
+class ItemWithdrawnError(ConflictError):
+    """The item has been withdrawn and can no longer be rented."""
+
+    code = "item_withdrawn"
+
+
+class ItemOutError(ConflictError):
+    """The item is still with another renter."""
+
+    code = "item_out"
+
+
+class PeriodTakenError(ConflictError):
+    """The item is taken for that period; `next_free` says when it is not."""
+
+    code = "period_taken"
+
+
+class WrongStateError(ConflictError):
+    """A rental that is {state} does not allow this: {wanted}."""
+
+    code = "wrong_state"
+
+
+class NotTheRenterError(ForbiddenError):
+    """Only the renter may do this."""
+
+    code = "not_the_renter"
+
+
+class NotTheManagerError(ForbiddenError):
+    """Only the item's manager may do this."""
+
+    code = "not_the_manager"
+
+
+class PeriodReversedError(InvalidError):
+    """The period must end after it starts."""
+
+    code = "period_reversed"
+    field = "ends_at"
+
+
+class PeriodPastError(InvalidError):
+    """The period must not start in the past."""
+
+    code = "period_past"
+    field = "starts_at"
+
+
+class PeriodTooFarError(InvalidError):
+    """The period must end within a year from now."""
+
+    code = "period_too_far"
+    field = "ends_at"
+
+
+class UnknownPaymentMethodError(InvalidError):
+    """The payment provider knows no such payment method."""
+
+    code = "unknown_payment_method"
+    field = "payment_method"
+
+
+class PaymentDeclinedError(DeclinedError):
+    """The payment was declined; the period is still held, and another card may be tried."""
+
+    code = "payment_declined"
+
+
+class PaymentUnavailableError(UnavailableError):
+    """Payments are not taken for the moment; please pay a little later."""
+
+    code = "payment_unavailable"

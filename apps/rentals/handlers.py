@@ -1,0 +1,80 @@
+"""What rentals does when it hears something: of items, of payments, and from its own timers."""
+
+from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
+from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentRefunded
+from apps.rentals import services
+from apps.rentals.events import PaymentDeadlinePassed, PeriodBegan, PeriodEnded
+from gdmarket import bus, clock
+
+
+def on_item_registered(event: ItemRegistered) -> None:
+    """Learn of a new item."""
+    _learn(event, withdrawn=False)
+
+
+def on_item_revised(event: ItemRevised) -> None:
+    """Learn of an item's new name or price; rentals already agreed keep theirs."""
+    _learn(event, withdrawn=False)
+
+
+def on_item_withdrawn(event: ItemWithdrawn) -> None:
+    """Take no more requests for the item."""
+    _learn(event, withdrawn=True)
+
+
+def on_rental_refused(event: RentalRefused) -> None:
+    """Compensate: cancel the rental, and refund it where it was paid."""
+    services.refuse_rental(rental_id=event.rental_id, reason=event.reason, now=clock.now())
+
+
+def on_payment_approved(event: PaymentApproved) -> None:
+    """Book the rental as paid, unless the synchronous answer already did.
+
+    :raises bus.Reject: if the money belongs to no attempt of the rental; a person must look
+    """
+    ours = services.settle_payment(rental_id=event.rental_id, payment_id=event.payment_id, outcome=event.state, now=event.occurred_at)
+    if not ours:
+        raise bus.Reject(f"payment {event.payment_id} is not an attempt that rental {event.rental_id} waits for")
+
+
+def on_payment_declined(event: PaymentDeclined) -> None:
+    """Let the renter try again, unless the synchronous answer already did."""
+    services.settle_payment(
+        rental_id=event.rental_id,
+        payment_id=event.payment_id,
+        outcome=event.state,
+        reason=event.reason,
+        now=clock.now(),
+    )
+
+
+def on_payment_refunded(event: PaymentRefunded) -> None:
+    """Cancel the rental, or let it be paid anew."""
+    services.settle_refund(rental_id=event.rental_id, payment_id=event.payment_id, now=clock.now())
+
+
+def on_payment_deadline_passed(event: PaymentDeadlinePassed) -> None:
+    """Expire the rental if it still waits to be paid."""
+    services.expire_unpaid(rental_id=event.rental_id, due_at=event.due_at, now=clock.now())
+
+
+def on_period_began(event: PeriodBegan) -> None:
+    """Tell the others that a paid rental's period began."""
+    services.begin_period(rental_id=event.rental_id, now=clock.now())
+
+
+def on_period_ended(event: PeriodEnded) -> None:
+    """Tell the others that an item is overdue."""
+    services.end_period(rental_id=event.rental_id, now=clock.now())
+
+
+def _learn(event: ItemRegistered | ItemRevised | ItemWithdrawn, *, withdrawn: bool) -> None:
+    services.learn_item(
+        item_id=event.item_id,
+        manager_id=event.manager_id,
+        name=event.name,
+        daily_price=event.daily_price,
+        currency=event.currency,
+        withdrawn=withdrawn,
+        version=event.version,
+    )

@@ -1,0 +1,82 @@
+"""Rentals' tables. That no item is rented twice at once is refused by the database itself: see migration 0002."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.rentals.domain import State
+from gdmarket.ids import uuid7
+
+
+class Listing(models.Model):
+    """What rentals must know of an item; the row is also the lock under which an item's rentals are decided."""
+
+    item_id = models.UUIDField(primary_key=True)
+    manager_id = models.UUIDField()
+    name = models.CharField(max_length=100)
+    daily_price = models.PositiveBigIntegerField()
+    currency = models.CharField(max_length=3)
+    withdrawn = models.BooleanField(default=False)
+    version = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        """Return the item's name."""
+        return self.name
+
+
+class Rental(models.Model):
+    """One renter, one item, one half-open period `[starts_at, ends_at)`; `price` in minor units of `currency`."""
+
+    class States(models.TextChoices):
+        """The states of `domain.State`, with the words people read."""
+
+        REQUESTED = State.REQUESTED.value, _("requested")
+        PAYING = State.PAYING.value, _("paying")
+        PAID = State.PAID.value, _("paid")
+        REFUNDING = State.REFUNDING.value, _("refunding")
+        RENTED = State.RENTED.value, _("rented")
+        RETURNED = State.RETURNED.value, _("returned")
+        CANCELLED = State.CANCELLED.value, _("cancelled")
+        EXPIRED = State.EXPIRED.value, _("expired")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    item_id = models.UUIDField(_("item"), db_index=True)
+    item_name = models.CharField(_("item"), max_length=100)
+    renter_id = models.UUIDField(_("renter"), db_index=True)
+    manager_id = models.UUIDField(_("manager"), db_index=True)
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("to"))
+    price = models.PositiveBigIntegerField(_("price"))
+    currency = models.CharField(_("currency"), max_length=3)
+    state = models.CharField(_("state"), max_length=9, choices=States.choices, default=State.REQUESTED.value)
+    payment_due_at = models.DateTimeField(_("to be paid by"))
+    payment_id = models.UUIDField(_("payment"), null=True)
+    payment_state = models.CharField(_("payment state"), max_length=10, default="")
+    cancel_requested = models.BooleanField(_("cancel requested"), default=False)
+    cancel_reason = models.CharField(_("reason"), max_length=200, default="", blank=True)
+    version = models.PositiveIntegerField(default=0)
+    requested_at = models.DateTimeField(_("requested"))
+    paid_at = models.DateTimeField(_("paid"), null=True)
+    handed_over_at = models.DateTimeField(_("handed over"), null=True)
+    returned_at = models.DateTimeField(_("returned"), null=True)
+    closed_at = models.DateTimeField(_("closed"), null=True)
+
+    class Meta:
+        """The rules that the database keeps."""
+
+        verbose_name = _("rental")
+        verbose_name_plural = _("rentals")
+        constraints = (
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="rentals_period_forward"),
+            models.CheckConstraint(condition=Q(price__gte=0), name="rentals_price_gte_0"),
+            models.CheckConstraint(condition=Q(state__in=[state.value for state in State]), name="rentals_state_known"),
+            models.CheckConstraint(
+                condition=Q(handed_over_at__isnull=True) | Q(paid_at__isnull=False),
+                name="rentals_nothing_unpaid_is_handed_over",
+            ),
+            models.UniqueConstraint(fields=["item_id"], condition=Q(state=State.RENTED.value), name="rentals_one_out_per_item"),
+        )
+
+    def __str__(self) -> str:
+        """Return the item's name and the first day."""
+        return f"{self.item_name} ({self.starts_at:%Y-%m-%d})"

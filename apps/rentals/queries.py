@@ -1,0 +1,53 @@
+"""Reading rentals."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from apps.rentals import domain
+from apps.rentals.errors import RentalNotFoundError
+from apps.rentals.models import Rental
+
+
+def get_rental(*, rental_id: UUID) -> Rental:
+    """Return a rental.
+
+    :raises RentalNotFoundError: if there is none
+    """
+    try:
+        return Rental.objects.get(id=rental_id)
+    except Rental.DoesNotExist as missing:
+        raise RentalNotFoundError from missing
+
+
+def get_rental_of(*, rental_id: UUID, person_id: UUID) -> Rental:
+    """Return a rental of which `person_id` is the renter or the manager.
+
+    :raises RentalNotFoundError: if there is none, or it is somebody else's
+    """
+    rental = get_rental(rental_id=rental_id)
+    if person_id not in {rental.renter_id, rental.manager_id}:
+        raise RentalNotFoundError
+    return rental
+
+
+def list_rentals_of(*, person_id: UUID) -> QuerySet[Rental]:
+    """Return the rentals of which `person_id` is the renter or the manager."""
+    return Rental.objects.filter(Q(renter_id=person_id) | Q(manager_id=person_id))
+
+
+def in_role(rentals: QuerySet[Rental], *, person_id: UUID, role: str) -> QuerySet[Rental]:
+    """Return those of `rentals` in which `person_id` is the `renter` or the `manager`."""
+    return rentals.filter(renter_id=person_id) if role == "renter" else rentals.filter(manager_id=person_id)
+
+
+def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime, datetime]]:
+    """Return the half-open periods of an item that are held and end after `after`, sorted by start."""
+    held = Rental.objects.filter(item_id=item_id, state__in=domain.HOLDING, ends_at__gt=after)
+    return list(held.order_by("starts_at", "id").values_list("starts_at", "ends_at"))
+
+
+def is_out_too_long(*, item_id: UUID, now: datetime) -> bool:
+    """Say whether the item is with a renter whose period is over."""
+    return Rental.objects.filter(item_id=item_id, state=domain.State.RENTED, ends_at__lte=now).exists()

@@ -1,0 +1,85 @@
+"""Calling a rental or its payment off, and giving the money back."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.rentals import domain, queries
+from apps.rentals.domain import State
+from apps.rentals.errors import WrongStateError
+from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalPaymentCancelled, RentalRefundDue
+from apps.rentals.models import Rental
+from apps.rentals.services import facts
+
+
+def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", now: datetime) -> Rental:
+    """Call a rental off for its renter or manager, and return it: `cancelled`, or on the way there while money is moving.
+
+    :raises RentalNotFoundError: if `by` is neither
+    :raises WrongStateError: if the item is out, or the rental has ended or is being cancelled already
+    """
+    with transaction.atomic():
+        rental = facts.locked(rental_id=rental_id)
+        facts.only_parties(rental, by=by)
+        _cancel(rental, reason=reason, now=now)
+    return queries.get_rental(rental_id=rental_id)
+
+
+def refuse_rental(*, rental_id: UUID, reason: str, now: datetime) -> None:
+    """Call a rental off because items cannot honour it; one that is out or has ended is left alone."""
+    with transaction.atomic():
+        rental = facts.locked(rental_id=rental_id)
+        if rental.state in {State.REQUESTED, State.PAYING, State.PAID, State.REFUNDING} and not rental.cancel_requested:
+            _cancel(rental, reason=reason, now=now)
+
+
+def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
+    """Give a rental's payment back and keep the rental: `requested` again, or `refunding` until the provider has answered.
+
+    :raises NotTheRenterError: if `by` is the manager
+    :raises WrongStateError: if the rental is not paid, or the item is out
+    """
+    with transaction.atomic():
+        rental = facts.locked(rental_id=rental_id)
+        facts.only_renter(rental, by=by)
+        facts.move(rental, to=State.REFUNDING, wanted="cancel the payment")
+        facts.record(rental, RentalRefundDue, now=now, reason="payment cancelled")
+    return queries.get_rental(rental_id=rental_id)
+
+
+def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
+    """Move a rental on once its money is back: `cancelled` where that was asked, else `requested` with a fresh hold."""
+    with transaction.atomic():
+        rental = facts.locked(rental_id=rental_id)
+        if rental.state != State.REFUNDING or rental.payment_id != payment_id:
+            return
+        rental.payment_state = "refunded"
+        rental.paid_at = None
+        if rental.cancel_requested:
+            _close(rental, now=now)
+            return
+        facts.move(rental, to=State.REQUESTED, wanted="cancel the payment")
+        facts.hold_until(rental, due_at=now + domain.HOLD, now=now)
+        facts.record(rental, RentalPaymentCancelled, now=now)
+
+
+def _cancel(rental: Rental, *, reason: str, now: datetime) -> None:
+    if rental.cancel_requested:
+        raise WrongStateError(state=rental.state, wanted="cancel again")
+    rental.cancel_reason = reason
+    if rental.state in {State.PAYING, State.REFUNDING}:
+        rental.cancel_requested = True
+        facts.record(rental, RentalCancelRequested, now=now, reason=reason)
+    elif rental.state == State.PAID:
+        facts.move(rental, to=State.REFUNDING, wanted="cancel")
+        rental.cancel_requested = True
+        facts.record(rental, RentalRefundDue, now=now, reason=reason)
+    else:
+        _close(rental, now=now)
+
+
+def _close(rental: Rental, *, now: datetime) -> None:
+    facts.move(rental, to=State.CANCELLED, wanted="cancel")
+    rental.closed_at = now
+    facts.record(rental, RentalCancelled, now=now, reason=rental.cancel_reason)

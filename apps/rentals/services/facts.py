@@ -1,0 +1,125 @@
+"""One way to change a rental: move it, raise its version, save it and publish the fact, in the caller's transaction."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from apps.rentals import domain
+from apps.rentals.domain import State
+from apps.rentals.errors import NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
+from apps.rentals.events import PaymentDeadlinePassed
+from apps.rentals.models import Rental
+from gdmarket import bus
+
+_CHANGING = (
+    "state",
+    "payment_due_at",
+    "payment_id",
+    "payment_state",
+    "cancel_requested",
+    "cancel_reason",
+    "version",
+    "paid_at",
+    "handed_over_at",
+    "returned_at",
+    "closed_at",
+)
+
+
+def locked(*, rental_id: UUID) -> Rental:
+    """Return a rental, locked until the end of the transaction.
+
+    :raises RentalNotFoundError: if there is none
+    """
+    try:
+        return Rental.objects.select_for_update(no_key=True).get(id=rental_id)
+    except Rental.DoesNotExist as missing:
+        raise RentalNotFoundError from missing
+
+
+def move(rental: Rental, *, to: State, wanted: str) -> None:
+    """Set the rental's state.
+
+    :raises WrongStateError: if the present state does not lead there; `wanted` names what was asked, for the person
+    """
+    if to not in domain.NEXT[State(rental.state)]:
+        raise WrongStateError(state=rental.state, wanted=wanted)
+    rental.state = to
+
+
+def record(rental: Rental, fact: type, *, now: datetime, **particulars: Any) -> None:
+    """Save the rental under its next version and publish `fact` about it."""
+    rental.version += 1
+    rental.save(update_fields=_CHANGING)
+    tell(rental, fact, now=now, **particulars)
+
+
+def tell(rental: Rental, fact: type, *, now: datetime, **particulars: Any) -> None:
+    """Publish `fact` with the whole public rental as it stands."""
+    snapshot = {
+        "rental_id": rental.id,
+        "item_id": rental.item_id,
+        "item_name": rental.item_name,
+        "renter_id": rental.renter_id,
+        "manager_id": rental.manager_id,
+        "starts_at": rental.starts_at,
+        "ends_at": rental.ends_at,
+        "price": rental.price,
+        "currency": rental.currency,
+        "state": str(rental.state),
+        "overdue": domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now),
+        "payment_due_at": rental.payment_due_at,
+        "payment_id": rental.payment_id,
+        "payment_state": rental.payment_state or None,
+        "cancel_requested": rental.cancel_requested,
+        "version": rental.version,
+        "requested_at": rental.requested_at,
+        "paid_at": rental.paid_at,
+        "handed_over_at": rental.handed_over_at,
+        "returned_at": rental.returned_at,
+        "closed_at": rental.closed_at,
+        "occurred_at": now,
+    }
+    bus.publish(fact(**snapshot, **particulars), stream=f"rental:{rental.id}")
+
+
+def remind(rental: Rental, timer: type, *, at: datetime, now: datetime) -> None:
+    """Set a durable timer for the rental."""
+    bus.publish(timer(rental_id=rental.id, due_at=at, occurred_at=now), stream=f"rental-timer:{rental.id}", at=at)
+
+
+def hold_until(rental: Rental, *, due_at: datetime, now: datetime) -> None:
+    """Hold the period until `due_at`, and be reminded of it. An earlier reminder may still come; it is ignored."""
+    rental.payment_due_at = due_at
+    remind(rental, PaymentDeadlinePassed, at=due_at, now=now)
+
+
+def only_renter(rental: Rental, *, by: UUID) -> None:
+    """Refuse everyone but the renter.
+
+    :raises NotTheRenterError: if `by` is the manager
+    :raises RentalNotFoundError: if `by` is neither
+    """
+    if by == rental.renter_id:
+        return
+    raise NotTheRenterError if by == rental.manager_id else RentalNotFoundError
+
+
+def only_manager(rental: Rental, *, by: UUID) -> None:
+    """Refuse everyone but the item's manager.
+
+    :raises NotTheManagerError: if `by` is the renter
+    :raises RentalNotFoundError: if `by` is neither
+    """
+    if by == rental.manager_id:
+        return
+    raise NotTheManagerError if by == rental.renter_id else RentalNotFoundError
+
+
+def only_parties(rental: Rental, *, by: UUID) -> None:
+    """Refuse everyone but the renter and the manager.
+
+    :raises RentalNotFoundError: if `by` is neither
+    """
+    if by not in {rental.renter_id, rental.manager_id}:
+        raise RentalNotFoundError

@@ -1,0 +1,66 @@
+"""Handing an item over, taking it back, and the moments in between."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.rentals import queries
+from apps.rentals.domain import State
+from apps.rentals.errors import ItemOutError
+from apps.rentals.events import PeriodEnded, RentalHandedOver, RentalOverdue, RentalPeriodBegan, RentalReturned
+from apps.rentals.models import Listing, Rental
+from apps.rentals.services import facts
+
+
+def hand_over(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
+    """Give the item of a paid rental to its renter.
+
+    :raises NotTheManagerError: if `by` is the renter
+    :raises WrongStateError: if the rental is not paid
+    :raises ItemOutError: if the item is still with another renter
+    """
+    item_id = queries.get_rental(rental_id=rental_id).item_id
+    with transaction.atomic():
+        Listing.objects.select_for_update(no_key=True).get(item_id=item_id)
+        rental = facts.locked(rental_id=rental_id)
+        facts.only_manager(rental, by=by)
+        facts.move(rental, to=State.RENTED, wanted="hand over")
+        if Rental.objects.filter(item_id=item_id, state=State.RENTED).exists():
+            raise ItemOutError
+        rental.handed_over_at = now
+        facts.record(rental, RentalHandedOver, now=now)
+        facts.remind(rental, PeriodEnded, at=rental.ends_at, now=now)
+    return queries.get_rental(rental_id=rental_id)
+
+
+def take_back(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
+    """Take the item back from its renter; the rental is over.
+
+    :raises NotTheManagerError: if `by` is the renter
+    :raises WrongStateError: if the item is not out
+    """
+    with transaction.atomic():
+        rental = facts.locked(rental_id=rental_id)
+        facts.only_manager(rental, by=by)
+        facts.move(rental, to=State.RETURNED, wanted="take back")
+        rental.returned_at = rental.closed_at = now
+        facts.record(rental, RentalReturned, now=now)
+    return queries.get_rental(rental_id=rental_id)
+
+
+def begin_period(*, rental_id: UUID, now: datetime) -> None:
+    """Tell that a paid rental's period began; one that is out or not paid is left alone."""
+    _tell_if(rental_id=rental_id, state=State.PAID, fact=RentalPeriodBegan, now=now)
+
+
+def end_period(*, rental_id: UUID, now: datetime) -> None:
+    """Tell that an item should be back by now; one that is back is left alone."""
+    _tell_if(rental_id=rental_id, state=State.RENTED, fact=RentalOverdue, now=now)
+
+
+def _tell_if(*, rental_id: UUID, state: State, fact: type, now: datetime) -> None:
+    with transaction.atomic():
+        rental = facts.locked(rental_id=rental_id)
+        if rental.state == state:
+            facts.record(rental, fact, now=now)

@@ -1,0 +1,23 @@
+"""Keeping rentals' own copy of the catalogue."""
+
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.rentals.models import Listing
+
+
+def learn_item(*, item_id: UUID, manager_id: UUID, name: str, daily_price: int, currency: str, withdrawn: bool, version: int) -> None:
+    """Remember what items says of an item; older news than what is known changes nothing."""
+    known = {
+        "manager_id": manager_id,
+        "name": name,
+        "daily_price": daily_price,
+        "currency": currency,
+        "withdrawn": withdrawn,
+        "version": version,
+    }
+    with transaction.atomic():
+        listing, created = Listing.objects.select_for_update().get_or_create(item_id=item_id, defaults=known)
+        if not created and listing.version < version:
+            Listing.objects.filter(item_id=item_id).update(**known)
