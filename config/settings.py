@@ -36,6 +36,10 @@ GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 50)
 GDMARKET_PAYMENT_GATEWAY = env.str("GDMARKET_PAYMENT_GATEWAY", "sandbox")
 GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000)
 
+# -- Signing in -----------------------------------------------------------------------------------------------------------------
+GDMARKET_ACCESS_TOKEN_LIFETIME_S = env.int("GDMARKET_ACCESS_TOKEN_LIFETIME_S", 3600)
+GDMARKET_REFRESH_TOKEN_LIFETIME_S = env.int("GDMARKET_REFRESH_TOKEN_LIFETIME_S", 30 * 24 * 3600)
+
 # -- Fairness -------------------------------------------------------------------------------------------------------------------
 GDMARKET_THROTTLE_USER = env.str("GDMARKET_THROTTLE_USER", "3000/min")
 GDMARKET_THROTTLE_ANON = env.str("GDMARKET_THROTTLE_ANON", "3000/min")
@@ -76,6 +80,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "gdmarket.rest.middleware.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "config.middleware.local_time_in_the_admin",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -160,6 +165,7 @@ SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if GDMARKET_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = GDMARKET_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if GDMARKET_TRUSTED_PROXIES else None
+CSRF_FAILURE_VIEW = "gdmarket.rest.problems.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -43,6 +43,12 @@ class NotFoundError(DomainError):
     code = "not_found"
 
 
+class NotAuthenticatedError(DomainError):
+    """We do not know who is asking."""
+
+    code = "not_authenticated"
+
+
 class ForbiddenError(DomainError):
     """This person may not do that."""
 
@@ -70,3 +76,9 @@ class UnavailableError(DomainError):
         """Remember that asking again makes sense after `retry_after_s` seconds."""
         self.retry_after_s = retry_after_s
         super().__init__(retry_after_s=retry_after_s, **details)
+
+
+class TooOftenError(UnavailableError):
+    """This was asked too often in a short time."""
+
+    code = "throttled"

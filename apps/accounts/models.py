@@ -14,14 +14,14 @@ from gdmarket import clock, ids
 class UserManager(BaseUserManager["User"]):
     """Makes people and finds them by e-mail address."""
 
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":  # noqa: ANN401  # Django's own signature
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":  # Django's own signature
         """Return a new person with this e-mail address and password; they are a renter unless `fields` say otherwise."""
         user = self.model(email=domain.written_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db, force_insert=True)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":  # noqa: ANN401  # Django's own signature
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":  # Django's own signature
         """Return a new operator who may do everything."""
         return self.create_user(email, password, **{"is_staff": True, "is_superuser": True, "is_renter": False, **fields})
 
@@ -80,6 +80,9 @@ class RefreshToken(models.Model):
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
 
+    def __str__(self) -> str:
+        return f"of {self.user_id}, until {self.expires_at:%Y-%m-%d %H:%M}"
+
 
 class FailedLogin(models.Model):
     """One wrong password, counted against a keyed digest of the e-mail address and of the network address it came from."""
@@ -89,3 +92,6 @@ class FailedLogin(models.Model):
 
     class Meta:
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["subject", "failed_at"], name="accounts_failed_login_subject")]
+
+    def __str__(self) -> str:
+        return f"at {self.failed_at:%Y-%m-%d %H:%M:%S}"

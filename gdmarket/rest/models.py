@@ -27,3 +27,6 @@ class IdempotencyKey(models.Model):
                 name="rest_idempotency_key_whole",
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.status or 'no answer yet'}"

@@ -27,10 +27,12 @@ _log = logging.getLogger(__name__)
 
 _STATUS_OF_KIND: Sequence[tuple[type[errors.DomainError], HTTPStatus]] = (
     (errors.InvalidError, HTTPStatus.BAD_REQUEST),
+    (errors.NotAuthenticatedError, HTTPStatus.UNAUTHORIZED),
     (errors.NotFoundError, HTTPStatus.NOT_FOUND),
     (errors.ForbiddenError, HTTPStatus.FORBIDDEN),
     (errors.DeclinedError, HTTPStatus.PAYMENT_REQUIRED),
     (errors.ConflictError, HTTPStatus.CONFLICT),
+    (errors.TooOftenError, HTTPStatus.TOO_MANY_REQUESTS),
     (errors.UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 # DRF's words where ours are others.
@@ -88,6 +90,8 @@ def _refused(error: errors.DomainError) -> Response:
     if isinstance(error, errors.InvalidError) and error.field:
         more["errors"] = [{"field": error.field, "code": error.code, "detail": error.message}]
     response = _response(problem(status=status, code=error.code, detail=error.message, members=error.details, **more))
+    if isinstance(error, errors.NotAuthenticatedError):
+        response["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.UnavailableError):
         response["Retry-After"] = _whole_seconds(error.retry_after_s)
     return response

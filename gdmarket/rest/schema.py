@@ -3,6 +3,6 @@
 from typing import Any
 
 
-def add_house_rules(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: FBT001  # drf-spectacular's hook
+def add_house_rules(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # drf-spectacular's hook
     """Return the document with what every operation shares."""
     return result

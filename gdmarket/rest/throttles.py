@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from rest_framework.request import Request
-from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
 from rest_framework.views import APIView
 
 
@@ -32,3 +32,8 @@ class AnonThrottle(SimpleRateThrottle):
 
 def _rate(setting: str) -> str | None:
     return None if setting == "off" else setting
+
+
+def address_of(request: Request) -> str:
+    """Return the network address a request comes from, as far as the trusted proxies (`NUM_PROXIES`) vouch for it."""
+    return BaseThrottle().get_ident(request)

@@ -2,10 +2,11 @@
 
 import django.db.models.deletion
 import django.db.models.functions.text
-import gdmarket.clock
-import gdmarket.ids
 from django.conf import settings
 from django.db import migrations, models
+
+import gdmarket.clock
+import gdmarket.ids
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,61 @@
+"""People, for operators."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import User
+
+_POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin[User]):
+    """Operators look after people; what makes an operator, and operators themselves, only a superuser changes."""
+
+    ordering = ("email",)
+    list_display = ("email", "display_name", "is_renter", "is_item_manager", "is_staff", "is_active", "registered_at")
+    list_filter = ("is_renter", "is_item_manager", "is_staff", "is_active")
+    search_fields = ("email", "display_name")
+    readonly_fields = ("registered_at", "last_login")
+    show_full_result_count = False
+    fieldsets = (
+        (None, {"fields": ("email", "display_name", "password")}),
+        (_("Roles"), {"fields": ("is_renter", "is_item_manager", "is_active")}),
+        (_("Powers"), {"fields": _POWERS, "classes": ("collapse",)}),
+        (_("Dates"), {"fields": ("registered_at", "last_login")}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("email", "display_name", "usable_password", "password1", "password2", "is_renter", "is_item_manager")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        own = super().get_readonly_fields(request, obj)
+        return own if _is_superuser(request) else (*own, *_POWERS)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return _is_operator(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return _is_operator(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _is_operator(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        is_powerful = obj is not None and (obj.is_staff or obj.is_superuser)
+        return _is_superuser(request) if is_powerful else _is_operator(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+
+def _is_operator(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_staff)
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_superuser)

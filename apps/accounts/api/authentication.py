@@ -1,0 +1,38 @@
+"""Who is asking: `Authorization: Bearer <access token>`."""
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from apps.accounts import queries
+from apps.accounts.errors import TokenNotValidError
+from apps.accounts.models import User
+from gdmarket import clock
+
+_SCHEME = "bearer"
+
+
+class BearerAuthentication(BaseAuthentication):
+    """Knows people by their access token; without one a request is anonymous, with a bad one it is refused (401)."""
+
+    def authenticate(self, request: Request) -> tuple[User, str] | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != _SCHEME:
+            return None
+        if not token.strip():
+            raise TokenNotValidError
+        return queries.get_user_by_access_token(token=token.strip(), now=clock.now()), token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular's registry is untyped
+    """How the OpenAPI document names it."""
+
+    target_class = BearerAuthentication
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "http", "scheme": _SCHEME, "bearerFormat": "JWT"}

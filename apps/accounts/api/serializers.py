@@ -1,0 +1,44 @@
+"""People and tokens in JSON."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from gdmarket.rest.serializers import StrictSerializer
+
+
+class RegistrationSerializer(StrictSerializer):
+    """What somebody tells of themselves to register."""
+
+    email = serializers.EmailField(max_length=254)
+    password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
+    display_name = serializers.CharField(max_length=100)
+
+
+class CredentialsSerializer(StrictSerializer):
+    """What somebody signs in with."""
+
+    email = serializers.CharField(max_length=254)
+    password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
+
+
+class RefreshSerializer(StrictSerializer):
+    """What somebody stays signed in with."""
+
+    refresh = serializers.CharField(max_length=100)
+
+
+class PersonSerializer(serializers.Serializer[Any]):
+    """A person, as they see themselves."""
+
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    display_name = serializers.CharField()
+    roles = serializers.ListField(child=serializers.ChoiceField(choices=["renter", "item_manager", "operator"]))
+
+
+class TokensSerializer(serializers.Serializer[Any]):
+    """A pair of tokens."""
+
+    access = serializers.CharField()
+    refresh = serializers.CharField()

@@ -1,0 +1,62 @@
+"""Registering and signing in."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts import services
+from apps.accounts.api.serializers import (
+    CredentialsSerializer,
+    PersonSerializer,
+    RefreshSerializer,
+    RegistrationSerializer,
+    TokensSerializer,
+)
+from gdmarket import clock
+from gdmarket.rest.throttles import address_of
+from gdmarket.rest.views import ApiView
+
+
+class OpenView(ApiView):
+    """Open to anyone: whatever token comes along is not looked at."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+
+class RegisterView(OpenView):
+    """New people; they are renters."""
+
+    @extend_schema(operation_id="register", request=RegistrationSerializer, responses={201: PersonSerializer}, tags=["auth"])
+    def post(self, request: Request) -> Response:
+        """Register."""
+        asked = RegistrationSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        person = services.register(user_id=request.operation_id, **asked.validated_data, now=clock.now())
+        return Response(PersonSerializer(person).data, status=status.HTTP_201_CREATED)
+
+
+class TokenView(OpenView):
+    """E-mail address and password for a pair of tokens."""
+
+    @extend_schema(operation_id="sign_in", request=CredentialsSerializer, responses=TokensSerializer, tags=["auth"])
+    def post(self, request: Request) -> Response:
+        """Sign in."""
+        asked = CredentialsSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        tokens = services.sign_in(**asked.validated_data, address=address_of(request), now=clock.now())
+        return Response(TokensSerializer(tokens).data)
+
+
+class RefreshView(OpenView):
+    """A refresh token for the next pair of tokens; it is good for one use."""
+
+    @extend_schema(operation_id="refresh_tokens", request=RefreshSerializer, responses=TokensSerializer, tags=["auth"])
+    def post(self, request: Request) -> Response:
+        """Stay signed in."""
+        asked = RefreshSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        tokens = services.refresh_tokens(**asked.validated_data, now=clock.now())
+        return Response(TokensSerializer(tokens).data)

@@ -1,0 +1,40 @@
+"""What accounts may refuse."""
+
+from gdmarket import errors
+
+
+class EmailTakenError(errors.ConflictError):
+    """Somebody is registered with this e-mail address already."""
+
+    code = "email_taken"
+
+
+class WeakPasswordError(errors.InvalidError):
+    """This password will not do: {reason}"""  # the reason brings its own full stop
+
+    code = "weak_password"
+    field = "password"
+
+
+class InvalidCredentialsError(errors.NotAuthenticatedError):
+    """E-mail address or password is wrong."""
+
+    code = "invalid_credentials"
+
+
+class TokenNotValidError(errors.NotAuthenticatedError):
+    """The token is not valid, or not any longer."""
+
+    code = "token_not_valid"
+
+
+class TooManyFailedLoginsError(errors.TooOftenError):
+    """Too many wrong passwords: please wait a moment."""
+
+    code = "throttled"
+
+
+class PersonNotFoundError(errors.NotFoundError):
+    """There is no such person."""
+
+    code = "person_not_found"

@@ -1,0 +1,72 @@
+"""Reading of people, of who is asking, and of wrong passwords."""
+
+import hmac
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+
+from apps.accounts import domain
+from apps.accounts.errors import PersonNotFoundError, TokenNotValidError
+from apps.accounts.models import FailedLogin, User
+
+
+def get_user(*, user_id: UUID) -> User:
+    """Return a person.
+
+    :raises PersonNotFoundError: if there is none with this id
+    """
+    try:
+        return User.objects.get(id=user_id)
+    except User.DoesNotExist as missing:
+        raise PersonNotFoundError from missing
+
+
+def get_user_by_access_token(*, token: str, now: datetime) -> User:
+    """Return who is asking.
+
+    :raises TokenNotValidError: if nobody we know gave this token, it ran out, the person is inactive or has another password by now
+    """
+    claims = domain.read_access_token(token, keys=signing_keys(), now=now)
+    user = User.objects.filter(id=claims.user_id, is_active=True).first() if claims else None
+    if claims is None or user is None or not _is_of_this_password(user, claims.password_mark, claims.key):
+        raise TokenNotValidError
+    return user
+
+
+def is_good_mark(*, user: User, mark: str) -> bool:
+    """Return whether `mark` was made of the person's present password, with one of the installation's secrets."""
+    return any(_is_of_this_password(user, mark, key) for key in signing_keys())
+
+
+def signing_keys() -> list[bytes]:
+    """Return the keys tokens may be signed with; the first is the one to sign with."""
+    return [domain.signing_key(secret=secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+
+
+def get_login_wait_s(*, email: str, address: str, now: datetime) -> float:
+    """Return how many seconds to wait until this e-mail address, from this network address, may be tried again; 0.0 is now."""
+    email_subject, address_subject = failure_subjects(email=email, address=address)
+    return max(
+        _wait_s(email_subject, allowed=domain.FAILURES_AN_EMAIL, now=now),
+        _wait_s(address_subject, allowed=domain.FAILURES_AN_ADDRESS, now=now),
+    )
+
+
+def failure_subjects(*, email: str, address: str) -> tuple[str, str]:
+    """Return under which names a wrong password is counted: one for the e-mail address, one for the network address."""
+    key = signing_keys()[0]
+    return (
+        domain.failure_subject("email", domain.written_email(email), key=key),
+        domain.failure_subject("address", address, key=key),
+    )
+
+
+def _wait_s(subject: str, *, allowed: int, now: datetime) -> float:
+    recent = FailedLogin.objects.filter(subject=subject, failed_at__gt=now - domain.FAILURES_WITHIN)
+    earliest = recent.order_by("-failed_at", "-id").values_list("failed_at", flat=True)[allowed - 1 : allowed].first()
+    return max(0.0, (earliest + domain.FAILURES_WITHIN - now) / timedelta(seconds=1)) if earliest else 0.0
+
+
+def _is_of_this_password(user: User, mark: str, key: bytes) -> bool:
+    return hmac.compare_digest(mark, domain.password_mark(password_hash=user.password, key=key))

@@ -1,0 +1,118 @@
+"""Registering, signing in, staying signed in."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from apps.accounts import domain, queries
+from apps.accounts.domain import Tokens
+from apps.accounts.errors import EmailTakenError, InvalidCredentialsError, TokenNotValidError, TooManyFailedLoginsError, WeakPasswordError
+from apps.accounts.models import FailedLogin, RefreshToken, User
+from gdmarket import ids
+
+
+def register(*, user_id: UUID, email: str, password: str, display_name: str, now: datetime) -> User:
+    """Return a new renter; asked again with the same `user_id` and address, the one made before.
+
+    :raises WeakPasswordError: if the password is too short, too common or too like the rest
+    :raises EmailTakenError: if somebody else is registered with this address
+    """
+    person = User(id=user_id, email=domain.written_email(email), display_name=display_name, registered_at=now)
+    _refuse_weak(password, person)
+    person.set_password(password)
+    try:
+        with transaction.atomic():
+            person.save(force_insert=True)
+    except IntegrityError as taken:
+        earlier = User.objects.filter(id=user_id, email=person.email).first()
+        if earlier is None:
+            raise EmailTakenError from taken
+        return earlier
+    return person
+
+
+def sign_in(*, email: str, password: str, address: str, now: datetime) -> Tokens:
+    """Return tokens for the person with this e-mail address and password; `address` is where on the network they are.
+
+    :raises InvalidCredentialsError: if the two do not belong together, or the person is inactive: in the same time, whoever it is
+    :raises TooManyFailedLoginsError: after 10 wrong passwords a minute for one e-mail address, or 60 from one network address
+    """
+    wait_s = queries.get_login_wait_s(email=email, address=address, now=now)
+    if wait_s:
+        raise TooManyFailedLoginsError(retry_after_s=wait_s)
+    user = authenticate(username=domain.written_email(email), password=password)
+    if not isinstance(user, User):
+        _count_failure(email=email, address=address, now=now)
+        raise InvalidCredentialsError
+    return issue_tokens(user=user, now=now)
+
+
+def issue_tokens(*, user: User, now: datetime) -> Tokens:
+    """Return a first pair of tokens for somebody whose identity is beyond doubt, and forget their refresh tokens that ran out."""
+    with transaction.atomic():
+        RefreshToken.objects.filter(user=user, expires_at__lte=now).delete()
+        return _next_pair(user=user, chain=ids.uuid7(), now=now)
+
+
+def refresh_tokens(*, refresh: str, now: datetime) -> Tokens:
+    """Return the next pair of tokens for a refresh token, which is thereby used up.
+
+    A token that comes again later was stolen from somebody: the whole chain ends, for the thief and for the owner.
+    :raises TokenNotValidError: if it is unknown, ran out, was used, or belongs to somebody inactive or to an earlier password
+    """
+    token = RefreshToken.objects.select_related("user").filter(digest=domain.digest_of(refresh)).first()
+    if token is None or token.expires_at <= now:
+        raise TokenNotValidError
+    if not token.user.is_active or not queries.is_good_mark(user=token.user, mark=token.password_mark):
+        raise TokenNotValidError
+    with transaction.atomic():
+        if _use_up(token, now=now):
+            return _next_pair(user=token.user, chain=token.chain, now=now)
+        # Used a moment ago is a client that repeats itself; used long ago is a thief, or the victim of one.
+        RefreshToken.objects.filter(chain__in=_chains_of_stolen(token, now=now)).delete()
+    raise TokenNotValidError
+
+
+def _refuse_weak(password: str, person: User) -> None:
+    try:
+        validate_password(password, user=person)
+    except ValidationError as weak:
+        raise WeakPasswordError(reason=" ".join(weak.messages).rstrip(".")) from weak
+
+
+def _use_up(token: RefreshToken, *, now: datetime) -> bool:
+    return RefreshToken.objects.filter(digest=token.digest, used_at__isnull=True).update(used_at=now) == 1
+
+
+def _chains_of_stolen(token: RefreshToken, *, now: datetime) -> QuerySet[RefreshToken, UUID]:
+    stolen = RefreshToken.objects.filter(digest=token.digest, used_at__lt=now - domain.REPEATED_WITHIN)
+    return stolen.values_list("chain", flat=True)
+
+
+def _next_pair(*, user: User, chain: UUID, now: datetime) -> Tokens:
+    key = queries.signing_keys()[0]
+    refresh = domain.fresh_refresh_token()
+    RefreshToken.objects.create(
+        digest=domain.digest_of(refresh),
+        chain=chain,
+        user=user,
+        password_mark=domain.password_mark(password_hash=user.password, key=key),
+        expires_at=now + timedelta(seconds=settings.GDMARKET_REFRESH_TOKEN_LIFETIME_S),
+    )
+    access = domain.access_token(
+        user_id=user.id, password_hash=user.password, key=key, now=now, lifetime_s=settings.GDMARKET_ACCESS_TOKEN_LIFETIME_S
+    )
+    return Tokens(access=access, refresh=refresh)
+
+
+def _count_failure(*, email: str, address: str, now: datetime) -> None:
+    with transaction.atomic():
+        FailedLogin.objects.filter(failed_at__lte=now - domain.FAILURES_WITHIN).delete()
+        subjects = queries.failure_subjects(email=email, address=address)
+        FailedLogin.objects.bulk_create([FailedLogin(subject=subject, failed_at=now) for subject in subjects])
