@@ -15,7 +15,9 @@ def write_subscriptions(*, using: str = "default") -> None:
     written = {(row.subscriber, row.type): row.pk for row in rows.all()}
     paused = set(rows.filter(paused=True).values_list("subscriber", flat=True))
     wanted, known = registry.pairs(), set(registry.subscribers())
-    rows.filter(pk__in=[pk for (subscriber, name), pk in written.items() if subscriber in known and (subscriber, name) not in wanted]).delete()
+    rows.filter(
+        pk__in=[pk for (subscriber, name), pk in written.items() if subscriber in known and (subscriber, name) not in wanted]
+    ).delete()
     new = sorted(wanted - written.keys())
     rows.bulk_create(
         [Subscription(subscriber=subscriber, type=name, paused=subscriber in paused) for subscriber, name in new],

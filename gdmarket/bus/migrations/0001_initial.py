@@ -5,66 +5,70 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('seq', models.BigAutoField(primary_key=True, serialize=False)),
-                ('id', models.UUIDField(unique=True)),
-                ('stream', models.CharField(max_length=128)),
-                ('version', models.PositiveIntegerField()),
-                ('type', models.CharField(max_length=128)),
-                ('schema', models.PositiveSmallIntegerField()),
-                ('payload', models.JSONField()),
-                ('correlation', models.CharField(db_index=True, max_length=64)),
-                ('causation', models.UUIDField(null=True)),
-                ('traceparent', models.CharField(max_length=55)),
-                ('actor', models.CharField(max_length=64)),
-                ('occurred_at', models.DateTimeField()),
+                ("seq", models.BigAutoField(primary_key=True, serialize=False)),
+                ("id", models.UUIDField(unique=True)),
+                ("stream", models.CharField(max_length=128)),
+                ("version", models.PositiveIntegerField()),
+                ("type", models.CharField(max_length=128)),
+                ("schema", models.PositiveSmallIntegerField()),
+                ("payload", models.JSONField()),
+                ("correlation", models.CharField(db_index=True, max_length=64)),
+                ("causation", models.UUIDField(null=True)),
+                ("traceparent", models.CharField(max_length=55)),
+                ("actor", models.CharField(max_length=64)),
+                ("occurred_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'bus_event',
-                'indexes': [models.Index(fields=['type', 'seq'], name='bus_event_type_seq')],
-                'constraints': [models.UniqueConstraint(fields=('stream', 'version'), name='bus_event_stream_version')],
+                "db_table": "bus_event",
+                "indexes": [models.Index(fields=["type", "seq"], name="bus_event_type_seq")],
+                "constraints": [models.UniqueConstraint(fields=("stream", "version"), name="bus_event_stream_version")],
             },
         ),
         migrations.CreateModel(
-            name='Subscription',
+            name="Subscription",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subscriber', models.CharField(max_length=64)),
-                ('type', models.CharField(max_length=128)),
-                ('paused', models.BooleanField(default=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("subscriber", models.CharField(max_length=64)),
+                ("type", models.CharField(max_length=128)),
+                ("paused", models.BooleanField(default=False)),
             ],
             options={
-                'db_table': 'bus_subscription',
-                'constraints': [models.UniqueConstraint(fields=('type', 'subscriber'), name='bus_subscription_type_subscriber')],
+                "db_table": "bus_subscription",
+                "constraints": [models.UniqueConstraint(fields=("type", "subscriber"), name="bus_subscription_type_subscriber")],
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('subscriber', models.CharField(max_length=64)),
-                ('lane', models.CharField(max_length=128)),
-                ('version', models.PositiveIntegerField()),
-                ('not_before', models.DateTimeField()),
-                ('token', models.UUIDField(null=True)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('dead', models.BooleanField(default=False)),
-                ('error', models.TextField(blank=True, default='')),
-                ('event', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='bus.event')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("subscriber", models.CharField(max_length=64)),
+                ("lane", models.CharField(max_length=128)),
+                ("version", models.PositiveIntegerField()),
+                ("not_before", models.DateTimeField()),
+                ("token", models.UUIDField(null=True)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("dead", models.BooleanField(default=False)),
+                ("error", models.TextField(blank=True, default="")),
+                ("event", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="deliveries", to="bus.event")),
             ],
             options={
-                'db_table': 'bus_delivery',
-                'indexes': [models.Index(condition=models.Q(('version', 0)), fields=['subscriber', 'not_before'], name='bus_delivery_timer'), models.Index(condition=models.Q(('token__isnull', False)), fields=['subscriber', 'not_before'], name='bus_delivery_leased'), models.Index(condition=models.Q(('dead', True)), fields=['subscriber'], name='bus_delivery_dead')],
-                'constraints': [models.UniqueConstraint(fields=('subscriber', 'lane', 'version'), name='bus_delivery_lane')],
+                "db_table": "bus_delivery",
+                "indexes": [
+                    models.Index(condition=models.Q(("version", 0)), fields=["subscriber", "not_before"], name="bus_delivery_timer"),
+                    models.Index(
+                        condition=models.Q(("token__isnull", False)), fields=["subscriber", "not_before"], name="bus_delivery_leased"
+                    ),
+                    models.Index(condition=models.Q(("dead", True)), fields=["subscriber"], name="bus_delivery_dead"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("subscriber", "lane", "version"), name="bus_delivery_lane")],
             },
         ),
     ]

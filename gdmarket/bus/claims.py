@@ -1,0 +1,136 @@
+"""Taking deliveries in hand: one statement that finds the heads of lanes, leases them and returns them.
+
+Only the head of a lane, its lowest version, can be claimed; whoever owns the head owns the lane, so a claim takes the next few behind it
+too (a run). A lease is a `token` and a `not_before`: until then nobody else takes it; afterwards the worker is held to be dead, and the
+delivery is a suspect, which is claimed alone, so that an event that kills workers takes no innocent ones down with it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from random import random
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import connection
+
+from gdmarket.bus.models import Delivery, Event
+from gdmarket.bus.sql import lock_of, now_plus
+
+Lane = tuple[str, str]
+
+LEASE_S = 15
+LANES = 50
+RUN = 20
+WALK = 2000
+# Streams begin with a letter, timers' lanes with their event's id, whose first digit is 0 for some centuries: the walk passes timers over.
+FIRST_LANE = "a"
+
+_FREE = """
+  NOT d.dead AND d.not_before <= {now}
+  AND NOT EXISTS (SELECT 1 FROM bus_subscription p WHERE p.subscriber = d.subscriber AND p.paused)
+"""
+_CLAIM = """
+UPDATE bus_delivery SET token = %(token)s, not_before = {lease}, attempts = attempts + %(suspect)s FROM head
+WHERE bus_delivery.subscriber = head.subscriber AND bus_delivery.lane = head.lane
+  AND bus_delivery.version >= head.version AND bus_delivery.version < head.version + %(run)s AND NOT bus_delivery.dead
+RETURNING bus_delivery.id, bus_delivery.event_id, bus_delivery.subscriber, bus_delivery.lane, bus_delivery.attempts
+"""
+# The head of each of the lanes a transaction touched.
+_TOUCHED = """
+WITH touched (subscriber, lane) AS (VALUES {lanes}),
+head AS MATERIALIZED (
+  SELECT d.subscriber, d.lane, d.version FROM touched t JOIN bus_delivery d
+    ON d.id = (SELECT x.id FROM bus_delivery x WHERE x.subscriber = t.subscriber AND x.lane = t.lane ORDER BY x.version LIMIT 1)
+  WHERE d.token IS NULL AND {free} {lock})
+"""
+# Walks lanes, not rows (a loose index scan): a long lane costs one step, like a short one. Source: notes on NOT EXISTS in docs/adr.
+_WALKED = """
+WITH RECURSIVE walk (lane, step) AS (
+  SELECT (SELECT min(lane) FROM bus_delivery WHERE subscriber = %(subscriber)s AND lane >= %(start)s), 0
+  UNION ALL
+  SELECT (SELECT min(lane) FROM bus_delivery WHERE subscriber = %(subscriber)s AND lane > walk.lane), step + 1
+  FROM walk WHERE walk.lane IS NOT NULL AND step < %(walk)s),
+head AS MATERIALIZED (
+  SELECT d.subscriber, d.lane, d.version FROM walk JOIN bus_delivery d
+    ON d.id = (SELECT x.id FROM bus_delivery x WHERE x.subscriber = %(subscriber)s AND x.lane = walk.lane ORDER BY x.version LIMIT 1)
+  WHERE d.token IS NULL AND {free} LIMIT %(lanes)s {lock})
+"""
+_TIMERS = """
+WITH head AS MATERIALIZED (
+  SELECT d.subscriber, d.lane, d.version FROM bus_delivery d
+  WHERE d.subscriber = %(subscriber)s AND d.version = 0 AND d.token IS NULL AND {free} ORDER BY d.not_before LIMIT %(lanes)s {lock})
+"""
+_SUSPECT = """
+WITH head AS MATERIALIZED (
+  SELECT d.subscriber, d.lane, d.version FROM bus_delivery d
+  WHERE d.subscriber = %(subscriber)s AND d.token IS NOT NULL AND {free}
+    AND NOT EXISTS (SELECT 1 FROM bus_delivery x WHERE x.subscriber = d.subscriber AND x.lane = d.lane AND x.version < d.version)
+  ORDER BY d.not_before LIMIT 1 {lock})
+"""
+# Some lane, so that workers keep apart and no lane is always last. The inner limit bounds the search where others' deliveries abound.
+_SOME_LANE = """
+SELECT lane FROM (
+  SELECT lane, subscriber, version FROM bus_delivery
+  WHERE id >= (SELECT CAST(min(id) + %(chance)s * (max(id) - min(id)) AS bigint) FROM bus_delivery) ORDER BY id LIMIT 1000) d
+WHERE subscriber = %(subscriber)s AND version > 0 LIMIT 1
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A delivery in hand, until its lease runs out."""
+
+    id: int
+    token: UUID
+    lane: Lane
+    attempts: int
+    is_suspect: bool
+    event: Event
+
+
+def claim_suspect(*, subscriber: str) -> list[Claim]:
+    """Claim one delivery whose worker died or hung, alone; its `attempts` then counts that death."""
+    return _claim(_SUSPECT, subscriber=subscriber, run=1, suspect=1)
+
+
+def claim_timers(*, subscriber: str) -> list[Claim]:
+    """Claim timers that are due, the longest overdue first."""
+    return _claim(_TIMERS, subscriber=subscriber, run=1, lanes=LANES)
+
+
+def claim_lanes(*, subscriber: str) -> list[Claim]:
+    """Claim runs of deliveries from lanes that are free, beginning anywhere and, where nothing is found, from the first lane."""
+    for start in (_some_lane(subscriber), FIRST_LANE):
+        claimed = _claim(_WALKED, subscriber=subscriber, start=start, walk=WALK, lanes=LANES, run=RUN)
+        if claimed or start == FIRST_LANE:
+            return claimed
+    return []
+
+
+def claim_touched(*, lanes: Sequence[Lane]) -> list[Claim]:
+    """Claim runs of deliveries from these lanes, as far as they are free."""
+    names = {f"{part}{n}": value for n, lane in enumerate(lanes) for part, value in zip(("s", "l"), lane, strict=True)}
+    values = ", ".join(f"(%(s{n})s, %(l{n})s)" for n in range(len(lanes)))
+    return _claim(_TOUCHED.replace("{lanes}", values), run=RUN, **names)
+
+
+def _claim(heads: str, *, suspect: int = 0, **parameters: Any) -> list[Claim]:
+    token = uuid4()
+    sql = (heads + _CLAIM).format(free=_FREE.format(now=now_plus(seconds=0)), lock=lock_of("d"), lease=now_plus(seconds=LEASE_S))
+    adapted = Delivery._meta.get_field("token").get_db_prep_save(token, connection)  # noqa: SLF001  # Django's documented door
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {**parameters, "token": adapted, "suspect": suspect})
+        rows = cursor.fetchall()
+    events = Event.objects.in_bulk({row[1] for row in rows})
+    claims = [
+        Claim(id=pk, token=token, lane=(subscriber, lane), attempts=attempts, is_suspect=bool(suspect), event=events[seq])
+        for pk, seq, subscriber, lane, attempts in rows
+    ]
+    return sorted(claims, key=lambda claim: (claim.event.seq, claim.id))
+
+
+def _some_lane(subscriber: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(_SOME_LANE, {"subscriber": subscriber, "chance": random()})  # noqa: S311  # no secret
+        row = cursor.fetchone()
+    return str(row[0]) if row else FIRST_LANE

@@ -1,0 +1,80 @@
+"""Handling deliveries, the same way in the fast path and in the relay."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from django.db import transaction
+
+from gdmarket.bus import log, registry, settling
+from gdmarket.bus.claims import Claim, Lane
+from gdmarket.bus.errors import LeaseLostError, Reject, Retry, UndecodableError, UnknownEventError
+
+logger = logging.getLogger(__name__)
+
+# During a deployment an old worker meets events that only new ones know: 8 × 30 s leave time for those to come.
+_UNKNOWN_WAIT_S = 30.0
+
+
+def work(*, batch: Sequence[Claim], keep_going: Callable[[], bool]) -> int:
+    """Handle a claimed batch in the log's order; return how many deliveries are done.
+
+    At least one is tried. What is left when `keep_going` says no, and what stands in a lane behind a failure, is given back.
+    """
+    done = 0
+    left: list[Claim] = []
+    stuck: set[Lane] = set()
+    for place, claim in enumerate(batch):
+        if claim.lane in stuck or (place > 0 and not keep_going()):
+            left.append(claim)
+        elif _handle(claim):
+            done += 1
+        else:
+            stuck.add(claim.lane)
+    settling.release(claims=left)
+    return done
+
+
+def _handle(claim: Claim) -> bool:
+    """Handle one delivery and settle it; say whether it is done. Only a database that cannot be reached lets this raise."""
+    try:
+        _call(claim)
+    except LeaseLostError:
+        logger.warning("lease of delivery %s (%s) lost to another worker; rolled back", claim.id, claim.event)
+        return False
+    except Retry as wish:
+        logger.info("%s puts off %s for %.1f s: %s", claim.lane[0], claim.event, wish.after_s, wish)
+        settling.postpone(claim=claim, after_s=wish.after_s, reason=str(wish))
+        return False
+    except (Reject, UndecodableError) as refusal:
+        logger.error("%s can never handle %s: %s; dead, as delivery %s", claim.lane[0], claim.event, refusal, claim.id)  # noqa: TRY400
+        settling.bury(claim=claim, error=_told(refusal))
+        return False
+    except Exception as failure:  # noqa: BLE001  # whatever a handler raises is that delivery's failure, and no other's
+        _record_failure(claim, failure)
+        return False
+    return True
+
+
+def _call(claim: Claim) -> None:
+    if claim.is_suspect and claim.attempts >= settling.MAX_ATTEMPTS:
+        raise Reject(f"the worker died or hung {claim.attempts} times with this in hand")
+    event, subscriber = log.read(claim.event), claim.lane[0]
+    with log.handling(event):
+        if registry.is_external(subscriber=subscriber, name=event.type):
+            registry.send(subscriber=subscriber, name=event.type, event=event.event)
+            settling.acknowledge(claim=claim)
+        else:
+            with transaction.atomic():
+                registry.send(subscriber=subscriber, name=event.type, event=event.event)
+                settling.acknowledge(claim=claim)
+
+
+def _record_failure(claim: Claim, failure: Exception) -> None:
+    wait_s = _UNKNOWN_WAIT_S if isinstance(failure, UnknownEventError) else None
+    is_dead = settling.fail(claim=claim, error=_told(failure), after_s=wait_s)
+    outcome = "dead" if is_dead else "to be tried again"
+    logger.error("%s failed on %s, delivery %s, %s", claim.lane[0], claim.event, claim.id, outcome, exc_info=failure)
+
+
+def _told(failure: Exception) -> str:
+    return f"{type(failure).__name__}: {failure}"

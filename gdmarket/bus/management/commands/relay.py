@@ -1,0 +1,57 @@
+"""`manage.py relay`: the process that delivers."""
+
+import os
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from gdmarket.bus import relay
+
+
+class Command(BaseCommand):
+    """Runs the relay until SIGTERM or SIGINT."""
+
+    help = (
+        "Deliver events to their subscribers until told to stop. Any number of relays may run at once. "
+        "SIGTERM and SIGINT finish the delivery in hand, give the rest back and exit with 0."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="deliver what is due now, say how much it was, and exit")
+        parser.add_argument(
+            "--with-parent",
+            nargs="?",
+            type=int,
+            const=os.getppid(),
+            metavar="PID",
+            help="exit when the process that started the relay is gone; PID says which that is, for when it may be gone already",
+        )
+
+    def handle(self, *, once: bool, with_parent: int | None, **_: Any) -> None:
+        if once:
+            self.stdout.write(f"{relay.run_until_idle()} deliveries handled")
+            return
+        orders = _Orders(parent=with_parent)
+        self.stdout.write("relay: delivering")
+        self.stdout.flush()
+        relay.run(keep_going=orders.keep_going)
+        self.stdout.write("relay: stopped")
+
+
+class _Orders:
+    """Whether the relay shall go on."""
+
+    def __init__(self, *, parent: int | None) -> None:
+        self._parent = parent
+        self._is_told_to_stop = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self._is_told_to_stop = True
+
+    def keep_going(self) -> bool:
+        """Say no once a signal came or the parent is gone."""
+        return not self._is_told_to_stop and (self._parent is None or os.getppid() == self._parent)

@@ -1,0 +1,79 @@
+"""The promise: rounds over everything that is due, again and again, until told to stop. Any number of relays may run."""
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from django.db import InterfaceError, OperationalError, connection
+
+from gdmarket.bus import claims, dispatch, fast_path, registry
+
+logger = logging.getLogger(__name__)
+
+# A batch stops after this long and gives the rest back, well before its leases run out.
+_BATCH_S = 5.0
+_SHORTEST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 1.0
+_CLAIMS = (claims.claim_suspect, claims.claim_timers, claims.claim_lanes)
+
+
+class Round(NamedTuple):
+    """How many deliveries a round took in hand, and how many of them are done."""
+
+    claimed: int
+    done: int
+
+
+def run(*, keep_going: Callable[[], bool]) -> None:
+    """Deliver what is due until `keep_going` says no, waiting 50 ms to 1 s where there is nothing; outlive a database that goes away."""
+    wait_s, is_away = _SHORTEST_WAIT_S, False
+    while keep_going():
+        try:
+            claimed = run_once(keep_going=keep_going).claimed
+        except Exception as failure:
+            if not is_away:
+                logger.exception("the relay cannot work; trying again every %.0f s", _LONGEST_WAIT_S)
+            claimed, is_away, wait_s = 0, True, _LONGEST_WAIT_S
+            _leave_connection(failure)
+        else:
+            if is_away:
+                logger.warning("the relay works again")
+            is_away = False
+        wait_s = _SHORTEST_WAIT_S if claimed else min(2 * wait_s, _LONGEST_WAIT_S)
+        if not claimed and keep_going():
+            time.sleep(wait_s)
+
+
+def run_until_idle(*, contexts: Collection[str] | None = None) -> int:
+    """Deliver everything that is due now, here, for these subscribers or for all; return how many deliveries were handled."""
+    handled = 0
+    while True:
+        claimed, done = run_once(keep_going=lambda: True, contexts=contexts)
+        handled += done
+        if not claimed:
+            return handled
+
+
+def run_once(*, keep_going: Callable[[], bool], contexts: Collection[str] | None = None) -> Round:
+    """Let each subscriber have one batch of each kind: suspects alone, timers that are due, then lanes."""
+    claimed = done = 0
+    with fast_path.held_back():
+        for subscriber in registry.subscribers():
+            for claim in _CLAIMS if contexts is None or subscriber in contexts else ():
+                if keep_going():
+                    batch = claim(subscriber=subscriber)
+                    claimed += len(batch)
+                    done += dispatch.work(batch=batch, keep_going=_within(_BATCH_S, keep_going))
+    return Round(claimed, done)
+
+
+def _within(seconds: float, keep_going: Callable[[], bool]) -> Callable[[], bool]:
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() < until and keep_going()
+
+
+def _leave_connection(failure: Exception) -> None:
+    """Close a connection that may be broken, so that the next round opens a new one."""
+    if isinstance(failure, OperationalError | InterfaceError):
+        connection.close()
