@@ -13,7 +13,7 @@ _POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User]):
+class PersonAdmin(UserAdmin):
     """Operators look after people; what makes an operator, and operators themselves, only a superuser changes."""
 
     ordering = ("email",)

@@ -10,7 +10,7 @@ class EmailTakenError(errors.ConflictError):
 
 
 class WeakPasswordError(errors.InvalidError):
-    """This password will not do: {reason}"""  # the reason brings its own full stop
+    """This password is too easy to guess: choose another ({reason})."""
 
     code = "weak_password"
     field = "password"

@@ -1,13 +1,71 @@
-"""Two questions an orchestrator asks: are you alive, and may I send you work?"""
+"""Two questions of an orchestrator: whether the process lives, and whether to send it work."""
 
-from django.http import HttpRequest, JsonResponse
+from collections.abc import Callable
+from functools import cache, wraps
+from http import HTTPStatus
+from typing import Any
+
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+
+from gdmarket.rest import problems
+
+Probe = Callable[[], HttpResponse]
+_SHOWN = 5
 
 
-def live(request: HttpRequest) -> JsonResponse:
+def _asked_by_get(probe: Probe) -> Callable[[HttpRequest], HttpResponse]:
+    @csrf_exempt
+    @wraps(probe)
+    def view(request: HttpRequest) -> HttpResponse:
+        if request.method not in {"GET", "HEAD"}:
+            detail = _("Only GET and HEAD are answered here.")
+            refusal = problems.problem_response(status=HTTPStatus.METHOD_NOT_ALLOWED, code="method_not_allowed", detail=detail)
+            refusal["Allow"] = "GET, HEAD"
+            return refusal
+        response = probe()
+        response["Cache-Control"] = "no-store"
+        return response
+
+    return view
+
+
+@_asked_by_get
+def live() -> HttpResponse:
     """Answer that the process runs; nothing else is looked at."""
     return JsonResponse({"status": "live"})
 
 
-def ready(request: HttpRequest) -> JsonResponse:
-    """Answer whether requests may be sent here."""
-    return JsonResponse({"status": "ready"})
+@_asked_by_get
+def ready() -> HttpResponse:
+    """Answer whether requests may be sent here: 200, or 503 with what is missing; how far the bus is behind is told beside it."""
+    from gdmarket.bus import operations  # noqa: PLC0415
+
+    try:
+        missing = _missing_migrations()
+        lag = operations.lag()
+    except DatabaseError:
+        return _unready(["database"])
+    return _unready(missing, bus=lag) if missing else JsonResponse({"status": "ready", "missing": [], "bus": lag})
+
+
+def _unready(missing: list[str], **more: Any) -> JsonResponse:
+    shown = missing if len(missing) <= _SHOWN else [*missing[:_SHOWN], f"… {len(missing) - _SHOWN} more"]
+    response = JsonResponse({"status": "not ready", "missing": shown, **more}, status=HTTPStatus.SERVICE_UNAVAILABLE)
+    response["Retry-After"] = "1"
+    return response
+
+
+def _missing_migrations() -> list[str]:
+    applied = MigrationRecorder(connection).applied_migrations()
+    return [f"migration {app}.{name}" for app, name in sorted(_known_migrations()) if (app, name) not in applied]
+
+
+@cache
+def _known_migrations() -> frozenset[tuple[str, str]]:
+    # They change with the code alone, and are slow to gather.
+    return frozenset(MigrationLoader(None, ignore_no_migrations=True).graph.nodes)

@@ -1,20 +1,82 @@
-"""The first answer again: POSTs that may be sent twice."""
+"""The first answer again: POSTs that carry an `Idempotency-Key` and may be sent twice."""
 
+import logging
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.db import DatabaseError
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
+from rest_framework import status
 from rest_framework.request import Request
+
+from gdmarket import clock
+from gdmarket.rest import answers
+from gdmarket.rest.answers import Answer, Turn
+from gdmarket.rest.errors import InvalidIdempotencyKeyError
 
 Handler = Callable[..., HttpResponseBase]
 
+_VISIBLE = re.compile(r"[!-~]{1,255}\Z")
+_KEPT_HEADERS = ("Content-Type", "Content-Language", "ETag", "Location", "Retry-After", "WWW-Authenticate")
+_log = logging.getLogger(__name__)
+
 
 def idempotent(handler: Handler) -> Handler:
-    """Return `handler` so that a repetition with the same `Idempotency-Key` gets the first answer."""
+    """Return a view's `post` so that a repetition with the same `Idempotency-Key` and body gets the first answer.
+
+    The handler runs outside any transaction, with `request.operation_id` the same in each try until one is answered below 500.
+    """
 
     @wraps(handler)
     def keyed(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        return handler(view, request, *args, **kwargs)
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return handler(view, request, *args, **kwargs)
+        turn = _asked(request, key)
+        if isinstance(turn, Answer):
+            return _again(turn)
+        request.operation_id = turn.operation_id  # type: ignore[attr-defined]  # ours: see ApiView
+        response = _answered(handler, view, request, *args, **kwargs)
+        _remember(turn, response)
+        return response
 
     return keyed
+
+
+def _asked(request: Request, key: str) -> Turn | Answer:
+    if not _VISIBLE.match(key):
+        raise InvalidIdempotencyKeyError
+    actor = str(request.user.pk) if request.user.is_authenticated else "anonymous"
+    scope = answers.scope_of(actor=actor, method=str(request.method), path=request.path)
+    return answers.take_turn(scope=scope, key=key, body=request.body, now=clock.now())
+
+
+def _answered(handler: Handler, view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    """Answer the request to the last byte, whatever the handler raises."""
+    try:
+        response = handler(view, request, *args, **kwargs)
+    except Exception as error:  # noqa: BLE001   # the edge: refusals are answers too, and are kept
+        response = view.handle_exception(error)
+    finished: HttpResponse = view.finalize_response(request, response, *args, **kwargs)
+    if hasattr(finished, "render"):
+        finished.render()
+    return finished
+
+
+def _remember(turn: Turn, response: HttpResponse) -> None:
+    try:
+        if response.status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
+            answers.give_up(turn, now=clock.now())
+        else:
+            kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+            answers.keep(turn, Answer(status=response.status_code, headers=kept, body=response.content))
+    except DatabaseError:
+        # What was done is done and told; whoever repeats it gets the same operation id once the turn has run out.
+        _log.exception("an answer could not be kept")
+
+
+def _again(answer: Answer) -> HttpResponse:
+    return HttpResponse(answer.body, status=answer.status, headers={**answer.headers, "Idempotent-Replayed": "true"})

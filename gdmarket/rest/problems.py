@@ -63,23 +63,30 @@ def problem_response(*, status: int, code: str, detail: str) -> HttpResponse:
 
 def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     """Return the answer to a request in which `error` was raised; what nobody foresaw is logged and becomes a 500."""
-    match error:
-        case errors.DomainError():
-            return _refused(error)
-        case drf.APIException():
-            return _not_understood(error)
-        case Http404():
-            return _not_understood(drf.NotFound())
-        case PermissionDenied():
-            return _not_understood(drf.PermissionDenied())
-        case RequestDataTooBig():
-            return _not_understood(BodyTooLargeError())
-        case UnreadablePostError():
-            return _not_understood(drf.ParseError())
+    match _in_our_words(error):
+        case errors.DomainError() as refusal:
+            return _refused(refusal)
+        case drf.APIException() as refusal:
+            return _not_understood(refusal)
         case OperationalError() | InterfaceError() if _is_out_of_reach(error):
             return _without_database(error)
         case _:
             return _unforeseen(context)
+
+
+def _in_our_words(error: Exception) -> Exception:
+    """Return the HTTP error that says the same as one of Django's."""
+    match error:
+        case Http404():
+            return drf.NotFound()
+        case PermissionDenied():
+            return drf.PermissionDenied()
+        case RequestDataTooBig():
+            return BodyTooLargeError()
+        case UnreadablePostError():
+            return drf.ParseError()
+        case _:
+            return error
 
 
 def _refused(error: errors.DomainError) -> Response:
@@ -167,7 +174,7 @@ def _whole_seconds(seconds: float) -> str:
 # -- What happens outside every API view ------------------------------------------------------------------------------------------
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django's signature  # Django's signature
     """Answer a request Django could not take."""
     if isinstance(exception, RequestDataTooBig):
         return problem_response(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="body_too_large", detail=_("The body is too large."))

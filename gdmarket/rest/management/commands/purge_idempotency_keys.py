@@ -1,0 +1,22 @@
+"""`manage.py purge_idempotency_keys`: forget answers nobody can ask for any longer."""
+
+import argparse
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from gdmarket import clock
+from gdmarket.rest import answers
+
+
+class Command(BaseCommand):
+    """Arguments in, one call, a line out."""
+
+    help = "Forget the answers to requests with an Idempotency-Key that are older than 24 hours. Safe to repeat and to run in parallel."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="Only say how many there are.")
+
+    def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
+        count = sum(answers.purge(now=clock.now(), dry_run=dry_run))
+        self.stdout.write(f"{'Would forget' if dry_run else 'Forgot'} {count} answer(s) older than 24 hours.")
