@@ -25,6 +25,8 @@ DEFAULT_RADIUS_M = 2_000
 MAX_RADIUS_M = 50_000
 # Mean radius of the sphere with the Earth's volume. Source: IUGG 1980 (GRS 80), R3.
 EARTH_RADIUS_M = 6_371_000
+# Source: Unicode TR 36, section 3.
+_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class State(StrEnum):
@@ -147,7 +149,12 @@ def _wrapped(longitude: float) -> float:
 
 def _text(shortest: int, longest: int) -> Callable[[object], bool]:
     """Return the rule of a text; blanks alone do not count as text."""
-    return lambda value: isinstance(value, str) and len(value) <= longest and len(value.strip()) >= shortest
+    return lambda value: isinstance(value, str) and len(value) <= longest and len(value.strip()) >= shortest and _is_plain(value)
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a text has no control characters but line breaks and tabs, and none that turn its direction around."""
+    return not any(letter in _DIRECTION or (unicodedata.category(letter) == "Cc" and letter not in "\n\t") for letter in text)
 
 
 def _whole(least: int, most: int) -> Callable[[object], bool]:

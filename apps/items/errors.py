@@ -28,28 +28,28 @@ class VersionMismatchError(ConflictError):
 
 
 class BadNameError(InvalidError):
-    """A name has 1 to 100 characters."""
+    """A name has 1 to 100 characters, none of them a control character."""
 
     code = "bad_name"
     field = "name"
 
 
 class BadDescriptionError(InvalidError):
-    """A description has at most 2,000 characters."""
+    """A description has at most 2,000 characters, none of them a control character but line breaks."""
 
     code = "bad_description"
     field = "description"
 
 
 class BadCategoryError(InvalidError):
-    """A category has 1 to 40 characters."""
+    """A category has 1 to 40 characters, none of them a control character."""
 
     code = "bad_category"
     field = "category"
 
 
 class BadPlaceError(InvalidError):
-    """A place has 1 to 100 characters."""
+    """A place has 1 to 100 characters, none of them a control character."""
 
     code = "bad_place"
     field = "place"

@@ -22,17 +22,6 @@ def get_item(*, item_id: UUID) -> Item:
         raise ItemNotFoundError from missing
 
 
-def get_own_item(*, item_id: UUID, manager_id: UUID) -> Item:
-    """Return a listed item of this manager.
-
-    :raises ItemNotFoundError: if there is none, it was withdrawn, or it is another's
-    """
-    try:
-        return list_listed_items().get(id=item_id, manager_id=manager_id)
-    except Item.DoesNotExist as missing:
-        raise ItemNotFoundError from missing
-
-
 def list_listed_items() -> QuerySet[Item]:
     """List what can be found and requested."""
     return Item.objects.filter(state=domain.State.LISTED)
@@ -41,6 +30,11 @@ def list_listed_items() -> QuerySet[Item]:
 def list_own_items(*, manager_id: UUID) -> QuerySet[Item]:
     """List all that a manager ever registered, the withdrawn too."""
     return Item.objects.filter(manager_id=manager_id)
+
+
+def list_open_periods(*, item_id: UUID) -> QuerySet[BusyPeriod]:
+    """List the periods that open rentals keep of an item, the earliest first."""
+    return BusyPeriod.objects.exclude(hold=domain.Hold.OVER).filter(item_id=item_id).order_by("starts_at", "rental_id")
 
 
 def matching(items: QuerySet[Item], *, words: str) -> QuerySet[Item]:

@@ -1,0 +1,209 @@
+"""The screens on which item managers keep their items."""
+
+import unicodedata
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from apps.items import domain, queries, services
+from apps.items.models import Item
+from gdmarket import clock
+from gdmarket.errors import DomainError, InvalidError
+
+MAX_WITHDRAWN_AT_ONCE = 50
+_WRITABLE = ("name", "category", "description", "place", "latitude", "longitude", "daily_price", "deposit")
+_TEXTS = ("name", "category", "description", "place")
+
+
+class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    """What a manager says of an item, and the version that was on the screen."""
+
+    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = Item
+        fields = _WRITABLE
+        help_texts = {
+            "daily_price": _("In won, for each started day."),
+            "deposit": _("In won; 0 for none."),
+            "place": _("Where people fetch it, as neighbours would say."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Put the item's version on the screen."""
+        super().__init__(*args, **kwargs)
+        if self.instance.registered_at is not None:
+            self.initial["seen_version"] = self.instance.version
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        said.update({field: _tidy(said[field]) for field in _TEXTS if field in said})
+        for field in _WRITABLE:
+            try:
+                domain.check(details={field: said[field]} if field in said else {})
+            except InvalidError as refused:
+                self.add_error(field, refused.message)
+        return said
+
+    def details(self) -> dict[str, Any]:
+        """Return what the manager said."""
+        return {field: self.cleaned_data[field] for field in _WRITABLE}
+
+
+@admin.register(Item)
+class ItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    """A manager's own items; operators see everybody's."""
+
+    form = ItemForm
+    list_display = ("name", "category", "price", "place", "state", "availability", "registered_at")
+    list_filter = ("state", "availability", "category")
+    list_per_page = MAX_WITHDRAWN_AT_ONCE
+    ordering = ("-registered_at", "id")
+    search_fields = ("search_text",)
+    search_help_text = _("Words in name, category, place or description")
+    show_full_result_count = False
+    actions = ("withdraw",)
+    readonly_fields = ("state", "availability", "busy", "version", "registered_at", "updated_at", "withdrawn_at")
+    fieldsets = (
+        (None, {"fields": ("name", "category", "description")}),
+        (_("Price"), {"fields": (("daily_price", "deposit"),)}),
+        (_("Place"), {"fields": ("place", ("latitude", "longitude"))}),
+    )
+    facts = (_("How it stands"), {"fields": (*readonly_fields, "seen_version")})
+
+    @admin.display(description=_("daily price"), ordering="daily_price")
+    def price(self, item: Item) -> str:
+        return f"₩{item.daily_price:,}"
+
+    @admin.display(description=_("busy"))
+    def busy(self, item: Item) -> SafeString | str:
+        periods = queries.list_open_periods(item_id=item.id)
+        lines = [(_moment(period.starts_at), _moment(period.ends_at), period.get_hold_display()) for period in periods]
+        return format_html_join("", "<div>{} – {}: {}</div>", lines) or "–"
+
+    @admin.action(description=_("Withdraw the chosen items"), permissions=["change"])
+    def withdraw(self, request: HttpRequest, items: QuerySet[Item]) -> HttpResponse:
+        chosen = list(items.filter(state=domain.State.LISTED).values_list("pk", flat=True)[: MAX_WITHDRAWN_AT_ONCE + 1])
+        if not 0 < len(chosen) <= MAX_WITHDRAWN_AT_ONCE:
+            self.message_user(request, _("Choose 1 to 50 listed items."), messages.WARNING)
+            return HttpResponseRedirect(request.get_full_path())
+        return HttpResponseRedirect(reverse("admin:items_item_withdraw") + "?" + urlencode([("item", pk) for pk in chosen]))
+
+    def withdraw_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask whether to withdraw the items named in the query string, and then do."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        items = self._named_items(request)
+        if request.method != "POST" and items:
+            context = {**self.admin_site.each_context(request), "opts": self.opts, "items": items, "title": _("Withdraw items")}
+            return TemplateResponse(request, "admin/items/item/withdraw.html", context)
+        withdrawn = sum(self._is_withdrawn_now(request, item) for item in items)
+        if withdrawn:
+            done = ngettext("%(count)d item was withdrawn.", "%(count)d items were withdrawn.", withdrawn) % {"count": withdrawn}
+            self.message_user(request, done, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:items_item_changelist"))
+
+    def _named_items(self, request: HttpRequest) -> list[Item]:
+        try:
+            named = [UUID(text) for text in request.GET.getlist("item")[:MAX_WITHDRAWN_AT_ONCE]]
+        except ValueError:
+            named = []
+        return list(self.get_queryset(request).filter(pk__in=named, state=domain.State.LISTED).order_by("name", "pk"))
+
+    def _is_withdrawn_now(self, request: HttpRequest, item: Item) -> bool:
+        try:
+            services.withdraw_item(item_id=item.id, by=item.manager_id, now=clock.now())
+        except DomainError as refused:
+            self.message_user(request, f"{item.name}: {refused.message}", messages.ERROR)
+            return False
+        self.log_change(request, item, "withdrawn")
+        return True
+
+    def save_model(self, request: HttpRequest, obj: Item, form: ItemForm, change: bool) -> None:  # noqa: FBT001  # Django's hook
+        """Register or revise through the services, so that the others hear of it."""
+        if change:
+            seen = form.cleaned_data["seen_version"]
+            services.revise_item(item_id=obj.id, by=obj.manager_id, expected_version=seen, now=clock.now(), **form.details())
+        else:
+            services.register_item(item_id=obj.id, manager_id=_person_id(request), now=clock.now(), **form.details())
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what was refused on the page itself."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except DomainError as refused:
+            self.message_user(request, refused.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+        item: Item | None = kwargs.get("obj")
+        context["can_withdraw"] = item is not None and self.has_change_permission(request, item)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_urls(self) -> list[URLPattern]:
+        withdraw = path("withdraw/", self.admin_site.admin_view(self.withdraw_view), name="items_item_withdraw")
+        return [withdraw, *super().get_urls()]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Item | None = None) -> Any:
+        return self.fieldsets if obj is None else (*self.fieldsets, self.facts)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Item]:
+        if _sees_all(request):
+            return super().get_queryset(request)
+        return queries.list_own_items(manager_id=_person_id(request)).order_by(*self.ordering)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Item], search_term: str) -> tuple[QuerySet[Item], bool]:
+        return queries.matching(queryset, words=search_term), False
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
+        return _sees_all(request) or (_is_manager(request) and (obj is None or obj.manager_id == _person_id(request)))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _is_manager(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
+        return self.has_view_permission(request, obj) and (obj is None or obj.state == domain.State.LISTED)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
+        """Items are withdrawn, never deleted: rentals and money refer to them."""
+        return False
+
+
+def _sees_all(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_staff)
+
+
+def _is_manager(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and getattr(request.user, "is_item_manager", False))
+
+
+def _person_id(request: HttpRequest) -> Any:
+    return request.user.pk
+
+
+def _tidy(text: str) -> str:
+    """Return a text in NFC, with the plain line breaks that browsers turn into carriage returns."""
+    return unicodedata.normalize("NFC", text).replace("\r\n", "\n")
+
+
+def _moment(instant: Any) -> str:
+    return date_format(timezone.localtime(instant), "SHORT_DATETIME_FORMAT")

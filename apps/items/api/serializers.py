@@ -1,0 +1,73 @@
+"""Items as JSON, in and out."""
+
+from datetime import UTC
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from apps.items import domain
+from gdmarket.rest.serializers import StrictSerializer
+
+
+class TextField(serializers.CharField):
+    """A JSON string: no number passes for one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class WholeNumberField(serializers.IntegerField):
+    """A JSON integer: no string, no boolean and no 1.0 passes for one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return data
+
+
+class DegreesField(serializers.FloatField):
+    """A JSON number of degrees, from `-most` to `most`."""
+
+    default_error_messages = {"out_of_range": _("Ensure this value is from -{most} to {most}.")}
+
+    def __init__(self, *, most: int, **options: Any) -> None:
+        """Remember the bound."""
+        self.most = most
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> float:
+        if type(data) not in {int, float}:
+            self.fail("invalid")
+        if not -self.most <= data <= self.most:
+            self.fail("out_of_range", most=self.most)
+        return float(data)
+
+
+class ItemSerializer(StrictSerializer):
+    """An item; prices in minor units of `currency`, degrees in WGS 84, `distance_m` only where `near` was asked."""
+
+    id = serializers.UUIDField(read_only=True)
+    manager = serializers.UUIDField(read_only=True, source="manager_id")
+    name = TextField(max_length=domain.MAX_NAME)
+    description = TextField(max_length=domain.MAX_DESCRIPTION, allow_blank=True, default="", style={"base_template": "textarea.html"})
+    category = TextField(max_length=domain.MAX_CATEGORY)
+    daily_price = WholeNumberField(min_value=domain.MIN_DAILY_PRICE, max_value=domain.MAX_DAILY_PRICE)
+    deposit = WholeNumberField(min_value=domain.MIN_DEPOSIT, max_value=domain.MAX_DEPOSIT, default=0)
+    currency = serializers.ChoiceField([domain.KRW], default=domain.KRW)
+    latitude = DegreesField(most=domain.MAX_LATITUDE)
+    longitude = DegreesField(most=domain.MAX_LONGITUDE)
+    place = TextField(max_length=domain.MAX_PLACE)
+    state = serializers.ChoiceField(list(domain.State), read_only=True)
+    availability = serializers.ChoiceField(list(domain.Availability), read_only=True)
+    version = serializers.IntegerField(read_only=True)
+    registered_at = serializers.DateTimeField(read_only=True, default_timezone=UTC)
+    updated_at = serializers.DateTimeField(read_only=True, default_timezone=UTC)
+
+
+class FoundItemSerializer(ItemSerializer):
+    """An item in a list; `distance_m` is there when `near` was given."""
+
+    distance_m = serializers.IntegerField(read_only=True, required=False)

@@ -1,0 +1,81 @@
+"""Items over HTTP."""
+
+from uuid import UUID
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.items import queries, services
+from apps.items.api import filters
+from apps.items.api.openapi import SEARCH_PARAMETERS, ItemPageSerializer
+from apps.items.api.serializers import FoundItemSerializer, ItemSerializer
+from apps.items.models import Item
+from gdmarket import clock
+from gdmarket.rest import etags
+from gdmarket.rest.pagination import page
+from gdmarket.rest.permissions import has_role
+from gdmarket.rest.views import ApiView
+
+
+class ItemList(ApiView):
+    """The items that can be requested."""
+
+    permission_classes = [has_role("item_manager", reading_is_open=True)]
+
+    @extend_schema(operation_id="listItems", parameters=SEARCH_PARAMETERS, responses=ItemPageSerializer)
+    def get(self, request: Request) -> Response:
+        """Find items: the newest first, or the nearest when `near` is given."""
+        found = filters.search(parameters=request.query_params)
+        return page(request, found.qs, order=found.order, serialize=lambda item: FoundItemSerializer(item).data)
+
+    @extend_schema(operation_id="registerItem", request=ItemSerializer, responses={201: ItemSerializer})
+    def post(self, request: Request) -> Response:
+        """Put an item up for rent."""
+        wanted = ItemSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        item = services.register_item(
+            item_id=request.operation_id,  # type: ignore[attr-defined]  # ApiView puts it there
+            manager_id=request.user.pk,
+            now=clock.now(),
+            **wanted.validated_data,
+        )
+        answer = _answer(request, item, status=201)
+        answer["Location"] = request.build_absolute_uri(reverse("item", args=[item.id]))
+        return answer
+
+
+class ItemDetail(ApiView):
+    """One item that can be requested."""
+
+    permission_classes = [has_role("item_manager", reading_is_open=True)]
+
+    @extend_schema(operation_id="getItem", responses=ItemSerializer)
+    def get(self, request: Request, item_id: UUID) -> Response:
+        """Show an item."""
+        return _answer(request, queries.get_item(item_id=item_id))
+
+    @extend_schema(operation_id="reviseItem", request=ItemSerializer(partial=True), responses=ItemSerializer)
+    def patch(self, request: Request, item_id: UUID) -> Response:
+        """Change what is said of an own item."""
+        changes = ItemSerializer(data=request.data, partial=True)
+        changes.is_valid(raise_exception=True)
+        item = services.revise_item(
+            item_id=item_id,
+            by=request.user.pk,
+            expected_version=etags.expected_version(request),
+            now=clock.now(),
+            **changes.validated_data,
+        )
+        return _answer(request, item)
+
+    @extend_schema(operation_id="withdrawItem", responses={204: None})
+    def delete(self, request: Request, item_id: UUID) -> Response:
+        """Take an own item off the market, for good."""
+        services.withdraw_item(item_id=item_id, by=request.user.pk, now=clock.now())
+        return Response(status=204)
+
+
+def _answer(request: Request, item: Item, *, status: int = 200) -> Response:
+    return etags.answer(request, ItemSerializer(item).data, version=item.version, variant=item.availability, status=status)

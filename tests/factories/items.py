@@ -1,0 +1,85 @@
+"""Items and their busy periods, as rows."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import factory
+
+from apps.items import domain
+from apps.items.models import BusyPeriod, Item
+from gdmarket import ids
+
+Fact = TypeVar("Fact")
+
+
+class ItemFactory(factory.django.DjangoModelFactory):
+    """A listed item near Seoul's city hall; `withdrawn=True` for one that was taken off the market."""
+
+    class Meta:
+        model = Item
+
+    class Params:
+        withdrawn = factory.Trait(state=domain.State.WITHDRAWN, withdrawn_at=factory.LazyFunction(lambda: datetime.now(UTC)), version=2)
+
+    id = factory.LazyFunction(ids.uuid7)
+    manager_id = factory.LazyFunction(ids.uuid7)
+    name = factory.Sequence(lambda n: f"전동 드릴 {n}")
+    description = "18 V, 배터리 두 개"
+    category = "공구"
+    daily_price = 8_000
+    deposit = 30_000
+    latitude = 37.5663
+    longitude = 126.9779
+    place = "서울 중구"
+    registered_at = factory.LazyFunction(lambda: datetime.now(UTC))
+    updated_at = factory.SelfAttribute("registered_at")
+
+    @factory.lazy_attribute
+    def search_text(self: Any) -> str:
+        return domain.search_text(name=self.name, category=self.category, place=self.place, description=self.description)
+
+
+class BusyPeriodFactory(factory.django.DjangoModelFactory):
+    """A rental that keeps its item for a day from now on."""
+
+    class Meta:
+        model = BusyPeriod
+
+    rental_id = factory.LazyFunction(ids.uuid7)
+    item = factory.SubFactory(ItemFactory)
+    starts_at = factory.LazyFunction(lambda: datetime.now(UTC))
+    ends_at = factory.LazyAttribute(lambda period: period.starts_at + timedelta(days=1))
+    hold = domain.Hold.RESERVED
+    version = 1
+
+
+def rental_fact(
+    kind: type[Fact], *, item_id: UUID, rental_id: UUID, version: int, starts_at: datetime, ends_at: datetime | None = None, **more: Any
+) -> Fact:
+    """Return what rentals tells of a rental; for a day, unless `ends_at` is given."""
+    public: dict[str, Any] = {
+        "rental_id": rental_id,
+        "item_id": item_id,
+        "item_name": "전동 드릴",
+        "renter_id": ids.uuid7(),
+        "manager_id": ids.uuid7(),
+        "starts_at": starts_at,
+        "ends_at": ends_at or starts_at + timedelta(days=1),
+        "price": 8_000,
+        "currency": "KRW",
+        "state": "requested",
+        "overdue": False,
+        "payment_due_at": starts_at + timedelta(minutes=15),
+        "payment_id": None,
+        "payment_state": None,
+        "cancel_requested": False,
+        "version": version,
+        "requested_at": starts_at,
+        "paid_at": None,
+        "handed_over_at": None,
+        "returned_at": None,
+        "closed_at": None,
+        "occurred_at": starts_at,
+    }
+    return kind(**public, **more)
