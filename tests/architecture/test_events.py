@@ -1,0 +1,91 @@
+"""What imports cannot show of events: who hears them, and that what crosses a wall is frozen and plain."""
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+from config.subscriptions import SUBSCRIPTIONS
+from tests.architecture.house import CONTEXTS, room
+
+Handler = Callable[[Any], None]
+
+
+def _public_dataclasses(module: ModuleType | None) -> Iterator[type]:
+    if module is not None:
+        for name, value in vars(module).items():
+            if dataclasses.is_dataclass(value) and inspect.isclass(value) and value.__module__ == module.__name__ and name[0] != "_":
+                yield value
+
+
+EVENTS = [event for context in CONTEXTS for event in _public_dataclasses(room(context, "events"))]
+HANDLERS = [
+    handler
+    for context in CONTEXTS
+    for name, handler in vars(room(context, "handlers") or object).items()
+    if name.startswith("on_") and isinstance(handler, FunctionType)
+]
+MESSAGES = [message for context in CONTEXTS for message in _public_dataclasses(room(context, "facade"))]
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+def _title(value: Any) -> str:
+    return f"{value.__module__.removeprefix('apps.')}.{value.__qualname__}"
+
+
+def test_every_event_and_no_other_class_stands_on_the_page_of_subscriptions() -> None:
+    assert set(SUBSCRIPTIONS) == set(EVENTS)
+
+
+def test_every_handler_is_subscribed_once() -> None:
+    subscribed = [handler for handlers in SUBSCRIPTIONS.values() for handler in handlers]
+    assert sorted(map(_title, subscribed)) == sorted(map(_title, HANDLERS))
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=_title)
+def test_an_event_is_heard_by_a_context_once_and_under_its_own_name(event: type) -> None:
+    handlers = SUBSCRIPTIONS[event]
+    assert len({handler.__module__.split(".")[1] for handler in handlers}) == len(handlers)
+    for handler in handlers:
+        assert handler.__name__ == f"on_{_snake(event.__name__)}"
+        assert typing.get_type_hints(handler)["event"] is event
+        assert list(inspect.signature(handler).parameters) == ["event"]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=_title)
+def test_an_event_is_a_frozen_plain_fact_with_a_time_and_a_sentence(event: Any) -> None:
+    assert event.__dataclass_params__.frozen
+    assert all(field.kw_only for field in dataclasses.fields(event))
+    assert typing.get_type_hints(event)["occurred_at"] is datetime
+    assert event.__doc__
+    assert not event.__doc__.startswith(f"{event.__name__}(")
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=_title)
+def test_a_message_of_a_facade_is_frozen(message: Any) -> None:
+    assert message.__dataclass_params__.frozen
+    assert all(field.kw_only for field in dataclasses.fields(message))
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("name", ["services", "facade"])
+def test_what_others_may_call_takes_keywords_only(context: str, name: str) -> None:
+    module = room(context, name)
+    if module is None:
+        return
+    positional = [
+        f"{function}({parameter.name})"
+        for function, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__.startswith(module.__name__) and not function.startswith("_")
+        for parameter in inspect.signature(value).parameters.values()
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+    ]
+    assert positional == []

@@ -1,0 +1,55 @@
+"""What the repository must not hold, and what a deployment of it must be."""
+
+import os
+import re
+import subprocess
+import sys
+
+from tests.architecture.house import ROOT
+
+# Written so that this file does not find itself.
+MACHINE_PATH = re.compile(rb"(?<![\w.])/(?:work|root|opt/pypi|tmp/plan)/[a-z.]")
+PRODUCTION = {
+    "GDMARKET_SECRET_KEY": "k9!" + "".join(chr(97 + number % 26) + str(number) for number in range(30)),
+    "GDMARKET_HTTPS": "true",
+    "GDMARKET_ALLOWED_HOSTS": "market.example.com",
+    "DATABASE_URL": "postgresql://market:secret@db.example.com/market",
+}
+
+
+def _tracked() -> list[str]:
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    return [name for name in listing.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_file_names_a_path_of_somebodys_machine() -> None:
+    own = "tests/architecture/test_repository.py"
+    assert [name for name in _tracked() if name != own and MACHINE_PATH.search((ROOT / name).read_bytes())] == []
+
+
+def test_the_locks_name_no_address_and_hash_every_package() -> None:
+    for lock in (ROOT / "requirements").glob("*.lock"):
+        text = lock.read_text()
+        assert "://" not in text, lock
+        packages = re.split(r"\n(?=\S)", text.strip())
+        assert [package.splitlines()[0] for package in packages if "--hash=sha256:" not in package] == [], lock
+
+
+def test_the_tests_lock_holds_all_that_runs() -> None:
+    run, dev = ((ROOT / "requirements" / name).read_text() for name in ("run.lock", "dev.lock"))
+    pin = re.compile(r"^([\w.-]+==[^ ]+)", re.MULTILINE)
+    assert set(pin.findall(run)) <= set(pin.findall(dev))
+
+
+def test_a_deployment_passes_django_s_own_check() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GDMARKET_", "DATABASE"))} | PRODUCTION
+    check = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert check.returncode == 0, check.stderr
+    assert "no issues" in check.stdout

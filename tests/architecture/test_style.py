@@ -1,0 +1,47 @@
+"""The measures of style that a machine can take."""
+
+import ast
+
+from tests.architecture.house import FLOORS, functions_of, place, sources, tree_of
+
+MODULE_LINES = 300
+FUNCTION_LINES = 50
+VAGUE_NAMES = {"util", "utils", "helper", "helpers", "common", "base", "misc", "manager", "managers"}
+CLOCKS = {"monotonic", "perf_counter", "perf_counter_ns", "process_time"}
+
+
+def test_every_module_is_under_300_lines() -> None:
+    long = {
+        str(path): lines for path in sources(*FLOORS, "tests", "bench") if (lines := len(path.read_text().splitlines())) >= MODULE_LINES
+    }
+    assert long == {}
+
+
+def test_every_function_is_under_50_lines() -> None:
+    long = {
+        place(path, function): function.name
+        for path in sources(*FLOORS, "tests", "bench")
+        for function in functions_of(path)
+        if (function.end_lineno or 0) - function.lineno + 1 >= FUNCTION_LINES
+    }
+    assert long == {}
+
+
+def test_every_module_says_what_it_is_about() -> None:
+    vague = [str(path) for path in sources(*FLOORS) if {path.stem, path.parent.name} & VAGUE_NAMES]
+    assert vague == []
+
+
+def test_no_test_asserts_how_long_something_took() -> None:
+    """A busy machine would fail it; the bench measures."""
+    timed = [
+        place(path, node)
+        for path in sources("tests")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Assert)
+        and any(
+            (isinstance(part, ast.Name) and part.id in CLOCKS) or (isinstance(part, ast.Attribute) and part.attr in CLOCKS)
+            for part in ast.walk(node)
+        )
+    ]
+    assert timed == []

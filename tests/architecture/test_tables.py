@@ -1,0 +1,71 @@
+"""What imports cannot show of tables: no relation reaches through a wall, and no migration is missing."""
+
+import ast
+from itertools import chain
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.core.management import call_command
+from django.db.models import Model
+
+from tests.architecture.house import FLOORS, functions_of, place, sources, tree_of
+
+MODELS = [model for model in apps.get_models(include_auto_created=True) if model.__module__.startswith(FLOORS)]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_relation_stays_in_its_context_or_names_the_person_without_a_way_back(model: type[Model]) -> None:
+    for field in chain(model._meta.fields, model._meta.many_to_many):
+        neighbour = field.related_model
+        if neighbour is None or isinstance(neighbour, str) or neighbour._meta.app_label == model._meta.app_label:
+            continue
+        if model._meta.label == settings.AUTH_USER_MODEL and neighbour._meta.app_label == "auth":
+            continue  # Django's own groups and permissions
+        assert neighbour._meta.label == settings.AUTH_USER_MODEL, field
+        assert field.remote_field.related_name == "+", field
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_model_asks_for_no_order_and_does_nothing_on_save(model: type[Model]) -> None:
+    assert not model._meta.ordering
+    if model._meta.label != settings.AUTH_USER_MODEL:  # Django's own base class has a save()
+        assert model.save is Model.save
+        assert model.delete is Model.delete
+
+
+def test_nobody_fetches_a_model_by_its_name() -> None:
+    fetched = [
+        place(path, node)
+        for path in sources(*FLOORS)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute | ast.Name) and (node.attr if isinstance(node, ast.Attribute) else node.id) == "get_model"
+    ]
+    assert fetched == []
+
+
+def test_no_model_signal_is_used() -> None:
+    heard = [
+        place(path, node)
+        for path in sources(*FLOORS)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "django.db.models.signals"
+        and {name.name for name in node.names} - {"post_migrate"}
+    ]
+    assert heard == []
+
+
+def test_models_have_no_save_of_their_own() -> None:
+    assert [
+        place(path, function)
+        for path in sources("apps", "gdmarket")
+        if path.stem == "models" or path.parent.name == "models"
+        for function in functions_of(path)
+        if function.name in {"save", "delete"}
+    ] == []
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing() -> None:
+    call_command("makemigrations", check_changes=True, dry_run=True, verbosity=1)

@@ -1,0 +1,48 @@
+"""The import contracts of pyproject.toml, and that they would notice."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.house import FLOORS, ROOT
+
+_LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
+
+
+def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", _LINT], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_every_wall_stands() -> None:
+    lint = _lint(ROOT)
+    assert lint.returncode == 0, lint.stdout + lint.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "wall"),
+    [
+        ("gdmarket/money.py", "import apps.items.domain", "Floors"),
+        ("apps/items/domain.py", "import apps.items.services", "Rooms"),
+        ("apps/items/attic.py", "", "Rooms"),
+        ("apps/rentals/services_breach.py", "", "Rooms"),
+        ("apps/items/queries.py", "import apps.rentals.models", "Walls"),
+        ("apps/status_view/queries.py", "import apps.payments.facade", "Walls"),
+        ("apps/payments/domain.py", "import django.db", "Pure"),
+        ("apps/items/queries.py", "import rest_framework.status", "HTTP"),
+        ("apps/items/queries.py", "import gdmarket.rest.problems", "HTTP statuses"),
+        ("apps/items/handlers.py", "import blinker", "Bus"),
+    ],
+)
+def test_a_breach_is_noticed(tmp_path: Path, module: str, line: str, wall: str) -> None:
+    for floor in FLOORS:
+        shutil.copytree(ROOT / floor, tmp_path / floor, ignore=shutil.ignore_patterns("__pycache__", "static", "locale"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / module).open("a") as source:
+        source.write(f"\n{line}\n")
+    lint = _lint(tmp_path)
+    assert lint.returncode == 1
+    broken = [verdict for verdict in lint.stdout.splitlines() if verdict.endswith("BROKEN")]
+    assert any(verdict.startswith(f"{wall}:") for verdict in broken), lint.stdout
