@@ -6,6 +6,9 @@ from django.core import checks
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import import_string
 
+from gdmarket.bus import registry
+from gdmarket.bus.checks import check_sqlite
+
 
 class BusConfig(AppConfig):
     """Connects the handlers when Django starts, and writes the subscriptions down when it migrates."""
@@ -17,9 +20,6 @@ class BusConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect every handler that `config/subscriptions.py` names."""
-        from gdmarket.bus import registry, subscriptions
-        from gdmarket.bus.checks import check_sqlite
-
         registry.connect(import_string(settings.GDMARKET_SUBSCRIPTIONS))
-        post_migrate.connect(subscriptions.after_migrate, sender=self)
+        post_migrate.connect(import_string("gdmarket.bus.subscriptions.after_migrate"), sender=self)
         checks.register(check_sqlite)

@@ -5,7 +5,7 @@ too (a run). A lease is a `token` and a `not_before`: until then nobody else tak
 delivery is a suspect, which is claimed alone, so that an event that kills workers takes no innocent ones down with it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import random
 from typing import Any

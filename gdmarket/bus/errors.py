@@ -1,5 +1,7 @@
 """What the bus refuses, and what a handler may answer instead of returning."""
 
+from gdmarket.errors import ConflictError, NotFoundError
+
 
 class OutsideTransactionError(Exception):
     """publish() was called outside a transaction; the event must commit together with the change it tells of."""
@@ -32,3 +34,27 @@ class Retry(Exception):  # noqa: N818  # an answer, not a fault: it reads `raise
 
 class Reject(Exception):  # noqa: N818  # an answer, not a fault: it reads `raise bus.Reject("…")`
     """A handler can never handle this event: it is dead at once and waits for an operator."""
+
+
+class NoSuchSubscriberError(NotFoundError):
+    """No context called "{context}" hears anything. Those that do: {known}."""
+
+    code = "no_such_subscriber"
+
+
+class NoSuchDeliveryError(NotFoundError):
+    """There is no delivery {delivery_id}: it was handled, or never was. See `bus dead list`."""
+
+    code = "no_such_delivery"
+
+
+class DeliveryNotDeadError(ConflictError):
+    """Delivery {delivery_id} is not dead: {subscriber} will still handle it. Only dead deliveries can be skipped; see `bus dead list`."""
+
+    code = "delivery_not_dead"
+
+
+class NoSuchStoryError(NotFoundError):
+    """No event bears the correlation id "{correlation}". It stands in the X-Correlation-ID header of every answer."""
+
+    code = "no_such_story"
