@@ -1,0 +1,30 @@
+"""`manage.py load_demo`."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from config import demo
+from gdmarket import clock
+
+
+class Command(BaseCommand):
+    """Fills an empty market with the demo."""
+
+    help = (
+        "Fill an empty market with a Korean neighbourhood: people, items, and rentals in every state. A market with people is left alone."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if demo.is_loaded():
+            self.stdout.write("Somebody lives here already: the demo is not loaded.")
+            return
+        if options["dry_run"]:
+            self.stdout.write(f"Would load {len(demo.PEOPLE)} people, {len(demo.THINGS)} items and some rentals.")
+            return
+        for step in demo.load(now=clock.now()):
+            self.stdout.write(f"Demo: {step} …")
+            self.stdout.flush()
