@@ -13,7 +13,7 @@ _POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # Django's classes take no arguments at run time
     """Operators look after people; what makes an operator, and operators themselves, only a superuser changes."""
 
     ordering = ("email",)

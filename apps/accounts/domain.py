@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import jwt
+from jwt.types import Options
 
 FAILURES_AN_EMAIL = 10
 FAILURES_AN_ADDRESS = 60
@@ -101,9 +103,9 @@ def failure_subject(kind: str, value: str, *, key: bytes) -> str:
     return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
 
 
-def _verified(token: str, key: bytes) -> dict[str, str | float] | None:
+def _verified(token: str, key: bytes) -> dict[str, Any] | None:
     # Time is told, not asked: `exp` is compared by the caller.
-    options = {"require": ["sub", "exp", "use", "pwd"], "verify_exp": False, "verify_iat": False}
+    options: Options = {"require": ["sub", "exp", "use", "pwd"], "verify_exp": False, "verify_iat": False}
     try:
         return jwt.decode(token, key, algorithms=[_ALGORITHM], options=options)
     except jwt.PyJWTError:

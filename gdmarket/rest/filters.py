@@ -20,7 +20,7 @@ def filtered(filters: type[F], *, request: Request, queryset: QuerySet[Any, Any]
     :raises ValidationError: naming every parameter that is unknown or not acceptable
     """
     parameters = request.query_params
-    bound = filters(parameters, queryset=queryset, request=request)
+    bound: F = filters(parameters, queryset=queryset, request=request)
     refusals = {
         name: [ErrorDetail(str(problem.messages[0]), problem.code or "invalid") for problem in problems]
         for name, problems in bound.form.errors.as_data().items()

@@ -19,7 +19,9 @@ class JsonAlone(DefaultContentNegotiation):
         chosen = list(renderers)
         if problems.CONTENT_TYPE in request.headers.get("Accept", ""):
             return chosen[0], str(chosen[0].media_type)
-        return super().select_renderer(_WithoutFormat(request), chosen, None)  # type: ignore[arg-type]  # reads these two alone
+        seen: Any = _WithoutFormat(request)
+        renderer, media_type = super().select_renderer(seen, chosen, None)
+        return renderer, media_type
 
 
 class _WithoutFormat:

@@ -111,7 +111,7 @@ def _not_understood(error: drf.APIException) -> Response:
         detail = (
             error.detail if isinstance(error.detail, drf.ErrorDetail) else drf.ErrorDetail(str(error.default_detail), error.default_code)
         )
-        code = _CODES.get(detail.code, detail.code)
+        code = _CODES.get(detail.code or "", detail.code or error.default_code)
         response = _response(problem(status=error.status_code, code=code, detail=str(detail)))
     if getattr(error, "auth_header", None):
         response["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]  # set by APIView.handle_exception

@@ -36,7 +36,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         for name, value in data.items():
             cleaned[name] = unicodedata.normalize("NFC", value) if isinstance(value, str) else value
             if isinstance(value, str) and not _is_plain(value, may_break=_may_break(self.fields[name])):
-                refused[name] = [ErrorDetail(_CONTROL, code="control_characters")]
+                refused[name] = [ErrorDetail(str(_CONTROL), code="control_characters")]
         if refused:
             raise serializers.ValidationError(refused)
         return cleaned
@@ -47,7 +47,7 @@ def _is_refused(field: serializers.Field[Any, Any, Any, Any] | None) -> bool:
 
 
 def _refusal(field: serializers.Field[Any, Any, Any, Any] | None) -> list[ErrorDetail]:
-    return [ErrorDetail(_UNKNOWN, code="unknown_field") if field is None else ErrorDetail(_READ_ONLY, code="read_only")]
+    return [ErrorDetail(str(_UNKNOWN), code="unknown_field") if field is None else ErrorDetail(str(_READ_ONLY), code="read_only")]
 
 
 def _may_break(field: serializers.Field[Any, Any, Any, Any]) -> bool:

@@ -1,9 +1,10 @@
 """How many requests a minute one person or one address may make."""
 
+from typing import Any
+
 from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
-from rest_framework.views import APIView
 
 
 class UserThrottle(SimpleRateThrottle):
@@ -14,7 +15,7 @@ class UserThrottle(SimpleRateThrottle):
     def get_rate(self) -> str | None:
         return _rate(settings.GDMARKET_THROTTLE_USER)
 
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
         return f"throttle:user:{request.user.pk}" if request.user.is_authenticated else None
 
 
@@ -26,7 +27,7 @@ class AnonThrottle(SimpleRateThrottle):
     def get_rate(self) -> str | None:
         return _rate(settings.GDMARKET_THROTTLE_ANON)
 
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
         return None if request.user.is_authenticated else f"throttle:anon:{self.get_ident(request)}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -19,6 +20,14 @@ from gdmarket.rest.errors import LengthRequiredError, MalformedQueryError
 from gdmarket.rest.middleware import note_actor
 from gdmarket.rest.negotiation import JsonAlone
 from gdmarket.rest.parsers import StrictJSONParser
+
+
+class ApiRequest(Request):
+    """A request and the id of what it does: `operation_id`, the same for every repetition of one keyed POST."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.operation_id: UUID = ids.uuid7()
 
 
 class ApiView(APIView):
@@ -41,8 +50,16 @@ class ApiView(APIView):
         with ExitStack() as self._story:
             return super().dispatch(request, *args, **kwargs)
 
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:
+        return ApiRequest(
+            request,
+            parsers=self.get_parsers(),
+            authenticators=self.get_authenticators(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        request.operation_id = ids.uuid7()  # type: ignore[attr-defined]  # ours; idempotency may put an earlier one here
         _refuse_unreadable(request)
         super().initial(request, *args, **kwargs)
         if request.user.is_authenticated:
@@ -53,7 +70,7 @@ class ApiView(APIView):
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
         return problems.problem_handler
 
-    def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "private, no-cache" if "ETag" in response.headers else "no-store")
         return response

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from apps.accounts.api import views
+from apps.accounts.api import openapi, views
+
+__all__ = ["openapi", "urlpatterns"]  # drf-spectacular finds what has been imported
 
 urlpatterns = [
     path("register", views.RegisterView.as_view()),

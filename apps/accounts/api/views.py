@@ -3,7 +3,6 @@
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.permissions import AllowAny
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts import services
@@ -16,7 +15,7 @@ from apps.accounts.api.serializers import (
 )
 from gdmarket import clock
 from gdmarket.rest.throttles import address_of
-from gdmarket.rest.views import ApiView
+from gdmarket.rest.views import ApiRequest, ApiView
 
 
 class OpenView(ApiView):
@@ -30,7 +29,7 @@ class RegisterView(OpenView):
     """New people; they are renters."""
 
     @extend_schema(operation_id="register", request=RegistrationSerializer, responses={201: PersonSerializer}, tags=["auth"])
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """Register."""
         asked = RegistrationSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -42,7 +41,7 @@ class TokenView(OpenView):
     """E-mail address and password for a pair of tokens."""
 
     @extend_schema(operation_id="sign_in", request=CredentialsSerializer, responses=TokensSerializer, tags=["auth"])
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """Sign in."""
         asked = CredentialsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -54,7 +53,7 @@ class RefreshView(OpenView):
     """A refresh token for the next pair of tokens; it is good for one use."""
 
     @extend_schema(operation_id="refresh_tokens", request=RefreshSerializer, responses=TokensSerializer, tags=["auth"])
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """Stay signed in."""
         asked = RefreshSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
