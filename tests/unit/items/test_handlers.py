@@ -78,7 +78,7 @@ def test_an_item_stays_reserved_while_another_rental_is_open() -> None:
     assert _availability(item) == "reserved"
 
 
-@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_facts_told_twice_and_in_any_order_come_to_the_same(order: tuple[int, ...]) -> None:
     item, rental_id = ItemFactory(), ids.uuid7()
     told = [
