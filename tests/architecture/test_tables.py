@@ -17,13 +17,13 @@ MODELS = [model for model in apps.get_models(include_auto_created=True) if model
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_a_relation_stays_in_its_context_or_names_the_person_without_a_way_back(model: type[Model]) -> None:
     for field in chain(model._meta.fields, model._meta.many_to_many):
-        neighbour = field.related_model
-        if neighbour is None or isinstance(neighbour, str) or neighbour._meta.app_label == model._meta.app_label:
+        relation = field.remote_field
+        if relation is None or relation.model._meta.app_label == model._meta.app_label:
             continue
-        if model._meta.label == settings.AUTH_USER_MODEL and neighbour._meta.app_label == "auth":
+        if model._meta.label == settings.AUTH_USER_MODEL and relation.model._meta.app_label == "auth":
             continue  # Django's own groups and permissions
-        assert neighbour._meta.label == settings.AUTH_USER_MODEL, field
-        assert field.remote_field.related_name == "+", field
+        assert relation.model._meta.label == settings.AUTH_USER_MODEL, field
+        assert relation.related_name == "+", field
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
