@@ -86,6 +86,6 @@ def test_what_others_may_call_takes_keywords_only(context: str, name: str) -> No
         for function, value in vars(module).items()
         if isinstance(value, FunctionType) and value.__module__.startswith(module.__name__) and not function.startswith("_")
         for parameter in inspect.signature(value).parameters.values()
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+        if parameter.kind not in {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}
     ]
     assert positional == []
