@@ -109,7 +109,7 @@ def claim_lanes(*, subscriber: str) -> list[Claim]:
 
 def claim_touched(*, lanes: Sequence[Lane]) -> list[Claim]:
     """Claim runs of deliveries from these lanes, as far as they are free."""
-    names = {f"{part}{n}": value for n, lane in enumerate(lanes) for part, value in zip(("s", "l"), lane, strict=True)}
+    names: dict[str, Any] = {f"{part}{n}": value for n, lane in enumerate(lanes) for part, value in zip(("s", "l"), lane, strict=True)}
     values = ", ".join(f"(%(s{n})s, %(l{n})s)" for n in range(len(lanes)))
     return _claim(_TOUCHED.replace("{lanes}", values), run=RUN, **names)
 

@@ -26,22 +26,21 @@ def lag() -> dict[str, dict[str, Any]]:
     oldest outstanding delivery in seconds, 0.0 where there is none.
     """
     rows = Delivery.objects.values("subscriber").annotate(
-        outstanding=Count("pk", filter=_OUTSTANDING),
-        timers=Count("pk", filter=_WAITING),
-        dead=Count("pk", filter=Q(dead=True)),
-        oldest=Min(_DUE_SINCE, filter=_OUTSTANDING),
+        due_count=Count("pk", filter=_OUTSTANDING),
+        timer_count=Count("pk", filter=_WAITING),
+        dead_count=Count("pk", filter=Q(dead=True)),
+        due_since=Min(_DUE_SINCE, filter=_OUTSTANDING),
     )
-    behind = {row["subscriber"]: row for row in rows.order_by("subscriber")}
+    counted = rows.values_list("subscriber", "due_count", "timer_count", "dead_count", "due_since").order_by("subscriber")
+    behind = {subscriber: rest for subscriber, *rest in counted}
     paused = dict(Subscription.objects.order_by("subscriber").values_list("subscriber", "paused"))
     now = clock.now()
-    return {
-        subscriber: {
-            **{count: behind.get(subscriber, {}).get(count, 0) for count in ("outstanding", "timers", "dead")},
-            "oldest_age_s": _age_s(behind.get(subscriber, {}).get("oldest"), now),
-            "paused": paused.get(subscriber, False),
-        }
-        for subscriber in sorted({*registry.subscribers(), *paused, *behind})
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for subscriber in sorted({*registry.subscribers(), *paused, *behind}):
+        outstanding, timers, dead, since = behind.get(subscriber, (0, 0, 0, None))
+        counts = {"outstanding": outstanding, "timers": timers, "dead": dead}
+        found[subscriber] = {**counts, "oldest_age_s": _age_s(since, now), "paused": paused.get(subscriber, False)}
+    return found
 
 
 def pause(*, context: str) -> None:

@@ -2,10 +2,11 @@
 
 import re
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Field
 
 from gdmarket import correlation, ids
 from gdmarket.bus import codec, fast_path, registry
@@ -85,4 +86,5 @@ def _values(event: Publishable, event_id: UUID, stream: str) -> list[Any]:
 
 
 def _adapt(name: str, value: object, model: type[Event | Delivery]) -> Any:
-    return model._meta.get_field(name).get_db_prep_save(value, connection)  # noqa: SLF001  # Django's documented door to its fields
+    field = cast("Field[Any, Any]", model._meta.get_field(name))  # noqa: SLF001  # Django's documented door to its fields
+    return field.get_db_prep_save(value, connection)
