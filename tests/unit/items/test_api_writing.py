@@ -1,0 +1,204 @@
+"""Registering, revising and withdrawing over HTTP."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from apps.items.models import Item
+from tests.factories.accounts import UserFactory
+from tests.factories.items import ItemFactory
+
+pytestmark = pytest.mark.django_db
+
+ITEMS = "/api/v1/items"
+DRILL = {
+    "name": "전동 드릴",
+    "description": "18 V\n배터리 두 개",
+    "category": "공구",
+    "daily_price": 8_000,
+    "deposit": 30_000,
+    "currency": "KRW",
+    "latitude": 37.5663,
+    "longitude": 126.9779,
+    "place": "서울 중구",
+}
+Clients = Callable[[Any], APIClient]
+
+
+@pytest.fixture
+def manager() -> Any:
+    return UserFactory(item_manager=True)
+
+
+@pytest.fixture
+def client(manager: Any, as_user: Clients) -> APIClient:
+    return as_user(manager)
+
+
+def _problem(answer: Any, status: int) -> dict[str, Any]:
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json"), answer.content
+    problem: dict[str, Any] = answer.json()
+    assert problem["status"] == status
+    return problem
+
+
+def _named(answer: Any) -> dict[str, str]:
+    """Return the fields that a 400 names, each with its code."""
+    return {error["field"]: error["code"] for error in _problem(answer, 400)["errors"]}
+
+
+def test_a_manager_registers_an_item(client: APIClient, api: APIClient, manager: Any) -> None:
+    answer = client.post(ITEMS, DRILL, format="json")
+    assert answer.status_code == 201
+    item = answer.json()
+    assert list(item) == [
+        "id", "manager", "name", "description", "category", "daily_price", "deposit", "currency", "latitude", "longitude", "place",
+        "state", "availability", "version", "registered_at", "updated_at",
+    ]  # fmt: skip
+    assert {field: item[field] for field in DRILL} == DRILL
+    assert (item["manager"], item["state"], item["availability"], item["version"]) == (str(manager.pk), "listed", "available", 1)
+    assert item["registered_at"] == item["updated_at"]
+    assert item["registered_at"].endswith("Z")
+    assert answer["Location"] == f"http://testserver{ITEMS}/{item['id']}"
+    shown = api.get(answer["Location"])
+    assert (shown.status_code, shown.json(), shown["ETag"]) == (200, item, answer["ETag"])
+
+
+def test_description_deposit_and_currency_may_be_left_out(client: APIClient) -> None:
+    told = {field: value for field, value in DRILL.items() if field not in {"description", "deposit", "currency"}}
+    item = client.post(ITEMS, told, format="json").json()
+    assert (item["description"], item["deposit"], item["currency"]) == ("", 0, "KRW")
+
+
+def test_what_must_be_said_is_asked_for_by_name(client: APIClient) -> None:
+    required = dict.fromkeys(["name", "category", "daily_price", "latitude", "longitude", "place"], "required")
+    assert _named(client.post(ITEMS, {}, format="json")) == required
+    assert not Item.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("name", "", "blank"),
+        ("name", "가" * 101, "max_length"),
+        ("name", 5, "invalid"),
+        ("name", None, "null"),
+        ("name", "dr\nill", "control_characters"),
+        ("name", "llird\u202edrill", "control_characters"),
+        ("description", "가" * 2_001, "max_length"),
+        ("category", "가" * 41, "max_length"),
+        ("place", "가" * 101, "max_length"),
+        ("daily_price", 0, "min_value"),
+        ("daily_price", -5, "min_value"),
+        ("daily_price", 10_000_001, "max_value"),
+        ("daily_price", 10**400, "max_value"),
+        ("daily_price", 8_000.0, "invalid"),
+        ("daily_price", "8000", "invalid"),
+        ("daily_price", True, "invalid"),
+        ("deposit", -1, "min_value"),
+        ("deposit", 100_000_001, "max_value"),
+        ("currency", "USD", "invalid_choice"),
+        ("latitude", 90.1, "out_of_range"),
+        ("latitude", 10**400, "out_of_range"),
+        ("latitude", "37.5", "invalid"),
+        ("longitude", True, "invalid"),
+        ("longitude", -181, "out_of_range"),
+        ("id", "01a20689-c5fe-7259-afa0-9b867c99804e", "read_only"),
+        ("manager", "01a20689-c5fe-7259-afa0-9b867c99804e", "read_only"),
+        ("availability", "rented", "read_only"),
+        ("version", 7, "read_only"),
+        ("colour", "red", "unknown_field"),
+    ],
+)
+def test_what_is_not_acceptable_is_named_and_registers_nothing(client: APIClient, field: str, value: object, code: str) -> None:
+    assert _named(client.post(ITEMS, {**DRILL, field: value}, format="json")) == {field: code}
+    assert not Item.objects.exists()
+
+
+def test_names_are_kept_composed(client: APIClient) -> None:
+    decomposed = "\u1103\u1173\u1105\u1175\u11af"
+    assert client.post(ITEMS, {**DRILL, "name": decomposed}, format="json").json()["name"] == "드릴"
+
+
+def test_one_key_registers_one_item(client: APIClient) -> None:
+    first, second = (client.post(ITEMS, DRILL, format="json", headers={"Idempotency-Key": "drill-1"}) for _ in range(2))
+    assert (second.status_code, second.json(), second["Idempotent-Replayed"]) == (201, first.json(), "true")
+    assert Item.objects.count() == 1
+
+
+def test_only_item_managers_register_revise_and_withdraw(api: APIClient, as_user: Clients) -> None:
+    item = ItemFactory(name="드릴")
+    renter = as_user(UserFactory(renter=True))
+    for client, status, code in ((api, 401, "not_authenticated"), (renter, 403, "wrong_role")):
+        assert _problem(client.post(ITEMS, DRILL, format="json"), status)["code"] == code
+        assert _problem(client.patch(f"{ITEMS}/{item.id}", {"name": "내 드릴"}, format="json"), status)["code"] == code
+        assert _problem(client.delete(f"{ITEMS}/{item.id}"), status)["code"] == code
+    item.refresh_from_db()
+    assert (Item.objects.count(), item.name, item.state) == (1, "드릴", "listed")
+
+
+def test_a_manager_revises_an_own_item(client: APIClient, manager: Any) -> None:
+    item = ItemFactory(manager_id=manager.pk)
+    answer = client.patch(f"{ITEMS}/{item.id}", {"daily_price": 9_000}, format="json")
+    assert (answer.status_code, answer.json()["daily_price"], answer.json()["version"]) == (200, 9_000, 2)
+    assert answer.json() == client.get(f"{ITEMS}/{item.id}").json()
+
+
+@pytest.mark.parametrize("change", [{"daily_price": -1}, {"state": "withdrawn"}, {"colour": "red"}, {"name": None}])
+def test_a_revision_that_is_not_acceptable_changes_nothing(client: APIClient, manager: Any, change: dict[str, object]) -> None:
+    item = ItemFactory(manager_id=manager.pk)
+    assert list(_named(client.patch(f"{ITEMS}/{item.id}", change, format="json"))) == list(change)
+    item.refresh_from_db()
+    assert item.version == 1
+
+
+def test_a_revision_of_what_one_has_not_seen_is_refused(client: APIClient, manager: Any) -> None:
+    item = ItemFactory(manager_id=manager.pk, name="드릴")
+    seen = client.get(f"{ITEMS}/{item.id}")["ETag"]
+    renamed = client.patch(f"{ITEMS}/{item.id}", {"name": "해머 드릴"}, format="json", headers={"If-Match": seen})
+    assert renamed.status_code == 200
+    late = client.patch(f"{ITEMS}/{item.id}", {"name": "망치"}, format="json", headers={"If-Match": seen})
+    assert _problem(late, 412)["code"] == "version_mismatch"
+    assert client.get(f"{ITEMS}/{item.id}").json()["name"] == "해머 드릴"
+
+
+def test_a_rental_does_not_make_a_seen_item_stale_but_is_seen(client: APIClient, manager: Any) -> None:
+    item = ItemFactory(manager_id=manager.pk)
+    seen = client.get(f"{ITEMS}/{item.id}")["ETag"]
+    assert client.get(f"{ITEMS}/{item.id}", headers={"If-None-Match": seen}).status_code == 304
+    Item.objects.update(availability="rented")
+    again = client.get(f"{ITEMS}/{item.id}", headers={"If-None-Match": seen})
+    assert (again.status_code, again.json()["availability"]) == (200, "rented")
+    revised = client.patch(f"{ITEMS}/{item.id}", {"name": "해머 드릴"}, format="json", headers={"If-Match": seen})
+    assert revised.status_code == 200
+
+
+def test_a_withdrawn_item_is_gone_for_everybody(client: APIClient, api: APIClient, manager: Any) -> None:
+    item = ItemFactory(manager_id=manager.pk)
+    answer = client.delete(f"{ITEMS}/{item.id}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert _problem(api.get(f"{ITEMS}/{item.id}"), 404)["code"] == "item_not_found"
+    assert _problem(client.patch(f"{ITEMS}/{item.id}", {"name": "드릴"}, format="json"), 404)["code"] == "item_not_found"
+    assert _problem(client.delete(f"{ITEMS}/{item.id}"), 404)["code"] == "item_not_found"
+    assert api.get(ITEMS).json()["results"] == []
+
+
+def test_an_item_that_is_out_cannot_be_withdrawn(client: APIClient, manager: Any) -> None:
+    item = ItemFactory(manager_id=manager.pk, availability="rented")
+    assert _problem(client.delete(f"{ITEMS}/{item.id}"), 409)["code"] == "item_busy"
+    assert client.get(f"{ITEMS}/{item.id}").json()["state"] == "listed"
+
+
+def test_anothers_item_is_not_there_for_changes(client: APIClient) -> None:
+    item = ItemFactory(name="남의 드릴")
+    assert _problem(client.patch(f"{ITEMS}/{item.id}", {"name": "내 드릴"}, format="json"), 404)["code"] == "item_not_found"
+    assert _problem(client.delete(f"{ITEMS}/{item.id}"), 404)["code"] == "item_not_found"
+    item.refresh_from_db()
+    assert (item.name, item.state) == ("남의 드릴", "listed")
+
+
+@pytest.mark.parametrize("address", [f"{ITEMS}/7", f"{ITEMS}/{'0' * 36}", f"{ITEMS}/01a20689-c5fe-7259-afa0-9b867c99804e"])
+def test_an_address_without_an_item_is_a_404(api: APIClient, address: str) -> None:
+    assert _problem(api.get(address), 404)["title"] == "Not Found"
