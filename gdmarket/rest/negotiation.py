@@ -1,32 +1,29 @@
 """Everything here is JSON; whoever accepts none of it is told so."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.utils.mediatypes import media_type_matches
 
 from gdmarket.rest import problems
 
 
-class JsonAlone(DefaultContentNegotiation):
-    """DRF's negotiation, without `?format=`, and content with a caller who accepts problem documents alone."""
+class JsonAlone(BaseContentNegotiation):
+    """Takes the one parser and the one renderer there are, or refuses; `?format=` means nothing here."""
+
+    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+        return next((parser for parser in parsers if media_type_matches(str(parser.media_type), request.content_type)), None)
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        chosen = list(renderers)
-        if problems.CONTENT_TYPE in request.headers.get("Accept", ""):
-            return chosen[0], str(chosen[0].media_type)
-        seen: Any = _WithoutFormat(request)
-        renderer, media_type = super().select_renderer(seen, chosen, None)
-        return renderer, media_type
-
-
-class _WithoutFormat:
-    """A request as negotiation sees it: its `Accept` header, and no query."""
-
-    def __init__(self, request: Request) -> None:
-        self.META: dict[str, Any] = request.META
-        self.query_params: dict[str, str] = {}
+        renderer = next(iter(renderers))
+        offered = (str(renderer.media_type), problems.CONTENT_TYPE)
+        accepted = [media_type.strip() for media_type in request.headers.get("Accept", "*/*").split(",")]
+        if not any(media_type_matches(offer, media_type) for offer in offered for media_type in accepted):
+            raise NotAcceptable
+        return renderer, offered[0]

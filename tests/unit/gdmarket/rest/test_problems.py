@@ -1,0 +1,156 @@
+"""What a caller is told when something is refused."""
+
+import sqlite3
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import OperationalError
+from django.http import Http404
+from django.test import Client
+from rest_framework import exceptions as drf
+from rest_framework.test import APIClient
+
+from gdmarket.rest import problems
+
+pytestmark = pytest.mark.urls("tests.unit.gdmarket.rest.desk")
+
+
+def refused(api: APIClient, name: str, **headers: str) -> Any:
+    api.raise_request_exception = False
+    return api.get(f"/api/v1/refusals/{name}", **headers)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "title", "detail"),
+    [
+        ("invalid", 400, "Bad Request", "A value is not acceptable."),
+        ("not_found", 404, "Not Found", "There is no such thing."),
+        ("forbidden", 403, "Forbidden", "This person may not do that."),
+        ("not_authenticated", 401, "Unauthorized", "We do not know who is asking."),
+        ("thing_taken", 409, "Conflict", "The drill is taken until noon."),
+        ("desk_closed", 503, "Service Unavailable", "The desk is closed."),
+        ("throttled", 429, "Too Many Requests", "This was asked too often in a short time."),
+    ],
+)
+def test_each_kind_of_refusal_has_its_status(api: APIClient, name: str, status: int, title: str, detail: str) -> None:
+    answer = refused(api, name)
+    problem = answer.json()
+    assert answer.status_code == status
+    assert answer["Content-Type"] == "application/problem+json"
+    assert problem.items() >= {"title": title, "status": status, "detail": detail, "code": name}.items()
+    assert problem["type"] == f"urn:gdmarket:problem:{name}"
+    assert problem["correlation_id"] == answer["X-Correlation-ID"]
+
+
+def test_a_refusal_shows_its_details_and_never_lets_them_replace_the_fixed_members(api: APIClient) -> None:
+    problem = refused(api, "thing_taken").json()
+    assert (problem["thing"], problem["until"]) == ("The drill", "noon")
+    assert (problem["status"], problem["code"]) == (409, "thing_taken")
+
+
+def test_a_declined_payment_is_402_with_the_rental(api: APIClient) -> None:
+    answer = refused(api, "declined")
+    assert answer.status_code == 402
+    assert answer.json()["rental"] == {"id": "00000000-0000-0000-0000-000000000007"}
+
+
+def test_a_wrong_value_is_told_with_its_field(api: APIClient) -> None:
+    assert refused(api, "too_long").json()["errors"] == [{"field": "note", "code": "too_long", "detail": "The note is too long."}]
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("desk_closed", "3"), ("throttled", "1"), ("database_unavailable", "1")])
+def test_who_is_asked_to_wait_is_told_how_long_in_whole_seconds(api: APIClient, name: str, seconds: str) -> None:
+    assert refused(api, name)["Retry-After"] == seconds
+
+
+def test_somebody_unknown_is_told_how_to_sign_in(api: APIClient) -> None:
+    assert refused(api, "not_authenticated")["WWW-Authenticate"] == "Bearer"
+    answer = api.get("/api/v1/managers")
+    assert (answer.status_code, answer["WWW-Authenticate"], answer.json()["code"]) == (401, "Bearer", "not_authenticated")
+
+
+def test_a_database_out_of_reach_is_503_and_says_nothing_of_the_inside(api: APIClient) -> None:
+    answer = refused(api, "database_unavailable")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert b"refused" not in answer.content
+
+
+def test_a_mistake_in_our_sql_is_no_database_out_of_reach() -> None:
+    mistake = OperationalError("no such column: colour")
+    mistake.__cause__ = sqlite3.OperationalError("no such column: colour")
+    mistake.__cause__.sqlite_errorcode = sqlite3.SQLITE_ERROR  # type: ignore[attr-defined]  # set by sqlite3 itself otherwise
+    assert problems.problem_handler(mistake, {}).status_code == 500
+
+
+def test_what_nobody_foresaw_is_500_without_a_word_of_the_inside(api: APIClient) -> None:
+    answer = refused(api, "internal_error")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert b"secret" not in answer.content
+    assert b"Traceback" not in answer.content
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (Http404(), 404, "not_found"),
+        (PermissionDenied(), 403, "forbidden"),
+        (RequestDataTooBig(), 413, "body_too_large"),
+        (drf.AuthenticationFailed(), 401, "token_not_valid"),
+        (drf.MethodNotAllowed("PUT"), 405, "method_not_allowed"),
+        (drf.NotAcceptable(), 406, "not_acceptable"),
+        (drf.UnsupportedMediaType("text/plain"), 415, "unsupported_media_type"),
+        (drf.ParseError(), 400, "malformed_json"),
+    ],
+)
+def test_the_frameworks_refusals_get_our_codes(error: Exception, status: int, code: str) -> None:
+    answer = problems.problem_handler(error, {})
+    assert (answer.status_code, answer.data["code"]) == (status, code)
+
+
+def test_nested_errors_are_listed_with_dotted_fields() -> None:
+    error = drf.ValidationError(
+        {
+            "place": {"latitude": [drf.ErrorDetail("Too far.", "max_value")]},
+            "notes": [{}, {"text": [drf.ErrorDetail("Missing.", "required")]}],
+            "non_field_errors": [drf.ErrorDetail("Ends before it begins.", "invalid")],
+        }
+    )
+    assert problems.problem_handler(error, {}).data["errors"] == [
+        {"field": "place.latitude", "code": "max_value", "detail": "Too far."},
+        {"field": "notes.1.text", "code": "required", "detail": "Missing."},
+        {"field": "", "code": "invalid", "detail": "Ends before it begins."},
+    ]
+
+
+def test_a_problem_speaks_korean_to_who_asks_for_it_while_its_code_stays(api: APIClient) -> None:
+    answer = refused(api, "desk_closed", HTTP_ACCEPT_LANGUAGE="ko")
+    assert answer.json()["title"] == "서비스를 이용할 수 없음"
+    assert answer.json()["code"] == "desk_closed"
+    assert answer["Content-Language"] == "ko"
+
+
+def test_an_address_that_leads_nowhere_is_a_problem_too(api: APIClient) -> None:
+    answer = api.get("/api/v1/nowhere")
+    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (404, "application/problem+json", "not_found")
+
+
+def test_a_browser_outside_the_api_gets_a_page() -> None:
+    client = Client()
+    assert client.get("/nowhere", headers={"accept": "text/html"})["Content-Type"].startswith("text/html")
+    assert client.get("/api/v1/nowhere", headers={"accept": "text/html"})["Content-Type"] == "application/problem+json"
+
+
+def test_a_method_nobody_offers_is_405_with_those_offered(api: APIClient) -> None:
+    for answer in (api.put("/api/v1/notes"), api.options("/api/v1/notes")):
+        assert (answer.status_code, answer.json()["code"], answer["Allow"]) == (405, "method_not_allowed", "GET, POST, HEAD")
+
+
+def test_whoever_takes_no_json_is_told_so(api: APIClient) -> None:
+    assert api.get("/api/v1/notes", HTTP_ACCEPT="text/html").status_code == 406
+    assert api.get("/api/v1/notes", HTTP_ACCEPT="application/problem+json").status_code == 200
+
+
+def test_nul_in_the_query_is_400(api: APIClient) -> None:
+    answer = api.get("/api/v1/notes?q=%00")
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_query")
