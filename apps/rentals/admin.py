@@ -1,0 +1,92 @@
+"""The screens on which item managers hand over and take back."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts import facade as accounts
+from apps.rentals import services
+from apps.rentals.domain import State
+from apps.rentals.models import Rental
+from gdmarket import clock
+from gdmarket.admin import OwnedByManager, money
+from gdmarket.errors import DomainError
+
+_COMMANDS: dict[str, Callable[..., Rental]] = {"hand-over": services.hand_over, "take-back": services.take_back}
+_ALLOWED = {State.PAID: ("hand-over", _("Hand over")), State.RENTED: ("take-back", _("Take back"))}
+_DONE = {"hand-over": _("“%(rental)s” was handed over."), "take-back": _("“%(rental)s” is back.")}
+
+
+@admin.register(Rental)
+class RentalAdmin(OwnedByManager):
+    """The rentals of a manager's items; operators see everybody's."""
+
+    list_display = ("item_name", "state", "starts_at", "ends_at", "price_shown", "requested_at")
+    list_filter = ("state", "starts_at", "ends_at")
+    search_fields = ("=id", "item_name")
+    ordering = ("-requested_at", "id")
+    actions = ("hand_over_chosen", "take_back_chosen")
+    fieldsets = (
+        (None, {"fields": ("item_name", "state", "renter", "price_shown")}),
+        (_("Period"), {"fields": (("starts_at", "ends_at"), ("handed_over_at", "returned_at"))}),
+        (_("Payment"), {"fields": ("payment_due_at", "paid_at", "payment_id", "payment_state")}),
+        (_("How it ended"), {"fields": ("cancel_requested", "cancel_reason", "closed_at")}),
+    )
+
+    @admin.display(description=_("price"), ordering="price")
+    def price_shown(self, rental: Rental) -> str:
+        return money(rental.price, rental.currency)
+
+    @admin.display(description=_("renter"))
+    def renter(self, rental: Rental) -> str:
+        return accounts.get_person(user_id=rental.renter_id).display_name
+
+    @admin.action(description=_("Hand over the chosen items"), permissions=["view"])
+    def hand_over_chosen(self, request: HttpRequest, rentals: QuerySet[Rental]) -> None:
+        self._command_each(request, rentals, "hand-over")
+
+    @admin.action(description=_("Take the chosen items back"), permissions=["view"])
+    def take_back_chosen(self, request: HttpRequest, rentals: QuerySet[Rental]) -> None:
+        self._command_each(request, rentals, "take-back")
+
+    def command_view(self, request: HttpRequest, rental_id: UUID, command: str) -> HttpResponse:
+        """Hand one item over, or take it back, and return to its page."""
+        rental = self.get_object(request, str(rental_id))
+        if request.method != "POST" or rental is None or not self.has_view_permission(request, rental):
+            raise PermissionDenied
+        self._command(request, rental, command)
+        return HttpResponseRedirect(reverse("admin:rentals_rental_change", args=[rental_id]))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.command_view)
+        commands = [
+            path(f"<uuid:rental_id>/{command}/", view, {"command": command}, name=f"rentals_rental_{command}") for command in _COMMANDS
+        ]
+        return [*commands, *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+        rental: Rental = kwargs["obj"]
+        if rental.state in _ALLOWED:
+            command, label = _ALLOWED[State(rental.state)]
+            context["command"] = {"url": reverse(f"admin:rentals_rental_{command}", args=[rental.pk]), "label": label}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _command_each(self, request: HttpRequest, rentals: QuerySet[Rental], command: str) -> None:
+        for rental in rentals.order_by("pk"):
+            self._command(request, rental, command)
+
+    def _command(self, request: HttpRequest, rental: Rental, command: str) -> None:
+        try:
+            _COMMANDS[command](rental_id=rental.pk, by=rental.manager_id, now=clock.now())
+        except DomainError as refused:
+            self.message_user(request, f"{rental.item_name}: {refused.message}", messages.ERROR)
+            return
+        self.log_change(request, rental, command)
+        self.message_user(request, _DONE[command] % {"rental": rental.item_name}, messages.SUCCESS)

@@ -1,0 +1,73 @@
+"""A market with one manager, two renters and a drill, reached over HTTP alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from gdmarket import breaker
+from tests.factories.accounts import UserFactory
+
+DRILL = {
+    "name": "충전 드릴",
+    "description": "18 V",
+    "category": "공구",
+    "daily_price": 8_000,
+    "deposit": 30_000,
+    "currency": "KRW",
+    "latitude": 37.5446,
+    "longitude": 127.0559,
+    "place": "성수역",
+}
+
+
+@dataclass(kw_only=True)
+class Market:
+    """Who meets in the stories, and what they can do in one line."""
+
+    manager: APIClient
+    renter: APIClient
+    neighbour: APIClient
+    anyone: APIClient
+
+    def register(self, **changes: Any) -> dict[str, Any]:
+        """Put a drill up for rent."""
+        answer = self.manager.post("/api/v1/items", {**DRILL, **changes}, format="json")
+        assert answer.status_code == 201, answer.content
+        return dict(answer.json())
+
+    def request(self, item: dict[str, Any], by: APIClient | None = None, **wishes: Any) -> dict[str, Any]:
+        """Request an item for a renter."""
+        answer = (by or self.renter).post("/api/v1/rentals", {"item": item["id"], **wishes}, format="json")
+        assert answer.status_code == 201, answer.content
+        return dict(answer.json())
+
+    def pay(self, rental: dict[str, Any], method: str = "pm_ok") -> Any:
+        """Try to pay for a rental."""
+        return self.renter.post(f"/api/v1/rentals/{rental['id']}/payment", {"payment_method": method}, format="json")
+
+    def command(self, who: APIClient, rental: dict[str, Any], command: str) -> Any:
+        """Ask for `cancel`, `handover` or `return`."""
+        return who.post(f"/api/v1/rentals/{rental['id']}/{command}")
+
+    def see(self, rental: dict[str, Any]) -> dict[str, Any]:
+        """Read a rental again."""
+        return dict(self.renter.get(f"/api/v1/rentals/{rental['id']}").json())
+
+    def availability(self, item: dict[str, Any]) -> str:
+        """Read whether the item can be had."""
+        return str(self.anyone.get(f"/api/v1/items/{item['id']}").json()["availability"])
+
+
+@pytest.fixture
+def market(transactional_db: None, as_user: Callable[[Any], APIClient], api: APIClient) -> Market:
+    """Return a market that nothing has happened in yet."""
+    breaker.reset()
+    return Market(
+        manager=as_user(UserFactory(item_manager=True)),
+        renter=as_user(UserFactory()),
+        neighbour=as_user(UserFactory()),
+        anyone=api,
+    )
