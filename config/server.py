@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import FrameType
 
@@ -32,6 +33,9 @@ control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # the heartbeat file must not wait for a disk
 loglevel = os.environ.get("GDMARKET_LOG_LEVEL", "info").lower()
 
+# Static files that nobody collected are served from where they lie: whitenoise need not complain that their folder is not there.
+warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
+
 
 class _RelayBeside:
     """The relay's process."""
@@ -42,7 +46,7 @@ class _RelayBeside:
         """Start the relay where it does not run."""
         if self.process is None or self.process.poll() is not None:
             self.process = subprocess.Popen(
-                [sys.executable, str(_ROOT / "manage.py"), "relay", "--with-parent"],
+                [sys.executable, str(_ROOT / "manage.py"), "relay", "--with-parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for gunicorn, which stops the relay last, when nothing is published any more
             )
