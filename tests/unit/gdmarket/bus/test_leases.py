@@ -106,7 +106,8 @@ def test_suspects_are_claimed_alone(hear: Connect, wait: Callable[[float], None]
     hear({Poured: [reader(RED)]})
     pour(1, 2, cup=1)
     pour(3, cup=2)
-    claims.claim_lanes(subscriber=RED)
+    while claims.claim_lanes(subscriber=RED):
+        pass
     wait(claims.LEASE_S)
 
     assert claims.claim_lanes(subscriber=RED) == []
@@ -137,7 +138,7 @@ def test_an_event_that_kills_every_worker_is_dead_and_takes_no_innocent_down(hea
 
     assert killed == settling.MAX_ATTEMPTS
     assert (notes(cup=1), notes(cup=2), notes(cup=3)) == ([1], [4, 5], [6])
-    assert notes(BLUE) == [1, 2, 3, 4, 5, 6]
+    assert sorted(notes(BLUE)) == [1, 2, 3, 4, 5, 6]
     (dead,) = Delivery.objects.filter(dead=True)
     assert (dead.version, dead.error) == (2, "Reject: the worker died or hung 8 times with this in hand")
     assert outstanding(RED) == 2

@@ -37,7 +37,10 @@ def test_an_event_is_delivered_to_every_subscriber_and_to_nobody_else(hear: Conn
 
     pour(1)
 
-    assert list(Delivery.objects.order_by("subscriber").values_list("subscriber", "lane", "version")) == [(BLUE, "cup:1", 1), (RED, "cup:1", 1)]
+    assert list(Delivery.objects.order_by("subscriber").values_list("subscriber", "lane", "version")) == [
+        (BLUE, "cup:1", 1),
+        (RED, "cup:1", 1),
+    ]
 
 
 def test_an_event_nobody_hears_is_recorded_all_the_same(hear: Connect) -> None:
