@@ -102,7 +102,7 @@ def test_09_once_returned_the_item_is_rentable_again(market: Market, pass_time: 
     rental = market.request(item)
     market.pay(rental)
     market.command(market.manager, rental, "handover")
-    pass_time(hours=3)
+    pass_time(minutes=30)
 
     answer = market.command(market.manager, rental, "return")
 

@@ -1,0 +1,124 @@
+"""Many renters, one item, one moment: the promise that counts, on both databases, with a negative control."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.db import connection
+from rest_framework.test import APIClient
+
+from apps.rentals.models import Rental
+from tests.acceptance.conftest import Market
+from tests.factories.accounts import UserFactory
+
+GUARD = import_module("apps.rentals.migrations.0002_no_overlap")
+
+
+def race(renters: list[APIClient], *, item: dict[str, Any], wishes: dict[str, Any] | None = None) -> list[Any]:
+    """Let every renter request the item at the same moment; return the answers."""
+    start = Barrier(len(renters))
+
+    def request(renter: APIClient) -> Any:
+        try:
+            start.wait(timeout=30)
+            return renter.post("/api/v1/rentals", {"item": item["id"], **(wishes or {})}, format="json")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=len(renters)) as threads:
+        return list(threads.map(request, renters))
+
+
+@contextmanager
+def without_the_guard() -> Iterator[None]:
+    """Take away what refuses an overlap in the database, and put it back empty-handed afterwards."""
+    with connection.cursor() as cursor:
+        for statement in GUARD.UNGUARD[connection.vendor]:
+            cursor.execute(statement)
+    try:
+        yield
+    finally:
+        Rental.objects.all().delete()
+        with connection.cursor() as cursor:
+            for statement in GUARD.GUARD[connection.vendor]:
+                cursor.execute(statement)
+
+
+@pytest.mark.parametrize("how_many", [2, 50])
+def test_exactly_one_of_many_renters_gets_the_item(market: Market, as_user: Callable[[Any], APIClient], how_many: int) -> None:
+    item = market.register()
+    renters = [as_user(renter) for renter in UserFactory.create_batch(how_many)]
+
+    answers = race(renters, item=item)
+
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * (how_many - 1)
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"period_taken"}
+    assert Rental.objects.filter(item_id=item["id"]).count() == 1
+
+
+def test_without_the_guard_in_the_database_the_race_oversells(market: Market, as_user: Callable[[Any], APIClient]) -> None:
+    item = market.register()
+    renters = [as_user(renter) for renter in UserFactory.create_batch(8)]
+
+    with without_the_guard():
+        answers = race(renters, item=item)
+
+    assert [answer.status_code for answer in answers].count(201) > 1
+
+
+def test_back_to_back_rentals_are_fine_and_a_shared_moment_is_not(market: Market) -> None:
+    item = market.register()
+    noon = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+    day = timedelta(days=1)
+    market.request(item, starts_at=noon.isoformat(), ends_at=(noon + day).isoformat())
+
+    before = market.neighbour.post(
+        "/api/v1/rentals", {"item": item["id"], "starts_at": (noon - day / 2).isoformat(), "ends_at": noon.isoformat()}, format="json"
+    )
+    after = market.neighbour.post("/api/v1/rentals", {"item": item["id"], "starts_at": (noon + day).isoformat()}, format="json")
+    inside = market.neighbour.post(
+        "/api/v1/rentals",
+        {"item": item["id"], "starts_at": (noon + day - timedelta(seconds=1)).isoformat(), "ends_at": (noon + 2 * day).isoformat()},
+        format="json",
+    )
+
+    assert (before.status_code, after.status_code, inside.status_code) == (201, 201, 409)
+    assert inside.json()["next_free"]["starts_at"] == after.json()["ends_at"]
+
+
+def test_the_guard_stands_in_the_database_itself(market: Market) -> None:
+    rental = market.request(market.register())
+    row = Rental.objects.get(id=rental["id"])
+    twin = Rental.objects.get(id=rental["id"])
+    twin.pk = None
+    twin._state.adding = True
+    twin.id = UserFactory.build().id
+
+    with pytest.raises(Exception, match="rentals_no_overlap"):
+        twin.save(force_insert=True)
+
+    assert list(Rental.objects.filter(item_id=row.item_id)) == [row]
+
+
+def test_sixteen_writers_at_once_are_all_served(market: Market, as_user: Callable[[Any], APIClient]) -> None:
+    renters = [as_user(renter) for renter in UserFactory.create_batch(16)]
+    items = [market.register(name=f"물건 {number}") for number in range(16)]
+    start = Barrier(16)
+
+    def write(pair: tuple[APIClient, dict[str, Any]]) -> list[int]:
+        try:
+            start.wait(timeout=30)
+            renter, item = pair
+            return [renter.post("/api/v1/rentals", {"item": item["id"]}, format="json").status_code for _ in range(3)]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=16) as threads:
+        answers = list(threads.map(write, zip(renters, items, strict=True)))
+
+    assert answers == [[201, 409, 409]] * 16
