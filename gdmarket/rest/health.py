@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import cache, wraps
 from http import HTTPStatus
-from typing import Any
 
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
@@ -12,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
+from gdmarket.bus import operations
 from gdmarket.rest import problems
 
 Probe = Callable[[], HttpResponse]
@@ -43,19 +43,16 @@ def live() -> HttpResponse:
 @_asked_by_get
 def ready() -> HttpResponse:
     """Answer whether requests may be sent here: 200, or 503 with what is missing; how far the bus is behind is told beside it."""
-    from gdmarket.bus import operations  # noqa: PLC0415
-
     try:
         missing = _missing_migrations()
-        lag = operations.lag()
+        return _unready(missing) if missing else JsonResponse({"status": "ready", "missing": [], "bus": operations.lag()})
     except DatabaseError:
         return _unready(["database"])
-    return _unready(missing, bus=lag) if missing else JsonResponse({"status": "ready", "missing": [], "bus": lag})
 
 
-def _unready(missing: list[str], **more: Any) -> JsonResponse:
+def _unready(missing: list[str]) -> JsonResponse:
     shown = missing if len(missing) <= _SHOWN else [*missing[:_SHOWN], f"… {len(missing) - _SHOWN} more"]
-    response = JsonResponse({"status": "not ready", "missing": shown, **more}, status=HTTPStatus.SERVICE_UNAVAILABLE)
+    response = JsonResponse({"status": "not ready", "missing": shown}, status=HTTPStatus.SERVICE_UNAVAILABLE)
     response["Retry-After"] = "1"
     return response
 

@@ -21,6 +21,7 @@ from rest_framework.settings import api_settings
 
 from gdmarket import correlation, errors
 from gdmarket.rest.errors import BodyTooLargeError, VersionMismatchError
+from gdmarket.rest.titles import title_of
 
 CONTENT_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def problem(*, status: int, code: str, detail: str, members: Mapping[str, object
     shown = {name: value for name, value in (members or {}).items() if name not in _RESERVED}
     return {
         "type": f"urn:gdmarket:problem:{code}",
-        "title": _(HTTPStatus(status).phrase),
+        "title": title_of(status),
         "status": int(status),
         "detail": detail,
         "code": code,

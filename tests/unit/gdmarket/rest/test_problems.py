@@ -24,13 +24,13 @@ def refused(api: APIClient, name: str, **headers: str) -> Any:
 @pytest.mark.parametrize(
     ("name", "status", "title", "detail"),
     [
-        ("invalid", 400, "Bad Request", "A value is not acceptable."),
-        ("not_found", 404, "Not Found", "There is no such thing."),
-        ("forbidden", 403, "Forbidden", "This person may not do that."),
-        ("not_authenticated", 401, "Unauthorized", "We do not know who is asking."),
+        ("invalid", 400, "Bad request", "A value is not acceptable."),
+        ("not_found", 404, "Not found", "There is no such thing."),
+        ("forbidden", 403, "Not allowed", "This person may not do that."),
+        ("not_authenticated", 401, "Not signed in", "We do not know who is asking."),
         ("thing_taken", 409, "Conflict", "The drill is taken until noon."),
-        ("desk_closed", 503, "Service Unavailable", "The desk is closed."),
-        ("throttled", 429, "Too Many Requests", "This was asked too often in a short time."),
+        ("desk_closed", 503, "Not available just now", "The desk is closed."),
+        ("throttled", 429, "Too many requests", "This was asked too often in a short time."),
     ],
 )
 def test_each_kind_of_refusal_has_its_status(api: APIClient, name: str, status: int, title: str, detail: str) -> None:
@@ -125,7 +125,7 @@ def test_nested_errors_are_listed_with_dotted_fields() -> None:
 
 def test_a_problem_speaks_korean_to_who_asks_for_it_while_its_code_stays(api: APIClient) -> None:
     answer = refused(api, "desk_closed", HTTP_ACCEPT_LANGUAGE="ko")
-    assert answer.json()["title"] == "서비스를 이용할 수 없음"
+    assert answer.json()["title"] == "지금은 이용할 수 없음"
     assert answer.json()["code"] == "desk_closed"
     assert answer["Content-Language"] == "ko"
 
