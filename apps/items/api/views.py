@@ -1,5 +1,6 @@
 """Items over HTTP."""
 
+from typing import cast
 from uuid import UUID
 
 from django.urls import reverse
@@ -24,20 +25,20 @@ class ItemList(ApiView):
 
     permission_classes = [has_role("item_manager", reading_is_open=True)]
 
-    @extend_schema(operation_id="listItems", parameters=SEARCH_PARAMETERS, responses=ItemPageSerializer)
+    @extend_schema(operation_id="listItems", tags=["items"], parameters=SEARCH_PARAMETERS, responses=ItemPageSerializer, auth=[])
     def get(self, request: Request) -> Response:
         """Find items: the newest first, or the nearest when `near` is given."""
         found = filters.search(parameters=request.query_params)
         return page(request, found.qs, order=found.order, serialize=lambda item: FoundItemSerializer(item).data)
 
-    @extend_schema(operation_id="registerItem", request=ItemSerializer, responses={201: ItemSerializer})
+    @extend_schema(operation_id="registerItem", tags=["items"], request=ItemSerializer, responses={201: ItemSerializer})
     def post(self, request: Request) -> Response:
         """Put an item up for rent."""
         wanted = ItemSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         item = services.register_item(
             item_id=request.operation_id,  # type: ignore[attr-defined]  # ApiView puts it there
-            manager_id=request.user.pk,
+            manager_id=_manager_id(request),
             now=clock.now(),
             **wanted.validated_data,
         )
@@ -51,30 +52,35 @@ class ItemDetail(ApiView):
 
     permission_classes = [has_role("item_manager", reading_is_open=True)]
 
-    @extend_schema(operation_id="getItem", responses=ItemSerializer)
+    @extend_schema(operation_id="getItem", tags=["items"], responses=ItemSerializer, auth=[])
     def get(self, request: Request, item_id: UUID) -> Response:
         """Show an item."""
         return _answer(request, queries.get_item(item_id=item_id))
 
-    @extend_schema(operation_id="reviseItem", request=ItemSerializer(partial=True), responses=ItemSerializer)
+    @extend_schema(operation_id="reviseItem", tags=["items"], request=ItemSerializer(partial=True), responses=ItemSerializer)
     def patch(self, request: Request, item_id: UUID) -> Response:
         """Change what is said of an own item."""
         changes = ItemSerializer(data=request.data, partial=True)
         changes.is_valid(raise_exception=True)
         item = services.revise_item(
             item_id=item_id,
-            by=request.user.pk,
+            by=_manager_id(request),
             expected_version=etags.expected_version(request),
             now=clock.now(),
             **changes.validated_data,
         )
         return _answer(request, item)
 
-    @extend_schema(operation_id="withdrawItem", responses={204: None})
+    @extend_schema(operation_id="withdrawItem", tags=["items"], responses={204: None})
     def delete(self, request: Request, item_id: UUID) -> Response:
         """Take an own item off the market, for good."""
-        services.withdraw_item(item_id=item_id, by=request.user.pk, now=clock.now())
+        services.withdraw_item(item_id=item_id, by=_manager_id(request), now=clock.now())
         return Response(status=204)
+
+
+def _manager_id(request: Request) -> UUID:
+    """Return who asks; `has_role` let no anonymous caller through."""
+    return cast("UUID", request.user.pk)
 
 
 def _answer(request: Request, item: Item, *, status: int = 200) -> Response:

@@ -201,4 +201,4 @@ def test_anothers_item_is_not_there_for_changes(client: APIClient) -> None:
 
 @pytest.mark.parametrize("address", [f"{ITEMS}/7", f"{ITEMS}/{'0' * 36}", f"{ITEMS}/01a20689-c5fe-7259-afa0-9b867c99804e"])
 def test_an_address_without_an_item_is_a_404(api: APIClient, address: str) -> None:
-    assert _problem(api.get(address), 404)["title"] == "Not Found"
+    assert _problem(api.get(address), 404)["code"].endswith("not_found")

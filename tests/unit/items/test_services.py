@@ -3,7 +3,6 @@
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -78,7 +77,7 @@ def test_the_id_of_anothers_item_cannot_be_taken() -> None:
 
 def test_an_absurd_price_registers_nothing() -> None:
     with pytest.raises(BadDailyPriceError):
-        services.register_item(item_id=ids.uuid7(), manager_id=MANAGER, now=NOW, **{**DRILL, "daily_price": -5})
+        services.register_item(item_id=ids.uuid7(), manager_id=MANAGER, now=NOW, **(DRILL | {"daily_price": -5}))
     assert not Item.objects.exists()
     assert _facts() == []
 
@@ -113,11 +112,11 @@ def test_a_revision_of_what_has_changed_meanwhile_is_refused() -> None:
     assert _facts() == []
 
 
-def _others_item() -> UUID:
+def _others_item() -> Any:
     return ItemFactory().id
 
 
-def _withdrawn_item() -> UUID:
+def _withdrawn_item() -> Any:
     return ItemFactory(manager_id=MANAGER, withdrawn=True).id
 
 
