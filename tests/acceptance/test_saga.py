@@ -1,0 +1,272 @@
+"""Every way a rental can go wrong, and how it is made good again."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pytest_django import Settings
+
+from apps.payments.models import Payment
+from apps.rentals import services
+from apps.rentals.models import Rental
+from gdmarket import bus, clock
+from gdmarket.bus import operations
+from gdmarket.ids import uuid7
+from tests.acceptance.conftest import Market
+
+Drain = Callable[[], int]
+PassTime = Callable[..., Any]
+
+
+def test_a_declined_card_leaves_the_hold_and_another_card_may_be_tried(market: Market) -> None:
+    item = market.register()
+    rental = market.request(item)
+
+    refused = market.pay(rental, "pm_declined")
+
+    assert (refused.status_code, refused.json()["code"]) == (402, "payment_declined")
+    assert refused.json()["rental"]["state"] == "requested"
+    assert refused.json()["rental"]["payment_due_at"] == rental["payment_due_at"]
+    assert market.availability(item) == "reserved"
+    assert market.pay(rental).json()["state"] == "paid"
+
+
+def test_a_request_paid_with_a_declined_card_holds_the_item_all_the_same(market: Market) -> None:
+    item = market.register()
+
+    refused = market.renter.post("/api/v1/rentals", {"item": item["id"], "payment_method": "pm_declined"}, format="json")
+
+    assert refused.status_code == 402
+    assert refused.json()["rental"]["payment"]["state"] == "declined"
+    assert market.see(refused.json()["rental"])["state"] == "requested"
+
+
+def test_a_rental_can_be_requested_and_paid_in_one_call(market: Market) -> None:
+    answer = market.renter.post("/api/v1/rentals", {"item": market.register()["id"], "payment_method": "pm_ok"}, format="json")
+
+    assert (answer.status_code, answer.json()["state"]) == (201, "paid")
+    assert answer["Location"].endswith(answer.json()["id"])
+
+
+def test_a_provider_that_was_surely_not_asked_asks_to_pay_later_and_keeps_the_hold(market: Market) -> None:
+    item = market.register()
+    rental = market.request(item)
+
+    refused = market.pay(rental, "pm_down")
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "payment_unavailable")
+    assert refused.json()["rental"]["state"] == "requested"
+    assert market.see(rental)["payment"]["state"] == "not_sent"
+    assert market.availability(item) == "reserved"
+
+
+def test_an_unknown_payment_that_was_charged_is_booked_once_the_provider_is_asked_again(
+    market: Market, drain: Drain, pass_time: PassTime, settings: Settings
+) -> None:
+    settings.GDMARKET_PAYMENT_TIMEOUT_MS = 100
+    rental = market.request(market.register())
+
+    answer = market.pay(rental, "pm_lost")
+    assert (answer.status_code, answer.json()["state"]) == (202, "paying")
+    pass_time(minutes=1)
+    drain()
+
+    assert (market.see(rental)["state"], market.see(rental)["payment"]["state"]) == ("paid", "approved")
+
+
+def test_an_unknown_payment_that_was_not_charged_lets_the_renter_try_again(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    rental = market.request(market.register())
+    assert market.pay(rental, "pm_error").status_code == 202
+
+    pass_time(minutes=20)
+    drain()
+
+    seen = market.see(rental)
+    assert (seen["state"], seen["payment"]["state"]) == ("requested", "not_sent")
+    assert market.pay(rental).json()["state"] == "paid"
+
+
+def test_while_a_payment_is_unknown_no_second_one_is_made(market: Market) -> None:
+    rental = market.request(market.register())
+    market.pay(rental, "pm_error")
+
+    refused = market.pay(rental)
+
+    assert (refused.status_code, refused.json()["code"], refused.json()["state"]) == (409, "wrong_state", "paying")
+    assert Payment.objects.filter(rental_id=rental["id"]).count() == 1
+
+
+def test_a_cancel_while_the_payment_is_unknown_is_honoured_with_the_money_back(
+    market: Market, drain: Drain, pass_time: PassTime, settings: Settings
+) -> None:
+    settings.GDMARKET_PAYMENT_TIMEOUT_MS = 100
+    item = market.register()
+    rental = market.request(item)
+    market.pay(rental, "pm_lost")
+
+    answer = market.command(market.renter, rental, "cancel")
+    assert (answer.status_code, answer.json()["state"], answer.json()["cancel_requested"]) == (202, "paying", True)
+    pass_time(minutes=1)
+    drain()
+
+    seen = market.see(rental)
+    assert (seen["state"], seen["payment"]["state"]) == ("cancelled", "refunded")
+    assert market.availability(item) == "available"
+
+
+def test_a_cancel_while_the_payment_is_unknown_costs_nothing_if_it_was_not_charged(
+    market: Market, drain: Drain, pass_time: PassTime
+) -> None:
+    rental = market.request(market.register())
+    market.pay(rental, "pm_error")
+    market.command(market.renter, rental, "cancel")
+
+    pass_time(minutes=1)
+    drain()
+
+    assert market.see(rental)["state"] == "cancelled"
+    assert Payment.objects.get(rental_id=rental["id"]).refunded == 0
+
+
+def test_a_cancel_when_paid_gives_the_money_back_in_the_same_breath(market: Market) -> None:
+    item = market.register()
+    rental = market.request(item)
+    market.pay(rental)
+
+    answer = market.command(market.renter, rental, "cancel")
+
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    payment = Payment.objects.get(rental_id=rental["id"])
+    assert (payment.state, payment.refunded) == ("refunded", payment.amount)
+    assert market.availability(item) == "available"
+
+
+def test_a_refund_waits_for_payments_and_then_goes_through(market: Market, drain: Drain) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    operations.pause(context="payments")
+
+    answer = market.command(market.manager, rental, "cancel")
+    assert (answer.status_code, answer.json()["state"]) == (202, "refunding")
+    operations.resume(context="payments")
+    drain()
+
+    assert market.see(rental)["state"] == "cancelled"
+
+
+def test_a_payment_cancel_that_is_followed_by_a_cancel_ends_the_rental(market: Market, drain: Drain) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    operations.pause(context="payments")
+    assert market.renter.delete(f"/api/v1/rentals/{rental['id']}/payment").status_code == 202
+
+    assert market.command(market.renter, rental, "cancel").status_code == 202
+    operations.resume(context="payments")
+    drain()
+
+    assert market.see(rental)["state"] == "cancelled"
+    assert Payment.objects.get(rental_id=rental["id"]).state == "refunded"
+
+
+def test_a_request_for_an_item_withdrawn_meanwhile_is_called_off_and_refunded(market: Market, drain: Drain) -> None:
+    item = market.register()
+    drain()
+    operations.pause(context="items")
+    operations.pause(context="rentals")
+    assert market.manager.delete(f"/api/v1/items/{item['id']}").status_code == 204
+    answer = market.renter.post("/api/v1/rentals", {"item": item["id"], "payment_method": "pm_ok"}, format="json")
+    assert answer.json()["state"] == "paid"
+
+    operations.resume(context="items")
+    operations.resume(context="rentals")
+    drain()
+
+    seen = market.see(answer.json())
+    assert (seen["state"], seen["payment"]["state"]) == ("cancelled", "refunded")
+
+
+def test_a_rental_whose_server_died_before_the_provider_was_asked_heals(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    rental = market.request(market.register())
+    from apps.rentals.services import paying  # noqa: PLC0415  # the step a dying server got to
+
+    paying._start_payment(rental_id=UUID(rental["id"]), attempt_id=uuid7(), method="pm_ok", now=clock.now())
+    assert market.see(rental)["state"] == "paying"
+    pass_time(minutes=1)
+    drain()
+
+    assert (market.see(rental)["state"], market.see(rental)["payment"]["state"]) == ("requested", "not_sent")
+    assert market.pay(rental).json()["state"] == "paid"
+
+
+def test_an_overdue_item_refuses_every_new_request_until_it_is_back(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    item = market.register()
+    rental = market.request(item)
+    market.pay(rental)
+    market.command(market.manager, rental, "handover")
+    later = clock.now().replace(microsecond=0)
+
+    Rental.objects.filter(id=rental["id"]).update(starts_at=later.replace(year=later.year - 1), ends_at=later)
+    pass_time(minutes=1)
+    refused = market.neighbour.post("/api/v1/rentals", {"item": item["id"]}, format="json")
+
+    assert (refused.status_code, refused.json()["code"], refused.json()["next_free"]) == (409, "period_taken", None)
+    assert market.see(rental)["overdue"] is True
+    assert market.command(market.manager, rental, "return").json()["state"] == "returned"
+    market.request(item, by=market.neighbour)
+
+
+def test_the_end_of_the_period_makes_a_rental_overdue_for_everybody_to_see(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    market.command(market.manager, rental, "handover")
+    drain()
+
+    pass_time(minutes=30)
+    services.end_period(rental_id=UUID(rental["id"]), now=clock.now())
+    drain()
+
+    facts = [entry["fact"] for entry in market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()["timeline"]]
+    assert facts[-1] == "RentalOverdue"
+
+
+@pytest.mark.parametrize("command", ["cancel", "handover", "return"])
+def test_a_rental_that_ended_takes_no_command(market: Market, command: str) -> None:
+    rental = market.request(market.register())
+    market.command(market.renter, rental, "cancel")
+    version = market.see(rental)["version"]
+
+    refused = market.command(market.manager, rental, command)
+
+    assert (refused.status_code, refused.json()["code"], refused.json()["state"]) == (409, "wrong_state", "cancelled")
+    assert market.see(rental)["version"] == version
+
+
+def test_an_item_is_out_with_one_renter_at_a_time(market: Market, pass_time: PassTime) -> None:
+    item = market.register()
+    first = market.request(item)
+    second = market.request(item, starts_at=first["ends_at"])
+    for rental in (first, second):
+        market.pay(rental)
+    market.command(market.manager, first, "handover")
+
+    refused = market.command(market.manager, second, "handover")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "item_out")
+    assert market.see(second)["state"] == "paid"
+
+
+def test_each_fact_of_a_rental_is_a_version_of_its_stream(market: Market, drain: Drain) -> None:
+    rental = market.request(market.register())
+    market.pay(rental, "pm_declined")
+    market.pay(rental)
+    market.command(market.manager, rental, "handover")
+    market.command(market.manager, rental, "return")
+    drain()
+
+    from config.subscriptions import SUBSCRIPTIONS  # noqa: PLC0415  # every event there is
+
+    told = [recorded for recorded in bus.recorded(types=list(SUBSCRIPTIONS)) if recorded.stream == f"rental:{rental['id']}"]
+    assert [recorded.version for recorded in told] == list(range(1, len(told) + 1))
+    assert [recorded.event.version for recorded in told] == list(range(1, len(told) + 1))
+    assert market.see(rental)["version"] == len(told)
