@@ -64,6 +64,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Return the name and the address, for people who run the system."""
         return f"{self.display_name} <{self.email}>"
 
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """Return the one way an address is written; Django's forms ask."""
+        return domain.written_email(username)
+
     @property
     def roles(self) -> list[str]:
         """The names of the person's roles: `renter`, `item_manager`, `operator`."""

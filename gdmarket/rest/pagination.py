@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.core import signing
 from django.db.models import Model, Q, QuerySet
-from django.http import QueryDict
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
@@ -150,7 +149,7 @@ def _unpacked(key: Any) -> Any:
 def _address(request: Request, cursor: str | None) -> str | None:
     if cursor is None:
         return None
-    parameters = QueryDict(request.META.get("QUERY_STRING", ""), mutable=True)
+    parameters = request.query_params.copy()
     parameters["cursor"] = cursor
     url = urlsplit(request.build_absolute_uri())
     return url._replace(query=parameters.urlencode()).geturl()

@@ -1,0 +1,236 @@
+"""Registering and signing in over HTTP."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from apps.accounts.models import FailedLogin, RefreshToken, User
+from gdmarket import clock
+from tests.factories.accounts import PASSWORD, UserFactory
+from tests.passing_time import PassingTime
+
+pytestmark = pytest.mark.django_db
+
+AsUser = Callable[[Any], APIClient]
+NEW = {"email": "Min@Example.com", "password": "four-small-words", "display_name": "민"}
+
+
+def register(api: APIClient, **changes: Any) -> Any:
+    return api.post("/api/v1/auth/register", {**NEW, **changes}, format="json")
+
+
+def sign_in(api: APIClient, email: str, password: str = PASSWORD, **headers: str) -> Any:
+    return api.post("/api/v1/auth/token", {"email": email, "password": password}, format="json", **headers)
+
+
+def refresh(api: APIClient, token: str) -> Any:
+    return api.post("/api/v1/auth/token/refresh", {"refresh": token}, format="json")
+
+
+def is_known(api: APIClient, access: str) -> bool:
+    status = api.get("/api/v1/rentals", HTTP_AUTHORIZATION=f"Bearer {access}").status_code
+    assert status in {200, 401}
+    return bool(status == 200)
+
+
+def test_new_people_are_renters(api: APIClient) -> None:
+    answer = register(api)
+    person = User.objects.get()
+    assert answer.status_code == 201
+    assert answer.json() == {"id": str(person.id), "email": "min@example.com", "display_name": "민", "roles": ["renter"]}
+    assert UUID(answer.json()["id"]).version == 7
+    assert sign_in(api, "MIN@example.com", "four-small-words").status_code == 200
+
+
+@pytest.mark.parametrize("field", ["roles", "is_staff", "is_item_manager", "is_superuser", "id"])
+def test_nobody_gives_themselves_a_role(api: APIClient, field: str) -> None:
+    answer = register(api, **{field: True})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "unknown_field")
+    assert not User.objects.exists()
+
+
+def test_an_address_is_taken_once_however_it_is_written(api: APIClient) -> None:
+    register(api)
+    answer = register(api, email="min@EXAMPLE.com ", display_name="다른 민")
+    assert (answer.status_code, answer.json()["code"]) == (409, "email_taken")
+    assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize("password", ["short", "password", "12345678901", "min@example.com"])
+def test_a_password_that_is_easy_to_guess_is_refused(api: APIClient, password: str) -> None:
+    answer = register(api, password=password)
+    assert (answer.status_code, answer.json()["code"]) == (400, "weak_password")
+    assert answer.json()["errors"][0]["field"] == "password"
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"email": "nobody"}, "email"), ({"display_name": " "}, "display_name"), ({"display_name": "x" * 101}, "display_name")],
+)
+def test_what_somebody_tells_must_make_sense(api: APIClient, change: dict[str, str], field: str) -> None:
+    answer = register(api, **change)
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, [field])
+
+
+def test_a_registration_that_is_repeated_makes_one_person(api: APIClient) -> None:
+    first = api.post("/api/v1/auth/register", NEW, format="json", HTTP_IDEMPOTENCY_KEY="k")
+    second = api.post("/api/v1/auth/register", NEW, format="json", HTTP_IDEMPOTENCY_KEY="k")
+    assert (second.status_code, second.json()) == (201, first.json())
+    assert User.objects.count() == 1
+
+
+def test_who_signs_in_is_known_by_the_access_token(api: APIClient) -> None:
+    person: Any = UserFactory()
+    tokens = sign_in(api, person.email).json()
+    assert tokens.keys() == {"access", "refresh"}
+    assert is_known(api, tokens["access"])
+    assert not is_known(api, tokens["refresh"])
+
+
+@pytest.mark.parametrize("who", ["stranger", "wrong password", "inactive"])
+def test_nobody_learns_why_signing_in_failed(api: APIClient, who: str) -> None:
+    person: Any = UserFactory(is_active=who != "inactive")
+    email = "stranger@example.com" if who == "stranger" else person.email
+    answer = sign_in(api, email, PASSWORD if who == "inactive" else "wrong-words")
+    problem = answer.json()
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+    assert (problem["code"], problem["detail"]) == ("invalid_credentials", "E-mail address or password is wrong.")
+
+
+def test_a_stranger_costs_as_much_hashing_as_a_wrong_password(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.contrib.auth.hashers import MD5PasswordHasher  # noqa: PLC0415  # the tests' hasher
+
+    hashed: list[str] = []
+    encode = MD5PasswordHasher.encode
+    monkeypatch.setattr(MD5PasswordHasher, "encode", lambda self, password, salt: hashed.append(password) or encode(self, password, salt))
+    person: Any = UserFactory()
+    hashed.clear()
+    sign_in(api, person.email, "wrong-words")
+    for_known = len(hashed)
+    sign_in(api, "stranger@example.com", "wrong-words")
+    assert for_known == len(hashed) - for_known == 1
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer ", "Bearer x", "bearer a.b.c", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", "Bearer 쉰"]
+)
+def test_a_bad_token_is_401_and_not_anonymous(api: APIClient, header: str) -> None:
+    answer = api.get("/api/v1/items", HTTP_AUTHORIZATION=header)
+    assert (answer.status_code, answer.json()["code"], answer["WWW-Authenticate"]) == (401, "token_not_valid", "Bearer")
+
+
+def test_another_scheme_is_anonymous(api: APIClient) -> None:
+    assert api.get("/api/v1/rentals", HTTP_AUTHORIZATION="Basic eDp5").json()["code"] == "not_authenticated"
+
+
+def test_an_access_token_runs_out_after_an_hour(api: APIClient, pass_time: PassingTime) -> None:
+    person: Any = UserFactory()
+    access = sign_in(api, person.email).json()["access"]
+    pass_time(minutes=59)
+    assert is_known(api, access)
+    pass_time(minutes=1, seconds=1)
+    assert not is_known(api, access)
+
+
+@pytest.mark.parametrize("what", ["inactive", "new password", "deleted", "secret replaced"])
+def test_a_token_ends_with_what_it_rests_on(api: APIClient, settings: Settings, what: str) -> None:
+    person: Any = UserFactory()
+    tokens = sign_in(api, person.email).json()
+    if what == "inactive":
+        User.objects.update(is_active=False)
+    elif what == "deleted":
+        person.delete()
+    elif what == "new password":
+        person.set_password("other-words")
+        person.save()
+    else:
+        settings.SECRET_KEY = "another-secret-that-is-long-enough-for-everybody"
+    assert not is_known(api, tokens["access"])
+    answer = refresh(api, tokens["refresh"])
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
+
+
+def test_a_replaced_secret_may_be_kept_for_a_while(api: APIClient, settings: Settings) -> None:
+    person: Any = UserFactory()
+    tokens = sign_in(api, person.email).json()
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another-secret-that-is-long-enough-for-everybody"
+    assert is_known(api, tokens["access"])
+    assert refresh(api, tokens["refresh"]).status_code == 200
+
+
+def test_a_refresh_token_gives_the_next_pair_and_is_used_up(api: APIClient, pass_time: PassingTime) -> None:
+    person: Any = UserFactory()
+    first = sign_in(api, person.email).json()
+    pass_time(days=29)
+    second = refresh(api, first["refresh"]).json()
+    assert is_known(api, second["access"])
+    assert refresh(api, first["refresh"]).status_code == 401
+    pass_time(days=29)
+    assert refresh(api, second["refresh"]).status_code == 200
+
+
+def test_a_refresh_token_that_comes_again_later_ends_the_whole_chain(api: APIClient, pass_time: PassingTime) -> None:
+    person: Any = UserFactory()
+    other_device = sign_in(api, person.email).json()
+    stolen = sign_in(api, person.email).json()
+    thiefs = refresh(api, stolen["refresh"]).json()
+    pass_time(seconds=11)
+    assert refresh(api, stolen["refresh"]).status_code == 401
+    assert refresh(api, thiefs["refresh"]).status_code == 401
+    assert refresh(api, other_device["refresh"]).status_code == 200
+
+
+def test_a_refresh_token_runs_out_after_thirty_days_and_is_forgotten(api: APIClient, pass_time: PassingTime) -> None:
+    person: Any = UserFactory()
+    first = sign_in(api, person.email).json()
+    pass_time(days=30, seconds=1)
+    assert refresh(api, first["refresh"]).status_code == 401
+    sign_in(api, person.email)
+    assert RefreshToken.objects.count() == 1
+
+
+def test_refresh_tokens_are_not_kept_in_clear(api: APIClient) -> None:
+    person: Any = UserFactory()
+    token = sign_in(api, person.email).json()["refresh"]
+    assert token not in str(RefreshToken.objects.values().get())
+
+
+def test_ten_wrong_passwords_a_minute_close_an_address_for_everybody(api: APIClient, pass_time: PassingTime) -> None:
+    person, other = UserFactory(), UserFactory()
+    email: str = person.email  # type: ignore[attr-defined]  # factory_boy ships no types
+    assert {sign_in(api, email, "wrong", REMOTE_ADDR=f"10.0.0.{n}").status_code for n in range(10)} == {401}
+    answer = sign_in(api, email.upper(), REMOTE_ADDR="10.0.0.99")
+    assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+    assert 1 <= int(answer["Retry-After"]) <= 60
+    assert sign_in(api, other.email).status_code == 200  # type: ignore[attr-defined]  # factory_boy ships no types
+    pass_time(minutes=1, seconds=1)
+    assert sign_in(api, email).status_code == 200
+
+
+def test_sixty_wrong_passwords_a_minute_close_a_network_address(api: APIClient) -> None:
+    person: Any = UserFactory()
+    assert {sign_in(api, f"p{n}@example.com").status_code for n in range(60)} == {401}
+    assert sign_in(api, person.email).status_code == 429
+    assert sign_in(api, person.email, REMOTE_ADDR="10.0.0.2").status_code == 200
+
+
+def test_signing_in_rightly_is_not_counted(api: APIClient) -> None:
+    person: Any = UserFactory()
+    assert {sign_in(api, person.email).status_code for _ in range(12)} == {200}
+    assert not FailedLogin.objects.exists()
+
+
+def test_wrong_passwords_are_counted_without_naming_anybody_and_forgotten(api: APIClient) -> None:
+    sign_in(api, "min@example.com", "wrong", REMOTE_ADDR="10.0.0.7")
+    assert "min" not in str(list(FailedLogin.objects.values()))
+    assert "10.0.0.7" not in str(list(FailedLogin.objects.values()))
+    FailedLogin.objects.update(failed_at=clock.now() - timedelta(minutes=1))
+    sign_in(api, "other@example.com", "wrong")
+    assert FailedLogin.objects.count() == 2

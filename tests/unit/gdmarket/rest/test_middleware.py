@@ -1,0 +1,46 @@
+"""Whose story a request belongs to."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from rest_framework.test import APIClient
+
+from tests.factories.accounts import UserFactory
+from tests.unit.gdmarket.rest.desk import Desk
+
+pytestmark = [pytest.mark.urls("tests.unit.gdmarket.rest.desk"), pytest.mark.django_db]
+
+
+def test_a_callers_correlation_id_is_kept_and_echoed(api: APIClient) -> None:
+    assert api.get("/api/v1/notes", HTTP_X_CORRELATION_ID="order-42.a")["X-Correlation-ID"] == "order-42.a"
+
+
+@pytest.mark.parametrize("hostile", ["", "a b", "x" * 65, "a\r\nSet-Cookie: b", "<script>", "쉰"])
+def test_a_missing_or_hostile_one_is_replaced(api: APIClient, hostile: str) -> None:
+    minted = api.get("/api/v1/notes", HTTP_X_CORRELATION_ID=hostile)["X-Correlation-ID"]
+    assert UUID(minted).version == 7
+
+
+def test_the_actor_is_known_to_what_the_request_does(as_user: Callable[[Any], APIClient], desk: Desk) -> None:
+    person: Any = UserFactory()
+    as_user(person).post("/api/v1/notes", {"note": "a"}, format="json")
+    assert desk.actors == [str(person.id)]
+
+
+def test_each_request_leaves_one_line_without_what_it_carried(
+    as_user: Callable[[Any], APIClient], caplog: pytest.LogCaptureFixture, desk: Desk
+) -> None:
+    person: Any = UserFactory()
+    client = as_user(person)
+    with caplog.at_level(logging.INFO, logger="gdmarket.access"):
+        client.post("/api/v1/notes?token=canary", {"note": "canary"}, format="json")
+        client.get("/api/v1/canary")
+    lines = [record.getMessage() for record in caplog.records if record.name == "gdmarket.access"]
+    assert len(lines) == 2
+    assert lines[0].startswith("POST /api/v1/notes 201 ")
+    assert lines[0].endswith(f" actor={person.id}")
+    assert lines[1].startswith("GET /- 404 ")
+    assert "canary" not in "".join(lines)

@@ -1,0 +1,47 @@
+"""How often one may ask."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from tests.factories.accounts import UserFactory
+
+pytestmark = [pytest.mark.urls("tests.unit.gdmarket.rest.desk"), pytest.mark.django_db]
+
+
+@pytest.fixture(autouse=True)
+def _forget_counts() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def test_an_address_that_asks_too_often_is_told_when_to_come_back(api: APIClient, settings: Settings) -> None:
+    settings.GDMARKET_THROTTLE_ANON = "2/min"
+    assert [api.get("/api/v1/notes").status_code for _ in range(2)] == [200, 200]
+    answer = api.get("/api/v1/notes")
+    assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+    assert 1 <= int(answer["Retry-After"]) <= 60
+    assert api.get("/api/v1/notes", REMOTE_ADDR="10.0.0.2").status_code == 200
+
+
+def test_a_forged_forwarding_header_does_not_make_another_address(api: APIClient, settings: Settings) -> None:
+    settings.GDMARKET_THROTTLE_ANON = "1/min"
+    assert api.get("/api/v1/notes", HTTP_X_FORWARDED_FOR="1.1.1.1").status_code == 200
+    assert api.get("/api/v1/notes", HTTP_X_FORWARDED_FOR="2.2.2.2").status_code == 429
+
+
+def test_people_are_counted_one_by_one(settings: Settings, as_user: Callable[[Any], APIClient]) -> None:
+    one, other = as_user(UserFactory()), as_user(UserFactory())
+    settings.GDMARKET_THROTTLE_USER = "1/min"
+    assert [one.get("/api/v1/notes").status_code, one.get("/api/v1/notes").status_code] == [200, 429]
+    assert other.get("/api/v1/notes").status_code == 200
+
+
+def test_off_lifts_the_limit(api: APIClient, settings: Settings) -> None:
+    settings.GDMARKET_THROTTLE_ANON = "off"
+    assert {api.get("/api/v1/notes").status_code for _ in range(5)} == {200}
