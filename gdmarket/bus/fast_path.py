@@ -9,11 +9,11 @@ import math
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from time import monotonic
 
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connection, transaction
 
 from gdmarket.bus import claims, dispatch
 from gdmarket.bus.claims import Lane
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 # A transaction that touches more lanes than this is a bulk load, and the relay's work.
 _MOST_LANES = 200
+_IDLE_S = 1.0
 
 
 class _Thread(threading.local):
@@ -82,27 +83,41 @@ def _drain(*, until: float) -> None:
 
 
 class _Background:
-    """One thread a process that drains what the others have touched; started by the first, again after a fork."""
+    """One thread a process that drains what the others have touched; it goes home when idle, and the next who touches starts another."""
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[list[Lane]] = SimpleQueue()
-        self._starting = threading.Lock()
+        self._door = threading.Lock()
         self._worker: threading.Thread | None = None
 
     def drain(self, lanes: list[Lane]) -> None:
         """Have these lanes drained soon, by the thread."""
-        self._waiting.put(lanes)
-        with self._starting:
+        with self._door:
+            self._waiting.put(lanes)
+            # After a fork the thread is gone: only the parent has it.
             if self._worker is None or not self._worker.is_alive():
                 self._worker = threading.Thread(target=self._run, name="bus", daemon=True)
                 self._worker.start()
 
     def _run(self) -> None:
-        while True:
-            _thread.touched.update(dict.fromkeys(self._waiting.get()))
-            close_old_connections()
-            _drain(until=math.inf)
-            close_old_connections()
+        try:
+            while (lanes := self._next()) is not None:
+                close_old_connections()
+                _thread.touched.update(dict.fromkeys(lanes))
+                _drain(until=math.inf)
+        finally:
+            connection.close()
+
+    def _next(self) -> list[Lane] | None:
+        """Wait for lanes to drain; None when there were none for a while."""
+        try:
+            return self._waiting.get(timeout=_IDLE_S)
+        except Empty:
+            with self._door:
+                if not self._waiting.empty():
+                    return self._waiting.get()
+                self._worker = None
+                return None
 
 
 _background = _Background()

@@ -33,14 +33,14 @@ class Command(BaseCommand):
         if once:
             self.stdout.write(f"{relay.run_until_idle()} deliveries handled")
             return
-        orders = _Orders(parent=with_parent)
+        orders = Orders(parent=with_parent)
         self.stdout.write("relay: delivering")
         self.stdout.flush()
         relay.run(keep_going=orders.keep_going)
         self.stdout.write("relay: stopped")
 
 
-class _Orders:
+class Orders:
     """Whether the relay shall go on."""
 
     def __init__(self, *, parent: int | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -44,10 +44,10 @@ def pour(*numbers: int, cup: int | str = 1, at: datetime | None = None) -> list[
         return [bus.publish(Poured(n=n), stream=f"cup:{cup}", at=at) for n in numbers]
 
 
-def reader(context: str, react: Callable[[Poured], object] | None = None) -> Handler:
+def reader(context: str, react: Callable[[Any], object] | None = None) -> Handler:
     """Return a handler of a context: it reacts, then writes down the event's stream and number."""
 
-    def on_poured(event: Poured) -> None:
+    def on_poured(event: Poured | Spilled) -> None:
         if react is not None:
             react(event)
         write_down(context, event.n)

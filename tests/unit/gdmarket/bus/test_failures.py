@@ -43,7 +43,12 @@ def test_a_handler_that_fails_leaves_no_trace_of_its_work(hear: Connect) -> None
 
 def test_a_failing_delivery_is_dead_after_eight_attempts(hear: Connect, wait: Callable[[float], None]) -> None:
     attempts: list[int] = []
-    hear({Poured: [reader(RED, lambda event: (attempts.append(event.n), fail(event)))]})
+
+    def count_and_fail(event: Poured) -> None:
+        attempts.append(event.n)
+        fail(event)
+
+    hear({Poured: [reader(RED, count_and_fail)]})
     pour(1)
 
     for _ in range(12):

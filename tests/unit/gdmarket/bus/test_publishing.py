@@ -59,9 +59,9 @@ def test_an_event_nobody_hears_is_recorded_all_the_same(hear: Connect) -> None:
 def test_a_rolled_back_change_takes_its_event_with_it(hear: Connect) -> None:
     hear({Poured: [reader(RED)]})
 
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         bus.publish(Poured(n=1), stream="cup:1")
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
 
     assert not Event.objects.exists()
     assert not Delivery.objects.exists()
@@ -72,9 +72,9 @@ def test_a_rolled_back_savepoint_takes_only_its_own_event(hear: Connect) -> None
 
     with transaction.atomic():
         bus.publish(Poured(n=1), stream="cup:1")
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
+        with transaction.atomic():
             bus.publish(Poured(n=2), stream="cup:1")
-            raise ZeroDivisionError
+            transaction.set_rollback(True)
         bus.publish(Poured(n=3), stream="cup:1")
 
     bus.run_until_idle()
