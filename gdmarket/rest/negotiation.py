@@ -1,6 +1,6 @@
 """Everything here is JSON; whoever accepts none of it is told so."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import BaseContentNegotiation
@@ -15,7 +15,7 @@ from gdmarket.rest import problems
 class JsonAlone(BaseContentNegotiation):
     """Takes the one parser and the one renderer there are, or refuses; `?format=` means nothing here."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         return next((parser for parser in parsers if media_type_matches(str(parser.media_type), request.content_type)), None)
 
     def select_renderer(

@@ -15,7 +15,7 @@ PEOPLE = "/admin/accounts/user/"
 
 def signed_in(**traits: Any) -> Client:
     client = Client()
-    client.force_login(UserFactory(**traits))  # type: ignore[arg-type]  # factory_boy ships no types
+    client.force_login(UserFactory(**traits))
     return client
 
 

@@ -25,7 +25,7 @@ AsUser = Callable[[Any], APIClient]
 
 def post(api: APIClient, note: str = "a", key: str | None = "k1", path: str = "/api/v1/notes") -> Any:
     api.raise_request_exception = False
-    headers = {} if key is None else {"HTTP_IDEMPOTENCY_KEY": key}
+    headers: Any = {} if key is None else {"HTTP_IDEMPOTENCY_KEY": key}
     return api.post(path, {"note": note}, format="json", **headers)
 
 

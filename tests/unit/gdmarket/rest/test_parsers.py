@@ -12,8 +12,9 @@ from tests.unit.gdmarket.rest.desk import Desk
 pytestmark = pytest.mark.urls("tests.unit.gdmarket.rest.desk")
 
 
-def posted(api: APIClient, body: bytes, content_type: str = "application/json", **headers: str) -> Any:
-    return api.generic("POST", "/api/v1/notes", body, content_type, **headers)
+def posted(api: APIClient, body: bytes, content_type: str = "application/json", **headers: Any) -> Any:
+    raw: Any = body
+    return api.generic("POST", "/api/v1/notes", raw, content_type, **headers)
 
 
 @pytest.mark.parametrize(

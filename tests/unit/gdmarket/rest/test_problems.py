@@ -16,7 +16,7 @@ from gdmarket.rest import problems
 pytestmark = pytest.mark.urls("tests.unit.gdmarket.rest.desk")
 
 
-def refused(api: APIClient, name: str, **headers: str) -> Any:
+def refused(api: APIClient, name: str, **headers: Any) -> Any:
     api.raise_request_exception = False
     return api.get(f"/api/v1/refusals/{name}", **headers)
 
@@ -79,7 +79,7 @@ def test_a_database_out_of_reach_is_503_and_says_nothing_of_the_inside(api: APIC
 def test_a_mistake_in_our_sql_is_no_database_out_of_reach() -> None:
     mistake = OperationalError("no such column: colour")
     mistake.__cause__ = sqlite3.OperationalError("no such column: colour")
-    mistake.__cause__.sqlite_errorcode = sqlite3.SQLITE_ERROR  # type: ignore[attr-defined]  # set by sqlite3 itself otherwise
+    mistake.__cause__.sqlite_errorcode = sqlite3.SQLITE_ERROR
     assert problems.problem_handler(mistake, {}).status_code == 500
 
 
