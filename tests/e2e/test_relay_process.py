@@ -1,0 +1,110 @@
+"""Relays as processes: killed, told to stop, orphaned."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from random import Random
+
+import pytest
+from django.db.models import F
+
+from gdmarket.bus import claims
+from gdmarket.bus.models import Delivery
+from tests.unit.gdmarket.bus.conftest import Connect, hear  # noqa: F401  # pytest finds the fixture here
+from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, pour, reader
+
+START_TIMEOUT_S = 60.0
+CUPS = 12
+POURED = 10
+KILLS = 12
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(process_environment: dict[str, str]) -> Iterator[Start]:
+    """Return what starts a relay and waits until it delivers."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start_relay(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.e2e.kitchen_relay", *arguments]
+        relay = subprocess.Popen(command, env=process_environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        started.append(relay)
+        assert relay.stdout is not None
+        assert relay.stdout.readline() == "relay: delivering\n"
+        return relay
+
+    yield start_relay
+    for relay in started:
+        relay.kill()
+        relay.communicate()
+
+
+def wait_until(is_so: Callable[[], bool], *, timeout_s: float = START_TIMEOUT_S) -> None:
+    """Wait for it to be so, and fail where it never is."""
+    until = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < until, "it never came to be"
+        time.sleep(0.02)
+
+
+def let_leases_run_out() -> None:
+    Delivery.objects.filter(token__isnull=False).update(not_before=F("not_before") - timedelta(seconds=claims.LEASE_S))
+
+
+def test_relays_that_are_killed_lose_nothing_double_nothing_and_keep_the_order(hear: Connect, start: Start) -> None:  # noqa: F811
+    hear({Poured: [reader(RED), reader(BLUE)]})
+    for cup in range(CUPS):
+        pour(*range(1, POURED + 1), cup=cup)
+    chance = Random(1)
+    steady = start()
+
+    for kill in range(KILLS):
+        victim = start()
+        time.sleep(chance.uniform(0, 0.1))
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+        # The steady one's leases run out as well: what it has in hand may be taken from it, and it must notice.
+        let_leases_run_out()
+        for cup in range(CUPS):
+            pour(POURED + 1 + kill, cup=cup)
+    wait_until(lambda: not Delivery.objects.exclude(token__isnull=False).exists())
+    let_leases_run_out()
+    wait_until(lambda: not Delivery.objects.exists())
+
+    steady.terminate()
+    assert steady.wait(10) == 0
+    for context in (RED, BLUE):
+        assert [notes(context, cup=cup) for cup in range(CUPS)] == [list(range(1, POURED + KILLS + 1))] * CUPS
+
+
+def test_a_relay_told_to_stop_ends_well_and_holds_nothing(hear: Connect, start: Start) -> None:  # noqa: F811
+    hear({Poured: [reader(RED), reader(BLUE)]})
+    relay = start()
+    pour(*range(1, 200))
+    wait_until(lambda: len(notes()) > 0)
+
+    relay.send_signal(signal.SIGTERM)
+    out, _ = relay.communicate(timeout=10)
+
+    assert (relay.returncode, out) == (0, "relay: stopped\n")
+    assert not Delivery.objects.filter(token__isnull=False).exists()
+    assert notes() == list(range(1, len(notes()) + 1))
+
+
+def test_a_relay_ends_with_its_parent(hear: Connect, process_environment: dict[str, str]) -> None:  # noqa: F811
+    hear({Poured: [reader(RED), reader(BLUE)]})
+    parent_code = (
+        "import subprocess, sys, time;subprocess.Popen([sys.executable, '-m', 'tests.e2e.kitchen_relay', '--with-parent']); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent_code], env=process_environment, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "relay: delivering\n"
+
+        parent.kill()
+
+        # The pipe closes when the last process that writes into it is gone.
+        assert parent.stdout.read() == "relay: stopped\n"
