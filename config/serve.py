@@ -43,7 +43,7 @@ def main() -> NoReturn:
     except EnvError as wrong:
         sys.exit(f"The settings are not right: {wrong}")
     except DatabaseError as wrong:
-        sys.exit(f"The database cannot be used: {wrong}Is DATABASE_URL right, and the server up?")
+        sys.exit(f"The database cannot be used. Is DATABASE_URL right, and the server up?\n{wrong}")
     address = f"http://{server.HOST}:{server.PORT}"
     os.environ["GDMARKET_WELCOME"] = _WELCOME.format(address=address, people=people)
     os.environ["GDMARKET_RELAY"] = "beside"
