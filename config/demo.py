@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from apps.accounts.models import User
@@ -15,7 +16,7 @@ from gdmarket.bus import operations
 from gdmarket.ids import uuid7
 
 PASSWORD = "gdmarket-demo"  # noqa: S105  # the demo's, printed for everybody
-PEOPLE = {
+PEOPLE: dict[str, dict[str, Any]] = {
     "manager@example.com": {"display_name": "김근대", "is_item_manager": True, "is_renter": False},
     "manager2@example.com": {"display_name": "이마켓", "is_item_manager": True, "is_renter": False},
     "renter@example.com": {"display_name": "박이웃"},

@@ -1,11 +1,14 @@
 """Every setting, read from the environment; docs/configuration.md says what each variable means."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
 from environs import Env, validate
 
+from apps.items import domain as items
+from apps.rentals import domain as rentals
 from config.databases import database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,12 +19,12 @@ env = Env(eager=False)
 DEBUG = env.bool("GDMARKET_DEBUG", False)
 GDMARKET_DATA_DIR = env.path("GDMARKET_DATA_DIR", ROOT / "var")
 SECRET_KEY = env.str("GDMARKET_SECRET_KEY")
-SECRET_KEY_FALLBACKS = env.list("GDMARKET_SECRET_KEY_FALLBACKS", [])
+SECRET_KEY_FALLBACKS: list[str] = env.list("GDMARKET_SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.list("GDMARKET_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("GDMARKET_CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("GDMARKET_CSRF_TRUSTED_ORIGINS", [])
 GDMARKET_HTTPS = env.bool("GDMARKET_HTTPS", False)
 GDMARKET_TRUSTED_PROXIES = env.int("GDMARKET_TRUSTED_PROXIES", 0)
-LOG_LEVEL = env.log_level("GDMARKET_LOG_LEVEL", "INFO")
+LOG_LEVEL = env.log_level("GDMARKET_LOG_LEVEL", logging.INFO)
 
 # -- What it runs on ------------------------------------------------------------------------------------------------------------
 DATABASES = {"default": database(url=env.str("DATABASE_URL", ""), data_dir=GDMARKET_DATA_DIR)}
@@ -138,6 +141,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    "ENUM_NAME_OVERRIDES": {
+        "ItemState": [state.value for state in items.State],
+        "RentalState": [state.value for state in rentals.State],
+    },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "gdmarket.rest.schema.add_house_rules"],
 }
 

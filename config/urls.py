@@ -1,13 +1,13 @@
 """Every route on one page."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from gdmarket.rest import health
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("auth/", include("apps.accounts.api.urls")),
     path("", include("apps.items.api.urls")),
     path("", include("apps.rentals.api.urls")),

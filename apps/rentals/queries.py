@@ -32,14 +32,10 @@ def get_rental_of(*, rental_id: UUID, person_id: UUID) -> Rental:
     return rental
 
 
-def list_rentals_of(*, person_id: UUID) -> QuerySet[Rental]:
-    """Return the rentals of which `person_id` is the renter or the manager."""
-    return Rental.objects.filter(Q(renter_id=person_id) | Q(manager_id=person_id))
-
-
-def in_role(rentals: QuerySet[Rental], *, person_id: UUID, role: str) -> QuerySet[Rental]:
-    """Return those of `rentals` in which `person_id` is the `renter` or the `manager`."""
-    return rentals.filter(renter_id=person_id) if role == "renter" else rentals.filter(manager_id=person_id)
+def list_rentals_of(*, person_id: UUID, role: str | None = None, **columns: object) -> QuerySet[Rental]:
+    """Return the rentals with these values of which `person_id` is the `renter`, the `manager`, or either where no role is given."""
+    mine = {"renter": Q(renter_id=person_id), "manager": Q(manager_id=person_id)}
+    return Rental.objects.filter(mine[role] if role else mine["renter"] | mine["manager"], **columns)
 
 
 def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime, datetime]]:

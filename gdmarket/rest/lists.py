@@ -29,12 +29,11 @@ class ListParameters(StrictSerializer):
 
 def page_of(result: type[serializers.BaseSerializer[Any]]) -> serializers.Serializer[Any]:
     """Return the schema of a page of results."""
-    address = {"allow_null": True, "help_text": "The address of that page; null where there is none."}
     return inline_serializer(
         name=result.__name__.removesuffix("Serializer").removesuffix("Schema") + "Page",
         fields={
             "results": result(many=True),
-            "next": serializers.URLField(**address),
-            "previous": serializers.URLField(**address),
+            "next": serializers.URLField(allow_null=True),
+            "previous": serializers.URLField(allow_null=True),
         },
     )

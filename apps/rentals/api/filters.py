@@ -1,18 +1,14 @@
 """What may be asked of the list of rentals."""
 
-import django_filters
-from django.db.models import QuerySet
+from rest_framework import serializers
 
-from apps.rentals import queries
-from apps.rentals.models import Rental
+from apps.rentals.domain import State
+from gdmarket.rest.lists import ListParameters
 
 
-class RentalFilter(django_filters.FilterSet):
+class RentalFilter(ListParameters):
     """By state, by item, and by what the caller is in the rental."""
 
-    state = django_filters.ChoiceFilter(choices=Rental.States.choices)
-    item = django_filters.UUIDFilter(field_name="item_id")
-    role = django_filters.ChoiceFilter(choices=[("renter", "renter"), ("manager", "manager")], method="_in_role")
-
-    def _in_role(self, rentals: QuerySet[Rental], name: str, role: str) -> QuerySet[Rental]:
-        return queries.in_role(rentals, person_id=self.request.user.pk, role=role)
+    state = serializers.ChoiceField(choices=list(State), required=False)
+    item = serializers.UUIDField(source="item_id", required=False)
+    role = serializers.ChoiceField(choices=["renter", "manager"], required=False, help_text="As which of the two; both when not given.")

@@ -50,6 +50,7 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
     item = serializers.UUIDField(source="item_id")
     renter = serializers.UUIDField(source="renter_id")
     manager = serializers.UUIDField(source="manager_id")
+    state = serializers.ChoiceField(choices=list(domain.State))
     overdue = serializers.SerializerMethodField()
     payment = serializers.SerializerMethodField()
 

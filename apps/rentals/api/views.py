@@ -1,6 +1,6 @@
 """Rentals over HTTP: parse, one service or query, answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.rentals import queries, services
-from apps.rentals.api import filters
+from apps.rentals.api.filters import RentalFilter
 from apps.rentals.api.serializers import (
     CancelRentalSerializer,
     NothingSerializer,
@@ -25,38 +25,44 @@ from apps.rentals.errors import PaymentDeclinedError, PaymentUnavailableError, R
 from apps.rentals.models import Rental
 from gdmarket import clock
 from gdmarket.rest import etags
-from gdmarket.rest.filters import filtered
+from gdmarket.rest.callers import operation_id, person_id
+from gdmarket.rest.lists import page_of
 from gdmarket.rest.pagination import page
 from gdmarket.rest.permissions import has_role
 from gdmarket.rest.serializers import StrictSerializer
 from gdmarket.rest.views import ApiView
 
 _MONEY_MOVES = {State.PAYING, State.REFUNDING}
+_DONE_OR_UNDER_WAY = {200: RentalSerializer, 202: RentalSerializer}
 
 
 class Rentals(ApiView):
     """The caller's rentals."""
 
-    def get_permissions(self) -> list[Any]:
+    def get_permissions(self) -> Sequence[Any]:
         """Let everyone read their own; only renters request."""
         return [has_role("renter")()] if self.request.method == "POST" else super().get_permissions()
 
-    @extend_schema(operation_id="listRentals", responses=RentalSerializer(many=True))
+    @extend_schema(tags=["rentals"], operation_id="listRentals", parameters=[RentalFilter], responses=page_of(RentalSerializer))
     def get(self, request: Request) -> Response:
         """List the rentals of which the caller is renter or manager, the newest first."""
-        mine = queries.list_rentals_of(person_id=request.user.pk)
-        found = filtered(filters.RentalFilter, request=request, queryset=mine)
-        return page(request, found.qs, order=("-requested_at", "-id"), serialize=lambda rental: RentalSerializer(rental).data)
+        rentals = queries.list_rentals_of(person_id=person_id(request), **RentalFilter.asked(request))
+        return page(request, rentals, order=("-requested_at", "-id"), serialize=lambda rental: RentalSerializer(rental).data)
 
-    @extend_schema(operation_id="requestRental", request=RequestRentalSerializer, responses={201: RentalSerializer, 202: RentalSerializer})
+    @extend_schema(
+        tags=["rentals"],
+        operation_id="requestRental",
+        request=RequestRentalSerializer,
+        responses={201: RentalSerializer, 202: RentalSerializer},
+    )
     def post(self, request: Request) -> Response:
         """Request an item and hold its period for 15 minutes; with `payment_method` pay for it in the same call."""
         asked = _parsed(RequestRentalSerializer, request)
         method = asked.get("payment_method")
         wanted = {
-            "rental_id": request.operation_id,
+            "rental_id": operation_id(request),
             "item_id": asked["item"],
-            "renter_id": request.user.pk,
+            "renter_id": person_id(request),
             "starts_at": asked.get("starts_at"),
             "ends_at": asked.get("ends_at"),
             "now": clock.now(),
@@ -64,7 +70,7 @@ class Rentals(ApiView):
         if method is None:
             rental = services.request_rental(**wanted)
         else:
-            with _rental_in_the_problem(request.operation_id):
+            with _rental_in_the_problem(operation_id(request)):
                 rental = services.request_paid_rental(**wanted, method=method)
         response = _answer(request, rental, done=status.HTTP_201_CREATED)
         response["Location"] = reverse("rental", args=[rental.id])
@@ -74,10 +80,10 @@ class Rentals(ApiView):
 class OneRental(ApiView):
     """One of the caller's rentals."""
 
-    @extend_schema(operation_id="getRental", responses=RentalSerializer)
+    @extend_schema(tags=["rentals"], operation_id="getRental", responses=RentalSerializer)
     def get(self, request: Request, rental_id: UUID) -> Response:
         """Show a rental to its renter or manager."""
-        rental = queries.get_rental_of(rental_id=rental_id, person_id=request.user.pk)
+        rental = queries.get_rental_of(rental_id=rental_id, person_id=person_id(request))
         variant = "overdue" if RentalSerializer().get_overdue(rental) else ""
         return etags.answer(request, RentalSerializer(rental).data, version=rental.version, variant=variant)
 
@@ -85,55 +91,60 @@ class OneRental(ApiView):
 class RentalPayment(ApiView):
     """The payment of a rental."""
 
-    @extend_schema(operation_id="payRental", request=PayRentalSerializer, responses={200: RentalSerializer, 202: RentalSerializer})
+    @extend_schema(tags=["rentals"], operation_id="payRental", request=PayRentalSerializer, responses=_DONE_OR_UNDER_WAY)
     def post(self, request: Request, rental_id: UUID) -> Response:
         """Pay for a requested rental; 202 means that the outcome is not known yet."""
         asked = _parsed(PayRentalSerializer, request)
         with _rental_in_the_problem(rental_id):
             rental = services.pay_rental(
                 rental_id=rental_id,
-                by=request.user.pk,
+                by=person_id(request),
                 method=asked["payment_method"],
-                attempt_id=request.operation_id,
+                attempt_id=operation_id(request),
                 now=clock.now(),
             )
         return _answer(request, rental)
 
-    @extend_schema(operation_id="cancelPayment", responses={200: RentalSerializer, 202: RentalSerializer})
+    @extend_schema(tags=["rentals"], operation_id="cancelPayment", responses=_DONE_OR_UNDER_WAY)
     def delete(self, request: Request, rental_id: UUID) -> Response:
         """Give the payment back and keep the rental; 202 means that the money is on its way."""
-        return _answer(request, services.cancel_payment(rental_id=rental_id, by=request.user.pk, now=clock.now()))
+        return _answer(request, services.cancel_payment(rental_id=rental_id, by=person_id(request), now=clock.now()))
 
 
 class CancelRental(ApiView):
     """The end of a rental that nobody wants any more."""
 
-    @extend_schema(operation_id="cancelRental", request=CancelRentalSerializer, responses={200: RentalSerializer, 202: RentalSerializer})
+    @extend_schema(
+        tags=["rentals"],
+        operation_id="cancelRental",
+        request=CancelRentalSerializer,
+        responses=_DONE_OR_UNDER_WAY,
+    )
     def post(self, request: Request, rental_id: UUID) -> Response:
         """Call a rental off, as its renter or manager; 202 means that money is still moving."""
         asked = _parsed(CancelRentalSerializer, request)
-        rental = services.cancel_rental(rental_id=rental_id, by=request.user.pk, reason=asked["reason"], now=clock.now())
+        rental = services.cancel_rental(rental_id=rental_id, by=person_id(request), reason=asked["reason"], now=clock.now())
         return _answer(request, rental)
 
 
 class HandOverRental(ApiView):
     """The moment the renter gets the item."""
 
-    @extend_schema(operation_id="handOverRental", request=NothingSerializer, responses=RentalSerializer)
+    @extend_schema(tags=["rentals"], operation_id="handOverRental", request=NothingSerializer, responses=RentalSerializer)
     def post(self, request: Request, rental_id: UUID) -> Response:
         """Hand the item of a paid rental over, as its manager."""
         _parsed(NothingSerializer, request)
-        return _answer(request, services.hand_over(rental_id=rental_id, by=request.user.pk, now=clock.now()))
+        return _answer(request, services.hand_over(rental_id=rental_id, by=person_id(request), now=clock.now()))
 
 
 class ReturnRental(ApiView):
     """The moment the manager has the item back."""
 
-    @extend_schema(operation_id="returnRental", request=NothingSerializer, responses=RentalSerializer)
+    @extend_schema(tags=["rentals"], operation_id="returnRental", request=NothingSerializer, responses=RentalSerializer)
     def post(self, request: Request, rental_id: UUID) -> Response:
         """Take the item back, as its manager."""
         _parsed(NothingSerializer, request)
-        return _answer(request, services.take_back(rental_id=rental_id, by=request.user.pk, now=clock.now()))
+        return _answer(request, services.take_back(rental_id=rental_id, by=person_id(request), now=clock.now()))
 
 
 def _parsed(serializer_class: type[StrictSerializer], request: Request) -> dict[str, Any]:

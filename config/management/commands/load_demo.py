@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from config import demo
+from config.demo_catalogue import THINGS
 from gdmarket import clock
 
 
@@ -23,7 +24,7 @@ class Command(BaseCommand):
             self.stdout.write("Somebody lives here already: the demo is not loaded.")
             return
         if options["dry_run"]:
-            self.stdout.write(f"Would load {len(demo.PEOPLE)} people, {len(demo.THINGS)} items and some rentals.")
+            self.stdout.write(f"Would load {len(demo.PEOPLE)} people, {len(THINGS)} items and some rentals.")
             return
         for step in demo.load(now=clock.now()):
             self.stdout.write(f"Demo: {step} …")
