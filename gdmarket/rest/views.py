@@ -60,6 +60,9 @@ class ApiView(APIView):
         )
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        method = str(request.method).lower()
+        if method not in self.http_method_names or not hasattr(self, method):
+            self.http_method_not_allowed(request)
         _refuse_unreadable(request)
         super().initial(request, *args, **kwargs)
         if request.user.is_authenticated:

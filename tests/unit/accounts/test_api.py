@@ -1,11 +1,14 @@
 """Registering and signing in over HTTP."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -199,6 +202,25 @@ def test_a_refresh_token_runs_out_after_thirty_days_and_is_forgotten(api: APICli
     assert refresh(api, first["refresh"]).status_code == 401
     sign_in(api, person.email)
     assert RefreshToken.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refresh_token_used_by_many_at_once_serves_one_and_ends_nothing(api: APIClient) -> None:
+    person: Any = UserFactory()
+    token = sign_in(api, person.email).json()["refresh"]
+    together = threading.Barrier(4)
+
+    def use_it(_: int) -> Any:
+        together.wait(10)
+        try:
+            return refresh(APIClient(), token)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = sorted(pool.map(use_it, range(4)), key=lambda answer: answer.status_code)
+    assert [answer.status_code for answer in answers] == [200, 401, 401, 401]
+    assert refresh(api, answers[0].json()["refresh"]).status_code == 200
 
 
 def test_refresh_tokens_are_not_kept_in_clear(api: APIClient) -> None:

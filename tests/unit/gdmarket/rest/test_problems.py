@@ -146,6 +146,10 @@ def test_a_method_nobody_offers_is_405_with_those_offered(api: APIClient) -> Non
         assert (answer.status_code, answer.json()["code"], answer["Allow"]) == (405, "method_not_allowed", "GET, POST, HEAD")
 
 
+def test_a_method_nobody_offers_is_405_even_to_somebody_unknown(api: APIClient) -> None:
+    assert api.delete("/api/v1/managers").status_code == 405
+
+
 def test_whoever_takes_no_json_is_told_so(api: APIClient) -> None:
     assert api.get("/api/v1/notes", HTTP_ACCEPT="text/html").status_code == 406
     assert api.get("/api/v1/notes", HTTP_ACCEPT="application/problem+json").status_code == 200
