@@ -1,9 +1,11 @@
 """A worker that dies, hangs or comes back late neither loses, nor doubles, nor blocks anything."""
 
 import logging
+import threading
 from collections.abc import Callable
 
 import pytest
+from django.db import connection, transaction
 
 from gdmarket import bus
 from gdmarket.bus import claims, dispatch, settling
@@ -142,6 +144,27 @@ def test_an_event_that_kills_every_worker_is_dead_and_takes_no_innocent_down(hea
     (dead,) = Delivery.objects.filter(dead=True)
     assert (dead.version, dead.error) == (2, "Reject: the worker died or hung 8 times with this in hand")
     assert outstanding(RED) == 2
+
+
+@pytest.mark.postgresql
+def test_a_claim_passes_over_what_another_is_just_claiming_and_does_not_wait_for_it(hear: Connect) -> None:
+    hear({Poured: [reader(RED)]})
+    pour(1, cup=1)
+    pour(2, cup=2)
+    found: list[list[int]] = []
+
+    def claim_too() -> None:
+        try:
+            found.append([claim.event.payload["n"] for claim in claims.claim_lanes(subscriber=RED)])
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=claim_too)
+    with transaction.atomic():
+        claims.claim_touched(lanes=[(RED, "cup:1")])
+        other.start()
+        other.join(3)
+        assert found == [[2]]
 
 
 def test_a_batch_that_must_stop_gives_the_rest_back_at_once(hear: Connect) -> None:
