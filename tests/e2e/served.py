@@ -1,0 +1,56 @@
+"""A market that is open, as its processes are."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE_S = 60.0
+
+
+def until(seen: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not seen():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {PATIENCE_S:g} s: {what}")
+        time.sleep(0.05)
+
+
+class Served:
+    """A market that is open, and its processes."""
+
+    def __init__(self, environment: dict[str, str], output: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.output = output
+        self.environment = environment | {"GDMARKET_PORT": str(self.port), "GDMARKET_LOG_LEVEL": "INFO"}
+        with output.open("wb") as sink:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "config.serve"], cwd=ROOT, env=self.environment, stdout=sink, stderr=sink, start_new_session=True
+            )
+        until(lambda: "Ctrl-C stops everything." in output.read_text() or self.process.poll() is not None, "the welcome")
+        assert self.process.poll() is None, output.read_text()
+        self.master = psutil.Process(self.process.pid)
+        until(lambda: bool(self.relays()), "a relay")
+
+    def relays(self) -> list[psutil.Process]:
+        """Return the relays that run beside this server."""
+        return [child for child in self.master.children() if child.status() != psutil.STATUS_ZOMBIE and "relay" in child.cmdline()]
+
+    def status_of(self, path: str) -> int:
+        """Return the status that a GET answers."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE_S) as answer:
+            status: int = answer.status
+            return status
+
+    def family(self) -> list[psutil.Process]:
+        """Return every process of the tree."""
+        return [self.master, *self.master.children(recursive=True)]
