@@ -43,18 +43,21 @@ head AS MATERIALIZED (
     ON d.id = (SELECT x.id FROM bus_delivery x WHERE x.subscriber = t.subscriber AND x.lane = t.lane ORDER BY x.version LIMIT 1)
   WHERE d.token IS NULL AND {free} {lock})
 """
-# Walks lanes, not rows (a loose index scan): a long lane costs one step, like a short one. Source: notes on NOT EXISTS in docs/adr.
-_WALKED = """
+# Walks lanes, not rows (a loose index scan): a long lane costs one step, like a short one.
+_WALK = """
 WITH RECURSIVE walk (lane, step) AS (
   SELECT (SELECT min(lane) FROM bus_delivery WHERE subscriber = %(subscriber)s AND lane >= %(start)s), 0
   UNION ALL
   SELECT (SELECT min(lane) FROM bus_delivery WHERE subscriber = %(subscriber)s AND lane > walk.lane), step + 1
-  FROM walk WHERE walk.lane IS NOT NULL AND step < %(walk)s),
+  FROM walk WHERE walk.lane IS NOT NULL AND step < %(steps)s)
+"""
+_WALKED = f"""{_WALK},
 head AS MATERIALIZED (
   SELECT d.subscriber, d.lane, d.version FROM walk JOIN bus_delivery d
     ON d.id = (SELECT x.id FROM bus_delivery x WHERE x.subscriber = %(subscriber)s AND x.lane = walk.lane ORDER BY x.version LIMIT 1)
-  WHERE d.token IS NULL AND {free} LIMIT %(lanes)s {lock})
-"""
+  WHERE d.token IS NULL AND {{free}} LIMIT %(lanes)s {{lock}})
+"""  # noqa: S608  # two constants
+_END_OF_WALK = f"{_WALK} SELECT lane FROM walk WHERE step = %(steps)s AND lane IS NOT NULL"  # noqa: S608  # the same
 _TIMERS = """
 WITH head AS MATERIALIZED (
   SELECT d.subscriber, d.lane, d.version FROM bus_delivery d
@@ -103,11 +106,16 @@ def claim_timers(*, subscriber: str) -> list[Claim]:
 
 
 def claim_lanes(*, subscriber: str) -> list[Claim]:
-    """Claim runs of deliveries from lanes that are free, beginning anywhere and, where nothing is found, from the first lane."""
-    for start in (_some_lane(subscriber), FIRST_LANE):
-        claimed = _claim(_WALKED, subscriber=subscriber, start=start, walk=WALK, lanes=LANES, run=RUN)
-        if claimed or start == FIRST_LANE:
+    """Claim runs of deliveries from lanes that are free, beginning anywhere; nothing only where there is nothing."""
+    start: str | None = _some_lane(subscriber)
+    if start is not None and (claimed := _claim_walking(subscriber, start)):
+        return claimed
+    start = FIRST_LANE
+    while start is not None:
+        if claimed := _claim_walking(subscriber, start):
             return claimed
+        # So many lanes are stuck or in others' hands that one walk did not see them all.
+        start = _lane(_END_OF_WALK, subscriber=subscriber, start=start, steps=WALK)
     return []
 
 
@@ -133,8 +141,17 @@ def _claim(heads: str, *, suspect: int = 0, **parameters: Any) -> list[Claim]:
     return sorted(claims, key=lambda claim: (claim.event.seq, claim.id))
 
 
-def _some_lane(subscriber: str) -> str:
+def _claim_walking(subscriber: str, start: str) -> list[Claim]:
+    return _claim(_WALKED, subscriber=subscriber, start=start, steps=WALK, lanes=LANES, run=RUN)
+
+
+def _some_lane(subscriber: str) -> str | None:
+    chance = random()  # noqa: S311  # no secret
+    return _lane(_SOME_LANE, subscriber=subscriber, chance=chance, first=FIRST_LANE, lanes=LANES)
+
+
+def _lane(sql: str, **parameters: Any) -> str | None:
     with connection.cursor() as cursor:
-        cursor.execute(_SOME_LANE, {"subscriber": subscriber, "chance": random(), "first": FIRST_LANE, "lanes": LANES})  # noqa: S311  # no secret
+        cursor.execute(sql, parameters)
         row = cursor.fetchone()
-    return str(row[0]) if row else FIRST_LANE
+    return str(row[0]) if row else None

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from gdmarket import bus
-from gdmarket.bus import operations
+from gdmarket.bus import claims, operations
 from gdmarket.bus.models import Delivery
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, Spilled, notes, outstanding, pour, reader
@@ -76,6 +76,20 @@ def test_a_failure_holds_up_its_own_lane_only(hear: Connect, wait: Callable[[flo
     wait(300)
     bus.run_until_idle()
     assert notes(RED, cup=1) == [1, 2, 3]
+
+
+def test_what_is_free_is_found_behind_any_number_of_stuck_lanes(hear: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    hear({Poured: [reader(RED)]})
+    monkeypatch.setattr(claims, "WALK", 7)
+    monkeypatch.setattr(claims, "LANES", 3)
+    for cup in range(100, 140):
+        pour(1, cup=cup)
+    Delivery.objects.update(dead=True)
+    for cup in range(200, 210):
+        pour(1, 2, cup=cup)
+
+    assert bus.run_until_idle() == 20
+    assert [notes(cup=cup) for cup in range(200, 210)] == [[1, 2]] * 10
 
 
 def test_a_timer_waits_for_its_instant_and_holds_nothing_up(hear: Connect, wait: Callable[[float], None]) -> None:
