@@ -40,7 +40,7 @@ class RegisterView(OpenView):
 class TokenView(OpenView):
     """E-mail address and password for a pair of tokens."""
 
-    @extend_schema(operation_id="sign_in", request=CredentialsSerializer, responses=TokensSerializer, tags=["auth"])
+    @extend_schema(operation_id="signIn", request=CredentialsSerializer, responses=TokensSerializer, tags=["auth"])
     def post(self, request: ApiRequest) -> Response:
         """Sign in."""
         asked = CredentialsSerializer(data=request.data)
@@ -52,7 +52,7 @@ class TokenView(OpenView):
 class RefreshView(OpenView):
     """A refresh token for the next pair of tokens; it is good for one use."""
 
-    @extend_schema(operation_id="refresh_tokens", request=RefreshSerializer, responses=TokensSerializer, tags=["auth"])
+    @extend_schema(operation_id="refreshTokens", request=RefreshSerializer, responses=TokensSerializer, tags=["auth"])
     def post(self, request: ApiRequest) -> Response:
         """Stay signed in."""
         asked = RefreshSerializer(data=request.data)

@@ -1,11 +1,9 @@
 """Items over HTTP."""
 
-from typing import cast
 from uuid import UUID
 
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.items import queries, services
@@ -17,7 +15,7 @@ from gdmarket import clock
 from gdmarket.rest import etags
 from gdmarket.rest.pagination import page
 from gdmarket.rest.permissions import has_role
-from gdmarket.rest.views import ApiView
+from gdmarket.rest.views import ApiRequest, ApiView
 
 
 class ItemList(ApiView):
@@ -26,19 +24,19 @@ class ItemList(ApiView):
     permission_classes = [has_role("item_manager", reading_is_open=True)]
 
     @extend_schema(operation_id="listItems", tags=["items"], parameters=SEARCH_PARAMETERS, responses=ItemPageSerializer, auth=[])
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         """Find items: the newest first, or the nearest when `near` is given."""
         found = filters.search(parameters=request.query_params)
         return page(request, found.qs, order=found.order, serialize=lambda item: FoundItemSerializer(item).data)
 
     @extend_schema(operation_id="registerItem", tags=["items"], request=ItemSerializer, responses={201: ItemSerializer})
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """Put an item up for rent."""
         wanted = ItemSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         item = services.register_item(
-            item_id=request.operation_id,  # type: ignore[attr-defined]  # ApiView puts it there
-            manager_id=_manager_id(request),
+            item_id=request.operation_id,
+            manager_id=request.person_id,
             now=clock.now(),
             **wanted.validated_data,
         )
@@ -53,18 +51,18 @@ class ItemDetail(ApiView):
     permission_classes = [has_role("item_manager", reading_is_open=True)]
 
     @extend_schema(operation_id="getItem", tags=["items"], responses=ItemSerializer, auth=[])
-    def get(self, request: Request, item_id: UUID) -> Response:
+    def get(self, request: ApiRequest, item_id: UUID) -> Response:
         """Show an item."""
         return _answer(request, queries.get_item(item_id=item_id))
 
     @extend_schema(operation_id="reviseItem", tags=["items"], request=ItemSerializer(partial=True), responses=ItemSerializer)
-    def patch(self, request: Request, item_id: UUID) -> Response:
+    def patch(self, request: ApiRequest, item_id: UUID) -> Response:
         """Change what is said of an own item."""
         changes = ItemSerializer(data=request.data, partial=True)
         changes.is_valid(raise_exception=True)
         item = services.revise_item(
             item_id=item_id,
-            by=_manager_id(request),
+            by=request.person_id,
             expected_version=etags.expected_version(request),
             now=clock.now(),
             **changes.validated_data,
@@ -72,16 +70,11 @@ class ItemDetail(ApiView):
         return _answer(request, item)
 
     @extend_schema(operation_id="withdrawItem", tags=["items"], responses={204: None})
-    def delete(self, request: Request, item_id: UUID) -> Response:
+    def delete(self, request: ApiRequest, item_id: UUID) -> Response:
         """Take an own item off the market, for good."""
-        services.withdraw_item(item_id=item_id, by=_manager_id(request), now=clock.now())
+        services.withdraw_item(item_id=item_id, by=request.person_id, now=clock.now())
         return Response(status=204)
 
 
-def _manager_id(request: Request) -> UUID:
-    """Return who asks; `has_role` let no anonymous caller through."""
-    return cast("UUID", request.user.pk)
-
-
-def _answer(request: Request, item: Item, *, status: int = 200) -> Response:
+def _answer(request: ApiRequest, item: Item, *, status: int = 200) -> Response:
     return etags.answer(request, ItemSerializer(item).data, version=item.version, variant=item.availability, status=status)

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.rentals import queries, services
@@ -25,12 +24,11 @@ from apps.rentals.errors import PaymentDeclinedError, PaymentUnavailableError, R
 from apps.rentals.models import Rental
 from gdmarket import clock
 from gdmarket.rest import etags
-from gdmarket.rest.callers import operation_id, person_id
 from gdmarket.rest.lists import page_of
 from gdmarket.rest.pagination import page
 from gdmarket.rest.permissions import has_role
 from gdmarket.rest.serializers import StrictSerializer
-from gdmarket.rest.views import ApiView
+from gdmarket.rest.views import ApiRequest, ApiView
 
 _MONEY_MOVES = {State.PAYING, State.REFUNDING}
 _DONE_OR_UNDER_WAY = {200: RentalSerializer, 202: RentalSerializer}
@@ -44,9 +42,9 @@ class Rentals(ApiView):
         return [has_role("renter")()] if self.request.method == "POST" else super().get_permissions()
 
     @extend_schema(tags=["rentals"], operation_id="listRentals", parameters=[RentalFilter], responses=page_of(RentalSerializer))
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         """List the rentals of which the caller is renter or manager, the newest first."""
-        rentals = queries.list_rentals_of(person_id=person_id(request), **RentalFilter.asked(request))
+        rentals = queries.list_rentals_of(person_id=request.person_id, **RentalFilter.asked(request))
         return page(request, rentals, order=("-requested_at", "-id"), serialize=lambda rental: RentalSerializer(rental).data)
 
     @extend_schema(
@@ -55,14 +53,14 @@ class Rentals(ApiView):
         request=RequestRentalSerializer,
         responses={201: RentalSerializer, 202: RentalSerializer},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """Request an item and hold its period for 15 minutes; with `payment_method` pay for it in the same call."""
         asked = _parsed(RequestRentalSerializer, request)
         method = asked.get("payment_method")
         wanted = {
-            "rental_id": operation_id(request),
+            "rental_id": request.operation_id,
             "item_id": asked["item"],
-            "renter_id": person_id(request),
+            "renter_id": request.person_id,
             "starts_at": asked.get("starts_at"),
             "ends_at": asked.get("ends_at"),
             "now": clock.now(),
@@ -70,7 +68,7 @@ class Rentals(ApiView):
         if method is None:
             rental = services.request_rental(**wanted)
         else:
-            with _rental_in_the_problem(operation_id(request)):
+            with _rental_in_the_problem(request.operation_id):
                 rental = services.request_paid_rental(**wanted, method=method)
         response = _answer(request, rental, done=status.HTTP_201_CREATED)
         response["Location"] = reverse("rental", args=[rental.id])
@@ -81,9 +79,9 @@ class OneRental(ApiView):
     """One of the caller's rentals."""
 
     @extend_schema(tags=["rentals"], operation_id="getRental", responses=RentalSerializer)
-    def get(self, request: Request, rental_id: UUID) -> Response:
+    def get(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Show a rental to its renter or manager."""
-        rental = queries.get_rental_of(rental_id=rental_id, person_id=person_id(request))
+        rental = queries.get_rental_of(rental_id=rental_id, person_id=request.person_id)
         variant = "overdue" if RentalSerializer().get_overdue(rental) else ""
         return etags.answer(request, RentalSerializer(rental).data, version=rental.version, variant=variant)
 
@@ -92,23 +90,23 @@ class RentalPayment(ApiView):
     """The payment of a rental."""
 
     @extend_schema(tags=["rentals"], operation_id="payRental", request=PayRentalSerializer, responses=_DONE_OR_UNDER_WAY)
-    def post(self, request: Request, rental_id: UUID) -> Response:
+    def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Pay for a requested rental; 202 means that the outcome is not known yet."""
         asked = _parsed(PayRentalSerializer, request)
         with _rental_in_the_problem(rental_id):
             rental = services.pay_rental(
                 rental_id=rental_id,
-                by=person_id(request),
+                by=request.person_id,
                 method=asked["payment_method"],
-                attempt_id=operation_id(request),
+                attempt_id=request.operation_id,
                 now=clock.now(),
             )
         return _answer(request, rental)
 
     @extend_schema(tags=["rentals"], operation_id="cancelPayment", responses=_DONE_OR_UNDER_WAY)
-    def delete(self, request: Request, rental_id: UUID) -> Response:
+    def delete(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Give the payment back and keep the rental; 202 means that the money is on its way."""
-        return _answer(request, services.cancel_payment(rental_id=rental_id, by=person_id(request), now=clock.now()))
+        return _answer(request, services.cancel_payment(rental_id=rental_id, by=request.person_id, now=clock.now()))
 
 
 class CancelRental(ApiView):
@@ -120,10 +118,10 @@ class CancelRental(ApiView):
         request=CancelRentalSerializer,
         responses=_DONE_OR_UNDER_WAY,
     )
-    def post(self, request: Request, rental_id: UUID) -> Response:
+    def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Call a rental off, as its renter or manager; 202 means that money is still moving."""
         asked = _parsed(CancelRentalSerializer, request)
-        rental = services.cancel_rental(rental_id=rental_id, by=person_id(request), reason=asked["reason"], now=clock.now())
+        rental = services.cancel_rental(rental_id=rental_id, by=request.person_id, reason=asked["reason"], now=clock.now())
         return _answer(request, rental)
 
 
@@ -131,29 +129,29 @@ class HandOverRental(ApiView):
     """The moment the renter gets the item."""
 
     @extend_schema(tags=["rentals"], operation_id="handOverRental", request=NothingSerializer, responses=RentalSerializer)
-    def post(self, request: Request, rental_id: UUID) -> Response:
+    def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Hand the item of a paid rental over, as its manager."""
         _parsed(NothingSerializer, request)
-        return _answer(request, services.hand_over(rental_id=rental_id, by=person_id(request), now=clock.now()))
+        return _answer(request, services.hand_over(rental_id=rental_id, by=request.person_id, now=clock.now()))
 
 
 class ReturnRental(ApiView):
     """The moment the manager has the item back."""
 
     @extend_schema(tags=["rentals"], operation_id="returnRental", request=NothingSerializer, responses=RentalSerializer)
-    def post(self, request: Request, rental_id: UUID) -> Response:
+    def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Take the item back, as its manager."""
         _parsed(NothingSerializer, request)
-        return _answer(request, services.take_back(rental_id=rental_id, by=person_id(request), now=clock.now()))
+        return _answer(request, services.take_back(rental_id=rental_id, by=request.person_id, now=clock.now()))
 
 
-def _parsed(serializer_class: type[StrictSerializer], request: Request) -> dict[str, Any]:
+def _parsed(serializer_class: type[StrictSerializer], request: ApiRequest) -> dict[str, Any]:
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
 
-def _answer(request: Request, rental: Rental, *, done: int = status.HTTP_200_OK) -> Response:
+def _answer(request: ApiRequest, rental: Rental, *, done: int = status.HTTP_200_OK) -> Response:
     code = status.HTTP_202_ACCEPTED if rental.state in _MONEY_MOVES else done
     return etags.answer(request, RentalSerializer(rental).data, version=rental.version, status=code)
 

@@ -3,15 +3,15 @@
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.status_view import queries
 from apps.status_view.api import filters, serializers
 from gdmarket.rest import etags
+from gdmarket.rest.lists import page_of
 from gdmarket.rest.pagination import page
 from gdmarket.rest.permissions import has_role
-from gdmarket.rest.views import ApiView
+from gdmarket.rest.views import ApiRequest, ApiView
 
 _MANAGES = [has_role("item_manager")]
 
@@ -21,11 +21,16 @@ class ItemStatusListView(ApiView):
 
     permission_classes = _MANAGES
 
-    @extend_schema(parameters=[filters.ItemStatusFilter], responses=serializers.ItemStatusSchema(many=True))
-    def get(self, request: Request) -> Response:
+    @extend_schema(
+        operation_id="listItemStatus",
+        tags=["status"],
+        parameters=[filters.ItemStatusFilter],
+        responses=page_of(serializers.ItemStatusSchema),
+    )
+    def get(self, request: ApiRequest) -> Response:
         """Show how all my items stand, the newest first."""
-        asked = filters.ItemStatusFilter(data=request.query_params.dict()).columns()
-        items = queries.list_items(manager_id=request.user.pk, **asked)
+        asked = filters.ItemStatusFilter.asked(request)
+        items = queries.list_items(manager_id=request.person_id, **asked)
         return page(request, items, order=("-id",), serialize=serializers.item_json)
 
 
@@ -34,29 +39,34 @@ class ItemStatusView(ApiView):
 
     permission_classes = _MANAGES
 
-    @extend_schema(responses=serializers.ItemStatusSchema)
-    def get(self, request: Request, item_id: UUID) -> Response:
+    @extend_schema(operation_id="getItemStatus", tags=["status"], responses=serializers.ItemStatusSchema)
+    def get(self, request: ApiRequest, item_id: UUID) -> Response:
         """Show how one of my items stands."""
-        row = queries.get_item(item_id=item_id, manager_id=request.user.pk)
+        row = queries.get_item(item_id=item_id, manager_id=request.person_id)
         return etags.answer(request, serializers.item_json(row), version=row["version"], variant=str(row["revision"]))
 
 
 class RentalStatusListView(ApiView):
     """A person's rentals."""
 
-    @extend_schema(parameters=[filters.RentalStatusFilter], responses=serializers.RentalStatusSchema(many=True))
-    def get(self, request: Request) -> Response:
+    @extend_schema(
+        operation_id="listRentalStatus",
+        tags=["status"],
+        parameters=[filters.RentalStatusFilter],
+        responses=page_of(serializers.RentalStatusSchema),
+    )
+    def get(self, request: ApiRequest) -> Response:
         """Show how all my rentals stand, as renter and as item manager, the newest first."""
-        asked = filters.RentalStatusFilter(data=request.query_params.dict()).columns()
-        rentals = queries.list_rentals(person_id=request.user.pk, **asked)
+        asked = filters.RentalStatusFilter.asked(request)
+        rentals = queries.list_rentals(person_id=request.person_id, **asked)
         return page(request, rentals, order=("-requested_at", "id"), serialize=serializers.rental_json)
 
 
 class RentalStatusView(ApiView):
     """One rental of a person."""
 
-    @extend_schema(responses=serializers.RentalStatusSchema)
-    def get(self, request: Request, rental_id: UUID) -> Response:
+    @extend_schema(operation_id="getRentalStatus", tags=["status"], responses=serializers.RentalStatusSchema)
+    def get(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Show how a rental stands: whose turn it is, until when, its money and its story."""
-        row = queries.get_rental(rental_id=rental_id, person_id=request.user.pk)
+        row = queries.get_rental(rental_id=rental_id, person_id=request.person_id)
         return etags.answer(request, serializers.rental_json(row), version=row["version"], variant=str(row["revision"]))
