@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     data_dir.mkdir(parents=True, exist_ok=True)
     os.environ["GDMARKET_DATA_DIR"] = str(data_dir)
     settings.GDMARKET_DATA_DIR = data_dir
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = ["tests.passwords.QuickHasher"]
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,14 @@ def until(seen: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
+def _words_of(process: psutil.Process) -> list[str]:
+    try:
+        words: list[str] = process.cmdline()
+    except psutil.NoSuchProcess:  # it died meanwhile
+        return []
+    return words
+
+
 class Served:
     """A market that is open, and its processes."""
 
@@ -43,7 +51,7 @@ class Served:
 
     def relays(self) -> list[psutil.Process]:
         """Return the relays that run beside this server."""
-        return [child for child in self.master.children() if child.status() != psutil.STATUS_ZOMBIE and "relay" in child.cmdline()]
+        return [child for child in self.master.children() if "relay" in _words_of(child)]
 
     def status_of(self, path: str) -> int:
         """Return the status that a GET answers."""

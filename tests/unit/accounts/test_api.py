@@ -16,6 +16,7 @@ from apps.accounts.models import FailedLogin, RefreshToken, User
 from gdmarket import clock
 from tests.factories.accounts import PASSWORD, UserFactory
 from tests.passing_time import PassingTime
+from tests.passwords import QuickHasher
 
 pytestmark = pytest.mark.django_db
 
@@ -107,16 +108,14 @@ def test_nobody_learns_why_signing_in_failed(api: APIClient, who: str) -> None:
 
 
 def test_a_stranger_costs_as_much_hashing_as_a_wrong_password(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    from django.contrib.auth.hashers import MD5PasswordHasher  # noqa: PLC0415  # the tests' hasher
-
     hashed: list[str] = []
-    encode = MD5PasswordHasher.encode
+    encode = QuickHasher.encode
 
-    def noted(hasher: MD5PasswordHasher, password: str, salt: str) -> str:
+    def noted(hasher: QuickHasher, password: str, salt: str, iterations: int | None = None) -> str:
         hashed.append(password)
-        return encode(hasher, password, salt)
+        return encode(hasher, password, salt, iterations)
 
-    monkeypatch.setattr(MD5PasswordHasher, "encode", noted)
+    monkeypatch.setattr(QuickHasher, "encode", noted)
     person: Any = UserFactory()
     hashed.clear()
     sign_in(api, person.email, "wrong-words")
