@@ -14,10 +14,4 @@ def uuid7() -> UUID:
     Source: RFC 9562, section 5.7.
     """
     milliseconds = time.time_ns() // 1_000_000
-    return UUID(
-        int=(milliseconds & (1 << 48) - 1) << 80
-        | _VERSION_7
-        | secrets.randbits(12) << 64
-        | _VARIANT
-        | secrets.randbits(62)
-    )
+    return UUID(int=(milliseconds & (1 << 48) - 1) << 80 | _VERSION_7 | secrets.randbits(12) << 64 | _VARIANT | secrets.randbits(62))

@@ -39,9 +39,7 @@ class ChargeResult:
     version: int
 
 
-def charge(
-    *, payment_id: UUID, rental_id: UUID, payer_id: UUID, amount: int, currency: str, method: str, now: datetime
-) -> ChargeResult:
+def charge(*, payment_id: UUID, rental_id: UUID, payer_id: UUID, amount: int, currency: str, method: str, now: datetime) -> ChargeResult:
     """Collect `amount` minor units of `currency` for a rental, once for ever under `payment_id`; blocks up to the time-out.
 
     The same id again answers how that attempt stands and never charges again. Call it outside any transaction.

@@ -85,8 +85,7 @@ class Refund(models.Model):
             models.CheckConstraint(condition=Q(state__in=list(RefundState)), name="payments_refund_state_known"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_refund_amount_gt_0"),
             models.CheckConstraint(
-                condition=Q(state=RefundState.PENDING, settled_at__isnull=True)
-                | Q(state=RefundState.REFUNDED, settled_at__isnull=False),
+                condition=Q(state=RefundState.PENDING, settled_at__isnull=True) | Q(state=RefundState.REFUNDED, settled_at__isnull=False),
                 name="payments_refund_settled_has_time",
             ),
         )

@@ -1,0 +1,20 @@
+"""Changing money: opening, charging, checking, giving back, comparing with the provider's book."""
+
+from apps.payments.services.asking import accepts_method, closed_for_s
+from apps.payments.services.charging import charge_payment, open_payment
+from apps.payments.services.checking import check_payment
+from apps.payments.services.reconciling import Finding, Verdict, reconcile_payments
+from apps.payments.services.refunding import record_refund, send_refund
+
+__all__ = [
+    "Finding",
+    "Verdict",
+    "accepts_method",
+    "charge_payment",
+    "check_payment",
+    "closed_for_s",
+    "open_payment",
+    "reconcile_payments",
+    "record_refund",
+    "send_refund",
+]

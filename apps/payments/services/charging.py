@@ -1,0 +1,154 @@
+"""Taking the money once: the attempt is committed, one caller alone sends it, and what came of it is written down."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from apps.payments import domain, queries
+from apps.payments.domain import PaymentState
+from apps.payments.errors import PaymentInProgressError, PaymentReusedError
+from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentRefunded
+from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, Standing
+from apps.payments.models import Payment
+from apps.payments.services import asking
+from gdmarket import breaker, bus
+
+_log = logging.getLogger(__name__)
+
+PaymentFact = PaymentApproved | PaymentDeclined | PaymentRefunded
+
+_FACTS: dict[PaymentState, type[PaymentFact]] = {
+    PaymentState.APPROVED: PaymentApproved,
+    PaymentState.DECLINED: PaymentDeclined,
+    PaymentState.NOT_SENT: PaymentDeclined,
+    PaymentState.REFUNDED: PaymentRefunded,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What came of asking; `retry_after_s` only where the provider surely was not reached."""
+
+    state: PaymentState
+    reason: str = ""
+    reference: str = ""
+    retry_after_s: float | None = None
+
+
+def open_payment(*, payment_id: UUID, rental_id: UUID, payer_id: UUID, amount: int, currency: str, method: str, now: datetime) -> Payment:
+    """Write down an attempt to pay, pending, with the timer that finds out what became of it; the same id again changes nothing.
+
+    :raises PaymentReusedError: if the id names another rental, payer or sum
+    :raises PaymentInProgressError: if another attempt for the rental is open or holds its money
+    """
+    wanted = {"rental_id": rental_id, "payer_id": payer_id, "amount": amount, "currency": currency}
+    try:
+        with transaction.atomic():
+            payment, is_new = Payment.objects.get_or_create(id=payment_id, defaults=wanted | {"method": method, "created_at": now})
+            if is_new:
+                due = PaymentCheckDue(payment_id=payment_id, occurred_at=now)
+                bus.publish(due, stream=f"payment-timer:{payment_id}", at=now + asking.check_delay())
+    except IntegrityError as taken:
+        if not queries.has_holding_payment(rental_id=rental_id):
+            raise
+        raise PaymentInProgressError(rental=str(rental_id)) from taken
+    if any(getattr(payment, name) != value for name, value in wanted.items()):
+        raise PaymentReusedError(payment=str(payment_id))
+    return payment
+
+
+def charge_payment(
+    *, payment_id: UUID, rental_id: UUID, payer_id: UUID, amount: int, currency: str, method: str, now: datetime
+) -> tuple[Payment, float | None]:
+    """Collect the money once for ever under `payment_id`; return the payment and when a new attempt makes sense, if known.
+
+    Raises as `open_payment` does, and InsideTransactionError.
+    """
+    asking.refuse_inside_transaction()
+    open_payment(payment_id=payment_id, rental_id=rental_id, payer_id=payer_id, amount=amount, currency=currency, method=method, now=now)
+    if not claim_sending(payment_id=payment_id, now=now):
+        return queries.get_payment(payment_id=payment_id), None
+    outcome = _send(payment_id=payment_id, amount=amount, currency=currency, method=method)
+    return record_outcome(payment_id=payment_id, outcome=outcome, now=now), outcome.retry_after_s
+
+
+def claim_sending(*, payment_id: UUID, now: datetime) -> bool:
+    """Claim, for ever, to be the one that sends this charge; False if another did.
+
+    As nobody else ever sends it, the claimant's "not sent" is certain; a claimant that dies leaves it to the lookup.
+    """
+    return Payment.objects.filter(id=payment_id, state=PaymentState.PENDING, asked_at=None).update(asked_at=now) == 1
+
+
+def record_outcome(*, payment_id: UUID, outcome: Outcome, now: datetime) -> Payment:
+    """Write down what came of an attempt and publish it if it is settled; a late answer never changes a settled payment."""
+    with transaction.atomic():
+        payment = queries.get_payment(payment_id=payment_id, lock=True)
+        if not domain.may_become(state=payment.state, wanted=outcome.state):
+            _report_late(payment, outcome)
+            return payment
+        payment.state = outcome.state
+        payment.reason = outcome.reason[:100]
+        payment.provider_reference = outcome.reference[:200]
+        payment.settled_at = None if outcome.state in domain.UNSETTLED else now
+        payment.version += 1
+        payment.save(update_fields=["state", "reason", "provider_reference", "settled_at", "version"])
+        if outcome.state in _FACTS:
+            publish_fact(payment, now=now)
+    return payment
+
+
+def publish_fact(payment: Payment, *, now: datetime) -> None:
+    """Publish the payment as it now stands, inside the transaction that changed it."""
+    fact = _FACTS[PaymentState(payment.state)](
+        payment_id=payment.id,
+        rental_id=payment.rental_id,
+        payer_id=payment.payer_id,
+        amount=payment.amount,
+        refunded=payment.refunded,
+        currency=payment.currency,
+        state=payment.state,
+        reason=payment.reason,
+        version=payment.version,
+        occurred_at=now,
+    )
+    bus.publish(fact, stream=f"payment:{payment.id}")
+
+
+def outcome_of(entry: Entry, *, amount: int, currency: str) -> Outcome:
+    """Return what the provider's entry means for a payment of `amount`; a charge of another sum, or no entry, means unknown."""
+    match entry.standing:
+        case Standing.CHARGED if (entry.amount, entry.currency) == (amount, currency):
+            return Outcome(state=PaymentState.APPROVED, reference=entry.reference)
+        case Standing.CHARGED:
+            return Outcome(state=PaymentState.UNKNOWN, reason="provider_differs", reference=entry.reference)
+        case Standing.DECLINED:
+            return Outcome(state=PaymentState.DECLINED, reason=entry.reason, reference=entry.reference)
+        case Standing.VOIDED:
+            return Outcome(state=PaymentState.NOT_SENT, reason="voided")
+        case Standing.NOT_FOUND:
+            return Outcome(state=PaymentState.UNKNOWN, reason="not_found")
+
+
+def _send(*, payment_id: UUID, amount: int, currency: str, method: str) -> Outcome:
+    try:
+        entry = asking.ask(
+            lambda gateway, deadline_s: gateway.charge(
+                key=payment_id, amount=amount, currency=currency, method=method, deadline_s=deadline_s
+            )
+        )
+    except breaker.OpenError as refusal:
+        return Outcome(state=PaymentState.NOT_SENT, reason=refusal.code, retry_after_s=refusal.retry_after_s)
+    except NotSentError as failure:
+        return Outcome(state=PaymentState.NOT_SENT, reason=failure.reason, retry_after_s=failure.retry_after_s)
+    except NoAnswerError as silence:
+        return Outcome(state=PaymentState.UNKNOWN, reason=silence.reason)
+    return outcome_of(entry, amount=amount, currency=currency)
+
+
+def _report_late(payment: Payment, outcome: Outcome) -> None:
+    if outcome.state is PaymentState.APPROVED and payment.state in {PaymentState.DECLINED, PaymentState.NOT_SENT}:
+        _log.critical("payment %s is settled as %s, yet the provider says it charged: run reconcile_payments", payment.id, payment.state)

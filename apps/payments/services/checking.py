@@ -1,0 +1,44 @@
+"""Finding out what became of a payment whose outcome is not known: it is looked up, or made sure that it never happens."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F
+
+from apps.payments import queries
+from apps.payments.domain import UNSETTLED, PaymentState
+from apps.payments.errors import PaymentDiffersError
+from apps.payments.gateways.port import Entry, Standing
+from apps.payments.models import Payment
+from apps.payments.services import asking, charging
+
+
+def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
+    """Settle a payment that is pending or unknown by what the provider says; a settled one is left alone.
+
+    What the provider has never seen is voided first, so that "not charged" stays true whatever is still on its way.
+    Call it outside any transaction, and for a pending payment only after `asking.check_delay()`.
+    :raises OutcomeUnknownError: if the provider did not say; ask again after `retry_after_s`
+    :raises PaymentDiffersError: if it charged another sum than ours
+    :raises PaymentNotFoundError: if there is no such payment
+    """
+    payment = queries.get_payment(payment_id=payment_id)
+    if payment.state not in UNSETTLED:
+        return payment
+    if charging.claim_sending(payment_id=payment_id, now=now):
+        never_sent = charging.Outcome(state=PaymentState.NOT_SENT, reason="never_sent")
+        return charging.record_outcome(payment_id=payment_id, outcome=never_sent, now=now)
+    entry = _ask_what_happened(payment)
+    outcome = charging.outcome_of(entry, amount=payment.amount, currency=payment.currency)
+    if outcome.state is PaymentState.UNKNOWN:
+        raise PaymentDiffersError(payment=str(payment_id), amount=payment.amount, provider_amount=entry.amount)
+    return charging.record_outcome(payment_id=payment_id, outcome=outcome, now=now)
+
+
+def _ask_what_happened(payment: Payment) -> Entry:
+    Payment.objects.filter(id=payment.id).update(checks=F("checks") + 1)
+    tries = payment.checks + 1
+    entry = asking.ask_again(lambda gateway, deadline_s: gateway.lookup(key=payment.id, deadline_s=deadline_s), tries=tries)
+    if entry.standing is not Standing.NOT_FOUND:
+        return entry
+    return asking.ask_again(lambda gateway, deadline_s: gateway.void(key=payment.id, deadline_s=deadline_s), tries=tries)

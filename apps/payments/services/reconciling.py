@@ -1,0 +1,121 @@
+"""Comparing our payments with the provider's book, one by one: what is safe is repaired, the rest is for a person."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from apps.payments.domain import UNSETTLED, PaymentState, RefundState
+from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError, RefundRefusedError
+from apps.payments.gateways.port import Entry, Standing
+from apps.payments.models import Payment, Refund
+from apps.payments.services import asking, checking, refunding
+
+_PAGE = 500
+
+
+class Verdict(StrEnum):
+    """What comparing one payment came to."""
+
+    AGREES = "agrees"
+    IN_FLIGHT = "in_flight"
+    REPAIRED = "repaired"
+    WOULD_REPAIR = "would_repair"
+    NOT_REACHED = "not_reached"
+    NEEDS_PERSON = "needs_person"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One payment compared; `ours` and `provider` say in words how it stands on each side."""
+
+    payment_id: UUID
+    rental_id: UUID
+    verdict: Verdict
+    ours: str
+    provider: str
+
+
+def reconcile_payments(*, now: datetime, older_than_s: float = 0.0, dry_run: bool = False) -> Iterator[Finding]:
+    """Compare every payment made at least `older_than_s` seconds ago with the provider's book, oldest first, settling what is open.
+
+    With `dry_run` the provider is only read and nothing changes. Ends at the first payment that the provider is not reached for.
+    Call it outside any transaction; two at once do no harm.
+    """
+    for payment in _list_in_pages(until=now - timedelta(seconds=older_than_s)):
+        finding = _reconcile(payment, now=now, dry_run=dry_run)
+        yield finding
+        if finding.verdict is Verdict.NOT_REACHED:
+            return
+
+
+def _list_in_pages(*, until: datetime) -> Iterator[Payment]:
+    payments = Payment.objects.filter(created_at__lte=until).order_by("id")
+    page = list(payments[:_PAGE])
+    while page:
+        yield from page
+        page = list(payments.filter(id__gt=page[-1].id)[:_PAGE])
+
+
+def _reconcile(payment: Payment, *, now: datetime, dry_run: bool) -> Finding:
+    try:
+        if payment.state in UNSETTLED:
+            return _settle(payment, now=now, dry_run=dry_run)
+        refund = payment.refunds.filter(state=RefundState.PENDING).first()
+        if refund is not None:
+            return _refund(payment, refund, now=now, dry_run=dry_run)
+        return _compare(payment)
+    except OutcomeUnknownError as silence:
+        return _finding(payment, Verdict.NOT_REACHED, provider=f"not reached: {silence.__cause__}")
+    except (PaymentDiffersError, RefundRefusedError) as difference:
+        return _finding(payment, Verdict.NEEDS_PERSON, provider=str(difference))
+
+
+def _settle(payment: Payment, *, now: datetime, dry_run: bool) -> Finding:
+    if payment.state == PaymentState.PENDING and payment.created_at + asking.check_delay() > now:
+        return _finding(payment, Verdict.IN_FLIGHT, provider="being asked")
+    if dry_run:
+        return _finding(payment, Verdict.WOULD_REPAIR, provider=_in_words(_look_up(payment)))
+    settled = checking.check_payment(payment_id=payment.id, now=now)
+    return _finding(payment, Verdict.REPAIRED, provider=f"now {settled.state}")
+
+
+def _refund(payment: Payment, refund: Refund, *, now: datetime, dry_run: bool) -> Finding:
+    if dry_run:
+        return _finding(payment, Verdict.WOULD_REPAIR, provider=_in_words(_look_up(payment)), refund_due=True)
+    refunding.send_refund(refund_id=refund.id, now=now)
+    return _finding(payment, Verdict.REPAIRED, provider="now refunded", refund_due=True)
+
+
+def _compare(payment: Payment) -> Finding:
+    entry = _look_up(payment)
+    if _agree(payment, entry):
+        return _finding(payment, Verdict.AGREES, provider=_in_words(entry))
+    # It may have moved on between our reading it and the provider's answer: no difference then, the next run compares it.
+    has_moved = (
+        not Payment.objects.filter(id=payment.id, version=payment.version).exists()
+        or payment.refunds.exclude(state=RefundState.REFUNDED).exists()
+    )
+    return _finding(payment, Verdict.IN_FLIGHT if has_moved else Verdict.NEEDS_PERSON, provider=_in_words(entry))
+
+
+def _agree(payment: Payment, entry: Entry) -> bool:
+    if payment.state in {PaymentState.DECLINED, PaymentState.NOT_SENT}:
+        return entry.standing is not Standing.CHARGED
+    theirs = (entry.standing, entry.amount, entry.refunded, entry.currency)
+    return theirs == (Standing.CHARGED, payment.amount, payment.refunded, payment.currency)
+
+
+def _look_up(payment: Payment) -> Entry:
+    return asking.ask_again(lambda gateway, deadline_s: gateway.lookup(key=payment.id, deadline_s=deadline_s), tries=1)
+
+
+def _finding(payment: Payment, verdict: Verdict, *, provider: str, refund_due: bool = False) -> Finding:
+    ours = f"{payment.state} {payment.amount} {payment.currency}" + (", refund due" if refund_due else "")
+    return Finding(payment_id=payment.id, rental_id=payment.rental_id, verdict=verdict, ours=ours, provider=provider)
+
+
+def _in_words(entry: Entry) -> str:
+    refunded = f", refunded {entry.refunded}" if entry.refunded else ""
+    return f"{entry.standing} {entry.amount} {entry.currency}{refunded}" if entry.amount else entry.standing.value
