@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from gdmarket import breaker
 from tests.factories.accounts import UserFactory
 
-DRILL = {
+DRILL: dict[str, Any] = {
     "name": "충전 드릴",
     "description": "18 V",
     "category": "공구",

@@ -27,7 +27,7 @@ class ItemList(ApiView):
     def get(self, request: ApiRequest) -> Response:
         """Find items: the newest first, or the nearest when `near` is given."""
         found = filters.search(parameters=request.query_params)
-        return page(request, found.qs, order=found.order, serialize=lambda item: FoundItemSerializer(item).data)
+        return page(request, found.qs, order=found.order, serialize=FoundItemSerializer().to_representation)
 
     @extend_schema(operation_id="registerItem", tags=["items"], request=ItemSerializer, responses={201: ItemSerializer})
     def post(self, request: ApiRequest) -> Response:

@@ -45,7 +45,7 @@ class Rentals(ApiView):
     def get(self, request: ApiRequest) -> Response:
         """List the rentals of which the caller is renter or manager, the newest first."""
         rentals = queries.list_rentals_of(person_id=request.person_id, **RentalFilter.asked(request))
-        return page(request, rentals, order=("-requested_at", "-id"), serialize=lambda rental: RentalSerializer(rental).data)
+        return page(request, rentals, order=("-requested_at", "-id"), serialize=RentalSerializer().to_representation)
 
     @extend_schema(
         tags=["rentals"],

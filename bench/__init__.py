@@ -1,0 +1,1 @@
+"""Repeatable measurements: figures for the record, never a pass or a fail."""
