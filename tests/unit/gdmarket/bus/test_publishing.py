@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from gdmarket import bus, correlation
 from gdmarket.bus.models import Delivery, Event
@@ -149,6 +150,39 @@ def test_the_log_is_read_in_its_order(hear: Connect) -> None:
 
     assert [found.event for found in first] == [Poured(n=1), Poured(n=2), Poured(n=4)]
     assert [found.event.n for found in bus.recorded(types=[Poured, Spilled], after_seq=first[1].seq)] == [3, 4, 5]
+
+
+def test_some_streams_of_the_log_are_read_in_its_order(hear: Connect) -> None:
+    hear({Poured: [], Spilled: []})
+    pour(1, cup="red")
+    pour(2, cup="blue")
+    pour(3, cup="green")
+    with transaction.atomic():
+        bus.publish(Spilled(n=4), stream="cup:red")
+    pour(5, 6, cup="red")
+
+    first = bus.recorded(types=[Poured], streams=["cup:red", "cup:blue", "cup:red"], limit=3)
+
+    assert [(found.stream, found.event.n) for found in first] == [("cup:red", 1), ("cup:blue", 2), ("cup:red", 5)]
+    assert [found.event.n for found in bus.recorded(types=[Poured, Spilled], streams={"cup:red"}, after_seq=first[1].seq)] == [4, 5, 6]
+    assert bus.recorded(types=[Poured], streams=["cup:none"]) == []
+    assert bus.recorded(types=[Poured], streams=[]) == []
+
+
+def test_reading_a_stream_does_not_walk_the_log(hear: Connect) -> None:
+    hear({Poured: []})
+    pour(1)
+
+    with CaptureQueriesContext(connection) as captured:
+        bus.recorded(types=[Poured], streams=["cup:1"])
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # a table this small would be read whole
+        cursor.execute(f"EXPLAIN {'QUERY PLAN' if connection.vendor == 'sqlite' else ''} {captured[0]['sql']}")
+        plan = str(cursor.fetchall())
+    assert "bus_event_stream_version" in plan or "(stream=?)" in plan
+    assert "bus_event_type_seq" not in plan
 
 
 @pytest.mark.postgresql
