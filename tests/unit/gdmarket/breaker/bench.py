@@ -1,0 +1,64 @@
+"""What a breaker is tried with: a clock that stands still, and calls that do as they are told."""
+
+from collections.abc import Callable
+
+import pytest
+
+from gdmarket.breaker import Breaker, OpenError, Policy
+
+# Every duration is exact.
+STEADY = Policy(jitter=0.0)
+
+
+class Clock:
+    """A monotonic clock, in seconds, that moves only when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def pass_s(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+class ProviderError(Exception):
+    """The dependency failed; `retry_after_s` is what it asked for, if it did."""
+
+    def __init__(self, *, retry_after_s: float | None = None) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__("provider failed")
+
+
+def breaker_at(clock: Callable[[], float], *, policy: Policy = STEADY) -> Breaker:
+    return Breaker(name="provider", monotonic=clock, policy=policy)
+
+
+def succeed(breaker: Breaker, times: int = 1) -> None:
+    for _ in range(times):
+        assert breaker.call(lambda: "answer") == "answer"
+
+
+def take(breaker: Breaker, clock: Clock, *, seconds: float, times: int = 1) -> None:
+    """Make calls that succeed after `seconds`."""
+    for _ in range(times):
+        breaker.call(lambda: clock.pass_s(seconds))
+
+
+def fail(breaker: Breaker, times: int = 1, *, retry_after_s: float | None = None) -> None:
+    def raise_error() -> None:
+        raise ProviderError(retry_after_s=retry_after_s)
+
+    for _ in range(times):
+        with pytest.raises(ProviderError):
+            breaker.call(raise_error)
+
+
+def refuse(breaker: Breaker) -> float:
+    """See that the breaker refuses without calling; return when it says to come back, in seconds."""
+    called: list[bool] = []
+    with pytest.raises(OpenError) as refusal:
+        breaker.call(lambda: called.append(True))
+    assert called == []
+    return refusal.value.retry_after_s
