@@ -1,17 +1,84 @@
 """The web admin: item managers see their own things, operators everything."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
 from django.contrib.admin import AdminSite
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from gdmarket.admin import is_manager, may_enter, sees_all
+
+# What people come for first stands first; what they have no screens of is left out.
+_ORDER = ("status_view", "rentals", "items", "payments", "accounts", "auth")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Card:
+    """A number on the start page, and the list it counts."""
+
+    kind: str
+    label: Promise
+    count: int
+    address: str
+
+
+class SignInForm(AdminAuthenticationForm):
+    """Lets in whom the site lets in: Django's own form turns everybody away who is not staff."""
+
+    error_messages = {
+        "invalid_login": _("E-mail address or password is wrong."),
+        "inactive": _("E-mail address or password is wrong."),
+        "no_screens": _("Only item managers and operators have screens here. Renters use the market's API."),
+    }
+
+    def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
+        """Turn away people who have no screens.
+
+        :raises ValidationError: if they are neither operators nor item managers
+        """
+        if not may_enter(user):
+            raise ValidationError(self.error_messages["no_screens"], code="no_screens")
 
 
 class MarketAdminSite(AdminSite):
     """Django's admin, open to item managers as well as to operators."""
 
     site_header = site_title = _("GDmarket")
-    index_title = _("Your items and rentals")
+    index_title = _("Today")
+    site_url = None
+    login_form = SignInForm
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Let active operators and item managers in."""
-        user = request.user
-        return bool(user.is_active and (user.is_staff or getattr(user, "is_item_manager", False)))
+        return may_enter(request.user)
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Show what is to be done today, and the way to everything."""
+        return super().index(request, {**(extra_context or {}), "cards": list(_cards(request)), "may_register": is_manager(request)})
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        apps = super().get_app_list(request, app_label)
+        return sorted(apps, key=lambda app: _ORDER.index(app["app_label"]) if app["app_label"] in _ORDER else len(_ORDER))
+
+
+def _cards(request: HttpRequest) -> Iterator[Card]:
+    # Models cannot be imported yet when Django makes the site.
+    from apps.status_view import queries  # noqa: PLC0415
+    from apps.status_view.admin import AT_HAND, day_ends_at  # noqa: PLC0415
+
+    manager_id = None if sees_all(request) else request.user.pk
+    rentals = reverse("admin:status_view_rentalstatus_changelist")
+    for what, count in queries.count_at_hand(manager_id=manager_id, day_ends_at=day_ends_at()).items():
+        yield Card(kind=what.value, label=AT_HAND[what], count=count, address=f"{rentals}?{urlencode({'at_hand': what.value})}")
+    listed = queries.count_listed_items(manager_id=manager_id)
+    items = reverse("admin:status_view_itemstatus_changelist")
+    yield Card(kind="listed", label=_("Items listed"), count=listed, address=f"{items}?{urlencode({'state': 'listed'})}")

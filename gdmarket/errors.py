@@ -23,7 +23,9 @@ class DomainError(Exception):
     def message(self) -> str:
         """The first line of the class's docstring in the reader's language, with `{placeholders}` filled from the details."""
         first_line = (type(self).__doc__ or "").strip().splitlines()[0]
-        return gettext(first_line).format(**self.details)
+        # A detail may be a word people read, as a state is.
+        details = {name: gettext(value) if isinstance(value, str) and value else value for name, value in self.details.items()}
+        return gettext(first_line).format(**details)
 
     def __str__(self) -> str:
         """Return the code and the message, for logs and people."""

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
+from gdmarket.admin import sees_all
 
 _POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -37,24 +38,20 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # Django's classes take
         return own if _is_superuser(request) else (*own, *_POWERS)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return _is_operator(request)
+        return sees_all(request)
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return _is_operator(request)
+        return sees_all(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return _is_operator(request)
+        return sees_all(request)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         is_powerful = obj is not None and (obj.is_staff or obj.is_superuser)
-        return _is_superuser(request) if is_powerful else _is_operator(request)
+        return _is_superuser(request) if is_powerful else sees_all(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
-
-
-def _is_operator(request: HttpRequest) -> bool:
-    return bool(request.user.is_active and request.user.is_staff)
 
 
 def _is_superuser(request: HttpRequest) -> bool:

@@ -8,12 +8,10 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +20,7 @@ from django.utils.translation import ngettext
 from apps.items import domain, queries, services
 from apps.items.models import Item
 from gdmarket import clock
+from gdmarket.admin import NOTHING, OwnedByManager, badge, is_manager, moment, money, period
 from gdmarket.errors import DomainError, InvalidError
 
 MAX_WITHDRAWN_AT_ONCE = 50
@@ -65,17 +64,16 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is 
 
 
 @admin.register(Item)
-class ItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
+class ItemAdmin(OwnedByManager):
     """A manager's own items; operators see everybody's."""
 
     form = ItemForm
-    list_display = ("name", "category", "price", "place", "state", "availability", "registered_at")
+    list_display = ("name", "category", "price", "place", "stands", "registered")
     list_filter = ("state", "availability", "category")
     list_per_page = MAX_WITHDRAWN_AT_ONCE
     ordering = ("-registered_at", "id")
     search_fields = ("search_text",)
     search_help_text = _("Words in name, category, place or description")
-    show_full_result_count = False
     actions = ("withdraw",)
     readonly_fields = ("state", "availability", "busy", "version", "registered_at", "updated_at", "withdrawn_at")
     fieldsets = (
@@ -87,13 +85,23 @@ class ItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class i
 
     @admin.display(description=_("daily price"), ordering="daily_price")
     def price(self, item: Item) -> str:
-        return f"₩{item.daily_price:,}"
+        return money(item.daily_price, item.currency)
+
+    @admin.display(description=_("state"), ordering="availability")
+    def stands(self, item: Item) -> SafeString:
+        if item.state == domain.State.WITHDRAWN:
+            return badge(kind=item.state, label=item.get_state_display())
+        return badge(kind=item.availability, label=item.get_availability_display())
+
+    @admin.display(description=_("registered"), ordering="registered_at")
+    def registered(self, item: Item) -> SafeString:
+        return moment(item.registered_at)
 
     @admin.display(description=_("busy"))
     def busy(self, item: Item) -> SafeString | str:
-        periods = queries.list_open_periods(item_id=item.id)
-        lines = [(_moment(period.starts_at), _moment(period.ends_at), period.get_hold_display()) for period in periods]
-        return format_html_join("", "<div>{} – {}: {}</div>", lines) or "–"
+        rentals = queries.list_open_periods(item_id=item.id)
+        lines = [(badge(kind=rental.hold, label=rental.get_hold_display()), period(rental.starts_at, rental.ends_at)) for rental in rentals]
+        return format_html_join("", '<div class="line">{} {}</div>', lines) or NOTHING
 
     @admin.action(description=_("Withdraw the chosen items"), permissions=["change"])
     def withdraw(self, request: HttpRequest, items: QuerySet[Item]) -> HttpResponse:
@@ -163,37 +171,15 @@ class ItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class i
     def get_fieldsets(self, request: HttpRequest, obj: Item | None = None) -> Any:
         return self.fieldsets if obj is None else (*self.fieldsets, self.facts)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Item]:
-        if _sees_all(request):
-            return super().get_queryset(request)
-        return queries.list_own_items(manager_id=_person_id(request)).order_by(*self.ordering)
-
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Item], search_term: str) -> tuple[QuerySet[Item], bool]:
         return queries.matching(queryset, words=search_term), False
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
-        return _sees_all(request) or (_is_manager(request) and (obj is None or obj.manager_id == _person_id(request)))
-
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return _is_manager(request)
+        return is_manager(request)
 
-    def has_change_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
-        return self.has_view_permission(request, obj) and (obj is None or obj.state == domain.State.LISTED)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
-        """Items are withdrawn, never deleted: rentals and money refer to them."""
-        return False
-
-
-def _sees_all(request: HttpRequest) -> bool:
-    return bool(request.user.is_active and request.user.is_staff)
-
-
-def _is_manager(request: HttpRequest) -> bool:
-    return bool(request.user.is_active and getattr(request.user, "is_item_manager", False))
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        is_listed = getattr(obj, "state", domain.State.LISTED) == domain.State.LISTED
+        return is_listed and self.has_view_permission(request, obj)
 
 
 def _person_id(request: HttpRequest) -> Any:
@@ -203,7 +189,3 @@ def _person_id(request: HttpRequest) -> Any:
 def _tidy(text: str) -> str:
     """Return a text in NFC, with the plain line breaks that browsers turn into carriage returns."""
     return unicodedata.normalize("NFC", text).replace("\r\n", "\n")
-
-
-def _moment(instant: Any) -> str:
-    return date_format(timezone.localtime(instant), "SHORT_DATETIME_FORMAT")

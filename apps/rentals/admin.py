@@ -9,6 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import facade as accounts
@@ -16,29 +18,45 @@ from apps.rentals import services
 from apps.rentals.domain import State
 from apps.rentals.models import Rental
 from gdmarket import clock
-from gdmarket.admin import OwnedByManager, money
+from gdmarket.admin import NOTHING, OwnedByManager, badge, command_button, moment, money, period
 from gdmarket.errors import DomainError
 
 _COMMANDS: dict[str, Callable[..., Rental]] = {"hand-over": services.hand_over, "take-back": services.take_back}
 _ALLOWED = {State.PAID: ("hand-over", _("Hand over")), State.RENTED: ("take-back", _("Take back"))}
 _DONE = {"hand-over": _("“%(rental)s” was handed over."), "take-back": _("“%(rental)s” is back.")}
+_PAYMENT_STATES = {
+    "pending": _("in progress"),
+    "unknown": _("not known yet"),
+    "approved": _("approved"),
+    "declined": _("declined"),
+    "not_sent": _("not sent"),
+    "refunded": _("refunded"),
+}
 
 
 @admin.register(Rental)
 class RentalAdmin(OwnedByManager):
     """The rentals of a manager's items; operators see everybody's."""
 
-    list_display = ("item_name", "state", "starts_at", "ends_at", "price_shown", "requested_at")
+    list_display = ("item_name", "stands", "period", "price_shown", "requested", "command")
     list_filter = ("state", "starts_at", "ends_at")
     search_fields = ("=id", "item_name")
     ordering = ("-requested_at", "id")
     actions = ("hand_over_chosen", "take_back_chosen")
     fieldsets = (
-        (None, {"fields": ("item_name", "state", "renter", "price_shown")}),
-        (_("Period"), {"fields": (("starts_at", "ends_at"), ("handed_over_at", "returned_at"))}),
-        (_("Payment"), {"fields": ("payment_due_at", "paid_at", "payment_id", "payment_state")}),
-        (_("How it ended"), {"fields": ("cancel_requested", "cancel_reason", "closed_at")}),
+        (None, {"fields": ("item_name", "stands", "renter", "price_shown")}),
+        (_("Period"), {"fields": ("period", "handed_over", "returned")}),
+        (_("Payment"), {"fields": ("payment", "payment_due", "paid")}),
+        (_("How it ended"), {"fields": ("cancel", "cancel_reason", "closed")}),
     )
+
+    @admin.display(description=_("state"), ordering="state")
+    def stands(self, rental: Rental) -> SafeString:
+        return badge(kind=rental.state, label=rental.get_state_display())
+
+    @admin.display(description=_("period"), ordering="starts_at")
+    def period(self, rental: Rental) -> SafeString:
+        return period(rental.starts_at, rental.ends_at)
 
     @admin.display(description=_("price"), ordering="price")
     def price_shown(self, rental: Rental) -> str:
@@ -47,6 +65,47 @@ class RentalAdmin(OwnedByManager):
     @admin.display(description=_("renter"))
     def renter(self, rental: Rental) -> str:
         return accounts.get_person(user_id=rental.renter_id).display_name
+
+    @admin.display(description=_("payment"))
+    def payment(self, rental: Rental) -> SafeString | str:
+        if not rental.payment_state:
+            return NOTHING
+        return badge(kind=rental.payment_state, label=_PAYMENT_STATES.get(rental.payment_state, rental.payment_state))
+
+    @admin.display(description=_("cancel requested"))
+    def cancel(self, rental: Rental) -> SafeString | str:
+        return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else NOTHING
+
+    @admin.display(description=_("requested at"), ordering="requested_at")
+    def requested(self, rental: Rental) -> SafeString:
+        return moment(rental.requested_at)
+
+    @admin.display(description=_("to be paid by"))
+    def payment_due(self, rental: Rental) -> SafeString:
+        return moment(rental.payment_due_at)
+
+    @admin.display(description=_("paid at"))
+    def paid(self, rental: Rental) -> SafeString:
+        return moment(rental.paid_at)
+
+    @admin.display(description=_("handed over at"))
+    def handed_over(self, rental: Rental) -> SafeString:
+        return moment(rental.handed_over_at)
+
+    @admin.display(description=_("returned at"))
+    def returned(self, rental: Rental) -> SafeString:
+        return moment(rental.returned_at)
+
+    @admin.display(description=_("closed at"))
+    def closed(self, rental: Rental) -> SafeString:
+        return moment(rental.closed_at)
+
+    @admin.display(description=_("next step"))
+    def command(self, rental: Rental) -> SafeString | str:
+        if rental.state not in _ALLOWED:
+            return NOTHING
+        command, label = _ALLOWED[State(rental.state)]
+        return command_button(address=_address(rental, command), label=label, about=rental.item_name)
 
     @admin.action(description=_("Hand over the chosen items"), permissions=["view"])
     def hand_over_chosen(self, request: HttpRequest, rentals: QuerySet[Rental]) -> None:
@@ -57,12 +116,14 @@ class RentalAdmin(OwnedByManager):
         self._command_each(request, rentals, "take-back")
 
     def command_view(self, request: HttpRequest, rental_id: UUID, command: str) -> HttpResponse:
-        """Hand one item over, or take it back, and return to its page."""
+        """Hand one item over, or take it back, and return to the list or page it was asked on."""
         rental = self.get_object(request, str(rental_id))
         if request.method != "POST" or rental is None or not self.has_view_permission(request, rental):
             raise PermissionDenied
         self._command(request, rental, command)
-        return HttpResponseRedirect(reverse("admin:rentals_rental_change", args=[rental_id]))
+        asked_on = request.headers.get("Referer", "")
+        is_ours = url_has_allowed_host_and_scheme(asked_on, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+        return HttpResponseRedirect(asked_on if is_ours else reverse("admin:rentals_rental_change", args=[rental_id]))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.command_view)
@@ -75,7 +136,7 @@ class RentalAdmin(OwnedByManager):
         rental: Rental = kwargs["obj"]
         if rental.state in _ALLOWED:
             command, label = _ALLOWED[State(rental.state)]
-            context["command"] = {"url": reverse(f"admin:rentals_rental_{command}", args=[rental.pk]), "label": label}
+            context["command"] = {"url": _address(rental, command), "label": label}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _command_each(self, request: HttpRequest, rentals: QuerySet[Rental], command: str) -> None:
@@ -90,3 +151,7 @@ class RentalAdmin(OwnedByManager):
             return
         self.log_change(request, rental, command)
         self.message_user(request, _DONE[command] % {"rental": rental.item_name}, messages.SUCCESS)
+
+
+def _address(rental: Rental, command: str) -> str:
+    return reverse(f"admin:rentals_rental_{command}", args=[rental.pk])

@@ -1,6 +1,7 @@
 """Rentals as a Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RentalsConfig(AppConfig):
@@ -8,3 +9,4 @@ class RentalsConfig(AppConfig):
 
     name = "apps.rentals"
     label = "rentals"
+    verbose_name = _("rentals")

@@ -1,22 +1,55 @@
-"""통합상태 in the web admin: item managers see their own items and rentals, operators all; nobody changes anything here."""
+"""통합상태 in the web admin: item managers see their own items and rentals, operators all; nobody changes anything here.
 
+Handing over and taking back are the rentals' commands: here stand only links and buttons to their addresses.
+"""
+
+from datetime import datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.admin.options import ShowFacets
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
+from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
+from django.utils.timezone import get_current_timezone, localdate
 from django.utils.translation import gettext_lazy as _
 
-from apps.status_view import domain
+from apps.accounts import facade as accounts
+from apps.status_view import domain, queries
 from apps.status_view.models import ItemStatus, RentalStatus
+from apps.status_view.queries import AtHand
+from gdmarket import clock
+from gdmarket.admin import NOTHING, OwnedByManager, badge, command_button, link, moment, money, period
+from gdmarket.errors import NotFoundError
 
-# How people read what facts are called.
-_FACTS = {
+Words = dict[str, Promise]
+
+# How people read what programs call so.
+_STATES: Words = {
+    "requested": _("requested"),
+    "paying": _("paying"),
+    "paid": _("paid"),
+    "refunding": _("refunding"),
+    "rented": _("rented"),
+    "returned": _("returned"),
+    "cancelled": _("cancelled"),
+    "expired": _("expired"),
+}
+_ITEM_STATES: Words = {"listed": _("Listed"), "withdrawn": _("Withdrawn")}
+_AVAILABILITIES: Words = {"available": _("Available"), "reserved": _("Reserved"), "rented": _("Rented out")}
+_PAYMENT_STATES: Words = {
+    "pending": _("in progress"),
+    "unknown": _("not known yet"),
+    "approved": _("approved"),
+    "declined": _("declined"),
+    "not_sent": _("not sent"),
+    "refunded": _("refunded"),
+}
+_FACTS: Words = {
     "RentalRequested": _("requested"),
     "RentalPaymentStarted": _("payment started"),
     "RentalPaid": _("paid"),
@@ -41,142 +74,207 @@ _TURNS = {
     domain.Turn.PROVIDER: _("payment provider"),
     domain.Turn.NOBODY: _("nobody"),
 }
+AT_HAND = {
+    AtHand.TO_HAND_OVER: _("To hand over today"),
+    AtHand.OUT: _("Out now"),
+    AtHand.OVERDUE: _("Overdue"),
+    AtHand.UNPAID: _("Waiting for payment"),
+}
+_COMMANDS = {"paid": ("hand-over", _("Hand over")), "rented": ("take-back", _("Take back"))}
 
 
-class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no parameter at run time
-    """Shows rows and changes none; a stub row is shown to nobody."""
+def day_ends_at() -> datetime:
+    """Return the next midnight of the people who are looking."""
+    return datetime.combine(localdate(clock.now()) + timedelta(days=1), time.min, tzinfo=get_current_timezone())
 
-    show_full_result_count = False
-    show_facets = ShowFacets.NEVER
-    list_per_page = 50
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return _may_look(request)
+class _Worded(admin.SimpleListFilter):
+    """Filters by a column whose values people read as words."""
 
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return _may_look(request)
+    words: Words
 
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, str(label)) for value, label in self.words.items()]
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        return queryset.filter(**{str(self.parameter_name): value}) if value in self.words else queryset
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+
+class _StateFilter(_Worded):
+    title, parameter_name, words = _("state"), "state", _STATES
+
+
+class _ItemStateFilter(_Worded):
+    title, parameter_name, words = _("listing"), "state", _ITEM_STATES
+
+
+class _AvailabilityFilter(_Worded):
+    title, parameter_name, words = _("availability"), "availability", _AVAILABILITIES
+
+
+class _AtHandFilter(admin.SimpleListFilter):
+    """Filters by what a manager has to look after."""
+
+    title, parameter_name = _("to look after"), "at_hand"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(what.value, str(label)) for what, label in AT_HAND.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if value not in list(AtHand):
+            return queryset
+        return queryset.filter(queries.is_at_hand(what=AtHand(value), day_ends_at=day_ends_at()))
+
+
+class _Status(OwnedByManager):
+    """Rows whose owner has spoken: a stub is shown to nobody."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows = super().get_queryset(request).filter(version__gt=0)
-        return rows if _sees_all(request) else rows.filter(manager_id=request.user.pk)
-
-
-def _may_look(request: HttpRequest) -> bool:
-    return _sees_all(request) or bool(request.user.is_active and getattr(request.user, "is_item_manager", False))
-
-
-def _sees_all(request: HttpRequest) -> bool:
-    return bool(request.user.is_active and request.user.is_staff)
+        return super().get_queryset(request).filter(version__gt=0)
 
 
 @admin.register(ItemStatus)
-class ItemStatusAdmin(_ReadOnly):
+class ItemStatusAdmin(_Status):
     """How every item stands."""
 
-    list_display = ("name", "place", "availability", "current_state", "current_starts_at", "current_ends_at", "payment_state", "money")
-    list_filter = ("availability", "state", "current_overdue", "category")
+    list_display = ("name", "place", "price", "stands", "current_rental", "payment")
+    list_filter = (_AvailabilityFilter, _ItemStateFilter, "category")
     search_fields = ("name", "category", "place")
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("name", "category", "place", "money", "state", "availability", "manager_id", "updated_at")}),
-        (
-            _("current rental"),
-            {
-                "fields": (
-                    "current_rental_id",
-                    "current_state",
-                    "current_renter_id",
-                    "current_starts_at",
-                    "current_ends_at",
-                    "current_overdue",
-                )
-            },
-        ),
-        (_("payment"), {"fields": ("payment_id", "payment_state")}),
+        (None, {"fields": ("name", "category", "place", "price", "stands", "updated")}),
+        (_("current rental"), {"fields": ("current_rental", "current_renter", "payment")}),
     )
-    readonly_fields = ("money",)
 
     @admin.display(description=_("daily price"), ordering="daily_price")
-    def money(self, item: ItemStatus) -> str:
-        """Return the daily price for people."""
-        return _money(item.daily_price, item.currency)
+    def price(self, item: ItemStatus) -> str:
+        return money(item.daily_price, item.currency)
+
+    @admin.display(description=_("state"), ordering="availability")
+    def stands(self, item: ItemStatus) -> SafeString:
+        withdrawn = item.state == "withdrawn"
+        return _badge(_ITEM_STATES, item.state) if withdrawn else _badge(_AVAILABILITIES, item.availability)
+
+    @admin.display(description=_("current rental"), ordering="current_starts_at")
+    def current_rental(self, item: ItemStatus) -> SafeString | str:
+        if item.current_rental_id is None:
+            return NOTHING
+        address = reverse("admin:status_view_rentalstatus_change", args=[item.current_rental_id])
+        shown = link(address=address, label=period(item.current_starts_at, item.current_ends_at))
+        return format_html("{} {}", _rental_badge(item.current_state, overdue=item.current_overdue), shown)
+
+    @admin.display(description=_("renter"))
+    def current_renter(self, item: ItemStatus) -> str:
+        return _name(item.current_renter_id)
+
+    @admin.display(description=_("payment"))
+    def payment(self, item: ItemStatus) -> SafeString | str:
+        return _badge(_PAYMENT_STATES, item.payment_state)
+
+    @admin.display(description=_("updated"))
+    def updated(self, item: ItemStatus) -> SafeString:
+        return moment(item.updated_at)
 
 
 @admin.register(RentalStatus)
-class RentalStatusAdmin(_ReadOnly):
+class RentalStatusAdmin(_Status):
     """How every rental stands, and how it came to that."""
 
-    list_display = (
-        "item_name",
-        "state",
-        "turn",
-        "deadline",
-        "starts_at",
-        "ends_at",
-        "overdue",
-        "price_shown",
-        "paid_shown",
-        "refunded_shown",
-    )
-    list_filter = ("state", "overdue", "cancel_requested", "requested_at")
+    list_display = ("item_name", "stands", "period", "turn_until", "paid_of_price", "command")
+    list_filter = (_AtHandFilter, _StateFilter, "requested_at")
     search_fields = ("=id", "item_name")
     ordering = ("-requested_at", "id")
+    # Nothing happens to the chosen rows of this list; its form carries the buttons.
+    actions = None
     fieldsets = (
-        (None, {"fields": ("item_name", "state", "turn", "deadline", "starts_at", "ends_at", "overdue", "cancel_requested")}),
-        (_("money"), {"fields": ("price_shown", "paid_shown", "refunded_shown", "payment_id", "payment_state")}),
+        (None, {"fields": ("item", "stands", "turn_until", "period", "cancel", "command")}),
+        (_("people"), {"fields": ("renter", "manager")}),
+        (_("money"), {"fields": ("price_shown", "paid_shown", "refunded_shown", "payment")}),
         (_("timeline"), {"fields": ("story",)}),
-        (_("people"), {"fields": ("renter_id", "manager_id")}),
     )
-    readonly_fields = ("turn", "deadline", "price_shown", "paid_shown", "refunded_shown", "story")
+
+    @admin.display(description=_("item"))
+    def item(self, rental: RentalStatus) -> SafeString:
+        return link(address=reverse("admin:status_view_itemstatus_change", args=[rental.item_id]), label=rental.item_name)
+
+    @admin.display(description=_("state"), ordering="state")
+    def stands(self, rental: RentalStatus) -> SafeString:
+        return _rental_badge(rental.state, overdue=rental.overdue)
 
     @admin.display(description=_("whose turn"))
-    def turn(self, rental: RentalStatus) -> str:
-        """Return who must act next."""
-        return str(_TURNS[domain.whose_turn(state=rental.state)])
+    def turn_until(self, rental: RentalStatus) -> SafeString | str:
+        who, until = _TURNS[domain.whose_turn(state=rental.state)], domain.deadline(rental=vars(rental))
+        return format_html(str(_("{who}, until {until}")), who=who, until=moment(until)) if until else str(who)
 
-    @admin.display(description=_("until"))
-    def deadline(self, rental: RentalStatus) -> object:
-        """Return until when."""
-        return domain.deadline(rental=vars(rental))
+    @admin.display(description=_("cancel requested"))
+    def cancel(self, rental: RentalStatus) -> SafeString | str:
+        return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else NOTHING
 
-    @admin.display(description=_("price"), ordering="price")
+    @admin.display(description=_("period"), ordering="starts_at")
+    def period(self, rental: RentalStatus) -> SafeString:
+        return period(rental.starts_at, rental.ends_at)
+
+    @admin.display(description=_("paid of the price"), ordering="price")
+    def paid_of_price(self, rental: RentalStatus) -> str:
+        return f"{money(rental.paid - rental.refunded, rental.currency)} / {money(rental.price, rental.currency)}"
+
+    @admin.display(description=_("price"))
     def price_shown(self, rental: RentalStatus) -> str:
-        """Return the price for people."""
-        return _money(rental.price, rental.currency)
+        return money(rental.price, rental.currency)
 
-    @admin.display(description=_("paid"), ordering="paid")
+    @admin.display(description=_("paid"))
     def paid_shown(self, rental: RentalStatus) -> str:
-        """Return what was paid for people."""
-        return _money(rental.paid, rental.currency)
+        return money(rental.paid, rental.currency)
 
-    @admin.display(description=_("refunded"), ordering="refunded")
+    @admin.display(description=_("refunded"))
     def refunded_shown(self, rental: RentalStatus) -> str:
-        """Return what was given back for people."""
-        return _money(rental.refunded, rental.currency)
+        return money(rental.refunded, rental.currency)
+
+    @admin.display(description=_("payment"))
+    def payment(self, rental: RentalStatus) -> SafeString | str:
+        return _badge(_PAYMENT_STATES, rental.payment_state)
+
+    @admin.display(description=_("renter"))
+    def renter(self, rental: RentalStatus) -> str:
+        return _name(rental.renter_id)
+
+    @admin.display(description=_("item manager"))
+    def manager(self, rental: RentalStatus) -> str:
+        return _name(rental.manager_id)
+
+    @admin.display(description=_("next step"))
+    def command(self, rental: RentalStatus) -> SafeString | str:
+        if rental.state not in _COMMANDS:
+            return NOTHING
+        command, label = _COMMANDS[rental.state]
+        return command_button(address=reverse(f"admin:rentals_rental_{command}", args=[rental.pk]), label=label, about=rental.item_name)
 
     @admin.display(description=_("timeline"))
     def story(self, rental: RentalStatus) -> SafeString:
         """Return the facts as a list, the oldest first."""
-        lines = format_html_join("", "<li><time>{}</time> {} {}</li>", (_line(entry) for entry in rental.timeline))
-        return format_html("<ol>{}</ol>", lines)
+        facts = format_html_join("", '<li><time datetime="{}">{}</time> <span>{}{}</span></li>', map(_fact, rental.timeline))
+        return format_html('<ol class="timeline">{}</ol>', facts)
 
 
-def _line(entry: dict[str, Any]) -> tuple[str, str, str]:
-    at = parse_datetime(entry["at"])
-    when = localtime(at).strftime("%Y-%m-%d %H:%M:%S") if at else entry["at"]
-    reason = entry.get("reason", "")
-    return when, str(_FACTS.get(entry["fact"], entry["fact"])), f"({reason})" if reason else ""
+def _badge(words: Words, value: str | None) -> SafeString:
+    return badge(kind=value, label=words.get(value, value)) if value else SafeString(NOTHING)
 
 
-def _money(amount: int, currency: str) -> str:
-    # KRW, the only currency so far, has no minor unit: ISO 4217.
-    return f"{amount:,} {currency}"
+def _rental_badge(state: str | None, *, overdue: bool | None) -> SafeString:
+    return badge(kind="overdue", label=_("overdue")) if overdue and state == "rented" else _badge(_STATES, state)
+
+
+def _name(person_id: UUID | None) -> str:
+    if person_id is None:
+        return NOTHING
+    try:
+        return accounts.get_person(user_id=person_id).display_name
+    except NotFoundError:
+        return str(person_id)
+
+
+def _fact(entry: dict[str, Any]) -> tuple[str, str, Promise | str, str]:
+    at, reason = parse_datetime(entry["at"]), entry.get("reason", "")
+    return entry["at"], moment(at), _FACTS.get(entry["fact"], entry["fact"]), f" ({reason})" if reason else ""

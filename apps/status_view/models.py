@@ -110,5 +110,5 @@ class RentalStatus(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Return what is rented and how it stands."""
-        return f"{self.item_name}: {self.state}" if self.version else str(self.id)
+        """Return what is rented."""
+        return self.item_name or str(self.id)

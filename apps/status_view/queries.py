@@ -1,22 +1,60 @@
 """Reading the view: whose rows, one or many. A stub (`version` 0) has neither manager nor renter and so is never among anybody's."""
 
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from apps.status_view import domain
 from apps.status_view.errors import ItemStatusNotFoundError, RentalStatusNotFoundError
 from apps.status_view.models import ItemStatus, RentalStatus
 
-# A row as a dict of its columns: what the hot read needs, without building a model.
-Items = QuerySet[ItemStatus, dict[str, Any]]
-Rentals = QuerySet[RentalStatus, dict[str, Any]]
+# A row as a mapping of its columns: what the hot read needs, without building a model.
+Row = Mapping[str, Any]
+Items = QuerySet[ItemStatus, Row]
+Rentals = QuerySet[RentalStatus, Row]
+
+
+class AtHand(StrEnum):
+    """What a manager has to look after."""
+
+    TO_HAND_OVER = "to_hand_over"
+    OUT = "out"
+    OVERDUE = "overdue"
+    UNPAID = "unpaid"
+
+
+def is_at_hand(*, what: AtHand, day_ends_at: datetime) -> Q:
+    """Return the condition on rentals to look after; those to hand over are the paid ones whose period begins before `day_ends_at`."""
+    match what:
+        case AtHand.TO_HAND_OVER:
+            return Q(state="paid", starts_at__lt=day_ends_at)
+        case AtHand.OUT:
+            return Q(state="rented")
+        case AtHand.OVERDUE:
+            return Q(state="rented", overdue=True)
+        case AtHand.UNPAID:
+            return Q(state="requested")
+
+
+def count_at_hand(*, manager_id: UUID | None, day_ends_at: datetime) -> dict[AtHand, int]:
+    """Return how many rentals a manager has to look after, by what; without a manager, everybody's."""
+    counts = {what.value: Count("id", filter=is_at_hand(what=what, day_ends_at=day_ends_at)) for what in AtHand}
+    open_ones = RentalStatus.objects.filter(_is_managed_by(manager_id), version__gt=0, state__in=domain.OPEN)
+    return {AtHand(what): count for what, count in open_ones.aggregate(**counts).items()}
+
+
+def count_listed_items(*, manager_id: UUID | None) -> int:
+    """Return how many items a manager has listed; without a manager, everybody."""
+    return ItemStatus.objects.filter(_is_managed_by(manager_id), version__gt=0, state="listed").count()
 
 
 def list_open_rentals(*, item_id: UUID) -> Rentals:
-    """Return the rentals that hold an item."""
-    return RentalStatus.objects.filter(item_id=item_id, state__in=domain.OPEN).order_by("id").values()
+    """Return the rentals that hold an item, as far as an item's row tells of them."""
+    return RentalStatus.objects.filter(item_id=item_id, state__in=domain.OPEN).order_by("id").values(*domain.HOLDING_PART)
 
 
 def list_items(*, manager_id: UUID, q: str = "", **equal: object) -> Items:
@@ -27,7 +65,7 @@ def list_items(*, manager_id: UUID, q: str = "", **equal: object) -> Items:
     return items.values()
 
 
-def get_item(*, item_id: UUID, manager_id: UUID) -> dict[str, Any]:
+def get_item(*, item_id: UUID, manager_id: UUID) -> Row:
     """Return one of a manager's items.
 
     :raises ItemStatusNotFoundError: if there is none, or it is another's
@@ -43,7 +81,7 @@ def list_rentals(*, person_id: UUID, role: str | None = None, **equal: object) -
     return RentalStatus.objects.filter(_is_party(person_id=person_id, role=role), **equal).values()
 
 
-def get_rental(*, rental_id: UUID, person_id: UUID) -> dict[str, Any]:
+def get_rental(*, rental_id: UUID, person_id: UUID) -> Row:
     """Return one rental to its renter or manager.
 
     :raises RentalStatusNotFoundError: if there is none, or it is others'
@@ -57,3 +95,7 @@ def get_rental(*, rental_id: UUID, person_id: UUID) -> dict[str, Any]:
 def _is_party(*, person_id: UUID, role: str | None = None) -> Q:
     as_renter, as_manager = Q(renter_id=person_id), Q(manager_id=person_id)
     return {"renter": as_renter, "manager": as_manager}.get(role or "", as_renter | as_manager)
+
+
+def _is_managed_by(manager_id: UUID | None) -> Q:
+    return Q() if manager_id is None else Q(manager_id=manager_id)
