@@ -1,0 +1,97 @@
+"""The walk-through is walked: README's first request and every block of docs/getting-started.md, in order, against a real server."""
+
+import json
+import re
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.docs.papers import ROOT, Block, blocks
+from tests.e2e.served import Served
+
+PAGES = (ROOT / "README.md", ROOT / "docs" / "getting-started.md")
+ADDRESS = "http://127.0.0.1:8000"
+END = "end of block"
+PATIENCE_S = 60.0
+
+# What is different each time; everything else must be as the page says.
+_VARYING = (
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<id>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
+    (re.compile(r"\d\d:\d\d:\d\d\.\d+ +[+-]\d+ ms"), "<moment>"),
+    (re.compile(r"[ \t]+"), " "),
+)
+
+
+class Terminal:
+    """A shell in the repository's folder, as a newcomer has it open, with the server beside it."""
+
+    def __init__(self, served: Served) -> None:
+        self.address = f"http://127.0.0.1:{served.port}"
+        self.shell = subprocess.Popen(
+            ["sh"], cwd=ROOT, env=served.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def run(self, commands: str) -> str:
+        """Run a block and return what it printed; people are slower than events, so those come first."""
+        self._wait_for_events()
+        assert self.shell.stdin is not None
+        assert self.shell.stdout is not None
+        self.shell.stdin.write(f"{commands.replace(ADDRESS, self.address)}\nprintf '\\n{END}\\n'\n")
+        self.shell.stdin.flush()
+        printed: list[str] = []
+        for line in self.shell.stdout:
+            if line == f"{END}\n":
+                return "".join(printed).removesuffix("\n")
+            printed.append(line)
+        raise AssertionError(f"the shell ended in:\n{commands}\nafter:\n{''.join(printed)}")
+
+    def _wait_for_events(self) -> None:
+        give_up_at = time.monotonic() + PATIENCE_S
+        while any(context["outstanding"] for context in self._bus().values() if not context["paused"]):
+            assert time.monotonic() < give_up_at, self._bus()
+            time.sleep(0.05)
+
+    def _bus(self) -> dict[str, dict[str, int]]:
+        with urllib.request.urlopen(f"{self.address}/health/ready", timeout=PATIENCE_S) as answer:
+            bus: dict[str, dict[str, int]] = json.load(answer)["bus"]
+            return bus
+
+
+@pytest.fixture
+def terminal(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Terminal]:
+    served = Served(process_environment | {"GDMARKET_DATA_DIR": str(tmp_path)}, tmp_path / "output")
+    family = served.family()
+    terminal = Terminal(served)
+    yield terminal
+    terminal.shell.kill()
+    terminal.shell.communicate()
+    for process in family:
+        if process.is_running():
+            process.kill()
+    served.process.wait()
+
+
+def same(text: str) -> list[str]:
+    """Return the lines of a text with what varies taken out."""
+    for pattern, name in _VARYING:
+        text = pattern.sub(name, text)
+    return [line.strip() for line in text.strip().splitlines()]
+
+
+def test_every_block_of_the_walk_through_prints_what_the_page_says(terminal: Terminal) -> None:
+    walked = 0
+    for page in PAGES:
+        for block, following in pairwise([*blocks(page), Block(kind="", text="")]):
+            if block.kind != "sh":
+                continue
+            printed = terminal.run(block.text)
+            promised = following.text if following.kind in {"text", "json"} else ""
+            assert same(printed) == same(promised), f"{block.text}\nprinted:\n{printed}"
+            walked += 1
+    assert walked > 20
