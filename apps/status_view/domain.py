@@ -81,6 +81,10 @@ class RentalFact(Fact, Protocol):
     def item_id(self) -> UUID:
         """Of which item."""
 
+    @property
+    def payment_id(self) -> UUID | None:
+        """Its latest attempt to pay."""
+
 
 class PaymentFact(Fact, Protocol):
     """A payment after the fact; amounts in minor units."""
@@ -131,7 +135,10 @@ def rental_changes(*, version: int, timeline: Sequence[Mapping[str, Any]], fact:
     A fact that is late but new enters the timeline alone; one seen before changes nothing.
     """
     changes = {name: getattr(fact, name) for name in RENTAL_PART} if fact.version > version else {}
-    return changes | _timeline_changes(timeline=timeline, entry=_entry(source="rental", fact=fact))
+    entry = _entry(source="rental", fact=fact)
+    if entry["fact"] in _ASKED_BY.values():
+        entry["payment"] = str(fact.payment_id)
+    return changes | _timeline_changes(timeline=timeline, entry=entry)
 
 
 def payment_changes(
@@ -168,16 +175,39 @@ def _entry(*, source: str, fact: Fact) -> dict[str, Any]:
 def _timeline_changes(*, timeline: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> dict[str, Any]:
     if any(_identity(known) == _identity(entry) for known in timeline):
         return {}
-    return {"timeline": sorted([*timeline, entry], key=_chronology)}
+    return {"timeline": _in_order([*timeline, entry])}
 
 
 def _identity(entry: Mapping[str, Any]) -> tuple[str, str, int]:
-    return entry["source"], entry.get("payment", ""), entry["version"]
+    return entry["source"], entry["payment"] if entry["source"] == "payment" else "", entry["version"]
 
 
-def _chronology(entry: Mapping[str, Any]) -> tuple[datetime, int, bool, str]:
-    # Within one instant a rental speaks before its payment: it announces an attempt before the attempt has an outcome.
-    return datetime.fromisoformat(entry["at"]), entry["version"], entry["source"] != "rental", entry.get("payment", "")
+# What a payment says answers what the rental asked of it.
+_ASKED_BY = {"PaymentApproved": "RentalPaymentStarted", "PaymentDeclined": "RentalPaymentStarted", "PaymentRefunded": "RentalRefundDue"}
+
+
+def _in_order(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return a story as it went: the rental's facts as they were counted, each followed by the payment's answer to it.
+
+    Instants cannot tell: one call that pays gives all its facts the instant it began, however long it took. Only an answer to a question
+    not heard of yet is placed by its instant.
+    """
+    told = [(_instant(entry), entry) for entry in entries]
+    rentals = [(at, entry) for at, entry in told if entry["source"] == "rental"]
+    questions = {(entry["fact"], entry["payment"]): entry["version"] for _, entry in rentals if "payment" in entry}
+
+    def place(at: datetime, entry: Mapping[str, Any]) -> tuple[int, bool, datetime, str, int]:
+        if entry["source"] == "rental":
+            return entry["version"], False, at, "", 0
+        asked = questions.get((_ASKED_BY.get(entry["fact"]), entry["payment"]))
+        before = asked or max((rental["version"] for earlier, rental in rentals if earlier <= at), default=0)
+        return before, True, at, entry["payment"], entry["version"]
+
+    return [entry for _, entry in sorted(told, key=lambda pair: place(*pair))]
+
+
+def _instant(entry: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(entry["at"])
 
 
 def held_by(*, open_rentals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -193,7 +223,7 @@ def held_by(*, open_rentals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 # An item's column, and the rental's it repeats.
-_CURRENT = {
+_CURRENT: Mapping[str, str] = {
     "current_rental_id": "id",
     "current_state": "state",
     "current_renter_id": "renter_id",
@@ -203,3 +233,5 @@ _CURRENT = {
     "payment_id": "payment_id",
     "payment_state": "payment_state",
 }
+# What must be known of a rental to tell whether, and how, it holds its item.
+HOLDING_PART = tuple(_CURRENT.values())

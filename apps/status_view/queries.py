@@ -54,7 +54,8 @@ def count_listed_items(*, manager_id: UUID | None) -> int:
 
 def list_open_rentals(*, item_id: UUID) -> Rentals:
     """Return the rentals that hold an item, as far as an item's row tells of them."""
-    return RentalStatus.objects.filter(item_id=item_id, state__in=domain.OPEN).order_by("id").values(*domain.HOLDING_PART)
+    rentals: Rentals = RentalStatus.objects.filter(item_id=item_id, state__in=domain.OPEN).order_by("id").values(*domain.HOLDING_PART)
+    return rentals
 
 
 def list_items(*, manager_id: UUID, q: str = "", **equal: object) -> Items:

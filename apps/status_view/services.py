@@ -3,23 +3,25 @@
 Locks are taken in one order, an item's row before a rental's, and nothing is published.
 """
 
-import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.status_view import domain, queries
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import bus
 
-_Row = TypeVar("_Row", ItemStatus, RentalStatus)
+Row = TypeVar("Row", bound=ItemStatus | RentalStatus)
+
 _PAGE = 500
-# How a row was kept, not what it says: two foldings of the same facts may differ in these.
-_BOOKKEEPING = {"id", "revision", "updated_at"}
+# How a row was kept, not what it says: facts that come in another order, or all at once, may leave these otherwise. A rental's
+# `updated_at` is its last fact's, in any order; an item's is that of the last that changed something in its row.
+_BOOKKEEPING = {"item": {"id", "revision", "updated_at"}, "rental": {"id", "revision"}}
 
 
 def note_item_fact(*, fact: domain.ItemFact) -> None:
@@ -36,8 +38,8 @@ def note_rental_fact(*, fact: domain.RentalFact) -> None:
         rental = _locked(RentalStatus, fact.rental_id)
         changes = domain.rental_changes(version=rental.version, timeline=rental.timeline, fact=fact)
         _write(rental, changes, at=fact.occurred_at)
-        if "version" in changes:
-            _write(item, domain.held_by(open_rentals=queries.list_open_rentals(item_id=item.id)), at=fact.occurred_at)
+        # Even when the rental's row knew the fact: whoever told it (a rebuild) may not have come to the item's row.
+        _write(item, domain.held_by(open_rentals=queries.list_open_rentals(item_id=item.id)), at=fact.occurred_at)
 
 
 def note_payment_fact(*, fact: domain.PaymentFact) -> None:
@@ -48,13 +50,17 @@ def note_payment_fact(*, fact: domain.PaymentFact) -> None:
         _write(rental, changes, at=fact.occurred_at)
 
 
-def _locked(model: type[_Row], row_id: UUID) -> _Row:
-    rows = model.objects.select_for_update(no_key=True).filter(pk=row_id)
+def _locked(model: type[Row], row_id: UUID) -> Row:
+    rows = _all(model).select_for_update(no_key=True).filter(pk=row_id)
     row = rows.first()
     if row is None:
-        model.objects.bulk_create([model(pk=row_id)], ignore_conflicts=True)
+        _all(model).bulk_create([model(pk=row_id)], ignore_conflicts=True)
         row = rows.get()
     return row
+
+
+def _all(model: type[Row]) -> QuerySet[Row]:
+    return QuerySet(model)
 
 
 def _write(row: ItemStatus | RentalStatus, changes: Mapping[str, Any], *, at: datetime | None) -> None:
@@ -75,9 +81,9 @@ def _assign(row: ItemStatus | RentalStatus, changes: Mapping[str, Any], *, at: d
 class Log:
     """Which facts the view is made of, by whose they are; the first of each kind is the one that begins a story."""
 
-    items: Collection[type]
-    rentals: Collection[type]
-    payments: Collection[type]
+    items: Sequence[type]
+    rentals: Sequence[type]
+    payments: Sequence[type]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,49 +102,44 @@ def refold_view(*, log: Log, repair: bool) -> Iterator[list[Difference]]:
 
     A row is put right in a transaction of its own, under its lock and from all its facts committed by then: readers never miss a row,
     and deliveries may go on meanwhile. Rows that are right are not touched, so it may be stopped and repeated at will.
+    :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read
     """
     # Rentals first: an item's row repeats what its rentals' rows say.
-    for row_id in _row_ids(model=RentalStatus, openings=log.rentals):
-        yield _refold(row=_unlocked(RentalStatus, row_id), log=log, repair=repair)
-    for row_id in _row_ids(model=ItemStatus, openings=log.items):
-        yield _refold(row=_unlocked(ItemStatus, row_id), log=log, repair=repair)
+    for rental_id in _row_ids(model=RentalStatus, opening=log.rentals[0]):
+        yield _refold(RentalStatus, rental_id, log=log, repair=repair)
+    for item_id in _row_ids(model=ItemStatus, opening=log.items[0]):
+        yield _refold(ItemStatus, item_id, log=log, repair=repair)
 
 
-def find_differences(*, log: Log, patience_s: float) -> list[Difference]:
-    """Return where the view differs from the event log; what differs is looked at once more after `patience_s` seconds.
-
-    The second look forgives rows whose deliveries were on their way at the first.
-    """
-    suspects = [found for found in refold_view(log=log, repair=False) if found]
-    if suspects:
-        time.sleep(patience_s)
-    models = {"item": ItemStatus, "rental": RentalStatus}
-    second_looks = (_refold(row=_unlocked(models[found[0].kind], found[0].id), log=log, repair=False) for found in suspects)
-    return [difference for found in second_looks for difference in found]
+def look_again(*, log: Log, suspects: Iterable[Sequence[Difference]]) -> list[Difference]:
+    """Return where rows that differed still differ from the event log: those whose deliveries arrived meanwhile are forgiven."""
+    rows = ((ItemStatus if found[0].kind == "item" else RentalStatus, found[0].id) for found in suspects)
+    return [difference for model, row_id in rows for difference in _refold(model, row_id, log=log, repair=False)]
 
 
-def _row_ids(*, model: type[ItemStatus] | type[RentalStatus], openings: Collection[type]) -> Iterator[UUID]:
+def _row_ids(*, model: type[Row], opening: type) -> Iterator[UUID]:
     """Yield the id of every row there is, then of every row that the log says should be."""
-    yield from model.objects.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=_PAGE)
-    opening = next(iter(openings))
+    # Page by page: an open cursor would hold an old snapshot, which on SQLite no write of ours could follow.
+    known = _all(model).order_by("pk").values_list("pk", flat=True)
+    ids = list(known[:_PAGE])
+    while ids:
+        yield from ids
+        ids = list(known.filter(pk__gt=ids[-1])[:_PAGE])
     after_seq = 0
     while page := bus.recorded(types=[opening], after_seq=after_seq, limit=_PAGE):
         after_seq = page[-1].seq
         ids = [UUID(recorded.stream.rpartition(":")[2]) for recorded in page]
-        there = set(model.objects.filter(pk__in=ids).values_list("pk", flat=True))
+        there = set(known.filter(pk__in=ids))
         yield from (row_id for row_id in ids if row_id not in there)
 
 
-def _unlocked(model: type[_Row], row_id: UUID) -> _Row:
-    return model.objects.filter(pk=row_id).first() or model(pk=row_id)
-
-
-def _refold(*, row: ItemStatus | RentalStatus, log: Log, repair: bool) -> list[Difference]:
+def _refold(model: type[ItemStatus | RentalStatus], row_id: UUID, *, log: Log, repair: bool) -> list[Difference]:
+    row = _all(model).filter(pk=row_id).first() or model(pk=row_id)
     differences = _differences(row, _folded(row, log))
     if not (differences and repair):
         return differences
     with transaction.atomic():
-        locked = _locked(type(row), row.pk)
+        locked = _locked(model, row_id)
         folded = _folded(locked, log)
         differences = _differences(locked, folded)
         _write(locked, {name: getattr(folded, name) for name in _columns(folded)}, at=folded.updated_at)
@@ -146,7 +147,7 @@ def _refold(*, row: ItemStatus | RentalStatus, log: Log, repair: bool) -> list[D
 
 
 def _differences(row: ItemStatus | RentalStatus, folded: ItemStatus | RentalStatus) -> list[Difference]:
-    kind = "item" if isinstance(row, ItemStatus) else "rental"
+    kind = _kind(row)
     if folded.version and not row.version:
         return [Difference(kind=kind, id=row.pk, column="(row)", stored="missing", expected=f"version {folded.version}")]
     pairs = [(name, getattr(row, name), getattr(folded, name)) for name in _columns(row)]
@@ -157,37 +158,60 @@ def _differences(row: ItemStatus | RentalStatus, folded: ItemStatus | RentalStat
     ]
 
 
+def _kind(row: ItemStatus | RentalStatus) -> str:
+    return "item" if isinstance(row, ItemStatus) else "rental"
+
+
 def _columns(row: ItemStatus | RentalStatus) -> list[str]:
-    return [field.attname for field in row._meta.concrete_fields if field.attname not in _BOOKKEEPING]  # noqa: SLF001  # Django documents it
+    names = [field.attname for field in row._meta.concrete_fields]  # noqa: SLF001  # Django documents it
+    return [name for name in names if name not in _BOOKKEEPING[_kind(row)]]
 
 
 def _folded(row: ItemStatus | RentalStatus, log: Log) -> ItemStatus | RentalStatus:
-    return _folded_item(row.pk, log) if isinstance(row, ItemStatus) else _folded_rental(row.pk, log)
+    """Return what the log says of a row; the row itself only hints at where to look."""
+    return _folded_item(row, log) if isinstance(row, ItemStatus) else _folded_rental(row, log)
 
 
-def _folded_item(item_id: UUID, log: Log) -> ItemStatus:
-    item = ItemStatus(pk=item_id)
-    for fact in _facts(types=log.items, streams=[f"item:{item_id}"]):
+def _folded_item(row: ItemStatus, log: Log) -> ItemStatus:
+    item = ItemStatus(pk=row.pk)
+    for fact in _facts(types=log.items, streams=[f"item:{item.pk}"]):
         _assign(item, domain.item_changes(version=item.version, fact=fact), at=fact.occurred_at)
-    _assign(item, domain.held_by(open_rentals=queries.list_open_rentals(item_id=item_id)), at=None)
+    candidates = {rental["id"] for rental in queries.list_open_rentals(item_id=item.pk)}
+    if row.current_rental_id is not None:
+        candidates.add(row.current_rental_id)
+    told = [_told_rental(rental_id, log) for rental_id in candidates]
+    holding = [rental for rental in told if rental.item_id == item.pk and rental.state in domain.OPEN]
+    open_rentals = [{name: getattr(rental, name) for name in domain.HOLDING_PART} for rental in holding]
+    _assign(
+        item,
+        domain.held_by(open_rentals=open_rentals),
+        at=max((rental.updated_at for rental in holding if rental.updated_at), default=None),
+    )
     return item
 
 
-def _folded_rental(rental_id: UUID, log: Log) -> RentalStatus:
+def _folded_rental(row: RentalStatus, log: Log) -> RentalStatus:
+    rental = _told_rental(row.pk, log)
+    # Those the rental speaks of, and any that spoke of it unasked: money is never forgotten.
+    payments = {entry["payment"] for entry in rental.timeline if "payment" in entry} | set(row.payments)
+    for fact in _facts(types=log.payments, streams=[f"payment:{payment_id}" for payment_id in payments]):
+        if fact.rental_id == rental.pk:
+            changes = domain.payment_changes(payments=rental.payments, timeline=rental.timeline, fact=fact)
+            _assign(rental, changes, at=fact.occurred_at)
+    return rental
+
+
+def _told_rental(rental_id: UUID, log: Log) -> RentalStatus:
+    """Return a rental as its own facts tell it, payments left out."""
     rental = RentalStatus(pk=rental_id)
-    payments: set[str] = set()
     for fact in _facts(types=log.rentals, streams=[f"rental:{rental_id}"]):
         changes = domain.rental_changes(version=rental.version, timeline=rental.timeline, fact=fact)
-        _assign(rental, changes, at=fact.occurred_at)
-        payments |= {f"payment:{fact.payment_id}"} if fact.payment_id else set()
-    for fact in _facts(types=log.payments, streams=sorted(payments)):
-        changes = domain.payment_changes(payments=rental.payments, timeline=rental.timeline, fact=fact)
         _assign(rental, changes, at=fact.occurred_at)
     return rental
 
 
-def _facts(*, types: Collection[type], streams: Collection[str]) -> Iterator[Any]:
+def _facts(*, types: Sequence[type], streams: Sequence[str]) -> Iterator[Any]:
     after_seq = 0
-    while streams and (page := bus.recorded(types=types, streams=streams, after_seq=after_seq, limit=_PAGE)):
+    while page := bus.recorded(types=types, streams=streams, after_seq=after_seq, limit=_PAGE):
         after_seq = page[-1].seq
         yield from (recorded.event for recorded in page)

@@ -1,13 +1,11 @@
 """Rows as JSON. The hot read is a plain function from columns; the serializers below describe the same to the schema."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
 from apps.status_view import domain
-
-Row = Mapping[str, Any]
+from apps.status_view.queries import Row
 
 
 def item_json(row: Row) -> dict[str, Any]:
@@ -100,7 +98,7 @@ class _TimelineEntry(serializers.Serializer[Any]):
     fact = serializers.CharField()
     at = serializers.DateTimeField()
     version = serializers.IntegerField()
-    source = serializers.ChoiceField(choices=["rental", "payment"])
+    source = serializers.ChoiceField(choices=["rental", "payment"])  # type: ignore[assignment]  # declared fields leave the class body
     reason = serializers.CharField(required=False)
     payment = serializers.UUIDField(required=False)
     amount = serializers.IntegerField(required=False)

@@ -4,9 +4,7 @@ from argparse import ArgumentParser
 
 from django.core.management.base import BaseCommand
 
-from apps.status_view import handlers, services
-
-_PROGRESS_EVERY = 1000
+from apps.status_view.management.folding import folded_rows
 
 
 class Command(BaseCommand):
@@ -18,14 +16,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only count what would be put right")
+        parser.add_argument("--dry-run", action="store_true", help="only count the rows that differ")
 
     def handle(self, **options: object) -> None:
         dry_run = bool(options["dry_run"])
-        rows = wrong = 0
-        for differences in services.refold_view(log=handlers.LOG, repair=not dry_run):
-            rows += 1
-            wrong += bool(differences)
-            if rows % _PROGRESS_EVERY == 0:
-                self.stderr.write(f"{rows} rows folded, {wrong} differed …")
-        self.stdout.write(f"{rows} rows folded, {wrong} {'would be' if dry_run else 'were'} put right.")
+        wrong = [bool(differences) for differences in folded_rows(repair=not dry_run, tell=self.stderr.write)]
+        self.stdout.write(f"Rows folded: {len(wrong)}. {'To be put right' if dry_run else 'Put right'}: {sum(wrong)}.")
