@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -32,6 +33,7 @@ class Terminal:
     """A shell in the repository's folder, as a newcomer has it open, with the server beside it."""
 
     def __init__(self, served: Served) -> None:
+        assert shutil.which("curl"), "the walk-through is walked with curl, which is not installed"
         self.address = f"http://127.0.0.1:{served.port}"
         self.shell = subprocess.Popen(
             ["sh"], cwd=ROOT, env=served.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

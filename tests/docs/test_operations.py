@@ -1,0 +1,19 @@
+"""docs/operations.md knows every command there is."""
+
+import pytest
+from django.core.management import get_commands
+
+from tests.docs.papers import ROOT
+
+PAGE = (ROOT / "docs" / "operations.md").read_text()
+COMMANDS = sorted(name for name, app in get_commands().items() if app.startswith(("apps.", "config", "gdmarket.")))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_told_of(command: str) -> None:
+    assert f"`manage.py {command}`" in PAGE or f"`{command} " in PAGE
+
+
+@pytest.mark.parametrize("action", ["status", "pause", "resume", "trace", "dead list", "dead show", "dead replay", "dead skip"])
+def test_every_action_of_the_bus_is_told_of(action: str) -> None:
+    assert f"`bus {action}" in PAGE
