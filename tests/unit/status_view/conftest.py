@@ -1,0 +1,27 @@
+"""The status view alone with the bus: no other context hears the facts that a test makes up."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings as configured
+from django.utils.module_loading import import_string
+
+from gdmarket.bus import registry, subscriptions
+from gdmarket.bus.models import Subscription
+
+
+@pytest.fixture
+def alone(transactional_db: None, settings: Any) -> Iterator[None]:
+    """Let the status view be the only subscriber; nothing is delivered until a test drains."""
+    settings.GDMARKET_DISPATCH = "off"
+    everybody = import_string(configured.GDMARKET_SUBSCRIPTIONS)
+    ours = {
+        event: [handler for handler in heard_by if handler.__module__ == "apps.status_view.handlers"]
+        for event, heard_by in everybody.items()
+    }
+    Subscription.objects.all().delete()
+    registry.connect(ours)
+    subscriptions.write_subscriptions()
+    yield
+    registry.connect(everybody)

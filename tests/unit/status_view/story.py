@@ -1,0 +1,215 @@
+"""Facts to tell the status view: of items, of rentals, of payments."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.items.events import ItemRegistered, ItemRevised
+from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentRefunded
+from apps.rentals.events import (
+    RentalCancelled,
+    RentalHandedOver,
+    RentalOverdue,
+    RentalPaid,
+    RentalPaymentFailed,
+    RentalPaymentStarted,
+    RentalRefundDue,
+    RentalRequested,
+    RentalReturned,
+)
+from apps.status_view import handlers, services
+from apps.status_view.models import ItemStatus, RentalStatus
+from gdmarket import bus, ids
+
+Fact = TypeVar("Fact")
+
+NOON = datetime(2036, 5, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+class ItemTale:
+    """What happens to one item, fact by fact."""
+
+    def __init__(self, *, manager_id: UUID | None = None, **public: Any) -> None:
+        self.id = ids.uuid7()
+        self.manager_id = manager_id or ids.uuid7()
+        self._public: dict[str, Any] = {
+            "item_id": self.id,
+            "manager_id": self.manager_id,
+            "name": "충전 드릴",
+            "category": "공구",
+            "place": "성수역",
+            "latitude": 37.5446,
+            "longitude": 127.0559,
+            "daily_price": 8_000,
+            "deposit": 30_000,
+            "currency": "KRW",
+            "state": "listed",
+            "version": 0,
+            **public,
+        }
+
+    def then(self, kind: Callable[..., Fact], *, at: datetime = NOON, **changes: Any) -> Fact:
+        """Return the next fact, and go on from how the item stands after it."""
+        self._public |= {"version": self._public["version"] + 1, **changes}
+        return kind(**self._public, occurred_at=at)
+
+
+class RentalTale:
+    """What happens to one rental, fact by fact."""
+
+    def __init__(self, item: ItemTale, *, renter_id: UUID | None = None, starts_at: datetime = NOON + DAY, **public: Any) -> None:
+        self.id = ids.uuid7()
+        self._public: dict[str, Any] = {
+            "rental_id": self.id,
+            "item_id": item.id,
+            "item_name": "충전 드릴",
+            "renter_id": renter_id or ids.uuid7(),
+            "manager_id": item.manager_id,
+            "starts_at": starts_at,
+            "ends_at": starts_at + DAY,
+            "price": 8_000,
+            "currency": "KRW",
+            "state": "requested",
+            "overdue": False,
+            "payment_due_at": NOON + timedelta(minutes=15),
+            "payment_id": None,
+            "payment_state": None,
+            "cancel_requested": False,
+            "version": 0,
+            "requested_at": NOON,
+            "paid_at": None,
+            "handed_over_at": None,
+            "returned_at": None,
+            "closed_at": None,
+            **public,
+        }
+
+    def then(self, kind: Callable[..., Fact], *, at: datetime = NOON, **changes: Any) -> Fact:
+        """Return the next fact, and go on from how the rental stands after it."""
+        said = {name: changes.pop(name) for name in ("reason", "method") if name in changes}
+        self._public |= {"version": self._public["version"] + 1, **changes}
+        return kind(**self._public, **said, occurred_at=at)
+
+    def pays(self, payment_id: UUID, *, at: datetime = NOON) -> list[Any]:
+        """Return the facts of a payment that works."""
+        return [
+            self.then(RentalPaymentStarted, at=at, state="paying", payment_id=payment_id, payment_state="pending", method="pm_ok"),
+            payment_fact(PaymentApproved, rental=self, payment_id=payment_id, at=at),
+            self.then(RentalPaid, at=at, state="paid", payment_state="approved", paid_at=at),
+        ]
+
+    def fails_to_pay(self, payment_id: UUID, *, at: datetime = NOON) -> list[Any]:
+        """Return the facts of a payment that is declined."""
+        return [
+            self.then(RentalPaymentStarted, at=at, state="paying", payment_id=payment_id, payment_state="pending", method="pm_declined"),
+            payment_fact(PaymentDeclined, rental=self, payment_id=payment_id, at=at),
+            self.then(RentalPaymentFailed, at=at, state="requested", payment_state="declined", reason="no funds"),
+        ]
+
+    def is_refunded(self, payment_id: UUID, *, at: datetime = NOON) -> list[Any]:
+        """Return the facts of a cancel after it was paid."""
+        return [
+            self.then(RentalRefundDue, at=at, state="refunding", cancel_requested=True, reason="rain"),
+            payment_fact(PaymentRefunded, rental=self, payment_id=payment_id, at=at),
+            self.then(RentalCancelled, at=at, state="cancelled", payment_state="refunded", paid_at=None, closed_at=at, reason="rain"),
+        ]
+
+
+_PAYMENTS: dict[Callable[..., Any], dict[str, Any]] = {
+    PaymentApproved: {"state": "approved", "version": 2},
+    PaymentDeclined: {"state": "declined", "version": 2, "reason": "no funds"},
+    PaymentRefunded: {"state": "refunded", "version": 3, "refunded": 8_000},
+}
+
+
+def payment_fact(kind: Callable[..., Fact], *, rental: RentalTale, payment_id: UUID, at: datetime = NOON, **more: Any) -> Fact:
+    """Return what payments tells of a payment of 8 000 won."""
+    public: dict[str, Any] = {"payer_id": ids.uuid7(), "amount": 8_000, "refunded": 0, "currency": "KRW", "reason": ""}
+    return kind(**{**public, "rental_id": rental.id, "payment_id": payment_id, "occurred_at": at, **_PAYMENTS[kind], **more})
+
+
+def whole_market() -> list[Any]:
+    """Return the facts of two items: one rented late and asked for again, one paid at the second attempt and called off."""
+    drill, tent = ItemTale(name="드릴"), ItemTale(name="텐트")
+    late = RentalTale(drill)
+    called_off = RentalTale(tent)
+    waiting = RentalTale(drill, starts_at=NOON + 5 * DAY)
+    first, second, third = ids.uuid7(), ids.uuid7(), ids.uuid7()
+    return [
+        drill.then(ItemRegistered),
+        tent.then(ItemRegistered),
+        late.then(RentalRequested),
+        *late.pays(first),
+        called_off.then(RentalRequested, at=NOON + timedelta(minutes=1)),
+        *called_off.fails_to_pay(second, at=NOON + timedelta(minutes=2)),
+        drill.then(ItemRevised, at=NOON + timedelta(minutes=3), daily_price=9_000),
+        *called_off.pays(third, at=NOON + timedelta(minutes=4)),
+        *called_off.is_refunded(third, at=NOON + timedelta(minutes=5)),
+        late.then(RentalHandedOver, at=NOON + DAY, state="rented", handed_over_at=NOON + DAY),
+        waiting.then(RentalRequested, at=NOON + DAY),
+        late.then(RentalOverdue, at=NOON + 2 * DAY, overdue=True),
+        late.then(RentalReturned, at=NOON + 3 * DAY, state="returned", overdue=False, returned_at=NOON + 3 * DAY, closed_at=NOON + 3 * DAY),
+    ]
+
+
+def hear(*facts: Any) -> None:
+    """Let the status view hear facts, as the bus would deliver them, in this order."""
+    for fact in facts:
+        _HEARD_BY[type(fact)](fact)
+
+
+def record(*facts: Any) -> None:
+    """Write facts into the event log, each in a transaction of its own."""
+    for fact in facts:
+        with transaction.atomic():
+            bus.publish(fact, stream=_stream(fact))
+
+
+def rows() -> dict[str, dict[str, Any]]:
+    """Return what every row says, leaving out how it was kept."""
+    items = {f"item:{row['id']}": _said(row, but={"revision", "updated_at"}) for row in ItemStatus.objects.values()}
+    rentals = {f"rental:{row['id']}": _said(row, but={"revision"}) for row in RentalStatus.objects.values()}
+    return items | rentals
+
+
+def _said(row: Mapping[str, Any], *, but: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in but}
+
+
+def item_row(item: ItemTale) -> ItemStatus:
+    """Return an item's row as it stands."""
+    return ItemStatus.objects.get(pk=item.id)
+
+
+def rental_row(rental: RentalTale) -> RentalStatus:
+    """Return a rental's row as it stands."""
+    return RentalStatus.objects.get(pk=rental.id)
+
+
+def story_of(rental: RentalTale) -> list[str]:
+    """Return the facts of a rental's timeline."""
+    return [entry["fact"] for entry in rental_row(rental).timeline]
+
+
+def _stream(fact: Any) -> str:
+    kind = _kind(fact)
+    return f"{kind}:{getattr(fact, f'{kind}_id')}"
+
+
+def _kind(fact: Any) -> str:
+    log: services.Log = handlers.LOG
+    kinds: Sequence[tuple[str, Sequence[type]]] = (("item", log.items), ("rental", log.rentals), ("payment", log.payments))
+    return next(kind for kind, types in kinds if type(fact) in types)
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+_HEARD_BY: dict[type, Callable[[Any], None]] = {
+    kind: getattr(handlers, f"on_{_snake(kind.__name__)}") for kind in (*handlers.LOG.items, *handlers.LOG.rentals, *handlers.LOG.payments)
+}
