@@ -15,36 +15,23 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
 
-NOTHING = "–"
+NOTHING = SafeString('<span class="nothing">–</span>')
 
 
-class OwnedByManager(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
-    """Rows with a `manager_id`, shown to that manager and to operators; who may change them, the subclass says."""
+class Screen(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    """Lists and pages that are called by what is on them; nothing is added, changed or deleted unless the subclass says so."""
 
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     list_per_page = 50
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows = super().get_queryset(request)
-        return rows if sees_all(request) else rows.filter(manager_id=request.user.pk)
-
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Call a list by what is on it."""
         return super().changelist_view(request, {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})})
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
-        """Call a page by what is on it."""
         if shown := kwargs.get("obj"):
             context |= {"title": str(shown), "subtitle": None}
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return sees_all(request) or is_manager(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        owner = getattr(obj, "manager_id", request.user.pk)
-        return sees_all(request) or (is_manager(request) and owner == request.user.pk)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -54,6 +41,21 @@ class OwnedByManager(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's cl
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class OwnedByManager(Screen):
+    """Rows with a `manager_id`, shown to that manager and to operators."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows if sees_all(request) else rows.filter(manager_id=request.user.pk)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return sees_all(request) or is_manager(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        owner = getattr(obj, "manager_id", request.user.pk)
+        return sees_all(request) or (is_manager(request) and owner == request.user.pk)
 
 
 def sees_all(request: HttpRequest) -> bool:
@@ -86,13 +88,13 @@ def money(amount: int, currency: str) -> str:
 
 def moment(at: datetime | None) -> SafeString:
     """Return an instant as the people of the market read it, the same in every language: `2026-05-01 09:00`."""
-    return _unbroken(date_format(localtime(at), "Y-m-d H:i")) if at else SafeString(NOTHING)
+    return _unbroken(date_format(localtime(at), "Y-m-d H:i")) if at else NOTHING
 
 
 def period(starts_at: datetime | None, ends_at: datetime | None) -> SafeString:
     """Return a period, what its ends share said once: `2026-05-01 09:00 – 05-02 09:00`."""
     if starts_at is None or ends_at is None:
-        return SafeString(NOTHING)
+        return NOTHING
     start, end = localtime(starts_at), localtime(ends_at)
     shown = ("H:i" if start.date() == end.date() else "m-d H:i") if start.year == end.year else "Y-m-d H:i"
     return format_html("{} – {}", moment(starts_at), _unbroken(date_format(end, shown)))

@@ -8,13 +8,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
-from gdmarket.admin import sees_all
+from gdmarket.admin import Screen, sees_all
 
 _POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # Django's classes take no arguments at run time
+class PersonAdmin(Screen, UserAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
     """Operators look after people; what makes an operator, and operators themselves, only a superuser changes."""
 
     ordering = ("email",)
@@ -22,7 +22,6 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # Django's classes take
     list_filter = ("is_renter", "is_item_manager", "is_staff", "is_active")
     search_fields = ("email", "display_name")
     readonly_fields = ("registered_at", "last_login")
-    show_full_result_count = False
     fieldsets = (
         (None, {"fields": ("email", "display_name", "password")}),
         (_("Roles"), {"fields": ("is_renter", "is_item_manager", "is_active")}),
@@ -49,9 +48,6 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # Django's classes take
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         is_powerful = obj is not None and (obj.is_staff or obj.is_superuser)
         return _is_superuser(request) if is_powerful else sees_all(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return False
 
 
 def _is_superuser(request: HttpRequest) -> bool:

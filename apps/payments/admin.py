@@ -4,45 +4,63 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from apps.payments.models import Payment, Refund
+from gdmarket.admin import Screen, badge, moment, money, sees_all
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes no parameter at run time
-    """A screen for operators on which nothing can be added, changed or deleted."""
+class MoneyAdmin(Screen):
+    """A screen for operators alone."""
+
+    @admin.display(description=_("state"), ordering="state")
+    def stands(self, row: Payment | Refund) -> SafeString:
+        return badge(kind=row.state, label=row.get_state_display())
+
+    @admin.display(description=_("created at"), ordering="created_at")
+    def created(self, row: Payment | Refund) -> SafeString:
+        return moment(row.created_at)
+
+    @admin.display(description=_("settled at"), ordering="settled_at")
+    def settled(self, row: Payment | Refund) -> SafeString:
+        return moment(row.settled_at)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
+        return sees_all(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_active and getattr(request.user, "is_staff", False))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        return sees_all(request)
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnlyAdmin):
+class PaymentAdmin(MoneyAdmin):
     """Payments, newest first."""
 
-    list_display = ("id", "rental_id", "state", "amount", "refunded", "currency", "reason", "created_at", "settled_at")
+    list_display = ("id", "stands", "paid", "given_back", "reason", "created", "settled")
     list_filter = ("state", "currency", "created_at")
     search_fields = ("=id", "=rental_id", "=payer_id")
     ordering = ("-created_at", "id")
 
+    @admin.display(description=_("amount"), ordering="amount")
+    def paid(self, payment: Payment) -> str:
+        return money(payment.amount, payment.currency)
+
+    @admin.display(description=_("refunded"), ordering="refunded")
+    def given_back(self, payment: Payment) -> str:
+        return money(payment.refunded, payment.currency)
+
 
 @admin.register(Refund)
-class RefundAdmin(ReadOnlyAdmin):
+class RefundAdmin(MoneyAdmin):
     """Refunds, newest first."""
 
-    list_display = ("id", "payment", "state", "amount", "attempts", "reason", "created_at", "settled_at")
+    list_display = ("id", "stands", "given_back", "attempts", "reason", "created", "settled")
     list_filter = ("state", "created_at")
     list_select_related = ("payment",)
     search_fields = ("=id", "=payment__id")
     ordering = ("-created_at", "id")
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def given_back(self, refund: Refund) -> str:
+        return money(refund.amount, refund.payment.currency)

@@ -259,7 +259,7 @@ class RentalStatusAdmin(_Status):
 
 
 def _badge(words: Words, value: str | None) -> SafeString:
-    return badge(kind=value, label=words.get(value, value)) if value else SafeString(NOTHING)
+    return badge(kind=value, label=words.get(value, value)) if value else NOTHING
 
 
 def _rental_badge(state: str | None, *, overdue: bool | None) -> SafeString:
