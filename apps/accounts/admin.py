@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -45,8 +46,8 @@ class PersonAdmin(Screen, UserAdmin):  # type: ignore[type-arg]  # Django's clas
     def has_add_permission(self, request: HttpRequest) -> bool:
         return sees_all(request)
 
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        is_powerful = obj is not None and (obj.is_staff or obj.is_superuser)
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        is_powerful = isinstance(obj, User) and (obj.is_staff or obj.is_superuser)
         return _is_superuser(request) if is_powerful else sees_all(request)
 
 
