@@ -45,14 +45,6 @@ class ActorMiddleware:
             return self.get_response(request)
 
 
-class CorrelationFilter(logging.Filter):
-    """Puts the correlation id of the work at hand on every line of log."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.correlation = correlation.current().correlation
-        return True
-
-
 def note_actor(request: HttpRequest, actor: str) -> None:
     """Remember who makes this request, for its line in the log."""
     request.META[_ACTOR] = actor

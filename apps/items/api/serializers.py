@@ -70,4 +70,4 @@ class ItemSerializer(StrictSerializer):
 class FoundItemSerializer(ItemSerializer):
     """An item in a list; `distance_m` is there when `near` was given."""
 
-    distance_m = serializers.IntegerField(read_only=True, required=False)
+    distance_m = serializers.IntegerField(required=False)

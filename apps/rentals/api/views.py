@@ -51,7 +51,7 @@ class Rentals(ApiView):
         tags=["rentals"],
         operation_id="requestRental",
         request=RequestRentalSerializer,
-        responses={201: RentalSerializer, 202: RentalSerializer},
+        responses={201: RentalSerializer, 202: RentalSerializer, 402: None, 404: None},
     )
     def post(self, request: ApiRequest) -> Response:
         """Request an item and hold its period for 15 minutes; with `payment_method` pay for it in the same call."""
@@ -89,7 +89,7 @@ class OneRental(ApiView):
 class RentalPayment(ApiView):
     """The payment of a rental."""
 
-    @extend_schema(tags=["rentals"], operation_id="payRental", request=PayRentalSerializer, responses=_DONE_OR_UNDER_WAY)
+    @extend_schema(tags=["rentals"], operation_id="payRental", request=PayRentalSerializer, responses={**_DONE_OR_UNDER_WAY, 402: None})
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Pay for a requested rental; 202 means that the outcome is not known yet."""
         asked = _parsed(PayRentalSerializer, request)
