@@ -166,6 +166,7 @@ WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
 # -- Safety ---------------------------------------------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 SESSION_COOKIE_AGE = 8 * 3600
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = GDMARKET_HTTPS
 SECURE_SSL_REDIRECT = GDMARKET_HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/"]

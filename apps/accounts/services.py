@@ -38,7 +38,15 @@ def register(*, user_id: UUID, email: str, password: str, display_name: str, now
 
 
 def sign_in(*, email: str, password: str, address: str, now: datetime) -> Tokens:
-    """Return tokens for the person with this e-mail address and password; `address` is where on the network they are.
+    """Return tokens for the person with this e-mail address and password.
+
+    :raises InvalidCredentialsError, TooManyFailedLoginsError: as `recognise` does
+    """
+    return issue_tokens(user=recognise(email=email, password=password, address=address, now=now), now=now)
+
+
+def recognise(*, email: str, password: str, address: str, now: datetime) -> User:
+    """Return the person with this e-mail address and password; `address` is where on the network they are.
 
     :raises InvalidCredentialsError: if the two do not belong together, or the person is inactive: in the same time, whoever it is
     :raises TooManyFailedLoginsError: after 10 wrong passwords a minute for one e-mail address, or 60 from one network address
@@ -50,7 +58,7 @@ def sign_in(*, email: str, password: str, address: str, now: datetime) -> Tokens
     if not isinstance(user, User):
         _count_failure(email=email, address=address, now=now)
         raise InvalidCredentialsError
-    return issue_tokens(user=user, now=now)
+    return user
 
 
 def issue_tokens(*, user: User, now: datetime) -> Tokens:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
 
@@ -35,6 +36,7 @@ def _rate(setting: str) -> str | None:
     return None if setting == "off" else setting
 
 
-def address_of(request: Request) -> str:
+def address_of(request: HttpRequest | Request) -> str:
     """Return the network address a request comes from, as far as the trusted proxies (`NUM_PROXIES`) vouch for it."""
-    return BaseThrottle().get_ident(request)
+    address: str = BaseThrottle().get_ident(request)  # type: ignore[arg-type]  # it reads `META` alone
+    return address

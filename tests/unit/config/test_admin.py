@@ -108,6 +108,17 @@ def test_a_wrong_password_tells_nothing_of_the_person() -> None:
     assert "E-mail address or password is wrong." in shown[0]
 
 
+def test_wrong_passwords_tire_the_admin_as_they_tire_the_api() -> None:
+    person = UserFactory(item_manager=True)
+    for _ in range(10):
+        _sign_in(person, "wrong")
+
+    refused = _sign_in(person)
+
+    assert refused.status_code == HTTPStatus.OK
+    assert "Too many wrong passwords" in str(refused.context["form"].non_field_errors())
+
+
 @pytest.mark.parametrize("model", SCREENS, ids=lambda model: model._meta.label)
 def test_nobody_but_managers_and_operators_has_screens(model: type[Model], shop: Shop) -> None:
     renter = Client()
