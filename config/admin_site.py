@@ -48,7 +48,7 @@ class SignInForm(AdminAuthenticationForm):
             user = accounts.recognise(
                 email=self.cleaned_data.get("username", ""),
                 password=self.cleaned_data.get("password", ""),
-                address=address_of(self.request),
+                address=address_of(self.request) if self.request else "",
                 now=clock.now(),
             )
         except DomainError as refused:
