@@ -7,8 +7,10 @@ import pytest
 from django.conf import settings as configured
 from django.utils.module_loading import import_string
 
+from gdmarket import bus
 from gdmarket.bus import registry, subscriptions
 from gdmarket.bus.models import Subscription
+from tests.unit.status_view.story import record, rows, whole_market
 
 
 @pytest.fixture
@@ -25,3 +27,11 @@ def alone(transactional_db: None, settings: Any) -> Iterator[None]:
     subscriptions.write_subscriptions()
     yield
     registry.connect(everybody)
+
+
+@pytest.fixture
+def told(alone: None) -> dict[str, Any]:
+    """Return the rows of a market of which everything was told and heard."""
+    record(*whole_market())
+    bus.run_until_idle()
+    return rows()

@@ -64,12 +64,19 @@ def _as_table(differences: Sequence[services.Difference]) -> str:
 
 def _excerpts(*values: object) -> tuple[str, ...]:
     """Return the values as short text, long ones from shortly before the place where they part."""
-    texts = [str(value) if value != "" else '""' for value in values]
+    texts = [_text(value) for value in values]
     if max(map(len, texts)) <= _WIDTH:
         return tuple(texts)
     alike = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
     start = max(0, alike - _WIDTH // 4)
     return tuple(_cut(text, start=start) for text in texts)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict | list):
+        # PostgreSQL keeps keys in an order of its own.
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return str(value) if value != "" else '""'
 
 
 def _cut(text: str, *, start: int) -> str:

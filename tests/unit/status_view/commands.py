@@ -1,0 +1,23 @@
+"""The two commands, run in process."""
+
+from io import StringIO
+from typing import Any
+
+from django.core.management import call_command
+
+
+def rebuild(**options: Any) -> str:
+    """Run `rebuild_status_view`; return what it says."""
+    said = StringIO()
+    call_command("rebuild_status_view", stdout=said, stderr=StringIO(), **options)
+    return said.getvalue().strip()
+
+
+def check(**options: Any) -> tuple[int, str]:
+    """Run `check_status_view`; return its exit code and what it says."""
+    said, code = StringIO(), 0
+    try:
+        call_command("check_status_view", stdout=said, stderr=StringIO(), **{"patience": 0.0, **options})
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    return code, said.getvalue().strip()

@@ -1,0 +1,296 @@
+"""The status view over HTTP: one's own rows alone, in one query."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from apps.items.events import ItemRegistered, ItemWithdrawn
+from apps.rentals.events import RentalHandedOver, RentalRequested
+from gdmarket import ids
+from tests.factories.accounts import UserFactory
+from tests.unit.status_view.story import DAY, NOON, ItemTale, RentalTale, hear
+
+pytestmark = pytest.mark.django_db
+
+ITEMS = "/api/v1/status/items"
+RENTALS = "/api/v1/status/rentals"
+AsUser = Callable[[Any], APIClient]
+
+
+class Neighbourhood:
+    """A manager with a drill, a renter who asked for it, and two who have no part in it."""
+
+    def __init__(self, as_user: AsUser) -> None:
+        self.manager_user, self.renter_user = UserFactory(item_manager=True), UserFactory()
+        self.manager, self.renter = as_user(self.manager_user), as_user(self.renter_user)
+        self.other_manager, self.other_renter = as_user(UserFactory(item_manager=True)), as_user(UserFactory())
+        self.item = ItemTale(manager_id=self.manager_user.pk)
+        self.rental = RentalTale(self.item, renter_id=self.renter_user.pk)
+        self.payment_id = ids.uuid7()
+        hear(self.item.then(ItemRegistered), self.rental.then(RentalRequested))
+
+    @property
+    def its_item(self) -> str:
+        return f"{ITEMS}/{self.item.id}"
+
+    @property
+    def its_rental(self) -> str:
+        return f"{RENTALS}/{self.rental.id}"
+
+
+@pytest.fixture
+def place(as_user: AsUser) -> Neighbourhood:
+    return Neighbourhood(as_user)
+
+
+def _results(client: APIClient, address: str) -> list[str]:
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.content
+    return [result["id"] for result in answer.json()["results"]]
+
+
+def test_an_item_says_how_it_stands(place: Neighbourhood) -> None:
+    hear(*place.rental.pays(place.payment_id))
+
+    assert place.manager.get(place.its_item).json() == {
+        "id": str(place.item.id),
+        "manager": str(place.manager_user.pk),
+        "name": "충전 드릴",
+        "category": "공구",
+        "place": "성수역",
+        "daily_price": 8_000,
+        "deposit": 30_000,
+        "currency": "KRW",
+        "state": "listed",
+        "availability": "reserved",
+        "current_rental": {
+            "id": str(place.rental.id),
+            "state": "paid",
+            "renter": str(place.renter_user.pk),
+            "starts_at": "2036-05-02T12:00:00Z",
+            "ends_at": "2036-05-03T12:00:00Z",
+            "overdue": False,
+        },
+        "payment": {"id": str(place.payment_id), "state": "approved"},
+        "version": 1,
+        "updated_at": "2036-05-01T12:00:00Z",
+    }
+
+
+def test_a_free_item_has_no_rental_and_no_payment(place: Neighbourhood) -> None:
+    free = ItemTale(manager_id=place.manager_user.pk)
+    hear(free.then(ItemRegistered))
+
+    shown = place.manager.get(f"{ITEMS}/{free.id}").json()
+
+    assert (shown["availability"], shown["current_rental"], shown["payment"]) == ("available", None, None)
+
+
+def test_a_rental_says_whose_turn_it_is_until_when_and_its_money(place: Neighbourhood) -> None:
+    shown = place.renter.get(place.its_rental).json()
+    assert (shown["turn"], shown["deadline"], shown["payment"]) == ("renter", "2036-05-01T12:15:00Z", None)
+    assert shown["money"] == {"price": 8_000, "paid": 0, "refunded": 0, "currency": "KRW"}
+
+    hear(*place.rental.pays(place.payment_id))
+    shown = place.manager.get(place.its_rental).json()
+
+    assert {name: shown[name] for name in ("item", "renter", "manager", "state", "turn", "deadline", "version", "paid_at")} == {
+        "item": str(place.item.id),
+        "renter": str(place.renter_user.pk),
+        "manager": str(place.manager_user.pk),
+        "state": "paid",
+        "turn": "manager",
+        "deadline": "2036-05-02T12:00:00Z",
+        "version": 3,
+        "paid_at": "2036-05-01T12:00:00Z",
+    }
+    assert shown["money"] == {"price": 8_000, "paid": 8_000, "refunded": 0, "currency": "KRW"}
+    assert shown["payment"] == {"id": str(place.payment_id), "state": "approved"}
+    assert [entry["fact"] for entry in shown["timeline"]] == ["RentalRequested", "RentalPaymentStarted", "PaymentApproved", "RentalPaid"]
+
+
+def test_a_status_shows_every_field_of_the_rental_itself(place: Neighbourhood) -> None:
+    assert set(place.renter.get(place.its_rental).json()) == {
+        *("id", "item", "item_name", "renter", "manager", "starts_at", "ends_at", "price", "currency", "state", "overdue"),
+        *("payment_due_at", "payment", "cancel_requested", "version", "requested_at", "paid_at", "handed_over_at", "returned_at"),
+        *("closed_at", "turn", "deadline", "money", "timeline", "updated_at"),
+    }
+
+
+def test_anothers_rows_are_not_there(place: Neighbourhood) -> None:
+    for client, address in [
+        (place.other_manager, place.its_item),
+        (place.other_manager, place.its_rental),
+        (place.other_renter, place.its_rental),
+        (place.manager, f"{ITEMS}/{ids.uuid7()}"),
+        (place.renter, f"{RENTALS}/{ids.uuid7()}"),
+        (place.renter, f"{RENTALS}/not-an-id"),
+    ]:
+        assert client.get(address).status_code == 404
+    assert place.other_manager.get(place.its_item).json()["code"] == "item_not_found"
+    assert place.other_renter.get(place.its_rental).json()["code"] == "rental_not_found"
+    assert _results(place.other_manager, ITEMS) == _results(place.other_manager, RENTALS) == _results(place.other_renter, RENTALS) == []
+
+
+def test_items_are_for_item_managers_and_nothing_is_for_strangers(place: Neighbourhood, api: APIClient) -> None:
+    for address in (ITEMS, place.its_item):
+        assert (place.renter.get(address).status_code, place.renter.get(address).json()["code"]) == (403, "wrong_role")
+    for address in (ITEMS, place.its_item, RENTALS, place.its_rental):
+        assert api.get(address).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_the_view_is_read_alone(place: Neighbourhood, method: str) -> None:
+    for address in (ITEMS, place.its_item, RENTALS, place.its_rental):
+        assert getattr(place.manager, method)(address, {}, format="json").status_code == 405
+
+
+def test_a_row_that_waits_for_its_owner_is_shown_to_nobody(place: Neighbourhood) -> None:
+    unheard = ItemTale(manager_id=place.manager_user.pk)
+    hear(RentalTale(unheard, renter_id=place.renter_user.pk).then(RentalRequested))
+
+    assert place.manager.get(f"{ITEMS}/{unheard.id}").status_code == 404
+    assert _results(place.manager, ITEMS) == [str(place.item.id)]
+
+
+def test_items_can_be_narrowed_down(place: Neighbourhood) -> None:
+    tent = ItemTale(manager_id=place.manager_user.pk, name="텐트 100%", category="캠핑", place="뚝섬")
+    gone = ItemTale(manager_id=place.manager_user.pk, name="Old Saw")
+    hear(tent.then(ItemRegistered), gone.then(ItemRegistered), gone.then(ItemWithdrawn, state="withdrawn"))
+    drill, tent_id, gone_id = str(place.item.id), str(tent.id), str(gone.id)
+
+    for query, found in {
+        "": [gone_id, tent_id, drill],
+        "state=listed": [tent_id, drill],
+        "state=withdrawn": [gone_id],
+        "availability=reserved": [drill],
+        "availability=available&state=listed": [tent_id],
+        "availability=rented": [],
+        "q=텐트": [tent_id],
+        "q=뚝섬": [tent_id],
+        "q=캠핑": [tent_id],
+        "q=old%20saw": [gone_id],
+        "q=100%25": [tent_id],
+        "q=_": [],
+        "q=": [gone_id, tent_id, drill],
+    }.items():
+        # The newest first, as far as ids can tell: to the millisecond.
+        assert _results(place.manager, f"{ITEMS}?{query}") == sorted(found, reverse=True), query
+
+
+def test_rentals_can_be_narrowed_down(place: Neighbourhood, as_user: AsUser) -> None:
+    both = UserFactory(is_renter=True, is_item_manager=True)
+    theirs = ItemTale(manager_id=both.pk)
+    lent = RentalTale(theirs, renter_id=place.renter_user.pk, requested_at=NOON + DAY)
+    borrowed = RentalTale(place.item, renter_id=both.pk, requested_at=NOON + 2 * DAY)
+    hear(
+        theirs.then(ItemRegistered),
+        lent.then(RentalRequested),
+        borrowed.then(RentalRequested),
+        borrowed.then(RentalHandedOver, state="rented"),
+    )
+    client = as_user(both)
+
+    for query, found in {
+        "": [borrowed, lent],
+        "role=renter": [borrowed],
+        "role=manager": [lent],
+        "state=rented": [borrowed],
+        "state=requested": [lent],
+        "state=returned": [],
+        f"item={theirs.id}": [lent],
+        f"item={ids.uuid7()}": [],
+        "role=manager&state=rented": [],
+    }.items():
+        assert _results(client, f"{RENTALS}?{query}") == [str(rental.id) for rental in found], query
+
+
+@pytest.mark.parametrize(
+    ("address", "field"),
+    [
+        (f"{ITEMS}?colour=red", "colour"),
+        (f"{ITEMS}?state=rented", "state"),
+        (f"{ITEMS}?availability=perhaps", "availability"),
+        (f"{ITEMS}?q={'x' * 101}", "q"),
+        (f"{ITEMS}?limit=0", "limit"),
+        (f"{ITEMS}?cursor=mine", "cursor"),
+        (f"{ITEMS}?manager_id=1", "manager_id"),
+        (f"{RENTALS}?role=owner", "role"),
+        (f"{RENTALS}?state=lost", "state"),
+        (f"{RENTALS}?item=7", "item"),
+        (f"{RENTALS}?renter=1", "renter"),
+    ],
+)
+def test_what_cannot_be_asked_is_named(place: Neighbourhood, address: str, field: str) -> None:
+    answer = place.manager.get(address)
+
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+def test_lists_come_in_pages(place: Neighbourhood) -> None:
+    tales = [RentalTale(place.item, renter_id=place.renter_user.pk, requested_at=NOON + DAY) for _ in range(4)]
+    hear(*(tale.then(RentalRequested) for tale in tales))
+    expected = [*sorted(str(tale.id) for tale in tales), str(place.rental.id)]
+
+    found, address = [], f"{RENTALS}?limit=2&role=renter"
+    while address:
+        page = place.renter.get(address).json()
+        assert len(page["results"]) <= 2
+        found += [result["id"] for result in page["results"]]
+        address = page["next"]
+
+    assert found == expected
+
+
+def test_an_answer_already_held_is_not_sent_again(place: Neighbourhood) -> None:
+    for address in (place.its_item, place.its_rental):
+        first = place.manager.get(address)
+        again = place.manager.get(address, headers={"If-None-Match": first["ETag"]})
+        assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
+
+    held = {address: place.manager.get(address)["ETag"] for address in (place.its_item, place.its_rental)}
+    hear(*place.rental.pays(place.payment_id))
+
+    for address, etag in held.items():
+        assert place.manager.get(address, headers={"If-None-Match": etag}).status_code == 200
+
+
+def test_the_etag_changes_whenever_the_answer_does_and_only_then(place: Neighbourhood) -> None:
+    second = ids.uuid7()
+    facts = [*place.rental.fails_to_pay(place.payment_id), *place.rental.pays(second), *place.rental.is_refunded(second)]
+    # Late and repeated facts too: they change the story or the money while the version stays.
+    order = [facts[2], facts[0], facts[1], facts[5], facts[3], facts[4], facts[4], facts[8], facts[6], facts[7], facts[7]]
+    answers: dict[str, list[tuple[str, bytes]]] = {place.its_item: [], place.its_rental: []}
+
+    for fact in [None, *order]:
+        if fact:
+            hear(fact)
+        for address, seen in answers.items():
+            answer = place.manager.get(address)
+            seen.append((answer["ETag"], answer.content))
+
+    for seen in answers.values():
+        assert len({etag for etag, _ in seen}) == len({body for _, body in seen}) == len(set(seen))
+    assert len(set(answers[place.its_rental])) == 10
+
+
+def test_reading_takes_one_query_beside_knowing_who_asks(place: Neighbourhood, django_assert_num_queries: Any) -> None:
+    more = [RentalTale(place.item, renter_id=place.renter_user.pk) for _ in range(5)]
+    hear(*(tale.then(RentalRequested) for tale in more))
+    with django_assert_num_queries(1):
+        place.manager.get(f"{RENTALS}?role=owner")
+
+    for address in (
+        ITEMS,
+        place.its_item,
+        RENTALS,
+        place.its_rental,
+        f"{ITEMS}?q=드릴&state=listed",
+        f"{RENTALS}?role=manager&state=requested",
+    ):
+        with django_assert_num_queries(2):
+            answer = place.manager.get(address)
+        assert answer.status_code == 200
