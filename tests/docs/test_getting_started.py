@@ -1,6 +1,7 @@
 """The walk-through is walked: README's first request and every block of docs/getting-started.md, in order, against a real server."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -29,14 +30,22 @@ _VARYING = (
 )
 
 
+STAND_IN = Path(__file__).with_name("bin")
+
+
+def with_stand_in(environment: dict[str, str]) -> dict[str, str]:
+    """Return an environment in which the papers' `curl` is a few lines of Python: a newcomer may have Python and git alone."""
+    return environment | {"PATH": f"{STAND_IN}:{environment['PATH']}"}
+
+
 class Terminal:
     """A shell in the repository's folder, as a newcomer has it open, with the server beside it."""
 
     def __init__(self, served: Served) -> None:
-        assert shutil.which("curl"), "the walk-through is walked with curl, which is not installed"
+        environment = served.environment if shutil.which("curl") else with_stand_in(served.environment)
         self.address = f"http://127.0.0.1:{served.port}"
         self.shell = subprocess.Popen(
-            ["sh"], cwd=ROOT, env=served.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ["sh"], cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
     def run(self, commands: str) -> str:
@@ -97,3 +106,16 @@ def test_every_block_of_the_walk_through_prints_what_the_page_says(terminal: Ter
             assert same(printed) == same(promised), f"{block.text}\nprinted:\n{printed}"
             walked += 1
     assert walked > 20
+
+
+def test_the_stand_in_for_curl_sends_what_curl_would(terminal: Terminal) -> None:
+    def say(*arguments: str) -> str:
+        command = ["curl", "-s", *arguments]
+        return subprocess.run(command, env=with_stand_in(dict(os.environ)), capture_output=True, text=True, check=True).stdout
+
+    api = f"{terminal.address}/api/v1"
+    found = json.loads(say("-G", f"{api}/items", "--data-urlencode", "q=드릴", "-d", "limit=1"))["results"]
+    assert [item["name"] for item in found] == ["해머 드릴"]
+    refused = json.loads(say("-X", "POST", f"{api}/auth/token", "-H", "Content-Type: application/json", "-d", '{"email": "a"}'))
+    assert (refused["status"], refused["code"]) == (400, "invalid")
+    assert "X-Correlation-ID: mine\n" in say("-o", "/dev/null", "-D", "-", f"{api}/items", "-H", "X-Correlation-ID: mine")
