@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from apps.items.events import ItemRegistered
 from apps.payments.events import PaymentApproved
 from apps.rentals.events import RentalRequested
+from apps.status_view import services
 from apps.status_view.management import folding
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import bus, ids
@@ -36,7 +37,11 @@ def test_an_empty_market_is_right() -> None:
     assert check(json=True) == (0, "[]")
 
 
-def test_a_view_that_was_lost_is_rebuilt_from_the_log_row_by_row_the_same(told: dict[str, Any]) -> None:
+@pytest.mark.parametrize("page", [500, 2])
+def test_a_view_that_was_lost_is_rebuilt_from_the_log_row_by_row_the_same(
+    told: dict[str, Any], monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(services, "_PAGE", page)
     ItemStatus.objects.all().delete()
     RentalStatus.objects.all().delete()
 
