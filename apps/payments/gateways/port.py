@@ -55,7 +55,10 @@ class PaymentGateway(Protocol):
         """Say whether `method` is a payment method this provider knows, without asking it."""
 
     def charge(self, *, key: UUID, amount: int, currency: str, method: str, deadline_s: float) -> Entry:
-        """Take the money once for ever under `key` and return the entry: charged, declined, or voided before it came."""
+        """Take the money once for ever under `key` and return the entry: charged, declined, or voided before it came.
+
+        A key that was used before, for another sum too, charges nothing more and returns its entry as it stands.
+        """
 
     def refund(self, *, key: UUID, refund_key: UUID, amount: int, deadline_s: float) -> Entry:
         """Give `amount` of the charge `key` back, once for ever under `refund_key`, and return the entry after it.

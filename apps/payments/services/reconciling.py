@@ -68,22 +68,31 @@ def _reconcile(payment: Payment, *, now: datetime, dry_run: bool) -> Finding:
         return _compare(payment)
     except OutcomeUnknownError as silence:
         return _finding(payment, Verdict.NOT_REACHED, provider=f"not reached: {silence.__cause__}")
-    except (PaymentDiffersError, RefundRefusedError) as difference:
+    except PaymentDiffersError as difference:
         return _finding(payment, Verdict.NEEDS_PERSON, provider=str(difference))
+    except RefundRefusedError as refusal:
+        return _finding(payment, Verdict.NEEDS_PERSON, provider=f"refuses the refund: {refusal.details['reason']}", refund_due=True)
 
 
 def _settle(payment: Payment, *, now: datetime, dry_run: bool) -> Finding:
     if payment.state == PaymentState.PENDING and payment.created_at + asking.check_delay() > now:
         return _finding(payment, Verdict.IN_FLIGHT, provider="being asked")
+    entry = _look_up(payment)
+    if entry.standing is Standing.CHARGED and not _is_our_sum(payment, entry):
+        return _finding(payment, Verdict.NEEDS_PERSON, provider=_in_words(entry))
     if dry_run:
-        return _finding(payment, Verdict.WOULD_REPAIR, provider=_in_words(_look_up(payment)))
+        return _finding(payment, Verdict.WOULD_REPAIR, provider=_in_words(entry))
     settled = checking.check_payment(payment_id=payment.id, now=now)
     return _finding(payment, Verdict.REPAIRED, provider=f"now {settled.state}")
 
 
 def _refund(payment: Payment, refund: Refund, *, now: datetime, dry_run: bool) -> Finding:
     if dry_run:
-        return _finding(payment, Verdict.WOULD_REPAIR, provider=_in_words(_look_up(payment)), refund_due=True)
+        entry = _look_up(payment)
+        # All of it given back already may well be our own refund, whose answer was lost; a part of it never is.
+        is_possible = entry.standing is Standing.CHARGED and _is_our_sum(payment, entry) and entry.refunded in {0, refund.amount}
+        verdict = Verdict.WOULD_REPAIR if is_possible else Verdict.NEEDS_PERSON
+        return _finding(payment, verdict, provider=_in_words(entry), refund_due=True)
     refunding.send_refund(refund_id=refund.id, now=now)
     return _finding(payment, Verdict.REPAIRED, provider="now refunded", refund_due=True)
 
@@ -103,8 +112,11 @@ def _compare(payment: Payment) -> Finding:
 def _agree(payment: Payment, entry: Entry) -> bool:
     if payment.state in {PaymentState.DECLINED, PaymentState.NOT_SENT}:
         return entry.standing is not Standing.CHARGED
-    theirs = (entry.standing, entry.amount, entry.refunded, entry.currency)
-    return theirs == (Standing.CHARGED, payment.amount, payment.refunded, payment.currency)
+    return entry.standing is Standing.CHARGED and _is_our_sum(payment, entry) and entry.refunded == payment.refunded
+
+
+def _is_our_sum(payment: Payment, entry: Entry) -> bool:
+    return (entry.amount, entry.currency) == (payment.amount, payment.currency)
 
 
 def _look_up(payment: Payment) -> Entry:

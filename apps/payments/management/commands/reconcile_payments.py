@@ -2,7 +2,7 @@
 
 import json
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -17,6 +17,17 @@ from gdmarket import clock
 _QUIET = {Verdict.AGREES}
 _FOR_A_PERSON = {Verdict.NEEDS_PERSON, Verdict.NOT_REACHED}
 _ROW = "{:<13} {:<36} {:<36} {:<32} {}"
+_LONGEST_S = 100 * 365 * 24 * 3600.0
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST_S:  # not a number is none of these either
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more, e.g. 60")
+    return seconds
 
 
 class Command(BaseCommand):
@@ -31,7 +42,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only read; say what would be repaired")
         parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
-        parser.add_argument("--older-than", type=float, default=0.0, metavar="SECONDS", help="leave younger payments alone (default: 0)")
+        parser.add_argument("--older-than", type=_seconds, default=0.0, metavar="SECONDS", help="leave younger payments alone (default: 0)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = services.reconcile_payments(now=clock.now(), older_than_s=options["older_than"], dry_run=options["dry_run"])
