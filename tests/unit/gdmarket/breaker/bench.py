@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gdmarket.breaker import Breaker, OpenError, Policy
+from gdmarket.breaker.circuit import State
 
 # Every duration is exact.
 STEADY = Policy(jitter=0.0)
@@ -33,6 +34,11 @@ class ProviderError(Exception):
 
 def breaker_at(clock: Callable[[], float], *, policy: Policy = STEADY) -> Breaker:
     return Breaker(name="provider", monotonic=clock, policy=policy)
+
+
+def stands(breaker: Breaker) -> State:
+    """Return whether calls go through, anew each time."""
+    return breaker.state
 
 
 def succeed(breaker: Breaker, times: int = 1) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gdmarket.breaker import Breaker
 from gdmarket.breaker.circuit import State
-from tests.unit.gdmarket.breaker.bench import Clock, ProviderError, breaker_at, fail, refuse, succeed, take
+from tests.unit.gdmarket.breaker.bench import Clock, ProviderError, breaker_at, fail, refuse, stands, succeed, take
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def die(breaker: Breaker) -> None:
 
 def test_two_good_probes_close_it_and_the_past_is_forgotten(tried: Breaker) -> None:
     succeed(tried)
-    assert tried.state is State.HALF_OPEN
+    assert stands(tried) is State.HALF_OPEN
     succeed(tried)
     assert (tried.state, tried.open_for_s()) == (State.CLOSED, 0.0)
     fail(tried, 9)
-    assert tried.state is State.CLOSED
+    assert stands(tried) is State.CLOSED
     fail(tried)
     assert refuse(tried) == 15.0
 
@@ -64,7 +64,7 @@ def test_beside_two_probes_nobody_gets_through(tried: Breaker) -> None:
     waits: list[float] = []
     during(tried, lambda: during(tried, lambda: waits.extend(refuse(tried) for _ in range(5))))
     assert waits == [10.0] * 5
-    assert tried.state is State.CLOSED
+    assert stands(tried) is State.CLOSED
 
 
 def test_probers_that_die_are_given_up_after_ten_seconds(tried: Breaker, clock: Clock) -> None:
@@ -75,7 +75,7 @@ def test_probers_that_die_are_given_up_after_ten_seconds(tried: Breaker, clock: 
     assert refuse(tried) == 0.5
     clock.pass_s(0.5)
     succeed(tried, 2)
-    assert tried.state is State.CLOSED
+    assert stands(tried) is State.CLOSED
 
 
 def test_one_prober_that_dies_does_not_wedge_it(tried: Breaker, clock: Clock) -> None:
@@ -84,7 +84,7 @@ def test_one_prober_that_dies_does_not_wedge_it(tried: Breaker, clock: Clock) ->
     assert refuse(tried) == 10.0
     clock.pass_s(10)
     succeed(tried, 2)
-    assert tried.state is State.CLOSED
+    assert stands(tried) is State.CLOSED
 
 
 def test_probers_may_die_for_ever_and_others_still_get_their_turn(tried: Breaker, clock: Clock) -> None:
@@ -93,7 +93,7 @@ def test_probers_may_die_for_ever_and_others_still_get_their_turn(tried: Breaker
         die(tried)
         clock.pass_s(10)
     succeed(tried, 2)
-    assert tried.state is State.CLOSED
+    assert stands(tried) is State.CLOSED
 
 
 def test_an_interrupted_probe_gives_its_place_back(tried: Breaker) -> None:
@@ -101,7 +101,7 @@ def test_an_interrupted_probe_gives_its_place_back(tried: Breaker) -> None:
         with pytest.raises(SystemExit):
             tried.call(_leave)
     succeed(tried, 2)
-    assert tried.state is State.CLOSED
+    assert stands(tried) is State.CLOSED
 
 
 def test_a_probe_that_comes_back_after_its_deadline_decides_nothing(tried: Breaker, clock: Clock) -> None:
@@ -114,9 +114,9 @@ def test_a_probe_that_comes_back_after_its_deadline_decides_nothing(tried: Break
     with pytest.raises(ProviderError):
         tried.call(outlive_the_deadline)
 
-    assert tried.state is State.HALF_OPEN
+    assert stands(tried) is State.HALF_OPEN
     succeed(tried)
-    assert tried.state is State.CLOSED
+    assert stands(tried) is State.CLOSED
 
 
 def test_a_failure_from_before_it_opened_does_not_open_it_again(clock: Clock) -> None:
@@ -132,9 +132,9 @@ def test_a_failure_from_before_it_opened_does_not_open_it_again(clock: Clock) ->
     with pytest.raises(ProviderError):
         breaker.call(outlive_a_recovery)
 
-    assert breaker.state is State.CLOSED
+    assert stands(breaker) is State.CLOSED
     fail(breaker)
-    assert breaker.state is State.OPEN
+    assert stands(breaker) is State.OPEN
 
 
 def test_a_success_from_before_it_opened_does_not_close_it(clock: Clock) -> None:
@@ -153,9 +153,9 @@ def test_a_success_from_before_it_opened_is_no_probe(clock: Clock) -> None:
 
     during(breaker, come_back_while_it_is_tried)
 
-    assert breaker.state is State.HALF_OPEN
+    assert stands(breaker) is State.HALF_OPEN
     succeed(breaker)
-    assert breaker.state is State.CLOSED
+    assert stands(breaker) is State.CLOSED
 
 
 def _leave() -> None:

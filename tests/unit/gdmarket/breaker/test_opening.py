@@ -4,14 +4,14 @@ import pytest
 
 from gdmarket.breaker import Policy
 from gdmarket.breaker.circuit import State
-from tests.unit.gdmarket.breaker.bench import Clock, breaker_at, fail, refuse, succeed, take
+from tests.unit.gdmarket.breaker.bench import Clock, breaker_at, fail, refuse, stands, succeed, take
 
 
 def test_half_of_ten_calls_failing_opens_it() -> None:
     breaker = breaker_at(Clock())
     succeed(breaker, 5)
     fail(breaker, 4)
-    assert breaker.state is State.CLOSED
+    assert stands(breaker) is State.CLOSED
     fail(breaker)
     assert (breaker.state, breaker.open_for_s(), refuse(breaker)) == (State.OPEN, 15.0, 15.0)
 
@@ -35,7 +35,7 @@ def test_eight_of_ten_slow_calls_open_it_though_all_succeed() -> None:
     breaker = breaker_at(clock)
     succeed(breaker, 2)
     take(breaker, clock, seconds=1.75, times=7)
-    assert breaker.state is State.CLOSED
+    assert stands(breaker) is State.CLOSED
     take(breaker, clock, seconds=1.75)
     assert (breaker.state, refuse(breaker)) == (State.OPEN, 15.0)
 
@@ -44,7 +44,7 @@ def test_a_call_of_exactly_the_threshold_is_not_slow() -> None:
     clock = Clock()
     breaker = breaker_at(clock)
     take(breaker, clock, seconds=1.5, times=20)
-    assert breaker.state is State.CLOSED
+    assert stands(breaker) is State.CLOSED
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(29, State.OPEN), (30, State.CLOSED)])
@@ -54,7 +54,7 @@ def test_failures_count_for_thirty_seconds(seconds: int, state: State) -> None:
     fail(breaker, 9)
     clock.pass_s(seconds)
     fail(breaker)
-    assert breaker.state is state
+    assert stands(breaker) is state
 
 
 def test_the_window_forgets_calls_one_second_after_another() -> None:
@@ -71,7 +71,7 @@ def test_the_window_forgets_calls_one_second_after_another() -> None:
 def test_an_answer_is_a_success_whatever_it_says(answer: object) -> None:
     breaker = breaker_at(Clock())
     assert [breaker.call(lambda: answer) for _ in range(50)] == [answer] * 50
-    assert breaker.state is State.CLOSED
+    assert stands(breaker) is State.CLOSED
 
 
 def test_a_caller_that_is_interrupted_tells_nothing_of_the_dependency() -> None:
@@ -80,7 +80,7 @@ def test_a_caller_that_is_interrupted_tells_nothing_of_the_dependency() -> None:
         with pytest.raises(KeyboardInterrupt):
             breaker.call(_interrupt)
     fail(breaker, 9)
-    assert breaker.state is State.CLOSED
+    assert stands(breaker) is State.CLOSED
 
 
 def test_a_refused_call_is_not_counted() -> None:
@@ -119,7 +119,7 @@ def test_a_wish_to_wait_for_days_is_obeyed_for_the_longest_time_of_the_policy() 
 def test_a_wish_that_names_no_time_is_a_failure_like_others(wish_s: float) -> None:
     breaker = breaker_at(Clock())
     fail(breaker, 9, retry_after_s=wish_s)
-    assert breaker.state is State.CLOSED
+    assert stands(breaker) is State.CLOSED
     fail(breaker, retry_after_s=wish_s)
     assert refuse(breaker) == 15.0
 
