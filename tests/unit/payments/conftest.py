@@ -1,0 +1,33 @@
+"""A provider that tests bend, a bus that delivers only when told to, a breaker without a past."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from pytest_django import Settings
+
+from apps.payments import gateways
+from gdmarket import breaker
+from tests.unit.payments.provider import Provider
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def quiet(settings: Settings) -> Iterator[None]:
+    """Deliver nothing by itself, and forget what earlier tests did to the breaker."""
+    settings.GDMARKET_DISPATCH = "off"
+    breaker.reset()
+    yield
+    breaker.reset()
+
+
+@pytest.fixture
+def provider(settings: Settings) -> Iterator[Provider]:
+    """Return the provider that payments ask, instead of the sandbox."""
+    provider = Provider()
+    gateways.GATEWAYS["provider"] = lambda: provider
+    settings.GDMARKET_PAYMENT_GATEWAY = "provider"
+    yield provider
+    del gateways.GATEWAYS["provider"]
+    assert provider.calls_inside_a_transaction == 0

@@ -1,0 +1,234 @@
+"""Taking the money: once, written down before and after, and never guessed."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from apps.payments import facade
+from apps.payments.errors import InsideTransactionError, PaymentInProgressError, PaymentReusedError
+from apps.payments.events import PaymentApproved, PaymentDeclined
+from apps.payments.facade import ChargeResult, Outcome
+from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, Standing
+from apps.payments.models import Payment
+from gdmarket import bus, ids
+from gdmarket.bus.models import Delivery
+from tests.factories.payments import PaymentFactory
+from tests.unit.payments.conftest import NOON
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import charge, elsewhere, everything, facts, open_breaker, reminders, state_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_charge_is_approved_booked_and_told(provider: Provider) -> None:
+    payment_id, rental_id, payer_id = ids.uuid7(), ids.uuid7(), ids.uuid7()
+
+    result = charge(payment_id=payment_id, rental_id=rental_id, payer_id=payer_id, now=NOON)
+
+    assert result == ChargeResult(payment_id=payment_id, outcome=Outcome.APPROVED, reason="", retry_after_s=None, version=2)
+    assert Payment.objects.values().get() == {
+        "id": payment_id,
+        "rental_id": rental_id,
+        "payer_id": payer_id,
+        "amount": 8_000,
+        "currency": "KRW",
+        "method": "pm_ok",
+        "state": "approved",
+        "reason": "",
+        "provider_reference": f"provider-{payment_id}",
+        "refunded": 0,
+        "checks": 0,
+        "version": 2,
+        "created_at": NOON,
+        "asked_at": NOON,
+        "settled_at": NOON,
+    }
+    (told,) = bus.recorded(types=[PaymentApproved])
+    assert told.stream == f"payment:{payment_id}"
+    assert told.event == PaymentApproved(
+        payment_id=payment_id,
+        rental_id=rental_id,
+        payer_id=payer_id,
+        amount=8_000,
+        refunded=0,
+        currency="KRW",
+        state="approved",
+        reason="",
+        version=2,
+        occurred_at=NOON,
+    )
+    assert (provider.calls, provider.deadlines_s) == (["charge"], [3.0])
+
+
+def test_the_attempt_and_its_check_are_committed_before_the_provider_is_asked(provider: Provider) -> None:
+    payment_id = ids.uuid7()
+    seen: list[Any] = []
+
+    def look() -> None:
+        timer = Delivery.objects.get(subscriber="payments")
+        seen.append((state_of(payment_id), reminders(), timer.not_before))
+
+    provider.meanwhile["charge"] = lambda: elsewhere(look)
+
+    charge(payment_id=payment_id, now=NOON)
+
+    assert seen == [("pending", [payment_id], NOON + timedelta(seconds=5))]
+
+
+def test_a_declined_card_is_booked_and_told(provider: Provider) -> None:
+    provider.declines = "card_declined"
+
+    result = charge(now=NOON)
+
+    assert (result.outcome, result.reason, result.version) == (Outcome.DECLINED, "card_declined", 2)
+    assert state_of(result.payment_id) == "declined"
+    (told,) = bus.recorded(types=[PaymentDeclined])
+    assert (told.event.state, told.event.reason, told.event.version) == ("declined", "card_declined", 2)
+
+
+def test_what_surely_was_not_sent_says_when_to_try_again(provider: Provider) -> None:
+    provider.fails["charge"] = lambda: NotSentError("connection_refused", retry_after_s=7.0)
+
+    result = charge(now=NOON)
+
+    assert (result.outcome, result.reason, result.retry_after_s) == (Outcome.NOT_SENT, "connection_refused", 7.0)
+    assert state_of(result.payment_id) == "not_sent"
+    (told,) = bus.recorded(types=[PaymentDeclined])
+    assert (told.event.state, told.event.reason) == ("not_sent", "connection_refused")
+    assert provider.book == {}
+
+
+@pytest.mark.parametrize("way", ["fails", "loses"])
+def test_an_answer_that_never_came_is_unknown_and_nothing_is_told(provider: Provider, way: str) -> None:
+    getattr(provider, way)["charge"] = lambda: NoAnswerError("timed_out")
+
+    result = charge(now=NOON)
+
+    assert (result.outcome, result.reason, result.retry_after_s) == (Outcome.UNKNOWN, "timed_out", None)
+    assert (state_of(result.payment_id), Payment.objects.get().settled_at) == ("unknown", None)
+    assert facts() == []
+    assert reminders() == [result.payment_id]
+
+
+def test_while_the_breaker_is_open_the_provider_is_not_asked(provider: Provider) -> None:
+    open_breaker()
+
+    result = charge(now=NOON)
+
+    assert (result.outcome, result.reason) == (Outcome.NOT_SENT, "breaker_open")
+    assert result.retry_after_s == pytest.approx(facade.closed_for_s(), abs=5)
+    assert 0 < facade.closed_for_s() <= 20
+    assert provider.calls == []
+    assert (state_of(result.payment_id), facts()) == ("not_sent", ["PaymentDeclined"])
+
+
+def test_declined_cards_keep_the_breaker_closed_and_lost_answers_open_it(provider: Provider) -> None:
+    provider.declines = "card_declined"
+    for _ in range(12):
+        charge(now=NOON)
+    assert facade.closed_for_s() == 0.0
+    provider.fails["charge"] = lambda: NoAnswerError("provider_error")
+    for _ in range(12):
+        charge(now=NOON)
+    assert facade.closed_for_s() > 0
+    asked = len(provider.calls)
+    assert charge(now=NOON).outcome is Outcome.NOT_SENT
+    assert len(provider.calls) == asked
+
+
+@pytest.mark.parametrize(
+    ("bend", "outcome"),
+    [
+        ({}, Outcome.APPROVED),
+        ({"declines": "card_declined"}, Outcome.DECLINED),
+        ({"fails": {"charge": lambda: NotSentError("connection_refused")}}, Outcome.NOT_SENT),
+        ({"loses": {"charge": lambda: NoAnswerError("timed_out")}}, Outcome.UNKNOWN),
+    ],
+)
+def test_the_same_id_again_answers_the_same_and_asks_nobody(provider: Provider, bend: dict[str, Any], outcome: Outcome) -> None:
+    for name, value in bend.items():
+        setattr(provider, name, value)
+    attempt = {"payment_id": ids.uuid7(), "rental_id": ids.uuid7(), "payer_id": ids.uuid7()}
+    first = charge(**attempt, now=NOON)
+    before = everything()
+
+    again = charge(**attempt, now=NOON + timedelta(minutes=1))
+
+    assert (first.outcome, again) == (outcome, first)
+    assert provider.calls == ["charge"]
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"amount": 9_000}, {"currency": "USD"}, {"rental_id": ids.uuid7()}, {"payer_id": ids.uuid7()}],
+    ids=lambda change: next(iter(change)),
+)
+def test_an_id_that_names_another_payment_is_refused(provider: Provider, change: dict[str, Any]) -> None:
+    attempt = {"payment_id": ids.uuid7(), "rental_id": ids.uuid7(), "payer_id": ids.uuid7()}
+    charge(**attempt, now=NOON)
+    before = everything()
+
+    with pytest.raises(PaymentReusedError):
+        charge(**attempt | change, now=NOON)
+
+    assert provider.calls == ["charge"]
+    assert everything() == before
+
+
+@pytest.mark.parametrize("state", ["pending", "unknown", "approved"])
+def test_while_one_attempt_holds_the_rentals_money_there_is_no_other(provider: Provider, state: str) -> None:
+    held = PaymentFactory(state=state)
+    before = everything()
+
+    with pytest.raises(PaymentInProgressError) as refusal:
+        charge(rental_id=held.rental_id, now=NOON)
+
+    assert refusal.value.details == {"rental": str(held.rental_id)}
+    assert provider.calls == []
+    assert everything() == before
+
+
+@pytest.mark.parametrize("state", ["declined", "not_sent", "refunded"])
+def test_after_an_attempt_that_holds_nothing_another_may_be_made(provider: Provider, state: str) -> None:
+    assert charge(rental_id=PaymentFactory(state=state).rental_id, now=NOON).outcome is Outcome.APPROVED
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_a_sum_that_is_none_is_refused_by_the_database(provider: Provider, amount: int) -> None:
+    with pytest.raises(IntegrityError):
+        charge(amount=amount, now=NOON)
+    assert provider.calls == []
+    assert everything() == [[], [], []]
+
+
+def test_inside_a_transaction_nothing_is_written_and_nobody_asked(provider: Provider) -> None:
+    with transaction.atomic(), pytest.raises(InsideTransactionError):
+        charge(now=NOON)
+    assert provider.calls == []
+    assert everything() == [[], [], []]
+
+
+def test_a_charge_of_another_sum_is_not_taken_for_ours(provider: Provider) -> None:
+    payment_id = ids.uuid7()
+    provider.book[payment_id] = Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW")
+
+    result = charge(payment_id=payment_id, now=NOON)
+
+    assert (result.outcome, result.reason) == (Outcome.UNKNOWN, "provider_differs")
+    assert facts() == []
+
+
+def test_whoever_asks_after_a_refund_is_told_that_nothing_may_be_had(provider: Provider) -> None:
+    payment = PaymentFactory(state="refunded")
+    attempt = {"payment_id": payment.id, "rental_id": payment.rental_id, "payer_id": payment.payer_id}
+    assert charge(**attempt, now=NOON).outcome is Outcome.DECLINED
+    assert provider.calls == []
+
+
+def test_only_methods_of_the_gateway_are_accepted(provider: Provider) -> None:
+    assert facade.accepts(method="pm_ok")
+    assert not facade.accepts(method="pm_gold")
+    assert provider.calls == []

@@ -1,0 +1,96 @@
+"""Many callers, one moment, one charge; with a negative control."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from apps.payments import services
+from apps.payments.errors import PaymentInProgressError
+from apps.payments.events import PaymentApproved
+from apps.payments.facade import ChargeResult, Outcome
+from apps.payments.gateways.port import Standing
+from apps.payments.models import Payment
+from apps.payments.services import charging
+from gdmarket import bus, ids
+from tests.unit.payments.conftest import NOON
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import at_once, charge, facts, reminders, state_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CALLERS = 10
+
+
+@pytest.fixture
+def attempt() -> dict[str, Any]:
+    return {"payment_id": ids.uuid7(), "rental_id": ids.uuid7(), "payer_id": ids.uuid7()}
+
+
+def test_ten_callers_with_one_id_charge_once(provider: Provider, attempt: dict[str, Any]) -> None:
+    results = at_once([lambda: charge(**attempt, now=NOON)] * CALLERS)
+
+    outcomes = Counter(result.outcome for result in results if isinstance(result, ChargeResult))
+    assert outcomes.total() == CALLERS, results
+    assert outcomes[Outcome.APPROVED] >= 1
+    assert set(outcomes) <= {Outcome.APPROVED, Outcome.UNKNOWN}
+    assert provider.calls == ["charge"]
+    assert (state_of(attempt["payment_id"]), facts(), reminders()) == ("approved", ["PaymentApproved"], [attempt["payment_id"]])
+
+
+def test_without_the_claim_each_of_the_ten_would_send_the_charge(
+    provider: Provider, attempt: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(charging, "claim_sending", lambda **_: True)
+
+    at_once([lambda: charge(**attempt, now=NOON)] * CALLERS)
+
+    assert provider.calls == ["charge"] * CALLERS
+    # And even then it is told once: a settled payment is never settled again.
+    assert facts() == ["PaymentApproved"]
+
+
+def test_ten_attempts_for_one_rental_charge_once(provider: Provider) -> None:
+    rental_id = ids.uuid7()
+
+    results = at_once([lambda: charge(rental_id=rental_id, now=NOON)] * CALLERS)
+
+    (won,) = [result for result in results if isinstance(result, ChargeResult)]
+    assert won.outcome is Outcome.APPROVED
+    assert [type(result) for result in results if result is not won] == [PaymentInProgressError] * (CALLERS - 1)
+    assert provider.calls == ["charge"]
+    assert list(Payment.objects.values_list("id", "state")) == [(won.payment_id, "approved")]
+    assert [told.event.payment_id for told in bus.recorded(types=[PaymentApproved])] == [won.payment_id]
+
+
+def test_charges_and_checks_at_one_moment_agree_with_the_provider(provider: Provider) -> None:
+    later = NOON + timedelta(seconds=5)
+    for _ in range(10):
+        attempt = {"payment_id": ids.uuid7(), "rental_id": ids.uuid7(), "payer_id": ids.uuid7()}
+        services.open_payment(**attempt, amount=8_000, currency="KRW", method="pm_ok", now=NOON)
+
+        def check(attempt: dict[str, Any] = attempt) -> Any:
+            return services.check_payment(payment_id=attempt["payment_id"], now=later)
+
+        def pay(attempt: dict[str, Any] = attempt) -> Any:
+            return charge(**attempt, now=later)
+
+        results = at_once([check, pay] * 3)
+
+        assert not [result for result in results if isinstance(result, Exception)]
+        is_charged = attempt["payment_id"] in provider.book and provider.book[attempt["payment_id"]].standing is Standing.CHARGED
+        assert state_of(attempt["payment_id"]) == ("approved" if is_charged else "not_sent")
+    assert len(facts()) == 10
+
+
+def test_ten_checks_at_one_moment_settle_once(provider: Provider, attempt: dict[str, Any]) -> None:
+    provider.loses["charge"] = SystemExit
+    with pytest.raises(SystemExit):
+        charge(**attempt, now=NOON)
+
+    results = at_once([lambda: services.check_payment(payment_id=attempt["payment_id"], now=NOON)] * CALLERS)
+
+    assert [getattr(result, "state", result) for result in results] == ["approved"] * CALLERS
+    assert (facts(), provider.calls.count("charge")) == (["PaymentApproved"], 1)
+    assert Payment.objects.get().version == 2

@@ -1,0 +1,83 @@
+"""Callers that die, charges that come too late, answers that nobody waits for any more."""
+
+from datetime import timedelta
+
+import pytest
+
+from apps.payments import services
+from apps.payments.domain import PaymentState
+from apps.payments.facade import Outcome
+from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from apps.payments.services import charging
+from gdmarket import ids
+from tests.factories.payments import PaymentFactory
+from tests.unit.payments.conftest import NOON
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import charge, elsewhere, everything, facts, reminders, state_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_caller_that_dies_in_the_midst_leaves_an_attempt_that_heals(provider: Provider) -> None:
+    provider.loses["charge"] = SystemExit
+    payment_id = ids.uuid7()
+    with pytest.raises(SystemExit):
+        charge(payment_id=payment_id, now=NOON)
+    assert (state_of(payment_id), facts(), reminders()) == ("pending", [], [payment_id])
+
+    services.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
+
+    assert (state_of(payment_id), facts(), provider.calls) == ("approved", ["PaymentApproved"], ["charge", "lookup"])
+
+
+def test_a_gateway_that_breaks_its_word_leaves_an_attempt_that_heals(provider: Provider) -> None:
+    provider.fails["charge"] = lambda: ValueError("an answer nobody can read")
+    payment_id = ids.uuid7()
+    with pytest.raises(ValueError, match="nobody can read"):
+        charge(payment_id=payment_id, now=NOON)
+
+    services.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
+
+    assert (state_of(payment_id), provider.calls) == ("not_sent", ["charge", "lookup", "void"])
+
+
+def test_a_charge_that_arrives_after_it_was_given_up_is_refused_by_the_tombstone(provider: Provider) -> None:
+    payment_id = ids.uuid7()
+
+    def give_up() -> None:
+        services.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
+
+    provider.meanwhile["charge"] = lambda: elsewhere(give_up)
+
+    result = charge(payment_id=payment_id, now=NOON)
+
+    assert (result.outcome, result.reason, result.version) == (Outcome.NOT_SENT, "voided", 2)
+    assert provider.book[payment_id] == Entry(standing=Standing.VOIDED)
+    assert (provider.calls, facts()) == (["charge", "lookup", "void"], ["PaymentDeclined"])
+
+
+def test_an_answer_lost_after_the_check_found_the_charge_changes_nothing(provider: Provider) -> None:
+    payment_id = ids.uuid7()
+
+    def lose_the_answer() -> NoAnswerError:
+        elsewhere(lambda: services.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5)))
+        return NoAnswerError("timed_out")
+
+    provider.loses["charge"] = lose_the_answer
+
+    result = charge(payment_id=payment_id, now=NOON)
+
+    assert (result.outcome, result.version, facts()) == (Outcome.APPROVED, 2, ["PaymentApproved"])
+
+
+@pytest.mark.parametrize("settled", ["declined", "not_sent"])
+def test_an_approval_too_late_changes_nothing_but_cries_out(caplog: pytest.LogCaptureFixture, settled: str) -> None:
+    payment = PaymentFactory(state=settled)
+    before = everything()
+
+    standing = charging.record_outcome(payment_id=payment.id, outcome=charging.Outcome(state=PaymentState.APPROVED), now=NOON)
+
+    assert standing.state == settled
+    assert everything() == before
+    assert [record.levelname for record in caplog.records] == ["CRITICAL"]
+    assert "reconcile_payments" in caplog.text

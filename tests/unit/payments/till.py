@@ -1,0 +1,109 @@
+"""What tests of payments do and see in one line."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from threading import Barrier
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from apps.payments import facade
+from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentRefunded, RefundRecorded
+from apps.payments.facade import ChargeResult
+from apps.payments.models import Payment, Refund
+from apps.payments.services import asking
+from gdmarket import breaker, bus, ids
+
+Answer = TypeVar("Answer")
+
+FACTS = (PaymentApproved, PaymentDeclined, PaymentRefunded)
+PATIENCE_S = 30.0
+
+
+def charge(*, now: datetime, **changes: Any) -> ChargeResult:
+    """Charge 8,000 won to somebody for some rental."""
+    wishes: dict[str, Any] = {
+        "payment_id": ids.uuid7(),
+        "rental_id": ids.uuid7(),
+        "payer_id": ids.uuid7(),
+        "amount": 8_000,
+        "currency": "KRW",
+        "method": "pm_ok",
+        "now": now,
+    }
+    return facade.charge(**wishes | changes)
+
+
+def facts(*types: type) -> list[str]:
+    """Return the names of what payments told, in order."""
+    return [type(recorded.event).__name__ for recorded in bus.recorded(types=types or FACTS)]
+
+
+def reminders() -> list[UUID]:
+    """Return the payments that will be checked."""
+    return [recorded.event.payment_id for recorded in bus.recorded(types=[PaymentCheckDue])]
+
+
+def recorded_refunds() -> list[UUID]:
+    """Return the payments whose refund was set going."""
+    return [recorded.event.payment_id for recorded in bus.recorded(types=[RefundRecorded])]
+
+
+def state_of(payment_id: UUID) -> str:
+    """Return how a payment stands."""
+    return Payment.objects.get(id=payment_id).state
+
+
+def everything() -> list[Any]:
+    """Return all that payments know and told, to see that nothing changed."""
+    rows = [list(model.objects.order_by("id").values()) for model in (Payment, Refund)]
+    return [*rows, bus.recorded(types=[*FACTS, PaymentCheckDue, RefundRecorded])]
+
+
+def publish(event: Any, *, stream: str) -> None:
+    """Publish, in a transaction of its own."""
+    with transaction.atomic():
+        bus.publish(event, stream=stream)
+
+
+def open_breaker() -> None:
+    """Let the breaker refuse for 20 seconds."""
+
+    class AskedToWait(Exception):  # noqa: N818  # it is none of ours
+        retry_after_s = 20.0
+
+    def ask_to_wait() -> None:
+        raise AskedToWait
+
+    try:
+        breaker.of(asking.DEPENDENCY).call(ask_to_wait)
+    except AskedToWait:
+        return
+
+
+def at_once(acts: Iterable[Callable[[], Answer]]) -> list[Answer | Exception]:
+    """Let each act happen in a thread of its own at one moment; return what came of them, in their order."""
+    all_acts = list(acts)
+    start = Barrier(len(all_acts))
+
+    def run(act: Callable[[], Answer]) -> Answer | Exception:
+        try:
+            start.wait(PATIENCE_S)
+            return act()
+        except Exception as error:  # noqa: BLE001  # what each thread was refused is the answer
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=len(all_acts)) as threads:
+        return list(threads.map(run, all_acts))
+
+
+def elsewhere(act: Callable[[], Answer]) -> Answer:
+    """Let it happen in another thread, on a connection of its own, and wait for it."""
+    (answer,) = at_once([act])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
