@@ -1,0 +1,58 @@
+"""Money on the operators' screens: to read, never to change."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.factories.accounts import UserFactory
+from tests.factories.payments import RefundFactory
+from tests.unit.payments.till import everything
+
+pytestmark = pytest.mark.django_db
+
+SCREENS = ["payment", "refund"]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_an_operator_reads_and_finds_money(client: Client, screen: str) -> None:
+    refund = RefundFactory()
+    row = refund if screen == "refund" else refund.payment
+    RefundFactory()
+    client.force_login(UserFactory(operator=True))
+
+    found = client.get(reverse(f"admin:payments_{screen}_changelist"), {"q": str(row.pk)})
+
+    assert found.status_code == 200
+    assert list(found.context["cl"].queryset) == [row]
+    assert client.get(reverse(f"admin:payments_{screen}_change", args=[row.pk])).status_code == 200
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_not_even_an_operator_changes_money_by_hand(client: Client, screen: str) -> None:
+    refund = RefundFactory()
+    row = refund if screen == "refund" else refund.payment
+    client.force_login(UserFactory(operator=True))
+    before = everything()
+
+    addresses = [reverse(f"admin:payments_{screen}_{what}", args=[row.pk]) for what in ("change", "delete")]
+    answers = [client.post(address, {"state": "approved", "post": "yes"}) for address in addresses]
+    answers.append(client.post(reverse(f"admin:payments_{screen}_add"), {"amount": "1"}))
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert everything() == before
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("role", ["renter", "item_manager"])
+def test_nobody_else_sees_it(client: Client, screen: str, role: str) -> None:
+    refund = RefundFactory()
+    row = refund if screen == "refund" else refund.payment
+    client.force_login(UserFactory(**{role: True}))
+
+    answers = [
+        client.get(reverse(f"admin:payments_{screen}_changelist")),
+        client.get(reverse(f"admin:payments_{screen}_change", args=[row.pk])),
+    ]
+
+    assert all(answer.status_code in {302, 403} for answer in answers)
+    assert not any(str(row.pk).encode() in answer.content for answer in answers)

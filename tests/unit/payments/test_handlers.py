@@ -1,0 +1,198 @@
+"""What payments hear of rentals, and of their own timers, through the bus."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db.models import F
+
+from apps.payments.events import PaymentCheckDue, RefundRecorded
+from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from apps.payments.models import Payment, Refund
+from apps.rentals.events import RentalPaymentStarted, RentalRefundDue
+from gdmarket import breaker, bus, ids
+from gdmarket.bus.models import Delivery
+from tests.factories.items import rental_fact
+from tests.factories.payments import PaymentFactory, RefundFactory
+from tests.unit.payments.conftest import NOON
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import charge, everything, facts, publish, recorded_refunds, reminders, state_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def tell(kind: type, *, payment_id: UUID | None, at: datetime = NOON, **more: Any) -> Any:
+    """Let rentals tell a fact of a rental that is paid under `payment_id`; return it."""
+    public: Any = rental_fact(kind, item_id=ids.uuid7(), rental_id=ids.uuid7(), version=2, starts_at=NOON, **more)
+    event = replace(public, payment_id=payment_id, occurred_at=at)
+    publish(event, stream=f"rental:{event.rental_id}")
+    return event
+
+
+def deliver() -> int:
+    return bus.run_until_idle(contexts=["payments"])
+
+
+def outstanding() -> list[tuple[bool, str]]:
+    """Return what payments have still to handle: whether it is dead, and why."""
+    return list(Delivery.objects.filter(subscriber="payments").order_by("id").values_list("dead", "error"))
+
+
+def let_pass(seconds: float) -> None:
+    Delivery.objects.update(not_before=F("not_before") - timedelta(seconds=seconds))
+
+
+def test_an_attempt_is_written_down_when_it_begins_and_checked_even_if_nobody_charges(provider: Provider) -> None:
+    payment_id = ids.uuid7()
+    begun = tell(RentalPaymentStarted, payment_id=payment_id, at=datetime.now(UTC), method="pm_ok")
+
+    deliver()
+
+    assert reminders() == [payment_id]
+    payment = Payment.objects.get(id=payment_id)
+    assert (payment.rental_id, payment.payer_id, payment.amount, payment.method) == (begun.rental_id, begun.renter_id, 8_000, "pm_ok")
+    let_pass(5)
+    deliver()
+    assert (state_of(payment_id), provider.calls, outstanding()) == ("not_sent", [], [])
+
+
+def test_an_attempt_that_was_charged_meanwhile_is_not_begun_again(provider: Provider) -> None:
+    payment_id = ids.uuid7()
+    begun = tell(RentalPaymentStarted, payment_id=payment_id, method="pm_ok")
+    charge(payment_id=payment_id, rental_id=begun.rental_id, payer_id=begun.renter_id, now=NOON)
+    before = everything()
+
+    deliver()
+
+    assert everything() == before
+    assert (provider.calls, outstanding()) == (["charge"], [])
+
+
+def test_a_refund_due_is_recorded_sent_and_told(provider: Provider) -> None:
+    payment_id = charge(now=NOON).payment_id
+    tell(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
+
+    deliver()
+
+    assert (state_of(payment_id), provider.book[payment_id].refunded) == ("refunded", 8_000)
+    assert facts() == ["PaymentApproved", "PaymentRefunded"]
+
+
+def test_a_refund_due_twice_is_given_once(provider: Provider) -> None:
+    payment_id = charge(now=NOON).payment_id
+    for _ in range(2):
+        tell(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
+        deliver()
+    assert (provider.calls.count("refund"), recorded_refunds()) == (1, [payment_id])
+    assert facts() == ["PaymentApproved", "PaymentRefunded"]
+
+
+def test_a_refund_waits_until_its_payment_is_settled(provider: Provider) -> None:
+    payment = PaymentFactory(state="unknown")
+    provider.book[payment.id] = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW")
+    tell(RentalRefundDue, payment_id=payment.id, reason="changed my mind")
+    for _ in range(12):
+        deliver()
+        let_pass(2)
+    assert [dead for dead, _ in outstanding()] == [False]
+    assert not Refund.objects.exists()
+
+    publish(PaymentCheckDue(payment_id=payment.id, occurred_at=NOON), stream=f"payment-timer:{payment.id}")
+    deliver()
+    let_pass(2)
+    deliver()
+
+    assert (state_of(payment.id), outstanding()) == ("refunded", [])
+
+
+@pytest.mark.parametrize("state", ["declined", "not_sent"])
+def test_a_refund_of_nothing_is_dead_at_once_and_waits_for_an_operator(provider: Provider, state: str) -> None:
+    payment = PaymentFactory(state=state)
+    before = everything()
+    tell(RentalRefundDue, payment_id=payment.id, reason="changed my mind")
+
+    deliver()
+
+    assert [(dead, "payment_not_refundable" in error) for dead, error in outstanding()] == [(True, True)]
+    assert everything() == before
+    assert provider.calls == []
+
+
+@pytest.mark.parametrize(("kind", "more"), [(RentalPaymentStarted, {"method": "pm_ok"}), (RentalRefundDue, {"reason": ""})])
+def test_a_fact_that_names_no_payment_is_dead_at_once(provider: Provider, kind: type, more: dict[str, Any]) -> None:
+    tell(kind, payment_id=None, **more)
+    deliver()
+    assert [dead for dead, _ in outstanding()] == [True]
+    assert everything() == [[], [], []]
+
+
+def test_a_refund_is_asked_for_until_the_provider_answers(provider: Provider) -> None:
+    payment_id = charge(now=NOON).payment_id
+    provider.loses["refund"] = lambda: NoAnswerError("timed_out")
+    tell(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
+    for _ in range(9):
+        deliver()
+        assert [dead for dead, _ in outstanding()] == [False]
+        let_pass(61)
+        breaker.reset()
+    assert state_of(payment_id) == "approved"
+    provider.loses.clear()
+
+    deliver()
+
+    assert (state_of(payment_id), provider.book[payment_id].refunded) == ("refunded", 8_000)
+    assert facts() == ["PaymentApproved", "PaymentRefunded"]
+
+
+def test_a_refund_that_the_provider_refuses_is_dead_at_once(provider: Provider) -> None:
+    refund = RefundFactory()
+    publish(
+        RefundRecorded(refund_id=refund.id, payment_id=refund.payment_id, occurred_at=NOON),
+        stream=f"refund:{refund.id}",
+    )
+
+    deliver()
+
+    assert [(dead, "refund_refused" in error) for dead, error in outstanding()] == [(True, True)]
+    assert (state_of(refund.payment_id), facts(), provider.calls) == ("approved", [], ["refund"])
+
+
+def test_a_payment_is_checked_until_the_provider_answers(provider: Provider) -> None:
+    payment_id = ids.uuid7()
+    provider.loses["charge"] = lambda: NoAnswerError("timed_out")
+    provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
+    charge(payment_id=payment_id, now=NOON)
+    for _ in range(9):
+        deliver()
+        assert [dead for dead, _ in outstanding()] == [False]
+        let_pass(61)
+        breaker.reset()
+    assert (state_of(payment_id), facts()) == ("unknown", [])
+    provider.fails.clear()
+
+    deliver()
+
+    assert (state_of(payment_id), facts(), outstanding()) == ("approved", ["PaymentApproved"], [])
+
+
+def test_a_payment_is_not_checked_before_its_outcome_must_be_known(provider: Provider) -> None:
+    provider.loses["charge"] = lambda: NoAnswerError("timed_out")
+    payment_id = charge(now=datetime.now(UTC)).payment_id
+    deliver()
+    assert (state_of(payment_id), provider.calls) == ("unknown", ["charge"])
+    let_pass(5)
+    deliver()
+    assert (state_of(payment_id), provider.calls) == ("approved", ["charge", "lookup"])
+
+
+def test_a_payment_that_differs_is_dead_at_once_and_waits_for_a_person(provider: Provider) -> None:
+    payment_id = ids.uuid7()
+    provider.book[payment_id] = Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW")
+    charge(payment_id=payment_id, now=NOON)
+
+    deliver()
+
+    assert [(dead, "payment_differs" in error) for dead, error in outstanding()] == [(True, True)]
+    assert (state_of(payment_id), facts()) == ("unknown", [])

@@ -1,0 +1,224 @@
+"""Giving the money back: once, whatever happens on the way."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from apps.payments import services
+from apps.payments.errors import (
+    InsideTransactionError,
+    OutcomeUnknownError,
+    PaymentNotFoundError,
+    PaymentNotRefundableError,
+    RefundRefusedError,
+)
+from apps.payments.events import PaymentRefunded
+from apps.payments.gateways.port import NoAnswerError
+from apps.payments.models import Payment, Refund
+from gdmarket import bus, ids
+from tests.factories.payments import PaymentFactory, RefundFactory
+from tests.unit.payments.conftest import NOON
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import at_once, charge, everything, facts, open_breaker, recorded_refunds, state_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CALLERS = 10
+
+
+@pytest.fixture
+def paid(provider: Provider) -> UUID:
+    """Return a payment that was charged."""
+    return charge(now=NOON).payment_id
+
+
+def refund_of(payment_id: UUID) -> Refund:
+    return services.record_refund(payment_id=payment_id, now=NOON)
+
+
+def test_a_refund_is_written_down_before_the_provider_is_asked(provider: Provider, paid: UUID) -> None:
+    refund = refund_of(paid)
+
+    assert (refund.payment_id, refund.amount, refund.state, refund.created_at) == (paid, 8_000, "pending", NOON)
+    assert recorded_refunds() == [paid]
+    assert (state_of(paid), provider.calls) == ("approved", ["charge"])
+
+
+def test_a_refund_that_was_sent_is_booked_and_told(provider: Provider, paid: UUID) -> None:
+    refund = services.send_refund(refund_id=refund_of(paid).id, now=NOON)
+
+    assert (refund.state, refund.settled_at, refund.provider_reference) == ("refunded", NOON, f"provider-{paid}")
+    payment = Payment.objects.get(id=paid)
+    assert (payment.state, payment.refunded, payment.version) == ("refunded", 8_000, 3)
+    assert provider.book[paid].refunded == 8_000
+    (told,) = bus.recorded(types=[PaymentRefunded])
+    assert (told.stream, told.event.state, told.event.refunded, told.event.version) == (f"payment:{paid}", "refunded", 8_000, 3)
+
+
+def test_a_refund_recorded_again_is_the_one_that_stands(provider: Provider, paid: UUID) -> None:
+    first = refund_of(paid)
+    assert refund_of(paid) == first
+    services.send_refund(refund_id=first.id, now=NOON)
+    assert refund_of(paid) == first
+    assert recorded_refunds() == [paid]
+
+
+def test_a_refund_sent_again_asks_nobody(provider: Provider, paid: UUID) -> None:
+    refund = refund_of(paid)
+    services.send_refund(refund_id=refund.id, now=NOON)
+    before = everything()
+
+    services.send_refund(refund_id=refund.id, now=NOON)
+
+    assert provider.calls == ["charge", "refund"]
+    assert everything() == before
+
+
+def test_a_refund_whose_answer_was_lost_is_sent_again_and_given_once(provider: Provider, paid: UUID) -> None:
+    refund = refund_of(paid)
+    provider.loses["refund"] = lambda: NoAnswerError("timed_out")
+    waits = []
+    for _ in range(4):
+        with pytest.raises(OutcomeUnknownError) as silence:
+            services.send_refund(refund_id=refund.id, now=NOON)
+        waits.append(silence.value.retry_after_s)
+    assert waits == [1, 2, 4, 8]
+    assert (state_of(paid), facts()) == ("approved", ["PaymentApproved"])
+    provider.loses.clear()
+
+    services.send_refund(refund_id=refund.id, now=NOON)
+
+    assert (provider.book[paid].refunded, state_of(paid)) == (8_000, "refunded")
+    assert facts() == ["PaymentApproved", "PaymentRefunded"]
+
+
+def test_a_server_that_dies_after_the_provider_gave_the_money_back_is_made_good(provider: Provider, paid: UUID) -> None:
+    refund = refund_of(paid)
+    provider.loses["refund"] = SystemExit
+    with pytest.raises(SystemExit):
+        services.send_refund(refund_id=refund.id, now=NOON)
+    provider.loses.clear()
+
+    services.send_refund(refund_id=refund.id, now=NOON)
+
+    assert (provider.book[paid].refunded, state_of(paid)) == (8_000, "refunded")
+
+
+def test_ten_that_record_at_once_record_one_refund(provider: Provider, paid: UUID) -> None:
+    refunds = at_once([lambda: refund_of(paid)] * CALLERS)
+
+    assert refunds == [Refund.objects.get()] * CALLERS
+    assert recorded_refunds() == [paid]
+
+
+def test_ten_that_send_at_once_give_the_money_back_once(provider: Provider, paid: UUID) -> None:
+    refund = refund_of(paid)
+
+    sent = at_once([lambda: services.send_refund(refund_id=refund.id, now=NOON)] * CALLERS)
+
+    assert [getattr(answer, "state", answer) for answer in sent] == ["refunded"] * CALLERS
+    assert (provider.book[paid].refunded, Payment.objects.get().version) == (8_000, 3)
+    assert facts() == ["PaymentApproved", "PaymentRefunded"]
+
+
+@pytest.mark.parametrize("state", ["pending", "unknown"])
+def test_a_payment_that_is_not_settled_is_refunded_later(provider: Provider, state: str) -> None:
+    payment = PaymentFactory(state=state)
+    before = everything()
+    with pytest.raises(OutcomeUnknownError) as not_yet:
+        refund_of(payment.id)
+    assert not_yet.value.retry_after_s == 1.0
+    assert everything() == before
+
+
+@pytest.mark.parametrize("state", ["declined", "not_sent"])
+def test_what_was_never_charged_is_never_refunded(provider: Provider, state: str) -> None:
+    payment = PaymentFactory(state=state)
+    before = everything()
+    with pytest.raises(PaymentNotRefundableError) as refusal:
+        refund_of(payment.id)
+    assert refusal.value.details == {"state": state}
+    assert everything() == before
+    assert provider.calls == []
+
+
+def test_what_nobody_knows_is_never_refunded(provider: Provider) -> None:
+    with pytest.raises(PaymentNotFoundError):
+        refund_of(ids.uuid7())
+    with pytest.raises(PaymentNotFoundError):
+        services.send_refund(refund_id=ids.uuid7(), now=NOON)
+    assert everything() == [[], [], []]
+    assert provider.calls == []
+
+
+def test_a_refusal_of_the_provider_is_kept_and_nothing_told(provider: Provider, paid: UUID) -> None:
+    provider.refund(key=paid, refund_key=ids.uuid7(), amount=5_000, deadline_s=1)
+    refund = refund_of(paid)
+
+    with pytest.raises(RefundRefusedError) as refusal:
+        services.send_refund(refund_id=refund.id, now=NOON)
+
+    assert refusal.value.details == {"refund": str(refund.id), "reason": "more_than_charged"}
+    refund.refresh_from_db()
+    assert (refund.state, refund.reason, refund.settled_at) == ("pending", "more_than_charged", None)
+    assert (state_of(paid), facts(), provider.book[paid].refunded) == ("approved", ["PaymentApproved"], 5_000)
+
+
+def test_while_the_breaker_is_open_the_refund_waits(provider: Provider, paid: UUID) -> None:
+    refund = refund_of(paid)
+    open_breaker()
+    with pytest.raises(OutcomeUnknownError) as silence:
+        services.send_refund(refund_id=refund.id, now=NOON)
+    assert 15 < silence.value.retry_after_s <= 20
+    assert (provider.calls, state_of(paid)) == (["charge"], "approved")
+
+
+def test_inside_a_transaction_the_provider_is_not_asked(provider: Provider, paid: UUID) -> None:
+    refund = refund_of(paid)
+    before = everything()
+    with pytest.raises(InsideTransactionError), transaction.atomic():
+        services.send_refund(refund_id=refund.id, now=NOON)
+    assert provider.calls == ["charge"]
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("rows", "constraint"),
+    [
+        ({"state": "refunded"}, "payments_refund_settled_has_time"),
+        ({"settled_at": NOON}, "payments_refund_settled_has_time"),
+        ({"amount": 0}, "payments_refund_amount_gt_0"),
+        ({"state": "given"}, "payments_refund_"),
+    ],
+)
+def test_the_database_refuses_a_refund_that_cannot_be(rows: dict[str, Any], constraint: str) -> None:
+    payment = PaymentFactory(state="approved")
+    with pytest.raises(IntegrityError, match=constraint):
+        RefundFactory(payment=payment, **rows)
+    assert not Refund.objects.exists()
+
+
+def test_the_database_refuses_a_second_refund() -> None:
+    first = RefundFactory()
+    with pytest.raises(IntegrityError):
+        RefundFactory(payment=first.payment)
+    assert list(Refund.objects.all()) == [first]
+
+
+@pytest.mark.parametrize(
+    ("rows", "constraint"),
+    [
+        ({"state": "approved", "settled_at": None}, "payments_settled_has_time"),
+        ({"state": "pending", "settled_at": NOON}, "payments_settled_has_time"),
+        ({"state": "paid"}, "payments_payment_state_known"),
+        ({"amount": 0}, "payments_payment_amount_gt_0"),
+        ({"state": "refunded", "refunded": 8_001}, "payments_refunded_lte_amount"),
+        ({"state": "declined", "refunded": 1}, "payments_refunded_was_approved"),
+    ],
+)
+def test_the_database_refuses_a_payment_that_cannot_be(rows: dict[str, Any], constraint: str) -> None:
+    with pytest.raises(IntegrityError, match=constraint):
+        PaymentFactory(**rows)
+    assert not Payment.objects.exists()
