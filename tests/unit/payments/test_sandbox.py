@@ -1,0 +1,281 @@
+"""The sandbox provider: its ways to answer and not to, and a book that nothing confuses."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
+
+from apps.payments import gateways
+from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, Standing
+from apps.payments.gateways.sandbox import METHODS, SandboxGateway
+from gdmarket import ids
+from tests.unit.payments.till import at_once
+
+NOTHING = Entry(standing=Standing.NOT_FOUND)
+TOMBSTONE = Entry(standing=Standing.VOIDED)
+DEADLINE_S = 20.0
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "book.sqlite3"
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    """Return the seconds that the sandbox has slept, in no time."""
+    return []
+
+
+@pytest.fixture
+def sandbox(book: Path, slept: list[float]) -> SandboxGateway:
+    return SandboxGateway(book=book, sleep=slept.append)
+
+
+@pytest.fixture
+def key() -> UUID:
+    return ids.uuid7()
+
+
+def charge(sandbox: SandboxGateway, key: UUID, *, method: str = "pm_ok", amount: int = 8_000, deadline_s: float = DEADLINE_S) -> Entry:
+    return sandbox.charge(key=key, amount=amount, currency="KRW", method=method, deadline_s=deadline_s)
+
+
+def refund(sandbox: SandboxGateway, key: UUID, refund_key: UUID, amount: int = 8_000) -> Entry:
+    return sandbox.refund(key=key, refund_key=refund_key, amount=amount, deadline_s=DEADLINE_S)
+
+
+def look_up(sandbox: SandboxGateway, key: UUID) -> Entry:
+    return sandbox.lookup(key=key, deadline_s=DEADLINE_S)
+
+
+def charged(key: UUID, *, refunded: int = 0) -> Entry:
+    return Entry(standing=Standing.CHARGED, amount=8_000, refunded=refunded, currency="KRW", reference=f"sandbox-{key}")
+
+
+def test_a_good_card_is_charged(sandbox: SandboxGateway, key: UUID, slept: list[float]) -> None:
+    assert charge(sandbox, key) == charged(key)
+    assert look_up(sandbox, key) == charged(key)
+    assert slept == []
+
+
+@pytest.mark.parametrize(("method", "reason"), [("pm_declined", "card_declined"), ("pm_gold", "unknown_method")])
+def test_a_bad_card_is_declined_for_ever(sandbox: SandboxGateway, key: UUID, method: str, reason: str) -> None:
+    declined = Entry(standing=Standing.DECLINED, reason=reason)
+    assert charge(sandbox, key, method=method) == declined
+    assert charge(sandbox, key, method="pm_ok") == declined
+    assert look_up(sandbox, key) == declined
+
+
+def test_the_same_key_again_charges_nothing_more(sandbox: SandboxGateway, key: UUID) -> None:
+    charge(sandbox, key)
+    assert charge(sandbox, key) == charged(key)
+    assert charge(sandbox, key, method="pm_declined") == charged(key)
+    assert charge(sandbox, key, amount=9_000) == charged(key)
+    assert look_up(sandbox, key) == charged(key)
+
+
+def test_a_slow_card_is_charged_after_two_seconds(sandbox: SandboxGateway, key: UUID, slept: list[float]) -> None:
+    assert charge(sandbox, key, method="pm_slow", deadline_s=3.0) == charged(key)
+    assert slept == [2.0]
+
+
+def test_a_slow_card_is_charged_even_if_nobody_waits_for_it(sandbox: SandboxGateway, key: UUID, slept: list[float]) -> None:
+    with pytest.raises(NoAnswerError, match="timed_out"):
+        charge(sandbox, key, method="pm_slow", deadline_s=0.5)
+    assert slept == [0.5]
+    assert look_up(sandbox, key) == charged(key)
+
+
+def test_a_lost_answer_is_waited_for_in_vain_and_the_card_charged(sandbox: SandboxGateway, key: UUID, slept: list[float]) -> None:
+    with pytest.raises(NoAnswerError, match="timed_out"):
+        charge(sandbox, key, method="pm_lost", deadline_s=3.0)
+    assert slept == [3.0]
+    assert look_up(sandbox, key) == charged(key)
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "reason"), [("pm_error", NoAnswerError, "provider_error"), ("pm_down", NotSentError, "connection_refused")]
+)
+def test_an_error_and_a_refused_connection_charge_nothing(
+    sandbox: SandboxGateway, key: UUID, method: str, error: type[Exception], reason: str
+) -> None:
+    with pytest.raises(error, match=reason):
+        charge(sandbox, key, method=method)
+    assert look_up(sandbox, key) == NOTHING
+
+
+def test_its_methods_are_six(sandbox: SandboxGateway) -> None:
+    assert {"pm_ok", "pm_declined", "pm_slow", "pm_lost", "pm_error", "pm_down"} == METHODS
+    assert [sandbox.accepts(method=method) for method in ("pm_ok", "pm_down", "pm_gold", "")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("method", ["pm_ok", "pm_declined", "pm_slow"])
+def test_a_tombstone_refuses_every_later_charge(sandbox: SandboxGateway, key: UUID, method: str) -> None:
+    assert sandbox.void(key=key, deadline_s=DEADLINE_S) == TOMBSTONE
+    assert charge(sandbox, key, method=method) == TOMBSTONE
+    assert look_up(sandbox, key) == TOMBSTONE
+
+
+def test_a_tombstone_refuses_a_charge_whose_answer_is_lost(sandbox: SandboxGateway, key: UUID) -> None:
+    sandbox.void(key=key, deadline_s=DEADLINE_S)
+    with pytest.raises(NoAnswerError):
+        charge(sandbox, key, method="pm_lost")
+    assert look_up(sandbox, key) == TOMBSTONE
+
+
+def test_what_is_charged_cannot_be_voided(sandbox: SandboxGateway, key: UUID) -> None:
+    charge(sandbox, key)
+    assert sandbox.void(key=key, deadline_s=DEADLINE_S) == charged(key)
+    assert look_up(sandbox, key) == charged(key)
+
+
+def test_a_refund_with_one_key_is_given_once(sandbox: SandboxGateway, key: UUID) -> None:
+    charge(sandbox, key)
+    refund_key = ids.uuid7()
+    assert [refund(sandbox, key, refund_key) for _ in range(3)] == [charged(key, refunded=8_000)] * 3
+    assert look_up(sandbox, key) == charged(key, refunded=8_000)
+
+
+def test_more_than_was_charged_is_never_given_back(sandbox: SandboxGateway, key: UUID) -> None:
+    charge(sandbox, key)
+    refund(sandbox, key, ids.uuid7(), 5_000)
+    refusal = refund(sandbox, key, ids.uuid7(), 3_001)
+    assert (refusal.refunded, refusal.reason) == (0, "more_than_charged")
+    assert look_up(sandbox, key) == charged(key, refunded=5_000)
+
+
+def test_a_refund_key_stands_for_one_refund(sandbox: SandboxGateway, key: UUID) -> None:
+    other, refund_key = ids.uuid7(), ids.uuid7()
+    charge(sandbox, key)
+    charge(sandbox, other)
+    refund(sandbox, key, refund_key, 3_000)
+    assert refund(sandbox, other, refund_key, 3_000).reason == "refund_key_reused"
+    assert refund(sandbox, key, refund_key, 2_000).reason == "refund_key_reused"
+    assert (look_up(sandbox, key).refunded, look_up(sandbox, other).refunded) == (3_000, 0)
+
+
+@pytest.mark.parametrize("is_voided", [False, True])
+def test_what_was_not_charged_is_not_given_back(sandbox: SandboxGateway, key: UUID, is_voided: bool) -> None:
+    standing = sandbox.void(key=key, deadline_s=DEADLINE_S) if is_voided else NOTHING
+    assert refund(sandbox, key, ids.uuid7()).reason == "not_charged"
+    assert look_up(sandbox, key) == standing
+
+
+def test_the_book_survives_a_restart(sandbox: SandboxGateway, book: Path, key: UUID) -> None:
+    refund_key, voided = ids.uuid7(), ids.uuid7()
+    charge(sandbox, key)
+    refund(sandbox, key, refund_key)
+    sandbox.void(key=voided, deadline_s=DEADLINE_S)
+
+    restarted = SandboxGateway(book=book)
+
+    assert look_up(restarted, key) == charge(restarted, key) == refund(restarted, key, refund_key) == charged(key, refunded=8_000)
+    assert charge(restarted, voided) == TOMBSTONE
+
+
+def test_a_book_that_is_busy_past_the_deadline_gives_no_answer(sandbox: SandboxGateway, book: Path, key: UUID) -> None:
+    look_up(sandbox, key)
+    with closing(sqlite3.connect(book, isolation_level=None)) as busy:
+        busy.execute("BEGIN IMMEDIATE")
+        with pytest.raises(NoAnswerError, match="provider_error"):
+            charge(sandbox, key, deadline_s=0.05)
+    assert look_up(sandbox, key) == NOTHING
+
+
+def test_a_book_that_cannot_be_read_gives_no_answer(sandbox: SandboxGateway, book: Path, key: UUID) -> None:
+    book.write_bytes(b"this is no book" * 100)
+    with pytest.raises(NoAnswerError, match="provider_error"):
+        charge(sandbox, key)
+    assert book.read_bytes() == b"this is no book" * 100
+
+
+def test_threads_with_one_key_charge_once_on_a_book_that_is_new(book: Path, key: UUID) -> None:
+    amounts = range(8_000, 8_016)
+    entries = at_once([partial(charge, SandboxGateway(book=book), key, amount=amount) for amount in amounts])
+    assert len(set(entries)) == 1
+    assert look_up(SandboxGateway(book=book), key) == entries[0]
+
+
+def test_threads_that_refund_one_charge_give_it_back_once(sandbox: SandboxGateway, key: UUID) -> None:
+    charge(sandbox, key)
+    answers = at_once([lambda: refund(sandbox, key, ids.uuid7())] * 16)
+    reasons = Counter(answer.reason if isinstance(answer, Entry) else repr(answer) for answer in answers)
+    assert reasons == {"": 1, "more_than_charged": 15}
+    assert look_up(sandbox, key) == charged(key, refunded=8_000)
+
+
+def test_threads_that_charge_and_void_agree_on_what_happened(sandbox: SandboxGateway) -> None:
+    for _ in range(20):
+        key = ids.uuid7()
+        entries = at_once([partial(charge, sandbox, key), partial(sandbox.void, key=key, deadline_s=DEADLINE_S)])
+        assert entries[0] == entries[1]
+        assert entries[0] in (charged(key), TOMBSTONE)
+
+
+_TRADE = """
+import sys, uuid
+from pathlib import Path
+from apps.payments.gateways.sandbox import SandboxGateway
+sandbox = SandboxGateway(book=Path(sys.argv[1]))
+for key in sys.argv[2:]:
+    key = uuid.UUID(key)
+    charged = sandbox.charge(key=key, amount=8_000, currency="KRW", method="pm_ok", deadline_s=20)
+    given_back = sandbox.refund(key=key, refund_key=uuid.uuid4(), amount=8_000, deadline_s=20)
+    print(charged.standing, given_back.reason)
+"""
+
+
+def test_processes_with_the_same_keys_charge_and_give_back_once(book: Path) -> None:
+    keys = [ids.uuid7() for _ in range(20)]
+    command = [sys.executable, "-c", _TRADE, str(book), *map(str, keys)]
+    traders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+
+    told = [trader.communicate(timeout=60)[0].splitlines() for trader in traders]
+
+    assert [trader.returncode for trader in traders] == [0] * 4
+    for answers in zip(*told, strict=True):
+        assert Counter(answers) == {"charged ": 1, "charged more_than_charged": 3}
+    assert [look_up(SandboxGateway(book=book), key) for key in keys] == [charged(key, refunded=8_000) for key in keys]
+
+
+_CHARGE_FOR_EVER = """
+import sys, uuid
+from pathlib import Path
+from apps.payments.gateways.sandbox import SandboxGateway
+sandbox = SandboxGateway(book=Path(sys.argv[1]))
+while True:
+    key = uuid.uuid4()
+    sandbox.charge(key=key, amount=8_000, currency="KRW", method="pm_ok", deadline_s=20)
+    print(key, flush=True)
+"""
+
+
+def test_what_was_answered_before_a_kill_stands_in_the_book(sandbox: SandboxGateway, book: Path) -> None:
+    command = [sys.executable, "-c", _CHARGE_FOR_EVER, str(book)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trader:
+        assert trader.stdout is not None
+        told = [trader.stdout.readline() for _ in range(20)]
+        trader.send_signal(signal.SIGKILL)
+        told += trader.stdout.readlines()
+
+    keys = [UUID(line.strip()) for line in told if line.endswith("\n")]
+    assert len(keys) >= 20
+    assert [look_up(sandbox, key) for key in keys] == [charged(key) for key in keys]
+    assert charge(sandbox, new := ids.uuid7()) == charged(new)
+
+
+def test_the_setting_names_the_gateway(settings: Settings) -> None:
+    assert isinstance(gateways.current(), SandboxGateway)
+    settings.GDMARKET_PAYMENT_GATEWAY = "none"
+    with pytest.raises(ImproperlyConfigured, match="choose from: sandbox"):
+        gateways.current()
