@@ -1,0 +1,172 @@
+"""`manage.py reconcile_payments`, as an operator sees it."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from gdmarket import clock
+from tests.factories.payments import PaymentFactory
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import charge, everything, facts, state_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CHARGED = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run printed, and how it ended."""
+
+    code: int
+    out: str
+    progress: str
+
+
+def reconcile(*arguments: str) -> Run:
+    out, progress, code = StringIO(), StringIO(), 0
+    try:
+        call_command("reconcile_payments", *arguments, stdout=out, stderr=progress, no_color=True)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    return Run(code, out.getvalue(), progress.getvalue())
+
+
+def test_with_no_payments_there_is_nothing_to_say(provider: Provider) -> None:
+    assert reconcile() == Run(0, "Payments compared: none.\n", "")
+
+
+def test_books_that_agree_are_counted_and_not_listed(provider: Provider) -> None:
+    charge(now=clock.now())
+    charge(now=clock.now())
+    assert reconcile() == Run(0, "Payments compared: 2 agrees.\n", "")
+
+
+def test_what_was_repaired_is_listed_and_the_next_run_agrees(provider: Provider) -> None:
+    payment = PaymentFactory(state="unknown")
+    provider.book[payment.id] = CHARGED
+
+    run = reconcile()
+
+    head, row, total = run.out.splitlines()
+    assert head.split() == ["verdict", "payment", "rental", "ours", "provider"]
+    assert row.split() == ["repaired", str(payment.id), str(payment.rental_id), "unknown", "8000", "KRW", "now", "approved"]
+    assert (run.code, total) == (0, "Payments compared: 1 repaired.")
+    assert reconcile() == Run(0, "Payments compared: 1 agrees.\n", "")
+    assert facts() == ["PaymentApproved"]
+
+
+def test_a_difference_ends_with_exit_code_1_and_changes_nothing(provider: Provider) -> None:
+    payment = PaymentFactory(state="not_sent")
+    provider.book[payment.id] = CHARGED
+    before = everything()
+
+    run = reconcile()
+
+    assert run.code == 1
+    assert run.out.splitlines()[1].split()[:2] == ["needs_person", str(payment.id)]
+    assert run.out.splitlines()[1].endswith("charged 8000 KRW")
+    assert everything() == before
+
+
+def test_a_difference_does_not_keep_the_rest_from_being_repaired(provider: Provider) -> None:
+    PaymentFactory(state="approved")
+    lost = PaymentFactory(state="unknown")
+    provider.book[lost.id] = CHARGED
+    run = reconcile()
+    assert (run.code, run.out.splitlines()[-1]) == (1, "Payments compared: 1 needs_person, 1 repaired.")
+    assert state_of(lost.id) == "approved"
+
+
+def test_a_provider_that_is_not_reached_ends_with_exit_code_1(provider: Provider) -> None:
+    PaymentFactory(state="unknown")
+    before = everything()
+    provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
+    run = reconcile("--dry-run")
+    assert (run.code, run.out.splitlines()[-1]) == (1, "Payments compared: 1 not_reached.")
+    assert everything() == before
+
+
+def test_a_dry_run_changes_nothing_and_finds_it_well(provider: Provider) -> None:
+    payment = PaymentFactory(state="unknown")
+    provider.book[payment.id] = CHARGED
+    before = everything()
+    run = reconcile("--dry-run")
+    assert (run.code, run.out.splitlines()[-1]) == (0, "Payments compared: 1 would_repair.")
+    assert everything() == before
+
+
+def test_a_dry_run_too_ends_with_exit_code_1_where_a_person_must_look(provider: Provider) -> None:
+    payment = PaymentFactory(state="unknown")
+    provider.book[payment.id] = Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW")
+    run = reconcile("--dry-run")
+    assert (run.code, run.out.splitlines()[-1]) == (1, "Payments compared: 1 needs_person.")
+    assert state_of(payment.id) == "unknown"
+
+
+def test_as_json_it_is_one_document(provider: Provider) -> None:
+    charge(now=clock.now())
+    payment = PaymentFactory(state="not_sent")
+    provider.book[payment.id] = CHARGED
+
+    run = reconcile("--json")
+
+    assert run.code == 1
+    assert json.loads(run.out) == {
+        "counts": {"agrees": 1, "needs_person": 1},
+        "findings": [
+            {
+                "payment_id": str(payment.id),
+                "rental_id": str(payment.rental_id),
+                "verdict": "needs_person",
+                "ours": "not_sent 8000 KRW",
+                "provider": "charged 8000 KRW",
+            }
+        ],
+    }
+
+
+def test_as_json_it_is_a_document_even_of_nothing(provider: Provider) -> None:
+    assert json.loads(reconcile("--json").out) == {"counts": {}, "findings": []}
+
+
+def test_a_long_run_tells_how_far_it_is(provider: Provider) -> None:
+    PaymentFactory.create_batch(500, state="not_sent")
+    run = reconcile()
+    assert (run.code, run.out, run.progress) == (0, "Payments compared: 500 agrees.\n", "500 payments compared …\n")
+
+
+def test_younger_payments_are_left_alone(provider: Provider) -> None:
+    payment = PaymentFactory(state="unknown")
+    assert reconcile("--older-than", "7200").out == "Payments compared: none.\n"
+    assert (state_of(payment.id), provider.calls) == ("unknown", [])
+
+
+@pytest.mark.parametrize("age", ["-1", "soon", "nan", "inf", "1e300"])
+def test_an_age_that_is_none_is_refused(provider: Provider, age: str) -> None:
+    PaymentFactory(state="unknown")
+    before = everything()
+    with pytest.raises(CommandError, match=f"'{age}' is not a number of seconds"):
+        reconcile(f"--older-than={age}")
+    assert everything() == before
+    assert provider.calls == []
+
+
+def test_two_processes_settle_each_payment_once_in_the_sandbox(process_environment: dict[str, str]) -> None:
+    payments = [charge(method="pm_error", now=clock.now()).payment_id for _ in range(5)]
+    assert {state_of(payment_id) for payment_id in payments} == {"unknown"}
+    command = [sys.executable, "manage.py", "reconcile_payments", "--json"]
+
+    runs = [subprocess.Popen(command, env=process_environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [json.loads(run.communicate(timeout=120)[0]) for run in runs]
+
+    assert [run.returncode for run in runs] == [0, 0]
+    assert [sum(document["counts"].values()) for document in told] == [5, 5]
+    assert {state_of(payment_id) for payment_id in payments} == {"not_sent"}
+    assert facts() == ["PaymentDeclined"] * 5

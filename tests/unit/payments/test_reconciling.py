@@ -1,0 +1,258 @@
+"""Our payments beside the provider's book: what is safe is settled, the rest is left for a person."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from apps.payments import services
+from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from apps.payments.models import Payment
+from apps.payments.services import Finding, Verdict
+from gdmarket import clock, ids
+from tests.factories.payments import PaymentFactory, RefundFactory
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import at_once, everything, facts, open_breaker, state_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CHARGED = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW", reference="theirs")
+REFUNDED = Entry(standing=Standing.CHARGED, amount=8_000, refunded=8_000, currency="KRW")
+DECLINED = Entry(standing=Standing.DECLINED, reason="card_declined")
+VOIDED = Entry(standing=Standing.VOIDED)
+
+
+def reconcile(**wishes: Any) -> list[Finding]:
+    return list(services.reconcile_payments(now=clock.now(), **wishes))
+
+
+def verdicts(**wishes: Any) -> list[Verdict]:
+    return [finding.verdict for finding in reconcile(**wishes)]
+
+
+def with_refund(provider: Provider, entry: Entry | None) -> UUID:
+    """Return a payment whose refund is recorded but not sent, as the provider knows it."""
+    payment: Payment = RefundFactory().payment
+    if entry is not None:
+        provider.book[payment.id] = entry
+    return payment.id
+
+
+@pytest.mark.parametrize("state", ["pending", "unknown"])
+@pytest.mark.parametrize(
+    ("entry", "in_the_end", "told"),
+    [
+        (CHARGED, "approved", "PaymentApproved"),
+        (DECLINED, "declined", "PaymentDeclined"),
+        (VOIDED, "not_sent", "PaymentDeclined"),
+        (None, "not_sent", "PaymentDeclined"),
+    ],
+)
+def test_what_is_open_is_settled_as_the_provider_says(
+    provider: Provider, state: str, entry: Entry | None, in_the_end: str, told: str
+) -> None:
+    payment = PaymentFactory(state=state)
+    if entry:
+        provider.book[payment.id] = entry
+
+    (finding,) = reconcile()
+
+    assert finding == Finding(
+        payment_id=payment.id,
+        rental_id=payment.rental_id,
+        verdict=Verdict.REPAIRED,
+        ours=f"{state} 8000 KRW",
+        provider=f"now {in_the_end}",
+    )
+    assert (state_of(payment.id), facts()) == (in_the_end, [told])
+    assert verdicts() == [Verdict.AGREES]
+    assert facts() == [told]
+
+
+def test_an_attempt_that_nobody_sent_is_closed(provider: Provider) -> None:
+    payment = PaymentFactory(never_sent=True)
+    assert verdicts() == [Verdict.REPAIRED]
+    assert (state_of(payment.id), "charge" in provider.calls) == ("not_sent", False)
+
+
+@pytest.mark.parametrize("entry", [CHARGED, REFUNDED])
+def test_a_refund_that_is_due_is_sent(provider: Provider, entry: Entry) -> None:
+    payment_id = with_refund(provider, CHARGED)
+    if entry is REFUNDED:  # its answer was lost
+        refund = Payment.objects.get(id=payment_id).refunds.get()
+        provider.refund(key=payment_id, refund_key=refund.id, amount=8_000, deadline_s=1)
+
+    (finding,) = reconcile()
+
+    assert (finding.verdict, finding.ours, finding.provider) == (Verdict.REPAIRED, "approved 8000 KRW, refund due", "now refunded")
+    assert (state_of(payment_id), provider.book[payment_id].refunded, facts()) == ("refunded", 8_000, ["PaymentRefunded"])
+    assert verdicts() == [Verdict.AGREES]
+
+
+@pytest.mark.parametrize(
+    ("state", "entry"),
+    [
+        ("approved", CHARGED),
+        ("refunded", REFUNDED),
+        ("declined", DECLINED),
+        ("declined", None),
+        ("not_sent", VOIDED),
+        ("not_sent", None),
+        ("not_sent", DECLINED),
+    ],
+)
+def test_books_that_agree_are_left_alone(provider: Provider, state: str, entry: Entry | None) -> None:
+    payment = PaymentFactory(state=state)
+    if entry:
+        provider.book[payment.id] = entry
+    before = everything()
+    assert verdicts() == [Verdict.AGREES]
+    assert everything() == before
+    assert provider.calls == ["lookup"]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    ("state", "entry", "in_words"),
+    [
+        ("approved", None, "not_found"),
+        ("approved", DECLINED, "declined"),
+        ("approved", REFUNDED, "charged 8000 KRW, refunded 8000"),
+        ("approved", Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW"), "charged 80000 KRW"),
+        ("approved", Entry(standing=Standing.CHARGED, amount=8_000, currency="USD"), "charged 8000 USD"),
+        ("refunded", CHARGED, "charged 8000 KRW"),
+        ("declined", CHARGED, "charged 8000 KRW"),
+        ("not_sent", CHARGED, "charged 8000 KRW"),
+        ("unknown", Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW"), "charged 80000 KRW"),
+        ("pending", Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW"), "charged 80000 KRW"),
+    ],
+)
+def test_a_difference_is_left_for_a_person(provider: Provider, state: str, entry: Entry | None, in_words: str, dry_run: bool) -> None:
+    payment = PaymentFactory(state=state)
+    if entry:
+        provider.book[payment.id] = entry
+    before, book = everything(), dict(provider.book)
+
+    (finding,) = reconcile(dry_run=dry_run)
+
+    assert (finding.verdict, finding.ours, finding.provider) == (Verdict.NEEDS_PERSON, f"{state} 8000 KRW", in_words)
+    assert everything() == before
+    assert (provider.book, provider.calls) == (book, ["lookup"])
+
+
+@pytest.mark.parametrize("entry", [None, DECLINED, Entry(standing=Standing.CHARGED, amount=8_000, refunded=5_000, currency="KRW")])
+def test_a_refund_that_the_provider_refuses_is_left_for_a_person(provider: Provider, entry: Entry | None) -> None:
+    payment_id = with_refund(provider, entry)
+    book = dict(provider.book)
+
+    (dry,) = reconcile(dry_run=True)
+    (finding,) = reconcile()
+
+    assert (dry.verdict, finding.verdict) == (Verdict.NEEDS_PERSON, Verdict.NEEDS_PERSON)
+    assert finding.ours == dry.ours == "approved 8000 KRW, refund due"
+    assert finding.provider == "refuses the refund: more_than_charged"
+    assert (state_of(payment_id), facts(), provider.book) == ("approved", [], book)
+
+
+def test_a_dry_run_says_what_would_be_repaired_and_changes_nothing_anywhere(provider: Provider) -> None:
+    lost, unseen, never_sent = PaymentFactory(state="unknown"), PaymentFactory(), PaymentFactory(never_sent=True)
+    provider.book[lost.id] = CHARGED
+    due = with_refund(provider, CHARGED)
+    before, book = everything(), dict(provider.book)
+
+    findings = reconcile(dry_run=True)
+
+    told = {finding.payment_id: (finding.verdict, finding.provider) for finding in findings}
+    assert told == {
+        lost.id: (Verdict.WOULD_REPAIR, "charged 8000 KRW"),
+        unseen.id: (Verdict.WOULD_REPAIR, "not_found"),
+        never_sent.id: (Verdict.WOULD_REPAIR, "not_found"),
+        due: (Verdict.WOULD_REPAIR, "charged 8000 KRW"),
+    }
+    assert everything() == before
+    assert (provider.book, set(provider.calls)) == (book, {"lookup"})
+
+
+def test_an_attempt_that_is_just_being_made_is_not_touched(provider: Provider) -> None:
+    payment = PaymentFactory(created_at=clock.now())
+    before = everything()
+    (finding,) = reconcile()
+    assert (finding.payment_id, finding.verdict) == (payment.id, Verdict.IN_FLIGHT)
+    assert everything() == before
+    assert provider.calls == []
+
+
+def test_younger_payments_can_be_left_out(provider: Provider) -> None:
+    old, young = PaymentFactory(state="unknown"), PaymentFactory(state="unknown", created_at=clock.now() - timedelta(minutes=1))
+    findings = reconcile(older_than_s=120.0)
+    assert [finding.payment_id for finding in findings] == [old.id]
+    assert (state_of(old.id), state_of(young.id)) == ("not_sent", "unknown")
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_it_ends_at_once_where_the_provider_is_not_reached(provider: Provider, dry_run: bool) -> None:
+    first = PaymentFactory(state="approved")
+    PaymentFactory(state="unknown")
+    before = everything()
+    provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
+
+    (finding,) = reconcile(dry_run=dry_run)
+
+    assert (finding.payment_id, finding.verdict, finding.provider) == (first.id, Verdict.NOT_REACHED, "not reached: timed_out")
+    assert everything() == before
+    assert provider.calls == ["lookup"]
+
+
+def test_it_asks_nobody_while_the_breaker_is_open(provider: Provider) -> None:
+    PaymentFactory(state="unknown")
+    open_breaker()
+    assert verdicts() == [Verdict.NOT_REACHED]
+    assert provider.calls == []
+
+
+@pytest.mark.parametrize("entry", [CHARGED, None])
+def test_a_payment_that_moves_on_while_it_is_compared_is_no_difference(provider: Provider, entry: Entry | None) -> None:
+    payment_id = with_refund(provider, CHARGED)
+    refund = Payment.objects.get(id=payment_id).refunds.get()
+    Payment.objects.get(id=payment_id).refunds.all().delete()
+
+    def give_it_back() -> None:
+        provider.meanwhile.clear()
+        refund.save(force_insert=True)
+        if entry:
+            services.send_refund(refund_id=refund.id, now=clock.now())
+        else:  # given back, but not yet written down
+            provider.refund(key=payment_id, refund_key=refund.id, amount=8_000, deadline_s=1)
+
+    provider.meanwhile["lookup"] = give_it_back
+
+    assert verdicts() == [Verdict.IN_FLIGHT]
+
+
+def test_runs_at_one_moment_settle_each_payment_once(provider: Provider) -> None:
+    open_ones = [PaymentFactory(state="unknown") for _ in range(5)]
+    for payment in open_ones:
+        provider.book[payment.id] = CHARGED
+    due = [with_refund(provider, CHARGED) for _ in range(5)]
+
+    runs = at_once([verdicts] * 4)
+
+    assert not [run for run in runs if isinstance(run, Exception)]
+    assert all(Verdict.NEEDS_PERSON not in run for run in runs if not isinstance(run, Exception))
+    assert {state_of(payment.id) for payment in open_ones} == {"approved"}
+    assert {(state_of(payment_id), provider.book[payment_id].refunded) for payment_id in due} == {("refunded", 8_000)}
+    assert sorted(facts()) == ["PaymentApproved"] * 5 + ["PaymentRefunded"] * 5
+    assert verdicts() == [Verdict.AGREES] * 10
+
+
+def test_it_goes_through_any_number_oldest_first_and_never_in_a_transaction(provider: Provider) -> None:
+    payments = sorted((PaymentFactory.build(state="approved", rental_id=ids.uuid7()) for _ in range(1_001)), key=lambda payment: payment.id)
+    Payment.objects.bulk_create(payments)
+    provider.book.update({payment.id: CHARGED for payment in payments})
+
+    findings = services.reconcile_payments(now=clock.now())
+
+    seen = [(finding.payment_id, finding.verdict, connection.in_atomic_block) for finding in findings]
+    assert seen == [(payment.id, Verdict.AGREES, False) for payment in payments]
