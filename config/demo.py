@@ -114,7 +114,7 @@ class _Story:
 
     def _pay(self, told: "_Told", *, method: str = "pm_ok") -> "_Told":
         told.at += timedelta(minutes=2)
-        rentals.pay_rental(rental_id=told.rental_id, by=told.renter_id, method=method, attempt_id=uuid7(), now=told.at)
+        rentals.pay_rental(rental_id=told.rental_id, by=told.renter_id, method=method, operation_id=uuid7(), now=told.at)
         return told
 
     def _hand_over(self, told: "_Told") -> "_Told":

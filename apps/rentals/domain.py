@@ -31,6 +31,16 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
+class PaymentState(StrEnum):
+    """How the latest attempt to pay a rental turned out, as far as rentals has heard."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    NOT_SENT = "not_sent"
+    REFUNDED = "refunded"
+
+
 NEXT: Mapping[State, frozenset[State]] = {
     State.REQUESTED: frozenset({State.PAYING, State.CANCELLED, State.EXPIRED}),
     State.PAYING: frozenset({State.PAID, State.REQUESTED, State.REFUNDING, State.CANCELLED}),

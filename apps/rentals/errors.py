@@ -27,6 +27,12 @@ class ItemOutError(ConflictError):
     code = "item_out"
 
 
+class ItemPromisedError(ConflictError):
+    """The item is promised to another renter before this rental's period."""
+
+    code = "item_promised"
+
+
 class PeriodTakenError(ConflictError):
     """The item is taken for that period; `next_free` says when it is not."""
 

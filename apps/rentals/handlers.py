@@ -1,5 +1,7 @@
 """What rentals does when it hears something: of items, of payments, and from its own timers."""
 
+from datetime import datetime
+
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentRefunded
 from apps.rentals import services
@@ -55,17 +57,22 @@ def on_payment_refunded(event: PaymentRefunded) -> None:
 
 def on_payment_deadline_passed(event: PaymentDeadlinePassed) -> None:
     """Expire the rental if it still waits to be paid."""
-    services.expire_unpaid(rental_id=event.rental_id, due_at=event.due_at, now=clock.now())
+    services.expire_unpaid(rental_id=event.rental_id, due_at=event.due_at, now=_no_earlier_than(event.due_at))
 
 
 def on_period_began(event: PeriodBegan) -> None:
     """Tell the others that a paid rental's period began."""
-    services.begin_period(rental_id=event.rental_id, now=clock.now())
+    services.begin_period(rental_id=event.rental_id, now=_no_earlier_than(event.due_at))
 
 
 def on_period_ended(event: PeriodEnded) -> None:
     """Tell the others that an item is overdue."""
-    services.end_period(rental_id=event.rental_id, now=clock.now())
+    services.end_period(rental_id=event.rental_id, now=_no_earlier_than(event.due_at))
+
+
+def _no_earlier_than(due_at: datetime) -> datetime:
+    # Timers go by the database's clock; this process's own may lag behind it.
+    return max(clock.now(), due_at)
 
 
 def _learn(event: ItemRegistered | ItemRevised | ItemWithdrawn, *, withdrawn: bool) -> None:

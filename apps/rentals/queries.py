@@ -47,3 +47,19 @@ def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime
 def is_out_too_long(*, item_id: UUID, now: datetime) -> bool:
     """Say whether the item is with a renter whose period is over."""
     return Rental.objects.filter(item_id=item_id, state=domain.State.RENTED, ends_at__lte=now).exists()
+
+
+def find_rental(*, rental_id: UUID) -> Rental | None:
+    """Return a rental, or None where there is none."""
+    return Rental.objects.filter(id=rental_id).first()
+
+
+def is_out(*, item_id: UUID) -> bool:
+    """Say whether the item is with a renter."""
+    return Rental.objects.filter(item_id=item_id, state=domain.State.RENTED).exists()
+
+
+def is_promised_before(*, rental: Rental, now: datetime) -> bool:
+    """Say whether somebody else holds the item now, or before the rental's own period begins."""
+    others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.HOLDING, ends_at__gt=now).exclude(id=rental.id)
+    return others.filter(Q(starts_at__lte=now) | Q(starts_at__lt=rental.starts_at)).exists()

@@ -1,6 +1,7 @@
 """Every way a rental can go wrong, and how it is made good again."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,9 @@ import pytest
 from pytest_django import Settings
 
 from apps.payments.models import Payment
-from apps.rentals import services
+from apps.rentals import handlers, services
+from apps.rentals.errors import PaymentUnavailableError, WrongStateError
+from apps.rentals.events import PeriodEnded
 from apps.rentals.models import Rental
 from gdmarket import bus, clock
 from gdmarket.bus import operations
@@ -190,7 +193,7 @@ def test_a_rental_whose_server_died_before_the_provider_was_asked_heals(market: 
     rental = market.request(market.register())
     from apps.rentals.services import paying  # noqa: PLC0415  # the step a dying server got to
 
-    paying._start_payment(rental_id=UUID(rental["id"]), attempt_id=uuid7(), method="pm_ok", now=clock.now())
+    paying._start_payment(rental_id=UUID(rental["id"]), operation_id=uuid7(), method="pm_ok", now=clock.now())
     assert market.see(rental)["state"] == "paying"
     pass_time(minutes=1)
     drain()
@@ -217,17 +220,88 @@ def test_an_overdue_item_refuses_every_new_request_until_it_is_back(market: Mark
 
 
 def test_the_end_of_the_period_makes_a_rental_overdue_for_everybody_to_see(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    ends_at = (clock.now() + timedelta(minutes=30)).isoformat()
+    rental = market.request(market.register(), ends_at=ends_at)
+    market.pay(rental)
+    market.command(market.manager, rental, "handover")
+    drain()
+    before = market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()
+
+    pass_time(minutes=31)
+    drain()
+
+    after = market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()
+    assert (before["overdue"], after["overdue"], market.see(rental)["overdue"]) == (False, True, True)
+    assert [entry["fact"] for entry in after["timeline"]].count("RentalOverdue") == 1
+
+
+def test_a_timer_that_comes_early_by_this_clock_still_tells_the_truth(market: Market, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     market.command(market.manager, rental, "handover")
     drain()
 
-    pass_time(minutes=30)
-    services.end_period(rental_id=UUID(rental["id"]), now=clock.now())
+    handlers.on_period_ended(PeriodEnded(rental_id=UUID(rental["id"]), due_at=Rental.objects.get().ends_at, occurred_at=clock.now()))
+    drain()
+
+    assert market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()["overdue"] is True
+
+
+def test_the_begin_of_the_period_is_told_once_however_often_it_is_paid(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    starts_at = clock.now() + timedelta(minutes=10)
+    rental = market.request(market.register(), starts_at=starts_at.isoformat())
+    market.pay(rental)
+    market.renter.delete(f"/api/v1/rentals/{rental['id']}/payment")
+    market.pay(rental)
+
+    pass_time(minutes=11)
     drain()
 
     facts = [entry["fact"] for entry in market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()["timeline"]]
-    assert facts[-1] == "RentalOverdue"
+    assert facts.count("RentalPeriodBegan") == 1
+
+
+def test_a_payment_that_is_still_unknown_cannot_be_cancelled_by_itself(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    rental = market.request(market.register())
+    market.pay(rental, "pm_error")
+
+    refused = market.renter.delete(f"/api/v1/rentals/{rental['id']}/payment")
+    pass_time(minutes=1)
+    drain()
+
+    assert (refused.status_code, refused.json()["code"], refused.json()["state"]) == (409, "wrong_state", "paying")
+    assert market.see(rental)["state"] == "requested"
+    assert operations.list_dead() == []
+
+
+def test_a_repeated_payment_goes_on_with_the_attempt_it_began(market: Market) -> None:
+    rental = market.request(market.register())
+    first, second = uuid7(), uuid7()
+    paid = {"rental_id": UUID(rental["id"]), "by": UUID(rental["renter"]), "method": "pm_ok"}
+    with pytest.raises(PaymentUnavailableError):
+        services.pay_rental(**{**paid, "method": "pm_down"}, operation_id=first, now=clock.now())
+    services.pay_rental(**paid, operation_id=first, now=clock.now())
+
+    again = services.pay_rental(**paid, operation_id=first, now=clock.now())
+
+    assert again.state == "paid"
+    assert Payment.objects.filter(rental_id=rental["id"], state="approved").count() == 1
+    with pytest.raises(WrongStateError):
+        services.pay_rental(**paid, operation_id=second, now=clock.now())
+
+
+def test_an_item_is_not_handed_over_in_somebody_elses_time(market: Market) -> None:
+    item = market.register()
+    now = market.request(item)
+    later = market.request(item, starts_at=now["ends_at"])
+    for rental in (now, later):
+        market.pay(rental)
+
+    refused = market.command(market.manager, later, "handover")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "item_promised")
+    assert market.see(later)["state"] == "paid"
+    assert market.command(market.manager, now, "handover").status_code == 200
 
 
 @pytest.mark.parametrize("command", ["cancel", "handover", "return"])

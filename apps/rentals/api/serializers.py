@@ -7,7 +7,6 @@ from rest_framework import serializers
 
 from apps.rentals import domain
 from apps.rentals.models import Rental
-from gdmarket import clock
 from gdmarket.rest.instants import InstantField
 from gdmarket.rest.serializers import StrictSerializer
 
@@ -15,16 +14,16 @@ from gdmarket.rest.serializers import StrictSerializer
 class RequestRentalSerializer(StrictSerializer):
     """A request for an item; with `payment_method` it is paid in the same call."""
 
-    item = serializers.UUIDField()
+    item = serializers.UUIDField(source="item_id")
     starts_at = InstantField(required=False)
     ends_at = InstantField(required=False)
-    payment_method = serializers.CharField(required=False, max_length=64)
+    payment_method = serializers.CharField(source="method", required=False, max_length=64)
 
 
 class PayRentalSerializer(StrictSerializer):
     """How a rental is to be paid."""
 
-    payment_method = serializers.CharField(max_length=64)
+    payment_method = serializers.CharField(source="method", max_length=64)
 
 
 class CancelRentalSerializer(StrictSerializer):
@@ -45,7 +44,7 @@ class PaymentSerializer(serializers.Serializer[Any]):
 
 
 class RentalSerializer(serializers.ModelSerializer[Rental]):
-    """A rental, as its renter and its manager see it; `price` in minor units of `currency`."""
+    """A rental, as its renter and its manager see it at the instant `now` of the context; `price` in minor units of `currency`."""
 
     item = serializers.UUIDField(source="item_id")
     renter = serializers.UUIDField(source="renter_id")
@@ -84,7 +83,7 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
 
     def get_overdue(self, rental: Rental) -> bool:
         """Say whether the item should be back by now."""
-        return domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=clock.now())
+        return domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=self.context["now"])
 
     @extend_schema_field(PaymentSerializer(allow_null=True))
     def get_payment(self, rental: Rental) -> dict[str, str] | None:

@@ -45,7 +45,8 @@ class Rentals(ApiView):
     def get(self, request: ApiRequest) -> Response:
         """List the rentals of which the caller is renter or manager, the newest first."""
         rentals = queries.list_rentals_of(person_id=request.person_id, **RentalFilter.asked(request))
-        return page(request, rentals, order=("-requested_at", "-id"), serialize=RentalSerializer().to_representation)
+        shown = RentalSerializer(context={"now": clock.now()})
+        return page(request, rentals, order=("-requested_at", "-id"), serialize=shown.to_representation)
 
     @extend_schema(
         tags=["rentals"],
@@ -56,21 +57,9 @@ class Rentals(ApiView):
     def post(self, request: ApiRequest) -> Response:
         """Request an item and hold its period for 15 minutes; with `payment_method` pay for it in the same call."""
         asked = _parsed(RequestRentalSerializer, request)
-        method = asked.get("payment_method")
-        wanted = {
-            "rental_id": request.operation_id,
-            "item_id": asked["item"],
-            "renter_id": request.person_id,
-            "starts_at": asked.get("starts_at"),
-            "ends_at": asked.get("ends_at"),
-            "now": clock.now(),
-        }
-        if method is None:
-            rental = services.request_rental(**wanted)
-        else:
-            with _rental_in_the_problem(request.operation_id):
-                rental = services.request_paid_rental(**wanted, method=method)
-        response = _answer(request, rental, done=status.HTTP_201_CREATED)
+        with _rental_in_the_problem(request.operation_id):
+            rental = services.request_rental(rental_id=request.operation_id, renter_id=request.person_id, now=clock.now(), **asked)
+        response = _told(request, rental, done=status.HTTP_201_CREATED)
         response["Location"] = reverse("rental", args=[rental.id])
         return response
 
@@ -82,8 +71,7 @@ class OneRental(ApiView):
     def get(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Show a rental to its renter or manager."""
         rental = queries.get_rental_of(rental_id=rental_id, person_id=request.person_id)
-        variant = "overdue" if RentalSerializer().get_overdue(rental) else ""
-        return etags.answer(request, RentalSerializer(rental).data, version=rental.version, variant=variant)
+        return _answer(request, rental)
 
 
 class RentalPayment(ApiView):
@@ -95,18 +83,14 @@ class RentalPayment(ApiView):
         asked = _parsed(PayRentalSerializer, request)
         with _rental_in_the_problem(rental_id):
             rental = services.pay_rental(
-                rental_id=rental_id,
-                by=request.person_id,
-                method=asked["payment_method"],
-                attempt_id=request.operation_id,
-                now=clock.now(),
+                rental_id=rental_id, by=request.person_id, operation_id=request.operation_id, now=clock.now(), **asked
             )
-        return _answer(request, rental)
+        return _told(request, rental)
 
     @extend_schema(tags=["rentals"], operation_id="cancelPayment", responses=_DONE_OR_UNDER_WAY)
     def delete(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Give the payment back and keep the rental; 202 means that the money is on its way."""
-        return _answer(request, services.cancel_payment(rental_id=rental_id, by=request.person_id, now=clock.now()))
+        return _told(request, services.cancel_payment(rental_id=rental_id, by=request.person_id, now=clock.now()))
 
 
 class CancelRental(ApiView):
@@ -122,7 +106,7 @@ class CancelRental(ApiView):
         """Call a rental off, as its renter or manager; 202 means that money is still moving."""
         asked = _parsed(CancelRentalSerializer, request)
         rental = services.cancel_rental(rental_id=rental_id, by=request.person_id, reason=asked["reason"], now=clock.now())
-        return _answer(request, rental)
+        return _told(request, rental)
 
 
 class HandOverRental(ApiView):
@@ -132,7 +116,7 @@ class HandOverRental(ApiView):
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Hand the item of a paid rental over, as its manager."""
         _parsed(NothingSerializer, request)
-        return _answer(request, services.hand_over(rental_id=rental_id, by=request.person_id, now=clock.now()))
+        return _told(request, services.hand_over(rental_id=rental_id, by=request.person_id, now=clock.now()))
 
 
 class ReturnRental(ApiView):
@@ -142,7 +126,7 @@ class ReturnRental(ApiView):
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Take the item back, as its manager."""
         _parsed(NothingSerializer, request)
-        return _answer(request, services.take_back(rental_id=rental_id, by=request.person_id, now=clock.now()))
+        return _told(request, services.take_back(rental_id=rental_id, by=request.person_id, now=clock.now()))
 
 
 def _parsed(serializer_class: type[StrictSerializer], request: ApiRequest) -> dict[str, Any]:
@@ -151,9 +135,19 @@ def _parsed(serializer_class: type[StrictSerializer], request: ApiRequest) -> di
     return dict(serializer.validated_data)
 
 
-def _answer(request: ApiRequest, rental: Rental, *, done: int = status.HTTP_200_OK) -> Response:
-    code = status.HTTP_202_ACCEPTED if rental.state in _MONEY_MOVES else done
-    return etags.answer(request, RentalSerializer(rental).data, version=rental.version, status=code)
+def _told(request: ApiRequest, rental: Rental, *, done: int = status.HTTP_200_OK) -> Response:
+    """Answer a command: `done`, or 202 while money is still moving."""
+    return _answer(request, rental, code=status.HTTP_202_ACCEPTED if rental.state in _MONEY_MOVES else done)
+
+
+def _answer(request: ApiRequest, rental: Rental, *, code: int = status.HTTP_200_OK) -> Response:
+    shown = _shown(rental)
+    # A rental becomes overdue without a new version.
+    return etags.answer(request, shown, version=rental.version, variant="overdue" if shown["overdue"] else "", status=code)
+
+
+def _shown(rental: Rental) -> dict[str, Any]:
+    return dict(RentalSerializer(rental, context={"now": clock.now()}).data)
 
 
 @contextmanager
@@ -166,5 +160,5 @@ def _rental_in_the_problem(rental_id: UUID) -> Iterator[None]:
             rental = queries.get_rental(rental_id=rental_id)
         except RentalNotFoundError:
             raise refused from None  # Refused before anything was held.
-        refused.details = {**refused.details, "rental": RentalSerializer(rental).data}
+        refused.details = {**refused.details, "rental": _shown(rental)}
         raise

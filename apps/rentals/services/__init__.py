@@ -3,8 +3,7 @@
 from apps.rentals.services.cancelling import cancel_payment, cancel_rental, refuse_rental, settle_refund
 from apps.rentals.services.lending import begin_period, end_period, hand_over, take_back
 from apps.rentals.services.listings import learn_item
-from apps.rentals.services.paying import expire_unpaid, pay_rental, request_paid_rental, settle_payment
-from apps.rentals.services.requesting import request_rental
+from apps.rentals.services.paying import expire_unpaid, pay_rental, request_rental, settle_payment
 
 __all__ = [
     "begin_period",
@@ -16,7 +15,6 @@ __all__ = [
     "learn_item",
     "pay_rental",
     "refuse_rental",
-    "request_paid_rental",
     "request_rental",
     "settle_payment",
     "settle_refund",

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.rentals import domain, queries
-from apps.rentals.domain import State
+from apps.rentals.domain import PaymentState, State
 from apps.rentals.errors import WrongStateError
 from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalPaymentCancelled, RentalRefundDue
 from apps.rentals.models import Rental
@@ -43,6 +43,8 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     with transaction.atomic():
         rental = facts.locked(rental_id=rental_id)
         facts.only_renter(rental, by=by)
+        if rental.state != State.PAID:  # from `paying`, too, a rental may come to refund, but not because somebody asks
+            raise WrongStateError(state=rental.state, wanted="cancel the payment")
         facts.move(rental, to=State.REFUNDING, wanted="cancel the payment")
         facts.record(rental, RentalRefundDue, now=now, reason="payment cancelled")
     return queries.get_rental(rental_id=rental_id)
@@ -54,11 +56,11 @@ def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
         rental = facts.locked(rental_id=rental_id)
         if rental.state != State.REFUNDING or rental.payment_id != payment_id:
             return
-        rental.payment_state = "refunded"
-        rental.paid_at = None
+        rental.payment_state = PaymentState.REFUNDED
         if rental.cancel_requested:
             _close(rental, now=now)
             return
+        rental.paid_at = None
         facts.move(rental, to=State.REQUESTED, wanted="cancel the payment")
         facts.hold_until(rental, due_at=now + domain.HOLD, now=now)
         facts.record(rental, RentalPaymentCancelled, now=now)

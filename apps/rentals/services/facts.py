@@ -6,9 +6,9 @@ from uuid import UUID
 
 from apps.rentals import domain
 from apps.rentals.domain import State
-from apps.rentals.errors import NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
+from apps.rentals.errors import ItemNotFoundError, NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
 from apps.rentals.events import PaymentDeadlinePassed
-from apps.rentals.models import Rental
+from apps.rentals.models import Listing, Rental
 from gdmarket import bus
 
 _CHANGING = (
@@ -16,10 +16,12 @@ _CHANGING = (
     "payment_due_at",
     "payment_id",
     "payment_state",
+    "payment_operation",
     "cancel_requested",
     "cancel_reason",
     "version",
     "paid_at",
+    "began_at",
     "handed_over_at",
     "returned_at",
     "closed_at",
@@ -27,14 +29,27 @@ _CHANGING = (
 
 
 def locked(*, rental_id: UUID) -> Rental:
-    """Return a rental, locked until the end of the transaction.
+    """Return a rental, locked with its item's listing until the end of the transaction.
 
+    The listing always comes first: PostgreSQL checks the exclusion constraint at every change of a rental's state, and waits there for
+    a rival request that is being refused while it holds the listing and waits for the rental.
     :raises RentalNotFoundError: if there is none
     """
+    of_rental = Rental.objects.filter(id=rental_id).values("item_id")
+    if not Listing.objects.select_for_update(no_key=True).filter(item_id__in=of_rental).first():
+        raise RentalNotFoundError
+    return Rental.objects.select_for_update(no_key=True).get(id=rental_id)
+
+
+def locked_listing(*, item_id: UUID) -> Listing:
+    """Return what rentals knows of an item, locked until the end of the transaction: the lock under which its rentals are decided.
+
+    :raises ItemNotFoundError: if rentals has not heard of the item
+    """
     try:
-        return Rental.objects.select_for_update(no_key=True).get(id=rental_id)
-    except Rental.DoesNotExist as missing:
-        raise RentalNotFoundError from missing
+        return Listing.objects.select_for_update(no_key=True).get(item_id=item_id)
+    except Listing.DoesNotExist as missing:
+        raise ItemNotFoundError from missing
 
 
 def move(rental: Rental, *, to: State, wanted: str) -> None:

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from apps.rentals import queries
+from apps.rentals import domain, queries
 from apps.rentals.domain import State
-from apps.rentals.errors import ItemOutError
+from apps.rentals.errors import ItemOutError, ItemPromisedError
 from apps.rentals.events import PeriodEnded, RentalHandedOver, RentalOverdue, RentalPeriodBegan, RentalReturned
-from apps.rentals.models import Listing, Rental
+from apps.rentals.models import Rental
 from apps.rentals.services import facts
 
 
@@ -19,15 +19,16 @@ def hand_over(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     :raises NotTheManagerError: if `by` is the renter
     :raises WrongStateError: if the rental is not paid
     :raises ItemOutError: if the item is still with another renter
+    :raises ItemPromisedError: if another renter holds it now, or before this rental's period
     """
-    item_id = queries.get_rental(rental_id=rental_id).item_id
     with transaction.atomic():
-        Listing.objects.select_for_update(no_key=True).get(item_id=item_id)
         rental = facts.locked(rental_id=rental_id)
         facts.only_manager(rental, by=by)
         facts.move(rental, to=State.RENTED, wanted="hand over")
-        if Rental.objects.filter(item_id=item_id, state=State.RENTED).exists():
+        if queries.is_out(item_id=rental.item_id):
             raise ItemOutError
+        if queries.is_promised_before(rental=rental, now=now):
+            raise ItemPromisedError
         rental.handed_over_at = now
         facts.record(rental, RentalHandedOver, now=now)
         facts.remind(rental, PeriodEnded, at=rental.ends_at, now=now)
@@ -50,17 +51,17 @@ def take_back(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
 
 
 def begin_period(*, rental_id: UUID, now: datetime) -> None:
-    """Tell that a paid rental's period began; one that is out or not paid is left alone."""
-    _tell_if(rental_id=rental_id, state=State.PAID, fact=RentalPeriodBegan, now=now)
+    """Tell, once, that a paid rental's period began; one that is out or not paid is left alone."""
+    with transaction.atomic():
+        rental = facts.locked(rental_id=rental_id)
+        if rental.state == State.PAID and rental.began_at is None:
+            rental.began_at = now
+            facts.record(rental, RentalPeriodBegan, now=now)
 
 
 def end_period(*, rental_id: UUID, now: datetime) -> None:
-    """Tell that an item should be back by now; one that is back is left alone."""
-    _tell_if(rental_id=rental_id, state=State.RENTED, fact=RentalOverdue, now=now)
-
-
-def _tell_if(*, rental_id: UUID, state: State, fact: type, now: datetime) -> None:
+    """Tell that an item should be back by now; one that is back, or has time left, is left alone."""
     with transaction.atomic():
         rental = facts.locked(rental_id=rental_id)
-        if rental.state == state:
-            facts.record(rental, fact, now=now)
+        if domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now):
+            facts.record(rental, RentalOverdue, now=now)

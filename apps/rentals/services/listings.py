@@ -18,6 +18,6 @@ def learn_item(*, item_id: UUID, manager_id: UUID, name: str, daily_price: int, 
         "version": version,
     }
     with transaction.atomic():
-        listing, created = Listing.objects.select_for_update().get_or_create(item_id=item_id, defaults=known)
+        listing, created = Listing.objects.select_for_update(no_key=True).get_or_create(item_id=item_id, defaults=known)
         if not created and listing.version < version:
             Listing.objects.filter(item_id=item_id).update(**known)

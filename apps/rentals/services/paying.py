@@ -8,7 +8,7 @@ from django.db import transaction
 from apps.payments import facade as payments
 from apps.payments.facade import ChargeResult, Outcome
 from apps.rentals import domain, queries
-from apps.rentals.domain import State
+from apps.rentals.domain import PaymentState, State
 from apps.rentals.errors import PaymentDeclinedError, PaymentUnavailableError, UnknownPaymentMethodError, WrongStateError
 from apps.rentals.events import (
     PeriodBegan,
@@ -21,41 +21,53 @@ from apps.rentals.events import (
     RentalRefundDue,
 )
 from apps.rentals.models import Rental
-from apps.rentals.services import facts
-from apps.rentals.services.requesting import request_rental
-from gdmarket.ids import uuid7
+from apps.rentals.services import facts, requesting
+from gdmarket import ids
 
 
-def request_paid_rental(
-    *, rental_id: UUID, item_id: UUID, renter_id: UUID, starts_at: datetime | None, ends_at: datetime | None, method: str, now: datetime
+def request_rental(
+    *,
+    rental_id: UUID,
+    item_id: UUID,
+    renter_id: UUID,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    method: str | None = None,
+    now: datetime,
 ) -> Rental:
-    """Request a rental and pay for it in the same breath; nothing is held while payments are known to be unavailable.
+    """Request an item for a renter, and with `method` pay for it in the same breath.
 
-    :raises PaymentUnavailableError: if payments are not taken for the moment
+    Nothing is held while it is to be paid and payments are known to be unavailable.
+    :raises PaymentDeclinedError, PaymentUnavailableError: as `pay_rental` does
+    :raises ItemNotFoundError, ItemWithdrawnError, PeriodTakenError, InvalidError: as `hold_period` does
     """
-    _refuse_unknown_method(method)
-    wait_s = payments.closed_for_s()
-    if wait_s > 0:
-        raise PaymentUnavailableError(retry_after_s=wait_s)
-    rental = request_rental(rental_id=rental_id, item_id=item_id, renter_id=renter_id, starts_at=starts_at, ends_at=ends_at, now=now)
-    return pay_rental(rental_id=rental.id, by=renter_id, method=method, attempt_id=rental.payment_id or uuid7(), now=now)
+    if method is not None:
+        _refuse_unknown_method(method)
+        _refuse_while_closed()
+    rental = requesting.hold_period(
+        rental_id=rental_id, item_id=item_id, renter_id=renter_id, starts_at=starts_at, ends_at=ends_at, now=now
+    )
+    if method is None:
+        return rental
+    return pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=rental_id, now=now)
 
 
-def pay_rental(*, rental_id: UUID, by: UUID, method: str, attempt_id: UUID, now: datetime) -> Rental:
+def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, now: datetime) -> Rental:
     """Pay a rental's price and return it: `paid`, or still `paying` while the outcome is unknown.
 
-    The same `attempt_id` again goes on with the attempt it began, so that a repeated call never charges twice.
+    The same `operation_id` again goes on with the attempt it began, so that a repeated call never charges twice.
     :raises PaymentDeclinedError: if the provider declined; the hold stands
     :raises PaymentUnavailableError: if the provider was surely not asked; the hold is prolonged
     :raises WrongStateError: if the rental does not wait to be paid
     """
     _refuse_unknown_method(method)
     facts.only_renter(queries.get_rental(rental_id=rental_id), by=by)
-    wait_s = payments.closed_for_s()
-    if wait_s > 0:
-        _prolong_hold(rental_id=rental_id, retry_after_s=wait_s, now=now)
-        raise PaymentUnavailableError(retry_after_s=wait_s)
-    rental = _start_payment(rental_id=rental_id, attempt_id=attempt_id, method=method, now=now)
+    try:
+        _refuse_while_closed()
+    except PaymentUnavailableError as closed:
+        _prolong_hold(rental_id=rental_id, retry_after_s=closed.retry_after_s, now=now)
+        raise
+    rental = _start_payment(rental_id=rental_id, operation_id=operation_id, method=method, now=now)
     if rental.state != State.PAYING or not rental.payment_id:
         return rental
     result = payments.charge(
@@ -82,7 +94,7 @@ def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: s
             return False
         if rental.state != State.PAYING or outcome == Outcome.UNKNOWN:
             return True
-        rental.payment_state = str(outcome)
+        rental.payment_state = PaymentState(outcome)
         if outcome == Outcome.APPROVED:
             _book(rental, now=now)
         else:
@@ -106,6 +118,12 @@ def _refuse_unknown_method(method: str) -> None:
         raise UnknownPaymentMethodError
 
 
+def _refuse_while_closed() -> None:
+    wait_s = payments.closed_for_s()
+    if wait_s > 0:
+        raise PaymentUnavailableError(retry_after_s=wait_s)
+
+
 def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> None:
     with transaction.atomic():
         rental = facts.locked(rental_id=rental_id)
@@ -117,17 +135,16 @@ def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> No
             facts.record(rental, RentalHoldProlonged, now=now)
 
 
-def _start_payment(*, rental_id: UUID, attempt_id: UUID, method: str, now: datetime) -> Rental:
+def _start_payment(*, rental_id: UUID, operation_id: UUID, method: str, now: datetime) -> Rental:
     with transaction.atomic():
         rental = facts.locked(rental_id=rental_id)
-        if rental.payment_id == attempt_id and rental.state in {State.PAYING, State.PAID}:
+        if rental.payment_operation == operation_id and rental.state in {State.PAYING, State.PAID}:
             return rental
         if rental.state == State.REQUESTED and rental.payment_due_at <= now:
             raise WrongStateError(state=State.EXPIRED, wanted="pay")
         facts.move(rental, to=State.PAYING, wanted="pay")
-        # An attempt that came to nothing keeps its id for ever; the next one has its own.
-        rental.payment_id = attempt_id if attempt_id != rental.payment_id else uuid7()
-        rental.payment_state = "pending"
+        rental.payment_id, rental.payment_operation = ids.uuid7(), operation_id
+        rental.payment_state = PaymentState.PENDING
         facts.record(rental, RentalPaymentStarted, now=now, method=method)
     return rental
 
@@ -152,7 +169,8 @@ def _book(rental: Rental, *, now: datetime) -> None:
     facts.move(rental, to=State.PAID, wanted="pay")
     rental.paid_at = now
     facts.record(rental, RentalPaid, now=now)
-    facts.remind(rental, PeriodBegan, at=rental.starts_at, now=now)
+    if rental.began_at is None:
+        facts.remind(rental, PeriodBegan, at=rental.starts_at, now=now)
 
 
 def _fall_back(rental: Rental, *, outcome: str, reason: str, retry_after_s: float, now: datetime) -> None:

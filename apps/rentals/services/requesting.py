@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from apps.rentals import domain, queries
-from apps.rentals.errors import ItemNotFoundError, ItemWithdrawnError, PeriodTakenError
+from apps.rentals.errors import ItemWithdrawnError, PeriodTakenError
 from apps.rentals.events import RentalRequested
 from apps.rentals.models import Listing, Rental
 from apps.rentals.services import facts
@@ -15,7 +15,7 @@ from gdmarket.money import Money
 _NO_OVERLAP = "rentals_no_overlap"
 
 
-def request_rental(
+def hold_period(
     *, rental_id: UUID, item_id: UUID, renter_id: UUID, starts_at: datetime | None, ends_at: datetime | None, now: datetime
 ) -> Rental:
     """Hold an item's period for a renter for 15 minutes, to be paid meanwhile.
@@ -26,12 +26,12 @@ def request_rental(
     :raises PeriodTakenError: if another rental holds a part of the period, or the item is overdue
     :raises InvalidError: if the period is reversed, past or too far ahead
     """
-    made = Rental.objects.filter(id=rental_id, renter_id=renter_id).first()
-    if made:
-        return made
-    start, end = domain.period(starts_at=starts_at, ends_at=ends_at, now=now)
     with transaction.atomic():
-        listing = _locked_listing(item_id=item_id)
+        listing = facts.locked_listing(item_id=item_id)
+        made = queries.find_rental(rental_id=rental_id)
+        if made:
+            return made
+        start, end = domain.period(starts_at=starts_at, ends_at=ends_at, now=now)
         if listing.withdrawn:
             raise ItemWithdrawnError
         if queries.is_out_too_long(item_id=item_id, now=now):
@@ -41,14 +41,6 @@ def request_rental(
         facts.tell(rental, RentalRequested, now=now)
         facts.hold_until(rental, due_at=rental.payment_due_at, now=now)
     return queries.get_rental(rental_id=rental_id)
-
-
-def _locked_listing(*, item_id: UUID) -> Listing:
-    # The lock comes before the insert: under the exclusion constraint alone, losers of a race deadlock on one another.
-    try:
-        return Listing.objects.select_for_update(no_key=True).get(item_id=item_id)
-    except Listing.DoesNotExist as missing:
-        raise ItemNotFoundError from missing
 
 
 def _draft(*, listing: Listing, rental_id: UUID, renter_id: UUID, starts_at: datetime, ends_at: datetime, now: datetime) -> Rental:
