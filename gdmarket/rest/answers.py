@@ -18,7 +18,7 @@ from gdmarket import ids
 from gdmarket.rest.errors import IdempotencyKeyReusedError, RequestInProgressError
 from gdmarket.rest.models import IdempotencyKey
 
-# Longer than a payment may take. A turn that is outlived doubles nothing: both tries have one operation id.
+# A turn that is outlived doubles nothing: both tries have one operation id.
 TURN = timedelta(seconds=5)
 KEPT = timedelta(hours=24)
 _SALT = "gdmarket.rest.answers"

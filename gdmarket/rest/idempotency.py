@@ -20,14 +20,17 @@ from gdmarket.rest.errors import InvalidIdempotencyKeyError
 Handler = Callable[..., HttpResponseBase]
 
 _VISIBLE = re.compile(r"[!-~]{1,255}\Z")
-_KEPT_HEADERS = ("Content-Type", "Content-Language", "ETag", "Location", "Retry-After", "WWW-Authenticate")
+_KEPT_HEADERS = ("Content-Type", "Content-Language", "ETag", "Location")
+# Sign in, wait a moment: then the same request may well succeed.
+_PASSING = frozenset({status.HTTP_401_UNAUTHORIZED, status.HTTP_429_TOO_MANY_REQUESTS})
 _log = logging.getLogger(__name__)
 
 
 def idempotent(handler: Handler) -> Handler:
     """Return a view's `post` so that a repetition with the same `Idempotency-Key` and body gets the first answer.
 
-    The handler runs outside any transaction, with `request.operation_id` the same in each try until one is answered below 500.
+    The handler runs outside any transaction, with `request.operation_id` the same in each try until an answer is kept: 401, 429 and
+    whatever is 500 or more say nothing of what was asked for, and the next try starts afresh.
     """
 
     @wraps(handler)
@@ -68,7 +71,7 @@ def _answered(handler: Handler, view: Any, request: Request, *args: Any, **kwarg
 
 def _remember(turn: Turn, response: HttpResponse) -> None:
     try:
-        if response.status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
+        if response.status_code in _PASSING or status.is_server_error(response.status_code):
             answers.give_up(turn, now=clock.now())
         else:
             kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}

@@ -86,9 +86,16 @@ def test_a_declined_payment_stays_declined_under_its_key(api: APIClient, desk: D
 
 @pytest.mark.parametrize(
     ("failure", "status"),
-    [(ClosedError(retry_after_s=1), 503), (ZeroDivisionError(), 500), (OperationalError("gone"), 503), (502, 502)],
+    [
+        (ClosedError(retry_after_s=1), 503),
+        (ZeroDivisionError(), 500),
+        (OperationalError("gone"), 503),
+        (502, 502),
+        (errors.TooOftenError(retry_after_s=1), 429),
+        (errors.NotAuthenticatedError(), 401),
+    ],
 )
-def test_what_failed_is_tried_again_as_the_same_operation(api: APIClient, desk: Desk, failure: Exception | int, status: int) -> None:
+def test_what_failed_for_now_is_done_again_as_the_same_operation(api: APIClient, desk: Desk, failure: Any, status: int) -> None:
     desk.fails_with = [failure]
     assert post(api).status_code == status
     assert post(api).status_code == 201
