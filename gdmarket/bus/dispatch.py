@@ -11,6 +11,8 @@ from gdmarket.bus.errors import LeaseLostError, Reject, Retry, UndecodableError,
 
 logger = logging.getLogger(__name__)
 
+# A batch outside a request stops after this long and gives the rest back, well before its leases run out.
+BATCH_S = 5.0
 # During a deployment an old worker meets events that only new ones know: 8 × 30 s leave time for those to come.
 _UNKNOWN_WAIT_S = 30.0
 

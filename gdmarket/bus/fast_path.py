@@ -5,7 +5,6 @@ noted and drained in the next turn of the same loop.
 """
 
 import logging
-import math
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -104,7 +103,7 @@ class _Background:
             while (lanes := self._next()) is not None:
                 close_old_connections()
                 _thread.touched.update(dict.fromkeys(lanes))
-                _drain(until=math.inf)
+                _drain(until=monotonic() + dispatch.BATCH_S)
         finally:
             connection.close()
 

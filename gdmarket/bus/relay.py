@@ -3,6 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError, connection
@@ -11,8 +13,6 @@ from gdmarket.bus import claims, dispatch, fast_path, registry
 
 logger = logging.getLogger(__name__)
 
-# A batch stops after this long and gives the rest back, well before its leases run out.
-_BATCH_S = 5.0
 _SHORTEST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 1.0
 _CLAIMS = (claims.claim_suspect, claims.claim_timers, claims.claim_lanes)
@@ -26,23 +26,26 @@ class Round(NamedTuple):
 
 
 def run(*, keep_going: Callable[[], bool]) -> None:
-    """Deliver what is due until `keep_going` says no, waiting 50 ms to 1 s where there is nothing; outlive a database that goes away."""
-    wait_s, is_away = _SHORTEST_WAIT_S, False
-    while keep_going():
+    """Deliver what is due until `keep_going` says no, each subscriber in a thread of its own: who waits for others holds up nobody else.
+
+    Waits 50 ms to 1 s where there is nothing, and outlives a database that goes away. What ends one thread ends all, and is raised here.
+    """
+    subscribers = registry.subscribers()
+    has_failed = Event()
+
+    def work(subscriber: str) -> None:
         try:
-            claimed = run_once(keep_going=keep_going).claimed
-        except Exception as failure:
-            if not is_away:
-                logger.exception("the relay cannot work; trying again every %.0f s", _LONGEST_WAIT_S)
-            claimed, is_away, wait_s = 0, True, _LONGEST_WAIT_S
-            _leave_connection(failure)
-        else:
-            if is_away:
-                logger.warning("the relay works again")
-            is_away = False
-        wait_s = _SHORTEST_WAIT_S if claimed else min(2 * wait_s, _LONGEST_WAIT_S)
-        if not claimed and keep_going():
-            time.sleep(wait_s)
+            _run_one(subscriber, keep_going=lambda: not has_failed.is_set() and keep_going())
+        except BaseException:
+            has_failed.set()
+            raise
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(subscribers), thread_name_prefix="relay") as threads:
+        running = [threads.submit(work, subscriber) for subscriber in subscribers]
+    for ended in running:
+        ended.result()
 
 
 def run_until_idle(*, contexts: Collection[str] | None = None) -> int:
@@ -64,8 +67,27 @@ def run_once(*, keep_going: Callable[[], bool], contexts: Collection[str] | None
                 if keep_going():
                     batch = claim(subscriber=subscriber)
                     claimed += len(batch)
-                    done += dispatch.work(batch=batch, keep_going=_within(_BATCH_S, keep_going))
+                    done += dispatch.work(batch=batch, keep_going=_within(dispatch.BATCH_S, keep_going))
     return Round(claimed, done)
+
+
+def _run_one(subscriber: str, *, keep_going: Callable[[], bool]) -> None:
+    wait_s, is_away = _SHORTEST_WAIT_S, False
+    while keep_going():
+        try:
+            claimed = run_once(keep_going=keep_going, contexts=(subscriber,)).claimed
+        except Exception as failure:
+            if not is_away:
+                logger.exception("the relay cannot work for %s; trying again every %.0f s", subscriber, _LONGEST_WAIT_S)
+            claimed, is_away, wait_s = 0, True, _LONGEST_WAIT_S
+            _leave_connection(failure)
+        else:
+            if is_away:
+                logger.warning("the relay works again for %s", subscriber)
+            is_away = False
+        wait_s = _SHORTEST_WAIT_S if claimed else min(2 * wait_s, _LONGEST_WAIT_S)
+        if not claimed and keep_going():
+            time.sleep(wait_s)
 
 
 def _within(seconds: float, keep_going: Callable[[], bool]) -> Callable[[], bool]:

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from gdmarket import bus
-from gdmarket.bus import fast_path, operations
+from gdmarket.bus import dispatch, fast_path, operations
 from gdmarket.bus.models import Delivery
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, Spilled, notes, outstanding, pour, reader
@@ -172,3 +172,17 @@ def test_in_a_thread_it_does_not_make_the_publisher_wait(hear: Connect, settings
     worker.join(30)
     assert not worker.is_alive()
     assert notes(RED) == notes(BLUE) == [1, 2, 3, 4, 5]
+
+
+def test_in_a_thread_what_exceeds_a_batch_is_left_to_the_relay(hear: Connect, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.GDMARKET_DISPATCH = "thread"
+    monkeypatch.setattr(dispatch, "BATCH_S", 0.001)
+    hear({Poured: [reader(RED, lambda _: time.sleep(0.05))]})
+
+    pour(1, 2, 3)
+
+    worker = fast_path._background._worker
+    assert worker is not None
+    worker.join(30)
+    assert notes() == [1]
+    assert bus.run_until_idle() == 2

@@ -15,7 +15,7 @@ from gdmarket.bus import relay
 from gdmarket.bus.management.commands.relay import Orders
 from gdmarket.bus.models import Delivery
 from tests.unit.gdmarket.bus.conftest import Connect
-from tests.unit.gdmarket.bus.kitchen import RED, Poured, notes, outstanding, pour, reader
+from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, outstanding, pour, reader
 
 
 def test_the_relay_delivers_until_told_to_stop(hear: Connect) -> None:
@@ -37,6 +37,34 @@ def test_told_to_stop_it_finishes_the_delivery_in_hand_and_gives_the_rest_back(h
     assert notes() == [1]
     assert outstanding() == 2
     assert not Delivery.objects.filter(token__isnull=False).exists()
+
+
+def test_a_context_that_waits_for_others_holds_up_nobody_else(hear: Connect) -> None:
+    red_has_all = threading.Event()
+    came_in_time: list[bool] = []
+    waiting = bus.external(reader(BLUE, lambda _: came_in_time.append(red_has_all.wait(10))))
+    hear({Poured: [waiting, reader(RED, lambda event: red_has_all.set() if event.n == 2 else None)]})
+    pour(1, 2)
+
+    relay.run(keep_going=Delivery.objects.exists)
+
+    assert came_in_time == [True, True]
+    assert notes(RED) == notes(BLUE) == [1, 2]
+
+
+class UnforeseenError(BaseException):
+    """Not even an Exception."""
+
+
+def test_what_ends_one_context_s_thread_ends_the_relay(hear: Connect) -> None:
+    def fail(_: Poured) -> None:
+        raise UnforeseenError
+
+    hear({Poured: [reader(BLUE, fail), reader(RED)]})
+    pour(1)
+
+    with pytest.raises(UnforeseenError):
+        relay.run(keep_going=lambda: True)
 
 
 def test_once_is_one_drain(hear: Connect, capsys: pytest.CaptureFixture[str]) -> None:
