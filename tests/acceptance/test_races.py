@@ -5,14 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
 from rest_framework.test import APIClient
 
+from apps.rentals import services
 from apps.rentals.models import Rental
+from apps.rentals.services import facts
+from gdmarket import clock
+from gdmarket.ids import uuid7
 from tests.acceptance.conftest import Market
 from tests.factories.accounts import UserFactory
 
@@ -122,3 +127,68 @@ def test_sixteen_writers_at_once_are_all_served(market: Market, as_user: Callabl
         answers = list(threads.map(write, zip(renters, items, strict=True)))
 
     assert answers == [[201, 409, 409]] * 16
+
+
+def test_one_operation_tried_many_times_at_once_makes_one_rental(market: Market) -> None:
+    item, renter, rental_id = market.register(), UserFactory(), uuid7()
+    start = Barrier(8)
+
+    def request(_: int) -> UUID:
+        try:
+            start.wait(timeout=30)
+            return services.request_rental(rental_id=rental_id, item_id=UUID(item["id"]), renter_id=renter.id, now=clock.now()).id
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=8) as threads:
+        made = list(threads.map(request, range(8)))
+
+    assert made == [rental_id] * 8
+    assert Rental.objects.count() == 1
+
+
+def pay_and_cancel_among_losers(market: Market, *, cycles: int, until: Callable[[], bool] = lambda: False) -> list[int]:
+    """Pay a rental and cancel the payment again and again, while neighbours ask for its period in vain; return the renter's answers."""
+    item = market.register()
+    rental = market.request(item)
+    is_over = Event()
+
+    def lose(_: int) -> None:
+        try:
+            while not is_over.is_set():
+                market.neighbour.post("/api/v1/rentals", {"item": item["id"]}, format="json")
+        finally:
+            connection.close()
+
+    answers: list[int] = []
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        losers = threads.map(lose, range(4))
+        for _ in range(cycles):
+            answers.append(market.pay(rental).status_code)
+            answers.append(market.renter.delete(f"/api/v1/rentals/{rental['id']}/payment").status_code)
+            if until():
+                break
+        is_over.set()
+        list(losers)
+    return answers
+
+
+def test_paying_and_cancelling_go_on_while_others_are_refused(market: Market, caplog: pytest.LogCaptureFixture) -> None:
+    answers = pay_and_cancel_among_losers(market, cycles=12)
+
+    assert set(answers) == {200}
+    assert "deadlock" not in caplog.text
+
+
+@pytest.mark.postgresql
+def test_with_the_rental_locked_before_the_listing_they_deadlock(
+    market: Market, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked_alone(*, rental_id: UUID) -> Rental:
+        return Rental.objects.select_for_update(no_key=True).get(id=rental_id)
+
+    monkeypatch.setattr(facts, "locked", locked_alone)
+
+    answers = pay_and_cancel_among_losers(market, cycles=60, until=lambda: "deadlock" in caplog.text)
+
+    assert "deadlock" in caplog.text or 503 in answers
