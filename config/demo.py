@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.core.management import call_command
+from django.db import transaction
+
 from apps.accounts.models import User
 from apps.items import services as items
 from apps.items.models import Item
@@ -33,17 +36,24 @@ def is_loaded() -> bool:
 
 
 def load(*, now: datetime) -> Iterator[str]:
-    """Fill an empty market, telling each step as it is done."""
-    users = {email: User.objects.create_user(email, PASSWORD, **person) for email, person in PEOPLE.items()}
-    yield f"{len(users)} people"
-    managers = [users["manager@example.com"].id, users["manager2@example.com"].id]
+    """Fill an empty market, telling each step as it is done.
+
+    People move in last, all at once: a market without any is one whose loading was interrupted, and is emptied first.
+    """
+    if Item.objects.exists():
+        call_command("flush", interactive=False, verbosity=0)
+    people = {email: uuid7() for email in PEOPLE}
+    managers = [people["manager@example.com"], people["manager2@example.com"]]
     catalogue = [_register(number, managers[number % 2], now=now - 30 * DAY) for number in range(len(THINGS))]
     bus.run_until_idle()
     yield f"{len(catalogue)} items"
-    story = _Story(items=iter(catalogue), renters=[user.id for email, user in users.items() if email.startswith("renter")], now=now)
+    story = _Story(items=iter(catalogue), renters=[person for email, person in people.items() if email.startswith("renter")], now=now)
     story.tell()
-    bus.run_until_idle()
     yield f"{story.told} rentals"
+    with transaction.atomic():
+        for email, person in PEOPLE.items():
+            User.objects.create_user(email, PASSWORD, id=people[email], **person)
+    yield f"{len(people)} people"
 
 
 def _register(number: int, manager_id: UUID, *, now: datetime) -> Item:
@@ -91,10 +101,13 @@ class _Story:
         self._request(ago=2 * DAY)  # never paid: expires as soon as its timer is heard
         bus.run_until_idle()
         self._pay(self._request(), method="pm_error")  # paying, until the provider is asked again
+        refunded = self._pay(self._request())
         operations.pause(context="payments")
-        self._cancel(self._pay(self._request()))  # refunding, until payments hears of it
-        bus.run_until_idle()
-        operations.resume(context="payments")
+        try:
+            self._cancel(refunded)  # refunding, until payments hears of it
+            bus.run_until_idle()
+        finally:
+            operations.resume(context="payments")
 
     def _request(self, *, ago: timedelta = timedelta(), starts_in: timedelta = timedelta(), lasting: timedelta = DAY) -> "_Told":
         requested_at = self.now - ago
