@@ -1,7 +1,7 @@
 """`manage.py bus`: looking after the event bus."""
 
 import json
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -26,20 +26,27 @@ class Command(BaseCommand):
         trace = self._add(actions, "trace", self._trace, "tell the story of a request: what caused what, and what is outstanding")
         trace.add_argument("correlation", help="the X-Correlation-ID of the answer")
         trace.add_argument("--json", action="store_true")
-        dead = actions.add_parser("dead", help="deliveries that failed for good and wait for you")
-        self._add_dead(dead.add_subparsers(title="actions", metavar="ACTION", required=True))
+        self._add_remedies(actions)
+        dead = self._add(actions, "dead", self._list, "deliveries that failed for good and wait for you; with no further word, list them")
+        self._add_choice(dead, subscriber=None, json=False)
+        of_dead = dead.add_subparsers(title="actions", metavar="ACTION")
+        listing = self._add(of_dead, "list", self._list, "show dead deliveries, grouped by error")
+        # What stands before the word `list` holds as well.
+        self._add_choice(listing, subscriber=SUPPRESS, json=SUPPRESS)
+        self._add(of_dead, "show", self._show, "show one delivery and its event, as JSON").add_argument("delivery", type=int)
+        self._add_remedies(of_dead)
 
-    def _add_dead(self, actions: Any) -> None:
-        listing = self._add(actions, "list", self._list, "show dead deliveries, grouped by error")
-        listing.add_argument("--subscriber", metavar="CONTEXT", help="only this context's")
-        listing.add_argument("--json", action="store_true")
-        self._add(actions, "show", self._show, "show one delivery and its event, as JSON").add_argument("delivery", type=int)
-        replay = self._add(actions, "replay", self._replay, "try again, once the cause is mended; the relay does the work")
+    def _add_choice(self, listing: ArgumentParser, *, subscriber: str | None, json: str | bool) -> None:
+        listing.add_argument("--subscriber", metavar="CONTEXT", help="only this context's", default=subscriber)
+        listing.add_argument("--json", action="store_true", default=json)
+
+    def _add_remedies(self, actions: Any) -> None:
+        replay = self._add(actions, "replay", self._replay, "try dead deliveries again, once the cause is mended; the relay does the work")
         which = replay.add_mutually_exclusive_group(required=True)
         which.add_argument("delivery", type=int, nargs="?")
         which.add_argument("--subscriber", metavar="CONTEXT", help="all of this context's")
         which.add_argument("--all", action="store_true")
-        skip = self._add(actions, "skip", self._skip, "give one up for good, so that what waits behind it goes on; leaves a record")
+        skip = self._add(actions, "skip", self._skip, "give a dead delivery up, so that what waits behind it goes on; leaves a record")
         skip.add_argument("delivery", type=int)
         skip.add_argument("--reason", default="", help="for the record")
 

@@ -111,7 +111,13 @@ def test_dead_deliveries_are_listed_by_error(rejecting: list[int], run: Run) -> 
         {"subscriber": RED, "type": "kitchen.Poured", "error": "Reject: no 9", "count": 1, "deliveries": [third]},
     ]
     assert run("dead", "list").splitlines()[0] == "2 × red, kitchen.Poured"
-    assert run("dead", "list", "--subscriber", BLUE) == "no dead deliveries\n"
+    assert run("dead", "list", "--subscriber", BLUE) == run("dead", "--subscriber", BLUE, "list") == "no dead deliveries\n"
+
+
+def test_dead_alone_lists_what_is_dead(rejecting: list[int], run: Run) -> None:
+    assert run("dead") == run("dead", "list") != ""
+    assert run("dead", "--json") == run("dead", "list", "--json") == run("dead", "--json", "list")
+    assert run("dead", "--subscriber", BLUE) == "no dead deliveries\n"
 
 
 def test_a_dead_delivery_is_shown_with_its_event_and_its_lane(rejecting: list[int], run: Run) -> None:
@@ -126,7 +132,7 @@ def test_a_replayed_lane_goes_on_in_order(rejecting: list[int], run: Run, which:
     rejecting.clear()
     arguments = {"one": [str(dead_id())], "subscriber": ["--subscriber", RED], "all": ["--all"]}[which]
 
-    assert run("dead", "replay", *arguments) == "1 dead deliveries will be tried again\n"
+    assert run("replay", *arguments) == "1 dead deliveries will be tried again\n"
     assert run("dead", "replay", *arguments) == "0 dead deliveries will be tried again\n"
 
     assert bus.run_until_idle() == 2
@@ -142,7 +148,7 @@ def test_replaying_another_context_s_deliveries_leaves_this_one_s(rejecting: lis
 def test_a_skipped_delivery_leaves_a_record_and_its_lane_goes_on(rejecting: list[int], run: Run) -> None:
     skipped, event = dead_id(), Event.objects.get(payload__n=2)
 
-    assert run("dead", "skip", str(skipped), "--reason", "cup broken") == f"delivery {skipped} is skipped\n"
+    assert run("skip", str(skipped), "--reason", "cup broken") == f"delivery {skipped} is skipped\n"
     assert run("dead", "skip", str(skipped)) == f"delivery {skipped} was skipped before\n"
 
     assert bus.run_until_idle() == 1
@@ -162,10 +168,10 @@ def test_a_delivery_that_is_not_dead_cannot_be_skipped(rejecting: list[int], run
     assert not bus.recorded(types=[DeliverySkipped])
 
 
-@pytest.mark.parametrize("action", ["show", "replay", "skip"])
+@pytest.mark.parametrize("action", ["dead show", "dead replay", "dead skip", "replay", "skip"])
 def test_a_delivery_that_is_not_there_is_an_error(hear: Connect, run: Run, action: str) -> None:
     with pytest.raises(CommandError, match="There is no delivery 77") as refusal:
-        run("dead", action, "77")
+        run(*action.split(), "77")
 
     assert refusal.value.returncode == 1
 
@@ -211,7 +217,7 @@ def test_a_story_nobody_knows_is_an_error(hear: Connect, run: Run) -> None:
         run("trace", "story-2")
 
 
-@pytest.mark.parametrize("arguments", [[], ["dead"], ["dead", "replay"], ["dead", "replay", "1", "--all"], ["pause"], ["sing"]])
+@pytest.mark.parametrize("arguments", [[], ["dead", "sing"], ["replay"], ["replay", "1", "--all"], ["skip"], ["pause"], ["sing"]])
 def test_misuse_is_refused(hear: Connect, run: Run, arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         run(*arguments)
