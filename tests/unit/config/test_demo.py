@@ -30,7 +30,7 @@ def test_the_demo_has_people_items_and_rentals_in_every_state(pass_time: Callabl
         "manager@example.com",
     ]
     assert len(set(Item.objects.values_list("category", flat=True))) == 8
-    pass_time(minutes=1)
+    pass_time(minutes=5)
     drain()
     assert not Rental.objects.filter(state__in=[State.PAYING, State.REFUNDING]).exists()
     assert RentalStatus.objects.filter(overdue=True).count() == 1
