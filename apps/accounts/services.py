@@ -1,5 +1,6 @@
 """Registering, signing in, staying signed in."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
 from apps.accounts import domain, queries
@@ -51,13 +52,11 @@ def recognise(*, email: str, password: str, address: str, now: datetime) -> User
     :raises InvalidCredentialsError: if the two do not belong together, or the person is inactive: in the same time, whoever it is
     :raises TooManyFailedLoginsError: after 10 wrong passwords a minute for one e-mail address, or 60 from one network address
     """
-    wait_s = queries.get_login_wait_s(email=email, address=address, now=now)
-    if wait_s:
-        raise TooManyFailedLoginsError(retry_after_s=wait_s)
+    attempt = _count_attempt(email=email, address=address, now=now)
     user = authenticate(username=domain.written_email(email), password=password)
     if not isinstance(user, User):
-        _count_failure(email=email, address=address, now=now)
         raise InvalidCredentialsError
+    FailedLogin.objects.filter(id__in=attempt).delete()
     return user
 
 
@@ -119,8 +118,23 @@ def _next_pair(*, user: User, chain: UUID, now: datetime) -> Tokens:
     return Tokens(access=access, refresh=refresh)
 
 
-def _count_failure(*, email: str, address: str, now: datetime) -> None:
+def _count_attempt(*, email: str, address: str, now: datetime) -> list[int]:
+    """Count a failure before the password is looked at, lest many at one moment all find room; return what to forget if it was right."""
+    subjects = queries.failure_subjects(email=email, address=address)
+    FailedLogin.objects.filter(failed_at__lte=now - domain.FAILURES_WITHIN).delete()
     with transaction.atomic():
-        FailedLogin.objects.filter(failed_at__lte=now - domain.FAILURES_WITHIN).delete()
-        subjects = queries.failure_subjects(email=email, address=address)
-        FailedLogin.objects.bulk_create([FailedLogin(subject=subject, failed_at=now) for subject in subjects])
+        _wait_for_turn(subjects)
+        wait_s = queries.get_login_wait_s(email=email, address=address, now=now)
+        if wait_s:
+            raise TooManyFailedLoginsError(retry_after_s=wait_s)
+        counted = FailedLogin.objects.bulk_create([FailedLogin(subject=subject, failed_at=now) for subject in subjects])
+    return [failure.id for failure in counted]
+
+
+def _wait_for_turn(subjects: Iterable[str]) -> None:
+    """Count for one of these at a time, until the transaction ends. SQLite's transactions come one at a time anyway."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        for subject in sorted(subjects):
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [subject])
