@@ -1,5 +1,7 @@
 """What items does when a rental moves on."""
 
+from dataclasses import replace
+
 from apps.items import domain, services
 from apps.rentals.events import RentalCancelled, RentalExpired, RentalHandedOver, RentalRequested, RentalReturned
 from gdmarket import clock
@@ -13,8 +15,8 @@ def on_rental_requested(event: RentalRequested) -> None:
 
 
 def on_rental_handed_over(event: RentalHandedOver) -> None:
-    """Note that the item is out."""
-    services.lend_item(claim=_claim(event))
+    """Note that the item is out, be it before its period."""
+    services.lend_item(claim=replace(_claim(event), starts_at=min(event.starts_at, event.handed_over_at or event.starts_at)))
 
 
 def on_rental_returned(event: RentalReturned) -> None:

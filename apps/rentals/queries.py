@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce, Least
 
 from apps.rentals import domain
 from apps.rentals.errors import RentalNotFoundError
@@ -39,9 +40,13 @@ def list_rentals_of(*, person_id: UUID, role: str | None = None, **columns: obje
 
 
 def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime, datetime]]:
-    """Return the half-open periods of an item that are held and end after `after`, sorted by start."""
+    """Return the half-open periods in which an item is kept and that end after `after`, sorted by start.
+
+    A rental keeps the item for its period, and from the moment it was handed over where that came earlier.
+    """
     held = Rental.objects.filter(item_id=item_id, state__in=domain.HOLDING, ends_at__gt=after)
-    return list(held.order_by("starts_at", "id").values_list("starts_at", "ends_at"))
+    kept = held.annotate(kept_from=Least("starts_at", Coalesce("handed_over_at", "starts_at")))
+    return list(kept.order_by("kept_from", "id").values_list("kept_from", "ends_at"))
 
 
 def is_out_too_long(*, item_id: UUID, now: datetime) -> bool:

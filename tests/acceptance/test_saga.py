@@ -290,6 +290,23 @@ def test_a_repeated_payment_goes_on_with_the_attempt_it_began(market: Market) ->
         services.pay_rental(**paid, operation_id=second, now=clock.now())
 
 
+def test_an_item_handed_over_early_is_kept_from_that_moment_on(market: Market, drain: Drain) -> None:
+    item = market.register()
+    starts_at = clock.now() + timedelta(days=14)
+    early = market.request(item, starts_at=starts_at.isoformat())
+    market.pay(early)
+    assert market.command(market.manager, early, "handover").status_code == 200
+    drain()
+
+    refused = market.neighbour.post("/api/v1/rentals", {"item": item["id"], "payment_method": "pm_ok"}, format="json")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "period_taken")
+    assert refused.json()["next_free"]["starts_at"] == early["ends_at"]
+    free = {"free_from": clock.now().isoformat(), "free_to": (clock.now() + timedelta(days=1)).isoformat()}
+    assert market.anyone.get("/api/v1/items", free).json()["results"] == []
+    market.request(item, by=market.neighbour, starts_at=early["ends_at"])
+
+
 def test_an_item_is_not_handed_over_in_somebody_elses_time(market: Market) -> None:
     item = market.register()
     now = market.request(item)

@@ -60,7 +60,7 @@ class Rentals(ApiView):
         with _rental_in_the_problem(request.operation_id):
             rental = services.request_rental(rental_id=request.operation_id, renter_id=request.person_id, now=clock.now(), **asked)
         response = _told(request, rental, done=status.HTTP_201_CREATED)
-        response["Location"] = reverse("rental", args=[rental.id])
+        response["Location"] = request.build_absolute_uri(reverse("rental", args=[rental.id]))
         return response
 
 

@@ -1,4 +1,7 @@
-"""Let the database refuse to rent one item to two people at once."""
+"""Let the database refuse to rent one item to two people at once.
+
+A rental keeps the item for its period, and from the moment it was handed over where that came earlier.
+"""
 
 from typing import ClassVar
 
@@ -13,7 +16,7 @@ POSTGRESQL = (
     "CREATE EXTENSION IF NOT EXISTS btree_gist",
     f"""
     ALTER TABLE rentals_rental ADD CONSTRAINT rentals_no_overlap
-    EXCLUDE USING gist (item_id WITH =, tstzrange(starts_at, ends_at, '[)') WITH &&) WHERE (state IN {HOLDING})
+    EXCLUDE USING gist (item_id WITH =, tstzrange(LEAST(starts_at, handed_over_at), ends_at, '[)') WITH &&) WHERE (state IN {HOLDING})
     """,
 )
 
@@ -25,11 +28,12 @@ SQLITE = tuple(
         SELECT RAISE(ABORT, 'rentals_no_overlap') WHERE EXISTS (
             SELECT 1 FROM rentals_rental
             WHERE item_id = NEW.item_id AND id <> NEW.id AND state IN {HOLDING}
-            AND starts_at < NEW.ends_at AND ends_at > NEW.starts_at
+            AND min(starts_at, coalesce(handed_over_at, starts_at)) < NEW.ends_at
+            AND ends_at > min(NEW.starts_at, coalesce(NEW.handed_over_at, NEW.starts_at))
         );
     END
     """  # noqa: S608  # put together from the constants above alone
-    for name, when in (("insert", "INSERT"), ("update", "UPDATE OF item_id, starts_at, ends_at, state"))
+    for name, when in (("insert", "INSERT"), ("update", "UPDATE OF item_id, starts_at, ends_at, state, handed_over_at"))
 )
 
 GUARD = {"postgresql": POSTGRESQL, "sqlite": SQLITE}
