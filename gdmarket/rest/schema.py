@@ -44,6 +44,7 @@ def add_house_rules(result: Document, generator: Any, request: Any, public: bool
     """Return the document with what every operation shares: problems, idempotency keys, versions."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = _PROBLEM
     for path, method, operation in _operations(result):
+        operation.setdefault("summary", operation.get("description", "").partition(".")[0].partition(";")[0].partition(":")[0])
         _add_headers(operation, path=path, method=method)
         _add_problems(operation, path=path, method=method)
     return result

@@ -25,7 +25,7 @@ class CredentialsSerializer(StrictSerializer):
 class RefreshSerializer(StrictSerializer):
     """What somebody stays signed in with."""
 
-    refresh = serializers.CharField(max_length=100)
+    refresh = serializers.CharField(max_length=4096)  # a token of another kind is no token (401), not a malformed one
 
 
 class PersonSerializer(serializers.Serializer[Any]):
