@@ -1,5 +1,6 @@
 """`./dev run`: bring the database up to date, load the demo into an empty one, then become the server."""
 
+import importlib
 import os
 import socket
 import sys
@@ -36,18 +37,24 @@ _DEMO_PEOPLE = """
 
 def main() -> NoReturn:
     """Prepare and serve; never returns. Ends with a sentence and exit code 1 when it cannot."""
+    _read_settings()
     _refuse_taken_port()
     print("Preparing the database …", flush=True)  # noqa: T201  # a person waits
     try:
         people = _prepare()
-    except EnvError as wrong:
-        sys.exit(f"The settings are not right: {wrong}")
     except DatabaseError as wrong:
         sys.exit(f"The database cannot be used. Is DATABASE_URL right, and the server up?\n{wrong}")
     address = f"http://{server.HOST}:{server.PORT}"
     os.environ["GDMARKET_WELCOME"] = _WELCOME.format(address=address, people=people)
     os.environ["GDMARKET_RELAY"] = "beside"
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:config.server", "config.wsgi"])
+
+
+def _read_settings() -> None:
+    try:
+        importlib.import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+    except (EnvError, ValueError) as wrong:  # a database URL that is none is a ValueError
+        sys.exit(f"The settings are not right: {wrong}")
 
 
 def _prepare() -> str:

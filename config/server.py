@@ -12,11 +12,13 @@ import warnings
 from pathlib import Path
 from types import FrameType
 
+from environs import Env, EnvError, validate
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-HOST = os.environ.get("GDMARKET_HOST", "127.0.0.1")
-PORT = int(os.environ.get("GDMARKET_PORT", "8000"))
+env = Env(eager=False)
+HOST = env.str("GDMARKET_HOST", "127.0.0.1")
+PORT = env.int("GDMARKET_PORT", 8000, validate=validate.Range(1, 65535))
 _ROOT = Path(__file__).resolve().parent.parent
 _RELAY_CHECK_S = 1.0
 _RELAY_STOP_S = 20.0
@@ -24,14 +26,19 @@ _RELAY_STOP_S = 20.0
 # -- gunicorn's own settings, under gunicorn's own names ----------------------------------------------------------------------------
 bind = f"{HOST}:{PORT}"
 worker_class = "gthread"
-workers = int(os.environ.get("GDMARKET_WORKERS", "1"))
-threads = int(os.environ.get("GDMARKET_THREADS", "16"))
+workers = env.int("GDMARKET_WORKERS", 1, validate=validate.Range(min=1))
+threads = env.int("GDMARKET_THREADS", 16, validate=validate.Range(min=1))
 graceful_timeout = 25  # a cluster kills after 30 s
 keepalive = 30
 chdir = str(_ROOT)
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # the heartbeat file must not wait for a disk
 loglevel = os.environ.get("GDMARKET_LOG_LEVEL", "info").lower()
+
+try:
+    env.seal()
+except EnvError as wrong:
+    sys.exit(f"The settings are not right: {wrong}")
 
 # Static files that nobody collected are served from where they lie: whitenoise need not complain that their folder is not there.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)

@@ -8,6 +8,7 @@ from csp.constants import NONE, SELF
 from environs import Env, validate
 
 from apps.items import domain as items
+from apps.payments.gateways import GATEWAYS
 from apps.rentals import domain as rentals
 from config.databases import database
 
@@ -18,12 +19,12 @@ env = Env(eager=False)
 # -- Who we are -----------------------------------------------------------------------------------------------------------------
 DEBUG = env.bool("GDMARKET_DEBUG", False)
 GDMARKET_DATA_DIR = env.path("GDMARKET_DATA_DIR", ROOT / "var")
-SECRET_KEY = env.str("GDMARKET_SECRET_KEY")
+SECRET_KEY = env.str("GDMARKET_SECRET_KEY", validate=validate.Length(min=1))
 SECRET_KEY_FALLBACKS: list[str] = env.list("GDMARKET_SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.list("GDMARKET_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("GDMARKET_CSRF_TRUSTED_ORIGINS", [])
 GDMARKET_HTTPS = env.bool("GDMARKET_HTTPS", False)
-GDMARKET_TRUSTED_PROXIES = env.int("GDMARKET_TRUSTED_PROXIES", 0)
+GDMARKET_TRUSTED_PROXIES = env.int("GDMARKET_TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
 LOG_LEVEL = env.log_level("GDMARKET_LOG_LEVEL", logging.INFO)
 
 # -- What it runs on ------------------------------------------------------------------------------------------------------------
@@ -33,19 +34,20 @@ CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://")}
 # -- The bus --------------------------------------------------------------------------------------------------------------------
 GDMARKET_SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"
 GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.OneOf(["inline", "thread", "off"]))
-GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 50)
+GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 50, validate=validate.Range(min=0))
 
 # -- Payments -------------------------------------------------------------------------------------------------------------------
-GDMARKET_PAYMENT_GATEWAY = env.str("GDMARKET_PAYMENT_GATEWAY", "sandbox")
-GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000)
+GDMARKET_PAYMENT_GATEWAY = env.str("GDMARKET_PAYMENT_GATEWAY", "sandbox", validate=validate.OneOf(sorted(GATEWAYS)))
+GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000, validate=validate.Range(min=1))
 
 # -- Signing in -----------------------------------------------------------------------------------------------------------------
-GDMARKET_ACCESS_TOKEN_LIFETIME_S = env.int("GDMARKET_ACCESS_TOKEN_LIFETIME_S", 3600)
-GDMARKET_REFRESH_TOKEN_LIFETIME_S = env.int("GDMARKET_REFRESH_TOKEN_LIFETIME_S", 30 * 24 * 3600)
+GDMARKET_ACCESS_TOKEN_LIFETIME_S = env.int("GDMARKET_ACCESS_TOKEN_LIFETIME_S", 3600, validate=validate.Range(min=1))
+GDMARKET_REFRESH_TOKEN_LIFETIME_S = env.int("GDMARKET_REFRESH_TOKEN_LIFETIME_S", 30 * 24 * 3600, validate=validate.Range(min=1))
 
 # -- Fairness -------------------------------------------------------------------------------------------------------------------
-GDMARKET_THROTTLE_USER = env.str("GDMARKET_THROTTLE_USER", "3000/min")
-GDMARKET_THROTTLE_ANON = env.str("GDMARKET_THROTTLE_ANON", "3000/min")
+_rate = validate.Regexp(r"(off|[1-9][0-9]*/(sec|min|hour|day))\Z", error='Must be "off", or a number per sec, min, hour or day: 3000/min.')
+GDMARKET_THROTTLE_USER = env.str("GDMARKET_THROTTLE_USER", "3000/min", validate=_rate)
+GDMARKET_THROTTLE_ANON = env.str("GDMARKET_THROTTLE_ANON", "3000/min", validate=_rate)
 
 env.seal()
 

@@ -1,0 +1,64 @@
+"""What makes no sense is refused at the start, with one sentence that names it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
+TOO_SMALL = "Must be greater than or equal to 1."
+NO_RATE = 'Must be "off", or a number per sec, min, hour or day: 3000/min.'
+
+
+def start(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start a command of the market's in this environment, and wait for it to end."""
+    return subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("GDMARKET_SECRET_KEY", "", "Shorter than minimum length 1."),
+        ("GDMARKET_THROTTLE_USER", "many", NO_RATE),
+        ("GDMARKET_THROTTLE_ANON", "0/min", NO_RATE),
+        ("GDMARKET_THROTTLE_ANON", "5/fortnight", NO_RATE),
+        ("GDMARKET_PAYMENT_GATEWAY", "none", "Must be one of: sandbox."),
+        ("GDMARKET_PAYMENT_TIMEOUT_MS", "0", TOO_SMALL),
+        ("GDMARKET_PORT", "abc", "Not a valid integer."),
+        ("GDMARKET_PORT", "65536", "Must be greater than or equal to 1 and less than or equal to 65535."),
+        ("GDMARKET_WORKERS", "0", TOO_SMALL),
+        ("GDMARKET_THREADS", "-1", TOO_SMALL),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_told_in_one_sentence(name: str, value: str, why: str) -> None:
+    refused = start("-m", "config.serve", **{name: value})
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"The settings are not right: Environment variables invalid: {{{name!r}: [{why!r}]}}\n"
+
+
+def test_a_database_url_that_is_none_is_told_in_one_sentence() -> None:
+    refused = start("-m", "config.serve", DATABASE_URL="nonsense")
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("The settings are not right: ")
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("manage.py", "bus", "status"), ("-m", "gunicorn", "--check-config", "-c", "python:config.server", "config.wsgi")]
+)
+def test_other_commands_refuse_them_as_well(command: tuple[str, ...]) -> None:
+    refused = start(*command, GDMARKET_THREADS="x", GDMARKET_PAYMENT_TIMEOUT_MS="x")
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("The settings are not right: Environment variables invalid: ")
+
+
+@pytest.mark.parametrize("rate", ["off", "1/sec", "20/min", "300/hour", "4000/day"])
+def test_a_rate_that_makes_sense_is_taken(rate: str) -> None:
+    assert start("manage.py", "check", GDMARKET_THROTTLE_USER=rate, GDMARKET_THROTTLE_ANON=rate).returncode == 0
