@@ -63,6 +63,12 @@ class ConflictError(DomainError):
     code = "conflict"
 
 
+class StaleError(DomainError):
+    """It has changed since you read it: read it again."""
+
+    code = "version_mismatch"
+
+
 class DeclinedError(DomainError):
     """The payment provider declined."""
 

@@ -1,6 +1,6 @@
 """What items may refuse."""
 
-from gdmarket.errors import ConflictError, InvalidError, NotFoundError
+from gdmarket.errors import ConflictError, InvalidError, NotFoundError, StaleError
 
 
 class ItemNotFoundError(NotFoundError):
@@ -21,10 +21,8 @@ class ItemIdTakenError(ConflictError):
     code = "item_id_taken"
 
 
-class VersionMismatchError(ConflictError):
+class VersionMismatchError(StaleError):
     """The item was changed by someone else meanwhile: it is at version {version} now."""
-
-    code = "version_mismatch"
 
 
 class BadNameError(InvalidError):

@@ -52,11 +52,3 @@ class BodyTooLargeError(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = _("The body is too large.")
     default_code = "body_too_large"
-
-
-class VersionMismatchError(APIException):
-    """The thing has changed since the caller read it."""
-
-    status_code = status.HTTP_412_PRECONDITION_FAILED
-    default_detail = _("It has changed since you read it: read it again.")
-    default_code = "version_mismatch"

@@ -8,7 +8,7 @@ from rest_framework import status as http
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gdmarket.rest.errors import VersionMismatchError
+from gdmarket.errors import StaleError
 
 _OURS = re.compile(r'"(\d{1,18})(?:\.[^"]*)?"\Z')
 
@@ -30,21 +30,12 @@ def answer(request: Request, data: Any, *, version: int, variant: str = "", stat
 def expected_version(request: Request) -> int | None:
     """Return the version the caller's `If-Match` wants to change, or None where any will do; a variant is not looked at.
 
-    :raises VersionMismatchError: if `If-Match` names no version of ours, or several
+    :raises StaleError: if `If-Match` names no version of ours, or several
     """
     wanted = request.headers.get("If-Match", "*").strip()
     if wanted == "*":
         return None
     ours = _OURS.match(wanted)
     if ours is None:
-        raise VersionMismatchError
+        raise StaleError
     return int(ours[1])
-
-
-def check_if_match(request: Request, *, version: int) -> None:
-    """Let the request pass if its `If-Match`, where it has one, names this version.
-
-    :raises VersionMismatchError: otherwise (412 `version_mismatch`)
-    """
-    if expected_version(request) not in {None, version}:
-        raise VersionMismatchError

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from gdmarket import correlation, errors
-from gdmarket.rest.errors import BodyTooLargeError, VersionMismatchError
+from gdmarket.rest.errors import BodyTooLargeError
 from gdmarket.rest.titles import title_of
 
 CONTENT_TYPE = "application/problem+json"
@@ -33,6 +33,7 @@ _STATUS_OF_KIND: Sequence[tuple[type[errors.DomainError], HTTPStatus]] = (
     (errors.ForbiddenError, HTTPStatus.FORBIDDEN),
     (errors.DeclinedError, HTTPStatus.PAYMENT_REQUIRED),
     (errors.ConflictError, HTTPStatus.CONFLICT),
+    (errors.StaleError, HTTPStatus.PRECONDITION_FAILED),
     (errors.TooOftenError, HTTPStatus.TOO_MANY_REQUESTS),
     (errors.UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
@@ -91,8 +92,6 @@ def _in_our_words(error: Exception) -> Exception:
 
 
 def _refused(error: errors.DomainError) -> Response:
-    if error.code == VersionMismatchError.default_code:
-        return _not_understood(VersionMismatchError())
     status = next((status for kind, status in _STATUS_OF_KIND if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
     more: dict[str, object] = {}
     if isinstance(error, errors.InvalidError) and error.field:

@@ -43,8 +43,6 @@ def refusals() -> Iterator[type[errors.DomainError]]:
 
 
 def status_of(kind: type[errors.DomainError]) -> int:
-    if kind.code == rest.VersionMismatchError.default_code:
-        return rest.VersionMismatchError.status_code
     return next(int(status) for base, status in problems._STATUS_OF_KIND if issubclass(kind, base))
 
 

@@ -160,7 +160,8 @@ def test_a_revision_of_what_one_has_not_seen_is_refused(client: APIClient, manag
     renamed = client.patch(f"{ITEMS}/{item.id}", {"name": "해머 드릴"}, format="json", headers={"If-Match": seen})
     assert renamed.status_code == 200
     late = client.patch(f"{ITEMS}/{item.id}", {"name": "망치"}, format="json", headers={"If-Match": seen})
-    assert _problem(late, 412)["code"] == "version_mismatch"
+    problem = _problem(late, 412)
+    assert (problem["code"], problem["version"]) == ("version_mismatch", 2)
     assert client.get(f"{ITEMS}/{item.id}").json()["name"] == "해머 드릴"
 
 

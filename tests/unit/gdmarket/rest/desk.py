@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gdmarket import correlation, errors
-from gdmarket.rest.etags import answer, check_if_match
+from gdmarket.rest.etags import answer, expected_version
 from gdmarket.rest.permissions import has_role
 from gdmarket.rest.serializers import StrictSerializer
 from gdmarket.rest.views import ApiRequest, ApiView
@@ -57,6 +57,7 @@ REFUSALS: dict[str, Exception] = {
     "not_authenticated": errors.NotAuthenticatedError(),
     "declined": errors.DeclinedError(state="requested", rental={"id": UUID(int=7)}),
     "thing_taken": TakenError(thing="The drill", until="noon", status=200, code="forged"),
+    "version_mismatch": errors.StaleError(),
     "desk_closed": ClosedError(retry_after_s=2.1),
     "throttled": errors.TooOftenError(retry_after_s=0.2),
     "database_unavailable": OperationalError("connection refused"),
@@ -125,7 +126,8 @@ class VersionedView(ApiView):
         return answer(request, {"version": version}, version=version, variant=request.query_params.get("variant", ""))
 
     def patch(self, request: Request, version: int) -> Response:
-        check_if_match(request, version=version)
+        if expected_version(request) not in {None, version}:
+            raise errors.StaleError
         return answer(request, {"version": version + 1}, version=version + 1)
 
 

@@ -29,6 +29,7 @@ def refused(api: APIClient, name: str, **headers: Any) -> Any:
         ("forbidden", 403, "Not allowed", "This person may not do that."),
         ("not_authenticated", 401, "Not signed in", "We do not know who is asking."),
         ("thing_taken", 409, "Conflict", "The drill is taken until noon."),
+        ("version_mismatch", 412, "Changed meanwhile", "It has changed since you read it: read it again."),
         ("desk_closed", 503, "Not available just now", "The desk is closed."),
         ("throttled", 429, "Too many requests", "This was asked too often in a short time."),
     ],
