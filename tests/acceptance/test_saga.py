@@ -1,7 +1,6 @@
 """Every way a rental can go wrong, and how it is made good again."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +8,8 @@ import pytest
 from pytest_django import Settings
 
 from apps.payments.models import Payment
-from apps.rentals import handlers, services
+from apps.rentals import services
 from apps.rentals.errors import PaymentUnavailableError, WrongStateError
-from apps.rentals.events import PeriodEnded
-from apps.rentals.models import Rental
 from gdmarket import bus, clock
 from gdmarket.bus import operations
 from gdmarket.ids import uuid7
@@ -202,65 +199,6 @@ def test_a_rental_whose_server_died_before_the_provider_was_asked_heals(market: 
     assert market.pay(rental).json()["state"] == "paid"
 
 
-def test_an_overdue_item_refuses_every_new_request_until_it_is_back(market: Market, drain: Drain, pass_time: PassTime) -> None:
-    item = market.register()
-    rental = market.request(item)
-    market.pay(rental)
-    market.command(market.manager, rental, "handover")
-    later = clock.now().replace(microsecond=0)
-
-    Rental.objects.filter(id=rental["id"]).update(starts_at=later.replace(year=later.year - 1), ends_at=later)
-    pass_time(minutes=1)
-    refused = market.neighbour.post("/api/v1/rentals", {"item": item["id"]}, format="json")
-
-    assert (refused.status_code, refused.json()["code"], refused.json()["next_free"]) == (409, "period_taken", None)
-    assert market.see(rental)["overdue"] is True
-    assert market.command(market.manager, rental, "return").json()["state"] == "returned"
-    market.request(item, by=market.neighbour)
-
-
-def test_the_end_of_the_period_makes_a_rental_overdue_for_everybody_to_see(market: Market, drain: Drain, pass_time: PassTime) -> None:
-    ends_at = (clock.now() + timedelta(minutes=30)).isoformat()
-    rental = market.request(market.register(), ends_at=ends_at)
-    market.pay(rental)
-    market.command(market.manager, rental, "handover")
-    drain()
-    before = market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()
-
-    pass_time(minutes=31)
-    drain()
-
-    after = market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()
-    assert (before["overdue"], after["overdue"], market.see(rental)["overdue"]) == (False, True, True)
-    assert [entry["fact"] for entry in after["timeline"]].count("RentalOverdue") == 1
-
-
-def test_a_timer_that_comes_early_by_this_clock_still_tells_the_truth(market: Market, drain: Drain) -> None:
-    rental = market.request(market.register())
-    market.pay(rental)
-    market.command(market.manager, rental, "handover")
-    drain()
-
-    handlers.on_period_ended(PeriodEnded(rental_id=UUID(rental["id"]), due_at=Rental.objects.get().ends_at, occurred_at=clock.now()))
-    drain()
-
-    assert market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()["overdue"] is True
-
-
-def test_the_begin_of_the_period_is_told_once_however_often_it_is_paid(market: Market, drain: Drain, pass_time: PassTime) -> None:
-    starts_at = clock.now() + timedelta(minutes=10)
-    rental = market.request(market.register(), starts_at=starts_at.isoformat())
-    market.pay(rental)
-    market.renter.delete(f"/api/v1/rentals/{rental['id']}/payment")
-    market.pay(rental)
-
-    pass_time(minutes=11)
-    drain()
-
-    facts = [entry["fact"] for entry in market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()["timeline"]]
-    assert facts.count("RentalPeriodBegan") == 1
-
-
 def test_a_payment_that_is_still_unknown_cannot_be_cancelled_by_itself(market: Market, drain: Drain, pass_time: PassTime) -> None:
     rental = market.request(market.register())
     market.pay(rental, "pm_error")
@@ -290,37 +228,6 @@ def test_a_repeated_payment_goes_on_with_the_attempt_it_began(market: Market) ->
         services.pay_rental(**paid, operation_id=second, now=clock.now())
 
 
-def test_an_item_handed_over_early_is_kept_from_that_moment_on(market: Market, drain: Drain) -> None:
-    item = market.register()
-    starts_at = clock.now() + timedelta(days=14)
-    early = market.request(item, starts_at=starts_at.isoformat())
-    market.pay(early)
-    assert market.command(market.manager, early, "handover").status_code == 200
-    drain()
-
-    refused = market.neighbour.post("/api/v1/rentals", {"item": item["id"], "payment_method": "pm_ok"}, format="json")
-
-    assert (refused.status_code, refused.json()["code"]) == (409, "period_taken")
-    assert refused.json()["next_free"]["starts_at"] == early["ends_at"]
-    free = {"free_from": clock.now().isoformat(), "free_to": (clock.now() + timedelta(days=1)).isoformat()}
-    assert market.anyone.get("/api/v1/items", free).json()["results"] == []
-    market.request(item, by=market.neighbour, starts_at=early["ends_at"])
-
-
-def test_an_item_is_not_handed_over_in_somebody_elses_time(market: Market) -> None:
-    item = market.register()
-    now = market.request(item)
-    later = market.request(item, starts_at=now["ends_at"])
-    for rental in (now, later):
-        market.pay(rental)
-
-    refused = market.command(market.manager, later, "handover")
-
-    assert (refused.status_code, refused.json()["code"]) == (409, "item_promised")
-    assert market.see(later)["state"] == "paid"
-    assert market.command(market.manager, now, "handover").status_code == 200
-
-
 @pytest.mark.parametrize("command", ["cancel", "handover", "return"])
 def test_a_rental_that_ended_takes_no_command(market: Market, command: str) -> None:
     rental = market.request(market.register())
@@ -331,20 +238,6 @@ def test_a_rental_that_ended_takes_no_command(market: Market, command: str) -> N
 
     assert (refused.status_code, refused.json()["code"], refused.json()["state"]) == (409, "wrong_state", "cancelled")
     assert market.see(rental)["version"] == version
-
-
-def test_an_item_is_out_with_one_renter_at_a_time(market: Market, pass_time: PassTime) -> None:
-    item = market.register()
-    first = market.request(item)
-    second = market.request(item, starts_at=first["ends_at"])
-    for rental in (first, second):
-        market.pay(rental)
-    market.command(market.manager, first, "handover")
-
-    refused = market.command(market.manager, second, "handover")
-
-    assert (refused.status_code, refused.json()["code"]) == (409, "item_out")
-    assert market.see(second)["state"] == "paid"
 
 
 def test_each_fact_of_a_rental_is_a_version_of_its_stream(market: Market, drain: Drain) -> None:
