@@ -11,6 +11,7 @@ from uuid import UUID
 
 from apps.items import errors
 from gdmarket.errors import InvalidError
+from gdmarket.text import is_plain
 
 MAX_NAME = 100
 MAX_DESCRIPTION = 2_000
@@ -25,8 +26,6 @@ DEFAULT_RADIUS_M = 2_000
 MAX_RADIUS_M = 50_000
 # Mean radius of the sphere with the Earth's volume. Source: IUGG 1980 (GRS 80), R3.
 EARTH_RADIUS_M = 6_371_000
-# Source: Unicode TR 36, section 3.
-_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class State(StrEnum):
@@ -147,14 +146,15 @@ def _wrapped(longitude: float) -> float:
     return (longitude + MAX_LONGITUDE) % (2 * MAX_LONGITUDE) - MAX_LONGITUDE
 
 
-def _text(shortest: int, longest: int) -> Callable[[object], bool]:
+def _text(shortest: int, longest: int, *, may_break: bool = False) -> Callable[[object], bool]:
     """Return the rule of a text; blanks alone do not count as text."""
-    return lambda value: isinstance(value, str) and len(value) <= longest and len(value.strip()) >= shortest and _is_plain(value)
 
+    def is_acceptable(value: object) -> bool:
+        if not isinstance(value, str) or len(value) > longest or len(value.strip()) < shortest:
+            return False
+        return is_plain(text=value, may_break=may_break)
 
-def _is_plain(text: str) -> bool:
-    """Return whether a text has no control characters but line breaks and tabs, and none that turn its direction around."""
-    return not any(letter in _DIRECTION or (unicodedata.category(letter) == "Cc" and letter not in "\n\t") for letter in text)
+    return is_acceptable
 
 
 def _whole(least: int, most: int) -> Callable[[object], bool]:
@@ -169,7 +169,7 @@ def _degrees(most: int) -> Callable[[object], bool]:
 
 _RULES: Mapping[str, tuple[Callable[[object], bool], type[InvalidError]]] = {
     "name": (_text(1, MAX_NAME), errors.BadNameError),
-    "description": (_text(0, MAX_DESCRIPTION), errors.BadDescriptionError),
+    "description": (_text(0, MAX_DESCRIPTION, may_break=True), errors.BadDescriptionError),
     "category": (_text(1, MAX_CATEGORY), errors.BadCategoryError),
     "place": (_text(1, MAX_PLACE), errors.BadPlaceError),
     "daily_price": (_whole(MIN_DAILY_PRICE, MAX_DAILY_PRICE), errors.BadDailyPriceError),

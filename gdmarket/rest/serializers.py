@@ -8,9 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-_LINE_BREAKS = frozenset("\n\r\t")
-# Characters that turn the direction of text around, so that a name reads as another. Source: Unicode TR 36, section 3.
-_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+from gdmarket.text import is_plain
+
 _UNKNOWN = _("There is no such field.")
 _READ_ONLY = _("This field cannot be written.")
 _CONTROL = _("Control characters are not allowed.")
@@ -35,7 +34,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         refused: dict[str, list[ErrorDetail]] = {}
         for name, value in data.items():
             cleaned[name] = unicodedata.normalize("NFC", value) if isinstance(value, str) else value
-            if isinstance(value, str) and not _is_plain(value, may_break=_may_break(self.fields[name])):
+            if isinstance(value, str) and not is_plain(text=value, may_break=_may_break(self.fields[name])):
                 refused[name] = [ErrorDetail(str(_CONTROL), code="control_characters")]
         if refused:
             raise serializers.ValidationError(refused)
@@ -52,8 +51,3 @@ def _refusal(field: serializers.Field[Any, Any, Any, Any] | None) -> list[ErrorD
 
 def _may_break(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     return field.style.get("base_template") == "textarea.html"
-
-
-def _is_plain(text: str, *, may_break: bool) -> bool:
-    allowed = _LINE_BREAKS if may_break else frozenset()
-    return all(letter in allowed or (letter not in _DIRECTION and unicodedata.category(letter) != "Cc") for letter in text)

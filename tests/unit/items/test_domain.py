@@ -25,6 +25,10 @@ def test_what_a_manager_may_say_of_an_item_is_accepted() -> None:
     domain.check(details=DRILL)
 
 
+def test_a_description_may_have_lines() -> None:
+    domain.check(details={**DRILL, "description": "one\r\ntwo\n\tthree"})
+
+
 @pytest.mark.parametrize(
     ("field", "value", "refusal"),
     [
@@ -34,6 +38,7 @@ def test_what_a_manager_may_say_of_an_item_is_accepted() -> None:
         ("name", 5, errors.BadNameError),
         ("name", "drill\0", errors.BadNameError),
         ("name", "llird\u202edrill", errors.BadNameError),
+        ("name", "two\nlines", errors.BadNameError),
         ("description", "가" * 2_001, errors.BadDescriptionError),
         ("category", "", errors.BadCategoryError),
         ("category", "가" * 41, errors.BadCategoryError),
