@@ -2,21 +2,10 @@
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework import serializers
 
 from apps.items import domain
 from apps.items.api.filters import MAX_PRICE, MAX_SEARCH, ItemSearch
-from apps.items.api.serializers import FoundItemSerializer
 from gdmarket.rest.pagination import DEFAULT_LIMIT, HIGHEST_LIMIT
-
-
-class ItemPageSerializer(serializers.Serializer[None]):
-    """One page of items."""
-
-    results = FoundItemSerializer(many=True)
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-
 
 _TEXT, _WHOLE, _INSTANT = {"type": "string"}, {"type": "integer"}, OpenApiTypes.DATETIME
 _POINT = {**_TEXT, "pattern": r"^[+-]?\d{1,3}(\.\d{1,15})?,[+-]?\d{1,3}(\.\d{1,15})?$"}

@@ -8,11 +8,12 @@ from rest_framework.response import Response
 
 from apps.items import queries, services
 from apps.items.api import filters
-from apps.items.api.openapi import SEARCH_PARAMETERS, ItemPageSerializer
+from apps.items.api.openapi import SEARCH_PARAMETERS
 from apps.items.api.serializers import FoundItemSerializer, ItemSerializer
 from apps.items.models import Item
 from gdmarket import clock
 from gdmarket.rest import etags
+from gdmarket.rest.lists import page_of
 from gdmarket.rest.pagination import page
 from gdmarket.rest.permissions import has_role
 from gdmarket.rest.views import ApiRequest, ApiView
@@ -23,7 +24,7 @@ class ItemList(ApiView):
 
     permission_classes = [has_role("item_manager", reading_is_open=True)]
 
-    @extend_schema(operation_id="listItems", tags=["items"], parameters=SEARCH_PARAMETERS, responses=ItemPageSerializer, auth=[])
+    @extend_schema(operation_id="listItems", tags=["items"], parameters=SEARCH_PARAMETERS, responses=page_of(FoundItemSerializer), auth=[])
     def get(self, request: ApiRequest) -> Response:
         """Find items: the newest first, or the nearest when `near` is given."""
         found = filters.search(parameters=request.query_params)
