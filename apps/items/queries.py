@@ -27,11 +27,6 @@ def list_listed_items() -> QuerySet[Item]:
     return Item.objects.filter(state=domain.State.LISTED)
 
 
-def list_own_items(*, manager_id: UUID) -> QuerySet[Item]:
-    """List all that a manager ever registered, the withdrawn too."""
-    return Item.objects.filter(manager_id=manager_id)
-
-
 def list_open_periods(*, item_id: UUID) -> QuerySet[BusyPeriod]:
     """List the periods that open rentals keep of an item, the earliest first."""
     return BusyPeriod.objects.exclude(hold=domain.Hold.OVER).filter(item_id=item_id).order_by("starts_at", "rental_id")

@@ -42,7 +42,7 @@ def page(
     queryset: QuerySet[Any, Any],
     *,
     serialize: Callable[[Any], Any],
-    order: Sequence[str] = ("-requested_at", "id"),
+    order: Sequence[str],
 ) -> Response:
     """Return one page: `{results, next, previous}`, each result as `serialize(row)` makes it, and a `Link` header.
 

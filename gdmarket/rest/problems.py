@@ -174,7 +174,7 @@ def _whole_seconds(seconds: float) -> str:
 # -- What happens outside every API view ------------------------------------------------------------------------------------------
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django's signature  # Django's signature
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django's signature
     """Answer a request Django could not take."""
     if isinstance(exception, RequestDataTooBig):
         return problem_response(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="body_too_large", detail=_("The body is too large."))

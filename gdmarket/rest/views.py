@@ -44,7 +44,7 @@ class ApiView(APIView):
     renderer_classes = [JSONRenderer]
     parser_classes = [StrictJSONParser]
     content_negotiation_class = JsonAlone
-    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+    http_method_names = ["get", "post", "patch", "delete", "head"]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
