@@ -5,11 +5,10 @@ import os
 import re
 import shutil
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -49,29 +48,21 @@ class Terminal:
         )
 
     def run(self, commands: str) -> str:
-        """Run a block and return what it printed; people are slower than events, so those come first."""
-        self._wait_for_events()
+        """Run a block at once after the one before, and return what it printed."""
         assert self.shell.stdin is not None
         assert self.shell.stdout is not None
         self.shell.stdin.write(f"{commands.replace(ADDRESS, self.address)}\nprintf '\\n{END}\\n'\n")
         self.shell.stdin.flush()
         printed: list[str] = []
+        give_up = Timer(PATIENCE_S, self.shell.kill)
+        give_up.start()
         for line in self.shell.stdout:
             if line == f"{END}\n":
+                give_up.cancel()
                 return "".join(printed).removesuffix("\n")
             printed.append(line)
+        give_up.cancel()
         raise AssertionError(f"the shell ended in:\n{commands}\nafter:\n{''.join(printed)}")
-
-    def _wait_for_events(self) -> None:
-        give_up_at = time.monotonic() + PATIENCE_S
-        while any(context["outstanding"] for context in self._bus().values() if not context["paused"]):
-            assert time.monotonic() < give_up_at, self._bus()
-            time.sleep(0.05)
-
-    def _bus(self) -> dict[str, dict[str, int]]:
-        with urllib.request.urlopen(f"{self.address}/health/ready", timeout=PATIENCE_S) as answer:
-            bus: dict[str, dict[str, int]] = json.load(answer)["bus"]
-            return bus
 
 
 @pytest.fixture
