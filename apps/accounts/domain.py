@@ -52,7 +52,7 @@ def roles_of(*, is_renter: bool, is_item_manager: bool, is_staff: bool) -> list[
     return [str(role) for role, has_it in held if has_it]
 
 
-def written_email(email: str) -> str:
+def written_email(*, email: str) -> str:
     """Return the one way we write an e-mail address: without spaces around it, in lower case."""
     return email.strip().lower()
 
@@ -79,7 +79,7 @@ def access_token(*, user_id: UUID, password_hash: str, key: bytes, now: datetime
     return jwt.encode(claims, key, algorithm=_ALGORITHM)
 
 
-def read_access_token(token: str, *, keys: Iterable[bytes], now: datetime) -> AccessClaims | None:
+def read_access_token(*, token: str, keys: Iterable[bytes], now: datetime) -> AccessClaims | None:
     """Return what a token says if one of `keys` signed it and it has not run out, else None."""
     for key in keys:
         claims = _verified(token, key)
@@ -93,12 +93,12 @@ def fresh_refresh_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def digest_of(token: str) -> str:
+def digest_of(*, token: str) -> str:
     """Return what we keep of a refresh token: it is random, so that a plain hash is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def failure_subject(kind: str, value: str, *, key: bytes) -> str:
+def failure_subject(*, kind: str, value: str, key: bytes) -> str:
     """Return under which name wrong passwords of an `email` or an `address` are counted; it tells neither."""
     return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
 

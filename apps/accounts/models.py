@@ -16,7 +16,7 @@ class UserManager(BaseUserManager["User"]):
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":  # Django's own signature
         """Return a new person with this e-mail address and password; they are a renter unless `fields` say otherwise."""
-        user = self.model(email=domain.written_email(email), **fields)
+        user = self.model(email=domain.written_email(email=email), **fields)
         user.set_password(password)
         user.save(using=self._db, force_insert=True)
         return user
@@ -27,7 +27,7 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Return the person with this e-mail address, however it is capitalised."""
-        return self.get(email=domain.written_email(username or ""))
+        return self.get(email=domain.written_email(email=username or ""))
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -67,7 +67,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @classmethod
     def normalize_username(cls, username: str) -> str:
         """Return the one way an address is written; Django's forms ask."""
-        return domain.written_email(username)
+        return domain.written_email(email=username)
 
     @property
     def roles(self) -> list[str]:

@@ -27,7 +27,7 @@ def get_user_by_access_token(*, token: str, now: datetime) -> User:
 
     :raises TokenNotValidError: if nobody we know gave this token, it ran out, the person is inactive or has another password by now
     """
-    claims = domain.read_access_token(token, keys=signing_keys(), now=now)
+    claims = domain.read_access_token(token=token, keys=signing_keys(), now=now)
     user = User.objects.filter(id=claims.user_id, is_active=True).first() if claims else None
     if claims is None or user is None or not _is_of_this_password(user, claims.password_mark, claims.key):
         raise TokenNotValidError
@@ -57,8 +57,8 @@ def failure_subjects(*, email: str, address: str) -> tuple[str, str]:
     """Return under which names a wrong password is counted: one for the e-mail address, one for the network address."""
     key = signing_keys()[0]
     return (
-        domain.failure_subject("email", domain.written_email(email), key=key),
-        domain.failure_subject("address", address, key=key),
+        domain.failure_subject(kind="email", value=domain.written_email(email=email), key=key),
+        domain.failure_subject(kind="address", value=address, key=key),
     )
 
 

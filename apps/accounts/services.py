@@ -24,7 +24,7 @@ def register(*, user_id: UUID, email: str, password: str, display_name: str, now
     :raises WeakPasswordError: if the password is too short, too common or too like the rest
     :raises EmailTakenError: if somebody else is registered with this address
     """
-    person = User(id=user_id, email=domain.written_email(email), display_name=display_name, registered_at=now)
+    person = User(id=user_id, email=domain.written_email(email=email), display_name=display_name, registered_at=now)
     _refuse_weak(password, person)
     person.set_password(password)
     try:
@@ -53,7 +53,7 @@ def recognise(*, email: str, password: str, address: str, now: datetime) -> User
     :raises TooManyFailedLoginsError: after 10 wrong passwords a minute for one e-mail address, or 60 from one network address
     """
     attempt = _count_attempt(email=email, address=address, now=now)
-    user = authenticate(username=domain.written_email(email), password=password)
+    user = authenticate(username=domain.written_email(email=email), password=password)
     if not isinstance(user, User):
         raise InvalidCredentialsError
     FailedLogin.objects.filter(id__in=attempt).delete()
@@ -73,7 +73,7 @@ def refresh_tokens(*, refresh: str, now: datetime) -> Tokens:
     A token that comes again later was stolen from somebody: the whole chain ends, for the thief and for the owner.
     :raises TokenNotValidError: if it is unknown, ran out, was used, or belongs to somebody inactive or to an earlier password
     """
-    token = RefreshToken.objects.select_related("user").filter(digest=domain.digest_of(refresh)).first()
+    token = RefreshToken.objects.select_related("user").filter(digest=domain.digest_of(token=refresh)).first()
     if token is None or token.expires_at <= now:
         raise TokenNotValidError
     if not token.user.is_active or not queries.is_good_mark(user=token.user, mark=token.password_mark):
@@ -106,7 +106,7 @@ def _next_pair(*, user: User, chain: UUID, now: datetime) -> Tokens:
     key = queries.signing_keys()[0]
     refresh = domain.fresh_refresh_token()
     RefreshToken.objects.create(
-        digest=domain.digest_of(refresh),
+        digest=domain.digest_of(token=refresh),
         chain=chain,
         user=user,
         password_mark=domain.password_mark(password_hash=user.password, key=key),

@@ -172,7 +172,7 @@ class ItemAdmin(OwnedByManager):
         return self.fieldsets if obj is None else (*self.fieldsets, self.facts)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Item], search_term: str) -> tuple[QuerySet[Item], bool]:
-        return queries.matching(queryset, words=search_term), False
+        return queries.matching(items=queryset, words=search_term), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_manager(request)

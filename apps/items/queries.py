@@ -32,21 +32,21 @@ def list_open_periods(*, item_id: UUID) -> QuerySet[BusyPeriod]:
     return BusyPeriod.objects.exclude(hold=domain.Hold.OVER).filter(item_id=item_id).order_by("starts_at", "rental_id")
 
 
-def matching(items: QuerySet[Item], *, words: str) -> QuerySet[Item]:
+def matching(*, items: QuerySet[Item], words: str) -> QuerySet[Item]:
     """Keep the items that hold every one of the words in name, category, place or description, in any case."""
     for word in domain.folded(text=words).split():
         items = items.filter(search_text__contains=word)
     return items
 
 
-def free(items: QuerySet[Item], *, starts_at: datetime, ends_at: datetime, now: datetime) -> QuerySet[Item]:
+def free(*, items: QuerySet[Item], starts_at: datetime, ends_at: datetime, now: datetime) -> QuerySet[Item]:
     """Keep the items that no open rental needs within `[starts_at, ends_at)`; one that is overdue is needed for ever."""
     clashing = Q(starts_at__lt=ends_at, ends_at__gt=starts_at) | Q(hold=domain.Hold.RENTED, ends_at__lte=now)
     busy = BusyPeriod.objects.exclude(hold=domain.Hold.OVER).filter(clashing, item=OuterRef("id"))
     return items.exclude(Exists(busy))
 
 
-def near(items: QuerySet[Item], *, latitude: float, longitude: float, radius_m: int) -> QuerySet[Item]:
+def near(*, items: QuerySet[Item], latitude: float, longitude: float, radius_m: int) -> QuerySet[Item]:
     """Keep the items within `radius_m` of a place, each with its `distance_m` in whole metres."""
     box = domain.box_around(latitude=latitude, longitude=longitude, radius_m=radius_m)
     east_of, west_of = Q(longitude__gte=box.west), Q(longitude__lte=box.east)

@@ -76,7 +76,7 @@ def test_a_message_of_a_facade_is_frozen(message: Any) -> None:
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-@pytest.mark.parametrize("name", ["services", "facade"])
+@pytest.mark.parametrize("name", ["services", "facade", "queries", "domain"])
 def test_what_others_may_call_takes_keywords_only(context: str, name: str) -> None:
     module = room(context, name)
     if module is None:

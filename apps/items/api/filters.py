@@ -121,14 +121,14 @@ class ItemSearch(django_filters.FilterSet):  # type: ignore[misc]  # django-filt
         return (sign + _ORDERINGS[asked.removeprefix("-")], "id")
 
     def _with_words(self, items: QuerySet[Item], name: str, words: str) -> QuerySet[Item]:
-        return queries.matching(items, words=words)
+        return queries.matching(items=items, words=words)
 
     def _near(self, items: QuerySet[Item], name: str, place: tuple[float, float]) -> QuerySet[Item]:
         radius_m = self.form.cleaned_data["radius_m"] or domain.DEFAULT_RADIUS_M
-        return queries.near(items, latitude=place[0], longitude=place[1], radius_m=radius_m)
+        return queries.near(items=items, latitude=place[0], longitude=place[1], radius_m=radius_m)
 
     def _free(self, items: QuerySet[Item], name: str, starts_at: datetime) -> QuerySet[Item]:
-        return queries.free(items, starts_at=starts_at, ends_at=self.form.cleaned_data["free_to"], now=clock.now())
+        return queries.free(items=items, starts_at=starts_at, ends_at=self.form.cleaned_data["free_to"], now=clock.now())
 
     def _with_another(self, items: QuerySet[Item], name: str, value: object) -> QuerySet[Item]:
         """Leave the items as they are: this parameter is read together with another."""

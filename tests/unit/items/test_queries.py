@@ -37,7 +37,7 @@ def test_a_withdrawn_or_unknown_item_is_not_there() -> None:
 )
 def test_an_item_is_found_by_every_word_of_it(words: str, is_found: bool) -> None:
     item = ItemFactory(name="캠핑 텐트", category="캠핑", place="서울 마포구", description="Coleman 4인용")
-    assert list(queries.matching(queries.list_listed_items(), words=words)) == ([item] if is_found else [])
+    assert list(queries.matching(items=queries.list_listed_items(), words=words)) == ([item] if is_found else [])
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,15 @@ def test_back_to_back_is_free_and_overlapping_is_not(starts_at: datetime, ends_a
     item = ItemFactory()
     BusyPeriodFactory(item=item, starts_at=NOON, ends_at=NOON + DAY)
     BusyPeriodFactory(item=item, starts_at=NOON - 9 * DAY, ends_at=NOON + 9 * DAY, hold="over")
-    found = queries.free(queries.list_listed_items(), starts_at=starts_at, ends_at=ends_at, now=NOON - 9 * DAY)
+    found = queries.free(items=queries.list_listed_items(), starts_at=starts_at, ends_at=ends_at, now=NOON - 9 * DAY)
     assert list(found) == ([item] if is_free else [])
 
 
 def test_an_overdue_item_is_free_at_no_time() -> None:
     BusyPeriodFactory(starts_at=NOON, ends_at=NOON + DAY, hold="rented")
     soon = {"starts_at": NOON + 5 * DAY, "ends_at": NOON + 6 * DAY}
-    assert queries.free(queries.list_listed_items(), now=NOON + DAY - timedelta(seconds=1), **soon).count() == 1
-    assert queries.free(queries.list_listed_items(), now=NOON + DAY, **soon).count() == 0
+    assert queries.free(items=queries.list_listed_items(), now=NOON + DAY - timedelta(seconds=1), **soon).count() == 1
+    assert queries.free(items=queries.list_listed_items(), now=NOON + DAY, **soon).count() == 0
 
 
 def test_what_is_near_comes_with_its_distance() -> None:
@@ -71,14 +71,14 @@ def test_what_is_near_comes_with_its_distance() -> None:
     here = ItemFactory(latitude=city_hall[0], longitude=city_hall[1])
     tower = ItemFactory(latitude=namsan[0], longitude=namsan[1])
     ItemFactory(latitude=35.1796, longitude=129.0756)
-    found = queries.near(queries.list_listed_items(), latitude=city_hall[0], longitude=city_hall[1], radius_m=2_000)
+    found = queries.near(items=queries.list_listed_items(), latitude=city_hall[0], longitude=city_hall[1], radius_m=2_000)
     assert {item.id: item.distance_m for item in found} == {here.id: 0, tower.id: pytest.approx(1_909, abs=5)}  # type: ignore[attr-defined]  # an annotation
 
 
 def test_what_is_in_the_box_but_beyond_the_radius_is_not_near() -> None:
     ItemFactory(latitude=0.0088, longitude=0.0088)
-    assert queries.near(queries.list_listed_items(), latitude=0.0, longitude=0.0, radius_m=1_000).count() == 0
-    assert queries.near(queries.list_listed_items(), latitude=0.0, longitude=0.0, radius_m=1_400).count() == 1
+    assert queries.near(items=queries.list_listed_items(), latitude=0.0, longitude=0.0, radius_m=1_000).count() == 0
+    assert queries.near(items=queries.list_listed_items(), latitude=0.0, longitude=0.0, radius_m=1_400).count() == 1
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_what_is_in_the_box_but_beyond_the_radius_is_not_near() -> None:
 )
 def test_near_means_near_across_the_date_line_and_the_poles(place: tuple[float, float], item_at: tuple[float, float]) -> None:
     ItemFactory(latitude=item_at[0], longitude=item_at[1])
-    assert queries.near(queries.list_listed_items(), latitude=place[0], longitude=place[1], radius_m=3_000).count() == 1
+    assert queries.near(items=queries.list_listed_items(), latitude=place[0], longitude=place[1], radius_m=3_000).count() == 1
 
 
 def test_the_other_end_of_the_earth_is_measured_too() -> None:
     ItemFactory(latitude=-37.5663, longitude=126.9779 - 180)
-    found = queries.near(queries.list_listed_items(), latitude=37.5663, longitude=126.9779, radius_m=30_000_000)
+    found = queries.near(items=queries.list_listed_items(), latitude=37.5663, longitude=126.9779, radius_m=30_000_000)
     assert [item.distance_m for item in found] == [pytest.approx(20_015_087, abs=2)]  # type: ignore[attr-defined]  # an annotation
