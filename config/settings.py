@@ -8,7 +8,6 @@ from csp.constants import NONE, SELF
 from environs import Env, validate
 
 from apps.items import domain as items
-from apps.payments.gateways import GATEWAYS
 from apps.rentals import domain as rentals
 from config.databases import database
 
@@ -37,7 +36,7 @@ GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.One
 GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 50, validate=validate.Range(min=0))
 
 # -- Payments -------------------------------------------------------------------------------------------------------------------
-GDMARKET_PAYMENT_GATEWAY = env.str("GDMARKET_PAYMENT_GATEWAY", "sandbox", validate=validate.OneOf(sorted(GATEWAYS)))
+GDMARKET_PAYMENT_GATEWAY = env.str("GDMARKET_PAYMENT_GATEWAY", "sandbox", validate=validate.OneOf(["sandbox"]))
 GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000, validate=validate.Range(min=1))
 
 # -- Signing in -----------------------------------------------------------------------------------------------------------------

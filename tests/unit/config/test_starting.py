@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from apps.payments.gateways import GATEWAYS
+
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 TOO_SMALL = "Must be greater than or equal to 1."
 NO_RATE = 'Must be "off", or a number per sec, min, hour or day: 3000/min.'
@@ -26,7 +28,7 @@ def start(*command: str, **environment: str) -> subprocess.CompletedProcess[str]
         ("GDMARKET_THROTTLE_USER", "many", NO_RATE),
         ("GDMARKET_THROTTLE_ANON", "0/min", NO_RATE),
         ("GDMARKET_THROTTLE_ANON", "5/fortnight", NO_RATE),
-        ("GDMARKET_PAYMENT_GATEWAY", "none", "Must be one of: sandbox."),
+        ("GDMARKET_PAYMENT_GATEWAY", "none", f"Must be one of: {', '.join(sorted(GATEWAYS))}."),
         ("GDMARKET_PAYMENT_TIMEOUT_MS", "0", TOO_SMALL),
         ("GDMARKET_PORT", "abc", "Not a valid integer."),
         ("GDMARKET_PORT", "65536", "Must be greater than or equal to 1 and less than or equal to 65535."),
