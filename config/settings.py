@@ -17,7 +17,7 @@ env = Env(eager=False)
 
 # -- Who we are -----------------------------------------------------------------------------------------------------------------
 DEBUG = env.bool("GDMARKET_DEBUG", False)
-GDMARKET_DATA_DIR: Path = env.path("GDMARKET_DATA_DIR", ROOT / "var")
+GDMARKET_DATA_DIR = env.path("GDMARKET_DATA_DIR", ROOT / "var")
 SECRET_KEY = env.str("GDMARKET_SECRET_KEY", validate=validate.Length(min=1))
 SECRET_KEY_FALLBACKS: list[str] = env.list("GDMARKET_SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.list("GDMARKET_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])

@@ -8,9 +8,12 @@ from django.core.exceptions import ImproperlyConfigured
 from apps.payments.gateways.port import PaymentGateway
 from apps.payments.gateways.sandbox import SandboxGateway
 
-GATEWAYS: dict[str, Callable[[], PaymentGateway]] = {
-    "sandbox": lambda: SandboxGateway(book=settings.GDMARKET_DATA_DIR / "sandbox.sqlite3"),
-}
+
+def _sandbox() -> PaymentGateway:
+    return SandboxGateway(book=settings.GDMARKET_DATA_DIR / "sandbox.sqlite3")
+
+
+GATEWAYS: dict[str, Callable[[], PaymentGateway]] = {"sandbox": _sandbox}
 
 
 def current() -> PaymentGateway:
