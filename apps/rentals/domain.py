@@ -59,7 +59,7 @@ HOLDING = tuple(state for state, following in NEXT.items() if following)
 def period(*, starts_at: datetime | None, ends_at: datetime | None, now: datetime) -> tuple[datetime, datetime]:
     """Return the half-open period a renter asks for: from now, and for one day, unless told otherwise.
 
-    :raises PeriodPastError: if it starts before now, beyond the skew that a renter's clock may have
+    :raises PeriodPastError: if it is over, or starts before now, beyond the skew that a renter's clock may have
     :raises PeriodReversedError: if it ends no later than it starts
     :raises PeriodTooFarError: if it ends more than a year from now
     """
@@ -71,6 +71,8 @@ def period(*, starts_at: datetime | None, ends_at: datetime | None, now: datetim
     end = ends_at or start + DAY
     if end <= start:
         raise PeriodReversedError
+    if end <= now:
+        raise PeriodPastError
     if end > now + HORIZON:
         raise PeriodTooFarError
     return start, end

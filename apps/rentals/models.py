@@ -27,7 +27,7 @@ class Listing(models.Model):
 class Rental(models.Model):
     """One renter, one item, one half-open period `[starts_at, ends_at)`; `price` in minor units of `currency`.
 
-    `payment_operation` is the request that began the latest attempt to pay: repeated, it goes on with that attempt.
+    `operation` is the request that gave the latest command: repeated, it finds its work done.
     """
 
     class States(models.TextChoices):
@@ -55,10 +55,10 @@ class Rental(models.Model):
     payment_due_at = models.DateTimeField(_("to be paid by"))
     payment_id = models.UUIDField(_("payment"), null=True)
     payment_state = models.CharField(_("payment state"), max_length=10, default="")
-    payment_operation = models.UUIDField(null=True)
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     cancel_reason = models.CharField(_("reason"), max_length=200, default="", blank=True)
     version = models.PositiveIntegerField(default=0)
+    operation = models.UUIDField(null=True)
     requested_at = models.DateTimeField(_("requested"))
     paid_at = models.DateTimeField(_("paid"), null=True)
     began_at = models.DateTimeField(_("begun"), null=True)

@@ -1,15 +1,16 @@
 """Every way a rental can go wrong, and how it is made good again."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from apps.payments.models import Payment
-from apps.rentals import services
-from apps.rentals.errors import PaymentUnavailableError, WrongStateError
 from gdmarket import bus, clock
 from gdmarket.bus import operations
 from gdmarket.ids import uuid7
@@ -212,20 +213,25 @@ def test_a_payment_that_is_still_unknown_cannot_be_cancelled_by_itself(market: M
     assert operations.list_dead() == []
 
 
-def test_a_repeated_payment_goes_on_with_the_attempt_it_began(market: Market) -> None:
+def test_a_cancel_while_the_provider_is_being_asked_wins_and_the_payer_is_told(market: Market, drain: Drain) -> None:
     rental = market.request(market.register())
-    first, second = uuid7(), uuid7()
-    paid = {"rental_id": UUID(rental["id"]), "by": UUID(rental["renter"]), "method": "pm_ok"}
-    with pytest.raises(PaymentUnavailableError):
-        services.pay_rental(**{**paid, "method": "pm_down"}, operation_id=first, now=clock.now())
-    services.pay_rental(**paid, operation_id=first, now=clock.now())
+    with ThreadPoolExecutor(max_workers=1) as threads:
 
-    again = services.pay_rental(**paid, operation_id=first, now=clock.now())
+        def pay() -> Any:
+            try:
+                return market.pay(rental, "pm_slow")
+            finally:
+                connection.close()
 
-    assert again.state == "paid"
-    assert Payment.objects.filter(rental_id=rental["id"], state="approved").count() == 1
-    with pytest.raises(WrongStateError):
-        services.pay_rental(**paid, operation_id=second, now=clock.now())
+        paying = threads.submit(pay)
+        while market.see(rental)["state"] != "paying":
+            time.sleep(0.02)
+        assert market.command(market.renter, rental, "cancel").status_code == 202
+        answer = paying.result()
+    drain()
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "wrong_state")
+    assert (market.see(rental)["state"], Payment.objects.get().state) == ("cancelled", "refunded")
 
 
 @pytest.mark.parametrize("command", ["cancel", "handover", "return"])

@@ -82,9 +82,7 @@ class RentalPayment(ApiView):
         """Pay for a requested rental; 202 means that the outcome is not known yet."""
         asked = _parsed(PayRentalSerializer, request)
         with _rental_in_the_problem(rental_id):
-            rental = services.pay_rental(
-                rental_id=rental_id, by=request.person_id, operation_id=request.operation_id, now=clock.now(), **asked
-            )
+            rental = services.pay_rental(**_command(request, rental_id), **asked)
         return _told(request, rental)
 
     @extend_schema(tags=["rentals"], operation_id="cancelPayment", responses=_DONE_OR_UNDER_WAY)
@@ -105,8 +103,7 @@ class CancelRental(ApiView):
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Call a rental off, as its renter or manager; 202 means that money is still moving."""
         asked = _parsed(CancelRentalSerializer, request)
-        rental = services.cancel_rental(rental_id=rental_id, by=request.person_id, reason=asked["reason"], now=clock.now())
-        return _told(request, rental)
+        return _told(request, services.cancel_rental(**_command(request, rental_id), **asked))
 
 
 class HandOverRental(ApiView):
@@ -116,7 +113,7 @@ class HandOverRental(ApiView):
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Hand the item of a paid rental over, as its manager."""
         _parsed(NothingSerializer, request)
-        return _told(request, services.hand_over(rental_id=rental_id, by=request.person_id, now=clock.now()))
+        return _told(request, services.hand_over(**_command(request, rental_id)))
 
 
 class ReturnRental(ApiView):
@@ -126,13 +123,17 @@ class ReturnRental(ApiView):
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Take the item back, as its manager."""
         _parsed(NothingSerializer, request)
-        return _told(request, services.take_back(rental_id=rental_id, by=request.person_id, now=clock.now()))
+        return _told(request, services.take_back(**_command(request, rental_id)))
 
 
 def _parsed(serializer_class: type[StrictSerializer], request: ApiRequest) -> dict[str, Any]:
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
+
+
+def _command(request: ApiRequest, rental_id: UUID) -> dict[str, Any]:
+    return {"rental_id": rental_id, "by": request.person_id, "operation_id": request.operation_id, "now": clock.now()}
 
 
 def _told(request: ApiRequest, rental: Rental, *, done: int = status.HTTP_200_OK) -> Response:

@@ -13,16 +13,18 @@ from apps.rentals.models import Rental
 from apps.rentals.services import facts
 
 
-def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", now: datetime) -> Rental:
+def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", operation_id: UUID | None = None, now: datetime) -> Rental:
     """Call a rental off for its renter or manager, and return it: `cancelled`, or on the way there while money is moving.
 
+    The same `operation_id` again returns what came of it.
     :raises RentalNotFoundError: if `by` is neither
     :raises WrongStateError: if the item is out, or the rental has ended or is being cancelled already
     """
     with transaction.atomic():
         rental = facts.locked(rental_id=rental_id)
         facts.only_parties(rental, by=by)
-        _cancel(rental, reason=reason, now=now)
+        if facts.is_new(rental, operation_id=operation_id):
+            _cancel(rental, reason=reason, now=now)
     return queries.get_rental(rental_id=rental_id)
 
 

@@ -16,10 +16,10 @@ _CHANGING = (
     "payment_due_at",
     "payment_id",
     "payment_state",
-    "payment_operation",
     "cancel_requested",
     "cancel_reason",
     "version",
+    "operation",
     "paid_at",
     "began_at",
     "handed_over_at",
@@ -60,6 +60,14 @@ def move(rental: Rental, *, to: State, wanted: str) -> None:
     if to not in domain.NEXT[State(rental.state)]:
         raise WrongStateError(state=rental.state, wanted=wanted)
     rental.state = to
+
+
+def is_new(rental: Rental, *, operation_id: UUID | None) -> bool:
+    """Say whether a command is not the one obeyed last, repeated; if so, note it as that."""
+    if operation_id is not None and rental.operation == operation_id:
+        return False
+    rental.operation = operation_id
+    return True
 
 
 def record(rental: Rental, fact: type, *, now: datetime, **particulars: Any) -> None:

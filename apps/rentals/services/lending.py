@@ -13,8 +13,8 @@ from apps.rentals.models import Rental
 from apps.rentals.services import facts
 
 
-def hand_over(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
-    """Give the item of a paid rental to its renter.
+def hand_over(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, now: datetime) -> Rental:
+    """Give the item of a paid rental to its renter; the same `operation_id` again changes nothing.
 
     :raises NotTheManagerError: if `by` is the renter
     :raises WrongStateError: if the rental is not paid
@@ -24,19 +24,13 @@ def hand_over(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     with transaction.atomic():
         rental = facts.locked(rental_id=rental_id)
         facts.only_manager(rental, by=by)
-        facts.move(rental, to=State.RENTED, wanted="hand over")
-        if queries.is_out(item_id=rental.item_id):
-            raise ItemOutError
-        if queries.is_promised_before(rental=rental, now=now):
-            raise ItemPromisedError
-        rental.handed_over_at = now
-        facts.record(rental, RentalHandedOver, now=now)
-        facts.remind(rental, PeriodEnded, at=rental.ends_at, now=now)
+        if facts.is_new(rental, operation_id=operation_id):
+            _hand_over(rental, now=now)
     return queries.get_rental(rental_id=rental_id)
 
 
-def take_back(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
-    """Take the item back from its renter; the rental is over.
+def take_back(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, now: datetime) -> Rental:
+    """Take the item back from its renter; the rental is over, and the same `operation_id` again changes nothing.
 
     :raises NotTheManagerError: if `by` is the renter
     :raises WrongStateError: if the item is not out
@@ -44,9 +38,8 @@ def take_back(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     with transaction.atomic():
         rental = facts.locked(rental_id=rental_id)
         facts.only_manager(rental, by=by)
-        facts.move(rental, to=State.RETURNED, wanted="take back")
-        rental.returned_at = rental.closed_at = now
-        facts.record(rental, RentalReturned, now=now)
+        if facts.is_new(rental, operation_id=operation_id):
+            _take_back(rental, now=now)
     return queries.get_rental(rental_id=rental_id)
 
 
@@ -65,3 +58,20 @@ def end_period(*, rental_id: UUID, now: datetime) -> None:
         rental = facts.locked(rental_id=rental_id)
         if domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now):
             facts.record(rental, RentalOverdue, now=now)
+
+
+def _hand_over(rental: Rental, *, now: datetime) -> None:
+    facts.move(rental, to=State.RENTED, wanted="hand over")
+    if queries.is_out(item_id=rental.item_id):
+        raise ItemOutError
+    if queries.is_promised_before(rental=rental, now=now):
+        raise ItemPromisedError
+    rental.handed_over_at = now
+    facts.record(rental, RentalHandedOver, now=now)
+    facts.remind(rental, PeriodEnded, at=rental.ends_at, now=now)
+
+
+def _take_back(rental: Rental, *, now: datetime) -> None:
+    facts.move(rental, to=State.RETURNED, wanted="take back")
+    rental.returned_at = rental.closed_at = now
+    facts.record(rental, RentalReturned, now=now)

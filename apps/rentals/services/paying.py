@@ -138,12 +138,14 @@ def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> No
 def _start_payment(*, rental_id: UUID, operation_id: UUID, method: str, now: datetime) -> Rental:
     with transaction.atomic():
         rental = facts.locked(rental_id=rental_id)
-        if rental.payment_operation == operation_id and rental.state in {State.PAYING, State.PAID}:
+        if rental.operation == operation_id and rental.state in {State.PAYING, State.PAID}:
             return rental
+        if rental.operation == operation_id and rental.payment_state == PaymentState.DECLINED:
+            raise PaymentDeclinedError(reason="")
         if rental.state == State.REQUESTED and rental.payment_due_at <= now:
             raise WrongStateError(state=State.EXPIRED, wanted="pay")
         facts.move(rental, to=State.PAYING, wanted="pay")
-        rental.payment_id, rental.payment_operation = ids.uuid7(), operation_id
+        rental.payment_id, rental.operation = ids.uuid7(), operation_id
         rental.payment_state = PaymentState.PENDING
         facts.record(rental, RentalPaymentStarted, now=now, method=method)
     return rental
@@ -158,7 +160,10 @@ def _answer(rental: Rental, result: ChargeResult, *, now: datetime) -> Rental:
         raise PaymentDeclinedError(reason=result.reason)
     if result.outcome is Outcome.NOT_SENT:
         raise PaymentUnavailableError(retry_after_s=wait_s)
-    return queries.get_rental(rental_id=rental.id)
+    rental = queries.get_rental(rental_id=rental.id)
+    if rental.state in {State.REFUNDING, State.CANCELLED}:  # cancelled while the provider was being asked: the money goes back
+        raise WrongStateError(state=rental.state, wanted="pay")
+    return rental
 
 
 def _book(rental: Rental, *, now: datetime) -> None:

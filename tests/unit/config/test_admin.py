@@ -51,7 +51,7 @@ class Shop:
             rental_id=uuid7(), item_id=item.pk, renter_id=self.renter.pk, starts_at=starts_at, ends_at=starts_at + DAY, now=now
         )
         if paid or out:
-            rentals.pay_rental(rental_id=rental.pk, by=self.renter.pk, method="pm_ok", attempt_id=uuid7(), now=now)
+            rentals.pay_rental(rental_id=rental.pk, by=self.renter.pk, method="pm_ok", operation_id=uuid7(), now=now)
         if out:
             rentals.hand_over(rental_id=rental.pk, by=self.manager.pk, now=now)
         bus.run_until_idle()

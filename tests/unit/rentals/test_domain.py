@@ -26,6 +26,7 @@ def test_a_period_is_one_day_from_now_unless_told_otherwise() -> None:
         (NOON + DAY, NOON + DAY, PeriodReversedError),
         (NOON + DAY, NOON + HOUR, PeriodReversedError),
         (NOON - HOUR, NOON + HOUR, PeriodPastError),
+        (NOON - timedelta(minutes=4), NOON, PeriodPastError),
         (NOON, NOON + 366 * DAY, PeriodTooFarError),
         (NOON + 364 * DAY, NOON + 366 * DAY, PeriodTooFarError),
         (datetime.max.replace(tzinfo=UTC), None, PeriodTooFarError),

@@ -1,0 +1,65 @@
+"""What is asked for again, because no answer came, is done once."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from rest_framework.test import APIClient
+
+from apps.payments.models import Payment
+from apps.rentals import services
+from apps.rentals.errors import PaymentUnavailableError, WrongStateError
+from gdmarket import clock
+from gdmarket.ids import uuid7
+from gdmarket.rest.models import IdempotencyKey
+from tests.acceptance.conftest import Market
+
+Drain = Callable[[], int]
+PassTime = Callable[..., Any]
+
+
+def test_a_command_repeated_after_a_crash_finds_its_work_done(market: Market) -> None:
+    kept, cancelled = market.request(market.register()), market.request(market.register())
+    for rental in (kept, cancelled):
+        market.pay(rental)
+
+    def repeat(who: APIClient, rental: dict[str, Any], command: str) -> list[tuple[int, str]]:
+        path, key = f"/api/v1/rentals/{rental['id']}/{command}", {"Idempotency-Key": str(uuid7())}
+        first = who.post(path, headers=key)
+        # The process died after the change was committed and before the answer was kept.
+        IdempotencyKey.objects.update(status=None, body=None, locked_until=clock.now())
+        again = who.post(path, headers=key)
+        return [(answer.status_code, answer.json()["state"]) for answer in (first, again)]
+
+    assert repeat(market.manager, kept, "handover") == [(200, "rented")] * 2
+    assert repeat(market.manager, kept, "return") == [(200, "returned")] * 2
+    assert repeat(market.renter, cancelled, "cancel") == [(200, "cancelled")] * 2
+    assert market.command(market.manager, kept, "return").status_code == 409
+
+
+def test_a_declined_payment_repeated_after_a_crash_asks_the_provider_no_second_time(market: Market) -> None:
+    rental, key = market.request(market.register()), {"Idempotency-Key": str(uuid7())}
+    path = f"/api/v1/rentals/{rental['id']}/payment"
+    for _ in range(2):
+        answer = market.renter.post(path, {"payment_method": "pm_declined"}, format="json", headers=key)
+        assert (answer.status_code, answer.json()["code"]) == (402, "payment_declined")
+        IdempotencyKey.objects.update(status=None, body=None, locked_until=clock.now())
+
+    assert Payment.objects.count() == 1
+
+
+def test_a_repeated_payment_goes_on_with_the_attempt_it_began(market: Market) -> None:
+    rental = market.request(market.register())
+    first, second = uuid7(), uuid7()
+    paid = {"rental_id": UUID(rental["id"]), "by": UUID(rental["renter"]), "method": "pm_ok"}
+    with pytest.raises(PaymentUnavailableError):
+        services.pay_rental(**{**paid, "method": "pm_down"}, operation_id=first, now=clock.now())
+    services.pay_rental(**paid, operation_id=first, now=clock.now())
+
+    again = services.pay_rental(**paid, operation_id=first, now=clock.now())
+
+    assert again.state == "paid"
+    assert Payment.objects.filter(rental_id=rental["id"], state="approved").count() == 1
+    with pytest.raises(WrongStateError):
+        services.pay_rental(**paid, operation_id=second, now=clock.now())
