@@ -13,6 +13,8 @@ from gdmarket.rest.serializers import StrictSerializer
 class ListParameters(StrictSerializer):
     """The query string of a list; a subclass adds what narrows it down. `pagination.page` reads and judges the two below."""
 
+    unknown_code = "unknown_parameter"
+
     cursor = serializers.CharField(required=False, help_text="Where to go on, from `next` or `previous`.")
     limit = serializers.CharField(required=False, help_text="How many, 1 to 100; 20 when not given.")
 

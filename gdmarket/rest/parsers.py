@@ -30,7 +30,15 @@ class StrictJSONParser(BaseParser):
         raw = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
         if len(raw) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise BodyTooLargeError
+        if len(raw) < _promised_length(parser_context or {}):
+            raise _malformed(_("The body ends before its Content-Length."))
         return parsed(raw)
+
+
+def _promised_length(parser_context: Mapping[str, Any]) -> int:
+    request = parser_context.get("request")
+    length: str = request.META.get("CONTENT_LENGTH", "") if request else ""
+    return int(length) if length.isdecimal() else 0
 
 
 def parsed(raw: bytes) -> dict[str, Any]:

@@ -96,11 +96,14 @@ def _refused(error: errors.DomainError) -> Response:
     more: dict[str, object] = {}
     if isinstance(error, errors.InvalidError) and error.field:
         more["errors"] = [{"field": error.field, "code": error.code, "detail": error.message}]
-    response = _response(problem(status=status, code=error.code, detail=error.message, members=error.details, **more))
+    details = dict(error.details)
+    if isinstance(error, errors.UnavailableError):
+        details["retry_after_s"] = _whole_seconds(error.retry_after_s)
+    response = _response(problem(status=status, code=error.code, detail=error.message, members=details, **more))
     if isinstance(error, errors.NotAuthenticatedError):
         response["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.UnavailableError):
-        response["Retry-After"] = _whole_seconds(error.retry_after_s)
+        response["Retry-After"] = str(_whole_seconds(error.retry_after_s))
     return response
 
 
@@ -116,7 +119,7 @@ def _not_understood(error: drf.APIException) -> Response:
     if getattr(error, "auth_header", None):
         response["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]  # set by APIView.handle_exception
     if getattr(error, "wait", None) is not None:
-        response["Retry-After"] = _whole_seconds(error.wait)  # type: ignore[attr-defined]  # of Throttled and RequestInProgressError
+        response["Retry-After"] = str(_whole_seconds(error.wait))  # type: ignore[attr-defined]  # of Throttled and RequestInProgressError
     return response
 
 
@@ -167,8 +170,8 @@ def _response(document: dict[str, Any]) -> Response:
     return response
 
 
-def _whole_seconds(seconds: float) -> str:
-    return str(max(1, math.ceil(seconds)))
+def _whole_seconds(seconds: float) -> int:
+    return max(1, math.ceil(seconds))
 
 
 # -- What happens outside every API view ------------------------------------------------------------------------------------------

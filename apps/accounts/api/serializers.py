@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.accounts import domain
 from gdmarket.rest.serializers import StrictSerializer
 
 
@@ -13,6 +14,13 @@ class RegistrationSerializer(StrictSerializer):
     email = serializers.EmailField(max_length=254)
     password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
     display_name = serializers.CharField(max_length=100)
+
+    def validate_email(self, email: str) -> str:
+        """Return the address as it is written down, which may be longer: İ is two characters in lower case.
+
+        :raises ValidationError: if it is too long then
+        """
+        return self.fields["email"].run_validation(domain.written_email(email=email)) if len(email.lower()) != len(email) else email
 
 
 class CredentialsSerializer(StrictSerializer):

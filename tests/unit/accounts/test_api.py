@@ -261,3 +261,10 @@ def test_wrong_passwords_are_counted_without_naming_anybody_and_forgotten(api: A
     FailedLogin.objects.update(failed_at=clock.now() - timedelta(minutes=1))
     sign_in(api, "other@example.com", "wrong")
     assert FailedLogin.objects.count() == 2
+
+
+def test_an_address_that_grows_too_long_in_lower_case_is_refused(api: APIClient) -> None:
+    email = "a@" + ".".join(["İ" * 15] * 15) + ".com"
+    answer = register(api, email=email)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "email")
+    assert not User.objects.exists()
