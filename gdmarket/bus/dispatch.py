@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import transaction
 
+from gdmarket import correlation
 from gdmarket.bus import log, registry, settling
 from gdmarket.bus.claims import Claim, Lane
 from gdmarket.bus.errors import LeaseLostError, Reject, Retry, UndecodableError, UnknownEventError
@@ -38,6 +39,11 @@ def work(*, batch: Sequence[Claim], keep_going: Callable[[], bool]) -> int:
 
 def _handle(claim: Claim) -> bool:
     """Handle one delivery and settle it; say whether it is done. Only a database that cannot be reached lets this raise."""
+    with correlation.use(correlation.start(correlation=claim.event.correlation, traceparent=claim.event.traceparent)):
+        return _settled(claim)
+
+
+def _settled(claim: Claim) -> bool:
     try:
         _call(claim)
     except LeaseLostError:

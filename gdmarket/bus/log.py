@@ -13,6 +13,7 @@ from django.db.models import F
 
 from gdmarket import correlation
 from gdmarket.bus import codec, registry
+from gdmarket.bus.errors import UndecodableError
 from gdmarket.bus.models import Event
 
 
@@ -65,6 +66,10 @@ def read(row: Event) -> Recorded:
     :raises UndecodableError, UnknownEventError: if this process cannot read it
     """
     event_class = registry.event_class(name=row.type, schema=row.schema)
+    try:
+        event = codec.decode(row.payload, event_class)
+    except UndecodableError as unreadable:
+        raise UndecodableError(f"event {row.seq}, version {row.version} of {row.stream}: {unreadable}") from unreadable
     return Recorded(
         id=row.id,
         seq=row.seq,
@@ -77,7 +82,7 @@ def read(row: Event) -> Recorded:
         causation=row.causation,
         traceparent=row.traceparent,
         actor=row.actor,
-        event=codec.decode(row.payload, event_class),
+        event=event,
     )
 
 

@@ -132,7 +132,8 @@ def test_an_event_that_does_not_fit_its_class_is_dead_at_once(hear: Connect) -> 
 
     delivery = Delivery.objects.get()
     assert delivery.dead
-    assert delivery.error.startswith("UndecodableError: kitchen.Poured: ")
+    assert delivery.error.startswith("UndecodableError: event ")
+    assert "version 1 of cup:1: kitchen.Poured: " in delivery.error
 
 
 def test_a_field_that_only_newer_publishers_know_is_ignored(hear: Connect) -> None:
