@@ -1,6 +1,6 @@
 """The demo: a neighbourhood with people, things to lend, and rentals in every state. Told through the contexts' own services."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,7 +35,7 @@ def is_loaded() -> bool:
     return User.objects.exists()
 
 
-def load(*, now: datetime) -> Iterator[str]:
+def load(*, now: datetime) -> Generator[str]:
     """Fill an empty market, telling each step as it is done.
 
     People move in last, all at once: a market without any is one whose loading was interrupted, and is emptied first.

@@ -4,9 +4,24 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+
+from gdmarket.rest import problems
+
+
+def no_nul_in_the_address(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Refuse addresses with a NUL in them, which PostgreSQL would choke on wherever they are looked for."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        is_page = not request.path.startswith("/api/")  # the API says in its own words what is wrong
+        if is_page and ("\0" in request.path or "%00" in request.META.get("QUERY_STRING", "")):
+            return problems.bad_request(request, SuspiciousOperation("NUL in the address"))
+        return get_response(request)
+
+    return respond
 
 
 def local_time_in_the_admin(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

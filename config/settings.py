@@ -76,6 +76,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "gdmarket.rest.middleware.CorrelationMiddleware",
+    "config.middleware.no_nul_in_the_address",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -167,6 +168,7 @@ WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
 # -- Safety ---------------------------------------------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 SESSION_COOKIE_AGE = 8 * 3600
+LOGIN_REDIRECT_URL = "admin:index"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = GDMARKET_HTTPS
 SECURE_SSL_REDIRECT = GDMARKET_HTTPS
@@ -191,10 +193,13 @@ CONTENT_SECURITY_POLICY = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"correlation": {"()": "gdmarket.correlation.CorrelationFilter"}},
+    "filters": {
+        "correlation": {"()": "gdmarket.correlation.CorrelationFilter"},
+        "unforeseen": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: record.exc_info is not None},
+    },
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(correlation)s] %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["correlation"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Each refusal has its line in the access log already.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {"django.request": {"level": "ERROR", "filters": ["unforeseen"]}},
 }

@@ -205,3 +205,17 @@ def test_what_is_not_paid_is_not_handed_over(shop: Shop) -> None:
     assert "A rental that is requested does not allow this: hand over." in answer.content.decode()
     rental.refresh_from_db()
     assert (rental.state, rental.handed_over_at) == ("requested", None)
+
+
+# -- What nobody sends by hand ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["/admin/items/item/?state__exact=%00", "/admin/rentals/rental/?q=%00", "/admin/r/7/%00/"])
+def test_an_address_with_nul_in_it_is_refused(address: str, shop: Shop) -> None:
+    assert shop.screens.get(address).status_code == HTTPStatus.BAD_REQUEST
+
+
+@pytest.mark.parametrize(("list_path", "action"), [("/admin/items/item/", "withdraw"), ("/admin/rentals/rental/", "hand_over_chosen")])
+def test_an_action_on_what_is_no_id_changes_nothing(list_path: str, action: str, shop: Shop) -> None:
+    answer = shop.screens.post(list_path, {"action": action, "_selected_action": "x"})
+    assert answer.status_code == HTTPStatus.FOUND
