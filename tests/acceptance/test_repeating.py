@@ -52,7 +52,7 @@ def test_a_declined_payment_repeated_after_a_crash_asks_the_provider_no_second_t
 def test_a_repeated_payment_goes_on_with_the_attempt_it_began(market: Market) -> None:
     rental = market.request(market.register())
     first, second = uuid7(), uuid7()
-    paid = {"rental_id": UUID(rental["id"]), "by": UUID(rental["renter"]), "method": "pm_ok"}
+    paid: dict[str, Any] = {"rental_id": UUID(rental["id"]), "by": UUID(rental["renter"]), "method": "pm_ok"}
     with pytest.raises(PaymentUnavailableError):
         services.pay_rental(**{**paid, "method": "pm_down"}, operation_id=first, now=clock.now())
     services.pay_rental(**paid, operation_id=first, now=clock.now())
