@@ -1,5 +1,6 @@
 """Many renters, one item, one moment: the promise that counts, on both databases, with a negative control."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,12 +11,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from rest_framework.test import APIClient
 
 from apps.rentals import services
-from apps.rentals.models import Rental
-from apps.rentals.services import facts
+from apps.rentals.models import Listing, Rental
 from gdmarket import clock
 from gdmarket.ids import uuid7
 from tests.acceptance.conftest import Market
@@ -147,7 +147,7 @@ def test_one_operation_tried_many_times_at_once_makes_one_rental(market: Market)
     assert Rental.objects.count() == 1
 
 
-def pay_and_cancel_among_losers(market: Market, *, cycles: int, until: Callable[[], bool] = lambda: False) -> list[int]:
+def pay_and_cancel_among_losers(market: Market, *, cycles: int) -> list[int]:
     """Pay a rental and cancel the payment again and again, while neighbours ask for its period in vain; return the renter's answers."""
     item = market.register()
     rental = market.request(item)
@@ -166,8 +166,6 @@ def pay_and_cancel_among_losers(market: Market, *, cycles: int, until: Callable[
         for _ in range(cycles):
             answers.append(market.pay(rental).status_code)
             answers.append(market.renter.delete(f"/api/v1/rentals/{rental['id']}/payment").status_code)
-            if until():
-                break
         is_over.set()
         list(losers)
     return answers
@@ -180,15 +178,47 @@ def test_paying_and_cancelling_go_on_while_others_are_refused(market: Market, ca
     assert "deadlock" not in caplog.text
 
 
+def wait_for_the_listing(change: Callable[[], object]) -> bool:
+    """Say whether a change waits while another transaction has the listing, before it has locked anything of the rental."""
+    taken, waited = Event(), Event()
+
+    def hold() -> bool:
+        try:
+            with transaction.atomic():
+                Listing.objects.select_for_update(no_key=True).get()
+                taken.set()
+                time.sleep(0.3)  # by now the change waits for us
+                is_free = Rental.objects.select_for_update(no_key=True, nowait=True).first() is not None
+                waited.wait(timeout=30)
+                return is_free
+        except OperationalError:
+            return False
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        holder = threads.submit(hold)
+        taken.wait(timeout=30)
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '900ms'")
+                change()
+        except OperationalError as refused:
+            has_waited = "lock timeout" in str(refused)
+        else:
+            has_waited = False
+        waited.set()
+        return holder.result() and has_waited
+
+
 @pytest.mark.postgresql
-def test_with_the_rental_locked_before_the_listing_they_deadlock(
-    market: Market, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def locked_alone(*, rental_id: UUID) -> Rental:
-        return Rental.objects.select_for_update(no_key=True).get(id=rental_id)
+def test_every_change_of_a_rental_waits_for_the_listing_first(market: Market) -> None:
+    rental = market.request(market.register())
+    rental_id, renter, now = UUID(rental["id"]), UUID(rental["renter"]), clock.now()
+    asked: dict[str, Any] = {"rental_id": uuid7(), "item_id": UUID(rental["item"]), "renter_id": renter}
 
-    monkeypatch.setattr(facts, "locked", locked_alone)
-
-    answers = pay_and_cancel_among_losers(market, cycles=60, until=lambda: "deadlock" in caplog.text)
-
-    assert "deadlock" in caplog.text or 503 in answers
+    assert wait_for_the_listing(lambda: services.request_rental(**asked, now=now))
+    assert wait_for_the_listing(lambda: services.cancel_rental(rental_id=rental_id, by=renter, now=now))
+    assert wait_for_the_listing(lambda: services.expire_unpaid(rental_id=rental_id, due_at=now, now=now))
+    assert not wait_for_the_listing(lambda: Rental.objects.select_for_update(no_key=True).get(id=rental_id))
+    assert market.see(rental) == rental
