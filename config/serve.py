@@ -42,6 +42,8 @@ def main() -> NoReturn:
     print("Preparing the database …", flush=True)  # noqa: T201  # a person waits
     try:
         people = _prepare()
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The next start begins anew.")
     except DatabaseError as wrong:
         sys.exit(f"The database cannot be used. Is DATABASE_URL right, and the server up?\n{wrong}")
     address = f"http://{server.HOST}:{server.PORT}"

@@ -33,7 +33,7 @@ CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://")}
 # -- The bus --------------------------------------------------------------------------------------------------------------------
 GDMARKET_SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"
 GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.OneOf(["inline", "thread", "off"]))
-GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 50, validate=validate.Range(min=0))
+GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 250, validate=validate.Range(min=0))
 
 # -- Payments -------------------------------------------------------------------------------------------------------------------
 GDMARKET_PAYMENT_GATEWAY = env.str("GDMARKET_PAYMENT_GATEWAY", "sandbox", validate=validate.OneOf(["sandbox"]))

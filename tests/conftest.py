@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.db import connections
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from gdmarket import bus
@@ -46,6 +47,13 @@ def process_environment(transactional_db: None) -> dict[str, str]:
     else:
         url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database['NAME']}").geturl()
     return {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    """Begin each test in English: a request of an earlier one may have left its language behind."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

@@ -118,8 +118,10 @@ class RentalAdmin(OwnedByManager):
     def command_view(self, request: HttpRequest, rental_id: UUID, command: str) -> HttpResponse:
         """Hand one item over, or take it back, and return to the list or page it was asked on."""
         rental = self.get_object(request, str(rental_id))
-        if request.method != "POST" or rental is None or not self.has_view_permission(request, rental):
+        if rental is None or not self.has_view_permission(request, rental):
             raise PermissionDenied
+        if request.method != "POST":  # a page loaded again, or come back to after signing in
+            return HttpResponseRedirect(reverse("admin:rentals_rental_change", args=[rental_id]))
         self._command(request, rental, command)
         asked_on = request.headers.get("Referer", "")
         is_ours = url_has_allowed_host_and_scheme(asked_on, allowed_hosts={request.get_host()}, require_https=request.is_secure())

@@ -60,9 +60,13 @@ def resume(*, context: str) -> None:
 
 
 def list_dead(*, subscriber: str | None = None) -> list[dict[str, Any]]:
-    """Return the dead deliveries in groups of one subscriber, event type and error, the largest group first; ids oldest first."""
+    """Return the dead deliveries in groups of one subscriber, event type and error, the largest group first; ids oldest first.
+
+    :raises NoSuchSubscriberError: if the subscriber named is none
+    """
     dead = Delivery.objects.filter(dead=True).order_by("pk")
     if subscriber is not None:
+        _refuse_unknown(subscriber)
         dead = dead.filter(subscriber=subscriber)
     groups: dict[tuple[str, str, str], list[int]] = {}
     for pk, *group in dead.values_list("pk", "subscriber", "event__type", "error"):
@@ -87,6 +91,7 @@ def replay(*, deliveries: Collection[int] | None = None, subscriber: str | None 
     """Give dead deliveries another eight attempts, from now: these, or all of one subscriber, or all; return how many.
 
     :raises NoSuchDeliveryError: if one that is named was handled, or never was; one that is not dead is left as it is
+    :raises NoSuchSubscriberError: if the subscriber named is none
     """
     dead = Delivery.objects.filter(dead=True)
     if deliveries is not None:
@@ -94,6 +99,7 @@ def replay(*, deliveries: Collection[int] | None = None, subscriber: str | None 
             _get(delivery_id)
         dead = dead.filter(pk__in=deliveries)
     if subscriber is not None:
+        _refuse_unknown(subscriber)
         dead = dead.filter(subscriber=subscriber)
     return dead.update(dead=False, attempts=0, token=None, not_before=Now(), error="")
 
@@ -130,8 +136,13 @@ def _age_s(since: datetime | None, now: datetime) -> float:
 
 
 def _set_paused(context: str, *, paused: bool) -> None:
-    if not Subscription.objects.filter(subscriber=context).update(paused=paused):
-        known = sorted(set(Subscription.objects.values_list("subscriber", flat=True)))
+    _refuse_unknown(context)
+    Subscription.objects.filter(subscriber=context).update(paused=paused)
+
+
+def _refuse_unknown(context: str) -> None:
+    known = sorted(set(Subscription.objects.values_list("subscriber", flat=True)))
+    if context not in known:
         raise NoSuchSubscriberError(context=context, known=", ".join(known) or "none; run `manage.py migrate`")
 
 

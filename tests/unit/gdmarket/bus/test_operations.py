@@ -12,7 +12,7 @@ from django.db import transaction
 from gdmarket import bus, correlation
 from gdmarket.bus import claims, operations
 from gdmarket.bus.events import DeliverySkipped
-from gdmarket.bus.models import Delivery, Event
+from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.correlation import Trace
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, Spilled, notes, pour, reader
@@ -44,6 +44,11 @@ def rejecting(hear: Connect) -> list[int]:
     pour(1, 2, 3)
     bus.run_until_idle()
     return rejected
+
+
+@pytest.fixture
+def blue_listens(rejecting: list[int]) -> None:
+    Subscription.objects.create(subscriber=BLUE, type="kitchen.Spilled")
 
 
 def dead_id() -> int:
@@ -97,7 +102,7 @@ def test_pausing_a_context_that_hears_nothing_names_those_that_do(hear: Connect,
     assert not any(row["paused"] for row in operations.lag().values())
 
 
-def test_dead_deliveries_are_listed_by_error(rejecting: list[int], run: Run) -> None:
+def test_dead_deliveries_are_listed_by_error(rejecting: list[int], blue_listens: None, run: Run) -> None:
     pour(2, cup=2)
     rejecting.append(9)
     pour(9, cup=3)
@@ -114,10 +119,17 @@ def test_dead_deliveries_are_listed_by_error(rejecting: list[int], run: Run) -> 
     assert run("dead", "list", "--subscriber", BLUE) == run("dead", "--subscriber", BLUE, "list") == "no dead deliveries\n"
 
 
-def test_dead_alone_lists_what_is_dead(rejecting: list[int], run: Run) -> None:
+def test_dead_alone_lists_what_is_dead(rejecting: list[int], blue_listens: None, run: Run) -> None:
     assert run("dead") == run("dead", "list") != ""
     assert run("dead", "--json") == run("dead", "list", "--json") == run("dead", "--json", "list")
     assert run("dead", "--subscriber", BLUE) == "no dead deliveries\n"
+
+
+@pytest.mark.parametrize("arguments", [("dead", "--subscriber", "bleu"), ("replay", "--subscriber", "bleu")])
+def test_a_context_that_is_none_is_refused_by_name(rejecting: list[int], run: Run, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match=r'No context called "bleu" hears anything\. Those that do: red'):
+        run(*arguments)
+    assert Delivery.objects.filter(dead=True).count() == 1
 
 
 def test_a_dead_delivery_is_shown_with_its_event_and_its_lane(rejecting: list[int], run: Run) -> None:
@@ -139,7 +151,7 @@ def test_a_replayed_lane_goes_on_in_order(rejecting: list[int], run: Run, which:
     assert notes() == [1, 2, 3]
 
 
-def test_replaying_another_context_s_deliveries_leaves_this_one_s(rejecting: list[int], run: Run) -> None:
+def test_replaying_another_context_s_deliveries_leaves_this_one_s(rejecting: list[int], blue_listens: None, run: Run) -> None:
     assert run("dead", "replay", "--subscriber", BLUE) == "0 dead deliveries will be tried again\n"
 
     assert Delivery.objects.filter(dead=True).count() == 1
