@@ -39,6 +39,8 @@ def test_a_killed_server_leaves_no_process_behind(served: Served) -> None:
     os.kill(served.process.pid, signal.SIGKILL)
     served.process.wait()
     until(lambda: not any(process.is_running() for process in family), "the end of the workers and the relay")
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", served.port)) != 0
 
 
 def test_a_taken_port_is_told_in_one_sentence(process_environment: dict[str, str]) -> None:
