@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from gdmarket.bus.errors import OutsideTransactionError, Reject, Retry, UndecodableError, UnknownEventError
 
 if TYPE_CHECKING:
-    from gdmarket.bus.log import Recorded, current, recorded
+    from gdmarket.bus.log import Recorded, current, history
     from gdmarket.bus.publishing import publish
-    from gdmarket.bus.registry import external
+    from gdmarket.bus.registry import batch, external
     from gdmarket.bus.relay import run_until_idle
 
 __all__ = [
@@ -25,19 +25,21 @@ __all__ = [
     "Retry",
     "UndecodableError",
     "UnknownEventError",
+    "batch",
     "current",
     "external",
+    "history",
     "publish",
-    "recorded",
     "run_until_idle",
 ]
 
 _HOMES = {
     "Recorded": "log",
+    "batch": "registry",
     "current": "log",
     "external": "registry",
+    "history": "log",
     "publish": "publishing",
-    "recorded": "log",
     "run_until_idle": "relay",
 }
 

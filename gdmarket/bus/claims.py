@@ -18,7 +18,7 @@ from gdmarket.bus.sql import lock_of, now_plus
 
 Lane = tuple[str, str]
 
-LEASE_S = 15
+LEASE_S = 12
 LANES = 50
 RUN = 20
 WALK = 2000

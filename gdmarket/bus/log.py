@@ -9,8 +9,6 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
-
 from gdmarket import correlation
 from gdmarket.bus import codec, registry
 from gdmarket.bus.errors import UndecodableError
@@ -43,21 +41,16 @@ def current() -> Recorded | None:
     return _current.get()
 
 
-def recorded(*, types: Collection[type], streams: Collection[str] | None = None, after_seq: int = 0, limit: int = 500) -> list[Recorded]:
-    """Return up to `limit` events of these types that stand in the log after `after_seq`, in the log's order.
+def history(*, streams: Collection[str], types: Collection[type]) -> list[Recorded]:
+    """Return what the log still holds of these streams, events of these types alone, each stream's in order.
 
-    With `streams` only theirs are read: each costs its own length, however long the log is. For rebuilding what can be rebuilt: a
-    transaction that commits late puts its events before others already seen, so whoever follows the log this way must also hear the
-    events as they are delivered.
+    The whole of it: the caller bounds it by how many streams it names.
     :raises UndecodableError, UnknownEventError: if an event cannot be read by this process
     """
-    events = Event.objects.filter(type__in=[codec.type_of(event_class) for event_class in types])
-    if streams is None:
-        return [read(row) for row in events.filter(seq__gt=after_seq).order_by("seq")[:limit]]
-    # A computed `place` instead of `seq`, and one stream at a time: else a planner may walk the whole log, which is in the order asked for.
-    events = events.alias(place=F("seq") + 0).filter(place__gt=after_seq).order_by("version")
-    rows = [row for stream in set(streams) for row in events.filter(stream=stream)[:limit]]
-    return [read(row) for row in sorted(rows, key=attrgetter("seq"))[:limit]]
+    names = [codec.type_of(event_class) for event_class in types]
+    # Nothing but the streams to find rows by, and their order made here: else a planner may prefer to walk the whole log.
+    rows = [row for row in Event.objects.filter(stream__in=streams) if row.type in names]
+    return [read(row) for row in sorted(rows, key=attrgetter("stream", "version"))]
 
 
 def read(row: Event) -> Recorded:

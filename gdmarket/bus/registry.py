@@ -17,6 +17,7 @@ _classes: dict[str, type] = {}
 _signals: dict[str, Signal] = {}
 _handlers: dict[tuple[str, str], Handler] = {}
 _external: set[Handler] = set()
+_batched: set[Handler] = set()
 
 
 def external(handler: H) -> H:
@@ -25,6 +26,16 @@ def external(handler: H) -> H:
     `bus.current().id` is the idempotency key for what it asks of others.
     """
     _external.add(handler)
+    return handler
+
+
+def batch(handler: H) -> H:
+    """Mark a handler that takes a list of events, so that many deliveries share one transaction; each lane's stand in order.
+
+    It publishes nothing: what is caused by many events has no one cause. What it raises is laid at no event's door, but lets each be
+    handled again alone, in a list of one.
+    """
+    _batched.add(handler)
     return handler
 
 
@@ -49,7 +60,18 @@ def _connect(handler: Handler, name: str) -> None:
     if (subscriber, name) in _handlers:
         raise ImproperlyConfigured(f"{subscriber} hears {name} twice: one handler a context and event keeps the order plain")
     _handlers[subscriber, name] = handler
-    _signals[name].connect(lambda _sender, *, event: handler(event), sender=subscriber, weak=False)
+    _signals[name].connect(_receiver(handler), sender=subscriber, weak=False)
+
+
+def _receiver(handler: Handler) -> Callable[..., None]:
+    def receive_batch(_sender: str, *, events: Sequence[object]) -> None:
+        handler(events)
+
+    def receive_each(_sender: str, *, events: Sequence[object]) -> None:
+        for event in events:
+            handler(event)
+
+    return receive_batch if handler in _batched else receive_each
 
 
 def pairs() -> set[tuple[str, str]]:
@@ -85,10 +107,16 @@ def is_external(*, subscriber: str, name: str) -> bool:
     return _handlers.get((subscriber, name)) in _external
 
 
-def send(*, subscriber: str, name: str, event: object) -> None:
-    """Call the one handler that `subscriber` has for this type.
+def batch_handler(*, subscriber: str, name: str) -> Handler | None:
+    """Return the handler of a type where it is marked `batch`; events that share one may be sent together."""
+    handler = _handlers.get((subscriber, name))
+    return handler if handler in _batched else None
+
+
+def send(*, subscriber: str, name: str, events: Sequence[object]) -> None:
+    """Call the one handler that `subscriber` has for this type; more than one event only where it is marked `batch`.
 
     :raises UnknownEventError: if it has none
     """
-    if not _signals[name].send(subscriber, event=event):
+    if not _signals[name].send(subscriber, events=events):
         raise UnknownEventError(f"{subscriber} has no handler for {name}")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from random import uniform
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from gdmarket.bus.claims import Claim
@@ -16,21 +17,20 @@ _LONGEST_BACKOFF_S = 300.0
 _ERROR_LENGTH = 2000
 
 
-def acknowledge(*, claim: Claim) -> None:
-    """Delete a delivery that was handled; called in the handler's transaction, so that effect and deletion are one.
+def acknowledge(*, claims: Sequence[Claim]) -> None:
+    """Delete deliveries of one claim that were handled; called in the handler's transaction, so that effect and deletion are one.
 
-    :raises LeaseLostError: if another worker holds it now; the transaction must be rolled back
+    :raises LeaseLostError: if another worker holds one of them now; the transaction must be rolled back
     """
-    deleted, _ = Delivery.objects.filter(pk=claim.id, token=claim.token).delete()
-    if deleted != 1:
+    deleted, _ = _held(claims).delete()
+    if deleted != len(claims):
         raise LeaseLostError
 
 
 def release(*, claims: Sequence[Claim]) -> None:
     """Give back deliveries that were not tried."""
     if claims:
-        held = Delivery.objects.filter(pk__in=[claim.id for claim in claims], token=claims[0].token)
-        held.update(token=None, not_before=Now())
+        _held(claims).update(token=None, not_before=Now())
 
 
 def postpone(*, claim: Claim, after_s: float, reason: str) -> None:
@@ -51,15 +51,16 @@ def fail(*, claim: Claim, error: str, after_s: float | None = None) -> bool:
 
 def bury(*, claim: Claim, error: str) -> None:
     """Let a delivery be dead: its lane waits behind it for an operator, other lanes go on."""
-    Delivery.objects.filter(pk=claim.id, token=claim.token).update(
-        token=None, dead=True, attempts=claim.attempts + (not claim.is_suspect), error=_printable(error)
-    )
+    _held([claim]).update(token=None, dead=True, attempts=claim.attempts + (not claim.is_suspect), error=_printable(error))
 
 
 def _put_off(claim: Claim, *, after_s: float, attempts: int, error: str) -> None:
-    Delivery.objects.filter(pk=claim.id, token=claim.token).update(
-        token=None, not_before=Now() + timedelta(seconds=after_s), attempts=attempts, error=_printable(error)
-    )
+    _held([claim]).update(token=None, not_before=Now() + timedelta(seconds=after_s), attempts=attempts, error=_printable(error))
+
+
+def _held(claims: Sequence[Claim]) -> QuerySet[Delivery]:
+    # The fence: whose lease was taken over finds another token here, or none.
+    return Delivery.objects.filter(pk__in=[claim.id for claim in claims], token=claims[0].token)
 
 
 def _printable(error: str) -> str:

@@ -11,10 +11,11 @@ from django.db import connection
 from pytest_django import Settings
 
 from apps.payments.models import Payment
-from gdmarket import bus, clock
+from gdmarket import clock
 from gdmarket.bus import operations
 from gdmarket.ids import uuid7
 from tests.acceptance.conftest import Market
+from tests.log import recorded
 
 Drain = Callable[[], int]
 PassTime = Callable[..., Any]
@@ -256,7 +257,7 @@ def test_each_fact_of_a_rental_is_a_version_of_its_stream(market: Market, drain:
 
     from config.subscriptions import SUBSCRIPTIONS  # noqa: PLC0415  # every event there is
 
-    told = [recorded for recorded in bus.recorded(types=list(SUBSCRIPTIONS)) if recorded.stream == f"rental:{rental['id']}"]
+    told = [told for told in recorded(list(SUBSCRIPTIONS)) if told.stream == f"rental:{rental['id']}"]
     assert [recorded.version for recorded in told] == list(range(1, len(told) + 1))
     assert [recorded.event.version for recorded in told] == list(range(1, len(told) + 1))
     assert market.see(rental)["version"] == len(told)

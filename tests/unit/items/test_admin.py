@@ -8,9 +8,9 @@ from django.urls import reverse
 
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn
 from apps.items.models import Item
-from gdmarket import bus
 from tests.factories.accounts import UserFactory
 from tests.factories.items import BusyPeriodFactory, ItemFactory
+from tests.log import recorded
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +44,7 @@ def _change(item: Item) -> str:
 
 
 def _facts() -> list[str]:
-    return [type(recorded.event).__name__ for recorded in bus.recorded(types=(ItemRegistered, ItemRevised, ItemWithdrawn))]
+    return [type(told.event).__name__ for told in recorded((ItemRegistered, ItemRevised, ItemWithdrawn))]
 
 
 def test_a_manager_registers_an_item(screens: Client, manager: Any) -> None:

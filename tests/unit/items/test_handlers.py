@@ -11,8 +11,9 @@ from apps.items import handlers
 from apps.items.events import RentalRefused
 from apps.items.models import BusyPeriod, Item
 from apps.rentals.events import RentalCancelled, RentalExpired, RentalHandedOver, RentalRequested, RentalReturned
-from gdmarket import bus, ids
+from gdmarket import ids
 from tests.factories.items import BusyPeriodFactory, ItemFactory, rental_fact
+from tests.log import recorded
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,7 @@ def _availability(item: Item) -> str:
 
 
 def _refusals() -> list[Any]:
-    return [recorded.event for recorded in bus.recorded(types={RentalRefused})]
+    return [told.event for told in recorded({RentalRefused})]
 
 
 def test_a_requested_item_is_reserved_then_rented_then_available_again() -> None:
@@ -123,5 +124,5 @@ def test_what_becomes_of_a_refused_rental_is_taken_quietly() -> None:
 def test_a_refusal_is_told_on_the_items_own_stream() -> None:
     item = ItemFactory(withdrawn=True)
     handlers.on_rental_requested(_requested(item.id, ids.uuid7()))
-    [recorded] = bus.recorded(types={RentalRefused})
-    assert recorded.stream == f"item:{item.id}"
+    [told] = recorded({RentalRefused})
+    assert told.stream == f"item:{item.id}"

@@ -11,8 +11,9 @@ from apps.items import domain, services
 from apps.items.errors import BadDailyPriceError, ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn
 from apps.items.models import BusyPeriod, Item
-from gdmarket import bus, ids
+from gdmarket import ids
 from tests.factories.items import BusyPeriodFactory, ItemFactory
+from tests.log import recorded
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ DRILL: domain.Details = {
 
 
 def _facts(*types: type) -> list[Any]:
-    return [recorded.event for recorded in bus.recorded(types=types or (ItemRegistered, ItemRevised, ItemWithdrawn))]
+    return [told.event for told in recorded(types or (ItemRegistered, ItemRevised, ItemWithdrawn))]
 
 
 def test_a_registered_item_is_listed_and_told_of() -> None:

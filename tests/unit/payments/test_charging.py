@@ -12,9 +12,10 @@ from apps.payments.events import PaymentApproved, PaymentDeclined
 from apps.payments.facade import ChargeResult, Outcome
 from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, Standing
 from apps.payments.models import Payment
-from gdmarket import bus, ids
+from gdmarket import ids
 from gdmarket.bus.models import Delivery
 from tests.factories.payments import PaymentFactory
+from tests.log import recorded
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.provider import Provider
 from tests.unit.payments.till import charge, elsewhere, everything, facts, open_breaker, reminders, state_of
@@ -45,7 +46,7 @@ def test_a_charge_is_approved_booked_and_told(provider: Provider) -> None:
         "asked_at": NOON,
         "settled_at": NOON,
     }
-    (told,) = bus.recorded(types=[PaymentApproved])
+    (told,) = recorded([PaymentApproved])
     assert told.stream == f"payment:{payment_id}"
     assert told.event == PaymentApproved(
         payment_id=payment_id,
@@ -84,7 +85,7 @@ def test_a_declined_card_is_booked_and_told(provider: Provider) -> None:
 
     assert (result.outcome, result.reason, result.version) == (Outcome.DECLINED, "card_declined", 2)
     assert state_of(result.payment_id) == "declined"
-    (told,) = bus.recorded(types=[PaymentDeclined])
+    (told,) = recorded([PaymentDeclined])
     assert (told.event.state, told.event.reason, told.event.version) == ("declined", "card_declined", 2)
 
 
@@ -95,7 +96,7 @@ def test_what_surely_was_not_sent_says_when_to_try_again(provider: Provider) -> 
 
     assert (result.outcome, result.reason, result.retry_after_s) == (Outcome.NOT_SENT, "connection_refused", 7.0)
     assert state_of(result.payment_id) == "not_sent"
-    (told,) = bus.recorded(types=[PaymentDeclined])
+    (told,) = recorded([PaymentDeclined])
     assert (told.event.state, told.event.reason) == ("not_sent", "connection_refused")
     assert provider.book == {}
 

@@ -13,7 +13,8 @@ from apps.payments.facade import ChargeResult, Outcome
 from apps.payments.gateways.port import Standing
 from apps.payments.models import Payment
 from apps.payments.services import charging
-from gdmarket import bus, ids
+from gdmarket import ids
+from tests.log import recorded
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.provider import Provider
 from tests.unit.payments.till import at_once, charge, facts, reminders, state_of
@@ -61,7 +62,7 @@ def test_ten_attempts_for_one_rental_charge_once(provider: Provider) -> None:
     assert [type(result) for result in results if result is not won] == [PaymentInProgressError] * (CALLERS - 1)
     assert provider.calls == ["charge"]
     assert list(Payment.objects.values_list("id", "state")) == [(won.payment_id, "approved")]
-    assert [told.event.payment_id for told in bus.recorded(types=[PaymentApproved])] == [won.payment_id]
+    assert [told.event.payment_id for told in recorded([PaymentApproved])] == [won.payment_id]
 
 
 def test_charges_and_checks_at_one_moment_agree_with_the_provider(provider: Provider) -> None:

@@ -17,8 +17,9 @@ from apps.payments.errors import (
 from apps.payments.events import PaymentRefunded
 from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Refund
-from gdmarket import bus, ids
+from gdmarket import ids
 from tests.factories.payments import PaymentFactory, RefundFactory
+from tests.log import recorded
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.provider import Provider
 from tests.unit.payments.till import at_once, charge, everything, facts, open_breaker, recorded_refunds, state_of
@@ -53,7 +54,7 @@ def test_a_refund_that_was_sent_is_booked_and_told(provider: Provider, paid: UUI
     payment = Payment.objects.get(id=paid)
     assert (payment.state, payment.refunded, payment.version) == ("refunded", 8_000, 3)
     assert provider.book[paid].refunded == 8_000
-    (told,) = bus.recorded(types=[PaymentRefunded])
+    (told,) = recorded([PaymentRefunded])
     assert (told.stream, told.event.state, told.event.refunded, told.event.version) == (f"payment:{paid}", "refunded", 8_000, 3)
 
 

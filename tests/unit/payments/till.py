@@ -15,6 +15,7 @@ from apps.payments.facade import ChargeResult
 from apps.payments.models import Payment, Refund
 from apps.payments.services import asking
 from gdmarket import breaker, bus, ids
+from tests.log import recorded
 
 Answer = TypeVar("Answer")
 
@@ -38,17 +39,17 @@ def charge(*, now: datetime, **changes: Any) -> ChargeResult:
 
 def facts(*types: type) -> list[str]:
     """Return the names of what payments told, in order."""
-    return [type(recorded.event).__name__ for recorded in bus.recorded(types=types or FACTS)]
+    return [type(told.event).__name__ for told in recorded(types or FACTS)]
 
 
 def reminders() -> list[UUID]:
     """Return the payments that will be checked."""
-    return [recorded.event.payment_id for recorded in bus.recorded(types=[PaymentCheckDue])]
+    return [told.event.payment_id for told in recorded([PaymentCheckDue])]
 
 
 def recorded_refunds() -> list[UUID]:
     """Return the payments whose refund was set going."""
-    return [recorded.event.payment_id for recorded in bus.recorded(types=[RefundRecorded])]
+    return [told.event.payment_id for told in recorded([RefundRecorded])]
 
 
 def state_of(payment_id: UUID) -> str:
@@ -59,7 +60,7 @@ def state_of(payment_id: UUID) -> str:
 def everything() -> list[Any]:
     """Return all that payments know and told, to see that nothing changed."""
     rows = [list(model.objects.order_by("id").values()) for model in (Payment, Refund)]
-    return [*rows, bus.recorded(types=[*FACTS, PaymentCheckDue, RefundRecorded])]
+    return [*rows, recorded([*FACTS, PaymentCheckDue, RefundRecorded])]
 
 
 def publish(event: Any, *, stream: str) -> None:

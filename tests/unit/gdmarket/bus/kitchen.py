@@ -70,11 +70,10 @@ def drop_notebook() -> None:
 
 
 def write_down(context: str, n: int) -> None:
-    """Write a line, in the handler's transaction."""
+    """Write a line, in the handler's transaction; of what is heard in a batch no one stream is known."""
     event = bus.current()
-    assert event is not None
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO notebook (reader, stream, n) VALUES (%s, %s, %s)", [context, event.stream, n])
+        cursor.execute("INSERT INTO notebook (reader, stream, n) VALUES (%s, %s, %s)", [context, event.stream if event else "", n])
 
 
 def notes(context: str = RED, *, cup: int | str | None = None) -> list[int]:

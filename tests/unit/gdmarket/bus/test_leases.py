@@ -78,7 +78,7 @@ def test_without_the_fence_a_late_worker_would_do_it_twice(
     asleep = claims.claim_lanes(subscriber=RED)
     wait(claims.LEASE_S)
     bus.run_until_idle()
-    monkeypatch.setattr(settling, "acknowledge", lambda *, claim: Delivery.objects.filter(pk=claim.id).delete())
+    monkeypatch.setattr(settling, "acknowledge", lambda *, claims: Delivery.objects.filter(pk=claims[0].id).delete())
 
     dispatch.work(batch=asleep, keep_going=always)
 

@@ -14,6 +14,7 @@ from gdmarket.bus import claims, operations
 from gdmarket.bus.events import DeliverySkipped
 from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.correlation import Trace
+from tests.log import recorded
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, Spilled, notes, pour, reader
 
@@ -165,7 +166,7 @@ def test_a_skipped_delivery_leaves_a_record_and_its_lane_goes_on(rejecting: list
 
     assert bus.run_until_idle() == 1
     assert notes() == [1, 3]
-    (record,) = bus.recorded(types=[DeliverySkipped])
+    (record,) = recorded([DeliverySkipped])
     assert (record.event.event_id, record.event.subscriber, record.event.error) == (event.id, RED, "Reject: no 2")
     assert record.event.reason == "cup broken"
 
@@ -177,7 +178,7 @@ def test_a_delivery_that_is_not_dead_cannot_be_skipped(rejecting: list[int], run
         run("dead", "skip", str(waiting.pk))
 
     assert Delivery.objects.filter(pk=waiting.pk).exists()
-    assert not bus.recorded(types=[DeliverySkipped])
+    assert not recorded([DeliverySkipped])
 
 
 @pytest.mark.parametrize("action", ["dead show", "dead replay", "dead skip", "replay", "skip"])
@@ -243,7 +244,7 @@ def test_the_audit_of_a_skip_commits_with_it(rejecting: list[int]) -> None:
         transaction.set_rollback(True)
 
     assert Delivery.objects.filter(pk=skipped, dead=True).exists()
-    assert not bus.recorded(types=[DeliverySkipped])
+    assert not recorded([DeliverySkipped])
 
 
 def test_lag_is_plain_data(hear: Connect) -> None:

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from gdmarket import bus
 from gdmarket.bus import claims, operations
 from gdmarket.bus.models import Delivery
+from tests.log import recorded
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, Spilled, notes, outstanding, pour, reader
 
@@ -175,7 +176,7 @@ def test_an_event_that_commits_late_is_not_passed_over(hear: Connect) -> None:
     bus.run_until_idle()
 
     assert notes() == [2, 1]
-    first, second = bus.recorded(types=[Poured])
+    first, second = recorded([Poured])
     assert (first.event.n, second.event.n) == (1, 2)
 
 

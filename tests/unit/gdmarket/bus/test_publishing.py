@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from gdmarket import bus, correlation
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.correlation import Trace
+from tests.log import recorded
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, MIDNIGHT, RED, Poured, Spilled, notes, pour, reader
 
@@ -139,20 +140,7 @@ def test_what_a_handler_publishes_is_caused_by_what_it_heard(hear: Connect) -> N
     assert bus.current() is None
 
 
-def test_the_log_is_read_in_its_order(hear: Connect) -> None:
-    hear({Poured: [], Spilled: []})
-    pour(1, 2)
-    with transaction.atomic():
-        bus.publish(Spilled(n=3), stream="floor:1")
-    pour(4, 5)
-
-    first = bus.recorded(types=[Poured], limit=3)
-
-    assert [found.event for found in first] == [Poured(n=1), Poured(n=2), Poured(n=4)]
-    assert [found.event.n for found in bus.recorded(types=[Poured, Spilled], after_seq=first[1].seq)] == [3, 4, 5]
-
-
-def test_some_streams_of_the_log_are_read_in_its_order(hear: Connect) -> None:
+def test_the_history_of_some_streams_is_read_each_in_its_order(hear: Connect) -> None:
     hear({Poured: [], Spilled: []})
     pour(1, cup="red")
     pour(2, cup="blue")
@@ -160,13 +148,14 @@ def test_some_streams_of_the_log_are_read_in_its_order(hear: Connect) -> None:
     with transaction.atomic():
         bus.publish(Spilled(n=4), stream="cup:red")
     pour(5, 6, cup="red")
+    pour(7, cup="blue")
 
-    first = bus.recorded(types=[Poured], streams=["cup:red", "cup:blue", "cup:red"], limit=3)
+    told = bus.history(streams=["cup:red", "cup:blue", "cup:red"], types=[Poured])
 
-    assert [(found.stream, found.event.n) for found in first] == [("cup:red", 1), ("cup:blue", 2), ("cup:red", 5)]
-    assert [found.event.n for found in bus.recorded(types=[Poured, Spilled], streams={"cup:red"}, after_seq=first[1].seq)] == [4, 5, 6]
-    assert bus.recorded(types=[Poured], streams=["cup:none"]) == []
-    assert bus.recorded(types=[Poured], streams=[]) == []
+    assert [(found.stream, found.event.n) for found in told] == [("cup:blue", n) for n in (2, 7)] + [("cup:red", n) for n in (1, 5, 6)]
+    assert [found.event.n for found in bus.history(streams={"cup:red"}, types=[Poured, Spilled])] == [1, 4, 5, 6]
+    assert bus.history(streams=["cup:none"], types=[Poured]) == []
+    assert bus.history(streams=[], types=[Poured]) == []
 
 
 def test_reading_a_stream_does_not_walk_the_log(hear: Connect) -> None:
@@ -174,7 +163,7 @@ def test_reading_a_stream_does_not_walk_the_log(hear: Connect) -> None:
     pour(1)
 
     with CaptureQueriesContext(connection) as captured:
-        bus.recorded(types=[Poured], streams=["cup:1"])
+        bus.history(streams=["cup:1"], types=[Poured])
 
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -208,4 +197,4 @@ def test_two_publishers_without_a_lock_collide_rather_than_mix_up_the_stream(hea
     second.join(10)
 
     assert len(refused) == 1
-    assert [found.event.n for found in bus.recorded(types=[Poured])] == [1]
+    assert [found.event.n for found in recorded([Poured])] == [1]
