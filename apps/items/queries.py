@@ -1,6 +1,7 @@
 """Reading the catalogue."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
@@ -22,9 +23,32 @@ def get_item(*, item_id: UUID) -> Item:
         raise ItemNotFoundError from missing
 
 
+def list_items() -> QuerySet[Item]:
+    """List every item, withdrawn ones among them."""
+    return Item.objects.all()
+
+
 def list_listed_items() -> QuerySet[Item]:
     """List what can be found and requested."""
     return Item.objects.filter(state=domain.State.LISTED)
+
+
+def public(*, item: Item) -> dict[str, Any]:
+    """Return what items tells of an item in its facts and snapshots; prices in minor units of `currency`."""
+    return {
+        "item_id": item.id,
+        "manager_id": item.manager_id,
+        "name": item.name,
+        "category": item.category,
+        "place": item.place,
+        "latitude": item.latitude,
+        "longitude": item.longitude,
+        "daily_price": item.daily_price,
+        "deposit": item.deposit,
+        "currency": item.currency,
+        "state": item.state,
+        "version": item.version,
+    }
 
 
 def list_open_periods(*, item_id: UUID) -> QuerySet[BusyPeriod]:

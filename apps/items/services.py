@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from apps.items import domain
+from apps.items import domain, queries
 from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.items.models import BusyPeriod, Item
@@ -147,18 +147,4 @@ def _stream(item_id: UUID) -> str:
 
 def _fact(kind: type[_Fact], item: Item, now: datetime) -> _Fact:
     """Return a fact about an item as it stands."""
-    return kind(
-        item_id=item.id,
-        manager_id=item.manager_id,
-        name=item.name,
-        category=item.category,
-        place=item.place,
-        latitude=item.latitude,
-        longitude=item.longitude,
-        daily_price=item.daily_price,
-        deposit=item.deposit,
-        currency=item.currency,
-        state=item.state,
-        version=item.version,
-        occurred_at=now,
-    )
+    return kind(**queries.public(item=item), occurred_at=now)

@@ -1,11 +1,15 @@
-"""What neighbours may ask of payments: the one synchronous edge between contexts. Ids and plain values in, frozen answers out."""
+"""What neighbours may ask of payments. Ids and plain values in, frozen answers out.
 
+Charging is the one synchronous edge between contexts in the story of a rental; snapshots serve a copy that is compared or made anew.
+"""
+
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from apps.payments import services
+from apps.payments import queries, services
 from apps.payments.domain import PaymentState
 
 
@@ -39,6 +43,22 @@ class ChargeResult:
     version: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentSnapshot:
+    """What payments' facts say of a payment, as it stands; `amount` and `refunded` in minor units of `currency`."""
+
+    payment_id: UUID
+    rental_id: UUID
+    payer_id: UUID
+    amount: int
+    refunded: int
+    currency: str
+    state: str
+    reason: str
+    version: int
+    occurred_at: datetime
+
+
 def charge(*, payment_id: UUID, rental_id: UUID, payer_id: UUID, amount: int, currency: str, method: str, now: datetime) -> ChargeResult:
     """Collect `amount` minor units of `currency` for a rental, once for ever under `payment_id`; blocks up to the time-out.
 
@@ -67,3 +87,11 @@ def closed_for_s() -> float:
 def accepts(*, method: str) -> bool:
     """Say whether the gateway knows the payment method; whether it approves is another matter."""
     return services.accepts_method(method=method)
+
+
+def list_snapshots(*, rental_ids: Collection[UUID]) -> list[PaymentSnapshot]:
+    """Return the attempts to pay these rentals whose outcome is known, in the order of their ids; `occurred_at` is when it was."""
+    payments = queries.list_settled(rental_ids=rental_ids).order_by("id")
+    return [
+        PaymentSnapshot(**queries.public(payment=payment), occurred_at=payment.settled_at or payment.created_at) for payment in payments
+    ]

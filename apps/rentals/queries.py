@@ -1,6 +1,7 @@
 """Reading rentals."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -31,6 +32,38 @@ def get_rental_of(*, rental_id: UUID, person_id: UUID) -> Rental:
     if person_id not in {rental.renter_id, rental.manager_id}:
         raise RentalNotFoundError
     return rental
+
+
+def list_rentals() -> QuerySet[Rental]:
+    """List everybody's rentals, those that have ended among them."""
+    return Rental.objects.all()
+
+
+def public(*, rental: Rental, now: datetime) -> dict[str, Any]:
+    """Return what rentals tells of a rental in its facts and snapshots, `overdue` as of `now`; `price` in minor units of `currency`."""
+    return {
+        "rental_id": rental.id,
+        "item_id": rental.item_id,
+        "item_name": rental.item_name,
+        "renter_id": rental.renter_id,
+        "manager_id": rental.manager_id,
+        "starts_at": rental.starts_at,
+        "ends_at": rental.ends_at,
+        "price": rental.price,
+        "currency": rental.currency,
+        "state": str(rental.state),
+        "overdue": domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now),
+        "payment_due_at": rental.payment_due_at,
+        "payment_id": rental.payment_id,
+        "payment_state": rental.payment_state or None,
+        "cancel_requested": rental.cancel_requested,
+        "version": rental.version,
+        "requested_at": rental.requested_at,
+        "paid_at": rental.paid_at,
+        "handed_over_at": rental.handed_over_at,
+        "returned_at": rental.returned_at,
+        "closed_at": rental.closed_at,
+    }
 
 
 def list_rentals_of(*, person_id: UUID, role: str | None = None, **columns: object) -> QuerySet[Rental]:

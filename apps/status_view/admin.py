@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -128,11 +129,25 @@ class _AtHandFilter(admin.SimpleListFilter):
         return queryset.filter(queries.is_at_hand(what=AtHand(value), day_ends_at=day_ends_at()))
 
 
+class _ById(ChangeList):
+    """A list that leads to its rows by the id of what they tell of: a row's own key changes with every generation."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pk_attname = "id"
+
+
 class _Status(OwnedByManager):
     """Rows whose owner has spoken: a stub is shown to nobody."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(version__gt=0)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        return super().get_object(request, object_id, from_field or "id")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return _ById
 
 
 @admin.register(ItemStatus)
@@ -249,7 +264,7 @@ class RentalStatusAdmin(_Status):
         if rental.state not in _COMMANDS:
             return NOTHING
         command, label = _COMMANDS[rental.state]
-        return command_button(address=reverse(f"admin:rentals_rental_{command}", args=[rental.pk]), label=label, about=rental.item_name)
+        return command_button(address=reverse(f"admin:rentals_rental_{command}", args=[rental.id]), label=label, about=rental.item_name)
 
     @admin.display(description=_("timeline"))
     def story(self, rental: RentalStatus) -> SafeString:

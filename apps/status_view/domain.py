@@ -50,28 +50,28 @@ _TURNS = {
 _DEADLINES = {"requested": "payment_due_at", "paid": "starts_at", "rented": "ends_at"}
 
 
-class Fact(Protocol):
-    """A thing as it stands after something happened to it."""
+class Told(Protocol):
+    """A thing as its owner tells of it, in a fact or in a snapshot."""
 
     @property
     def version(self) -> int:
-        """Its source's count of facts."""
+        """Its owner's count of its changes."""
 
     @property
     def occurred_at(self) -> datetime:
-        """When it happened."""
+        """When it came to stand so."""
 
 
-class ItemFact(Fact, Protocol):
-    """An item after the fact, with every name in `ITEM_PART`."""
+class ItemState(Told, Protocol):
+    """An item, with every name in `ITEM_PART`."""
 
     @property
     def item_id(self) -> UUID:
         """Which item."""
 
 
-class RentalFact(Fact, Protocol):
-    """A rental after the fact, with every name in `RENTAL_PART`."""
+class RentalState(Told, Protocol):
+    """A rental, with every name in `RENTAL_PART`."""
 
     @property
     def rental_id(self) -> UUID:
@@ -86,8 +86,8 @@ class RentalFact(Fact, Protocol):
         """Its latest attempt to pay."""
 
 
-class PaymentFact(Fact, Protocol):
-    """A payment after the fact; amounts in minor units."""
+class PaymentState(Told, Protocol):
+    """A payment; amounts in minor units."""
 
     @property
     def payment_id(self) -> UUID:
@@ -110,6 +110,10 @@ class PaymentFact(Fact, Protocol):
         """How it stands."""
 
 
+Timeline = Sequence[Mapping[str, Any]]
+Payments = Mapping[str, Mapping[str, Any]]
+
+
 def whose_turn(*, state: str) -> Turn:
     """Return who must act next for a rental in `state`; nobody when it is over."""
     return _TURNS.get(state, Turn.NOBODY)
@@ -122,37 +126,34 @@ def deadline(*, rental: Mapping[str, Any]) -> datetime | None:
     return instant
 
 
-def item_changes(*, version: int, fact: ItemFact) -> dict[str, Any]:
+def item_changes(*, version: int, fact: ItemState) -> dict[str, Any]:
     """Return the columns an item's fact changes in a row that knows the item as of `version`; none when the fact is not newer."""
     if fact.version <= version:
         return {}
     return {name: getattr(fact, name) for name in ITEM_PART}
 
 
-def rental_changes(*, version: int, timeline: Sequence[Mapping[str, Any]], fact: RentalFact) -> dict[str, Any]:
+def rental_part(*, version: int, fact: RentalState) -> dict[str, Any]:
+    """Return the columns in which a row that knows the rental as of `version` is behind `fact`; none when the fact is not newer."""
+    return {name: getattr(fact, name) for name in RENTAL_PART} if fact.version > version else {}
+
+
+def rental_changes(*, version: int, timeline: Timeline, fact: RentalState) -> dict[str, Any]:
     """Return the columns a rental's fact changes in a row that knows the rental as of `version`.
 
     A fact that is late but new enters the timeline alone; one seen before changes nothing.
     """
-    changes = {name: getattr(fact, name) for name in RENTAL_PART} if fact.version > version else {}
     entry = _entry(source="rental", fact=fact)
     if entry["fact"] in _ASKED_BY.values():
         entry["payment"] = str(fact.payment_id)
-    return changes | _timeline_changes(timeline=timeline, entry=entry)
+    return rental_part(version=version, fact=fact) | _timeline_changes(timeline=timeline, entries=[entry])
 
 
-def payment_changes(
-    *, payments: Mapping[str, Mapping[str, Any]], timeline: Sequence[Mapping[str, Any]], fact: PaymentFact
-) -> dict[str, Any]:
-    """Return the columns a payment's fact changes in its rental's row; `payments` is what the row knows of each, by payment id.
+def money_part(*, payments: Payments, fact: PaymentState) -> dict[str, Any]:
+    """Return the columns in which a row that knows `payments`, by payment id, is behind `fact`; none when the fact is not newer.
 
     A rental may see several payments, some declined: `paid` and `refunded` are the sums, in minor units.
     """
-    entry = _entry(source="payment", fact=fact) | {"payment": str(fact.payment_id), "amount": fact.amount}
-    return _money_changes(payments=payments, fact=fact) | _timeline_changes(timeline=timeline, entry=entry)
-
-
-def _money_changes(*, payments: Mapping[str, Mapping[str, Any]], fact: PaymentFact) -> dict[str, Any]:
     known = payments.get(str(fact.payment_id))
     if known is not None and fact.version <= known["version"]:
         return {}
@@ -165,21 +166,45 @@ def _money_changes(*, payments: Mapping[str, Mapping[str, Any]], fact: PaymentFa
     }
 
 
-def _entry(*, source: str, fact: Fact) -> dict[str, Any]:
+def payment_changes(*, payments: Payments, timeline: Timeline, fact: PaymentState) -> dict[str, Any]:
+    """Return the columns a payment's fact changes in its rental's row."""
+    entry = _entry(source="payment", fact=fact) | {"payment": str(fact.payment_id), "amount": fact.amount}
+    return money_part(payments=payments, fact=fact) | _timeline_changes(timeline=timeline, entries=[entry])
+
+
+def forgotten(*, timeline: Timeline, told: Timeline) -> list[Mapping[str, Any]]:
+    """Return what `timeline` remembers from before the log begins, which now holds only what is `told`.
+
+    A log that was purged has lost the oldest facts of a source and kept the newest; where it has none of a source, that source never
+    spoke, and what a timeline says of it is no memory.
+    """
+    begins: dict[tuple[str, str], int] = {}
+    for entry in told:
+        source, version = _identity(entry)
+        begins[source] = min(version, begins.get(source, version))
+    return [entry for entry in timeline if _identity(entry)[1] < begins.get(_identity(entry)[0], 0)]
+
+
+def with_forgotten(*, timeline: Timeline, told: Timeline) -> dict[str, Any]:
+    """Return the columns that change when what `timeline` remembers from before the log begins is added to what is `told`."""
+    return _timeline_changes(timeline=told, entries=forgotten(timeline=timeline, told=told))
+
+
+def _entry(*, source: str, fact: Told) -> dict[str, Any]:
     at = fact.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     entry = {"fact": type(fact).__name__, "at": at, "version": fact.version, "source": source}
     reason = getattr(fact, "reason", "")
     return entry | {"reason": reason} if reason else entry
 
 
-def _timeline_changes(*, timeline: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> dict[str, Any]:
-    if any(_identity(known) == _identity(entry) for known in timeline):
-        return {}
-    return {"timeline": _in_order([*timeline, entry])}
+def _timeline_changes(*, timeline: Timeline, entries: Timeline) -> dict[str, Any]:
+    known = {_identity(entry) for entry in timeline}
+    new = [entry for entry in entries if _identity(entry) not in known]
+    return {"timeline": _in_order([*timeline, *new])} if new else {}
 
 
-def _identity(entry: Mapping[str, Any]) -> tuple[str, str, int]:
-    return entry["source"], entry["payment"] if entry["source"] == "payment" else "", entry["version"]
+def _identity(entry: Mapping[str, Any]) -> tuple[tuple[str, str], int]:
+    return (entry["source"], entry["payment"] if entry["source"] == "payment" else ""), entry["version"]
 
 
 # What a payment says answers what the rental asked of it.

@@ -1,6 +1,6 @@
 """What the status view may refuse."""
 
-from gdmarket.errors import NotFoundError
+from gdmarket.errors import ConflictError, NotFoundError
 
 
 class ItemStatusNotFoundError(NotFoundError):
@@ -13,3 +13,27 @@ class RentalStatusNotFoundError(NotFoundError):
     """There is no such rental among yours."""
 
     code = "rental_not_found"
+
+
+class RebuildRunningError(ConflictError):
+    """A rebuild of the status view is running, or died less than {lease_s} seconds ago: wait for it, or try again then."""
+
+    code = "rebuild_running"
+
+
+class RebuildLostError(ConflictError):
+    """This rebuild was silent for so long that another took over; nothing is lost, and the other goes on."""
+
+    code = "rebuild_lost"
+
+
+class RebuildUnfinishedError(ConflictError):
+    """The next generation is half built and the previous one is gone: let `rebuild_status_view` finish, or give it up with --discard."""
+
+    code = "rebuild_unfinished"
+
+
+class NoPreviousGenerationError(ConflictError):
+    """There is no previous generation to go back to."""
+
+    code = "no_previous_generation"

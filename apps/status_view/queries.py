@@ -1,6 +1,7 @@
 """Reading the view: whose rows, one or many. A stub (`version` 0) has neither manager nor renter and so is never among anybody's."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,11 @@ from apps.status_view.models import ItemStatus, RentalStatus
 Row = Mapping[str, Any]
 Items = QuerySet[ItemStatus, Row]
 Rentals = QuerySet[RentalStatus, Row]
+
+
+# How long a reader who knows of a newer version waits for it, and how often it is looked for meanwhile.
+_PATIENCE_S = 0.2
+_GLANCE_S = 0.01
 
 
 class AtHand(StrEnum):
@@ -52,9 +58,10 @@ def count_listed_items(*, manager_id: UUID | None) -> int:
     return ItemStatus.objects.filter(_is_managed_by(manager_id), version__gt=0, state="listed").count()
 
 
-def list_open_rentals(*, item_id: UUID) -> Rentals:
-    """Return the rentals that hold an item, as far as an item's row tells of them."""
-    rentals: Rentals = RentalStatus.objects.filter(item_id=item_id, state__in=domain.OPEN).order_by("id").values(*domain.HOLDING_PART)
+def list_open_rentals(*, generation: int, item_ids: Collection[UUID]) -> Rentals:
+    """Return the rentals that hold these items in a generation, as far as an item's row tells of them."""
+    open_ones = RentalStatus.every.filter(generation=generation, item_id__in=item_ids, state__in=domain.OPEN)
+    rentals: Rentals = open_ones.order_by("id").values("item_id", *domain.HOLDING_PART)
     return rentals
 
 
@@ -66,12 +73,12 @@ def list_items(*, manager_id: UUID, q: str = "", **equal: object) -> Items:
     return items.values()
 
 
-def get_item(*, item_id: UUID, manager_id: UUID) -> Row:
-    """Return one of a manager's items.
+def get_item(*, item_id: UUID, manager_id: UUID, min_version: int = 0) -> Row:
+    """Return one of a manager's items, at `min_version` or later where it comes to that within 200 ms.
 
     :raises ItemStatusNotFoundError: if there is none, or it is another's
     """
-    row = ItemStatus.objects.filter(pk=item_id, manager_id=manager_id).values().first()
+    row = _awaited(ItemStatus.objects.filter(id=item_id, manager_id=manager_id).values(), min_version=min_version)
     if row is None:
         raise ItemStatusNotFoundError(item=str(item_id))
     return row
@@ -82,15 +89,25 @@ def list_rentals(*, person_id: UUID, role: str | None = None, **equal: object) -
     return RentalStatus.objects.filter(_is_party(person_id=person_id, role=role), **equal).values()
 
 
-def get_rental(*, rental_id: UUID, person_id: UUID) -> Row:
-    """Return one rental to its renter or manager.
+def get_rental(*, rental_id: UUID, person_id: UUID, min_version: int = 0) -> Row:
+    """Return one rental to its renter or manager, at `min_version` or later where it comes to that within 200 ms.
 
     :raises RentalStatusNotFoundError: if there is none, or it is others'
     """
-    row = RentalStatus.objects.filter(_is_party(person_id=person_id), pk=rental_id).values().first()
+    row = _awaited(RentalStatus.objects.filter(_is_party(person_id=person_id), id=rental_id).values(), min_version=min_version)
     if row is None:
         raise RentalStatusNotFoundError(rental=str(rental_id))
     return row
+
+
+def _awaited(rows: Items | Rentals, *, min_version: int) -> Row | None:
+    """Return the row once it is at `min_version`; after a while as it stands, for being late is no reason to show nothing."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        row = rows.first()
+        if (row["version"] if row else 0) >= min_version or time.monotonic() >= until:
+            return row
+        time.sleep(_GLANCE_S)
 
 
 def _is_party(*, person_id: UUID, role: str | None = None) -> Q:

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from types import FunctionType, ModuleType
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from config.subscriptions import SUBSCRIPTIONS
+from gdmarket.bus import codec, registry
 from tests.architecture.house import CONTEXTS, room
 
 Handler = Callable[[Any], None]
@@ -45,9 +46,16 @@ def test_every_event_and_no_other_class_stands_on_the_page_of_subscriptions() ->
     assert set(SUBSCRIPTIONS) == set(EVENTS)
 
 
-def test_every_handler_is_subscribed_once() -> None:
+def _takes_many(handler: Any) -> bool:
+    return typing.get_type_hints(handler).get("facts") == Sequence[Any]
+
+
+def test_every_handler_is_subscribed_once_or_takes_many() -> None:
     subscribed = [handler for handlers in SUBSCRIPTIONS.values() for handler in handlers]
-    assert sorted(map(_title, subscribed)) == sorted(map(_title, HANDLERS))
+    assert sorted(map(_title, (one for one in subscribed if not _takes_many(one)))) == sorted(
+        map(_title, (one for one in HANDLERS if not _takes_many(one)))
+    )
+    assert {one for one in subscribed if _takes_many(one)} == {one for one in HANDLERS if _takes_many(one)}
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=_title)
@@ -55,6 +63,9 @@ def test_an_event_is_heard_by_a_context_once_and_under_its_own_name(event: type)
     handlers = SUBSCRIPTIONS[event]
     assert len({handler.__module__.split(".")[1] for handler in handlers}) == len(handlers)
     for handler in handlers:
+        if _takes_many(handler):
+            assert registry.batch_handler(subscriber=codec.context_of(handler.__module__), name=codec.type_of(event)) is handler
+            continue
         assert handler.__name__ == f"on_{_snake(event.__name__)}"
         assert typing.get_type_hints(handler)["event"] is event
         assert list(inspect.signature(handler).parameters) == ["event"]

@@ -103,18 +103,7 @@ def record_outcome(*, payment_id: UUID, outcome: Outcome, now: datetime) -> Paym
 
 def publish_fact(payment: Payment, *, now: datetime) -> None:
     """Publish the payment as it now stands, inside the transaction that changed it."""
-    fact = _FACTS[PaymentState(payment.state)](
-        payment_id=payment.id,
-        rental_id=payment.rental_id,
-        payer_id=payment.payer_id,
-        amount=payment.amount,
-        refunded=payment.refunded,
-        currency=payment.currency,
-        state=payment.state,
-        reason=payment.reason,
-        version=payment.version,
-        occurred_at=now,
-    )
+    fact = _FACTS[PaymentState(payment.state)](**queries.public(payment=payment), occurred_at=now)
     bus.publish(fact, stream=f"payment:{payment.id}")
 
 

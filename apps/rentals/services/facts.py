@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from apps.rentals import domain
+from apps.rentals import domain, queries
 from apps.rentals.domain import State
 from apps.rentals.errors import ItemNotFoundError, NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
 from apps.rentals.events import PaymentDeadlinePassed
@@ -79,31 +79,8 @@ def record(rental: Rental, fact: type, *, now: datetime, **particulars: Any) -> 
 
 def tell(rental: Rental, fact: type, *, now: datetime, **particulars: Any) -> None:
     """Publish `fact` with the whole public rental as it stands."""
-    snapshot = {
-        "rental_id": rental.id,
-        "item_id": rental.item_id,
-        "item_name": rental.item_name,
-        "renter_id": rental.renter_id,
-        "manager_id": rental.manager_id,
-        "starts_at": rental.starts_at,
-        "ends_at": rental.ends_at,
-        "price": rental.price,
-        "currency": rental.currency,
-        "state": str(rental.state),
-        "overdue": domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now),
-        "payment_due_at": rental.payment_due_at,
-        "payment_id": rental.payment_id,
-        "payment_state": rental.payment_state or None,
-        "cancel_requested": rental.cancel_requested,
-        "version": rental.version,
-        "requested_at": rental.requested_at,
-        "paid_at": rental.paid_at,
-        "handed_over_at": rental.handed_over_at,
-        "returned_at": rental.returned_at,
-        "closed_at": rental.closed_at,
-        "occurred_at": now,
-    }
-    bus.publish(fact(**snapshot, **particulars), stream=f"rental:{rental.id}")
+    public = queries.public(rental=rental, now=now)
+    bus.publish(fact(**public, **particulars, occurred_at=now), stream=f"rental:{rental.id}")
 
 
 def remind(rental: Rental, timer: type, *, at: datetime, now: datetime) -> None:

@@ -1,9 +1,37 @@
 """What may be asked of the lists."""
 
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from apps.status_view import domain
 from gdmarket.rest.lists import ListParameters
+from gdmarket.rest.serializers import StrictSerializer
+
+MAX_VERSION = 2**31 - 1
+
+
+class Freshness(StrictSerializer):
+    """How new the answer must be."""
+
+    unknown_code = "unknown_parameter"
+
+    min_version = serializers.IntegerField(
+        min_value=0,
+        max_value=MAX_VERSION,
+        default=0,
+        help_text="Wait, at most 200 ms, until the answer's `version` is no older: what a command answered. After that it is as it stands.",
+    )
+
+    @classmethod
+    def asked(cls, request: Request) -> int:
+        """Return the version to wait for; 0 when any will do.
+
+        :raises ValidationError: naming every parameter that is unknown or not acceptable
+        """
+        parameters = cls(data=request.query_params.dict())
+        parameters.is_valid(raise_exception=True)
+        version: int = parameters.validated_data["min_version"]
+        return version
 
 
 class ItemStatusFilter(ListParameters):

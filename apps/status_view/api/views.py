@@ -39,10 +39,10 @@ class ItemStatusView(ApiView):
 
     permission_classes = _MANAGES
 
-    @extend_schema(operation_id="getItemStatus", tags=["status"], responses=serializers.ItemStatusSchema)
+    @extend_schema(operation_id="getItemStatus", tags=["status"], parameters=[filters.Freshness], responses=serializers.ItemStatusSchema)
     def get(self, request: ApiRequest, item_id: UUID) -> Response:
         """Show how one of my items stands."""
-        row = queries.get_item(item_id=item_id, manager_id=request.person_id)
+        row = queries.get_item(item_id=item_id, manager_id=request.person_id, min_version=filters.Freshness.asked(request))
         return etags.answer(request, serializers.item_json(row), version=row["version"], variant=str(row["revision"]))
 
 
@@ -65,8 +65,10 @@ class RentalStatusListView(ApiView):
 class RentalStatusView(ApiView):
     """One rental of a person."""
 
-    @extend_schema(operation_id="getRentalStatus", tags=["status"], responses=serializers.RentalStatusSchema)
+    @extend_schema(
+        operation_id="getRentalStatus", tags=["status"], parameters=[filters.Freshness], responses=serializers.RentalStatusSchema
+    )
     def get(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Show how a rental stands: whose turn it is, until when, its money and its story."""
-        row = queries.get_rental(rental_id=rental_id, person_id=request.person_id)
+        row = queries.get_rental(rental_id=rental_id, person_id=request.person_id, min_version=filters.Freshness.asked(request))
         return etags.answer(request, serializers.rental_json(row), version=row["version"], variant=str(row["revision"]))

@@ -1,6 +1,7 @@
 """Facts to tell the status view: of items, of rentals, of payments."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -8,7 +9,9 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.items.events import ItemRegistered, ItemRevised
+from apps.items.models import Item
 from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentRefunded
+from apps.payments.models import Payment
 from apps.rentals.events import (
     RentalCancelled,
     RentalHandedOver,
@@ -20,7 +23,8 @@ from apps.rentals.events import (
     RentalRequested,
     RentalReturned,
 )
-from apps.status_view import handlers, services
+from apps.rentals.models import Rental
+from apps.status_view import handlers
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import bus, ids
 
@@ -157,22 +161,23 @@ def whole_market() -> list[Any]:
 
 
 def hear(*facts: Any) -> None:
-    """Let the status view hear facts, as the bus would deliver them, in this order."""
+    """Let the status view hear facts, as the bus would deliver them, one by one, in this order."""
     for fact in facts:
-        _HEARD_BY[type(fact)](fact)
+        handlers.on_facts([fact])
 
 
 def record(*facts: Any) -> None:
-    """Write facts into the event log, each in a transaction of its own."""
+    """Let facts happen: the owner's row comes to stand so, and the event log says it, each in a transaction of its own."""
     for fact in facts:
         with transaction.atomic():
+            _own(fact)
             bus.publish(fact, stream=_stream(fact))
 
 
 def rows() -> dict[str, dict[str, Any]]:
     """Return what every row says, leaving out how it was kept."""
-    items = {f"item:{row['id']}": _said(row, but={"revision", "updated_at"}) for row in ItemStatus.objects.values()}
-    rentals = {f"rental:{row['id']}": _said(row, but={"revision"}) for row in RentalStatus.objects.values()}
+    items = {f"item:{row['id']}": _said(row, but={"key", "generation", "revision", "updated_at"}) for row in ItemStatus.objects.values()}
+    rentals = {f"rental:{row['id']}": _said(row, but={"key", "generation", "revision"}) for row in RentalStatus.objects.values()}
     return items | rentals
 
 
@@ -182,12 +187,12 @@ def _said(row: Mapping[str, Any], *, but: set[str]) -> dict[str, Any]:
 
 def item_row(item: ItemTale) -> ItemStatus:
     """Return an item's row as it stands."""
-    return ItemStatus.objects.get(pk=item.id)
+    return ItemStatus.objects.get(id=item.id)
 
 
 def rental_row(rental: RentalTale) -> RentalStatus:
     """Return a rental's row as it stands."""
-    return RentalStatus.objects.get(pk=rental.id)
+    return RentalStatus.objects.get(id=rental.id)
 
 
 def story_of(rental: RentalTale) -> list[str]:
@@ -201,15 +206,22 @@ def _stream(fact: Any) -> str:
 
 
 def _kind(fact: Any) -> str:
-    log: services.Log = handlers.LOG
-    kinds: Sequence[tuple[str, Sequence[type]]] = (("item", log.items), ("rental", log.rentals), ("payment", log.payments))
-    return next(kind for kind, types in kinds if type(fact) in types)
+    return next(kind for kind, owner in _OWNERS.items() if type(fact).__module__ == f"apps.{owner}.events")
 
 
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+_OWNERS = {"item": "items", "rental": "rentals", "payment": "payments"}
 
 
-_HEARD_BY: dict[type, Callable[[Any], None]] = {
-    kind: getattr(handlers, f"on_{_snake(kind.__name__)}") for kind in (*handlers.LOG.items, *handlers.LOG.rentals, *handlers.LOG.payments)
-}
+def _own(fact: Any) -> None:
+    said = {field.name: getattr(fact, field.name) for field in fields(fact) if field.name not in {"occurred_at", "method"}}
+    match _kind(fact):
+        case "item":
+            item_id, kept = said.pop("item_id"), {"search_text": said["name"], "registered_at": NOON, "updated_at": fact.occurred_at}
+            Item.objects.update_or_create(id=item_id, defaults={**said, **kept})
+        case "rental":
+            rental_id, unkept = said.pop("rental_id"), {"overdue", "reason"}
+            said["payment_state"] = said["payment_state"] or ""
+            Rental.objects.update_or_create(id=rental_id, defaults={name: value for name, value in said.items() if name not in unkept})
+        case "payment":
+            payment_id, kept = said.pop("payment_id"), {"method": "pm_ok", "created_at": NOON, "settled_at": fact.occurred_at}
+            Payment.objects.update_or_create(id=payment_id, defaults={**said, **kept})

@@ -179,7 +179,7 @@ def test_an_approval_heard_after_the_refund_does_not_undo_it() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("kind", handlers.LOG.rentals)
+@pytest.mark.parametrize("kind", handlers.SOURCES.rentals)
 def test_every_fact_of_a_rental_enters_its_story_and_changes_its_row(kind: type[Any]) -> None:
     rental = RentalTale(ItemTale())
     said: dict[str, Any] = {field.name: "so" for field in dataclasses.fields(kind) if field.name in {"reason", "method"}}

@@ -1,23 +1,42 @@
-"""The view is rebuilt and checked while it is being read and while facts flow."""
+"""Generations side by side: built while facts flow and people read, killed and gone on with, shown at once, and taken back."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import islice
 from typing import Any
 
 import pytest
+from django.core.management import CommandError
 from django.db import connection
+from django.db.models import F
 
 from apps.items.events import ItemRegistered
 from apps.rentals.events import RentalHandedOver, RentalRequested, RentalReturned
 from apps.status_view import handlers, services
-from apps.status_view.models import ItemStatus, RentalStatus
-from gdmarket import bus
+from apps.status_view.errors import RebuildLostError
+from apps.status_view.models import Generations, ItemStatus, RentalStatus
+from apps.status_view.services import owners
+from apps.status_view.services.generations import LEASE
+from gdmarket import bus, clock
 from gdmarket.bus.models import Delivery
 from tests.unit.status_view.commands import check, rebuild
-from tests.unit.status_view.story import ItemTale, RentalTale, hear, item_row, record, rental_row, rows, whole_market
+from tests.unit.status_view.story import ItemTale, RentalTale, item_row, record, rental_row, rows, whole_market
 
 pytestmark = pytest.mark.usefixtures("alone")
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owners, "PAGE", 2)
+
+
+def build() -> Iterator[services.Progress]:
+    return services.rebuild_view(sources=handlers.SOURCES, now=clock.now())
+
+
+def let_the_lease_run_out() -> None:
+    Generations.objects.update(leased_until=F("leased_until") - LEASE)
 
 
 def test_facts_on_their_way_are_an_alarm_only_when_they_do_not_arrive(told: dict[str, Any]) -> None:
@@ -38,26 +57,26 @@ def _deliver() -> None:
         connection.close()
 
 
-def test_a_rebuild_that_is_quicker_than_the_deliveries_loses_nothing() -> None:
+def test_what_happens_while_it_is_built_goes_into_both_generations() -> None:
     item = ItemTale()
     rental = RentalTale(item)
     record(item.then(ItemRegistered), rental.then(RentalRequested), rental.then(RentalHandedOver, state="rented"))
     bus.run_until_idle()
+    building = build()
+    next(building)
+    assert (rental_row(rental).state, item_row(item).availability) == ("rented", "rented")
+
     record(rental.then(RentalReturned, state="returned"))
+    bus.run_until_idle()
 
-    # Stopped after the rentals, before it came to the items.
-    next(found for found in services.refold_view(log=handlers.LOG, repair=True) if found)
-    assert (rental_row(rental).state, item_row(item).availability) == ("returned", "rented")
-
-    assert bus.run_until_idle() == 1
-    assert item_row(item).availability == "available"
-    assert not Delivery.objects.exists()
+    assert (rental_row(rental).generation, rental_row(rental).state, item_row(item).availability) == (1, "returned", "available")
+    list(building)
+    assert (rental_row(rental).generation, rental_row(rental).state, item_row(item).availability) == (2, "returned", "available")
     assert check()[0] == 0
 
 
 def test_a_rebuild_before_any_delivery_leaves_those_nothing_to_do() -> None:
-    facts = whole_market()
-    record(*facts)
+    record(*whole_market())
 
     rebuild()
     rebuilt = rows()
@@ -67,15 +86,101 @@ def test_a_rebuild_before_any_delivery_leaves_those_nothing_to_do() -> None:
     assert check()[0] == 0
 
 
-def test_it_may_be_stopped_anywhere_and_repeated(told: dict[str, Any]) -> None:
-    for stop_after in range(5):
-        ItemStatus.objects.all().delete()
-        RentalStatus.objects.all().delete()
-        assert len(list(islice(services.refold_view(log=handlers.LOG, repair=True), stop_after))) == stop_after
+def test_killed_after_any_page_it_goes_on_from_there(told: dict[str, Any]) -> None:
+    pages = len(list(build()))
+    assert pages >= 4
+    for killed_after in range(1, pages):
+        assert len(list(islice(build(), killed_after))) == killed_after
+        generation = Generations.objects.get().building
+        let_the_lease_run_out()
 
+        assert len(list(build())) == pages - killed_after
+
+        assert (Generations.objects.get().active, rows()) == (generation, told)
+
+
+def test_the_leftovers_of_earlier_generations_are_cleared_away(told: dict[str, Any]) -> None:
+    for _ in range(3):
         rebuild()
 
-        assert rows() == told
+    assert set(RentalStatus.every.values_list("generation", flat=True)) == {3, 4}
+    assert set(ItemStatus.every.values_list("generation", flat=True)) == {3, 4}
+
+
+def test_only_one_rebuild_runs_at_a_time(told: dict[str, Any]) -> None:
+    with closing(build()) as first:
+        next(first)
+
+        with pytest.raises(CommandError, match="A rebuild of the status view is running"):
+            rebuild()
+        with pytest.raises(CommandError, match="A rebuild of the status view is running"):
+            rebuild(discard=True)
+
+        assert len(list(first)) > 2
+    assert (Generations.objects.get().active, rows()) == (2, told)
+
+
+def test_one_that_was_silent_too_long_changes_nothing_more(told: dict[str, Any]) -> None:
+    frozen = build()
+    next(frozen)
+    let_the_lease_run_out()
+    rebuild()
+    RentalStatus.objects.update(price=1)
+    before = list(RentalStatus.every.order_by("key").values()), Generations.objects.values().get()
+
+    with pytest.raises(RebuildLostError):
+        list(frozen)
+
+    assert (list(RentalStatus.every.order_by("key").values()), Generations.objects.values().get()) == before
+
+
+def test_stopped_by_hand_it_lets_the_next_begin_at_once(told: dict[str, Any]) -> None:
+    stopped = build()
+    next(stopped)
+    stopped.close()
+
+    assert rebuild(dry_run=True).startswith("Generation 1 is read. A rebuild would go on with generation 2, 2 rows of which are built")
+    assert rebuild().startswith("Generation 2 is read now. Rows built: 5.")
+
+
+def test_it_can_begin_anew_instead(told: dict[str, Any]) -> None:
+    stopped = build()
+    next(stopped)
+    stopped.close()
+
+    assert rebuild(restart=True).startswith("Generation 3 is read now. Rows built: 5.")
+
+    assert set(RentalStatus.every.values_list("generation", flat=True)) == {1, 3}
+    assert rows() == told
+
+
+def test_the_generation_before_stays_up_to_date_and_can_be_read_again(told: dict[str, Any]) -> None:
+    rebuild()
+    item = ItemTale()
+    record(item.then(ItemRegistered))
+    bus.run_until_idle()
+    after = rows()
+
+    assert rebuild(rollback=True) == "Generation 1 is read again."
+    assert (rows(), check()[0]) == (after, 0)
+    assert rebuild(rollback=True) == "Generation 2 is read again."
+    assert (rows(), check()[0]) == (after, 0)
+
+
+def test_there_is_no_way_back_before_a_rebuild_or_after_a_discard_or_amid_the_next(told: dict[str, Any]) -> None:
+    with pytest.raises(CommandError, match="There is no previous generation"):
+        rebuild(rollback=True)
+    rebuild()
+    assert rebuild(discard=True) == "Rows deleted: 5. Generation 2 is read."
+    with pytest.raises(CommandError, match="There is no previous generation"):
+        rebuild(rollback=True)
+    with closing(build()) as half:
+        next(half)
+        with pytest.raises(CommandError, match="The next generation is half built"):
+            rebuild(rollback=True)
+    assert (Generations.objects.get().active, rows()) == (2, told)
+    assert rebuild(discard=True).startswith("Rows deleted: ")
+    assert set(RentalStatus.every.values_list("generation", flat=True)) == {2}
 
 
 def _in_the_background(work: Callable[[], None]) -> tuple[threading.Thread, list[BaseException]]:
@@ -94,14 +199,15 @@ def _in_the_background(work: Callable[[], None]) -> tuple[threading.Thread, list
     return thread, failures
 
 
-def test_readers_and_deliveries_go_on_while_it_is_rebuilt(told: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_PAGE", 2)
+def test_readers_and_deliveries_go_on_while_it_is_built(told: dict[str, Any]) -> None:
     done = threading.Event()
-    seen: set[int] = set()
+    ours = [key[7:] for key in told if key.startswith("rental:")]
+    seen: set[tuple[int, int]] = set()
 
     def read() -> None:
         while not done.is_set():
-            seen.add(RentalStatus.objects.filter(version__gt=0, pk__in=[key[7:] for key in told if key.startswith("rental:")]).count())
+            generations = list(RentalStatus.objects.filter(version__gt=0, id__in=ours).values_list("generation", flat=True))
+            seen.add((len(generations), len(set(generations))))
 
     def deliver() -> None:
         for _ in range(3):
@@ -119,13 +225,9 @@ def test_readers_and_deliveries_go_on_while_it_is_rebuilt(told: dict[str, Any], 
     reader.join()
 
     assert (cannot_read, cannot_deliver) == ([], [])
-    assert seen == {3}
+    assert seen == {(3, 1)}
     rebuild()
     assert not Delivery.objects.exists()
-    flown = rows()
-    assert {name: flown[name] for name in told} == told
-    ItemStatus.objects.all().delete()
-    RentalStatus.objects.all().delete()
-    hear(*(recorded.event for recorded in bus.recorded(types=[*handlers.LOG.items, *handlers.LOG.rentals, *handlers.LOG.payments])))
-    assert rows() == flown
-    assert len(flown) == 20
+    assert check()[0] == 0
+    assert {name: said for name, said in rows().items() if name in told} == told
+    assert len(rows()) == 20

@@ -1,4 +1,4 @@
-"""`manage.py check_status_view`: whether the status view says what the event log says."""
+"""`manage.py check_status_view`: whether the status view says what the owners say."""
 
 import json
 import sys
@@ -9,20 +9,22 @@ from dataclasses import asdict
 from itertools import takewhile
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from apps.status_view import handlers, services
-from apps.status_view.management.folding import folded_rows
+from apps.status_view.management.progress import UNREADABLE, bar
+from gdmarket import bus, clock
 
 _WIDTH = 40
 _LONGEST_PATIENCE_S = 3600
 
 
 class Command(BaseCommand):
-    """Prints where the view differs from the log."""
+    """Prints where the view differs from its owners."""
 
     help = (
-        "Recompute every row of the status view from the event log and print where it differs. Changes nothing. "
+        "Compare every row of the status view with what items, rentals and payments say of themselves, and its timelines with the event "
+        "log; print where they differ. Changes nothing. "
         "What differs is looked at once more after --patience seconds, so that deliveries on their way are no alarm. "
         "Exits 0 when all is right, 1 on a difference (`rebuild_status_view` puts it right), 2 when the log cannot be read."
     )
@@ -31,14 +33,26 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print a list of differences as JSON")
         parser.add_argument("--patience", type=_seconds, default=2.0, metavar="SECONDS", help="how long to wait before the second look (2)")
 
-    def handle(self, **options: Any) -> None:
-        suspects = [found for found in folded_rows(repair=False, tell=self.stderr.write) if found]
-        if suspects:
-            time.sleep(options["patience"])
-        differences = services.look_again(log=handlers.LOG, suspects=suspects)
-        self.stdout.write(_as_json(differences) if options["json"] else _as_table(differences))
+    def handle(self, *, json: bool, patience: float, **_: Any) -> None:
+        try:
+            suspects = self._find_suspects()
+            if suspects:
+                time.sleep(patience)
+            differences = services.look_again(suspects=suspects, sources=handlers.SOURCES, now=clock.now())
+        except (bus.UndecodableError, bus.UnknownEventError) as unreadable:
+            raise CommandError(UNREADABLE.format(unreadable), returncode=2) from unreadable
+        self.stdout.write(_as_json(differences) if json else _as_table(differences))
         if differences:
             sys.exit(1)
+
+    def _find_suspects(self) -> list[list[services.Difference]]:
+        suspects = []
+        with bar(total=services.count_owned(), stderr=self.stderr) as shown:
+            for found in services.list_differences(sources=handlers.SOURCES, now=clock.now()):
+                shown.update()
+                if found:
+                    suspects.append(found)
+        return suspects
 
 
 def _seconds(text: str) -> float:
@@ -54,8 +68,8 @@ def _as_json(differences: Sequence[services.Difference]) -> str:
 
 def _as_table(differences: Sequence[services.Difference]) -> str:
     if not differences:
-        return "The status view says what the event log says."
-    head = ("ROW", "COLUMN", "VIEW SAYS", "LOG SAYS")
+        return "The status view says what its owners say."
+    head = ("ROW", "COLUMN", "VIEW SAYS", "OWNER SAYS")
     lines = [head, *((f"{d.kind}:{d.id}", d.column, *_excerpts(d.stored, d.expected)) for d in differences)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -1,0 +1,17 @@
+"""What the commands of the view have in common: how far they are, for a person or a log, and what they say of a log they cannot read."""
+
+from typing import Any
+
+from django.core.management.base import OutputWrapper
+from tqdm import tqdm
+
+UNREADABLE = "A fact in the log cannot be read by this version of the program: {}"
+
+_REDRAWN_S = 0.2
+_LOGGED_S = 10.0
+
+
+def bar(*, total: int, stderr: OutputWrapper) -> "tqdm[Any]":
+    """Return a progress bar of about `total` rows on standard error, to be used in a `with`."""
+    is_watched = stderr.isatty()
+    return tqdm(total=total, unit=" rows", file=stderr, leave=is_watched, mininterval=_REDRAWN_S if is_watched else _LOGGED_S)
