@@ -13,5 +13,5 @@ _LOGGED_S = 10.0
 
 def bar(*, total: int, stderr: OutputWrapper) -> "tqdm[Any]":
     """Return a progress bar of about `total` rows on standard error, to be used in a `with`."""
-    is_watched = stderr.isatty()
-    return tqdm(total=total, unit=" rows", file=stderr, leave=is_watched, mininterval=_REDRAWN_S if is_watched else _LOGGED_S)
+    every_s = _REDRAWN_S if stderr.isatty() else _LOGGED_S
+    return tqdm(total=total, unit=" rows", file=stderr, leave=False, mininterval=every_s, delay=every_s)

@@ -6,7 +6,7 @@ pages, read later, hold too.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -30,7 +30,7 @@ class Progress:
     built: int
 
 
-def rebuild_view(*, sources: Sources, pace: float = 1.0, restart: bool = False, now: datetime) -> Iterator[Progress]:
+def rebuild_view(*, sources: Sources, pace: float = 1.0, restart: bool = False, now: datetime) -> Generator[Progress, None, None]:
     """Build the next generation and show it to everybody; yield after each page how far it is.
 
     `pace`, above 0 and up to 1, is the share of the time in which it works; the rest it leaves to others. Closed or killed on the way

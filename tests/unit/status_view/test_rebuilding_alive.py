@@ -1,7 +1,7 @@
 """Generations side by side: built while facts flow and people read, killed and gone on with, shown at once, and taken back."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from itertools import islice
 from typing import Any
@@ -31,7 +31,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owners, "PAGE", 2)
 
 
-def build() -> Iterator[services.Progress]:
+def build() -> Generator[services.Progress, None, None]:
     return services.rebuild_view(sources=handlers.SOURCES, now=clock.now())
 
 
