@@ -15,7 +15,7 @@ from gdmarket.bus.errors import OutsideTransactionError, Reject, Retry, Undecoda
 if TYPE_CHECKING:
     from gdmarket.bus.log import Recorded, current, history
     from gdmarket.bus.publishing import publish
-    from gdmarket.bus.registry import batch, external
+    from gdmarket.bus.registry import batch, external, idempotent
     from gdmarket.bus.relay import run_until_idle
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "current",
     "external",
     "history",
+    "idempotent",
     "publish",
     "run_until_idle",
 ]
@@ -39,6 +40,7 @@ _HOMES = {
     "current": "log",
     "external": "registry",
     "history": "log",
+    "idempotent": "registry",
     "publish": "publishing",
     "run_until_idle": "relay",
 }

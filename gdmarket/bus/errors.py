@@ -54,6 +54,12 @@ class DeliveryNotDeadError(ConflictError):
     code = "delivery_not_dead"
 
 
+class NotIdempotentError(ConflictError):
+    """No handler of {context} is marked safe to hear old news again (`@bus.idempotent`), so nothing is delivered to it anew."""
+
+    code = "not_idempotent"
+
+
 class NoSuchStoryError(NotFoundError):
     """No event bears the correlation id "{correlation}". It stands in the X-Correlation-ID header of every answer."""
 

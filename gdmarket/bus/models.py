@@ -1,15 +1,19 @@
-"""The three tables of the bus."""
+"""The tables of the bus: what happened, who hears what, what is still outstanding; and the relays' signs of life."""
 
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import Index, Q, UniqueConstraint
+from django.db.models.functions import Now
 
 LANE_LENGTH = 128
 
 
 class Event(models.Model):
-    """A fact, as it was published. Append-only: outbox, audit trail and replay source in one."""
+    """A fact, as it was published. Append-only: outbox, audit trail and replay source in one.
+
+    `due_at` is when a timer was to go off, and empty for whatever was to be told at once.
+    """
 
     seq = models.BigAutoField(primary_key=True)
     id = models.UUIDField(unique=True)
@@ -23,6 +27,7 @@ class Event(models.Model):
     traceparent = models.CharField(max_length=55)
     actor = models.CharField(max_length=64)
     occurred_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
 
     class Meta:
         """A stream's versions are 1, 2, 3 … without a gap; two publishers cannot both take the next one."""
@@ -58,7 +63,8 @@ class Delivery(models.Model):
     """An event that a subscriber has not handled yet. The acknowledgement deletes the row.
 
     `not_before` is delay, backoff and lease in one; `token` is the lease's fence. A lane is the subscriber's share of a stream, and only
-    its head, the lowest version, can be claimed. A timer is alone in a lane named after its event, with version 0.
+    its head, the lowest version, can be claimed. A timer is alone in a lane named after its event, with version 0. `created_at` says since
+    when it is outstanding, by the database's clock: an old event may be delivered anew.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -71,6 +77,7 @@ class Delivery(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     dead = models.BooleanField(default=False)
     error = models.TextField(default="", blank=True)
+    created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         """The unique index is what claims walk along; the partial ones find timers that are due, leases that ran out, and the dead."""
@@ -86,3 +93,22 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         """Return who has what still to handle."""
         return f"{self.subscriber}: {self.lane} v{self.version}"
+
+
+class Heartbeat(models.Model):
+    """When a relay last finished a round for a subscriber, by the database's clock. A thread that hangs in a handler does not beat."""
+
+    relay = models.UUIDField()
+    subscriber = models.CharField(max_length=64)
+    process = models.CharField(max_length=128)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        """One row a relay and subscriber."""
+
+        db_table = "bus_heartbeat"
+        constraints: ClassVar = [UniqueConstraint(fields=["relay", "subscriber"], name="bus_heartbeat_relay_subscriber")]
+
+    def __str__(self) -> str:
+        """Return which process works for whom."""
+        return f"{self.process} for {self.subscriber}"

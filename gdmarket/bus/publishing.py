@@ -19,8 +19,8 @@ _STREAM = re.compile(r"[a-z][a-z0-9_-]*:\S+\Z")
 # The next version is taken while the caller holds the aggregate's lock. Where it holds none, two publishers collide on the unique
 # (stream, version) and one transaction fails: an error, never disorder.
 _RECORD = """
-INSERT INTO bus_event (id, stream, version, type, schema, payload, correlation, causation, traceparent, actor, occurred_at)
-SELECT %s, %s, coalesce(max(version), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s FROM bus_event WHERE stream = %s
+INSERT INTO bus_event (id, stream, version, type, schema, payload, correlation, causation, traceparent, actor, occurred_at, due_at)
+SELECT %s, %s, coalesce(max(version), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM bus_event WHERE stream = %s
 RETURNING seq, version
 """
 _FAN_OUT = """
@@ -55,7 +55,7 @@ def publish(event: Publishable, *, stream: str, at: datetime | None = None) -> U
         raise ValueError(f"a stream is called kind:key, in at most {LANE_LENGTH} characters, not {stream!r}")
     event_id = ids.uuid7()
     with connection.cursor() as cursor:
-        cursor.execute(_RECORD, _values(event, event_id, stream))
+        cursor.execute(_RECORD, _values(event, event_id, stream, at))
         seq, version = cursor.fetchone()
         if at is None:
             fan_out, place = _FAN_OUT.format(not_before=now_plus(seconds=0)), [stream, version]
@@ -68,7 +68,7 @@ def publish(event: Publishable, *, stream: str, at: datetime | None = None) -> U
     return event_id
 
 
-def _values(event: Publishable, event_id: UUID, stream: str) -> list[Any]:
+def _values(event: Publishable, event_id: UUID, stream: str, at: datetime | None) -> list[Any]:
     trace, event_class = correlation.current(), type(event)
     row: dict[str, Any] = {
         "id": event_id,
@@ -81,6 +81,7 @@ def _values(event: Publishable, event_id: UUID, stream: str) -> list[Any]:
         "traceparent": trace.traceparent,
         "actor": trace.actor,
         "occurred_at": event.occurred_at,
+        "due_at": at,
     }
     return [*(_adapt(name, value, Event) for name, value in row.items()), stream]
 

@@ -18,6 +18,7 @@ _signals: dict[str, Signal] = {}
 _handlers: dict[tuple[str, str], Handler] = {}
 _external: set[Handler] = set()
 _batched: set[Handler] = set()
+_idempotent: set[Handler] = set()
 
 
 def external(handler: H) -> H:
@@ -36,6 +37,15 @@ def batch(handler: H) -> H:
     handled again alone, in a list of one.
     """
     _batched.add(handler)
+    return handler
+
+
+def idempotent(handler: H) -> H:
+    """Mark a handler that old news cannot harm: told again and late what it knows, it changes nothing and publishes nothing.
+
+    Only such handlers can have old events delivered anew, by `manage.py bus replay`.
+    """
+    _idempotent.add(handler)
     return handler
 
 
@@ -111,6 +121,11 @@ def batch_handler(*, subscriber: str, name: str) -> Handler | None:
     """Return the handler of a type where it is marked `batch`; events that share one may be sent together."""
     handler = _handlers.get((subscriber, name))
     return handler if handler in _batched else None
+
+
+def idempotent_types(*, subscriber: str) -> list[str]:
+    """Return the types whose handler, of this subscriber, is marked `idempotent`, sorted."""
+    return sorted(name for (context, name), handler in _handlers.items() if context == subscriber and handler in _idempotent)
 
 
 def send(*, subscriber: str, name: str, events: Sequence[object]) -> None:

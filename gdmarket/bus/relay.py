@@ -6,10 +6,12 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import NamedTuple
+from uuid import uuid4
 
 from django.db import InterfaceError, OperationalError, connection
 
-from gdmarket.bus import claims, dispatch, fast_path, registry
+from gdmarket.bus import claims, dispatch, fast_path, registry, sessions
+from gdmarket.bus.heartbeat import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +34,13 @@ def run(*, keep_going: Callable[[], bool]) -> None:
     """
     subscribers = registry.subscribers()
     has_failed = Event()
+    relay = uuid4()
 
     def work(subscriber: str) -> None:
+        pulse = Pulse(relay=relay, subscriber=subscriber)
         try:
-            _run_one(subscriber, keep_going=lambda: not has_failed.is_set() and keep_going())
+            _run_one(subscriber, pulse, keep_going=lambda: not has_failed.is_set() and keep_going())
+            pulse.stop()
         except BaseException:
             has_failed.set()
             raise
@@ -71,11 +76,13 @@ def run_once(*, keep_going: Callable[[], bool], contexts: Collection[str] | None
     return Round(claimed, done)
 
 
-def _run_one(subscriber: str, *, keep_going: Callable[[], bool]) -> None:
+def _run_one(subscriber: str, pulse: Pulse, *, keep_going: Callable[[], bool]) -> None:
     wait_s, is_away = _SHORTEST_WAIT_S, False
     while keep_going():
         try:
+            sessions.bound_statements()
             claimed = run_once(keep_going=keep_going, contexts=(subscriber,)).claimed
+            pulse.beat()
         except Exception as failure:
             if not is_away:
                 logger.exception("the relay cannot work for %s; trying again every %.0f s", subscriber, _LONGEST_WAIT_S)

@@ -1,4 +1,4 @@
-"""Writing the subscriptions down, so that publishers of every age deliver to today's subscribers."""
+"""The subscriptions as they are written down, so that publishers of every age deliver to today's subscribers."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.apps import apps as installed
 from django.apps.registry import Apps
 
 from gdmarket.bus import registry
+from gdmarket.bus.errors import NoSuchSubscriberError
 from gdmarket.bus.models import Subscription
 
 
@@ -23,6 +24,16 @@ def write_subscriptions(*, using: str = "default") -> None:
         [Subscription(subscriber=subscriber, type=name, paused=subscriber in paused) for subscriber, name in new],
         ignore_conflicts=True,
     )
+
+
+def refuse_unknown(*, subscriber: str) -> None:
+    """Do nothing for a subscriber that hears something.
+
+    :raises NoSuchSubscriberError: if it hears nothing
+    """
+    known = sorted(set(Subscription.objects.values_list("subscriber", flat=True)))
+    if subscriber not in known:
+        raise NoSuchSubscriberError(context=subscriber, known=", ".join(known) or "none; run `manage.py migrate`")
 
 
 def after_migrate(*, using: str, apps: Apps = installed, **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""One story, told from the log: what caused what, when, and who has still to hear of it."""
+"""One story, told from the log: what caused what, when, who heard it, and who has still to hear of it."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from gdmarket.bus import codec
 from gdmarket.bus.errors import NoSuchStoryError
-from gdmarket.bus.models import Delivery, Event
+from gdmarket.bus.events import DeliverySkipped
+from gdmarket.bus.models import Delivery, Event, Subscription
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """An event of the story; `depth` counts its causes, `waiting` says who has not handled it yet and why."""
+    """An event of the story; `depth` counts its causes, `due_at` is set for a timer, `waiting` says who has not handled it yet and why.
+
+    `heard_by` names those who handled it. Only what is outstanding is written down, so whoever began to hear such events later is named
+    as well.
+    """
 
     depth: int
     event_id: UUID
@@ -21,6 +27,8 @@ class Step:
     version: int
     actor: str
     occurred_at: datetime
+    due_at: datetime | None
+    heard_by: tuple[str, ...]
     waiting: tuple[str, ...]
 
 
@@ -32,10 +40,39 @@ def list_steps(*, correlation: str) -> list[Step]:
     events = list(Event.objects.filter(correlation=correlation).order_by("seq"))
     if not events:
         raise NoSuchStoryError(correlation=correlation)
-    waiting: dict[int, list[str]] = defaultdict(list)
-    for delivery in Delivery.objects.filter(event__correlation=correlation).order_by("subscriber"):
-        waiting[delivery.event_id].append(_outlook(delivery))
-    return [_step(event, depth, waiting[event.seq]) for event, depth in _as_tree(events)]
+    told = _Told(correlation)
+    return [told.step(event, depth) for event, depth in _as_tree(events)]
+
+
+class _Told:
+    """What is known of the deliveries of a story's events."""
+
+    def __init__(self, correlation: str) -> None:
+        self._listeners: dict[str, set[str]] = defaultdict(set)
+        for subscriber, event_type in Subscription.objects.order_by("pk").values_list("subscriber", "type"):
+            self._listeners[event_type].add(subscriber)
+        self._outstanding: dict[int, list[Delivery]] = defaultdict(list)
+        for delivery in Delivery.objects.filter(event__correlation=correlation).order_by("subscriber"):
+            self._outstanding[delivery.event_id].append(delivery)
+        self._given_up: dict[str, set[str]] = defaultdict(set)
+        for skipped in Event.objects.filter(type=codec.type_of(DeliverySkipped)).order_by("seq").values_list("payload", flat=True):
+            self._given_up[skipped["event_id"]].add(skipped["subscriber"])
+
+    def step(self, event: Event, depth: int) -> Step:
+        outstanding, given_up = self._outstanding[event.seq], self._given_up[str(event.id)]
+        unheard = {delivery.subscriber for delivery in outstanding} | given_up
+        return Step(
+            depth=depth,
+            event_id=event.id,
+            type=event.type,
+            stream=event.stream,
+            version=event.version,
+            actor=event.actor,
+            occurred_at=event.occurred_at,
+            due_at=event.due_at,
+            heard_by=tuple(sorted(self._listeners[event.type] - unheard)),
+            waiting=tuple(_outlook(delivery) for delivery in outstanding),
+        )
 
 
 def _as_tree(events: Sequence[Event]) -> Iterator[tuple[Event, int]]:
@@ -58,16 +95,3 @@ def _outlook(delivery: Delivery) -> str:
         return f"{delivery.subscriber}: in hand"
     tried = f" after {delivery.attempts} attempts: {delivery.error}" if delivery.attempts else ""
     return f"{delivery.subscriber}: due {delivery.not_before:%Y-%m-%d %H:%M:%S}{tried}"
-
-
-def _step(event: Event, depth: int, waiting: Sequence[str]) -> Step:
-    return Step(
-        depth=depth,
-        event_id=event.id,
-        type=event.type,
-        stream=event.stream,
-        version=event.version,
-        actor=event.actor,
-        occurred_at=event.occurred_at,
-        waiting=tuple(waiting),
-    )

@@ -1,6 +1,7 @@
 """Two questions of an orchestrator: whether the process lives, and whether to send it work."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cache, wraps
 from http import HTTPStatus
 
@@ -11,11 +12,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from gdmarket.bus import operations
+from gdmarket.bus import backlog
 from gdmarket.rest import problems
 
 Probe = Callable[[], HttpResponse]
 _SHOWN = 5
+# It is asked every few seconds: each backlog is counted to here and no further.
+_MOST = 10_000
 
 
 def _asked_by_get(probe: Probe) -> Callable[[HttpRequest], HttpResponse]:
@@ -45,7 +48,7 @@ def ready() -> HttpResponse:
     """Answer whether requests may be sent here: 200, or 503 with what is missing; how far the bus is behind is told beside it."""
     try:
         missing = _missing_migrations()
-        return _unready(missing) if missing else JsonResponse({"status": "ready", "missing": [], "bus": operations.lag()})
+        return _unready(missing) if missing else JsonResponse({"status": "ready", "missing": [], "bus": _lag()})
     except DatabaseError:
         return _unready(["database"])
 
@@ -55,6 +58,10 @@ def _unready(missing: list[str]) -> JsonResponse:
     response = JsonResponse({"status": "not ready", "missing": shown}, status=HTTPStatus.SERVICE_UNAVAILABLE)
     response["Retry-After"] = "1"
     return response
+
+
+def _lag() -> dict[str, dict[str, object]]:
+    return {subscriber: asdict(behind) for subscriber, behind in backlog.measure(most=_MOST).items()}
 
 
 def _missing_migrations() -> list[str]:

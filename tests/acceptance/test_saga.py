@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from apps.payments.models import Payment
 from gdmarket import clock
-from gdmarket.bus import operations
+from gdmarket.bus import dead_letters, operations
 from gdmarket.ids import uuid7
 from tests.acceptance.conftest import Market
 from tests.log import recorded
@@ -211,7 +211,7 @@ def test_a_payment_that_is_still_unknown_cannot_be_cancelled_by_itself(market: M
 
     assert (refused.status_code, refused.json()["code"], refused.json()["state"]) == (409, "wrong_state", "paying")
     assert market.see(rental)["state"] == "requested"
-    assert operations.list_dead() == []
+    assert dead_letters.list_dead() == []
 
 
 def test_a_cancel_while_the_provider_is_being_asked_wins_and_the_payer_is_told(market: Market, drain: Drain) -> None:

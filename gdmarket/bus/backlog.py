@@ -1,0 +1,89 @@
+"""How far behind each subscriber is, by the database's clock: what is due, what is not due yet, what is dead, and who works for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from gdmarket.bus import registry
+from gdmarket.bus.claims import FIRST_LANE
+from gdmarket.bus.models import Delivery, Subscription
+from gdmarket.bus.sql import now_plus, seconds_since
+
+# Each part is counted along an index of its own, and no further than asked for.
+_BACKLOG = """
+WITH due AS (
+  SELECT * FROM (SELECT created_at AS since FROM bus_delivery
+    WHERE subscriber = %(subscriber)s AND lane >= %(first)s AND NOT dead LIMIT %(most)s) lanes
+  UNION ALL
+  SELECT * FROM (SELECT not_before FROM bus_delivery
+    WHERE subscriber = %(subscriber)s AND version = 0 AND NOT dead AND not_before <= {now} LIMIT %(most)s) timers)
+SELECT
+  (SELECT count(*) FROM due),
+  (SELECT {age} FROM (SELECT min(since) AS since FROM due) oldest),
+  (SELECT count(*) FROM (SELECT 1 FROM bus_delivery
+    WHERE subscriber = %(subscriber)s AND version = 0 AND NOT dead AND not_before > {now} LIMIT %(most)s) timers),
+  (SELECT count(*) FROM (SELECT 1 FROM bus_delivery WHERE subscriber = %(subscriber)s AND dead LIMIT %(most)s) dead)
+"""
+_SEEN = "SELECT subscriber, {age} FROM (SELECT subscriber, max(seen_at) AS seen_at FROM bus_heartbeat GROUP BY subscriber) newest"
+_EVERYTHING = 2**62
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """What a subscriber has still to handle.
+
+    `pending` counts deliveries that are due, those included that wait behind another, for another try, or in somebody's hands;
+    `oldest_age_s` is for how long the oldest of them has been outstanding, in seconds, 0.0 where there is none. `timers` are not due yet,
+    `dead` waits for an operator. `relay_seen_s` is how long ago a relay last finished a round for it, None where none has in an hour.
+    """
+
+    pending: int
+    oldest_age_s: float
+    timers: int
+    dead: int
+    paused: bool
+    relay_seen_s: float | None
+
+
+def measure(*, most: int | None = None) -> dict[str, Backlog]:
+    """Return the backlog of every subscriber that is known here, written down, or has something outstanding.
+
+    With `most` nothing is counted beyond it, so that the cost is bounded: `pending` (twice `most` at the highest, as timers that are due
+    are counted apart), `timers` and `dead` then say "so many or more", and `oldest_age_s` is at least what it says.
+    """
+    paused = dict(Subscription.objects.order_by("subscriber").values_list("subscriber", "paused"))
+    seen = dict(_rows(_SEEN.format(age=seconds_since("seen_at")), {}))
+    known = {*registry.subscribers(), *paused, *_with_deliveries()}
+    return {
+        subscriber: _backlog(subscriber, most=most, paused=paused.get(subscriber, False), relay_seen_s=_rounded(seen.get(subscriber)))
+        for subscriber in sorted(known)
+    }
+
+
+def _backlog(subscriber: str, *, most: int | None, paused: bool, relay_seen_s: float | None) -> Backlog:
+    sql = _BACKLOG.format(now=now_plus(seconds=0), age=seconds_since("since"))
+    (row,) = _rows(sql, {"subscriber": subscriber, "first": FIRST_LANE, "most": _EVERYTHING if most is None else most})
+    pending, age_s, timers, dead = row
+    return Backlog(pending=pending, oldest_age_s=_rounded(age_s) or 0.0, timers=timers, dead=dead, paused=paused, relay_seen_s=relay_seen_s)
+
+
+def _with_deliveries() -> set[str]:
+    """Return who has deliveries, be it a subscriber no code knows any more; one step along the index each."""
+    found: set[str] = set()
+    last = ""
+    while subscriber := Delivery.objects.filter(subscriber__gt=last).order_by("subscriber").values_list("subscriber", flat=True).first():
+        found.add(last := subscriber)
+    return found
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def _rows(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

@@ -1,0 +1,119 @@
+"""`bus status`."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC
+from typing import Any
+
+from django.core.management.base import CommandError, OutputWrapper
+
+from gdmarket import clock
+from gdmarket.bus import backlog, throughput
+from gdmarket.bus.backlog import Backlog
+from gdmarket.bus.management.actions.parsing import add_action, seconds
+from gdmarket.bus.management.actions.printing import print_json, print_table, spoken
+from gdmarket.bus.throughput import Look
+
+_TITLES = ("context", "pending", "oldest", "per s", "timers", "dead", "relay seen", "")
+_CLEARED = "\x1b[H\x1b[2J"
+_Rates = Mapping[str, float]
+
+
+def add_to(actions: Any) -> None:
+    """Add the action."""
+    status = add_action(
+        actions,
+        "status",
+        _status,
+        "show how far behind each context is",
+        more=(
+            "Pending is what is due, and oldest for how long the oldest of it has waited; per s is how many deliveries a second were "
+            "handled while this looked on; timers are not due yet; dead waits for you; "
+            "relay seen is when a relay last came round for the context. "
+            "Exit code: 0, or with --fail-over 1 when somebody must look."
+        ),
+    )
+    status.add_argument("--json", action="store_true", help="for machines; with --watch one line a look")
+    status.add_argument(
+        "--sample", type=seconds, default=1.0, metavar="SECONDS", help="how long to look on for the rate; 0: no rate (%(default)s)"
+    )
+    status.add_argument(
+        "--watch", type=seconds, nargs="?", const=2.0, metavar="SECONDS", help="look again every so often, until Ctrl-C (%(const)s)"
+    )
+    status.add_argument(
+        "--fail-over",
+        type=seconds,
+        metavar="SECONDS",
+        help="end with exit code 1 when anything is dead, or has waited for longer than this in a context that is not paused",
+    )
+
+
+def _status(*, out: OutputWrapper, json: bool, sample: float, watch: float | None, fail_over: float | None, **_: Any) -> None:
+    if watch is None:
+        found, rates = _sampled(sample)
+        _show(out, found, rates, json=json)
+        _refuse_behind(found, fail_over)
+        return
+    try:
+        for found, rates in _watched(max(watch, 0.1)):
+            _show(out, found, rates, json=json, again=True)
+            _refuse_behind(found, fail_over)
+    except KeyboardInterrupt:
+        return
+
+
+def _sampled(sample_s: float) -> tuple[dict[str, Backlog], _Rates | None]:
+    if not sample_s:
+        return backlog.measure(), None
+    before = throughput.look()
+    time.sleep(sample_s)
+    return backlog.measure(), _rates(before, throughput.look())
+
+
+def _watched(every_s: float) -> Iterator[tuple[dict[str, Backlog], _Rates | None]]:
+    rates, before = None, throughput.look()
+    while True:
+        yield backlog.measure(), rates
+        time.sleep(every_s)
+        after = throughput.look()
+        rates, before = _rates(before, after), after
+
+
+def _rates(before: Look, after: Look) -> _Rates:
+    return throughput.handled_per_s(before=before, after=after)
+
+
+def _show(out: OutputWrapper, found: Mapping[str, Backlog], rates: _Rates | None, *, json: bool, again: bool = False) -> None:
+    if json:
+        told = {
+            context: asdict(row) | {"handled_per_s": None if rates is None else rates.get(context, 0.0)} for context, row in found.items()
+        }
+        print_json(out, told, indent=None if again else 2)
+        return
+    if again:
+        out.write(f"{_CLEARED if out.isatty() else ''}{clock.now().astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
+    print_table(out, [_TITLES, *(_row(context, row, rates) for context, row in found.items())])
+    if again and not out.isatty():
+        out.write("")
+    out.flush()
+
+
+def _row(context: str, behind: Backlog, rates: _Rates | None) -> tuple[object, ...]:
+    oldest = spoken(behind.oldest_age_s) if behind.pending else "-"
+    rate = "-" if rates is None else rates.get(context, 0.0)
+    seen = "never" if behind.relay_seen_s is None else f"{spoken(behind.relay_seen_s)} ago"
+    return context, behind.pending, oldest, rate, behind.timers, behind.dead, seen, "paused" if behind.paused else ""
+
+
+def _refuse_behind(found: Mapping[str, Backlog], fail_over_s: float | None) -> None:
+    if fail_over_s is None:
+        return
+    told = [f"{context}: {row.dead} dead" for context, row in found.items() if row.dead]
+    told += [
+        f"{context}: behind by {spoken(row.oldest_age_s)}"
+        for context, row in found.items()
+        if row.oldest_age_s > fail_over_s and not row.paused
+    ]
+    if told:
+        raise CommandError("; ".join(told))

@@ -1,0 +1,52 @@
+"""`bus trace`."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import OutputWrapper
+
+from gdmarket.bus import tracing
+from gdmarket.bus.management.actions.parsing import add_action
+from gdmarket.bus.management.actions.printing import print_json, spoken
+from gdmarket.bus.tracing import Step
+
+
+def add_to(actions: Any) -> None:
+    """Add the action."""
+    trace = add_action(
+        actions,
+        "trace",
+        _trace,
+        "tell the story of a request: what caused what, who heard it, and what is outstanding",
+        more="What was caused stands below its cause, further to the right. Times are UTC.",
+    )
+    trace.add_argument("correlation", help="the X-Correlation-ID of the answer")
+    trace.add_argument("--json", action="store_true", help="for machines")
+
+
+def _trace(*, out: OutputWrapper, correlation: str, json: bool, **_: Any) -> None:
+    steps = tracing.list_steps(correlation=correlation)
+    if json:
+        print_json(out, [asdict(step) for step in steps])
+        return
+    began_at, ended_at = (choose(step.occurred_at for step in steps) for choose in (min, max))
+    clock = "%H:%M:%S.%f" if began_at.date() == ended_at.date() else "%Y-%m-%d %H:%M:%S.%f"
+    for step in steps:
+        when = f"{step.occurred_at:{clock}} {_after(step.occurred_at - began_at):>12}  "
+        indent = "  " * step.depth
+        timer = f"  timer for {step.due_at:%Y-%m-%d %H:%M:%S}" if step.due_at else ""
+        out.write(f"{when}{indent}{step.type}  {step.stream} v{step.version}{timer}")
+        for line in _heard(step):
+            out.write(f"{'':{len(when)}}{indent}  {line}")
+    waiting = sum(len(step.waiting) for step in steps)
+    out.write(f"{len(steps)} events in {spoken((ended_at - began_at).total_seconds())}; {waiting or 'no'} deliveries outstanding")
+
+
+def _after(elapsed: timedelta) -> str:
+    return f"+{elapsed / timedelta(milliseconds=1):.0f} ms" if elapsed < timedelta(minutes=1) else f"+{spoken(elapsed.total_seconds())}"
+
+
+def _heard(step: Step) -> list[str]:
+    heard = [f"heard by {', '.join(step.heard_by)}"] if step.heard_by else []
+    return [*heard, *(f"waits for {outlook}" for outlook in step.waiting)]

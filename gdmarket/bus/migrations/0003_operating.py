@@ -1,0 +1,35 @@
+import django.db.models.functions.datetime
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("bus", "0002_tune_postgresql"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="delivery",
+            name="created_at",
+            field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+        ),
+        migrations.AddField(
+            model_name="event",
+            name="due_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.CreateModel(
+            name="Heartbeat",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("relay", models.UUIDField()),
+                ("subscriber", models.CharField(max_length=64)),
+                ("process", models.CharField(max_length=128)),
+                ("seen_at", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "bus_heartbeat",
+                "constraints": [models.UniqueConstraint(fields=("relay", "subscriber"), name="bus_heartbeat_relay_subscriber")],
+            },
+        ),
+    ]

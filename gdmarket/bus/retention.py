@@ -1,0 +1,64 @@
+"""Forgetting old events."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Now
+
+from gdmarket.bus import stretches
+from gdmarket.bus.models import Delivery, Event
+from gdmarket.bus.stretches import Stretch
+
+# Asked once the events are locked: by then each delivery of theirs is either there to be seen, or cannot come any more.
+_FORGET = """
+DELETE FROM bus_event WHERE seq IN ({seqs}) AND NOT EXISTS (SELECT 1 FROM bus_delivery d WHERE d.event_id = bus_event.seq)
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Purged:
+    """How many old events of a stretch are gone, and how many are kept as a stream's newest or for a delivery that is outstanding."""
+
+    purged: int
+    kept: int
+
+
+def purge(*, keep_days: int, chunk: int = stretches.LENGTH, dry_run: bool = False) -> Iterator[tuple[Stretch, Purged]]:
+    """Delete events that happened more than `keep_days` days ago, by the database's clock; with `dry_run` only count them.
+
+    Never the newest of a stream, from which the next takes its version; never one that somebody has still to handle. The work is done as
+    the result is read: a stretch of `chunk` events at a time, each in a short transaction. It may be stopped, repeated, and done by
+    several at once.
+    :raises ValueError: if `keep_days` or `chunk` is below 1
+    """
+    if min(keep_days, chunk) < 1:
+        raise ValueError("keep_days and chunk are at least 1")
+    return _purge(keep_days, chunk, dry_run=dry_run)
+
+
+def _purge(keep_days: int, chunk: int, *, dry_run: bool) -> Iterator[tuple[Stretch, Purged]]:
+    for stretch in stretches.walk(length=chunk, rests=not dry_run):
+        old = Event.objects.filter(seq__gt=stretch.after, seq__lte=stretch.upto, occurred_at__lt=Now() - timedelta(days=keep_days))
+        if not old.exists():
+            # The log is about as old as it is long: from here on all is young enough.
+            return
+        purged = _dispensable(old).count() if dry_run else _forget(old)
+        yield stretch, Purged(purged=purged, kept=old.count() - purged if dry_run else old.count())
+
+
+def _dispensable(events: QuerySet[Event]) -> QuerySet[Event]:
+    newer = Event.objects.filter(stream=OuterRef("stream"), version__gt=OuterRef("version"))
+    return events.filter(Exists(newer), ~Exists(Delivery.objects.filter(event=OuterRef("pk"))))
+
+
+def _forget(old: QuerySet[Event]) -> int:
+    with transaction.atomic():
+        seqs = list(_dispensable(old).select_for_update(of=("self",)).order_by("seq").values_list("seq", flat=True))
+        if not seqs:
+            return 0
+        with connection.cursor() as cursor:
+            cursor.execute(_FORGET.format(seqs=", ".join(["%s"] * len(seqs))), seqs)
+            return int(cursor.rowcount)

@@ -1,0 +1,39 @@
+"""The log, a stretch at a time: for work on all of it that holds no lock for long and leaves room for others."""
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from django.db.models import Max
+
+from gdmarket.bus.models import Event
+
+LENGTH = 1000
+
+
+class Stretch(NamedTuple):
+    """The events with `after < seq <= upto`, and which part of the whole lies behind its end, from 0 to 1."""
+
+    after: int
+    upto: int
+    part: float
+
+
+def walk(*, length: int = LENGTH, rests: bool = True) -> Iterator[Stretch]:
+    """Yield the log as it stands now, in stretches of `length` events.
+
+    With `rests` it waits after each for as long as its work took, so that whoever else writes has half of the time.
+    """
+    first_seq, last_seq, after = _next(0), Event.objects.aggregate(last=Max("seq"))["last"] or 0, 0
+    while after < last_seq:
+        upto = min(_next(after, skipping=length - 1) or last_seq, last_seq)
+        began_s = time.monotonic()
+        yield Stretch(after, upto, (upto - first_seq + 1) / (last_seq - first_seq + 1))
+        if rests and upto < last_seq:
+            time.sleep(time.monotonic() - began_s)
+        after = upto
+
+
+def _next(after: int, *, skipping: int = 0) -> int:
+    seqs = Event.objects.filter(seq__gt=after).order_by("seq").values_list("seq", flat=True)
+    return next(iter(seqs[skipping : skipping + 1]), 0)

@@ -1,0 +1,61 @@
+"""On PostgreSQL a relay's statements give up before its leases do, whatever the settings say."""
+
+import logging
+
+import pytest
+from django.db import connection
+
+from gdmarket.bus import relay, sessions
+from gdmarket.bus.models import Delivery
+from tests.unit.gdmarket.bus.conftest import Connect
+from tests.unit.gdmarket.bus.kitchen import RED, Poured, pour, reader
+
+pytestmark = pytest.mark.postgresql
+
+
+def limit() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        return str(cursor.fetchone()[0])
+
+
+def configure(wanted: str) -> None:
+    connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, false)", [wanted])
+
+
+@pytest.mark.parametrize(("configured", "kept"), [("0", "10s"), ("15s", "10s"), ("1h", "10s"), ("14s", "14s"), ("500ms", "500ms")])
+def test_a_limit_that_is_none_or_too_long_is_replaced(hear: Connect, configured: str, kept: str) -> None:
+    configure(configured)
+
+    sessions.bound_statements()
+
+    assert limit() == kept
+    connection.close()
+
+
+def test_it_is_looked_at_once_a_connection(hear: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            configure("0")
+            sessions.bound_statements()
+            sessions.bound_statements()
+
+    assert caplog.text.count("statement_timeout is 0 ms; for the relay it is 10 s") == 3
+    connection.close()
+
+
+def test_a_relay_keeps_to_it(hear: Connect) -> None:
+    limits: list[str] = []
+    hear({Poured: [reader(RED, lambda _: limits.append(limit()))]})
+    pour(1)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE CURRENT_USER SET statement_timeout = '1h'")
+    try:
+        relay.run(keep_going=Delivery.objects.exists)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER ROLE CURRENT_USER RESET statement_timeout")
+
+    assert limits == ["10s"]

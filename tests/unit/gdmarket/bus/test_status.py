@@ -1,0 +1,169 @@
+"""An operator sees how far behind each context is, how quickly it works, and whether anybody works for it."""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError
+from django.db import connection
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+
+from gdmarket import bus
+from gdmarket.bus import backlog, claims, operations, throughput
+from gdmarket.bus.models import Delivery, Heartbeat
+from tests.unit.gdmarket.bus.conftest import Connect, Run
+from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, pour, reader
+
+NOTHING = {"pending": 0, "oldest_age_s": 0.0, "timers": 0, "dead": 0, "paused": False, "relay_seen_s": None}
+
+
+def test_the_backlog_tells_what_is_due_what_waits_and_what_is_dead(rejecting: list[int]) -> None:
+    pour(4, at=datetime.now(UTC) + timedelta(hours=1))
+    Delivery.objects.update(created_at=Now() - timedelta(seconds=90))
+
+    found = asdict(backlog.measure()[RED])
+
+    age_s = found.pop("oldest_age_s")
+    assert 90 <= age_s < 120
+    assert found == {"pending": 1, "timers": 1, "dead": 1, "paused": False, "relay_seen_s": None}
+
+
+def test_the_backlog_of_a_context_with_nothing_to_do_is_nothing(hear: Connect) -> None:
+    hear({Poured: [reader(BLUE)]})
+
+    assert {context: asdict(found) for context, found in backlog.measure().items()} == {BLUE: NOTHING}
+
+
+def test_a_timer_that_is_due_is_pending_since_it_was_due(hear: Connect) -> None:
+    hear({Poured: [reader(RED)]})
+    pour(1, at=datetime.now(UTC) - timedelta(seconds=30))
+
+    found = backlog.measure()[RED]
+
+    assert (found.pending, found.timers) == (1, 0)
+    assert 30 <= found.oldest_age_s < 60
+
+
+def test_what_is_in_hand_or_waits_for_another_try_is_pending(rejecting: list[int]) -> None:
+    pour(5, 6, cup=2)
+    claims.claim_lanes(subscriber=RED)
+
+    assert backlog.measure()[RED].pending == 3
+
+
+def test_deliveries_of_a_context_nobody_knows_are_told_of(hear: Connect) -> None:
+    hear({Poured: [reader(RED)]})
+    pour(1)
+    Delivery.objects.update(subscriber="gone")
+
+    assert backlog.measure()["gone"].pending == 1
+
+
+def test_the_last_sign_of_any_relay_counts(hear: Connect) -> None:
+    hear({Poured: [reader(RED), reader(BLUE)]})
+    for age_s in (40, 20):
+        Heartbeat.objects.create(relay=uuid4(), subscriber=RED, process="kitchen:1", seen_at=Now() - timedelta(seconds=age_s))
+
+    found = backlog.measure()
+
+    assert 20 <= (found[RED].relay_seen_s or 0) < 40
+    assert found[BLUE].relay_seen_s is None
+
+
+def test_nothing_is_counted_further_than_asked_for(rejecting: list[int]) -> None:
+    pour(*range(10, 20), cup=2)
+    pour(*range(20, 30), at=datetime.now(UTC) + timedelta(hours=1))
+
+    found = backlog.measure(most=4)[RED]
+
+    assert (found.pending, found.timers, found.dead) == (4, 4, 1)
+
+
+def test_the_cost_does_not_grow_with_the_backlog(hear: Connect) -> None:
+    hear({Poured: [reader(RED)]})
+    with CaptureQueriesContext(connection) as of_nothing:
+        backlog.measure(most=10)
+    pour(*range(30))
+    with CaptureQueriesContext(connection) as of_much:
+        backlog.measure(most=10)
+
+    # One step more, to see that there is nobody behind the one who has deliveries.
+    assert len(of_much) == len(of_nothing) + 1
+
+
+def test_status_shows_a_line_a_context(rejecting: list[int], run: Run) -> None:
+    operations.pause(context=RED)
+
+    lines = run("status", "--sample", "0").splitlines()
+
+    assert lines[0].split() == ["context", "pending", "oldest", "per", "s", "timers", "dead", "relay", "seen"]
+    assert [cell for n, cell in enumerate(lines[1].split()) if n not in {2, 3}] == [RED, "1", "-", "0", "1", "never", "paused"]
+    told = json.loads(run("status", "--json", "--sample", "0"))[RED]
+    assert (told["pending"], told["dead"], told["handled_per_s"]) == (1, 1, None)
+
+
+def test_what_came_and_is_gone_was_handled(hear: Connect) -> None:
+    hear({Poured: [reader(RED), reader(BLUE)]})
+    pour(1, 2, 3)
+    before = throughput.look()
+    pour(4, 5)
+    bus.run_until_idle(contexts=[RED])
+    after = throughput.look()
+
+    rates = throughput.handled_per_s(before=before, after=after)
+
+    elapsed_s = after.at_s - before.at_s
+    assert rates == {RED: pytest.approx(5 / elapsed_s, abs=0.06), BLUE: 0.0}
+
+
+def test_the_rate_is_never_below_nothing(hear: Connect) -> None:
+    hear({Poured: [reader(RED)]})
+    before = throughput.look()
+    pour(1, 2)
+    after = throughput.look()
+    nobody_heard = throughput.Look(at_s=after.at_s, deliveries=after.deliveries, last_seq=before.last_seq)
+
+    assert throughput.handled_per_s(before=before, after=nobody_heard) == {RED: 0.0}
+
+
+def test_status_can_be_asked_whether_somebody_must_look(hear: Connect, run: Run) -> None:
+    hear({Poured: [reader(RED)]})
+    pour(1)
+    Delivery.objects.update(created_at=Now() - timedelta(seconds=90))
+
+    run("status", "--sample", "0", "--fail-over", "3600")
+    with pytest.raises(CommandError, match=r"^red: behind by 1 min 3\d s$") as behind:
+        run("status", "--sample", "0", "--fail-over", "60")
+    assert behind.value.returncode == 1
+    operations.pause(context=RED)
+    run("status", "--sample", "0", "--fail-over", "60")
+
+
+def test_what_is_dead_wants_to_be_looked_at(rejecting: list[int], run: Run) -> None:
+    with pytest.raises(CommandError, match=r"^red: 1 dead$"):
+        run("status", "--sample", "0", "--fail-over", "3600")
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_watching_prints_again_and_again_until_interrupted(process_environment: dict[str, str], form: str) -> None:
+    command = [sys.executable, "manage.py", "bus", "status", "--watch", "0.1", *(["--json"] if form == "json" else [])]
+    watching = subprocess.Popen(command, env=process_environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert watching.stdout is not None
+    first = watching.stdout.readline()
+    while not (line := watching.stdout.readline()).startswith(first[:4]):
+        pass
+    watching.send_signal(signal.SIGINT)
+    _, complaints = watching.communicate(timeout=60)
+
+    assert (watching.returncode, complaints) == (0, "")
+    if form == "json":
+        assert json.loads(first)["items"]["handled_per_s"] is None
+        assert json.loads(line)["items"]["handled_per_s"] == 0.0
+    else:
+        assert "\x1b" not in first + line
