@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from apps.items import domain, services
 from apps.rentals.events import RentalCancelled, RentalExpired, RentalHandedOver, RentalRequested, RentalReturned
-from gdmarket import clock
+from gdmarket import bus, clock
 
 _RentalFact = RentalRequested | RentalHandedOver | RentalReturned | RentalCancelled | RentalExpired
 
@@ -14,21 +14,25 @@ def on_rental_requested(event: RentalRequested) -> None:
     services.reserve_item(claim=_claim(event), now=clock.now())
 
 
+@bus.idempotent
 def on_rental_handed_over(event: RentalHandedOver) -> None:
     """Note that the item is out, be it before its period."""
     services.lend_item(claim=replace(_claim(event), starts_at=min(event.starts_at, event.handed_over_at or event.starts_at)))
 
 
+@bus.idempotent
 def on_rental_returned(event: RentalReturned) -> None:
     """Make the item available again."""
     services.free_item(claim=_claim(event))
 
 
+@bus.idempotent
 def on_rental_cancelled(event: RentalCancelled) -> None:
     """Give the period back."""
     services.free_item(claim=_claim(event))
 
 
+@bus.idempotent
 def on_rental_expired(event: RentalExpired) -> None:
     """Give the period back."""
     services.free_item(claim=_claim(event))

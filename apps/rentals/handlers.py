@@ -9,16 +9,19 @@ from apps.rentals.events import PaymentDeadlinePassed, PeriodBegan, PeriodEnded
 from gdmarket import bus, clock
 
 
+@bus.idempotent
 def on_item_registered(event: ItemRegistered) -> None:
     """Learn of a new item."""
     _learn(event, withdrawn=False)
 
 
+@bus.idempotent
 def on_item_revised(event: ItemRevised) -> None:
     """Learn of an item's new name or price; rentals already agreed keep theirs."""
     _learn(event, withdrawn=False)
 
 
+@bus.idempotent
 def on_item_withdrawn(event: ItemWithdrawn) -> None:
     """Take no more requests for the item."""
     _learn(event, withdrawn=True)

@@ -47,6 +47,7 @@ SOURCES = services.Sources(
 
 
 @bus.batch
+@bus.idempotent
 def on_facts(facts: Sequence[Any]) -> None:
     """Bring the rows that these facts concern up to them, all at once."""
     services.note_facts(items=_among(facts, _ITEM_FACTS), rentals=_among(facts, SOURCES.rentals), payments=_among(facts, SOURCES.payments))
