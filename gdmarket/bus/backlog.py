@@ -15,7 +15,7 @@ from gdmarket.bus.sql import now_plus, seconds_since
 _BACKLOG = """
 WITH due AS (
   SELECT * FROM (SELECT created_at AS since FROM bus_delivery
-    WHERE subscriber = %(subscriber)s AND lane >= %(first)s AND NOT dead LIMIT %(most)s) lanes
+    WHERE subscriber = %(subscriber)s AND lane >= %(first)s AND version > 0 AND NOT dead LIMIT %(most)s) lanes
   UNION ALL
   SELECT * FROM (SELECT not_before FROM bus_delivery
     WHERE subscriber = %(subscriber)s AND version = 0 AND NOT dead AND not_before <= {now} LIMIT %(most)s) timers)

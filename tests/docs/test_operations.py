@@ -14,6 +14,8 @@ def test_every_command_is_told_of(command: str) -> None:
     assert f"`manage.py {command}`" in PAGE or f"`{command} " in PAGE
 
 
-@pytest.mark.parametrize("action", ["status", "pause", "resume", "trace", "dead", "dead show", "replay", "skip"])
+@pytest.mark.parametrize(
+    "action", ["status", "pause", "resume", "trace", "dead", "dead show", "dead replay", "dead skip", "replay", "purge"]
+)
 def test_every_action_of_the_bus_is_told_of(action: str) -> None:
     assert f"`bus {action}" in PAGE

@@ -35,7 +35,7 @@ def _trace(*, out: OutputWrapper, correlation: str, json: bool, **_: Any) -> Non
     for step in steps:
         when = f"{step.occurred_at:{clock}} {_after(step.occurred_at - began_at):>12}  "
         indent = "  " * step.depth
-        timer = f"  timer for {step.due_at:%Y-%m-%d %H:%M:%S}" if step.due_at else ""
+        timer = f"  timer for {step.due_at:%Y-%m-%dT%H:%M:%SZ}" if step.due_at else ""
         out.write(f"{when}{indent}{step.type}  {step.stream} v{step.version}{timer}")
         for line in _heard(step):
             out.write(f"{'':{len(when)}}{indent}  {line}")

@@ -37,7 +37,7 @@ def test_a_story_is_told_as_a_tree_with_what_is_outstanding(hear: Connect, run: 
         "                                heard by red",
         "00:00:00.040000       +40 ms    kitchen.Spilled  floor:2 v1",
         f"                                  waits for blue: dead after 1 attempts, delivery {second}: Reject: no mop",
-        "00:00:00.000000        +0 ms  kitchen.Poured  cup:1 v3  timer for 2030-01-01 00:00:00",
+        "00:00:00.000000        +0 ms  kitchen.Poured  cup:1 v3  timer for 2030-01-01T00:00:00Z",
         "                                waits for red: due 2030-01-01 00:00:00",
         "5 events in 0.0 s; 3 deliveries outstanding",
     ]

@@ -1,11 +1,17 @@
 """The two probes."""
 
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models.functions import Now
 from django.db.utils import OperationalError
 from django.test import Client
 from pytest_django import DjangoDbBlocker
+
+from gdmarket.bus.models import Delivery, Event, Heartbeat
 
 
 def test_the_process_lives_without_a_look_at_the_database(client: Client) -> None:
@@ -19,6 +25,27 @@ def test_it_is_ready_when_the_database_answers_and_is_up_to_date(client: Client)
     told = answer.json()
     assert (answer.status_code, told["status"], told["missing"]) == (200, "ready", [])
     assert {"items", "payments", "rentals", "status_view"} <= told["bus"].keys()
+    assert told["bus"]["items"] == {"pending": 0, "oldest_age_s": 0.0, "timers": 0, "dead": 0, "paused": False, "relay_seen_s": None}
+
+
+@pytest.mark.django_db
+def test_it_is_ready_however_far_a_context_is_behind(client: Client) -> None:
+    for version, dead in ((1, True), (2, False)):
+        event = Event.objects.create(
+            id=uuid4(), stream="cup:1", version=version, type="kitchen.Poured", schema=1, payload={}, occurred_at=datetime.now(UTC)
+        )
+        long_ago = Now() - timedelta(hours=5)
+        Delivery.objects.create(
+            event=event, subscriber="items", lane="cup:1", version=version, not_before=long_ago, dead=dead, created_at=long_ago
+        )
+    Heartbeat.objects.create(relay=uuid4(), subscriber="items", process="kitchen:1", seen_at=Now() - timedelta(minutes=50))
+
+    answer = client.get("/health/ready")
+
+    told = answer.json()["bus"]["items"]
+    assert (answer.status_code, told["pending"], told["dead"]) == (200, 1, 1)
+    assert told["oldest_age_s"] >= 5 * 3600
+    assert told["relay_seen_s"] >= 50 * 60
 
 
 @pytest.mark.django_db
