@@ -1,16 +1,17 @@
 """Handling deliveries, the same way in the fast path and in the relay."""
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from django.db import transaction
 
 from gdmarket import correlation
-from gdmarket.bus import log, registry, settling
+from gdmarket.bus import log, metrics, registry, settling
 from gdmarket.bus.claims import Claim, Lane
 from gdmarket.bus.errors import LeaseLostError, Reject, Retry, UndecodableError, UnknownEventError
+from gdmarket.bus.metrics import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def work(*, batch: Sequence[Claim], keep_going: Callable[[], bool]) -> int:
         else:
             stuck.add(run[0].lane)
     settling.release(claims=left)
+    _count(left, "released")
     return done
 
 
@@ -70,46 +72,48 @@ def _handle_together(run: Sequence[Claim]) -> bool:
     subscriber = run[0].lane[0]
     try:
         events = [log.read(claim.event).event for claim in run]
-        with transaction.atomic():
+        with metrics.handle_time(subscriber=subscriber), transaction.atomic():
             registry.send(subscriber=subscriber, name=run[0].event.type, events=events)
             settling.acknowledge(claims=run)
     except Exception as failure:  # noqa: BLE001  # each is tried alone next, and answers for itself
         logger.info("%s could not handle %d deliveries together, now one by one: %s", subscriber, len(run), _told(failure))
         return False
+    _count(run, "done")
     return True
 
 
 def _handle(claim: Claim) -> bool:
     """Handle one delivery and settle it; say whether it is done. Only a database that cannot be reached lets this raise."""
     with correlation.use(correlation.start(correlation=claim.event.correlation, traceparent=claim.event.traceparent)):
-        return _settled(claim)
+        outcome = _settled(claim)
+    _count([claim], outcome)
+    return outcome == "done"
 
 
-def _settled(claim: Claim) -> bool:
+def _settled(claim: Claim) -> Outcome:
     try:
         _call(claim)
     except LeaseLostError:
         logger.warning("lease of delivery %s (%s) lost to another worker; rolled back", claim.id, claim.event)
-        return False
+        return "lease_lost"
     except Retry as wish:
         logger.info("%s puts off %s for %.1f s: %s", claim.lane[0], claim.event, wish.after_s, wish)
         settling.postpone(claim=claim, after_s=wish.after_s, reason=str(wish))
-        return False
+        return "postponed"
     except (Reject, UndecodableError) as refusal:
         logger.error("%s can never handle %s: %s; dead, as delivery %s", claim.lane[0], claim.event, refusal, claim.id)  # noqa: TRY400
         settling.bury(claim=claim, error=_told(refusal))
-        return False
+        return "dead"
     except Exception as failure:  # noqa: BLE001  # whatever a handler raises is that delivery's failure, and no other's
-        _record_failure(claim, failure)
-        return False
-    return True
+        return _record_failure(claim, failure)
+    return "done"
 
 
 def _call(claim: Claim) -> None:
     if claim.is_suspect and claim.attempts >= settling.MAX_ATTEMPTS:
         raise Reject(f"the worker died or hung {claim.attempts} times with this in hand")
     event, subscriber = log.read(claim.event), claim.lane[0]
-    with log.handling(event):
+    with log.handling(event), metrics.handle_time(subscriber=subscriber):
         if registry.is_external(subscriber=subscriber, name=event.type):
             registry.send(subscriber=subscriber, name=event.type, events=[event.event])
             settling.acknowledge(claims=[claim])
@@ -119,11 +123,17 @@ def _call(claim: Claim) -> None:
                 settling.acknowledge(claims=[claim])
 
 
-def _record_failure(claim: Claim, failure: Exception) -> None:
+def _record_failure(claim: Claim, failure: Exception) -> Outcome:
     wait_s = _UNKNOWN_WAIT_S if isinstance(failure, UnknownEventError) else None
     is_dead = settling.fail(claim=claim, error=_told(failure), after_s=wait_s)
     outcome = "dead" if is_dead else "to be tried again"
     logger.error("%s failed on %s, delivery %s, %s", claim.lane[0], claim.event, claim.id, outcome, exc_info=failure)
+    return "dead" if is_dead else "retried"
+
+
+def _count(claims: Sequence[Claim], outcome: Outcome) -> None:
+    for subscriber, count in Counter(claim.lane[0] for claim in claims).items():
+        metrics.handled(subscriber=subscriber, outcome=outcome, count=count)
 
 
 def _told(failure: Exception) -> str:

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.db.utils import OperationalError
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
+from gdmarket import bus
 from gdmarket.bus import metrics, operations
 from gdmarket.bus.heartbeat import Pulse
 from gdmarket.bus.metrics import BacklogCollector
@@ -36,6 +37,29 @@ def test_deliveries_are_counted_by_what_became_of_them() -> None:
 
     assert (counted("done") - done, counted("released") - released) == (1, 7)
     assert b'bus_handled_total{outcome="done",subscriber="red"}' in generate_latest(REGISTRY)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [(None, "done"), (ValueError("no"), "retried"), (bus.Retry(after_s=9), "postponed"), (bus.Reject("never"), "dead")],
+)
+def test_what_becomes_of_a_delivery_is_counted_and_timed(hear: Connect, answer: Exception | None, outcome: str) -> None:
+    def react(_: object) -> None:
+        if answer is not None:
+            raise answer
+
+    hear({Poured: [reader(RED, react)]})
+    pour(1, 2)
+    before = {name: counted(name) for name in ("done", "retried", "postponed", "dead", "released")}
+    timed = REGISTRY.get_sample_value("bus_handle_seconds_count", {"subscriber": RED}) or 0.0
+
+    bus.run_until_idle()
+
+    # What stands behind one that is not done is given back.
+    expected = {"done": 2} if outcome == "done" else {outcome: 1, "released": 1}
+    assert {name: counted(name) - was for name, was in before.items() if counted(name) != was} == expected
+    calls = REGISTRY.get_sample_value("bus_handle_seconds_count", {"subscriber": RED}) or 0.0
+    assert calls - timed == (2 if outcome == "done" else 1)
 
 
 def test_a_handler_s_time_is_taken_whether_it_succeeds_or_fails() -> None:
