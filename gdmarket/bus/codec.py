@@ -1,10 +1,14 @@
 """Events as they are written down, and back."""
 
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any
 
 import msgspec
 
 from gdmarket.bus.errors import UndecodableError
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def context_of(module: str) -> str:
@@ -23,18 +27,37 @@ def schema_of(event_class: type) -> int:
     return schema
 
 
+def upcasters_of(event_class: type) -> Mapping[int, Upcaster]:
+    """Return what an event class names in `UPCASTERS`: for each older schema, what turns its payloads into the next one's."""
+    upcasters: Mapping[int, Upcaster] = getattr(event_class, "UPCASTERS", {})
+    return upcasters
+
+
 def encode(event: object) -> dict[str, Any]:
     """Return an event as JSON-able values."""
     payload: dict[str, Any] = msgspec.to_builtins(event)
     return payload
 
 
-def decode(payload: object, event_class: type) -> Any:
-    """Return the event that `payload` tells of. Fields it does not know are ignored, so that a newer publisher may add some.
+def decode(payload: Any, event_class: type, *, schema: int) -> Any:
+    """Return the event that `payload`, written under `schema`, tells of; the payload stays as it is.
 
-    :raises UndecodableError: if a field is missing or of another type
+    Fields that the class does not know are ignored, so that a newer publisher may add some.
+    :raises UndecodableError: if a field is missing or of another type, or an upcaster fails
     """
     try:
-        return msgspec.convert(payload, event_class, strict=False)
+        return msgspec.convert(_upcast(payload, event_class, schema), event_class)
     except msgspec.ValidationError as misfit:
         raise UndecodableError(f"{type_of(event_class)}: {misfit}") from misfit
+
+
+def _upcast(payload: Any, event_class: type, schema: int) -> Any:
+    if schema < 1:
+        raise UndecodableError(f"{type_of(event_class)} has schema {schema}; schemas count from 1")
+    for step in range(schema, schema_of(event_class)):
+        try:
+            payload = upcasters_of(event_class)[step](deepcopy(payload))
+        except Exception as failure:
+            told = f"{type(failure).__name__}: {failure}"
+            raise UndecodableError(f"{type_of(event_class)}, from schema {step} to {step + 1}: {told}") from failure
+    return payload

@@ -60,7 +60,7 @@ def read(row: Event) -> Recorded:
     """
     event_class = registry.event_class(name=row.type, schema=row.schema)
     try:
-        event = codec.decode(row.payload, event_class)
+        event = codec.decode(row.payload, event_class, schema=row.schema)
     except UndecodableError as unreadable:
         raise UndecodableError(f"event {row.seq}, version {row.version} of {row.stream}: {unreadable}") from unreadable
     return Recorded(

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from blinker import Signal
 from django.core.exceptions import ImproperlyConfigured
 
-from gdmarket.bus.codec import context_of, schema_of, type_of
+from gdmarket.bus.codec import context_of, schema_of, type_of, upcasters_of
 from gdmarket.bus.errors import UnknownEventError
 from gdmarket.bus.events import DeliverySkipped
 
@@ -52,7 +52,8 @@ def idempotent(handler: H) -> H:
 def connect(subscriptions: Mapping[type, Sequence[Handler]]) -> None:
     """Connect these handlers, and no others, each as the subscriber its module's context is named.
 
-    :raises ImproperlyConfigured: if two handlers of one context hear the same event, or two classes bear one name
+    :raises ImproperlyConfigured: if two handlers of one context hear the same event, two classes bear one name, or a class cannot read
+        each of its older schemas
     """
     for registered in (_classes, _signals, _handlers):
         registered.clear()
@@ -60,9 +61,19 @@ def connect(subscriptions: Mapping[type, Sequence[Handler]]) -> None:
         name = type_of(event_class)
         if name in _classes:
             raise ImproperlyConfigured(f"two event classes are called {name}")
+        _refuse_gaps(event_class)
         _classes[name], _signals[name] = event_class, Signal()
         for handler in handlers:
             _connect(handler, name)
+
+
+def _refuse_gaps(event_class: type) -> None:
+    """Refuse a class whose upcasters do not lead from each older schema to the next, up to its own."""
+    name, schema, found = type_of(event_class), schema_of(event_class), sorted(upcasters_of(event_class))
+    if schema < 1:
+        raise ImproperlyConfigured(f"{name} has SCHEMA {schema}; schemas count from 1")
+    if found != (wanted := list(range(1, schema))):
+        raise ImproperlyConfigured(f"{name} has SCHEMA {schema}: its UPCASTERS must have the keys {wanted}, not {found}")
 
 
 def _connect(handler: Handler, name: str) -> None:

@@ -1,6 +1,6 @@
 """A small world for the bus: somebody pours into cups, and contexts called red and blue write down in the database what they hear."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from gdmarket import bus
+from gdmarket.bus.codec import Upcaster
 from gdmarket.bus.models import Delivery
 from gdmarket.bus.registry import Handler
 
@@ -29,10 +30,11 @@ class Poured:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spilled:
-    """Something went beside."""
+    """Something went beside; in schema 1 its number was called `drops`."""
 
     __module__ = "apps.kitchen.events"
     SCHEMA: ClassVar[int] = 2
+    UPCASTERS: ClassVar[Mapping[int, Upcaster]] = {1: lambda old: {**old, "n": old["drops"]}}
 
     n: int
     occurred_at: datetime = MIDNIGHT
