@@ -1,0 +1,76 @@
+"""Whatever an event holds is read as it was written, and whatever is read is an event or a refusal."""
+
+import json
+from contextlib import suppress
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, get_args, get_type_hints
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gdmarket.bus import codec
+from gdmarket.bus.errors import UndecodableError
+from tests.golden import files
+
+TEXTS = st.text() | st.text(alphabet=st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3))
+VALUES: dict[type, st.SearchStrategy[Any]] = {
+    UUID: st.uuids(),
+    datetime: st.datetimes(timezones=st.just(UTC)),
+    str: TEXTS,
+    int: st.integers(-(2**63), 2**63 - 1),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    bool: st.booleans(),
+    type(None): st.none(),
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+each_event = pytest.mark.parametrize("event_class", files.EVENTS, ids=codec.type_of)
+
+
+def _instances(event_class: Any) -> st.SearchStrategy[Any]:
+    hints = get_type_hints(event_class)
+    kinds = {field.name: get_args(hints[field.name]) or (hints[field.name],) for field in fields(event_class)}
+    return st.builds(event_class, **{name: st.one_of([VALUES[kind] for kind in kinds[name]]) for name in kinds})
+
+
+@each_event
+@given(data=st.data())
+@settings(max_examples=50, deadline=None)
+def test_an_event_is_read_as_it_was_written_whatever_stands_beside_it(event_class: type, data: st.DataObject) -> None:
+    event, unknown = data.draw(_instances(event_class)), data.draw(st.dictionaries(TEXTS, JSON, max_size=3))
+
+    stored = json.loads(json.dumps({**unknown, **codec.encode(event)}))
+
+    read = codec.decode(stored, event_class, schema=codec.schema_of(event_class))
+    assert read == event
+    assert repr(read) == repr(event)  # 1 equals 1.0 and True, but reads otherwise
+
+
+@each_event
+@given(data=st.data())
+@settings(max_examples=50, deadline=None)
+def test_what_is_no_event_is_refused_and_nothing_else_happens(event_class: type, data: st.DataObject) -> None:
+    schema = codec.schema_of(event_class)
+    stored = codec.encode(data.draw(_instances(event_class)))
+    damaged = data.draw(JSON | st.dictionaries(st.sampled_from(sorted(stored)), JSON).map(lambda wrong: {**stored, **wrong}))
+
+    with suppress(UndecodableError):
+        assert type(codec.decode(damaged, event_class, schema=schema)) is event_class
+
+
+@each_event
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_an_event_that_lacks_a_field_it_must_have_is_refused(event_class: type, data: st.DataObject) -> None:
+    stored = codec.encode(data.draw(_instances(event_class)))
+    lost = data.draw(st.sampled_from(sorted(files.signature_of(event_class)["required"])))
+    del stored[lost]
+
+    with pytest.raises(UndecodableError, match=lost):
+        codec.decode(stored, event_class, schema=codec.schema_of(event_class))
