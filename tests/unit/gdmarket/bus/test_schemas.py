@@ -13,7 +13,6 @@ from django.db.models import JSONField, Value
 
 from gdmarket import bus
 from gdmarket.bus import claims, log, operations, registry
-from gdmarket.bus.codec import Upcaster
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.bus.registry import Handler
 from tests.unit.gdmarket.bus.conftest import Connect
@@ -40,7 +39,7 @@ def name_the_cook(old: dict[str, Any]) -> dict[str, Any]:
 class Cooked:
     __module__ = "apps.kitchen.events"
     SCHEMA: ClassVar[int] = 3
-    UPCASTERS: ClassVar[Mapping[int, Upcaster]] = {1: number_the_cups, 2: name_the_cook}
+    UPCASTERS: ClassVar = {1: number_the_cups, 2: name_the_cook}
 
     n: int
     cook: str
