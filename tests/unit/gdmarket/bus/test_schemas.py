@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import JSONField, Value
 
 from gdmarket import bus
-from gdmarket.bus import claims, log, operations, registry
+from gdmarket.bus import claims, dead_letters, log, registry
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.bus.registry import Handler
 from tests.unit.gdmarket.bus.conftest import Connect
@@ -70,8 +70,7 @@ def test_an_event_of_any_schema_is_heard_as_today_s(hear: Connect, schema: int, 
     assert bus.run_until_idle() == 1
 
     assert heard == [Cooked(n=3, cook="민지!")]
-    assert [recorded.event for recorded in bus.recorded(types=[Cooked])] == heard
-    assert [recorded.event for recorded in bus.recorded(types=[Cooked], streams=["pot:1"])] == heard
+    assert [told.event for told in bus.history(streams=["pot:1"], types=[Cooked])] == heard
 
 
 def test_reading_changes_neither_the_log_nor_what_was_read_from_it(hear: Connect) -> None:
@@ -102,7 +101,7 @@ def test_an_upcaster_that_fails_parks_its_lane_and_no_other(hear: Connect) -> No
     assert Event.objects.get(pk=dead.event_id).payload == {"amount": "many"}
 
     Event.objects.filter(pk=dead.event_id).update(payload=FIRST)
-    operations.replay(deliveries=[dead.pk])
+    dead_letters.replay(deliveries=[dead.pk])
     bus.run_until_idle()
     assert notes() == [1, 3, 4]
 
@@ -142,7 +141,7 @@ def test_whatever_the_log_holds_nothing_is_dropped(hear: Connect, schema: int, p
     assert kept.error.startswith("UndecodableError: " if kept.dead else "UnknownEventError: ")
     assert (kept.event.schema, kept.event.payload) == (schema, payload)
     with pytest.raises((bus.UndecodableError, bus.UnknownEventError)):
-        bus.recorded(types=[Cooked])
+        bus.history(streams=[kept.event.stream], types=[Cooked])
 
 
 @pytest.mark.parametrize("dispatch", ["inline", "off"])
@@ -171,7 +170,7 @@ def test_what_an_old_process_does_not_know_is_handled_in_order_by_a_new_one(
     assert outstanding(RED) == 2
 
     registry.connect(new)
-    assert operations.replay() == 1
+    assert dead_letters.replay() == 1
     assert bus.run_until_idle() == 2
     assert notes(RED, cup=1) == [1, 2, 3]
     assert not Delivery.objects.exists()
