@@ -129,8 +129,10 @@ def test_an_event_that_is_just_delivered_anew_is_waited_for_and_kept(old_log: No
     done: list[Purged] = []
 
     def forget() -> None:
-        done.append(purge())
-        connection.close()
+        try:
+            done.append(purge())
+        finally:
+            connection.close()
 
     forgetting = threading.Thread(target=forget)
     with transaction.atomic():
