@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from uuid import uuid4
 from django.db import InterfaceError, OperationalError, connection
 
 from gdmarket.bus import claims, dispatch, fast_path, registry, sessions
+from gdmarket.bus.claims import Claim
 from gdmarket.bus.heartbeat import Pulse
 
 logger = logging.getLogger(__name__)
 
 _SHORTEST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 1.0
-_CLAIMS = (claims.claim_suspect, claims.claim_timers, claims.claim_lanes)
 
 
 class Round(NamedTuple):
@@ -64,16 +64,27 @@ def run_until_idle(*, contexts: Collection[str] | None = None) -> int:
 
 
 def run_once(*, keep_going: Callable[[], bool], contexts: Collection[str] | None = None) -> Round:
-    """Let each subscriber have one batch of each kind: suspects alone, timers that are due, then lanes."""
+    """Let each subscriber have its suspects, each alone, then a batch of timers that are due, then one of lanes."""
     claimed = done = 0
     with fast_path.held_back():
         for subscriber in registry.subscribers():
-            for claim in _CLAIMS if contexts is None or subscriber in contexts else ():
-                if keep_going():
-                    batch = claim(subscriber=subscriber)
-                    claimed += len(batch)
-                    done += dispatch.work(batch=batch, keep_going=_within(dispatch.BATCH_S, keep_going))
+            for batch in _batches(subscriber, keep_going) if contexts is None or subscriber in contexts else ():
+                claimed += len(batch)
+                done += dispatch.work(batch=batch, keep_going=_within(dispatch.BATCH_S, keep_going))
     return Round(claimed, done)
+
+
+def _batches(subscriber: str, keep_going: Callable[[], bool]) -> Iterator[list[Claim]]:
+    """Claim one batch after the other, each when the one before is handled.
+
+    All suspects there are, not one: under load a round takes seconds, and what a dead worker had in hand would lie there for minutes.
+    """
+    is_time_left = _within(dispatch.BATCH_S, keep_going)
+    while is_time_left() and (suspect := claims.claim_suspect(subscriber=subscriber)):
+        yield suspect
+    for claim in (claims.claim_timers, claims.claim_lanes):
+        if keep_going():
+            yield claim(subscriber=subscriber)
 
 
 def _run_one(subscriber: str, pulse: Pulse, *, keep_going: Callable[[], bool]) -> None:

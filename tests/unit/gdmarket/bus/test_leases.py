@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from gdmarket import bus
-from gdmarket.bus import claims, dispatch, settling
+from gdmarket.bus import claims, dispatch, relay, settling
 from gdmarket.bus.models import Delivery
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, outstanding, pour, reader
@@ -38,6 +38,18 @@ def test_what_a_dead_worker_had_in_hand_is_handled_after_its_lease(hear: Connect
 
     assert bus.run_until_idle() == 3
     assert notes() == [1, 2, 3]
+
+
+def test_one_round_handles_all_that_a_dead_worker_had_in_hand(hear: Connect, wait: Callable[[float], None]) -> None:
+    hear({Poured: [reader(RED)]})
+    pour(1, 2, cup=1)
+    pour(3, 4, cup=2)
+    claims.claim_lanes(subscriber=RED)
+    wait(claims.LEASE_S)
+    pour(5, cup=3)
+
+    assert relay.run_once(keep_going=always) == (5, 5)
+    assert (notes(cup=1), notes(cup=2), notes(cup=3)) == ([1, 2], [3, 4], [5])
 
 
 def test_a_worker_that_wakes_after_its_lease_changes_nothing(
