@@ -18,9 +18,10 @@ from gdmarket.bus.sql import lock_of, now_plus
 
 Lane = tuple[str, str]
 
-LEASE_S = 12
+LEASE_S = 10
 LANES = 50
-RUN = 20
+# As many deliveries a worker takes in hand at once, from few lanes many of each. All are suspects, each to be tried alone, when it dies.
+IN_HAND = 200
 WALK = 2000
 # Streams begin with a letter, timers' lanes with their event's id, whose first digit is 0 for some centuries: the walk passes timers over.
 FIRST_LANE = "a"
@@ -32,9 +33,10 @@ _FREE = """
 _CLAIM = """
 UPDATE bus_delivery SET token = %(token)s, not_before = {lease}, attempts = attempts + %(suspect)s FROM head
 WHERE bus_delivery.subscriber = head.subscriber AND bus_delivery.lane = head.lane
-  AND bus_delivery.version >= head.version AND bus_delivery.version < head.version + %(run)s AND NOT bus_delivery.dead
+  AND bus_delivery.version >= head.version AND bus_delivery.version < head.version + {run} AND NOT bus_delivery.dead
 RETURNING bus_delivery.id, bus_delivery.event_id, bus_delivery.subscriber, bus_delivery.lane, bus_delivery.attempts
 """
+_FAIR_SHARE = f"(SELECT {IN_HAND} / count(*) + 1 FROM head)"  # noqa: S608  # a number of ours
 # The head of each of the lanes a transaction touched.
 _TOUCHED = """
 WITH touched (subscriber, lane) AS (VALUES {lanes}),
@@ -97,12 +99,12 @@ class Claim:
 
 def claim_suspect(*, subscriber: str) -> list[Claim]:
     """Claim one delivery whose worker died or hung, alone; its `attempts` then counts that death."""
-    return _claim(_SUSPECT, subscriber=subscriber, run=1, suspect=1)
+    return _claim(_SUSPECT, run="1", subscriber=subscriber, suspect=1)
 
 
 def claim_timers(*, subscriber: str) -> list[Claim]:
     """Claim timers that are due, the longest overdue first."""
-    return _claim(_TIMERS, subscriber=subscriber, run=1, lanes=LANES)
+    return _claim(_TIMERS, run="1", subscriber=subscriber, lanes=LANES)
 
 
 def claim_lanes(*, subscriber: str) -> list[Claim]:
@@ -123,12 +125,13 @@ def claim_touched(*, lanes: Sequence[Lane]) -> list[Claim]:
     """Claim runs of deliveries from these lanes, as far as they are free."""
     names: dict[str, Any] = {f"{part}{n}": value for n, lane in enumerate(lanes) for part, value in zip(("s", "l"), lane, strict=True)}
     values = ", ".join(f"(%(s{n})s, %(l{n})s)" for n in range(len(lanes)))
-    return _claim(_TOUCHED.replace("{lanes}", values), run=RUN, **names)
+    return _claim(_TOUCHED.replace("{lanes}", values), run=_FAIR_SHARE, **names)
 
 
-def _claim(heads: str, *, suspect: int = 0, **parameters: Any) -> list[Claim]:
+def _claim(heads: str, *, run: str, suspect: int = 0, **parameters: Any) -> list[Claim]:
     token = uuid4()
-    sql = (heads + _CLAIM).format(free=_FREE.format(now=now_plus(seconds=0)), lock=lock_of("d"), lease=now_plus(seconds=LEASE_S))
+    free, lease = _FREE.format(now=now_plus(seconds=0)), now_plus(seconds=LEASE_S)
+    sql = (heads + _CLAIM).format(free=free, lock=lock_of("d"), lease=lease, run=run)
     adapted = Delivery._meta.get_field("token").get_db_prep_save(token, connection)  # noqa: SLF001  # Django's documented door
     with connection.cursor() as cursor:
         cursor.execute(sql, {**parameters, "token": adapted, "suspect": suspect})
@@ -142,7 +145,7 @@ def _claim(heads: str, *, suspect: int = 0, **parameters: Any) -> list[Claim]:
 
 
 def _claim_walking(subscriber: str, start: str) -> list[Claim]:
-    return _claim(_WALKED, subscriber=subscriber, start=start, steps=WALK, lanes=LANES, run=RUN)
+    return _claim(_WALKED, run=_FAIR_SHARE, subscriber=subscriber, start=start, steps=WALK, lanes=LANES)
 
 
 def _some_lane(subscriber: str) -> str | None:

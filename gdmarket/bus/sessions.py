@@ -9,7 +9,7 @@ from gdmarket.bus.claims import LEASE_S
 
 logger = logging.getLogger(__name__)
 
-_STATEMENT_S = 10
+_STATEMENT_S = 8
 
 _bounded = threading.local()
 
