@@ -1,0 +1,44 @@
+"""The whole market, the ledger among its subscribers, and nothing that happens by itself."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from django.conf import settings as configured
+from django.utils.module_loading import import_string
+from pytest_django import Settings
+
+from apps.payments import gateways
+from apps.payments.gateways.sandbox import SandboxGateway
+from gdmarket.bus import registry, subscriptions
+from gdmarket.bus.models import Subscription
+from tests.stateful import ledger
+from tests.stateful.machine import MarketMachine
+
+
+@pytest.fixture
+def machine(transactional_db: None, settings: Settings, tmp_path: Path) -> Iterator[type[MarketMachine]]:
+    """Return the machine, with a provider whose slow answers and lost ones take no time."""
+    settings.GDMARKET_DISPATCH = "off"
+    settings.GDMARKET_PAYMENT_GATEWAY = "stateful"
+    sandbox = SandboxGateway(book=tmp_path / "book.sqlite3", sleep=lambda _seconds: None)
+    sandbox.lookup(key=UUID(int=0), deadline_s=5.0)
+    gateways.GATEWAYS["stateful"] = lambda: sandbox
+    everybody = import_string(configured.GDMARKET_SUBSCRIPTIONS)
+    ledger.make()
+    registry.connect(ledger.hearing_all(everybody))
+    subscriptions.write_subscriptions()
+    # Thousands of failures that are meant: what they would print is nobody's news.
+    logging.disable(logging.CRITICAL)
+
+    class OnThisBook(MarketMachine):
+        book = tmp_path / "book.sqlite3"
+
+    yield OnThisBook
+    logging.disable(logging.NOTSET)
+    registry.connect(everybody)
+    Subscription.objects.filter(subscriber=ledger.SUBSCRIBER).delete()
+    ledger.drop()
+    del gateways.GATEWAYS["stateful"]

@@ -1,0 +1,192 @@
+"""The state machine: commands, workers and faults in any order, and after each of them what must be true."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+from django.db import transaction
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from gdmarket.bus import registry, settling
+from gdmarket.bus.claims import Claim
+from gdmarket.bus.errors import LeaseLostError
+from tests.stateful import ledger, rest, truths
+from tests.stateful.faults import ALWAYS, MOST_STATEMENTS, Blow, Kind
+from tests.stateful.market import RENTERS, TABLES, Door, Market, Period, Verb
+
+T = TypeVar("T")
+
+SUBSCRIBERS = ("items", ledger.SUBSCRIBER, "payments", "rentals", "status_view")
+
+blows = st.one_of(st.none(), st.none(), st.builds(Blow, st.sampled_from(Kind), st.integers(1, MOST_STATEMENTS)))
+doors = st.sampled_from(Door)
+methods = st.sampled_from([*["pm_ok"] * 4, "pm_declined", "pm_lost", "pm_error", "pm_down"])
+subscribers = st.sampled_from(SUBSCRIBERS)
+minutes = st.sampled_from([2, 16, 6 * 60, 24 * 60])
+periods = st.builds(Period, after_h=st.sampled_from([0, 12, 36, 60, 84]), lasting_h=st.sampled_from([24, 48]))
+
+
+class MarketMachine(RuleBasedStateMachine):
+    """A market under every kind of bad luck."""
+
+    book: ClassVar[Path]
+
+    items = Bundle("items")
+    rentals = Bundle("rentals")
+    frozen = Bundle("frozen")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.market = Market(book=self.book)
+        self.drills = [self.market.register(), self.market.register()]
+        self.market.round(subscribers=SUBSCRIBERS)
+
+    @initialize(target=items)
+    def open_the_market(self) -> Any:
+        return multiple(*self.drills)
+
+    @initialize(target=rentals, method=st.none() | methods)
+    def begin_with_a_rental(self, method: str | None) -> UUID:
+        return self.market.request(self.drills[0], by=RENTERS[0], period=Period(after_h=0, lasting_h=24), method=method)
+
+    # -- Commands ------------------------------------------------------------------------------------------------------------------
+
+    @rule(item=items, daily_price=st.sampled_from([8_000, 9_000]), blow=blows)
+    def revise(self, item: UUID, daily_price: int, blow: Blow | None) -> None:
+        self.market.revise(item, daily_price=daily_price, blow=blow)
+
+    @rule(target=items, item=items, blow=blows)
+    def replace(self, item: UUID, blow: Blow | None) -> UUID:
+        self.market.withdraw(item, blow=blow)
+        return self.market.register(blow=blow)
+
+    @rule(target=rentals, item=items, by=st.sampled_from(RENTERS), period=periods, blow=blows)
+    def request(self, item: UUID, by: UUID, period: Period, blow: Blow | None) -> Any:
+        return self._made(self.market.request(item, by=by, period=period, method=None, blow=blow))
+
+    @rule(target=rentals, item=items, by=st.sampled_from(RENTERS), period=periods, method=methods, blow=blows)
+    def request_and_pay(self, item: UUID, by: UUID, period: Period, method: str, blow: Blow | None) -> Any:
+        return self._made(self.market.request(item, by=by, period=period, method=method, blow=blow))
+
+    @rule(rental=rentals, method=methods, blow=blows)
+    def pay(self, rental: UUID, method: str, blow: Blow | None) -> None:
+        self.market.do(Verb.PAY, rental, method=method, blow=blow)
+
+    @rule(rental=rentals, blow=blows)
+    def lend(self, rental: UUID, blow: Blow | None) -> None:
+        self.market.do(Verb.TAKE_BACK if self.market.is_out(rental) else Verb.HAND_OVER, rental, blow=blow)
+
+    @rule(rental=rentals, verb=st.sampled_from([Verb.CANCEL, Verb.CANCEL_PAYMENT]), blow=blows)
+    def call_off(self, rental: UUID, verb: Verb, blow: Blow | None) -> None:
+        self.market.do(verb, rental, blow=blow)
+
+    # -- Time and workers ----------------------------------------------------------------------------------------------------------
+
+    @rule(minutes=minutes)
+    def pass_time(self, minutes: int) -> None:
+        self.market.pass_time(timedelta(minutes=minutes))
+
+    @rule(subscriber=subscribers)
+    def go_round(self, subscriber: str) -> None:
+        self.market.round(subscribers=(subscriber,))
+
+    @rule(subscriber=subscribers, door=doors, all_of_it=st.booleans(), blow=blows)
+    def work(self, subscriber: str, door: Door, all_of_it: bool, blow: Blow | None) -> None:
+        self.market.work(self._claim(subscriber, door), all_of_it=all_of_it, blow=blow)
+
+    @rule(target=frozen, subscriber=subscribers, door=doors)
+    def freeze_with_a_batch_in_hand(self, subscriber: str, door: Door) -> Any:
+        """A worker that is never thawed has died right after the claim."""
+        batch = self._claim(subscriber, door)
+        return batch or multiple()
+
+    @rule(batch=consumes(frozen), in_time=st.booleans(), blow=blows)
+    def thaw(self, batch: list[Claim], in_time: bool, blow: Blow | None) -> None:
+        if not in_time:
+            self._overtake(batch)
+        may_change = any(not self.market.is_lost(claim) or self._reaches_outside(claim) for claim in batch)
+        before = self._everything()
+        self.market.work(batch, blow=blow)
+        assert may_change or self._everything() == before
+
+    @rule(batch=frozen)
+    def say_too_late_what_came_of_it(self, batch: list[Claim]) -> None:
+        self._overtake(batch)
+        lost = [claim for claim in batch if self.market.is_lost(claim)]
+        before = self._everything()
+        for claim in lost:
+            with suppress(LeaseLostError), transaction.atomic():
+                settling.acknowledge(claim=claim)
+                raise AssertionError("an old token was taken for the lease")
+            settling.fail(claim=claim, error="too late")
+            settling.postpone(claim=claim, after_s=60, reason="too late")
+            settling.bury(claim=claim, error="too late")
+        settling.release(claims=lost)
+        assert self._everything() == before
+
+    # -- Operators and bad luck ----------------------------------------------------------------------------------------------------
+
+    @rule(context=st.none() | subscribers)
+    def pause_or_resume(self, context: str | None) -> None:
+        if context is None:
+            self.market.resume()
+            self.market.replay_dead()
+        else:
+            self.market.pause(context)
+
+    @rule(
+        stream=st.one_of(items.map(lambda item: f"item:{item}"), rentals.map(lambda rental: f"rental:{rental}")),
+        subscriber=subscribers,
+        times=st.sampled_from([1, 9, ALWAYS]),
+    )
+    def poison(self, stream: str, subscriber: str, times: int) -> None:
+        self.market.faults.poison(subscriber=subscriber, stream=stream, times=times)
+
+    # -- What must be true ---------------------------------------------------------------------------------------------------------
+
+    @invariant()
+    def truths_hold(self) -> None:
+        truths.hold(book=self.book)
+
+    def teardown(self) -> None:
+        try:
+            # Not after a step that failed: what failed is told, and nothing else.
+            if sys.exception() is None:
+                rest.come_to_rest(self.market)
+                truths.hold(book=self.book)
+                rest.hold(self.market)
+        finally:
+            self.market.close()
+
+    def _made(self, rental: UUID) -> Any:
+        return rental if self.market.has_rental(rental) else multiple()
+
+    def _claim(self, subscriber: str, door: Door) -> list[Claim]:
+        """Take in hand what there is, if need be for somebody else or by another door."""
+        for somebody in _from(SUBSCRIBERS, subscriber):
+            for some_door in _from(tuple(Door), door):
+                if batch := self.market.claim(some_door, subscriber=somebody):
+                    return batch
+        return []
+
+    def _overtake(self, batch: list[Claim]) -> None:
+        """Hold whoever has this in hand to be dead, and let another worker try."""
+        self.market.let_leases_run_out()
+        self.market.round(subscribers=(batch[0].lane[0],))
+
+    def _everything(self) -> Any:
+        return rest.contents(TABLES), ledger.lines()
+
+    @staticmethod
+    def _reaches_outside(claim: Claim) -> bool:
+        return registry.is_external(subscriber=claim.lane[0], name=claim.event.type)
+
+
+def _from(choices: Sequence[T], first: T) -> Sequence[T]:
+    start = choices.index(first)
+    return [*choices[start:], *choices[:start]]

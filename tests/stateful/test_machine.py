@@ -1,0 +1,71 @@
+"""No order of commands, deliveries and faults breaks what the market promises; and the machine that says so can see it broken."""
+
+import os
+import secrets
+
+import pytest
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from gdmarket.bus import claims, registry, settling
+from gdmarket.bus.claims import Claim
+from gdmarket.bus.models import Delivery
+from gdmarket.bus.sql import now_plus
+from tests.stateful.machine import MarketMachine
+
+EXAMPLES = int(os.environ.get("GDMARKET_TEST_EXAMPLES", "25"))
+STEPS = 40
+THOROUGH = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    database=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+QUICK = settings(THOROUGH, max_examples=60, phases=[Phase.generate], verbosity=Verbosity.quiet, report_multiple_bugs=False)
+
+
+def test_nothing_that_happens_in_any_order_breaks_a_promise(machine: type[MarketMachine]) -> None:
+    chosen = int(os.environ.get("GDMARKET_TEST_SEED") or secrets.randbits(32))
+    try:
+        run_state_machine_as_test(seed(chosen)(machine), settings=THOROUGH)
+    except BaseException as failure:
+        failure.add_note(f"The same again: GDMARKET_TEST_SEED={chosen} GDMARKET_TEST_EXAMPLES={EXAMPLES}")
+        raise
+
+
+def test_the_machine_sees_an_acknowledgement_that_asks_for_no_token(machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch) -> None:
+    def acknowledge(*, claim: Claim) -> None:
+        Delivery.objects.filter(pk=claim.id).delete()
+
+    monkeypatch.setattr(settling, "acknowledge", acknowledge)
+
+    assert finds_fault(machine)
+
+
+def test_the_machine_sees_a_claim_that_passes_over_the_head_of_a_lane(
+    machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_free = f"x.token IS NULL AND NOT x.dead AND x.not_before <= {now_plus(seconds=0)}"
+    monkeypatch.setattr(claims, "_WALKED", claims._WALKED.replace("x.lane = walk.lane", f"x.lane = walk.lane AND {is_free}"))
+
+    assert finds_fault(machine)
+
+
+def test_the_machine_sees_an_acknowledgement_outside_the_transaction_of_the_effect(
+    machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "is_external", lambda **_: True)
+
+    assert finds_fault(machine)
+
+
+def finds_fault(machine: type[MarketMachine]) -> bool:
+    """Say whether the machine finds that something is wrong; always by the same steps."""
+    try:
+        run_state_machine_as_test(seed(1)(machine), settings=QUICK)
+    except AssertionError:
+        return True
+    return False

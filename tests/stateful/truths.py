@@ -1,0 +1,152 @@
+"""What is always true of the market, whatever was done to it and whatever failed; each with its number among the guarantees."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import fields
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import Model
+
+from apps.items.models import Item
+from apps.payments.domain import UNSETTLED, PaymentState
+from apps.payments.models import Payment, Refund
+from apps.rentals.domain import HOLDING, State
+from apps.rentals.models import Rental
+from gdmarket.bus import log, registry
+from gdmarket.bus.models import Delivery, Event
+from tests.stateful import ledger
+
+_PAID = {State.PAID, State.RENTED, State.RETURNED}
+# The provider may have the money, or not any more: rentals has still to hear what came of it.
+_MOVING = {State.PAYING, State.REFUNDING}
+
+
+class Entry(NamedTuple):
+    """What the provider's book says of one charge."""
+
+    amount: int
+    refunded: int
+
+
+Streams = Mapping[str, Sequence[Event]]
+
+
+def hold(*, book: Path) -> None:
+    """Assert all of them."""
+    streams: dict[str, list[Event]] = defaultdict(list)
+    for event in Event.objects.order_by("seq"):
+        streams[event.stream].append(event)
+    streams_are_counted_without_gap(streams)
+    rows_say_what_their_events_say(streams)
+    the_ledger_heard_in_order_and_once(streams)
+    only_the_end_of_a_lane_is_outstanding(streams)
+    no_item_is_promised_twice()
+    money_is_where_it_belongs(book)
+
+
+def streams_are_counted_without_gap(streams: Streams) -> None:
+    for stream, events in streams.items():
+        assert [event.version for event in events] == list(range(1, len(events) + 1)), stream
+
+
+def rows_say_what_their_events_say(streams: Streams) -> None:
+    _tell_alike(Item.objects.all(), {key: [e for e in events if e.type.startswith("items.Item")] for key, events in _of(streams, "item")})
+    _tell_alike(Rental.objects.all(), dict(_of(streams, "rental")))
+    payments = list(Payment.objects.all())
+    settled = [payment for payment in payments if payment.state not in UNSETTLED]
+    for payment in settled:
+        told = streams[f"payment:{payment.pk}"]
+        assert len(told) == (2 if payment.state == PaymentState.REFUNDED else 1), payment
+        _tell_the_same(payment, told[-1])
+    assert {key for key, _ in _of(streams, "payment")} == {payment.pk for payment in settled}
+    assert {key for key, _ in _of(streams, "payment-timer")} == {payment.pk for payment in payments}
+    assert {key for key, _ in _of(streams, "refund")} == set(Refund.objects.values_list("pk", flat=True))
+
+
+def the_ledger_heard_in_order_and_once(streams: Streams) -> None:
+    heard: dict[str, list[int]] = defaultdict(list)
+    for line in ledger.lines():
+        heard[line.stream].append(line.version)
+    for stream, versions in heard.items():
+        if "-timer:" in stream:
+            assert len(set(versions)) == len(versions), f"{stream}: {versions}"
+        else:
+            assert versions == list(range(1, len(versions) + 1)), f"{stream}: {versions}"
+        assert set(versions) <= {event.version for event in streams[stream]}, stream
+
+
+def only_the_end_of_a_lane_is_outstanding(streams: Streams) -> None:
+    outstanding: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for subscriber, lane, version in Delivery.objects.order_by("version").values_list("subscriber", "lane", "version"):
+        outstanding[subscriber, lane].append(version)
+    pairs = registry.pairs()
+    for (subscriber, lane), versions in outstanding.items():
+        if lane in streams:
+            hears = [event.version for event in streams[lane] if (subscriber, event.type) in pairs]
+            assert versions == hears[-len(versions) :], f"{subscriber} {lane}: {versions} of {hears}"
+        else:
+            assert versions == [0], f"{subscriber} {lane}: {versions}"
+
+
+def no_item_is_promised_twice() -> None:
+    promised: dict[UUID, list[Rental]] = defaultdict(list)
+    for rental in Rental.objects.filter(state__in=HOLDING):
+        promised[rental.item_id].append(rental)
+    for rivals in promised.values():
+        assert sum(rental.state == State.RENTED for rental in rivals) <= 1, rivals
+        for one, other in combinations(rivals, 2):
+            assert one.ends_at <= _kept_from(other) or other.ends_at <= _kept_from(one), rivals
+
+
+def money_is_where_it_belongs(book: Path) -> None:
+    charged = _charges(book)
+    rentals = {rental.pk: rental for rental in Rental.objects.all()}
+    held: dict[UUID, int] = dict.fromkeys(rentals, 0)
+    for payment in Payment.objects.all():
+        entry = charged.pop(payment.pk, None)
+        if entry is not None:
+            assert entry.amount == payment.amount == rentals[payment.rental_id].price, payment
+            held[payment.rental_id] += entry.amount - entry.refunded
+    assert not charged, "the provider charged for a payment that was not written down before"
+    for rental_id, amount in held.items():
+        rental = rentals[rental_id]
+        allowed = {rental.price} if rental.state in _PAID else {0, rental.price} if rental.state in _MOVING else {0}
+        assert amount in allowed, f"{rental.state} {rental_id}: the provider holds {amount} of {rental.price}"
+
+
+def _of(streams: Streams, kind: str) -> Iterable[tuple[UUID, Sequence[Event]]]:
+    for stream, events in streams.items():
+        if stream.startswith(f"{kind}:"):
+            yield UUID(stream.partition(":")[2]), events
+
+
+def _tell_alike(rows: Iterable[Any], told: Mapping[UUID, Sequence[Event]]) -> None:
+    by_id = {row.pk: row for row in rows}
+    assert by_id.keys() == told.keys()
+    for key, row in by_id.items():
+        assert row.version == len(told[key]), f"{row}: version {row.version}, {len(told[key])} events"
+        _tell_the_same(row, told[key][-1])
+
+
+def _tell_the_same(row: Model, last: Event) -> None:
+    event = log.read(last).event
+    names = {field.name for field in fields(event)} & {field.attname for field in row._meta.concrete_fields}
+    said, stands = {name: getattr(event, name) for name in names}, {name: getattr(row, name) for name in names}
+    if stands.get("payment_state") == "":
+        stands["payment_state"] = None
+    assert said == stands, f"{last} says {said}; the row, {stands}"
+
+
+def _kept_from(rental: Rental) -> Any:
+    return min(rental.starts_at, rental.handed_over_at or rental.starts_at)
+
+
+def _charges(book: Path) -> dict[UUID, Entry]:
+    with closing(sqlite3.connect(book)) as connection:
+        rows = connection.execute("SELECT key, amount, refunded FROM entry WHERE standing = 'charged'").fetchall()
+    return {UUID(key): Entry(amount, refunded) for key, amount, refunded in rows}
