@@ -1,90 +1,37 @@
-"""`./dev bench`: requests per second and latency of the status view and of paid requests, on both databases.
-
-The machine's own speed stands beside every figure: `bare` is a request that touches nothing, measured in the same run.
-"""
+"""`./dev bench [http|bus|rebuild]`: which measurement, and its options."""
 
 import argparse
-import json
-import os
-import platform
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
-from itertools import count, repeat
 
-from bench.load import Ask, Client, Measured, load
-from bench.market import open_market
+from bench import http
+from bench.bus import command as bus
+from bench.rebuild import command as rebuild
 
-API = "/api/v1"
-PASSWORD = "gdmarket-demo"
-_ROW = "{:<11} {:<34} {:>9} {:>9} {:>9} {:>7} {:>9}"
+_COMMANDS = {
+    "http": (http, "requests a second and latency of the API, on both databases (also when no name is given)"),
+    "bus": (bus, "the event bus: throughput, stuck lanes, latency, recovery, beside the raw commit rate and a peer"),
+    "rebuild": (rebuild, "rebuilding the status view of a large market while it is being read"),
+}
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
-    parser.add_argument("--clients", type=int, default=8, help="how many ask at once (default: 8)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="how long each load lasts (default: 8)")
-    parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
-    options = parser.parse_args()
-    results = {}
-    for database in ("sqlite", "postgresql") if options.database == "both" else (options.database,):
-        print(f"Measuring on {database}, about {4 * (options.seconds + 1):.0f} s …", file=sys.stderr)
-        results[database] = _measure(database=database, clients=options.clients, seconds=options.seconds)
-    if options.json:
-        print(json.dumps({name: {what: asdict(figures) for what, figures in rows.items()} for name, rows in results.items()}))
-    else:
-        _print(results, clients=options.clients)
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description="Measure this machine: figures for the record, never a pass or a fail. See docs/performance.md."
+    )
+    commands = parser.add_subparsers(metavar="http|bus|rebuild", required=True)
+    for name, (command, told) in _COMMANDS.items():
+        of_command = commands.add_parser(name, help=told, description=(command.__doc__ or "").splitlines()[0])
+        of_command.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+        of_command.set_defaults(run=command.run)
+        command.add_arguments(of_command)
+    options = parser.parse_args(_named(sys.argv[1:]))
+    options.run(options)
 
 
-def _measure(*, database: str, clients: int, seconds: float) -> dict[str, Measured]:
-    with open_market(database=database) as port:
-        client = Client(port)
-        renter = _token(client, "renter@example.com")
-        items = json.loads(client.send(Ask(method="GET", path=f"{API}/items?limit=100&availability=available"))[1])["results"]
-        made = client.send(_paid_request(items[-1]["id"], renter, hour=24))
-        rental = json.loads(made[1])
-
-        def paid_requests(number: int) -> Iterator[Ask]:
-            return (_paid_request(items[number]["id"], renter, hour=hour) for hour in count(1))
-
-        loads: dict[str, Callable[[int], Iterator[Ask]]] = {
-            "bare: GET /health/live": lambda _: repeat(Ask(method="GET", path="/health/live")),
-            "GET /status/rentals/{id}": lambda _: repeat(Ask(method="GET", path=f"{API}/status/rentals/{rental['id']}", token=renter)),
-            "GET /items?near=": lambda _: repeat(Ask(method="GET", path=f"{API}/items?near=37.5446,127.0559")),
-            "POST /rentals with payment": paid_requests,
-        }
-        return {what: load(port=port, asks=asks, clients=clients, seconds=seconds) for what, asks in loads.items()}
-
-
-def _token(client: Client, email: str) -> str:
-    status, body = client.send(Ask(method="POST", path=f"{API}/auth/token", body={"email": email, "password": PASSWORD}))
-    assert status == HTTPStatus.OK, body
-    return str(json.loads(body)["access"])
-
-
-def _paid_request(item_id: str, token: str, *, hour: int) -> Ask:
-    starts_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=hour)
-    body = {
-        "item": item_id,
-        "starts_at": starts_at.isoformat(),
-        "ends_at": (starts_at + timedelta(hours=1)).isoformat(),
-        "payment_method": "pm_ok",
-    }
-    return Ask(method="POST", path=f"{API}/rentals", token=token, body=body)
-
-
-def _print(results: dict[str, dict[str, Measured]], *, clients: int) -> None:
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}; {clients} clients in a closed loop")
-    print(_ROW.format("database", "request", "per s", "p50 ms", "p99 ms", "failed", "of bare"))
-    for database, rows in results.items():
-        bare = next(iter(rows.values())).requests_per_s
-        for what, figures in rows.items():
-            numbers = (f"{figures.requests_per_s:.0f}", f"{figures.p50_ms:.1f}", f"{figures.p99_ms:.1f}", figures.failed)
-            print(_ROW.format(database, what, *numbers, f"{figures.requests_per_s / bare:.0%}"))
+def _named(arguments: list[str]) -> list[str]:
+    is_named = bool(arguments) and arguments[0] in {*_COMMANDS, "-h", "--help"}
+    return arguments if is_named else ["http", *arguments]
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
-"""A load of clients that each wait for their answer before they ask again (a closed loop), over kept-alive connections."""
+"""Loads over kept-alive connections: clients that wait for their answer before they ask again, or requests at an even rate."""
 
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
+from itertools import count
 from statistics import quantiles
 
 WARM_UP_S = 1.0
+_MOST_AT_ONCE = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +36,16 @@ class Measured:
     failed: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What came of one request; status 0 where the connection broke."""
+
+    ask: Ask
+    status: int
+    body: bytes
+    latency_ms: float
+
+
 class Client:
     """One connection to the market."""
 
@@ -48,6 +61,32 @@ class Client:
         self._connection.request(ask.method, ask.path, body=body, headers=headers)
         answer = self._connection.getresponse()
         return answer.status, answer.read()
+
+
+def offer(*, port: int, asks: Sequence[Ask], rate: float, is_over: Callable[[], bool]) -> list[Answer]:
+    """Ask at an even rate, over and over, until `is_over`: who waits for an answer keeps nobody else (an open loop).
+
+    Latencies count from when a request was due, so that a server that stands still is not let off.
+    """
+    answers: list[Answer] = []
+    numbers = count()
+    begins = time.perf_counter()
+
+    def work() -> None:
+        client = Client(port)
+        while not is_over():
+            number = next(numbers)
+            due_at = begins + number / rate
+            time.sleep(max(0.0, due_at - time.perf_counter()))
+            ask = asks[number % len(asks)]
+            try:
+                status, body = client.send(ask)
+            except (OSError, HTTPException):
+                status, body, client = 0, b"", Client(port)
+            answers.append(Answer(ask=ask, status=status, body=body, latency_ms=(time.perf_counter() - due_at) * 1000))
+
+    _run_threads([work] * _MOST_AT_ONCE)
+    return answers
 
 
 def load(*, port: int, asks: Callable[[int], Iterator[Ask]], clients: int, seconds: float) -> Measured:
@@ -69,11 +108,7 @@ def load(*, port: int, asks: Callable[[int], Iterator[Ask]], clients: int, secon
                 if status >= HTTPStatus.BAD_REQUEST:
                     failures.append(status)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    _run_threads([partial(work, number) for number in range(clients)])
     cuts = quantiles(latencies, n=100)
     return Measured(
         requests_per_s=len(latencies) / seconds,
@@ -82,3 +117,11 @@ def load(*, port: int, asks: Callable[[int], Iterator[Ask]], clients: int, secon
         answered=len(latencies),
         failed=len(failures),
     )
+
+
+def _run_threads(works: Sequence[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

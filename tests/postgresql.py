@@ -10,8 +10,10 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypedDict
 
 START_TIMEOUT_S = 60.0
@@ -44,9 +46,9 @@ class ServerNotStartedError(RuntimeError):
 class PostgresqlServer:
     """One throw-away server; `url` names its database once `start` has returned."""
 
-    def __init__(self, *, durable: bool = False) -> None:
-        """Prepare one; a `durable` one writes as carefully as one in service, for measuring."""
-        self._options = {name: value for name, value in _OPTIONS.items() if not (durable and name in _CARELESS)}
+    def __init__(self, *, durable: bool = False, options: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Prepare one; a `durable` one writes as carefully as one in service, for measuring. `options` are PostgreSQL's own."""
+        self._options = {name: value for name, value in _OPTIONS.items() if not (durable and name in _CARELESS)} | dict(options)
         self._home = Path(tempfile.mkdtemp(prefix="gdmarket-postgresql-"))
         self._identity = _identity()
         self._hand_over(self._home)

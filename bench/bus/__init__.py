@@ -1,0 +1,1 @@
+"""Measuring the event bus."""

@@ -1,0 +1,1 @@
+"""Measuring the rebuilding of the status view."""
