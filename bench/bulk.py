@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, cast
 
 from django.core.management.color import no_style
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Field, JSONField, Model
 
 
@@ -14,8 +14,9 @@ def insert(*, model: type[Model], columns: Sequence[str], rows: Iterable[Sequenc
     """Write rows of Python values, as Django would write them: by COPY on PostgreSQL, by one prepared INSERT on SQLite."""
     names = ", ".join(columns)
     table = model._meta.db_table  # noqa: SLF001  # Django documents it
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL statement_timeout = 0")  # a load takes longer than a request may
             documents = [place for place, adapt in enumerate(_adapters(model, columns)) if adapt is json.dumps]
             with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
                 for row in rows:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from statistics import median
 
+# What others did to the machine: figures of a busy one tell of its neighbours.
+_LOAD_AT_START = os.getloadavg()[0]
 _ROW = "{:<60} {:>12} {:<6} {:>19}  {}"
 
 
@@ -33,7 +35,7 @@ def machine() -> str:
 
 def print_figures(*, figures: Sequence[Figure], notes: Mapping[str, str], as_json: bool) -> None:
     """Print a table for people or one JSON document for machines; `notes` say how it was measured."""
-    about = {"machine": machine(), **notes}
+    about = {"machine": f"{machine()}; load average at the start {_LOAD_AT_START:.1f}", **notes}
     if as_json:
         rows = [
             {"what": figure.what, "value": figure.value, "unit": figure.unit, "rounds": list(figure.values), "aim": figure.aim}

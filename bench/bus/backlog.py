@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import connection
-
 from apps.status_view.models import RentalStatus
 from bench import bulk, stories
 from gdmarket import bus
@@ -26,9 +24,6 @@ class Backlog:
 
     def prepare(self) -> None:
         """Let the status view be the only one that hears anything, and hear of the items."""
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("SET statement_timeout = 0")  # bulk loads take longer than a request may
         Subscription.objects.exclude(subscriber=stories.SUBSCRIBER).delete()
         _add(stories.registered(item, at=datetime.now(UTC)) for item in self.items)
         bus.run_until_idle()

@@ -1,7 +1,7 @@
 """`kill -9`: how long the lanes that a relay had in hand stand still."""
 
 import time
-from collections import defaultdict
+from statistics import median
 
 from bench.bus.backlog import Backlog
 from bench.bus.relays import running
@@ -12,28 +12,39 @@ _LONGEST_S = 180.0
 
 
 def measure(*, waiting: Backlog) -> list[Figure]:
-    """Return how long it took, after one of two relays was killed, until every lane in its hands had gone on; the backlog remains."""
+    """Return how long it took, after one of two relays was killed with a backlog to do, until the lanes in hand had gone on.
+
+    The lanes of the relay that lives are counted too: nobody can tell whose is whose, and its own go on at once.
+    """
     waiting.refill()
     with running(relays=2) as (victim, _):
         victim.kill()
         victim.wait()
-        killed_at = time.perf_counter()
-        in_hand = dict(Delivery.objects.filter(token__isnull=False).order_by("lane", "-version").values_list("lane", "id"))
-        waited = _waited(in_hand, killed_at=killed_at)
-    longest = max(waited.values(), default=0.0)
+        waits = _waits(_lanes_in_hand(), killed_at=time.perf_counter())
     return [
-        Figure(what="longest wait of a lane after kill -9 of one of two relays", values=[longest], unit="s", aim="less than 15 s"),
+        Figure(what="lanes in hand when one of two relays was killed", values=[len(waits)], unit=""),
+        Figure(what="median wait of a lane in hand, after kill -9", values=[median(waits)], unit="s"),
+        Figure(
+            what=f"longest wait of a lane in hand, after kill -9 ({_LONGEST_S:g} s: gave up)",
+            values=[max(waits)],
+            unit="s",
+            aim="less than 15 s",
+        ),
     ]
 
 
-def _waited(heads: dict[str, int], *, killed_at: float) -> dict[str, float]:
-    """Return after how many seconds each lane's head was done. The living relay's lanes count too: nobody can tell whose is whose."""
-    waited: dict[str, float] = defaultdict(lambda: _LONGEST_S)
-    left = dict(heads)
-    while left and time.perf_counter() - killed_at < _LONGEST_S:
+def _lanes_in_hand() -> set[int]:
+    """Return the heads of the lanes that are leased."""
+    leased = Delivery.objects.filter(token__isnull=False).order_by("lane", "-version").values_list("lane", "id")
+    return set(dict(leased).values())
+
+
+def _waits(heads: set[int], *, killed_at: float) -> list[float]:
+    """Return after how many seconds each head was done."""
+    waits: list[float] = []
+    while heads and time.perf_counter() - killed_at < _LONGEST_S:
         time.sleep(0.1)
-        there = set(Delivery.objects.filter(pk__in=left.values()).values_list("pk", flat=True))
-        at = time.perf_counter() - killed_at
-        waited |= {lane: at for lane, head in left.items() if head not in there}
-        left = {lane: head for lane, head in left.items() if head in there}
-    return waited | dict.fromkeys(left, _LONGEST_S)
+        there = set(Delivery.objects.filter(pk__in=heads).values_list("pk", flat=True))
+        waits += [time.perf_counter() - killed_at] * len(heads - there)
+        heads &= there
+    return waits + [_LONGEST_S] * len(heads)
