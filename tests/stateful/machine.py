@@ -121,7 +121,7 @@ class MarketMachine(RuleBasedStateMachine):
         before = self._everything()
         for claim in lost:
             with suppress(LeaseLostError), transaction.atomic():
-                settling.acknowledge(claim=claim)
+                settling.acknowledge(claims=[claim])
                 raise AssertionError("an old token was taken for the lease")
             settling.fail(claim=claim, error="too late")
             settling.postpone(claim=claim, after_s=60, reason="too late")

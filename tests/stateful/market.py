@@ -25,7 +25,7 @@ from apps.rentals.domain import State
 from apps.rentals.models import Listing, Rental
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import breaker, clock
-from gdmarket.bus import claims, dispatch, operations, registry
+from gdmarket.bus import claims, dead_letters, dispatch, operations, registry
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.errors import DomainError
@@ -187,7 +187,7 @@ class Market:
 
     def replay_dead(self) -> None:
         """Give everything that is dead another life."""
-        operations.replay()
+        dead_letters.replay()
 
     # -- Time ----------------------------------------------------------------------------------------------------------------------
 

@@ -94,12 +94,12 @@ def the_view_says_what_the_owners_say() -> None:
     _say_the_same(ItemStatus.objects.all(), Item.objects.all(), view.ITEM_PART)
     _say_the_same(RentalStatus.objects.all(), Rental.objects.all(), [name for name in view.RENTAL_PART if name != "overdue"])
     for status in ItemStatus.objects.all():
-        assert status.availability == _availability(status.pk), status.pk
+        assert status.availability == _availability(status.id), status.id
     for rental in RentalStatus.objects.all():
-        payments = Payment.objects.filter(rental_id=rental.pk)
-        assert rental.paid == sum(payment.amount for payment in payments if payment.state in {"approved", "refunded"}), rental.pk
-        assert rental.refunded == sum(payment.refunded for payment in payments), rental.pk
-        assert rental.overdue == (rental.state == State.RENTED), rental.pk
+        payments = Payment.objects.filter(rental_id=rental.id)
+        assert rental.paid == sum(payment.amount for payment in payments if payment.state in {"approved", "refunded"}), rental.id
+        assert rental.refunded == sum(payment.refunded for payment in payments), rental.id
+        assert rental.overdue == (rental.state == State.RENTED), rental.id
 
 
 def hearing_everything_again_changes_nothing(market: Market) -> None:
@@ -127,7 +127,7 @@ def contents(tables: Iterable[type[Model]]) -> dict[str, list[Any]]:
 
 
 def _say_the_same(copies: Iterable[Any], originals: Iterable[Any], names: Sequence[str]) -> None:
-    said = {copy.pk: {name: getattr(copy, name) for name in names} for copy in copies}
+    said = {copy.id: {name: getattr(copy, name) for name in names} for copy in copies}
     stands = {original.pk: {name: _none_if_blank(getattr(original, name)) for name in names} for original in originals}
     assert said == stands
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
@@ -37,8 +38,8 @@ def test_nothing_that_happens_in_any_order_breaks_a_promise(machine: type[Market
 
 
 def test_the_machine_sees_an_acknowledgement_that_asks_for_no_token(machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch) -> None:
-    def acknowledge(*, claim: Claim) -> None:
-        Delivery.objects.filter(pk=claim.id).delete()
+    def acknowledge(*, claims: Sequence[Claim]) -> None:
+        Delivery.objects.filter(pk__in=[claim.id for claim in claims]).delete()
 
     monkeypatch.setattr(settling, "acknowledge", acknowledge)
 
