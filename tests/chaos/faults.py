@@ -1,0 +1,87 @@
+"""What is done to the processes, and when."""
+
+import signal
+from collections import Counter
+from collections.abc import Callable
+
+from django.db import connection
+
+from gdmarket.bus import claims
+from tests.chaos.crew import APPLICATION, RELAY, WRITER, Crew
+from tests.chaos.plan import Plan
+from tests.chaos.world import HANG
+
+_FIRST, _LAST = 0.02, 0.9
+
+
+class Faults:
+    """The faults of a campaign, spread over its progress in an order that the seed decides."""
+
+    def __init__(self, *, plan: Plan, crew: Crew) -> None:
+        self._crew = crew
+        self._chance = plan.chance("faults")
+        is_cuttable = connection.vendor == "postgresql"
+        acts: list[Callable[[], bool]] = [
+            *[self._kill_relay, self._kill_relay_in_a_handler] * (plan.kills // 2),
+            *[self._kill_relay] * (plan.kills % 2),
+            *[self._kill_writer, self._kill_writer_in_a_transaction] * (plan.writer_kills // 2),
+            *[self._freeze] * plan.freezes,
+            *[self._hang] * plan.hangs,
+            *[self._cut] * (plan.cuts * is_cuttable),
+        ]
+        self._chance.shuffle(acts)
+        # The first to come stands last.
+        self._due = [(_LAST - (_LAST - _FIRST) * place / len(acts), act) for place, act in enumerate(acts)]
+        self.done: Counter[str] = Counter()
+
+    @property
+    def are_over(self) -> bool:
+        """Say whether everything has been done."""
+        return not self._due
+
+    def strike(self, *, progress: float) -> None:
+        """Do what is due at this progress, from 0 to 1, one at most; what finds nobody to be done to stays due."""
+        if self._due and self._due[-1][0] <= progress and self._due[-1][1]():
+            self._due.pop()
+
+    def _kill_relay(self) -> bool:
+        return self._doom(RELAY, signal.SIGKILL)
+
+    def _kill_relay_in_a_handler(self) -> bool:
+        return self._doom(RELAY, signal.SIGUSR1)
+
+    def _kill_writer(self) -> bool:
+        return self._crew.are_writers_done or self._doom(WRITER, signal.SIGKILL)
+
+    def _kill_writer_in_a_transaction(self) -> bool:
+        return self._crew.are_writers_done or self._doom(WRITER, signal.SIGUSR1)
+
+    def _doom(self, role: str, number: int) -> bool:
+        member = self._crew.pick(role, self._chance)
+        if member is not None:
+            self._crew.doom(member, number=number)
+        return member is not None
+
+    def _freeze(self) -> bool:
+        member = self._crew.pick(RELAY, self._chance)
+        if member is not None:
+            self._crew.freeze(member, for_s=HANG * claims.LEASE_S)
+            self.done["freezes"] += 1
+        return member is not None
+
+    def _hang(self) -> bool:
+        member = self._crew.pick(RELAY, self._chance)
+        if member is not None:
+            member.process.send_signal(signal.SIGUSR2)
+        return member is not None
+
+    def _cut(self) -> bool:
+        """Let the server end one of the processes' connections."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s ORDER BY pid", [APPLICATION])
+            backends = [pid for (pid,) in cursor.fetchall()]
+            if not backends:
+                return False
+            cursor.execute("SELECT pg_terminate_backend(%s)", [self._chance.choice(backends)])
+        self.done["cuts"] += 1
+        return True
