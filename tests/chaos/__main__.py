@@ -1,4 +1,4 @@
-"""`./dev chaos`: writers and relays as real processes, killed, frozen and cut off; then everything written is compared with everything heard.
+"""`./dev chaos`: writers and relays, killed, frozen and cut off; then everything that was written is compared with everything heard.
 
 It is a test, with a yes or a no, and stands here because `./dev test` runs its short form; only the full one takes minutes.
 """

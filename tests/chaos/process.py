@@ -35,7 +35,7 @@ def main(role: str, plan_json: str, *rest: str) -> None:
     mischief = world.Mischief(plan=plan, place=(role, number, birth))
     registry.connect(world.subscriptions(mischief))
     if role == "writer":
-        Writer(plan=plan, number=number, chance=plan.chance(role, number, birth)).run()
+        Writer(plan=plan, chance=plan.chance(role, number, birth)).run()
     else:
         mischief.obey()
         call_command("relay", "--with-parent")

@@ -1,6 +1,5 @@
 """How long a killed process's work lies there."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -54,7 +53,7 @@ class Recoveries:
             if not held:
                 recovery.done_s = now - recovery.died_at
 
-    def times(self) -> dict[str, Sequence[float]]:
+    def times(self) -> dict[str, list[float]]:
         """Return the seconds of those who had anything in hand, sorted."""
         held = [recovery for recovery in self.known if recovery.in_hand]
         return {

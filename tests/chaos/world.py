@@ -31,7 +31,7 @@ REFUSALS = 0.0005
 
 _TABLES = {
     "chaos_counter": "name text PRIMARY KEY, value integer",
-    "chaos_mark": "place {key}, writer integer, counter text, value integer, mark text, event_id text",
+    "chaos_mark": "place {key}, counter text, value integer, mark text, event_id text",
     "chaos_effect": "place {key}, subscriber text, counter text, value integer, mark text",
 }
 _RAISE = """
@@ -64,7 +64,7 @@ def tables() -> Iterator[None]:
     _drop_tables()
 
 
-def count_up(*, counter: str, writer: int, due_in_s: float | None = None) -> None:
+def count_up(*, counter: str, due_in_s: float | None = None) -> None:
     """Raise a counter and publish it, in the caller's transaction; its row stays locked until that ends. `due_in_s` makes it a timer."""
     mark, now = uuid4(), clock.now()
     with connection.cursor() as cursor:
@@ -72,14 +72,14 @@ def count_up(*, counter: str, writer: int, due_in_s: float | None = None) -> Non
         (value,) = cursor.fetchone()
         event = Counted(counter=counter, value=value, mark=mark, occurred_at=now)
         event_id = bus.publish(event, stream=counter, at=None if due_in_s is None else now + timedelta(seconds=due_in_s))
-        row = [writer, counter, value, str(mark), str(event_id)]
-        cursor.execute("INSERT INTO chaos_mark (writer, counter, value, mark, event_id) VALUES (%s, %s, %s, %s, %s)", row)
+        row = [counter, value, str(mark), str(event_id)]
+        cursor.execute("INSERT INTO chaos_mark (counter, value, mark, event_id) VALUES (%s, %s, %s, %s)", row)
 
 
-def count_written(*, writer: int) -> int:
-    """Return how often a writer has raised a counter for good."""
+def count_marks() -> int:
+    """Return how often counters were raised for good."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM chaos_mark WHERE writer = %s", [writer])
+        cursor.execute("SELECT count(*) FROM chaos_mark")
         return int(cursor.fetchone()[0])
 
 

@@ -1,9 +1,8 @@
-"""A writer: raises counters and publishes that, each time in one transaction, until it has done its share."""
+"""A writer: raises counters and publishes that, each time in one transaction, until all of them together have written enough."""
 
 import os
 import signal
 import time
-from contextlib import suppress
 from random import Random
 
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -15,54 +14,45 @@ COUNTERS = 300
 HOT = 6
 TIMERS = 20
 LONGEST_DELAY_S = 10.0
+CHANGES_OF_MIND = 0.03
+LOOK_EVERY = 100
 _WAIT_S = 0.1
 
 
-class _ChangedMindError(Exception):
-    """The writer takes everything back."""
-
-
 class Writer:
-    """One writer, who begins where its predecessor of the same number was killed."""
+    """One writer."""
 
-    def __init__(self, *, plan: Plan, number: int, chance: Random) -> None:
-        self._number = number
-        self._share = -(-plan.events // plan.writers)
+    def __init__(self, *, plan: Plan, chance: Random) -> None:
+        self._plan = plan
         self._chance = chance
         self._dies = False
         signal.signal(signal.SIGUSR1, lambda *_: setattr(self, "_dies", True))
 
     def run(self) -> None:
-        """Write until the share is done, or the campaign is gone; a database that goes away is asked again."""
+        """Write until there is enough, or the campaign is gone; a database that goes away is asked again."""
         parent = os.getppid()
         while os.getppid() == parent:
             try:
-                left = self._share - world.count_written(writer=self._number)
+                left = self._plan.events - world.count_marks()
                 if left <= 0:
                     return
-                while left > 0 and os.getppid() == parent:
-                    left -= self._write()
+                for _ in range(min(LOOK_EVERY, left // self._plan.writers + 1)):
+                    self._write()
             except (OperationalError, InterfaceError):
-                # Perhaps it was committed, perhaps not: the count above tells.
+                # Perhaps it was committed, perhaps not: the marks tell.
                 connection.close()
                 time.sleep(_WAIT_S)
 
-    def _write(self) -> int:
-        """Return how often a counter was raised for good."""
+    def _write(self) -> None:
         counters = self._pick()
-        try:
-            with transaction.atomic():
-                for counter in counters:
-                    self._count_up(counter)
-                if self._chance.random() < 0.03:
-                    self._try_in_vain(counters[-1])
-                if self._dies:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                if self._chance.random() < 0.03:
-                    raise _ChangedMindError
-        except _ChangedMindError:
-            return 0
-        return len(counters)
+        with transaction.atomic():
+            for counter in counters:
+                self._count_up(counter)
+            if self._chance.random() < CHANGES_OF_MIND:
+                self._try_in_vain(counters[-1])
+            if self._dies:
+                os.kill(os.getpid(), signal.SIGKILL)
+            transaction.set_rollback(self._chance.random() < CHANGES_OF_MIND)
 
     def _pick(self) -> list[str]:
         """Return which counters to raise, in the order of their locks: mostly one, often a hot one."""
@@ -76,9 +66,9 @@ class Writer:
 
     def _count_up(self, counter: str) -> None:
         due_in_s = self._chance.uniform(0, LONGEST_DELAY_S) if counter.startswith(world.TIMERS) else None
-        world.count_up(counter=counter, writer=self._number, due_in_s=due_in_s)
+        world.count_up(counter=counter, due_in_s=due_in_s)
 
     def _try_in_vain(self, counter: str) -> None:
-        with suppress(_ChangedMindError), transaction.atomic():
+        with transaction.atomic():
             self._count_up(counter)
-            raise _ChangedMindError
+            transaction.set_rollback(True)

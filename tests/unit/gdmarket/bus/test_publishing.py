@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from gdmarket import bus, correlation
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.correlation import Trace
+from gdmarket.ids import uuid7
 from tests.log import recorded
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, MIDNIGHT, RED, Poured, Spilled, notes, pour, reader
@@ -172,6 +173,30 @@ def test_reading_a_stream_does_not_walk_the_log(hear: Connect) -> None:
         plan = str(cursor.fetchall())
     assert "bus_event_stream_version" in plan or "(stream=?)" in plan
     assert "bus_event_type_seq" not in plan
+
+
+def test_the_database_keeps_no_version_of_a_stream_twice(hear: Connect) -> None:
+    hear({Poured: []})
+    pour(1)
+    row = Event.objects.get()
+    row.pk, row.id = None, uuid7()
+
+    with pytest.raises(IntegrityError, match="stream"), transaction.atomic():
+        row.save(force_insert=True)
+
+    assert Event.objects.count() == 1
+
+
+def test_the_database_has_no_version_delivered_to_a_subscriber_twice(hear: Connect) -> None:
+    hear({Poured: [reader(RED)]})
+    pour(1)
+    row = Delivery.objects.get()
+    row.pk = None
+
+    with pytest.raises(IntegrityError, match="lane"), transaction.atomic():
+        row.save(force_insert=True)
+
+    assert Delivery.objects.count() == 1
 
 
 @pytest.mark.postgresql

@@ -1,0 +1,135 @@
+"""The tests themselves are tested: take one guard of the bus away, and they must find it missing."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.served import ROOT
+
+pytestmark = pytest.mark.sqlite  # it is the tests that are tried here; once will do
+
+LEASES, ORDER, PUBLISHING = (f"tests/unit/gdmarket/bus/test_{name}.py" for name in ("leases", "order", "publishing"))
+TREE = ("apps", "config", "gdmarket", "tests", "manage.py", "pyproject.toml")
+PLUGINS = ("-p", "pytest_django.plugin", "-p", "no:cacheprovider")
+TESTS_FAILED = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mutation:
+    """A guard, the tests that must miss it, and how it is taken away: in each file one text, which stands there once, by another."""
+
+    guard: str
+    missed_by: str
+    edits: tuple[tuple[str, str, str], ...]
+
+
+SETTLING, CLAIMS = "gdmarket/bus/settling.py", "gdmarket/bus/claims.py"
+MODELS, TABLES = "gdmarket/bus/models.py", "gdmarket/bus/migrations/0001_initial.py"
+MUTATIONS = (
+    Mutation(
+        guard="the token in the acknowledgement",
+        missed_by=LEASES,
+        edits=((SETTLING, "pk=claim.id, token=claim.token).delete", "pk=claim.id).delete"),),
+    ),
+    Mutation(
+        guard="one event for each version of a stream",
+        missed_by=PUBLISHING,
+        edits=(
+            (MODELS, '[UniqueConstraint(fields=["stream", "version"], name="bus_event_stream_version")]', "[]"),
+            (TABLES, '[models.UniqueConstraint(fields=("stream", "version"), name="bus_event_stream_version")]', "[]"),
+        ),
+    ),
+    Mutation(
+        guard="one delivery for each version in a lane",
+        missed_by=PUBLISHING,
+        edits=(
+            (MODELS, '[UniqueConstraint(fields=["subscriber", "lane", "version"], name="bus_delivery_lane")]', "[]"),
+            (TABLES, '[models.UniqueConstraint(fields=("subscriber", "lane", "version"), name="bus_delivery_lane")]', "[]"),
+        ),
+    ),
+    Mutation(
+        guard="only the head of a lane is claimed",
+        missed_by=ORDER,
+        edits=(
+            (CLAIMS, "FROM walk JOIN bus_delivery d\n    ON d.id = (", "FROM walk JOIN bus_delivery d\n    ON d.id IN ("),
+            (CLAIMS, "x.lane = walk.lane ORDER BY x.version LIMIT 1", "x.lane = walk.lane"),
+        ),
+    ),
+    Mutation(
+        guard="only the head of a lane is a suspect",
+        missed_by=LEASES,
+        edits=((CLAIMS, "x.version < d.version", "x.version < 0"),),
+    ),
+    Mutation(
+        guard="suspects are kept out of the other claims",
+        missed_by=LEASES,
+        edits=((CLAIMS, "d.token IS NULL AND {{free}} LIMIT", "{{free}} LIMIT"),),
+    ),
+    Mutation(
+        guard="suspects are claimed alone",
+        missed_by=LEASES,
+        edits=((CLAIMS, "run=1, suspect=1)", "run=RUN, suspect=1)"),),
+    ),
+)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a copy of the sources, to spoil."""
+    for name in TREE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def run(tree: Path, *tests: str) -> subprocess.CompletedProcess[str]:
+    """Run tests of the bus on a copy, to the first failure."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GDMARKET_", "DATABASE_", "PYTEST_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *PLUGINS, "-q", "-x", "--database", "sqlite", *tests],
+        cwd=tree,
+        env=environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def spoil(tree: Path, mutation: Mutation) -> None:
+    """Take a guard away.
+
+    :raises ValueError: if it is not found, or not in one place alone
+    """
+    for name, guard, instead in mutation.edits:
+        text = (tree / name).read_text()
+        if text.count(guard) != 1:
+            raise ValueError(f"{name} has {guard!r} {text.count(guard)} times: tell this test where the guard is now")
+        (tree / name).write_text(text.replace(guard, instead))
+
+
+def test_with_every_guard_in_place_the_tests_pass(tree: Path) -> None:
+    suite = run(tree, LEASES, ORDER, PUBLISHING)
+    assert suite.returncode == 0, suite.stdout
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.guard)
+def test_without_a_guard_the_tests_fail(tree: Path, mutation: Mutation) -> None:
+    spoil(tree, mutation)
+
+    suite = run(tree, mutation.missed_by)
+
+    assert suite.returncode == TESTS_FAILED, suite.stdout
+    assert "1 failed" in suite.stdout
+    assert "error" not in suite.stdout.splitlines()[-1]
+
+
+def test_a_guard_that_is_not_found_is_told(tree: Path) -> None:
+    with pytest.raises(ValueError, match="0 times"):
+        spoil(tree, Mutation(guard="none", missed_by=LEASES, edits=(("manage.py", "no such line", ""),)))
