@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from tests.chaos.outcome import Outcome, table
-from tests.chaos.plan import SHORT, Plan
+from tests.chaos.plan import FULL, SHORT, Plan
 from tests.postgresql import PostgresqlServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,9 +28,9 @@ def main() -> None:
     """Run the campaigns that were asked for, print what came of them, and exit with 0 where every promise was kept."""
     parser = argparse.ArgumentParser(prog="./dev chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
-    parser.add_argument("--short", action="store_true", help="the form that the tests run: 3,000 events, 4 kills, a lease of 3 s")
+    parser.add_argument("--short", action="store_true", help="the form that the tests run: 2,000 events, 4 kills, a lease of 3 s")
     for name, what in (
-        ("events", "how many events are written"),
+        ("events", "how many events are written (default: 100,000; on SQLite, where one writes at a time, 30,000)"),
         ("writers", "how many processes write"),
         ("relays", "how many relays deliver"),
         ("kills", "how many relays are killed"),
@@ -40,11 +40,13 @@ def main() -> None:
     parser.add_argument("--seconds-limit", type=float, help="when a campaign that has not come to rest is given up")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     options = vars(parser.parse_args())
-    plan = replace(SHORT if options["short"] else Plan(), seed=secrets.randbelow(2**32))
-    plan = replace(plan, **{name: value for name, value in options.items() if hasattr(plan, name) and value is not None})
-    print(f"The seed is {plan.seed}.", file=sys.stderr)
+    chosen = {name: value for name, value in options.items() if hasattr(Plan, name) and value is not None}
+    chosen.setdefault("seed", secrets.randbelow(2**32))
+    print(f"The seed is {chosen['seed']}.", file=sys.stderr)
     databases = ["sqlite", "postgresql"] if options["database"] == "both" else [options["database"]]
-    outcomes = [_campaign(database=database, plan=plan) for database in databases]
+    outcomes = [
+        _campaign(database=database, plan=replace(SHORT if options["short"] else FULL[database], **chosen)) for database in databases
+    ]
     _print(outcomes, as_json=options["json"])
     sys.exit(not all(outcome.is_clean for outcome in outcomes))
 
