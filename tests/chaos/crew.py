@@ -19,7 +19,7 @@ from tests.chaos.plan import Plan
 
 # One that was told to die in the middle of a transaction, and comes to none, is killed where it stands.
 _PATIENCE_S = 10.0
-_STOP_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 120.0
 RELAY, WRITER = "relay", "writer"
 # How connections of these processes call themselves to a PostgreSQL server.
 APPLICATION = "gdmarket-chaos"

@@ -3,6 +3,8 @@
 PLAN is JSON; NUMBER is kept by whoever takes a killed one's place, BIRTH is each process's own.
 """
 
+import ctypes
+import signal
 import sys
 from random import getrandbits
 from uuid import UUID
@@ -19,6 +21,8 @@ from tests.chaos.plan import Plan  # noqa: E402
 from tests.chaos.recovery import TAG_BITS  # noqa: E402
 from tests.chaos.writer import Writer  # noqa: E402
 
+_PR_SET_PDEATHSIG = 1
+
 
 def main(role: str, plan_json: str, *rest: str) -> None:
     plan = msgspec.json.decode(plan_json, type=Plan)
@@ -30,6 +34,8 @@ def main(role: str, plan_json: str, *rest: str) -> None:
         registry.connect(world.subscriptions(world.Mischief(plan=plan, place=())))
         sys.stdout.buffer.write(msgspec.json.encode(campaign.run(plan=plan)))
         return
+    # Even a killed campaign leaves nobody behind, frozen ones among them: the kernel kills them then (prctl(2)).
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     number, birth = map(int, rest)
     _tag_tokens(birth)
     mischief = world.Mischief(plan=plan, place=(role, number, birth))
@@ -38,7 +44,7 @@ def main(role: str, plan_json: str, *rest: str) -> None:
         Writer(plan=plan, chance=plan.chance(role, number, birth)).run()
     else:
         mischief.obey()
-        call_command("relay", "--with-parent")
+        call_command("relay")
 
 
 def _tag_tokens(birth: int) -> None:

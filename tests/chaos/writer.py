@@ -29,9 +29,8 @@ class Writer:
         signal.signal(signal.SIGUSR1, lambda *_: setattr(self, "_dies", True))
 
     def run(self) -> None:
-        """Write until there is enough, or the campaign is gone; a database that goes away is asked again."""
-        parent = os.getppid()
-        while os.getppid() == parent:
+        """Write until there is enough; a database that goes away is asked again."""
+        while True:
             try:
                 left = self._plan.events - world.count_marks()
                 if left <= 0:
