@@ -118,7 +118,8 @@ class _Campaign:
             "handlers failed": self._crew.told("RuntimeError: chaos: a handler fails"),
             "dead letters replayed": self._replayed,
             "late workers turned away": self._crew.told("lost to another worker"),
-            "in a killed process's hand": sum(recovery.in_hand for recovery in self._recoveries.known),
+            "killed with deliveries in hand": sum(recovery.in_hand > 0 for recovery in self._recoveries.known),
+            "deliveries in the hands of the killed": sum(recovery.in_hand for recovery in self._recoveries.known),
         }
 
 

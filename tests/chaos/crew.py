@@ -50,6 +50,8 @@ class Crew:
         self.mishaps: list[str] = []
 
     def __enter__(self) -> Self:
+        # Inherited: a signal to one that is still starting waits until it can obey.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGUSR2})
         for role, how_many in ((RELAY, self._plan.relays), (WRITER, self._plan.writers)):
             for number in range(how_many):
                 self._start(role, number)

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -83,6 +83,12 @@ def count_marks() -> int:
         return int(cursor.fetchone()[0])
 
 
+def obey(order: signal.Signals, act: Callable[[], None]) -> None:
+    """Act on a signal, and on one that came while the process was still starting: it was started with these blocked."""
+    signal.signal(order, lambda *_: act())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {order})
+
+
 class Mischief:
     """What goes wrong in this process's handlers: by chance, and when told by a signal."""
 
@@ -92,8 +98,8 @@ class Mischief:
 
     def obey(self) -> None:
         """Die in a handler after SIGUSR1, hang in one, past the lease, after SIGUSR2."""
-        signal.signal(signal.SIGUSR1, lambda *_: setattr(self, "_dies", True))
-        signal.signal(signal.SIGUSR2, lambda *_: setattr(self, "_hangs", True))
+        obey(signal.SIGUSR1, lambda: setattr(self, "_dies", True))
+        obey(signal.SIGUSR2, lambda: setattr(self, "_hangs", True))
 
     def strike(self) -> None:
         """Do what is due; called in a handler that has done its work and not returned."""

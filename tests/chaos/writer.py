@@ -26,7 +26,7 @@ class Writer:
         self._plan = plan
         self._chance = chance
         self._dies = False
-        signal.signal(signal.SIGUSR1, lambda *_: setattr(self, "_dies", True))
+        world.obey(signal.SIGUSR1, lambda: setattr(self, "_dies", True))
 
     def run(self) -> None:
         """Write until there is enough; a database that goes away is asked again."""

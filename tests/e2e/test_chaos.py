@@ -29,4 +29,4 @@ def test_a_campaign_loses_nothing_doubles_nothing_and_keeps_the_order(process_en
     assert outcome.deeds["connections terminated"] == (plan.cuts if connection.vendor == "postgresql" else 0)
     assert outcome.deeds["handlers failed"] > 0
     # What they had in hand was claimed as a suspect: nothing else takes what bears a dead one's token.
-    assert outcome.deeds["in a killed process's hand"] > 0
+    assert outcome.deeds["killed with deliveries in hand"] > 0
