@@ -3,6 +3,7 @@
 import signal
 from collections import Counter
 from collections.abc import Callable
+from operator import itemgetter
 
 from django.db import connection
 
@@ -21,17 +22,17 @@ class Faults:
         self._crew = crew
         self._chance = plan.chance("faults")
         is_cuttable = connection.vendor == "postgresql"
-        acts: list[Callable[[], bool]] = [
+        to_relays: list[Callable[[], bool]] = [
             *[self._kill_relay, self._kill_relay_in_a_handler] * (plan.kills // 2),
             *[self._kill_relay] * (plan.kills % 2),
-            *[self._kill_writer, self._kill_writer_in_a_transaction] * (plan.writer_kills // 2),
             *[self._freeze] * plan.freezes,
             *[self._hang] * plan.hangs,
             *[self._cut] * (plan.cuts * is_cuttable),
         ]
-        self._chance.shuffle(acts)
-        # The first to come stands last.
-        self._due = [(_LAST - (_LAST - _FIRST) * place / len(acts), act) for place, act in enumerate(acts)]
+        to_writers: list[Callable[[], bool]] = [self._kill_writer, self._kill_writer_in_a_transaction] * (plan.writer_kills // 2)
+        # The first to come stands last. The writers are done when the relays are perhaps half through.
+        due = [*self._spread(to_relays, last=_LAST), *self._spread(to_writers, last=_LAST / 2)]
+        self._due = sorted(due, key=itemgetter(0), reverse=True)
         self.done: Counter[str] = Counter()
 
     @property
@@ -43,6 +44,10 @@ class Faults:
         """Do what is due at this progress, from 0 to 1, one at most; what finds nobody to be done to stays due."""
         if self._due and self._due[-1][0] <= progress and self._due[-1][1]():
             self._due.pop()
+
+    def _spread(self, acts: list[Callable[[], bool]], *, last: float) -> list[tuple[float, Callable[[], bool]]]:
+        self._chance.shuffle(acts)
+        return [(_FIRST + (last - _FIRST) * place / len(acts), act) for place, act in enumerate(acts, start=1)]
 
     def _kill_relay(self) -> bool:
         return self._doom(RELAY, signal.SIGKILL)
