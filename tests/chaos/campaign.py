@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import OperationalError, connection
 
-from gdmarket.bus import claims, operations, registry, subscriptions
+from gdmarket.bus import claims, registry, subscriptions
 from gdmarket.bus.models import Delivery, Event
 from tests.chaos import world
 from tests.chaos.crew import RELAY, WRITER, Crew, Member
@@ -89,7 +89,7 @@ class _Campaign:
     def _replay(self) -> None:
         """Do what an operator would do, now and then."""
         with suppress(OperationalError):  # a handler that hangs may hold SQLite's lock
-            self._replayed += operations.replay()
+            self._replayed += dead_letters.replay()
 
     def _judge(self, took_s: float) -> Outcome:
         verdict = _verdict()

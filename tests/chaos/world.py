@@ -119,8 +119,8 @@ class Mischief:
 
 
 def subscriptions(mischief: Mischief) -> dict[type, Sequence[Handler]]:
-    """Return who hears of the counters."""
-    return {Counted: [_hear_each("red", mischief), _hear_each("blue", mischief)]}
+    """Return who hears of the counters: one context each by itself, another many at a time."""
+    return {Counted: [_hear_each("red", mischief), bus.batch(_hear_many("blue", mischief))]}
 
 
 def _hear_many(subscriber: str, mischief: Mischief) -> Handler:
