@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import OperationalError, connection
 
-from gdmarket.bus import claims, registry, subscriptions
+from gdmarket.bus import claims, dead_letters, registry, subscriptions
 from gdmarket.bus.models import Delivery, Event
 from tests.chaos import world
 from tests.chaos.crew import RELAY, WRITER, Crew, Member
