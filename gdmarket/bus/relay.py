@@ -16,7 +16,7 @@ from gdmarket.bus.heartbeat import Pulse
 
 logger = logging.getLogger(__name__)
 
-_SHORTEST_WAIT_S = 0.05
+_SHORTEST_WAIT_S = 0.02
 _LONGEST_WAIT_S = 1.0
 
 
@@ -30,7 +30,7 @@ class Round(NamedTuple):
 def run(*, keep_going: Callable[[], bool]) -> None:
     """Deliver what is due until `keep_going` says no, each subscriber in a thread of its own: who waits for others holds up nobody else.
 
-    Waits 50 ms to 1 s where there is nothing, and outlives a database that goes away. What ends one thread ends all, and is raised here.
+    Waits 20 ms to 1 s where there is nothing, and outlives a database that goes away. What ends one thread ends all, and is raised here.
     """
     subscribers = registry.subscribers()
     has_failed = Event()
