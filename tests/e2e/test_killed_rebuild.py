@@ -1,0 +1,61 @@
+"""A rebuild of the status view as a process: killed with `kill -9` wherever it is, and gone on with by the next."""
+
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import timedelta
+from random import Random
+
+from django.db.models import F
+
+from apps.status_view.models import Generations, RentalStatus
+from apps.status_view.services.generations import LEASE
+from bench.rebuild.loading import load_market
+from tests.e2e.served import ROOT, until
+from tests.factories.accounts import UserFactory
+from tests.unit.status_view.commands import check, rebuild
+from tests.unit.status_view.story import rows
+
+RENTALS = 900
+KILLS = 5
+
+
+def _start(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "manage.py", "rebuild_status_view", "--pace", "0.2"]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def _kill_amid(rebuilding: "subprocess.Popen[bytes]", *, after_s: float) -> None:
+    """Kill a rebuild so long after the first page of its own, unless it is done before."""
+    before = _built()
+    until(lambda: _built() != before or rebuilding.poll() is not None, "a page")
+    with suppress(subprocess.TimeoutExpired):
+        rebuilding.wait(after_s)
+    rebuilding.kill()
+    rebuilding.communicate()
+
+
+def _built() -> tuple[int, str]:
+    there = Generations.objects.get(pk=1)
+    return there.built, there.step
+
+
+def test_a_rebuild_killed_anywhere_is_gone_on_with_and_nobody_reads_less(process_environment: dict[str, str]) -> None:
+    renter = UserFactory()
+    load_market(rentals=RENTALS, renters=[renter.email], managers=[])
+    rebuild()
+    told, read = rows(), Generations.objects.get(pk=1).active
+    moments = Random(3)
+    built = set()
+
+    for _ in range(KILLS):
+        _kill_amid(_start(process_environment), after_s=moments.uniform(0.0, 0.3))
+        built.add(_built())
+        assert RentalStatus.objects.filter(version__gt=0).count() == RENTALS
+        Generations.objects.update(leased_until=F("leased_until") - LEASE - timedelta(seconds=1))
+
+    assert len(built) > 2
+    if Generations.objects.get(pk=1).active == read:
+        rebuild()
+    assert rows() == told
+    assert check()[0] == 0
