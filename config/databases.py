@@ -15,7 +15,7 @@ _SQLITE = {
 _POSTGRESQL = {
     "connect_timeout": 5,
     # A statement must give up before the bus's lease (10 s) does, and a lock before the client does. So must a worker that is frozen amid a
-    # transaction: its locks are gone before another takes its deliveries over.
+    # transaction: its locks are gone at most 8 s after it froze.
     "options": "-c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=8s",
     "tcp_user_timeout": 5000,
     "keepalives_idle": 5,

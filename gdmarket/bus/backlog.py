@@ -11,19 +11,24 @@ from gdmarket.bus.claims import FIRST_LANE
 from gdmarket.bus.models import Delivery, Subscription
 from gdmarket.bus.sql import now_plus, seconds_since
 
+# A timer that went off, and is in somebody's hand or waits for another try.
+_TRIED = "(d.token IS NOT NULL OR d.attempts > 0)"
 # Each part is counted along an index of its own, and no further than asked for.
 _BACKLOG = """
 WITH due AS (
   SELECT * FROM (SELECT created_at AS since FROM bus_delivery
     WHERE subscriber = %(subscriber)s AND lane >= %(first)s AND version > 0 AND NOT dead LIMIT %(most)s) lanes
   UNION ALL
-  SELECT * FROM (SELECT not_before FROM bus_delivery
-    WHERE subscriber = %(subscriber)s AND version = 0 AND NOT dead AND not_before <= {now} LIMIT %(most)s) timers)
+  SELECT * FROM (SELECT coalesce(e.due_at, d.not_before) FROM bus_delivery d JOIN bus_event e ON e.seq = d.event_id
+    WHERE d.subscriber = %(subscriber)s AND d.version = 0 AND NOT d.dead AND d.not_before <= {now} LIMIT %(most)s) timers
+  UNION ALL
+  SELECT * FROM (SELECT coalesce(e.due_at, d.not_before) FROM bus_delivery d JOIN bus_event e ON e.seq = d.event_id
+    WHERE d.subscriber = %(subscriber)s AND d.version = 0 AND NOT d.dead AND d.not_before > {now} AND {tried} LIMIT %(most)s) tried)
 SELECT
   (SELECT count(*) FROM due),
   (SELECT {age} FROM (SELECT min(since) AS since FROM due) oldest),
-  (SELECT count(*) FROM (SELECT 1 FROM bus_delivery
-    WHERE subscriber = %(subscriber)s AND version = 0 AND NOT dead AND not_before > {now} LIMIT %(most)s) timers),
+  (SELECT count(*) FROM (SELECT 1 FROM bus_delivery d
+    WHERE d.subscriber = %(subscriber)s AND d.version = 0 AND NOT d.dead AND d.not_before > {now} AND NOT {tried} LIMIT %(most)s) timers),
   (SELECT count(*) FROM (SELECT 1 FROM bus_delivery WHERE subscriber = %(subscriber)s AND dead LIMIT %(most)s) dead)
 """
 _SEEN = "SELECT subscriber, {age} FROM (SELECT subscriber, max(seen_at) AS seen_at FROM bus_heartbeat GROUP BY subscriber) newest"
@@ -63,7 +68,7 @@ def measure(*, most: int | None = None) -> dict[str, Backlog]:
 
 
 def _backlog(subscriber: str, *, most: int | None, paused: bool, relay_seen_s: float | None) -> Backlog:
-    sql = _BACKLOG.format(now=now_plus(seconds=0), age=seconds_since("since"))
+    sql = _BACKLOG.format(now=now_plus(seconds=0), age=seconds_since("since"), tried=_TRIED)
     (row,) = _rows(sql, {"subscriber": subscriber, "first": FIRST_LANE, "most": _EVERYTHING if most is None else most})
     pending, age_s, timers, dead = row
     return Backlog(pending=pending, oldest_age_s=_rounded(age_s) or 0.0, timers=timers, dead=dead, paused=paused, relay_seen_s=relay_seen_s)

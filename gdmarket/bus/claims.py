@@ -22,6 +22,8 @@ LEASE_S = 10
 LANES = 50
 # As many deliveries a worker takes in hand at once, from few lanes many of each. All are suspects, each to be tried alone, when it dies.
 IN_HAND = 200
+# A request that delivers at once has little time.
+_IN_HAND_AT_ONCE = 50
 WALK = 2000
 # Streams begin with a letter, timers' lanes with their event's id, whose first digit is 0 for some centuries: the walk passes timers over.
 FIRST_LANE = "a"
@@ -30,13 +32,19 @@ _FREE = """
   NOT d.dead AND d.not_before <= {now}
   AND NOT EXISTS (SELECT 1 FROM bus_subscription p WHERE p.subscriber = d.subscriber AND p.paused)
 """
+# A run ends before what is dead or in somebody's hand: behind a head that was delivered anew, either may stand.
 _CLAIM = """
-UPDATE bus_delivery SET token = %(token)s, not_before = {lease}, attempts = attempts + %(suspect)s FROM head
-WHERE bus_delivery.subscriber = head.subscriber AND bus_delivery.lane = head.lane
-  AND bus_delivery.version >= head.version AND bus_delivery.version < head.version + {run} AND NOT bus_delivery.dead
+, run AS MATERIALIZED (
+  SELECT h.subscriber, h.lane, h.version, coalesce(
+    (SELECT min(x.version) FROM bus_delivery x WHERE x.subscriber = h.subscriber AND x.lane = h.lane
+       AND x.version > h.version AND x.version < h.version + {run} AND (x.dead OR x.token IS NOT NULL)),
+    h.version + {run}) AS ends
+  FROM head h)
+UPDATE bus_delivery SET token = %(token)s, not_before = {lease}, attempts = attempts + %(suspect)s FROM run
+WHERE bus_delivery.subscriber = run.subscriber AND bus_delivery.lane = run.lane
+  AND bus_delivery.version >= run.version AND bus_delivery.version < run.ends
 RETURNING bus_delivery.id, bus_delivery.event_id, bus_delivery.subscriber, bus_delivery.lane, bus_delivery.attempts
 """
-_FAIR_SHARE = f"(SELECT {IN_HAND} / count(*) + 1 FROM head)"  # noqa: S608  # a number of ours
 # The head of each of the lanes a transaction touched.
 _TOUCHED = """
 WITH touched (subscriber, lane) AS (VALUES {lanes}),
@@ -125,7 +133,7 @@ def claim_touched(*, lanes: Sequence[Lane]) -> list[Claim]:
     """Claim runs of deliveries from these lanes, as far as they are free."""
     names: dict[str, Any] = {f"{part}{n}": value for n, lane in enumerate(lanes) for part, value in zip(("s", "l"), lane, strict=True)}
     values = ", ".join(f"(%(s{n})s, %(l{n})s)" for n in range(len(lanes)))
-    return _claim(_TOUCHED.replace("{lanes}", values), run=_FAIR_SHARE, **names)
+    return _claim(_TOUCHED.replace("{lanes}", values), run=_share_of(_IN_HAND_AT_ONCE), **names)
 
 
 def _claim(heads: str, *, run: str, suspect: int = 0, **parameters: Any) -> list[Claim]:
@@ -144,8 +152,12 @@ def _claim(heads: str, *, run: str, suspect: int = 0, **parameters: Any) -> list
     return sorted(claims, key=lambda claim: (claim.event.seq, claim.id))
 
 
+def _share_of(in_hand: int) -> str:
+    return f"(SELECT CASE WHEN count(*) > {in_hand} THEN 1 ELSE {in_hand} / nullif(count(*), 0) END FROM head)"  # noqa: S608  # a number
+
+
 def _claim_walking(subscriber: str, start: str) -> list[Claim]:
-    return _claim(_WALKED, run=_FAIR_SHARE, subscriber=subscriber, start=start, steps=WALK, lanes=LANES)
+    return _claim(_WALKED, run=_share_of(IN_HAND), subscriber=subscriber, start=start, steps=WALK, lanes=LANES)
 
 
 def _some_lane(subscriber: str) -> str | None:

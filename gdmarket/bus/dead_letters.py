@@ -1,5 +1,6 @@
 """Deliveries that failed for good: seeing them, trying them again, giving them up."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -13,18 +14,24 @@ from gdmarket.bus.errors import DeliveryNotDeadError, NoSuchDeliveryError
 from gdmarket.bus.events import DeliverySkipped
 from gdmarket.bus.models import Delivery, Event
 
+_SHOWN = 20
+_PARTICULARS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d+")
+
 
 def list_dead(*, subscriber: str | None = None) -> list[dict[str, Any]]:
-    """Return the dead deliveries in groups of one subscriber, event type and error, the largest group first; ids oldest first.
+    """Return the dead deliveries in groups of one subscriber, event type and error, the largest group first.
 
+    Errors are one where they differ in numbers and ids alone; a group shows the oldest's, how many there are, and the ids of the first 20.
     :raises NoSuchSubscriberError: if the subscriber named is none
     """
     dead = _of(Delivery.objects.filter(dead=True), subscriber).order_by("pk")
-    groups: dict[tuple[str, str, str], list[int]] = {}
-    for pk, *group in dead.values_list("pk", "subscriber", "event__type", "error"):
-        groups.setdefault((group[0], group[1], group[2]), []).append(pk)
-    found = [{"subscriber": of[0], "type": of[1], "error": of[2], "count": len(pks), "deliveries": pks} for of, pks in groups.items()]
-    return sorted(found, key=lambda group: (-len(group["deliveries"]), group["deliveries"][0]))
+    groups: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for pk, of, event_type, error in dead.values_list("pk", "subscriber", "event__type", "error").iterator():
+        new = {"subscriber": of, "type": event_type, "error": error, "count": 0, "deliveries": []}
+        group = groups.setdefault((of, event_type, _PARTICULARS.sub("…", error)), new)
+        group["count"] += 1
+        group["deliveries"] += [pk] if group["count"] <= _SHOWN else []
+    return sorted(groups.values(), key=lambda group: (-group["count"], group["deliveries"][0]))
 
 
 def get_delivery(*, delivery_id: int) -> dict[str, Any]:
@@ -64,10 +71,13 @@ def skip(*, delivery_id: int, reason: str, dry_run: bool = False) -> bool:
     :raises NoSuchDeliveryError: if it was handled, or never was
     """
     stream = f"delivery:{delivery_id}"
-    if Event.objects.filter(stream=stream).exists():
-        return False
     with transaction.atomic():
-        row = _get(delivery_id, lock=True)
+        try:
+            row = _get(delivery_id, lock=True)
+        except NoSuchDeliveryError:
+            if Event.objects.filter(stream=stream).exists():
+                return False
+            raise
         if not row.dead:
             raise DeliveryNotDeadError(delivery_id=delivery_id, subscriber=row.subscriber)
         if not dry_run:

@@ -26,8 +26,8 @@ _UNKNOWN_WAIT_S = 30.0
 def work(*, batch: Sequence[Claim], keep_going: Callable[[], bool]) -> int:
     """Handle a claimed batch in the log's order; return how many deliveries are done.
 
-    Deliveries that one batch handler takes are handled together, and one by one where that fails. At least one is tried. What is left
-    when `keep_going` says no, and what stands in a lane behind a failure, is given back.
+    Deliveries that one batch handler takes are handled together, and in halves where that fails, until what fails is alone. At least one
+    is settled. What is left when `keep_going` says no, and what stands in a lane behind a failure, is given back.
     """
     done = 0
     left: list[Claim] = []
@@ -46,7 +46,9 @@ def work(*, batch: Sequence[Claim], keep_going: Callable[[], bool]) -> int:
             if _handle_together(run):
                 done += len(run)
             else:
-                runs.extendleft([claim] for claim in reversed(run))
+                # However long that took, go on until one is settled: else the same would be claimed and fail for ever.
+                has_tried = False
+                runs.extendleft([run[len(run) // 2 :], run[: len(run) // 2]])
         elif _handle(run[0]):
             done += 1
         else:
@@ -57,14 +59,14 @@ def work(*, batch: Sequence[Claim], keep_going: Callable[[], bool]) -> int:
 
 
 def _runs(batch: Sequence[Claim]) -> Iterator[list[Claim]]:
-    """Yield the batch in the pieces that are handled at once: up to a hundred for one batch handler, else one."""
+    """Yield the batch in pieces to be handled at once: up to a hundred for one batch handler, else one; what failed before is alone."""
     for _, together in groupby(batch, key=_who_takes_it):
         alike = list(together)
         yield from (alike[start : start + _TOGETHER] for start in range(0, len(alike), _TOGETHER))
 
 
 def _who_takes_it(claim: Claim) -> object:
-    return registry.batch_handler(subscriber=claim.lane[0], name=claim.event.type) or claim.id
+    return (not claim.attempts and registry.batch_handler(subscriber=claim.lane[0], name=claim.event.type)) or claim.id
 
 
 def _handle_together(run: Sequence[Claim]) -> bool:
@@ -75,8 +77,8 @@ def _handle_together(run: Sequence[Claim]) -> bool:
         with metrics.handle_time(subscriber=subscriber), transaction.atomic():
             registry.send(subscriber=subscriber, name=run[0].event.type, events=events)
             settling.acknowledge(claims=run)
-    except Exception as failure:  # noqa: BLE001  # each is tried alone next, and answers for itself
-        logger.info("%s could not handle %d deliveries together, now one by one: %s", subscriber, len(run), _told(failure))
+    except Exception as failure:  # noqa: BLE001  # whoever is to blame is alone in the end, and answers for itself
+        logger.info("%s could not handle %d deliveries together, now half of them: %s", subscriber, len(run), _told(failure))
         return False
     _count(run, "done")
     return True
@@ -126,8 +128,8 @@ def _call(claim: Claim) -> None:
 def _record_failure(claim: Claim, failure: Exception) -> Outcome:
     wait_s = _UNKNOWN_WAIT_S if isinstance(failure, UnknownEventError) else None
     is_dead = settling.fail(claim=claim, error=_told(failure), after_s=wait_s)
-    outcome = "dead" if is_dead else "to be tried again"
-    logger.error("%s failed on %s, delivery %s, %s", claim.lane[0], claim.event, claim.id, outcome, exc_info=failure)
+    then = "dead" if is_dead else "to be tried again"
+    logger.error("%s failed on %s, delivery %s, %s", claim.lane[0], claim.event, claim.id, then, exc_info=failure)
     return "dead" if is_dead else "retried"
 
 

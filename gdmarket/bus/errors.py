@@ -11,6 +11,10 @@ class OutsideTransactionError(Exception):
         super().__init__("publish() needs the transaction of the change it tells of: call it inside `with transaction.atomic():`")
 
 
+class PublishedInBatchError(Exception):
+    """publish() was called in a batch handler: what many events cause has no one cause, and no story."""
+
+
 class UnknownEventError(Exception):
     """Nobody here knows this type of event, or this subscriber does not hear it."""
 

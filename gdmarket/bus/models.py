@@ -88,6 +88,7 @@ class Delivery(models.Model):
             Index(fields=["subscriber", "not_before"], condition=Q(version=0), name="bus_delivery_timer"),
             Index(fields=["subscriber", "not_before"], condition=Q(token__isnull=False), name="bus_delivery_leased"),
             Index(fields=["subscriber"], condition=Q(dead=True), name="bus_delivery_dead"),
+            Index(fields=["subscriber"], condition=Q(version=0) & (Q(token__isnull=False) | Q(attempts__gt=0)), name="bus_delivery_tried"),
         ]
 
     def __str__(self) -> str:

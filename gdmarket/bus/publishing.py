@@ -10,7 +10,7 @@ from django.db.models import Field
 
 from gdmarket import correlation, ids
 from gdmarket.bus import codec, fast_path, registry
-from gdmarket.bus.errors import OutsideTransactionError, UnknownEventError
+from gdmarket.bus.errors import OutsideTransactionError, PublishedInBatchError, UnknownEventError
 from gdmarket.bus.models import LANE_LENGTH, Delivery, Event
 from gdmarket.bus.sql import now_plus
 
@@ -44,11 +44,14 @@ def publish(event: Publishable, *, stream: str, at: datetime | None = None) -> U
     `stream` names the aggregate (`"rental:<id>"`), whose lock the caller holds: each subscriber hears a stream's events in order.
     With `at` it is a timer: delivered no earlier than that instant, in no order with anything else.
     :raises OutsideTransactionError: outside `transaction.atomic()`
+    :raises PublishedInBatchError: in a handler marked `batch`
     :raises UnknownEventError: if the event's class does not stand in `config/subscriptions.py`
     :raises ValueError: if `stream` is not of the form `kind:key`, or is longer than 128 characters
     """
     if not connection.in_atomic_block:
         raise OutsideTransactionError
+    if registry.is_in_batch():
+        raise PublishedInBatchError
     if not registry.is_known(type(event)):
         raise UnknownEventError(f"{codec.type_of(type(event))} does not stand in config/subscriptions.py: add it, be it with ()")
     if not _STREAM.match(stream) or len(stream) > LANE_LENGTH:

@@ -1,6 +1,7 @@
 """Who hears what in this process: blinker, one signal an event type, one receiver a subscribing context."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from blinker import Signal
@@ -18,6 +19,7 @@ _signals: dict[str, Signal] = {}
 _handlers: dict[tuple[str, str], Handler] = {}
 _external: set[Handler] = set()
 _batched: set[Handler] = set()
+_in_batch: ContextVar[bool] = ContextVar("gdmarket_in_batch", default=False)
 _idempotent: set[Handler] = set()
 
 
@@ -33,8 +35,8 @@ def external(handler: H) -> H:
 def batch(handler: H) -> H:
     """Mark a handler that takes a list of events, so that many deliveries share one transaction; each lane's stand in order.
 
-    It publishes nothing: what is caused by many events has no one cause. What it raises is laid at no event's door, but lets each be
-    handled again alone, in a list of one.
+    It may publish nothing: what is caused by many events has no one cause. What it raises is laid at no event's door: the events are given
+    to it again in halves, until one that cannot be handled is alone.
     """
     _batched.add(handler)
     return handler
@@ -86,7 +88,11 @@ def _connect(handler: Handler, name: str) -> None:
 
 def _receiver(handler: Handler) -> Callable[..., None]:
     def receive_batch(_sender: str, *, events: Sequence[object]) -> None:
-        handler(events)
+        token = _in_batch.set(True)
+        try:
+            handler(events)
+        finally:
+            _in_batch.reset(token)
 
     def receive_each(_sender: str, *, events: Sequence[object]) -> None:
         for event in events:
@@ -126,6 +132,11 @@ def is_known(event_class: type) -> bool:
 def is_external(*, subscriber: str, name: str) -> bool:
     """Say whether a subscriber's handler of a type is marked `external`."""
     return _handlers.get((subscriber, name)) in _external
+
+
+def is_in_batch() -> bool:
+    """Say whether a handler marked `batch` is at work."""
+    return _in_batch.get()
 
 
 def batch_handler(*, subscriber: str, name: str) -> Handler | None:

@@ -103,9 +103,11 @@ def _run_one(subscriber: str, pulse: Pulse, *, keep_going: Callable[[], bool]) -
             if is_away:
                 logger.warning("the relay works again for %s", subscriber)
             is_away = False
-        wait_s = _SHORTEST_WAIT_S if claimed else min(2 * wait_s, _LONGEST_WAIT_S)
-        if not claimed and keep_going():
+        if claimed:
+            wait_s = _SHORTEST_WAIT_S
+        elif keep_going():
             time.sleep(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
 
 def _within(seconds: float, keep_going: Callable[[], bool]) -> Callable[[], bool]:

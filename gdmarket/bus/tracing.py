@@ -40,14 +40,14 @@ def list_steps(*, correlation: str) -> list[Step]:
     events = list(Event.objects.filter(correlation=correlation).order_by("seq"))
     if not events:
         raise NoSuchStoryError(correlation=correlation)
-    told = _Told(correlation)
+    told = _Told(correlation, events)
     return [told.step(event, depth) for event, depth in _as_tree(events)]
 
 
 class _Told:
     """What is known of the deliveries of a story's events."""
 
-    def __init__(self, correlation: str) -> None:
+    def __init__(self, correlation: str, events: Sequence[Event]) -> None:
         self._listeners: dict[str, set[str]] = defaultdict(set)
         for subscriber, event_type in Subscription.objects.order_by("pk").values_list("subscriber", "type"):
             self._listeners[event_type].add(subscriber)
@@ -55,7 +55,8 @@ class _Told:
         for delivery in Delivery.objects.filter(event__correlation=correlation).order_by("subscriber"):
             self._outstanding[delivery.event_id].append(delivery)
         self._given_up: dict[str, set[str]] = defaultdict(set)
-        for skipped in Event.objects.filter(type=codec.type_of(DeliverySkipped)).order_by("seq").values_list("payload", flat=True):
+        records = Event.objects.filter(type=codec.type_of(DeliverySkipped), payload__event_id__in=[str(event.id) for event in events])
+        for skipped in records.order_by("seq").values_list("payload", flat=True):
             self._given_up[skipped["event_id"]].add(skipped["subscriber"])
 
     def step(self, event: Event, depth: int) -> Step:

@@ -1,5 +1,6 @@
 """Two questions of an orchestrator: whether the process lives, and whether to send it work."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache, wraps
@@ -14,6 +15,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from gdmarket.bus import backlog
 from gdmarket.rest import problems
+
+logger = logging.getLogger(__name__)
 
 Probe = Callable[[], HttpResponse]
 _SHOWN = 5
@@ -60,8 +63,13 @@ def _unready(missing: list[str]) -> JsonResponse:
     return response
 
 
-def _lag() -> dict[str, dict[str, object]]:
-    return {subscriber: asdict(behind) for subscriber, behind in backlog.measure(most=_MOST).items()}
+def _lag() -> dict[str, dict[str, object]] | None:
+    """Return how far the bus is behind; None where that cannot be told, which is no reason to send nobody here."""
+    try:
+        return {subscriber: asdict(behind) for subscriber, behind in backlog.measure(most=_MOST).items()}
+    except DatabaseError:
+        logger.warning("how far the bus is behind cannot be told", exc_info=True)
+        return None
 
 
 def _missing_migrations() -> list[str]:

@@ -13,7 +13,9 @@ from tests.e2e.served import ROOT
 
 pytestmark = pytest.mark.sqlite  # it is the tests that are tried here; once will do
 
-BATCHES, LEASES, ORDER, PUBLISHING = (f"tests/unit/gdmarket/bus/test_{name}.py" for name in ("batches", "leases", "order", "publishing"))
+BATCHES, LEASES, ORDER, PUBLISHING, REDELIVERY = (
+    f"tests/unit/gdmarket/bus/test_{name}.py" for name in ("batches", "leases", "order", "publishing", "redelivery")
+)
 TREE = ("apps", "config", "gdmarket", "tests", "manage.py", "pyproject.toml")
 PLUGINS = ("-p", "pytest_django.plugin", "-p", "no:cacheprovider")
 TESTS_FAILED = 1
@@ -73,7 +75,12 @@ MUTATIONS = (
     Mutation(
         guard="suspects are claimed alone",
         missed_by=LEASES,
-        edits=((CLAIMS, '_claim(_SUSPECT, run="1"', "_claim(_SUSPECT, run=_FAIR_SHARE"),),
+        edits=((CLAIMS, '_claim(_SUSPECT, run="1"', "_claim(_SUSPECT, run=_share_of(IN_HAND)"),),
+    ),
+    Mutation(
+        guard="a dead delivery parks what stands behind it",
+        missed_by=REDELIVERY,
+        edits=((CLAIMS, "(x.dead OR x.token IS NOT NULL)", "x.token IS NOT NULL"),),
     ),
     Mutation(
         guard="what stands behind a failure is given back",
@@ -120,7 +127,7 @@ def spoil(tree: Path, mutation: Mutation) -> None:
 
 
 def test_with_every_guard_in_place_the_tests_pass(tree: Path) -> None:
-    suite = run(tree, BATCHES, LEASES, ORDER, PUBLISHING)
+    suite = run(tree, BATCHES, LEASES, ORDER, PUBLISHING, REDELIVERY)
     assert suite.returncode == 0, suite.stdout
 
 

@@ -18,6 +18,14 @@ class Migration(migrations.Migration):
             name="due_at",
             field=models.DateTimeField(null=True),
         ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("version", 0), models.Q(("token__isnull", False), ("attempts__gt", 0), _connector="OR")),
+                fields=["subscriber"],
+                name="bus_delivery_tried",
+            ),
+        ),
         migrations.CreateModel(
             name="Heartbeat",
             fields=[

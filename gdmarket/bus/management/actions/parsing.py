@@ -29,11 +29,15 @@ def instant(text: str) -> datetime:
     return found
 
 
-def positive(text: str) -> int:
-    """Return the whole number, 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
+def whole(*, upto: int) -> Callable[[str], int]:
+    """Return what reads a whole number from 1 to `upto`."""
+
+    def read(text: str) -> int:
+        if not (text.isdecimal() and len(text) <= len(str(upto)) and 1 <= int(text) <= upto):
+            raise ArgumentTypeError(f"{text!r} is no whole number from 1 to {upto}")
+        return int(text)
+
+    return read
 
 
 def seconds(text: str) -> float:

@@ -5,8 +5,12 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import retention, stretches
-from gdmarket.bus.management.actions.parsing import add_action, add_dry_run, positive
+from gdmarket.bus.management.actions.parsing import add_action, add_dry_run, whole
 from gdmarket.bus.management.actions.printing import shown
+
+_CENTURY = 36_500
+# As many events can be named in one statement on every database.
+_LONGEST = 10_000
 
 
 def add_to(actions: Any) -> None:
@@ -21,9 +25,15 @@ def add_to(actions: Any) -> None:
             "everything else; between chunks it rests, so that others can write. Exit code: 0, whatever there was to delete."
         ),
     )
-    purge.add_argument("--keep-days", type=positive, required=True, metavar="N", help="keep what happened in the last N days; at least 1")
     purge.add_argument(
-        "--chunk", type=positive, default=stretches.LENGTH, metavar="N", help="how many events to look at in a transaction (%(default)s)"
+        "--keep-days", type=whole(upto=_CENTURY), required=True, metavar="N", help="keep what happened in the last N days; at least 1"
+    )
+    purge.add_argument(
+        "--chunk",
+        type=whole(upto=_LONGEST),
+        default=stretches.LENGTH,
+        metavar="N",
+        help="how many events to look at in a transaction (%(default)s)",
     )
     add_dry_run(purge)
 

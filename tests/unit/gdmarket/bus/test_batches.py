@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import pytest
 from django.db import transaction
 
 from gdmarket import bus
 from gdmarket.bus import claims, dispatch
 from gdmarket.bus.claims import Claim
-from gdmarket.bus.models import Delivery
+from gdmarket.bus.models import Delivery, Event
 from gdmarket.bus.registry import Handler
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, Spilled, notes, outstanding, pour, reader, write_down
@@ -29,6 +30,11 @@ def taker(calls: list[list[int]]) -> Handler:
 
     on_all.__module__ = f"apps.{RED}.handlers"
     return on_all
+
+
+@pytest.fixture(autouse=True)
+def all_in_one_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "_IN_HAND_AT_ONCE", 10_000)
 
 
 def always() -> bool:
@@ -78,7 +84,7 @@ def test_no_more_than_a_hundred_share_a_transaction(hear: Connect) -> None:
     assert len(notes()) == 130
 
 
-def test_where_one_fails_nothing_of_the_batch_stands_and_each_is_handled_alone(hear: Connect) -> None:
+def test_where_one_fails_nothing_of_the_batch_stands_and_halves_find_the_one(hear: Connect) -> None:
     calls: list[list[int]] = []
     hear({Poured: [taker(calls)]})
     pour(1, 2, cup="a")
@@ -87,7 +93,7 @@ def test_where_one_fails_nothing_of_the_batch_stands_and_each_is_handled_alone(h
 
     dispatch.work(batch=claims.claim_lanes(subscriber=RED), keep_going=always)
 
-    assert calls == [[1, 2, POISON, 4, 5], [1], [2], [POISON], [5]]
+    assert calls == [[1, 2, POISON, 4, 5], [1, 2], [POISON, 4, 5], [POISON], [5]]
     assert notes() == [1, 2, 5]
     failed, behind = Delivery.objects.order_by("version")
     assert (failed.attempts, failed.error, failed.token) == (1, "ValueError: poison", None)
@@ -107,6 +113,54 @@ def test_what_stands_behind_a_failure_waits_also_in_the_next_batch(hear: Connect
     assert len(notes()) == 100
     assert 2000 not in notes()
     assert [(row.version, row.attempts, row.token) for row in Delivery.objects.order_by("version")] == [(1, 1, None), (2, 0, None)]
+
+
+def test_what_failed_before_is_handled_alone(hear: Connect, wait: Callable[[float], None]) -> None:
+    calls: list[list[int]] = []
+    hear({Poured: [taker(calls)]})
+    pour(POISON, cup="a")
+    bus.run_until_idle()
+    wait(claims.LEASE_S)
+    pour(1, cup="b")
+    pour(2, cup="c")
+    calls.clear()
+
+    dispatch.work(batch=claim_all(), keep_going=always)
+
+    assert calls == [[POISON], [1, 2]]
+
+
+def test_a_batch_that_takes_too_long_to_fail_is_not_tried_for_ever(hear: Connect) -> None:
+    calls: list[list[int]] = []
+    hear({Poured: [taker(calls)]})
+    for n in (*range(20, 26), POISON):
+        pour(n, cup=n)
+
+    rounds = 0
+    while Delivery.objects.filter(attempts=0).exists():
+        # However little time there is, a round settles something.
+        dispatch.work(batch=claim_all(), keep_going=lambda: False)
+        rounds += 1
+
+    assert rounds <= 4
+    assert sorted(notes()) == list(range(20, 26))
+    assert [(row.lane, row.attempts) for row in Delivery.objects.all()] == [(f"cup:{POISON}", 1)]
+
+
+def test_a_batch_handler_may_not_publish(hear: Connect) -> None:
+    @bus.batch
+    def on_poured(events: Sequence[Poured]) -> None:
+        with transaction.atomic():
+            bus.publish(Spilled(n=1), stream="floor:1")
+
+    on_poured.__module__ = f"apps.{RED}.handlers"
+    hear({Poured: [on_poured], Spilled: []})
+    pour(1)
+
+    bus.run_until_idle()
+
+    assert Delivery.objects.get().error.startswith("PublishedInBatchError: ")
+    assert not Event.objects.filter(type="kitchen.Spilled").exists()
 
 
 def test_an_event_that_cannot_be_read_is_dead_alone(hear: Connect) -> None:

@@ -37,6 +37,39 @@ def test_all_old_events_are_heard_again_in_order(told: None, run: Run) -> None:
     assert outstanding(BLUE) == 0
 
 
+def test_a_dead_delivery_parks_what_stands_behind_it_also_when_an_old_event_comes_before_it(hear: Connect) -> None:
+    def refuse(event: Poured) -> None:
+        if event.n == 2:
+            raise bus.Reject("no")
+
+    hear({Poured: [bus.idempotent(reader(RED, refuse))]})
+    pour(1, 2, 3, 4)
+    bus.run_until_idle()
+    assert notes() == [1]
+
+    assert redeliver(stream="cup:1") == 1
+    bus.run_until_idle()
+
+    assert notes() == [1, 1]
+    assert [(row.version, row.dead, row.token) for row in Delivery.objects.order_by("version")] == [
+        (2, True, None),
+        (3, False, None),
+        (4, False, None),
+    ]
+
+
+def test_what_a_live_worker_has_in_hand_is_not_taken_with_an_old_event_before_it(told: None) -> None:
+    pour(4, 5)
+    in_hand = claims.claim_lanes(subscriber=RED)
+    redeliver(stream="cup:1")
+
+    bus.run_until_idle()
+    assert notes(cup=1) == [1, 2, 3, 1, 2, 3]
+
+    assert dispatch.work(batch=in_hand, keep_going=lambda: True) == 2
+    assert notes(cup=1)[-2:] == [4, 5]
+
+
 def test_one_stream_is_heard_again(told: None, run: Run) -> None:
     assert run("replay", RED, "--stream", "cup:2") == "2 old events will be delivered to red anew\n"
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -55,6 +56,19 @@ def test_what_is_in_hand_or_waits_for_another_try_is_pending(rejecting: list[int
     claims.claim_lanes(subscriber=RED)
 
     assert backlog.measure()[RED].pending == 3
+
+
+@pytest.mark.parametrize("change", [{"attempts": 3}, {"token": uuid4()}], ids=["failed", "in hand"])
+def test_a_timer_that_went_off_is_pending_until_it_is_handled(hear: Connect, change: dict[str, Any]) -> None:
+    hear({Poured: [reader(RED)]})
+    pour(1, at=datetime.now(UTC) - timedelta(hours=1))
+    pour(2, at=datetime.now(UTC) + timedelta(hours=1))
+    Delivery.objects.filter(event__payload__n=1).update(not_before=Now() + timedelta(seconds=30), **change)
+
+    found = backlog.measure()[RED]
+
+    assert (found.pending, found.timers) == (1, 1)
+    assert 3600 <= found.oldest_age_s < 3700
 
 
 def test_deliveries_of_a_context_nobody_knows_are_told_of(hear: Connect) -> None:
@@ -156,8 +170,7 @@ def test_watching_prints_again_and_again_until_interrupted(process_environment: 
     watching = subprocess.Popen(command, env=process_environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert watching.stdout is not None
     first = watching.stdout.readline()
-    while not (line := watching.stdout.readline()).startswith(first[:4]):
-        pass
+    line = next(line for line in watching.stdout if line.startswith(first[:4]))
     watching.send_signal(signal.SIGINT)
     _, complaints = watching.communicate(timeout=60)
 

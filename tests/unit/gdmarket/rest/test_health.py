@@ -48,6 +48,19 @@ def test_it_is_ready_however_far_a_context_is_behind(client: Client) -> None:
     assert told["relay_seen_s"] >= 50 * 60
 
 
+@pytest.mark.django_db(transaction=True)
+def test_it_is_ready_where_nobody_can_tell_how_far_the_bus_is_behind(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE bus_heartbeat RENAME TO bus_elsewhere")
+    try:
+        answer = client.get("/health/ready")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE bus_elsewhere RENAME TO bus_heartbeat")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "missing": [], "bus": None})
+
+
 @pytest.mark.django_db
 def test_a_migration_that_is_missing_is_named(client: Client) -> None:
     MigrationRecorder(connection).record_unapplied("accounts", "0001_initial")
