@@ -34,9 +34,5 @@ def count_items() -> int:
 
 def list_snapshots(*, after: UUID | None = None, limit: int = 500, item_ids: Collection[UUID] | None = None) -> list[ItemSnapshot]:
     """Return up to `limit` items, withdrawn ones among them, in the order of their ids after `after`; of `item_ids` where given."""
-    items = queries.list_items()
-    if item_ids is not None:
-        items = items.filter(id__in=item_ids)
-    if after is not None:
-        items = items.filter(id__gt=after)
-    return [ItemSnapshot(**queries.public(item=item), occurred_at=item.updated_at) for item in items.order_by("id")[:limit]]
+    items = queries.list_items(after=after, item_ids=item_ids)[:limit]
+    return [ItemSnapshot(**queries.public(item=item), occurred_at=item.updated_at) for item in items]

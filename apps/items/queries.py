@@ -1,5 +1,6 @@
 """Reading the catalogue."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,9 +24,11 @@ def get_item(*, item_id: UUID) -> Item:
         raise ItemNotFoundError from missing
 
 
-def list_items() -> QuerySet[Item]:
-    """List every item, withdrawn ones among them."""
-    return Item.objects.all()
+def list_items(*, after: UUID | None = None, item_ids: Collection[UUID] | None = None) -> QuerySet[Item]:
+    """List the items, withdrawn ones among them, in the order of their ids after `after`; of `item_ids` where given."""
+    items = Item.objects.order_by("id")
+    items = items if item_ids is None else items.filter(id__in=item_ids)
+    return items if after is None else items.filter(id__gt=after)
 
 
 def list_listed_items() -> QuerySet[Item]:

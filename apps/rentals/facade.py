@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from apps.rentals import domain, queries
+from apps.rentals import queries
 from apps.rentals.models import Rental
 
 
@@ -49,21 +49,14 @@ def list_snapshots(
 
     `overdue` is told as of `now`.
     """
-    rentals = queries.list_rentals()
-    if rental_ids is not None:
-        rentals = rentals.filter(id__in=rental_ids)
-    if after is not None:
-        rentals = rentals.filter(id__gt=after)
-    return [_snapshot(rental, now=now) for rental in rentals.order_by("id")[:limit]]
+    rentals = queries.list_rentals(after=after, rental_ids=rental_ids)[:limit]
+    return [_snapshot(rental, now=now) for rental in rentals]
 
 
 def list_holding(*, item_ids: Collection[UUID], now: datetime) -> list[RentalSnapshot]:
     """Return the rentals that hold one of these items: all that have not ended."""
-    holding = queries.list_rentals().filter(item_id__in=item_ids, state__in=domain.HOLDING)
-    return [_snapshot(rental, now=now) for rental in holding.order_by("id")]
+    return [_snapshot(rental, now=now) for rental in queries.list_holding(item_ids=item_ids)]
 
 
 def _snapshot(rental: Rental, *, now: datetime) -> RentalSnapshot:
-    instants = (rental.requested_at, rental.paid_at, rental.began_at, rental.handed_over_at, rental.closed_at)
-    last = max(instant for instant in instants if instant is not None)
-    return RentalSnapshot(**queries.public(rental=rental, now=now), occurred_at=last)
+    return RentalSnapshot(**queries.public(rental=rental, now=now), occurred_at=queries.changed_at(rental=rental))

@@ -1,5 +1,6 @@
 """Reading rentals."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -34,9 +35,22 @@ def get_rental_of(*, rental_id: UUID, person_id: UUID) -> Rental:
     return rental
 
 
-def list_rentals() -> QuerySet[Rental]:
-    """List everybody's rentals, those that have ended among them."""
-    return Rental.objects.all()
+def list_rentals(*, after: UUID | None = None, rental_ids: Collection[UUID] | None = None) -> QuerySet[Rental]:
+    """List everybody's rentals, ended ones among them, in the order of their ids after `after`; of `rental_ids` where given."""
+    rentals = Rental.objects.order_by("id")
+    rentals = rentals if rental_ids is None else rentals.filter(id__in=rental_ids)
+    return rentals if after is None else rentals.filter(id__gt=after)
+
+
+def list_holding(*, item_ids: Collection[UUID]) -> QuerySet[Rental]:
+    """List the rentals that hold one of these items: all that have not ended."""
+    return list_rentals().filter(item_id__in=item_ids, state__in=domain.HOLDING)
+
+
+def changed_at(*, rental: Rental) -> datetime:
+    """Return the last of the instants that a rental bears."""
+    instants = (rental.requested_at, rental.paid_at, rental.began_at, rental.handed_over_at, rental.closed_at)
+    return max(instant for instant in instants if instant is not None)
 
 
 def public(*, rental: Rental, now: datetime) -> dict[str, Any]:

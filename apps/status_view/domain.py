@@ -85,6 +85,10 @@ class RentalState(Told, Protocol):
     def payment_id(self) -> UUID | None:
         """Its latest attempt to pay."""
 
+    @property
+    def overdue(self) -> bool:
+        """Whether the item should be back and is not."""
+
 
 class PaymentState(Told, Protocol):
     """A payment; amounts in minor units."""
@@ -134,19 +138,21 @@ def item_changes(*, version: int, fact: ItemState) -> dict[str, Any]:
 
 
 def rental_part(*, version: int, fact: RentalState) -> dict[str, Any]:
-    """Return the columns in which a row that knows the rental as of `version` is behind `fact`; none when the fact is not newer."""
+    """Return the columns in which a row that knows the rental as of `version` is behind what is told; none when that is not newer."""
     return {name: getattr(fact, name) for name in RENTAL_PART} if fact.version > version else {}
 
 
 def rental_changes(*, version: int, timeline: Timeline, fact: RentalState) -> dict[str, Any]:
     """Return the columns a rental's fact changes in a row that knows the rental as of `version`.
 
-    A fact that is late but new enters the timeline alone; one seen before changes nothing.
+    A fact that is late but new enters the timeline alone; one seen before changes nothing. Of the same version, it knows one thing better
+    than a snapshot: whether the rental was overdue, which its owner tells as of the moment it is asked.
     """
     entry = _entry(source="rental", fact=fact)
     if entry["fact"] in _ASKED_BY.values():
         entry["payment"] = str(fact.payment_id)
-    return rental_part(version=version, fact=fact) | _timeline_changes(timeline=timeline, entries=[entry])
+    part = rental_part(version=version, fact=fact) or ({"overdue": fact.overdue} if fact.version == version else {})
+    return part | _timeline_changes(timeline=timeline, entries=[entry])
 
 
 def money_part(*, payments: Payments, fact: PaymentState) -> dict[str, Any]:
@@ -172,8 +178,8 @@ def payment_changes(*, payments: Payments, timeline: Timeline, fact: PaymentStat
     return money_part(payments=payments, fact=fact) | _timeline_changes(timeline=timeline, entries=[entry])
 
 
-def forgotten(*, timeline: Timeline, told: Timeline) -> list[Mapping[str, Any]]:
-    """Return what `timeline` remembers from before the log begins, which now holds only what is `told`.
+def with_forgotten(*, timeline: Timeline, told: Timeline) -> dict[str, Any]:
+    """Return the columns that change when what `timeline` remembers from before the log begins is added to what is `told` in the log.
 
     A log that was purged has lost the oldest facts of a source and kept the newest; where it has none of a source, that source never
     spoke, and what a timeline says of it is no memory.
@@ -182,12 +188,8 @@ def forgotten(*, timeline: Timeline, told: Timeline) -> list[Mapping[str, Any]]:
     for entry in told:
         source, version = _identity(entry)
         begins[source] = min(version, begins.get(source, version))
-    return [entry for entry in timeline if _identity(entry)[1] < begins.get(_identity(entry)[0], 0)]
-
-
-def with_forgotten(*, timeline: Timeline, told: Timeline) -> dict[str, Any]:
-    """Return the columns that change when what `timeline` remembers from before the log begins is added to what is `told`."""
-    return _timeline_changes(timeline=told, entries=forgotten(timeline=timeline, told=told))
+    forgotten = [entry for entry in timeline if _identity(entry)[1] < begins.get(_identity(entry)[0], 0)]
+    return _timeline_changes(timeline=told, entries=forgotten)
 
 
 def _entry(*, source: str, fact: Told) -> dict[str, Any]:

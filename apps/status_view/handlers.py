@@ -25,6 +25,7 @@ from apps.status_view import services
 from gdmarket import bus
 
 _ITEM_FACTS = (ItemRegistered, ItemRevised, ItemWithdrawn)
+# Only here may neighbours' events be named; who compares or rebuilds the view is handed them from here.
 SOURCES = services.Sources(
     rentals=(
         RentalRequested,

@@ -90,7 +90,7 @@ class ItemStatus(models.Model):
         verbose_name_plural = _("item statuses")
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["generation", "manager_id", "-id"], name="status_view_item_managed")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["generation", "id"], name="status_view_item_once"),
+            models.UniqueConstraint(fields=["id", "generation"], name="status_view_item_once"),
             models.CheckConstraint(condition=Q(version=0) | Q(manager_id__isnull=False), name="status_view_item_is_somebodys"),
         ]
 
@@ -147,7 +147,7 @@ class RentalStatus(models.Model):
             models.Index(fields=["generation", "item_id"], condition=Q(state__in=domain.OPEN), name="status_view_rental_holding"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["generation", "id"], name="status_view_rental_once"),
+            models.UniqueConstraint(fields=["id", "generation"], name="status_view_rental_once"),
             models.CheckConstraint(
                 condition=Q(version=0)
                 | Q(

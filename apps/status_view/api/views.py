@@ -43,7 +43,7 @@ class ItemStatusView(ApiView):
     def get(self, request: ApiRequest, item_id: UUID) -> Response:
         """Show how one of my items stands."""
         row = queries.get_item(item_id=item_id, manager_id=request.person_id, min_version=filters.Freshness.asked(request))
-        return etags.answer(request, serializers.item_json(row), version=row["version"], variant=str(row["revision"]))
+        return etags.answer(request, serializers.item_json(row), version=row["version"], variant=f"{row['generation']}.{row['revision']}")
 
 
 class RentalStatusListView(ApiView):
@@ -71,4 +71,4 @@ class RentalStatusView(ApiView):
     def get(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Show how a rental stands: whose turn it is, until when, its money and its story."""
         row = queries.get_rental(rental_id=rental_id, person_id=request.person_id, min_version=filters.Freshness.asked(request))
-        return etags.answer(request, serializers.rental_json(row), version=row["version"], variant=str(row["revision"]))
+        return etags.answer(request, serializers.rental_json(row), version=row["version"], variant=f"{row['generation']}.{row['revision']}")

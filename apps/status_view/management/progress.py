@@ -11,7 +11,7 @@ _REDRAWN_S = 0.2
 _LOGGED_S = 10.0
 
 
-def bar(*, total: int, stderr: OutputWrapper) -> "tqdm[Any]":
-    """Return a progress bar of about `total` rows on standard error, to be used in a `with`."""
+def bar(*, total: int | None, stderr: OutputWrapper) -> "tqdm[Any]":
+    """Return a progress bar of about `total` rows, or of however many, on standard error, to be used in a `with`."""
     every_s = _REDRAWN_S if stderr.isatty() else _LOGGED_S
     return tqdm(total=total, unit=" rows", file=stderr, leave=False, mininterval=every_s, delay=every_s)

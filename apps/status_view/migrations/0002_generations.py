@@ -1,7 +1,8 @@
 """Give every row a generation, so that the view can be built anew beside the one being read.
 
-The rows there are become the first generation. The previous version of the program works on beside this: to it the columns are what
-they were, and what it writes is of the first generation by default.
+The rows there are become the first generation. While they are copied, a second or so for each hundred thousand, readers of the view wait.
+The previous version of the program works on beside this: to it the columns are what they were, and what it writes is of the first
+generation by default. It would see every row twice once a second generation is built: not before it is gone.
 """
 
 from django.db import migrations, models
@@ -10,12 +11,24 @@ from django.db.migrations.state import StateApps
 
 
 def take_over(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Copy the rows, column by column of the same name."""
+    """Copy the rows, column by column of the same name, however long that takes."""
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("SET LOCAL statement_timeout = 0")
     for name in ("ItemStatus", "RentalStatus"):
         former = apps.get_model("status_view", f"Former{name}")._meta  # noqa: SLF001  # Django documents it
         into, out_of = schema_editor.quote_name(f"status_view_{name.lower()}"), schema_editor.quote_name(former.db_table)
         columns = ", ".join(schema_editor.quote_name(field.column) for field in former.concrete_fields)
         schema_editor.execute(f"INSERT INTO {into} ({columns}) SELECT {columns} FROM {out_of}")  # noqa: S608  # our own names
+
+
+def give_back(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Copy the rows of the generation that is read, for a version of the program that knows no generations."""
+    active = apps.get_model("status_view", "Generations").objects.values_list("active", flat=True).first() or 1
+    for name in ("ItemStatus", "RentalStatus"):
+        former = apps.get_model("status_view", f"Former{name}")._meta  # noqa: SLF001  # Django documents it
+        into, out_of = schema_editor.quote_name(former.db_table), schema_editor.quote_name(f"status_view_{name.lower()}")
+        columns = ", ".join(schema_editor.quote_name(field.column) for field in former.concrete_fields)
+        schema_editor.execute(f"INSERT INTO {into} ({columns}) SELECT {columns} FROM {out_of} WHERE generation = %s", [active])  # noqa: S608  # the same
 
 
 class Migration(migrations.Migration):
@@ -72,7 +85,7 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "item statuses",
                 "indexes": [models.Index(fields=["generation", "manager_id", "-id"], name="status_view_item_managed")],
                 "constraints": [
-                    models.UniqueConstraint(fields=("generation", "id"), name="status_view_item_once"),
+                    models.UniqueConstraint(fields=("id", "generation"), name="status_view_item_once"),
                     models.CheckConstraint(
                         condition=models.Q(("version", 0), ("manager_id__isnull", False), _connector="OR"),
                         name="status_view_item_is_somebodys",
@@ -127,7 +140,7 @@ class Migration(migrations.Migration):
                     ),
                 ],
                 "constraints": [
-                    models.UniqueConstraint(fields=("generation", "id"), name="status_view_rental_once"),
+                    models.UniqueConstraint(fields=("id", "generation"), name="status_view_rental_once"),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("version", 0),
@@ -147,7 +160,7 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunPython(take_over),
+        migrations.RunPython(take_over, give_back),
         migrations.DeleteModel("FormerItemStatus"),
         migrations.DeleteModel("FormerRentalStatus"),
     ]

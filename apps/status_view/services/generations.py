@@ -1,8 +1,10 @@
 """Which generations of the view there are, who may build the next, and which one is read. Only the one row says so."""
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -16,8 +18,6 @@ LEASE = timedelta(seconds=15)
 """For how long a rebuild that says nothing is held to be alive."""
 
 _CHUNK = 500
-
-Row = TypeVar("Row", ItemStatus, RentalStatus)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,8 +94,8 @@ def activate_previous() -> int:
     raise NoPreviousGenerationError if get_generations().building is None else RebuildUnfinishedError
 
 
-def discard_others() -> int:
-    """Delete every generation but the active one, one half-built among them; return how many rows that were.
+def discard_others() -> Iterator[int]:
+    """Delete every generation but the active one, one half-built among them; yield how many rows are gone, again and again.
 
     :raises RebuildRunningError: if a rebuild is alive
     """
@@ -103,27 +103,34 @@ def discard_others() -> int:
     token = _take_lease()
     try:
         check_in(token=token, previous=None, building=None)
-        return discard_leftovers(token=token)
+        yield from discard_leftovers(token=token)
     finally:
         release(token=token)
 
 
-def discard_leftovers(*, token: UUID) -> int:
-    """Delete the rows of generations that are no more, in short transactions, and return how many that were.
+def discard_leftovers(*, token: UUID) -> Iterator[int]:
+    """Delete the rows of generations that are no more, in short transactions; yield how many are gone, again and again.
 
-    A handler that began before the end of a generation may have written into it after.
+    It rests for as long as it works. A handler that began before the end of a generation may have written into it after.
     :raises RebuildLostError: if another took over meanwhile
     """
-    kept = list_written()
-    return _discard(ItemStatus.every.exclude(generation__in=kept), token) + _discard(RentalStatus.every.exclude(generation__in=kept), token)
+    kept, discarded = list_written(), 0
+    for rows in (ItemStatus.every.order_by("generation"), RentalStatus.every.order_by("generation")):
+        for generation in rows.exclude(generation__in=kept).values_list("generation", flat=True).distinct():
+            for gone, worked_s in _discard(rows.filter(generation=generation)):
+                discarded += gone
+                check_in(token=token)
+                yield discarded
+                time.sleep(worked_s)
 
 
-def _discard(rows: QuerySet[Row], token: UUID) -> int:
-    discarded = 0
-    while keys := list(rows.values_list("key", flat=True)[:_CHUNK]):
-        discarded += rows.filter(key__in=keys).delete()[0]
-        check_in(token=token)
-    return discarded
+def _discard(rows: "QuerySet[ItemStatus] | QuerySet[RentalStatus]") -> Iterator[tuple[int, float]]:
+    while True:
+        started = time.monotonic()
+        gone, _ = rows.filter(key__in=list(rows.values_list("key", flat=True)[:_CHUNK])).delete()
+        if not gone:
+            return
+        yield gone, time.monotonic() - started
 
 
 def _take_lease() -> UUID:

@@ -31,23 +31,26 @@ class Progress:
 
 
 def rebuild_view(*, sources: Sources, pace: float = 1.0, restart: bool = False, now: datetime) -> Generator[Progress, None, None]:
-    """Build the next generation and show it to everybody; yield after each page how far it is.
+    """Build the next generation and show it to everybody; yield after each page how far it is, and once more when all see it.
 
-    `pace`, above 0 and up to 1, is the share of the time in which it works; the rest it leaves to others. Closed or killed on the way
-    it shows nothing, and the next call goes on from there, unless it is to `restart`.
+    `pace`, above 0 and up to 1, is the share of the time in which it works; the rest, up to 5 s a page, it leaves to others. Closed or
+    killed on the way it shows nothing, and the next call goes on from there, unless it is to `restart`.
     :raises RebuildRunningError: if another rebuild is alive
     :raises RebuildLostError: if it was silent for so long that another took over
     :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read
     """
     build = _Build(at=generations.begin(restart=restart), sources=sources, now=now)
     try:
-        generations.discard_leftovers(token=build.token)
+        for _ in generations.discard_leftovers(token=build.token):
+            yield build.progress()
         while build.step != _DONE:
             started = time.monotonic()
             build.turn_page()
-            yield Progress(generation=build.generation, built=build.built)
-            _rest(worked_s=time.monotonic() - started, pace=pace)
+            yield build.progress()
+            if build.step != _DONE:
+                _rest(worked_s=time.monotonic() - started, pace=pace)
         generations.activate(token=build.token)
+        yield build.progress()
     finally:
         generations.release(token=build.token)
 
@@ -59,6 +62,10 @@ class _Build:
         self.generation, self.token = at.generation, at.token
         self.step, self.reached, self.built = at.step or _RENTALS, at.reached, at.built
         self._sources, self._now = sources, now
+
+    def progress(self) -> Progress:
+        """Tell how far it is."""
+        return Progress(generation=self.generation, built=self.built)
 
     def turn_page(self) -> None:
         """Build the next page and note in the same transaction that it is."""

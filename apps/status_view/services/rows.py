@@ -6,18 +6,13 @@ Locks are taken in one order: generation by generation, items before rentals, ea
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from apps.status_view import domain, queries
 from apps.status_view.models import ItemStatus, RentalStatus
 
 Row = TypeVar("Row", ItemStatus, RentalStatus)
-
-
-class _Told(Protocol):
-    @property
-    def occurred_at(self) -> datetime: ...
 
 
 class Rows:
@@ -62,7 +57,7 @@ class Rows:
             row = self.rentals[rental_id]
             self.change(row, domain.with_forgotten(timeline=timeline, told=row.timeline))
 
-    def change(self, row: ItemStatus | RentalStatus, changes: Mapping[str, Any], *, told: _Told | None = None) -> None:
+    def change(self, row: ItemStatus | RentalStatus, changes: Mapping[str, Any], *, told: domain.Told | None = None) -> None:
         """Set the columns that differ; the row then is as new as what was told."""
         changed = {name: value for name, value in changes.items() if getattr(row, name) != value}
         if not changed:

@@ -1,4 +1,4 @@
-"""Reading what one has just written: the version that a command answered is waited for."""
+"""Reading what is new: the version that a command answered is waited for, and what is old is not taken for it."""
 
 import threading
 from typing import Any
@@ -9,6 +9,8 @@ from rest_framework.test import APIClient
 
 from apps.items.events import ItemRegistered
 from apps.rentals.events import RentalRequested
+from apps.status_view import queries
+from apps.status_view.models import Generations, ItemStatus, RentalStatus
 from gdmarket import ids
 from tests.factories.accounts import UserFactory
 from tests.unit.status_view.story import ItemTale, RentalTale, hear
@@ -36,7 +38,8 @@ def place(as_user: Any) -> Place:
     return Place(as_user)
 
 
-def test_a_reader_who_knows_of_a_newer_version_waits_for_it(transactional_db: None, as_user: Any) -> None:
+def test_a_reader_who_knows_of_a_newer_version_waits_for_it(transactional_db: None, as_user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "_PATIENCE_S", 30.0)
     place = Place(as_user)
     paid = place.rental.pays(ids.uuid7())[-1]
     arriving = threading.Timer(0.05, lambda: _hear_elsewhere(paid))
@@ -74,3 +77,14 @@ def test_a_version_that_is_none_is_refused(place: Place, asked: str) -> None:
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] == asked.split("=", maxsplit=1)[0]
+
+
+def test_an_etag_of_one_generation_is_none_of_the_next(place: Place) -> None:
+    hear(*place.rental.pays(ids.uuid7()))
+    held = {address: place.manager.get(address)["ETag"] for address in (place.its_item, place.its_rental)}
+    ItemStatus.objects.update(generation=2, availability="available")
+    RentalStatus.objects.update(generation=2, state="expired")
+    Generations.objects.create(pk=1, active=2, newest=2)
+
+    for address, etag in held.items():
+        assert place.manager.get(address, headers={"If-None-Match": etag}).status_code == 200

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import F
 
 from apps.items.events import ItemRegistered
-from apps.rentals.events import RentalHandedOver, RentalRequested, RentalReturned
+from apps.rentals.events import RentalHandedOver, RentalOverdue, RentalRequested, RentalReturned
 from apps.status_view import handlers, services
 from apps.status_view.errors import RebuildLostError
 from apps.status_view.models import Generations, ItemStatus, RentalStatus
@@ -91,12 +91,43 @@ def test_killed_after_any_page_it_goes_on_from_there(told: dict[str, Any]) -> No
     assert pages >= 4
     for killed_after in range(1, pages):
         assert len(list(islice(build(), killed_after))) == killed_after
-        generation = Generations.objects.get().building
+        killed = Generations.objects.get()
         let_the_lease_run_out()
 
-        assert len(list(build())) == pages - killed_after
+        rest = list(build())
 
-        assert (Generations.objects.get().active, rows()) == (generation, told)
+        assert {progress.generation for progress in rest} == {killed.building}
+        assert [progress.built for progress in rest if progress.built < killed.built] == []
+        assert rest[-1].built == 5
+        assert (Generations.objects.get().active, rows()) == (killed.building, told)
+
+
+def test_killed_when_all_is_built_and_nothing_shown_the_next_shows_it(told: dict[str, Any]) -> None:
+    building = build()
+    next(building)
+    while Generations.objects.get().step != "done":
+        next(building)
+    building.close()
+    assert Generations.objects.get().active == 1
+
+    assert rebuild().startswith("Generation 2 is read now. Rows built: 5.")
+
+    assert rows() == told
+
+
+def test_a_rental_that_falls_overdue_while_it_is_built_is_overdue_in_the_next_generation_too() -> None:
+    item = ItemTale()
+    rental = RentalTale(item)
+    record(item.then(ItemRegistered), rental.then(RentalRequested), rental.then(RentalHandedOver, state="rented"))
+    bus.run_until_idle()
+    building = build()
+    record(rental.then(RentalOverdue, overdue=True))
+
+    # The owner, asked as of a moment before, would say that it is not.
+    list(building)
+    bus.run_until_idle()
+
+    assert (rental_row(rental).generation, rental_row(rental).overdue, item_row(item).current_overdue) == (2, True, True)
 
 
 def test_the_leftovers_of_earlier_generations_are_cleared_away(told: dict[str, Any]) -> None:

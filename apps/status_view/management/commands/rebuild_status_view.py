@@ -32,7 +32,7 @@ class Command(BaseCommand):
             type=_share,
             default=0.5,
             metavar="SHARE",
-            help="the share of the time to work in, above 0 and up to 1; the rest is left to others (0.5)",
+            help="the share of the time to work in, above 0 and up to 1; the rest, up to 5 s a page, is left to others (0.5)",
         )
 
     def handle(self, *, dry_run: bool, restart: bool, rollback: bool, discard: bool, pace: float, **_: Any) -> None:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             elif rollback:
                 self.stdout.write(f"Generation {services.activate_previous()} is read again.")
             elif discard:
-                self.stdout.write(f"Rows deleted: {services.discard_others()}. Generation {services.get_generations().active} is read.")
+                self._discard()
             else:
                 self._rebuild(restart=restart, pace=pace)
         except DomainError as refusal:
@@ -54,6 +54,13 @@ class Command(BaseCommand):
         there, total = services.get_generations(), services.count_owned()
         begun = f"go on with generation {there.building}, {there.built} rows of which are built" if there.building else "build the next"
         self.stdout.write(f"Generation {there.active} is read. A rebuild would {begun}: about {total} rows. Nothing was changed.")
+
+    def _discard(self) -> None:
+        gone = 0
+        with bar(total=None, stderr=self.stderr) as shown:
+            for gone in services.discard_others():
+                shown.update(gone - shown.n)
+        self.stdout.write(f"Rows deleted: {gone}. Generation {services.get_generations().active} is read.")
 
     def _rebuild(self, *, restart: bool, pace: float) -> None:
         with bar(total=services.count_owned(), stderr=self.stderr) as shown:
