@@ -75,7 +75,10 @@ MUTATIONS = (
     Mutation(
         guard="suspects are claimed alone",
         missed_by=LEASES,
-        edits=((CLAIMS, '_claim(_SUSPECT, run="1"', "_claim(_SUSPECT, run=_share_of(IN_HAND)"),),
+        edits=(
+            (CLAIMS, '_claim(_SUSPECT, run="1"', "_claim(_SUSPECT, run=_share_of(IN_HAND)"),
+            (CLAIMS, "(x.dead OR x.token IS NOT NULL)", "x.dead"),
+        ),
     ),
     Mutation(
         guard="a dead delivery parks what stands behind it",
