@@ -2,10 +2,16 @@
 
 import secrets
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
+
+
+def made_at(made: UUID) -> datetime:
+    """Return when an id of `uuid7` was made, in UTC, to the millisecond."""
+    return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)
 
 
 def uuid7() -> UUID:

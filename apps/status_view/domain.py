@@ -192,6 +192,11 @@ def with_forgotten(*, timeline: Timeline, told: Timeline) -> dict[str, Any]:
     return _timeline_changes(timeline=told, entries=forgotten)
 
 
+def told_at(*, timeline: Timeline) -> datetime | None:
+    """Return the last instant that a timeline tells of; None where it tells of nothing."""
+    return max(map(_instant, timeline), default=None)
+
+
 def _entry(*, source: str, fact: Told) -> dict[str, Any]:
     at = fact.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     entry = {"fact": type(fact).__name__, "at": at, "version": fact.version, "source": source}

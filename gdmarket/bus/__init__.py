@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from gdmarket.bus.errors import OutsideTransactionError, Reject, Retry, UndecodableError, UnknownEventError
 
 if TYPE_CHECKING:
+    from gdmarket.bus.backlog import backlog_of
     from gdmarket.bus.log import Recorded, current, history
     from gdmarket.bus.publishing import publish
     from gdmarket.bus.registry import batch, external, idempotent
@@ -25,6 +26,7 @@ __all__ = [
     "Retry",
     "UndecodableError",
     "UnknownEventError",
+    "backlog_of",
     "batch",
     "current",
     "external",
@@ -36,6 +38,7 @@ __all__ = [
 
 _HOMES = {
     "Recorded": "log",
+    "backlog_of": "backlog",
     "batch": "registry",
     "current": "log",
     "external": "registry",

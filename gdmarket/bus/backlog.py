@@ -67,6 +67,11 @@ def measure(*, most: int | None = None) -> dict[str, Backlog]:
     }
 
 
+def backlog_of(*, subscriber: str) -> Backlog:
+    """Return the backlog of one subscriber, counted to the end."""
+    return measure()[subscriber]
+
+
 def _backlog(subscriber: str, *, most: int | None, paused: bool, relay_seen_s: float | None) -> Backlog:
     sql = _BACKLOG.format(now=now_plus(seconds=0), age=seconds_since("since"), tried=_TRIED)
     (row,) = _rows(sql, {"subscriber": subscriber, "first": FIRST_LANE, "most": _EVERYTHING if most is None else most})

@@ -1,6 +1,6 @@
 """Reading the log: an event with everything that was written beside it, and the one being handled now."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from gdmarket import correlation
 from gdmarket.bus import codec, registry
-from gdmarket.bus.errors import UndecodableError
+from gdmarket.bus.errors import UndecodableError, UnknownEventError
 from gdmarket.bus.models import Event
 
 
@@ -41,16 +41,24 @@ def current() -> Recorded | None:
     return _current.get()
 
 
-def history(*, streams: Collection[str], types: Collection[type]) -> list[Recorded]:
+def history(*, streams: Collection[str], types: Collection[type], on_unreadable: Callable[[str], object] | None = None) -> list[Recorded]:
     """Return what the log still holds of these streams, events of these types alone, each stream's in order.
 
-    The whole of it: the caller bounds it by how many streams it names.
-    :raises UndecodableError, UnknownEventError: if an event cannot be read by this process
+    The whole of it: the caller bounds it by how many streams it names. What cannot be read is left out where somebody is to be told of it.
+    :raises UndecodableError, UnknownEventError: if an event cannot be read by this process, and `on_unreadable` is not given
     """
     names = [codec.type_of(event_class) for event_class in types]
     # Nothing but the streams to find rows by, and their order made here: else a planner may prefer to walk the whole log.
     rows = [row for row in Event.objects.filter(stream__in=streams) if row.type in names]
-    return [read(row) for row in sorted(rows, key=attrgetter("stream", "version"))]
+    told = []
+    for row in sorted(rows, key=attrgetter("stream", "version")):
+        try:
+            told.append(read(row))
+        except (UndecodableError, UnknownEventError) as unreadable:
+            if on_unreadable is None:
+                raise
+            on_unreadable(str(unreadable))
+    return told
 
 
 def read(row: Event) -> Recorded:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from gdmarket import ids
 from gdmarket.bus import codec
 from gdmarket.bus.errors import NoSuchStoryError
 from gdmarket.bus.events import DeliverySkipped
@@ -16,8 +17,9 @@ from gdmarket.bus.models import Delivery, Event, Subscription
 class Step:
     """An event of the story; `depth` counts its causes, `due_at` is set for a timer, `waiting` says who has not handled it yet and why.
 
-    `heard_by` names those who handled it. Only what is outstanding is written down, so whoever began to hear such events later is named
-    as well.
+    `recorded_at` is when it was published; `occurred_at` what it says of itself, and all events of one request may say the same. `heard_by`
+    names those who handled it. Only what is outstanding is written down, so whoever began to hear such events later is named as well.
+    `given_up` says for whom an operator skipped it, and why.
     """
 
     depth: int
@@ -27,9 +29,11 @@ class Step:
     version: int
     actor: str
     occurred_at: datetime
+    recorded_at: datetime
     due_at: datetime | None
     heard_by: tuple[str, ...]
     waiting: tuple[str, ...]
+    given_up: tuple[str, ...]
 
 
 def list_steps(*, correlation: str) -> list[Step]:
@@ -54,14 +58,14 @@ class _Told:
         self._outstanding: dict[int, list[Delivery]] = defaultdict(list)
         for delivery in Delivery.objects.filter(event__correlation=correlation).order_by("subscriber"):
             self._outstanding[delivery.event_id].append(delivery)
-        self._given_up: dict[str, set[str]] = defaultdict(set)
+        self._given_up: dict[str, dict[str, str]] = defaultdict(dict)
         records = Event.objects.filter(type=codec.type_of(DeliverySkipped), payload__event_id__in=[str(event.id) for event in events])
         for skipped in records.order_by("seq").values_list("payload", flat=True):
-            self._given_up[skipped["event_id"]].add(skipped["subscriber"])
+            self._given_up[skipped["event_id"]][skipped["subscriber"]] = skipped["reason"]
 
     def step(self, event: Event, depth: int) -> Step:
         outstanding, given_up = self._outstanding[event.seq], self._given_up[str(event.id)]
-        unheard = {delivery.subscriber for delivery in outstanding} | given_up
+        unheard = {delivery.subscriber for delivery in outstanding} | set(given_up)
         return Step(
             depth=depth,
             event_id=event.id,
@@ -70,9 +74,11 @@ class _Told:
             version=event.version,
             actor=event.actor,
             occurred_at=event.occurred_at,
+            recorded_at=ids.made_at(event.id),
             due_at=event.due_at,
             heard_by=tuple(sorted(self._listeners[event.type] - unheard)),
             waiting=tuple(_outlook(delivery) for delivery in outstanding),
+            given_up=tuple(f"{subscriber}: {reason or 'no reason given'}" for subscriber, reason in given_up.items()),
         )
 
 

@@ -1,5 +1,6 @@
 """A rebuild of the status view as a process: killed with `kill -9` wherever it is, and gone on with by the next."""
 
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -38,6 +39,22 @@ def _kill_amid(rebuilding: "subprocess.Popen[bytes]", *, after_s: float) -> None
 def _built() -> tuple[int, str]:
     there = Generations.objects.get(pk=1)
     return there.built, there.step
+
+
+def test_a_rebuild_stopped_by_ctrl_c_says_how_it_goes_on(process_environment: dict[str, str]) -> None:
+    load_market(rentals=RENTALS, renters=[UserFactory().email], managers=[])
+    Generations.objects.create(pk=1)
+    rebuilding = _start(process_environment)
+    until(lambda: _built()[0] > 0, "a page")
+
+    rebuilding.send_signal(signal.SIGINT)
+    _, told = rebuilding.communicate(timeout=60)
+
+    assert (rebuilding.returncode, told.decode().splitlines()[-1]) == (
+        130,
+        "CommandError: Stopped. Readers see what they saw; the next call goes on from here.",
+    )
+    assert Generations.objects.get(pk=1).token is None
 
 
 def test_a_rebuild_killed_anywhere_is_gone_on_with_and_nobody_reads_less(process_environment: dict[str, str]) -> None:

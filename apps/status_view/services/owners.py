@@ -1,6 +1,6 @@
 """What the owners say of their items, rentals and payments: snapshots of how they stand, and the facts that the log still holds."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,10 +20,16 @@ PAGE = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
-    """The kinds of facts that a rental's story is made of, by whose they are."""
+    """The kinds of facts that a rental's story is made of, by whose they are; and who is told of one that cannot be read."""
 
     rentals: tuple[type, ...]
     payments: tuple[type, ...]
+    on_unreadable: Callable[[str], object] | None = None
+
+    def history(self, *, streams: Sequence[str]) -> list[Any]:
+        """Return the facts that the log holds of these streams, each stream's in order."""
+        told = bus.history(streams=streams, types=(*self.rentals, *self.payments), on_unreadable=self.on_unreadable)
+        return [recorded.event for recorded in told]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +56,7 @@ def ask_of_rentals(*, sources: Sources, after: UUID | None = None, rental_ids: C
     """Return what is said of a page of rentals after `after`, or of these.
 
     A snapshot is read before the facts: what happens in between is in those.
-    :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read
+    :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read, and nobody is to be told instead
     """
     rental_snapshots = rentals.list_snapshots(after=after, limit=PAGE, rental_ids=rental_ids, now=now)
     payment_snapshots = payments.list_snapshots(rental_ids=[rental.rental_id for rental in rental_snapshots])
@@ -59,6 +65,6 @@ def ask_of_rentals(*, sources: Sources, after: UUID | None = None, rental_ids: C
     return Told(
         rentals=rental_snapshots,
         payments=payment_snapshots,
-        rental_facts=[recorded.event for recorded in bus.history(streams=streams, types=sources.rentals)],
-        payment_facts=[recorded.event for recorded in bus.history(streams=paid_in, types=sources.payments)],
+        rental_facts=sources.history(streams=streams),
+        payment_facts=sources.history(streams=paid_in),
     )

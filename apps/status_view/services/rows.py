@@ -56,6 +56,7 @@ class Rows:
         for rental_id, timeline in timelines.items():
             row = self.rentals[rental_id]
             self.change(row, domain.with_forgotten(timeline=timeline, told=row.timeline))
+            row.updated_at = max(filter(None, (row.updated_at, domain.told_at(timeline=row.timeline))), default=None)
 
     def change(self, row: ItemStatus | RentalStatus, changes: Mapping[str, Any], *, told: domain.Told | None = None) -> None:
         """Set the columns that differ; the row then is as new as what was told."""

@@ -16,6 +16,7 @@ from apps.rentals.models import Rental
 from apps.status_view.models import Generations, ItemStatus, RentalStatus
 from apps.status_view.services import owners
 from gdmarket import bus, ids
+from gdmarket.bus import operations
 from gdmarket.bus.models import Event
 from tests.unit.status_view.commands import check, rebuild
 from tests.unit.status_view.story import NOON, ItemTale, RentalTale, payment_fact, record, rental_row, rows
@@ -185,18 +186,66 @@ def test_a_dry_run_says_what_would_be_built_and_changes_nothing(told: dict[str, 
     assert not Generations.objects.exists()
 
 
-@pytest.mark.parametrize("command", ["check_status_view", "rebuild_status_view"])
-def test_a_log_that_cannot_be_read_is_said_plainly(told: dict[str, Any], command: str) -> None:
-    Event.objects.filter(type="rentals.RentalRequested").update(payload={"odd": 1})
+def _damage(*kinds: str) -> int:
+    return Event.objects.filter(type__in=kinds).update(payload={"odd": 1})
 
-    with pytest.raises(
-        CommandError, match=r"cannot be read by this version of the program: event \d+, .*: rentals\.RentalRequested"
-    ) as refused:
-        call_command(command)
+
+def test_a_rebuild_stops_at_a_fact_that_cannot_be_read_and_shows_nothing(told: dict[str, Any]) -> None:
+    _damage("rentals.RentalRequested")
+
+    unreadable = r"cannot be read by this version of the program: event \d+, .*: rentals\.RentalRequested.*--skip-unreadable goes on"
+    with pytest.raises(CommandError, match=unreadable) as refused:
+        call_command("rebuild_status_view")
 
     assert refused.value.returncode == 2
     assert rows() == told
-    assert not Generations.objects.filter(token__isnull=False).exists()
+    assert Generations.objects.get().active == 1
+    assert Generations.objects.get().token is None
+
+
+def test_what_cannot_be_read_may_be_left_out_of_the_timelines(told: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    _damage("rentals.RentalPaid")
+
+    call_command("rebuild_status_view", skip_unreadable=True, pace=1.0)
+
+    assert capsys.readouterr().err.count("left out: event ") == 2
+    built = rows()
+    assert {name: row | {"timeline": None} for name, row in built.items()} == {name: row | {"timeline": None} for name, row in told.items()}
+    assert all("RentalPaid" not in str(row.get("timeline")) for row in built.values())
+
+
+def test_a_check_names_all_that_cannot_be_read_and_compares_the_rest(told: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert _damage("rentals.RentalPaid", "payments.PaymentDeclined") == 3
+    RentalStatus.objects.filter(state="requested").update(price=7)
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("check_status_view", patience=0.0)
+
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert said.err.count("cannot be read by this version of the program: event ") == 3
+    assert "  price  " in said.out
+
+
+def test_a_check_says_that_the_view_is_only_behind(told: dict[str, Any]) -> None:
+    operations.pause(context="status_view")
+    item = ItemTale()
+    record(item.then(ItemRegistered))
+
+    _, said = check()
+
+    assert said.splitlines()[-1] == (
+        "Differences: 1. The view is paused (bus resume status_view): 1 facts have not reached it yet, and may be all there is to it."
+    )
+
+
+def test_a_row_cannot_command_the_terminal(told: dict[str, Any]) -> None:
+    RentalStatus.objects.filter(state="returned").update(item_name="evil\x1b[31m")
+
+    _, table = check()
+
+    assert "\x1b" not in table
+    assert "evil\\x1b[31m" in table
 
 
 def test_patience_is_a_number_of_seconds() -> None:

@@ -5,11 +5,11 @@ import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import takewhile
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from apps.status_view import handlers, services
 from apps.status_view.management.progress import UNREADABLE, bar
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         "Compare every row of the status view with what items, rentals and payments say of themselves, and its timelines with the event "
         "log; print where they differ. Changes nothing. "
         "What differs is looked at once more after --patience seconds, so that deliveries on their way are no alarm. "
-        "Exits 0 when all is right, 1 on a difference (`rebuild_status_view` puts it right), 2 when the log cannot be read."
+        "Exits 0 when all is right, 1 on a difference (`rebuild_status_view` puts it right), 2 when facts in the log cannot be read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,31 +34,39 @@ class Command(BaseCommand):
         parser.add_argument("--patience", type=_seconds, default=2.0, metavar="SECONDS", help="how long to wait before the second look (2)")
 
     def handle(self, *, json: bool, patience: float, **_: Any) -> None:
-        try:
-            suspects = self._find_suspects()
-            if suspects:
-                time.sleep(patience)
-            differences = services.look_again(suspects=suspects, sources=handlers.SOURCES, now=clock.now())
-        except (bus.UndecodableError, bus.UnknownEventError) as unreadable:
-            raise CommandError(UNREADABLE.format(unreadable), returncode=2) from unreadable
+        unreadable: dict[str, None] = {}
+        sources = replace(handlers.SOURCES, on_unreadable=lambda told: unreadable.setdefault(told, None))
+        suspects = _find_suspects(sources)
+        if suspects:
+            time.sleep(patience)
+        differences = services.look_again(suspects=suspects, sources=sources, now=clock.now())
         self.stdout.write(_as_json(differences) if json else _as_table(differences))
+        for told in unreadable:
+            self.stderr.write(UNREADABLE.format(told))
+        if unreadable:
+            sys.exit(2)
         if differences:
             sys.exit(1)
 
-    def _find_suspects(self) -> list[list[services.Difference]]:
-        suspects = []
-        with bar(total=services.count_owned(), stderr=self.stderr) as shown:
-            for found in services.list_differences(sources=handlers.SOURCES, now=clock.now()):
-                shown.update()
-                if found:
-                    suspects.append(found)
-        return suspects
+
+def _find_suspects(sources: services.Sources) -> list[list[services.Difference]]:
+    suspects = []
+    with bar(total=services.count_owned()) as shown:
+        for found in services.list_differences(sources=sources, now=clock.now()):
+            shown.update()
+            if found:
+                suspects.append(found)
+    return suspects
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    wanted = f"a number of seconds from 0 to {_LONGEST_PATIENCE_S}"
+    try:
+        seconds = float(text)
+    except ValueError as unreadable:
+        raise ArgumentTypeError(wanted) from unreadable
     if not 0 <= seconds <= _LONGEST_PATIENCE_S:
-        raise ArgumentTypeError(f"a number of seconds from 0 to {_LONGEST_PATIENCE_S}")
+        raise ArgumentTypeError(wanted)
     return seconds
 
 
@@ -73,7 +81,15 @@ def _as_table(differences: Sequence[services.Difference]) -> str:
     lines = [head, *((f"{d.kind}:{d.id}", d.column, *_excerpts(d.stored, d.expected)) for d in differences)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([*rows, "", f"Differences: {len(differences)}. Put them right with: manage.py rebuild_status_view"])
+    return "\n".join([*rows, "", f"Differences: {len(differences)}. {_remedy()}"])
+
+
+def _remedy() -> str:
+    behind = bus.backlog_of(subscriber="status_view")
+    if behind.pending:
+        why = "is paused (bus resume status_view)" if behind.paused else "is behind"
+        return f"The view {why}: {behind.pending} facts have not reached it yet, and may be all there is to it."
+    return "Put them right with: manage.py rebuild_status_view"
 
 
 def _excerpts(*values: object) -> tuple[str, ...]:
@@ -90,7 +106,8 @@ def _text(value: object) -> str:
     if isinstance(value, dict | list):
         # PostgreSQL keeps keys in an order of its own.
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return str(value) if value != "" else '""'
+    # What is in a row may come from anybody, and is not to command the terminal.
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(value)) if value != "" else '""'
 
 
 def _cut(text: str, *, start: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import dead_letters
-from gdmarket.bus.management.actions.parsing import add_action, add_dry_run
+from gdmarket.bus.management.actions.parsing import add_action, add_dry_run, words
 from gdmarket.bus.management.actions.printing import print_json
 
 _SHOWN = 20
@@ -47,10 +47,10 @@ def _add_remedies(of_dead: Any) -> None:
         "skip",
         _skip,
         "give a dead delivery up, so that what waits behind it goes on; leaves a record",
-        more="A second time changes nothing.",
+        more="A second time changes nothing. Whoever has old events delivered anew, or rebuilds the status view, brings it back there.",
     )
     skip.add_argument("delivery", type=int)
-    skip.add_argument("--reason", default="", help="for the record")
+    skip.add_argument("--reason", type=words, required=True, help="for the record, and for whoever asks `bus trace`")
     add_dry_run(skip)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+_SHORTEST_S = 0.1
+
 
 def add_action(actions: Any, name: str, act: Callable[..., None], what: str, *, more: str = "") -> ArgumentParser:
     """Add the action `name`, which calls `act(out=…, **options)`; `what` it does is told in a line, and with `more` in its own help."""
@@ -26,6 +28,21 @@ def instant(text: str) -> datetime:
         raise ArgumentTypeError(f"{text!r} is no instant: write it as in 2026-11-24T09:00:00Z") from unreadable
     if found.tzinfo is None:
         raise ArgumentTypeError(f"{text!r} lacks its offset: write Z, or as in 2026-11-24T09:00:00+09:00")
+    return found
+
+
+def words(text: str) -> str:
+    """Return the text, which says something."""
+    if not text.strip():
+        raise ArgumentTypeError("say it in words")
+    return text.strip()
+
+
+def interval(text: str) -> float:
+    """Return the number of seconds, 0.1 or more."""
+    found = seconds(text)
+    if found < _SHORTEST_S:
+        raise ArgumentTypeError(f"{text!r} is too often: {_SHORTEST_S} seconds or more")
     return found
 
 

@@ -1,5 +1,6 @@
 """`bus status`."""
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -7,16 +8,18 @@ from datetime import UTC
 from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
+from django.db import InterfaceError, OperationalError, connection
 
 from gdmarket import clock
 from gdmarket.bus import backlog, throughput
 from gdmarket.bus.backlog import Backlog
-from gdmarket.bus.management.actions.parsing import add_action, seconds
+from gdmarket.bus.management.actions.parsing import add_action, interval, seconds
 from gdmarket.bus.management.actions.printing import print_json, print_table, spoken
 from gdmarket.bus.throughput import Look
 
 _TITLES = ("context", "pending", "oldest", "per s", "timers", "dead", "relay seen", "")
 _CLEARED = "\x1b[H\x1b[2J"
+_AWAY_S = 1.0
 _Rates = Mapping[str, float]
 
 
@@ -39,7 +42,7 @@ def add_to(actions: Any) -> None:
         "--sample", type=seconds, default=1.0, metavar="SECONDS", help="how long to look on for the rate; 0: no rate (%(default)s)"
     )
     status.add_argument(
-        "--watch", type=seconds, nargs="?", const=2.0, metavar="SECONDS", help="look again every so often, until Ctrl-C (%(const)s)"
+        "--watch", type=interval, nargs="?", const=2.0, metavar="SECONDS", help="look again every so often, until Ctrl-C (%(const)s)"
     )
     status.add_argument(
         "--fail-over",
@@ -55,12 +58,17 @@ def _status(*, out: OutputWrapper, json: bool, sample: float, watch: float | Non
         _show(out, found, rates, json=json)
         _refuse_behind(found, fail_over)
         return
-    try:
-        for found, rates in _watched(max(watch, 0.1)):
-            _show(out, found, rates, json=json, again=True)
-            _refuse_behind(found, fail_over)
-    except KeyboardInterrupt:
-        return
+    while True:
+        try:
+            for found, rates in _watched(watch):
+                _show(out, found, rates, json=json, again=True)
+                _refuse_behind(found, fail_over)
+        except KeyboardInterrupt:
+            return
+        except (OperationalError, InterfaceError) as away:
+            sys.stderr.write(f"the database cannot be asked, looking again: {away}\n")
+            connection.close()
+            time.sleep(max(watch, _AWAY_S))
 
 
 def _sampled(sample_s: float) -> tuple[dict[str, Backlog], _Rates | None]:

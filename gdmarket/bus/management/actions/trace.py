@@ -19,7 +19,7 @@ def add_to(actions: Any) -> None:
         "trace",
         _trace,
         "tell the story of a request: what caused what, who heard it, and what is outstanding",
-        more="What was caused stands below its cause, further to the right. Times are UTC.",
+        more="What was caused stands below its cause, further to the right. Times are UTC, and say when each event was recorded.",
     )
     trace.add_argument("correlation", help="the X-Correlation-ID of the answer")
     trace.add_argument("--json", action="store_true", help="for machines")
@@ -30,10 +30,10 @@ def _trace(*, out: OutputWrapper, correlation: str, json: bool, **_: Any) -> Non
     if json:
         print_json(out, [asdict(step) for step in steps])
         return
-    began_at, ended_at = (choose(step.occurred_at for step in steps) for choose in (min, max))
+    began_at, ended_at = (choose(step.recorded_at for step in steps) for choose in (min, max))
     clock = "%H:%M:%S.%f" if began_at.date() == ended_at.date() else "%Y-%m-%d %H:%M:%S.%f"
     for step in steps:
-        when = f"{step.occurred_at:{clock}} {_after(step.occurred_at - began_at):>12}  "
+        when = f"{step.recorded_at:{clock}} {_after(step.recorded_at - began_at):>12}  "
         indent = "  " * step.depth
         timer = f"  timer for {step.due_at:%Y-%m-%dT%H:%M:%SZ}" if step.due_at else ""
         out.write(f"{when}{indent}{step.type}  {step.stream} v{step.version}{timer}")
@@ -49,4 +49,4 @@ def _after(elapsed: timedelta) -> str:
 
 def _heard(step: Step) -> list[str]:
     heard = [f"heard by {', '.join(step.heard_by)}"] if step.heard_by else []
-    return [*heard, *(f"waits for {outlook}" for outlook in step.waiting)]
+    return [*heard, *(f"skipped for {whom}" for whom in step.given_up), *(f"waits for {outlook}" for outlook in step.waiting)]

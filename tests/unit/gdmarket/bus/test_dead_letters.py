@@ -80,29 +80,38 @@ def test_a_skipped_delivery_leaves_a_record_and_its_lane_goes_on(rejecting: list
     skipped, event = dead_id(), Event.objects.get(payload__n=2)
 
     assert run("dead", "skip", str(skipped), "--reason", "cup broken") == f"delivery {skipped} is skipped\n"
-    assert run("dead", "skip", str(skipped)) == f"delivery {skipped} was skipped before\n"
+    assert run("dead", "skip", str(skipped), "--reason", "cup broken") == f"delivery {skipped} was skipped before\n"
 
     assert bus.run_until_idle() == 1
     assert notes() == [1, 3]
     (record,) = recorded([DeliverySkipped])
     assert (record.event.event_id, record.event.subscriber, record.event.error) == (event.id, RED, "Reject: no 2")
     assert record.event.reason == "cup broken"
+    assert "skipped for red: cup broken" in run("trace", event.correlation)
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_a_skip_wants_a_reason(rejecting: list[int], run: Run, reason: str) -> None:
+    with pytest.raises(CommandError, match="say it in words"):
+        run("dead", "skip", str(dead_id()), "--reason", reason)
+
+    assert Delivery.objects.filter(dead=True).count() == 1
 
 
 def test_a_delivery_that_is_not_dead_cannot_be_skipped(rejecting: list[int], run: Run) -> None:
     waiting = Delivery.objects.get(dead=False)
 
     with pytest.raises(CommandError, match=r"is not dead: red will still handle it\. .* see `bus dead list`"):
-        run("dead", "skip", str(waiting.pk))
+        run("dead", "skip", str(waiting.pk), "--reason", "cup broken")
 
     assert Delivery.objects.filter(pk=waiting.pk).exists()
     assert not recorded([DeliverySkipped])
 
 
-@pytest.mark.parametrize("action", ["dead show", "dead replay", "dead skip"])
-def test_a_delivery_that_is_not_there_is_an_error(hear: Connect, run: Run, action: str) -> None:
+@pytest.mark.parametrize("action", [("show",), ("replay",), ("skip", "--reason", "cup broken")])
+def test_a_delivery_that_is_not_there_is_an_error(hear: Connect, run: Run, action: tuple[str, ...]) -> None:
     with pytest.raises(CommandError, match="There is no delivery 77") as refusal:
-        run(*action.split(), "77")
+        run("dead", *action, "77")
 
     assert refusal.value.returncode == 1
 
@@ -135,7 +144,7 @@ def test_what_would_be_done_is_not_done(rejecting: list[int], run: Run) -> None:
     before = list(Delivery.objects.order_by("pk").values())
 
     assert run("dead", "replay", "--all", "--dry-run") == "1 dead deliveries would be tried again\n"
-    assert run("dead", "skip", str(dead_id()), "--dry-run") == f"delivery {dead_id()} would be skipped\n"
+    assert run("dead", "skip", str(dead_id()), "--dry-run", "--reason", "cup broken") == f"delivery {dead_id()} would be skipped\n"
 
     assert list(Delivery.objects.order_by("pk").values()) == before
     assert not recorded([DeliverySkipped])
