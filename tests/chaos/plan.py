@@ -29,6 +29,5 @@ class Plan:
         return Random(f"{self.seed}/{place}")
 
 
-# SQLite lets one write at a time: fewer events take as long.
-FULL = {"sqlite": Plan(events=30_000), "postgresql": Plan()}
+FULL = Plan()
 SHORT = Plan(events=2000, writers=3, relays=3, kills=4, writer_kills=2, freezes=1, hangs=1, cuts=3, lease_s=3)
