@@ -61,6 +61,8 @@ def test_a_thread_that_hangs_in_a_handler_does_not_beat(hear: Connect) -> None:
 
     with running_relay():
         until(lambda: signs() == [BLUE])
+        sleep(0.3)
+        assert signs() == [BLUE]
         let_go.set()
         until(lambda: signs() == [BLUE, RED])
 
