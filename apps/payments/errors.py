@@ -1,6 +1,6 @@
 """What payments may refuse, and when it says it does not know."""
 
-from gdmarket.errors import ConflictError, NotFoundError, UnavailableError
+from gdmarket.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 
 
 class PaymentNotFoundError(NotFoundError):
@@ -37,6 +37,12 @@ class RefundRefusedError(ConflictError):
     """The provider refused to give the money back; a person must look."""
 
     code = "refund_refused"
+
+
+class WebhookRefusedError(InvalidError):
+    """This is no notice of our payment provider's, or it is too old."""
+
+    code = "webhook_refused"
 
 
 class OutcomeUnknownError(UnavailableError):

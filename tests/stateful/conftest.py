@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from django.conf import settings as configured
@@ -24,7 +24,7 @@ def machine(transactional_db: None, settings: Settings, tmp_path: Path) -> Itera
     settings.GDMARKET_DISPATCH = "off"
     settings.GDMARKET_PAYMENT_GATEWAY = "stateful"
     sandbox = SandboxGateway(book=tmp_path / "book.sqlite3", sleep=lambda _seconds: None)
-    sandbox.lookup(key=UUID(int=0), deadline_s=5.0)
+    sandbox.list_charges(since=datetime.now(UTC), until=datetime.now(UTC), deadline_s=5.0)
     gateways.GATEWAYS["stateful"] = lambda: sandbox
     everybody = import_string(configured.GDMARKET_SUBSCRIPTIONS)
     ledger.make()

@@ -1,10 +1,13 @@
 """The port to a payment provider: what it must be able to do, and the only ways in which it may answer or fail to.
 
 Every call carries a key of ours and is idempotent by it. A call either returns what the provider surely said, or raises one of
-two errors: `NotSentError` (it surely never got there) or `NoAnswerError` (it may have, and nobody knows what came of it).
+three errors: `NotSentError` (it surely never got there), `RefusedError` (it got there and surely did nothing) or `NoAnswerError`
+(it may have done what was asked, and nobody knows).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -16,7 +19,32 @@ class Standing(StrEnum):
     CHARGED = "charged"
     DECLINED = "declined"
     VOIDED = "voided"
+    PROCESSING = "processing"
     NOT_FOUND = "not_found"
+
+
+class RefundStanding(StrEnum):
+    """What became of one refund; a refused one may be asked for again under the same key."""
+
+    REFUNDED = "refunded"
+    PROCESSING = "processing"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Intent:
+    """What we mean to charge, the same in every call about it: `amount` minor units of `currency`, once for ever under `key`.
+
+    `order` is the rental that it pays for, `method` what the renter pays with; `reference` is the provider's own name for it, once
+    it told one.
+    """
+
+    key: UUID
+    order: UUID
+    amount: int
+    currency: str
+    method: str
+    reference: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +57,43 @@ class Entry:
     currency: str = ""
     reference: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefundEntry:
+    """What became of one refund, and why it was refused, if it was."""
+
+    standing: RefundStanding
+    reference: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """One charge of the provider's own list; `key` is ours, if the provider keeps it."""
+
+    key: UUID | None
+    entry: Entry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """A page of the provider's list; `cursor` asks for the next one, and is "" on the last."""
+
+    charges: tuple[Listed, ...]
+    cursor: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """A provider's webhook: something happened to the charge under `key`, or the one it calls `reference`. A hint, never a fact.
+
+    `event_id` is the provider's own name for the notice, the same when it is sent again.
+    """
+
+    event_id: str
+    key: UUID | None = None
+    reference: str = ""
 
 
 class GatewayError(Exception):
@@ -44,6 +109,10 @@ class NotSentError(GatewayError):
     """The call surely never reached the provider: refused connection, unknown host."""
 
 
+class RefusedError(GatewayError):
+    """The provider surely did nothing: it knows no such call, or not us. It works; our settings do not."""
+
+
 class NoAnswerError(GatewayError):
     """The call may have reached the provider: time-out or reset after bytes went out, 5xx, an answer nobody can read."""
 
@@ -52,25 +121,32 @@ class PaymentGateway(Protocol):
     """A payment provider. Never called inside a database transaction; every call ends within its deadline."""
 
     def accepts(self, *, method: str) -> bool:
-        """Say whether `method` is a payment method this provider knows, without asking it."""
+        """Say whether `method` can be a payment method of this provider, without asking it."""
 
-    def charge(self, *, key: UUID, amount: int, currency: str, method: str, deadline_s: float) -> Entry:
-        """Take the money once for ever under `key` and return the entry: charged, declined, or voided before it came.
+    def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
+        """Take the money once for ever under the intent's key and return the entry: charged, declined, voided, or processing.
 
         A key that was used before, for another sum too, charges nothing more and returns its entry as it stands.
         """
 
-    def refund(self, *, key: UUID, refund_key: UUID, amount: int, deadline_s: float) -> Entry:
-        """Give `amount` of the charge `key` back, once for ever under `refund_key`, and return the entry after it.
+    def refund(self, *, intent: Intent, refund_key: UUID, amount: int, deadline_s: float) -> RefundEntry:
+        """Give `amount` of the charge back, once for ever under `refund_key`, and return what became of that refund."""
 
-        An entry whose `refunded` did not reach `amount` means that the provider refused; `reason` tells why.
+    def void(self, *, intent: Intent, deadline_s: float) -> Entry:
+        """See to it that nothing will ever be charged under the key, and return the entry: voided, or what it was already.
+
+        An unseen key gets a tombstone, so that a charge still on its way is refused when it arrives; a provider that keeps none
+        answers `processing` for as long as that charge could still succeed.
         """
 
-    def void(self, *, key: UUID, deadline_s: float) -> Entry:
-        """See to it that nothing will ever be charged under `key`, and return the entry: voided, or what it was already.
+    def lookup(self, *, intent: Intent, deadline_s: float) -> Entry:
+        """Return the entry under the key, charging nothing."""
 
-        An unseen key gets a tombstone, so that a charge still on its way is refused when it arrives.
+    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> Page:
+        """Return a page of what was charged in [`since`, `until`) by the provider's clock, each with what was given back of it since."""
+
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
+        """Return what a webhook is about, or None if it is about no charge; names of `headers` are in lower case.
+
+        :raises WebhookRefusedError: if it is not the provider's, too old, or not to be read
         """
-
-    def lookup(self, *, key: UUID, deadline_s: float) -> Entry:
-        """Return the entry under `key`, changing nothing."""

@@ -2,34 +2,52 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import connections
 
 from apps.payments import domain, gateways
 from apps.payments.errors import InsideTransactionError, OutcomeUnknownError
-from apps.payments.gateways.port import Entry, GatewayError, PaymentGateway
+from apps.payments.gateways.port import GatewayError, Intent, PaymentGateway, RefusedError
+from apps.payments.models import Payment
 from gdmarket import breaker
 
 DEPENDENCY = "payments"
 _GRACE_S = 2.0
 
-Question = Callable[[PaymentGateway, float], Entry]
+Answer = TypeVar("Answer")
+Question = Callable[[PaymentGateway, float], Answer]
 
 
-def ask(question: Question) -> Entry:
+def intent_of(payment: Payment) -> Intent:
+    """Return what a payment means to charge, as the gateway is asked about it."""
+    return Intent(
+        key=payment.id,
+        order=payment.rental_id,
+        amount=payment.amount,
+        currency=payment.currency,
+        method=payment.method,
+        reference=payment.provider_reference,
+    )
+
+
+def ask(question: Question[Answer]) -> Answer:
     """Put `question` to the gateway with its deadline in seconds, and return what it surely said.
 
     :raises breaker.OpenError: without asking, while the breaker is open
-    :raises GatewayError: if nothing certain came back: `NotSentError`, `NoAnswerError`
+    :raises GatewayError: `NotSentError` or `RefusedError` if surely nothing was done, `NoAnswerError` if nobody knows
     :raises InsideTransactionError: without asking
     """
     refuse_inside_transaction()
     gateway = gateways.current()
-    return breaker.of(DEPENDENCY).call(lambda: question(gateway, _timeout_s()))
+    answer = breaker.of(DEPENDENCY).call(lambda: _put(question, gateway))
+    if isinstance(answer, RefusedError):
+        raise answer
+    return answer
 
 
-def ask_again(question: Question, *, tries: int) -> Entry:
+def ask_again(question: Question[Answer], *, tries: int) -> Answer:
     """Ask as `ask` does, for the `tries`-th time; where nothing certain comes back, say when to ask next.
 
     :raises OutcomeUnknownError: with `retry_after_s`
@@ -37,8 +55,12 @@ def ask_again(question: Question, *, tries: int) -> Entry:
     try:
         return ask(question)
     except (breaker.OpenError, GatewayError) as silence:
-        wait_s = max(domain.wait_s(tries=tries), silence.retry_after_s or 0.0)
-        raise OutcomeUnknownError(retry_after_s=wait_s) from silence
+        raise not_yet(tries=tries, at_least_s=silence.retry_after_s or 0.0) from silence
+
+
+def not_yet(*, tries: int, at_least_s: float = 0.0) -> OutcomeUnknownError:
+    """Return the error that says when to ask for the next time, after `tries` times in vain."""
+    return OutcomeUnknownError(retry_after_s=max(domain.wait_s(tries=tries), at_least_s))
 
 
 def refuse_inside_transaction() -> None:
@@ -60,6 +82,13 @@ def closed_for_s() -> float:
 def accepts_method(*, method: str) -> bool:
     """Say whether the gateway knows the payment method."""
     return gateways.current().accepts(method=method)
+
+
+def _put(question: Question[Answer], gateway: PaymentGateway) -> Answer | RefusedError:
+    try:
+        return question(gateway, _timeout_s())
+    except RefusedError as refusal:  # the provider works: nothing for the breaker to count
+        return refusal
 
 
 def _timeout_s() -> float:

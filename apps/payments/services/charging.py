@@ -11,7 +11,7 @@ from apps.payments import domain, queries
 from apps.payments.domain import PaymentState
 from apps.payments.errors import PaymentInProgressError, PaymentReusedError
 from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentRefunded
-from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, Standing
+from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, RefusedError, Standing
 from apps.payments.models import Payment
 from apps.payments.services import asking
 from gdmarket import breaker, bus
@@ -68,10 +68,12 @@ def charge_payment(
     Raises as `open_payment` does, and InsideTransactionError.
     """
     asking.refuse_inside_transaction()
-    open_payment(payment_id=payment_id, rental_id=rental_id, payer_id=payer_id, amount=amount, currency=currency, method=method, now=now)
+    payment = open_payment(
+        payment_id=payment_id, rental_id=rental_id, payer_id=payer_id, amount=amount, currency=currency, method=method, now=now
+    )
     if not claim_sending(payment_id=payment_id, now=now):
         return queries.get_payment(payment_id=payment_id), None
-    outcome = _send(payment_id=payment_id, amount=amount, currency=currency, method=method)
+    outcome = _send(payment)
     return record_outcome(payment_id=payment_id, outcome=outcome, now=now), outcome.retry_after_s
 
 
@@ -107,10 +109,10 @@ def publish_fact(payment: Payment, *, now: datetime) -> None:
     bus.publish(fact, stream=f"payment:{payment.id}")
 
 
-def outcome_of(entry: Entry, *, amount: int, currency: str) -> Outcome:
-    """Return what the provider's entry means for a payment of `amount`; a charge of another sum, or no entry, means unknown."""
+def outcome_of(entry: Entry, *, payment: Payment) -> Outcome:
+    """Return what the provider's entry means for a payment; a charge of another sum, or no certain entry, means unknown."""
     match entry.standing:
-        case Standing.CHARGED if (entry.amount, entry.currency) == (amount, currency):
+        case Standing.CHARGED if (entry.amount, entry.currency) == (payment.amount, payment.currency):
             return Outcome(state=PaymentState.APPROVED, reference=entry.reference)
         case Standing.CHARGED:
             return Outcome(state=PaymentState.UNKNOWN, reason="provider_differs", reference=entry.reference)
@@ -118,24 +120,21 @@ def outcome_of(entry: Entry, *, amount: int, currency: str) -> Outcome:
             return Outcome(state=PaymentState.DECLINED, reason=entry.reason, reference=entry.reference)
         case Standing.VOIDED:
             return Outcome(state=PaymentState.NOT_SENT, reason="voided")
-        case Standing.NOT_FOUND:
-            return Outcome(state=PaymentState.UNKNOWN, reason="not_found")
+        case Standing.NOT_FOUND | Standing.PROCESSING:
+            return Outcome(state=PaymentState.UNKNOWN, reason=entry.standing)
 
 
-def _send(*, payment_id: UUID, amount: int, currency: str, method: str) -> Outcome:
+def _send(payment: Payment) -> Outcome:
+    intent = asking.intent_of(payment)
     try:
-        entry = asking.ask(
-            lambda gateway, deadline_s: gateway.charge(
-                key=payment_id, amount=amount, currency=currency, method=method, deadline_s=deadline_s
-            )
-        )
+        entry = asking.ask(lambda gateway, deadline_s: gateway.charge(intent=intent, deadline_s=deadline_s))
     except breaker.OpenError as refusal:
         return Outcome(state=PaymentState.NOT_SENT, reason=refusal.code, retry_after_s=refusal.retry_after_s)
-    except NotSentError as failure:
+    except (NotSentError, RefusedError) as failure:
         return Outcome(state=PaymentState.NOT_SENT, reason=failure.reason, retry_after_s=failure.retry_after_s)
     except NoAnswerError as silence:
         return Outcome(state=PaymentState.UNKNOWN, reason=silence.reason)
-    return outcome_of(entry, amount=amount, currency=currency)
+    return outcome_of(entry, payment=payment)
 
 
 def _report_late(payment: Payment, outcome: Outcome) -> None:

@@ -29,7 +29,7 @@ def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
         never_sent = charging.Outcome(state=PaymentState.NOT_SENT, reason="never_sent")
         return charging.record_outcome(payment_id=payment_id, outcome=never_sent, now=now)
     entry = _ask_what_happened(payment)
-    outcome = charging.outcome_of(entry, amount=payment.amount, currency=payment.currency)
+    outcome = charging.outcome_of(entry, payment=payment)
     if outcome.state is PaymentState.UNKNOWN:
         raise PaymentDiffersError(payment=str(payment_id), amount=payment.amount, provider_amount=entry.amount)
     return charging.record_outcome(payment_id=payment_id, outcome=outcome, now=now)
@@ -38,7 +38,10 @@ def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
 def _ask_what_happened(payment: Payment) -> Entry:
     Payment.objects.filter(id=payment.id).update(checks=F("checks") + 1)
     tries = payment.checks + 1
-    entry = asking.ask_again(lambda gateway, deadline_s: gateway.lookup(key=payment.id, deadline_s=deadline_s), tries=tries)
-    if entry.standing is not Standing.NOT_FOUND:
-        return entry
-    return asking.ask_again(lambda gateway, deadline_s: gateway.void(key=payment.id, deadline_s=deadline_s), tries=tries)
+    intent = asking.intent_of(payment)
+    entry = asking.ask_again(lambda gateway, deadline_s: gateway.lookup(intent=intent, deadline_s=deadline_s), tries=tries)
+    if entry.standing is Standing.NOT_FOUND:
+        entry = asking.ask_again(lambda gateway, deadline_s: gateway.void(intent=intent, deadline_s=deadline_s), tries=tries)
+    if entry.standing is Standing.PROCESSING:
+        raise asking.not_yet(tries=tries)
+    return entry

@@ -120,7 +120,8 @@ def _is_our_sum(payment: Payment, entry: Entry) -> bool:
 
 
 def _look_up(payment: Payment) -> Entry:
-    return asking.ask_again(lambda gateway, deadline_s: gateway.lookup(key=payment.id, deadline_s=deadline_s), tries=1)
+    intent = asking.intent_of(payment)
+    return asking.ask_again(lambda gateway, deadline_s: gateway.lookup(intent=intent, deadline_s=deadline_s), tries=1)
 
 
 def _finding(payment: Payment, verdict: Verdict, *, provider: str, refund_due: bool = False) -> Finding:

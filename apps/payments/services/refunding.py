@@ -10,7 +10,7 @@ from apps.payments import domain, queries
 from apps.payments.domain import PaymentState, RefundState
 from apps.payments.errors import OutcomeUnknownError, PaymentNotRefundableError, RefundRefusedError
 from apps.payments.events import RefundRecorded
-from apps.payments.gateways.port import Entry
+from apps.payments.gateways.port import RefundEntry, RefundStanding
 from apps.payments.models import Refund
 from apps.payments.services import asking, charging
 from gdmarket import bus, ids
@@ -51,19 +51,20 @@ def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
     if refund.state == RefundState.REFUNDED:
         return refund
     Refund.objects.filter(id=refund_id).update(attempts=F("attempts") + 1)
+    intent, tries = asking.intent_of(refund.payment), refund.attempts + 1
     entry = asking.ask_again(
-        lambda gateway, deadline_s: gateway.refund(
-            key=refund.payment_id, refund_key=refund.id, amount=refund.amount, deadline_s=deadline_s
-        ),
-        tries=refund.attempts + 1,
+        lambda gateway, deadline_s: gateway.refund(intent=intent, refund_key=refund.id, amount=refund.amount, deadline_s=deadline_s),
+        tries=tries,
     )
-    if entry.refunded < refund.amount:
+    if entry.standing is RefundStanding.PROCESSING:
+        raise asking.not_yet(tries=tries)
+    if entry.standing is RefundStanding.REFUSED:
         Refund.objects.filter(id=refund_id, state=RefundState.PENDING).update(reason=entry.reason[:100])
         raise RefundRefusedError(refund=str(refund_id), reason=entry.reason)
     return _record_refunded(refund_id, entry, now=now)
 
 
-def _record_refunded(refund_id: UUID, entry: Entry, *, now: datetime) -> Refund:
+def _record_refunded(refund_id: UUID, entry: RefundEntry, *, now: datetime) -> Refund:
     with transaction.atomic():
         payment = queries.get_payment(payment_id=queries.get_refund(refund_id=refund_id).payment_id, lock=True)
         refund = queries.get_refund(refund_id=refund_id)

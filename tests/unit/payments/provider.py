@@ -1,14 +1,18 @@
 """A payment provider for tests: an honest book in memory, and an unreliable way to it that a test bends as it needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from threading import Lock
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import connections
 
-from apps.payments.gateways.port import Entry, Standing
+from apps.payments.errors import WebhookRefusedError
+from apps.payments.gateways.port import Entry, Intent, Listed, Notice, Page, RefundEntry, RefundStanding, Standing
 
+Answer = TypeVar("Answer")
 Fault = Callable[[], BaseException]
 
 
@@ -26,6 +30,7 @@ class Provider:
     fails: dict[str, Fault] = field(default_factory=dict)
     loses: dict[str, Fault] = field(default_factory=dict)
     declines: str = ""
+    page: int = 100
     deadlines_s: list[float] = field(default_factory=list)
     calls_inside_a_transaction: int = 0
     _refunds: dict[UUID, int] = field(default_factory=dict)
@@ -34,31 +39,42 @@ class Provider:
     def accepts(self, *, method: str) -> bool:
         return method == "pm_ok"
 
-    def charge(self, *, key: UUID, amount: int, currency: str, method: str, deadline_s: float) -> Entry:
-        charged = Entry(standing=Standing.CHARGED, amount=amount, currency=currency, reference=f"provider-{key}")
+    def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
+        charged = Entry(standing=Standing.CHARGED, amount=intent.amount, currency=intent.currency, reference=f"provider-{intent.key}")
         declined = Entry(standing=Standing.DECLINED, reason=self.declines)
-        return self._answer("charge", lambda: self.book.setdefault(key, declined if self.declines else charged), deadline_s)
+        return self._answer("charge", lambda: self.book.setdefault(intent.key, declined if self.declines else charged), deadline_s)
 
-    def refund(self, *, key: UUID, refund_key: UUID, amount: int, deadline_s: float) -> Entry:
-        def give_back() -> Entry:
-            entry = self.book.get(key, Entry(standing=Standing.NOT_FOUND))
-            if refund_key in self._refunds:
-                return entry
-            if entry.refunded + amount > entry.amount:
-                return replace(entry, refunded=0, reason="more_than_charged")
-            self._refunds[refund_key] = amount
-            self.book[key] = replace(entry, refunded=entry.refunded + amount)
-            return self.book[key]
+    def refund(self, *, intent: Intent, refund_key: UUID, amount: int, deadline_s: float) -> RefundEntry:
+        def give_back() -> RefundEntry:
+            entry = self.book.get(intent.key, Entry(standing=Standing.NOT_FOUND))
+            if refund_key not in self._refunds:
+                if entry.refunded + amount > entry.amount:
+                    return RefundEntry(standing=RefundStanding.REFUSED, reason="more_than_charged")
+                self._refunds[refund_key] = amount
+                self.book[intent.key] = replace(entry, refunded=entry.refunded + amount)
+            return RefundEntry(standing=RefundStanding.REFUNDED, reference=f"refund-{refund_key}")
 
         return self._answer("refund", give_back, deadline_s)
 
-    def void(self, *, key: UUID, deadline_s: float) -> Entry:
-        return self._answer("void", lambda: self.book.setdefault(key, Entry(standing=Standing.VOIDED)), deadline_s)
+    def void(self, *, intent: Intent, deadline_s: float) -> Entry:
+        return self._answer("void", lambda: self.book.setdefault(intent.key, Entry(standing=Standing.VOIDED)), deadline_s)
 
-    def lookup(self, *, key: UUID, deadline_s: float) -> Entry:
-        return self._answer("lookup", lambda: self.book.get(key, Entry(standing=Standing.NOT_FOUND)), deadline_s)
+    def lookup(self, *, intent: Intent, deadline_s: float) -> Entry:
+        return self._answer("lookup", lambda: self.book.get(intent.key, Entry(standing=Standing.NOT_FOUND)), deadline_s)
 
-    def _answer(self, call: str, read: Callable[[], Entry], deadline_s: float) -> Entry:
+    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> Page:
+        def read() -> Page:
+            charged = sorted(key for key, entry in self.book.items() if entry.standing is Standing.CHARGED)
+            first = int(cursor or 0)
+            listed = tuple(Listed(key=key, entry=self.book[key]) for key in charged[first : first + self.page])
+            return Page(charges=listed, cursor=str(first + self.page) if len(charged) > first + self.page else "")
+
+        return self._answer("list", read, deadline_s)
+
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
+        raise WebhookRefusedError
+
+    def _answer(self, call: str, read: Callable[[], Answer], deadline_s: float) -> Answer:
         with self._lock:
             self.calls.append(call)
             self.deadlines_s.append(deadline_s)

@@ -17,7 +17,7 @@ from gdmarket import ids
 from tests.factories.payments import PaymentFactory
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, everything, facts, open_breaker, state_of
+from tests.unit.payments.till import charge, everything, facts, intent, open_breaker, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,7 +48,7 @@ def test_every_way_of_the_sandbox_comes_to_a_certain_end(
 
     assert check(result.payment_id).state == in_the_end
 
-    entry = gateways.current().lookup(key=result.payment_id, deadline_s=1)
+    entry = gateways.current().lookup(intent=intent(result.payment_id), deadline_s=1)
     assert (entry.standing, entry.amount) == (standing, 8_000 if standing is Standing.CHARGED else 0)
     assert facts() == ["PaymentApproved" if in_the_end == "approved" else "PaymentDeclined"]
 
@@ -59,7 +59,7 @@ def test_a_charge_that_comes_after_the_tombstone_is_refused_for_ever() -> None:
     # The request that the provider answered with an error arrives once more, from some queue on the way.
     sandbox = SandboxGateway(book=configured.GDMARKET_DATA_DIR / "sandbox.sqlite3")
 
-    late = sandbox.charge(key=payment_id, amount=8_000, currency="KRW", method="pm_ok", deadline_s=1)
+    late = sandbox.charge(intent=intent(payment_id), deadline_s=1)
 
     assert late == Entry(standing=Standing.VOIDED)
     assert (state_of(payment_id), facts()) == ("not_sent", ["PaymentDeclined"])

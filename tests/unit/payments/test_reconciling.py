@@ -14,7 +14,7 @@ from apps.payments.services import Finding, Verdict
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory, RefundFactory
 from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import at_once, everything, facts, open_breaker, state_of
+from tests.unit.payments.till import at_once, everything, facts, intent, open_breaker, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,7 +82,7 @@ def test_a_refund_that_is_due_is_sent(provider: Provider, entry: Entry) -> None:
     payment_id = with_refund(provider, CHARGED)
     if entry is REFUNDED:  # its answer was lost
         refund = Payment.objects.get(id=payment_id).refunds.get()
-        provider.refund(key=payment_id, refund_key=refund.id, amount=8_000, deadline_s=1)
+        provider.refund(intent=intent(payment_id), refund_key=refund.id, amount=8_000, deadline_s=1)
 
     (finding,) = reconcile()
 
@@ -224,7 +224,7 @@ def test_a_payment_that_moves_on_while_it_is_compared_is_no_difference(provider:
         if entry:
             services.send_refund(refund_id=refund.id, now=clock.now())
         else:  # given back, but not yet written down
-            provider.refund(key=payment_id, refund_key=refund.id, amount=8_000, deadline_s=1)
+            provider.refund(intent=intent(payment_id), refund_key=refund.id, amount=8_000, deadline_s=1)
 
     provider.meanwhile["lookup"] = give_it_back
 

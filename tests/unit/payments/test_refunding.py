@@ -22,7 +22,7 @@ from tests.factories.payments import PaymentFactory, RefundFactory
 from tests.log import recorded
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import at_once, charge, everything, facts, open_breaker, recorded_refunds, state_of
+from tests.unit.payments.till import at_once, charge, everything, facts, intent, open_breaker, recorded_refunds, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -155,7 +155,7 @@ def test_what_nobody_knows_is_never_refunded(provider: Provider) -> None:
 
 
 def test_a_refusal_of_the_provider_is_kept_and_nothing_told(provider: Provider, paid: UUID) -> None:
-    provider.refund(key=paid, refund_key=ids.uuid7(), amount=5_000, deadline_s=1)
+    provider.refund(intent=intent(paid), refund_key=ids.uuid7(), amount=5_000, deadline_s=1)
     refund = refund_of(paid)
 
     with pytest.raises(RefundRefusedError) as refusal:

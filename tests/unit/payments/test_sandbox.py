@@ -15,10 +15,10 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from apps.payments import gateways
-from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, Standing
+from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, RefundEntry, RefundStanding, Standing
 from apps.payments.gateways.sandbox import METHODS, SandboxGateway
 from gdmarket import ids
-from tests.unit.payments.till import at_once
+from tests.unit.payments.till import at_once, intent
 
 NOTHING = Entry(standing=Standing.NOT_FOUND)
 TOMBSTONE = Entry(standing=Standing.VOIDED)
@@ -47,19 +47,23 @@ def key() -> UUID:
 
 
 def charge(sandbox: SandboxGateway, key: UUID, *, method: str = "pm_ok", amount: int = 8_000, deadline_s: float = DEADLINE_S) -> Entry:
-    return sandbox.charge(key=key, amount=amount, currency="KRW", method=method, deadline_s=deadline_s)
+    return sandbox.charge(intent=intent(key, method=method, amount=amount), deadline_s=deadline_s)
 
 
-def refund(sandbox: SandboxGateway, key: UUID, refund_key: UUID, amount: int = 8_000) -> Entry:
-    return sandbox.refund(key=key, refund_key=refund_key, amount=amount, deadline_s=DEADLINE_S)
+def refund(sandbox: SandboxGateway, key: UUID, refund_key: UUID, amount: int = 8_000) -> RefundEntry:
+    return sandbox.refund(intent=intent(key), refund_key=refund_key, amount=amount, deadline_s=DEADLINE_S)
 
 
 def look_up(sandbox: SandboxGateway, key: UUID) -> Entry:
-    return sandbox.lookup(key=key, deadline_s=DEADLINE_S)
+    return sandbox.lookup(intent=intent(key), deadline_s=DEADLINE_S)
 
 
 def charged(key: UUID, *, refunded: int = 0) -> Entry:
     return Entry(standing=Standing.CHARGED, amount=8_000, refunded=refunded, currency="KRW", reference=f"sandbox-{key}")
+
+
+def given_back(refund_key: UUID) -> RefundEntry:
+    return RefundEntry(standing=RefundStanding.REFUNDED, reference=f"sandbox-{refund_key}")
 
 
 def test_a_good_card_is_charged(sandbox: SandboxGateway, key: UUID, slept: list[float]) -> None:
@@ -121,13 +125,13 @@ def test_its_methods_are_six(sandbox: SandboxGateway) -> None:
 
 @pytest.mark.parametrize("method", ["pm_ok", "pm_declined", "pm_slow"])
 def test_a_tombstone_refuses_every_later_charge(sandbox: SandboxGateway, key: UUID, method: str) -> None:
-    assert sandbox.void(key=key, deadline_s=DEADLINE_S) == TOMBSTONE
+    assert sandbox.void(intent=intent(key), deadline_s=DEADLINE_S) == TOMBSTONE
     assert charge(sandbox, key, method=method) == TOMBSTONE
     assert look_up(sandbox, key) == TOMBSTONE
 
 
 def test_a_tombstone_refuses_a_charge_whose_answer_is_lost(sandbox: SandboxGateway, key: UUID) -> None:
-    sandbox.void(key=key, deadline_s=DEADLINE_S)
+    sandbox.void(intent=intent(key), deadline_s=DEADLINE_S)
     with pytest.raises(NoAnswerError):
         charge(sandbox, key, method="pm_lost")
     assert look_up(sandbox, key) == TOMBSTONE
@@ -135,14 +139,14 @@ def test_a_tombstone_refuses_a_charge_whose_answer_is_lost(sandbox: SandboxGatew
 
 def test_what_is_charged_cannot_be_voided(sandbox: SandboxGateway, key: UUID) -> None:
     charge(sandbox, key)
-    assert sandbox.void(key=key, deadline_s=DEADLINE_S) == charged(key)
+    assert sandbox.void(intent=intent(key), deadline_s=DEADLINE_S) == charged(key)
     assert look_up(sandbox, key) == charged(key)
 
 
 def test_a_refund_with_one_key_is_given_once(sandbox: SandboxGateway, key: UUID) -> None:
     charge(sandbox, key)
     refund_key = ids.uuid7()
-    assert [refund(sandbox, key, refund_key) for _ in range(3)] == [charged(key, refunded=8_000)] * 3
+    assert [refund(sandbox, key, refund_key) for _ in range(3)] == [given_back(refund_key)] * 3
     assert look_up(sandbox, key) == charged(key, refunded=8_000)
 
 
@@ -150,7 +154,7 @@ def test_more_than_was_charged_is_never_given_back(sandbox: SandboxGateway, key:
     charge(sandbox, key)
     refund(sandbox, key, ids.uuid7(), 5_000)
     refusal = refund(sandbox, key, ids.uuid7(), 3_001)
-    assert (refusal.refunded, refusal.reason) == (0, "more_than_charged")
+    assert refusal == RefundEntry(standing=RefundStanding.REFUSED, reason="more_than_charged")
     assert look_up(sandbox, key) == charged(key, refunded=5_000)
 
 
@@ -166,7 +170,7 @@ def test_a_refund_key_stands_for_one_refund(sandbox: SandboxGateway, key: UUID) 
 
 @pytest.mark.parametrize("is_voided", [False, True])
 def test_what_was_not_charged_is_not_given_back(sandbox: SandboxGateway, key: UUID, is_voided: bool) -> None:
-    standing = sandbox.void(key=key, deadline_s=DEADLINE_S) if is_voided else NOTHING
+    standing = sandbox.void(intent=intent(key), deadline_s=DEADLINE_S) if is_voided else NOTHING
     assert refund(sandbox, key, ids.uuid7()).reason == "not_charged"
     assert look_up(sandbox, key) == standing
 
@@ -175,11 +179,12 @@ def test_the_book_survives_a_restart(sandbox: SandboxGateway, book: Path, key: U
     refund_key, voided = ids.uuid7(), ids.uuid7()
     charge(sandbox, key)
     refund(sandbox, key, refund_key)
-    sandbox.void(key=voided, deadline_s=DEADLINE_S)
+    sandbox.void(intent=intent(voided), deadline_s=DEADLINE_S)
 
     restarted = SandboxGateway(book=book)
 
-    assert look_up(restarted, key) == charge(restarted, key) == refund(restarted, key, refund_key) == charged(key, refunded=8_000)
+    assert look_up(restarted, key) == charge(restarted, key) == charged(key, refunded=8_000)
+    assert refund(restarted, key, refund_key) == given_back(refund_key)
     assert charge(restarted, voided) == TOMBSTONE
 
 
@@ -209,7 +214,7 @@ def test_threads_with_one_key_charge_once_on_a_book_that_is_new(book: Path, key:
 def test_threads_that_refund_one_charge_give_it_back_once(sandbox: SandboxGateway, key: UUID) -> None:
     charge(sandbox, key)
     answers = at_once([lambda: refund(sandbox, key, ids.uuid7())] * 16)
-    reasons = Counter(answer.reason if isinstance(answer, Entry) else repr(answer) for answer in answers)
+    reasons = Counter(answer.reason if isinstance(answer, RefundEntry) else repr(answer) for answer in answers)
     assert reasons == {"": 1, "more_than_charged": 15}
     assert look_up(sandbox, key) == charged(key, refunded=8_000)
 
@@ -217,7 +222,7 @@ def test_threads_that_refund_one_charge_give_it_back_once(sandbox: SandboxGatewa
 def test_threads_that_charge_and_void_agree_on_what_happened(sandbox: SandboxGateway) -> None:
     for _ in range(20):
         key = ids.uuid7()
-        entries = at_once([partial(charge, sandbox, key), partial(sandbox.void, key=key, deadline_s=DEADLINE_S)])
+        entries = at_once([partial(charge, sandbox, key), partial(sandbox.void, intent=intent(key), deadline_s=DEADLINE_S)])
         assert entries[0] == entries[1]
         assert entries[0] in (charged(key), TOMBSTONE)
 
@@ -225,12 +230,14 @@ def test_threads_that_charge_and_void_agree_on_what_happened(sandbox: SandboxGat
 _TRADE = """
 import sys, uuid
 from pathlib import Path
+from apps.payments.gateways.port import Intent
 from apps.payments.gateways.sandbox import SandboxGateway
 sandbox = SandboxGateway(book=Path(sys.argv[1]))
 for key in sys.argv[2:]:
     key = uuid.UUID(key)
-    charged = sandbox.charge(key=key, amount=8_000, currency="KRW", method="pm_ok", deadline_s=20)
-    given_back = sandbox.refund(key=key, refund_key=uuid.uuid4(), amount=8_000, deadline_s=20)
+    intent = Intent(key=key, order=key, amount=8_000, currency="KRW", method="pm_ok")
+    charged = sandbox.charge(intent=intent, deadline_s=20)
+    given_back = sandbox.refund(intent=intent, refund_key=uuid.uuid4(), amount=8_000, deadline_s=20)
     print(charged.standing, given_back.reason)
 """
 
@@ -251,11 +258,12 @@ def test_processes_with_the_same_keys_charge_and_give_back_once(book: Path) -> N
 _CHARGE_FOR_EVER = """
 import sys, uuid
 from pathlib import Path
+from apps.payments.gateways.port import Intent
 from apps.payments.gateways.sandbox import SandboxGateway
 sandbox = SandboxGateway(book=Path(sys.argv[1]))
 while True:
     key = uuid.uuid4()
-    sandbox.charge(key=key, amount=8_000, currency="KRW", method="pm_ok", deadline_s=20)
+    sandbox.charge(intent=Intent(key=key, order=key, amount=8_000, currency="KRW", method="pm_ok"), deadline_s=20)
     print(key, flush=True)
 """
 

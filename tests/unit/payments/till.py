@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from apps.payments import facade
 from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentRefunded, RefundRecorded
 from apps.payments.facade import ChargeResult
+from apps.payments.gateways.port import Intent
 from apps.payments.models import Payment, Refund
 from apps.payments.services import asking
 from gdmarket import breaker, bus, ids
@@ -21,6 +22,11 @@ Answer = TypeVar("Answer")
 
 FACTS = (PaymentApproved, PaymentDeclined, PaymentRefunded)
 PATIENCE_S = 30.0
+
+
+def intent(key: UUID, *, method: str = "pm_ok", amount: int = 8_000) -> Intent:
+    """Return what is asked of a gateway directly."""
+    return Intent(key=key, order=key, amount=amount, currency="KRW", method=method)
 
 
 def charge(*, now: datetime, **changes: Any) -> ChargeResult:
