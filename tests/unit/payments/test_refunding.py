@@ -50,7 +50,7 @@ def test_a_refund_is_written_down_before_the_provider_is_asked(provider: Provide
 def test_a_refund_that_was_sent_is_booked_and_told(provider: Provider, paid: UUID) -> None:
     refund = services.send_refund(refund_id=refund_of(paid).id, now=NOON)
 
-    assert (refund.state, refund.settled_at, refund.provider_reference) == ("refunded", NOON, f"provider-{paid}")
+    assert (refund.state, refund.settled_at, refund.provider_reference) == ("refunded", NOON, f"refund-{refund.id}")
     payment = Payment.objects.get(id=paid)
     assert (payment.state, payment.refunded, payment.version) == ("refunded", 8_000, 3)
     assert provider.book[paid].refunded == 8_000
