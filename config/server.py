@@ -1,7 +1,8 @@
-"""How gunicorn serves (`gunicorn -c python:config.server config.wsgi`), and the relay that runs beside it in one process tree.
+"""How gunicorn serves (`gunicorn -c python:config.server config.wsgi`), and what runs beside it in one process tree.
 
-The relay is a child of gunicorn's master where GDMARKET_RELAY is "beside" (`./dev run`, one machine): started with it, started again
-within a second when it dies, stopped with it, and gone by itself when the master is killed. On a cluster relays are pods of their own.
+The relay and the hourly reconciliation are children of gunicorn's master where GDMARKET_RELAY is "beside" (`./dev run`, one machine):
+started with it, started again within a second when they die, stopped with it, and gone by themselves when the master is killed. On a
+cluster relays are pods of their own, and the reconciliation a job.
 """
 
 import os
@@ -20,8 +21,9 @@ env = Env(eager=False)
 HOST = env.str("GDMARKET_HOST", "127.0.0.1")
 PORT = env.int("GDMARKET_PORT", 8000, validate=validate.Range(1, 65535))
 _ROOT = Path(__file__).resolve().parent.parent
-_RELAY_CHECK_S = 1.0
-_RELAY_STOP_S = 20.0
+_CHECK_S = 1.0
+_STOP_S = 20.0
+_RECONCILE = ("reconcile_payments", "--every", "3600", "--days", "30", "--older-than", "60")
 
 # -- gunicorn's own settings, under gunicorn's own names ----------------------------------------------------------------------------
 bind = f"{HOST}:{PORT}"
@@ -44,41 +46,52 @@ except EnvError as wrong:
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
 
-class _RelayBeside:
-    """The relay's process."""
+class _Beside:
+    """The process of a management command that runs on and on."""
 
-    process: subprocess.Popen[bytes] | None = None
+    def __init__(self, *command: str) -> None:
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def keep(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """Start the relay where it does not run."""
-        if self.process is None or self.process.poll() is not None:
-            self.process = subprocess.Popen(
-                [sys.executable, str(_ROOT / "manage.py"), "relay", "--with-parent", str(os.getpid())],
+    def keep(self) -> None:
+        """Start it where it does not run."""
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, str(_ROOT / "manage.py"), *self._command, "--with-parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for gunicorn, which stops the relay last, when nothing is published any more
             )
 
-    def stop(self) -> None:
-        """Let the relay finish the run in hand, then make sure that it is gone."""
-        if self.process is None or self.process.poll() is not None:
+    def tell_to_stop(self) -> None:
+        """Let it finish what it has in hand."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+    def see_off(self) -> None:
+        """Make sure that it is gone."""
+        if self._process is None:
             return
-        self.process.terminate()
         try:
-            self.process.wait(timeout=_RELAY_STOP_S)
+            self._process.wait(timeout=_STOP_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self._process.kill()
+            self._process.wait()
 
 
-_relay = _RelayBeside()
+_beside = (_Beside("relay"), _Beside(*_RECONCILE))
+
+
+def _keep_all(_signal: int = 0, _frame: FrameType | None = None) -> None:
+    for command in _beside:
+        command.keep()
 
 
 def when_ready(_server: Arbiter) -> None:
-    """Start the relay, and look after it by a timer: a thread would not go well with the master's forks."""
+    """Start what runs beside, and look after it by a timer: a thread would not go well with the master's forks."""
     if os.environ.get("GDMARKET_RELAY") == "beside":
-        _relay.keep()
-        signal.signal(signal.SIGALRM, _relay.keep)
-        signal.setitimer(signal.ITIMER_REAL, _RELAY_CHECK_S, _RELAY_CHECK_S)
+        _keep_all()
+        signal.signal(signal.SIGALRM, _keep_all)
+        signal.setitimer(signal.ITIMER_REAL, _CHECK_S, _CHECK_S)
 
 
 def post_worker_init(worker: Worker) -> None:
@@ -88,6 +101,9 @@ def post_worker_init(worker: Worker) -> None:
 
 
 def on_exit(_server: Arbiter) -> None:
-    """Stop the relay after the last worker."""
+    """Stop what runs beside after the last worker."""
     signal.setitimer(signal.ITIMER_REAL, 0)
-    _relay.stop()
+    for command in _beside:
+        command.tell_to_stop()
+    for command in _beside:
+        command.see_off()

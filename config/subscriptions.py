@@ -6,7 +6,15 @@ from typing import Any
 from apps.items import handlers as items
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.payments import handlers as payments
-from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentRefunded, RefundRecorded
+from apps.payments.events import (
+    PaymentApproved,
+    PaymentCheckDue,
+    PaymentDeclined,
+    PaymentNoticed,
+    PaymentPartlyRefunded,
+    PaymentRefunded,
+    RefundRecorded,
+)
 from apps.rentals import handlers as rentals
 from apps.rentals.events import (
     PaymentDeadlinePassed,
@@ -56,11 +64,13 @@ SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
     # The money
     PaymentApproved: (rentals.on_payment_approved, status_view.on_facts),
     PaymentDeclined: (rentals.on_payment_declined, status_view.on_facts),
+    PaymentPartlyRefunded: (status_view.on_facts,),
     PaymentRefunded: (rentals.on_payment_refunded, status_view.on_facts),
     # What a context tells itself
     PaymentDeadlinePassed: (rentals.on_payment_deadline_passed,),
     PeriodBegan: (rentals.on_period_began,),
     PeriodEnded: (rentals.on_period_ended,),
     PaymentCheckDue: (payments.on_payment_check_due,),
+    PaymentNoticed: (payments.on_payment_noticed,),
     RefundRecorded: (payments.on_refund_recorded,),
 }

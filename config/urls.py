@@ -11,6 +11,7 @@ api: list[URLPattern | URLResolver] = [
     path("auth/", include("apps.accounts.api.urls")),
     path("", include("apps.items.api.urls")),
     path("", include("apps.rentals.api.urls")),
+    path("payments/", include("apps.payments.api.urls")),
     path("status/", include("apps.status_view.api.urls")),
     path("schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

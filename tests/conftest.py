@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 
 from gdmarket import bus
 from tests.factories.accounts import PASSWORD, UserFactory
+from tests.flushing import lift_guards_to_flush
 from tests.passing_time import PassingTime
 
 
@@ -27,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["GDMARKET_DATA_DIR"] = str(data_dir)
     settings.GDMARKET_DATA_DIR = data_dir
     settings.PASSWORD_HASHERS = ["tests.passwords.QuickHasher"]
+    lift_guards_to_flush()
 
 
 @pytest.fixture(scope="session")

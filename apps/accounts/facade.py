@@ -1,5 +1,6 @@
 """What neighbours may ask of accounts."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,6 +14,12 @@ class Person:
     id: UUID
     display_name: str
     roles: tuple[str, ...]
+
+
+def list_people(*, user_ids: Collection[UUID]) -> list[Person]:
+    """Return those of these people that there are."""
+    users = queries.list_users(user_ids=user_ids)
+    return [Person(id=user.id, display_name=user.display_name, roles=tuple(user.roles)) for user in users]
 
 
 def get_person(*, user_id: UUID) -> Person:

@@ -1,10 +1,12 @@
 """Reading of people, of who is asking, and of wrong passwords."""
 
 import hmac
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from apps.accounts import domain
 from apps.accounts.errors import PersonNotFoundError, TokenNotValidError
@@ -20,6 +22,11 @@ def get_user(*, user_id: UUID) -> User:
         return User.objects.get(id=user_id)
     except User.DoesNotExist as missing:
         raise PersonNotFoundError from missing
+
+
+def list_users(*, user_ids: Collection[UUID]) -> QuerySet[User]:
+    """List those of these people that there are."""
+    return User.objects.filter(id__in=user_ids)
 
 
 def get_user_by_access_token(*, token: str, now: datetime) -> User:

@@ -1,4 +1,4 @@
-"""The rules of money: what a payment may become, and how patiently the provider is asked again."""
+"""The rules of money: what a payment may become, how it is booked, and how patiently the provider is asked again."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -22,6 +22,36 @@ class RefundState(StrEnum):
     REFUNDED = "refunded"
 
 
+class Account(StrEnum):
+    """The accounts of the ledger; a sum is debited to one and credited to another.
+
+    What renters owe is a debit on `renter_receivable`; what the provider has taken for us a debit on `provider_clearing`; what we
+    owe managers a credit on `manager_payable`; what we owe renters back a credit on `refunds`.
+    """
+
+    RENTER_RECEIVABLE = "renter_receivable"
+    PROVIDER_CLEARING = "provider_clearing"
+    MANAGER_PAYABLE = "manager_payable"
+    REFUNDS = "refunds"
+
+
+class Entry(StrEnum):
+    """Why a sum was booked."""
+
+    EARNED = "earned"
+    CHARGED = "charged"
+    REFUND_DUE = "refund_due"
+    REFUNDED = "refunded"
+
+
+# (debit, credit) of each
+ACCOUNTS: Mapping[Entry, tuple[Account, Account]] = {
+    Entry.EARNED: (Account.RENTER_RECEIVABLE, Account.MANAGER_PAYABLE),
+    Entry.CHARGED: (Account.PROVIDER_CLEARING, Account.RENTER_RECEIVABLE),
+    Entry.REFUND_DUE: (Account.MANAGER_PAYABLE, Account.REFUNDS),
+    Entry.REFUNDED: (Account.REFUNDS, Account.PROVIDER_CLEARING),
+}
+
 _OUTCOMES = frozenset({PaymentState.APPROVED, PaymentState.DECLINED, PaymentState.NOT_SENT})
 
 NEXT: Mapping[PaymentState, frozenset[PaymentState]] = {
@@ -37,6 +67,9 @@ NEXT: Mapping[PaymentState, frozenset[PaymentState]] = {
 UNSETTLED = (PaymentState.PENDING, PaymentState.UNKNOWN)
 # The rental's money is, or may be, with the provider: no second attempt beside one of these.
 HOLDING = (*UNSETTLED, PaymentState.APPROVED)
+
+# The provider took the money; what was given back since is counted beside it.
+CHARGED = (PaymentState.APPROVED, PaymentState.REFUNDED)
 
 _LONGEST_WAIT_S = 60.0
 

@@ -10,7 +10,7 @@ class PaymentNotFoundError(NotFoundError):
 
 
 class PaymentReusedError(ConflictError):
-    """This payment id already names another rental, payer or sum."""
+    """This payment id already names another rental, payer, payee or sum."""
 
     code = "payment_reused"
 
@@ -31,6 +31,19 @@ class PaymentDiffersError(ConflictError):
     """The provider's book and ours name different sums for one payment; a person must look."""
 
     code = "payment_differs"
+
+
+class RefundTooLargeError(InvalidError):
+    """A part of a payment is more than 0 and less than what is left of it, {left}."""
+
+    code = "refund_too_large"
+    field = "amount"
+
+
+class RefundReusedError(ConflictError):
+    """This refund id already names another payment or sum."""
+
+    code = "refund_reused"
 
 
 class RefundRefusedError(ConflictError):

@@ -32,13 +32,26 @@ class PaymentDeclined(_PaymentFact):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentPartlyRefunded(_PaymentFact):
+    """The provider gave a part of the money back; the payment stands. Not sent for the part that completes it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentRefunded(_PaymentFact):
-    """The provider gave the money back in full."""
+    """The provider gave the money back in full, be it in parts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentCheckDue:
     """A timer: by now this payment's outcome should be known; whoever hears it asks the provider when it is not."""
+
+    payment_id: UUID
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentNoticed:
+    """The provider's webhook says that something happened to this payment; whoever hears it asks the provider what."""
 
     payment_id: UUID
     occurred_at: datetime

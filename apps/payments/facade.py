@@ -59,16 +59,27 @@ class PaymentSnapshot:
     occurred_at: datetime
 
 
-def charge(*, payment_id: UUID, rental_id: UUID, payer_id: UUID, amount: int, currency: str, method: str, now: datetime) -> ChargeResult:
-    """Collect `amount` minor units of `currency` for a rental, once for ever under `payment_id`; blocks up to the time-out.
+def charge(
+    *, payment_id: UUID, rental_id: UUID, payer_id: UUID, payee_id: UUID, amount: int, currency: str, method: str, now: datetime
+) -> ChargeResult:
+    """Collect `amount` minor units of `currency` from the renter for the item's manager, once for ever under `payment_id`.
+
+    Blocks up to the time-out.
 
     The same id again answers how that attempt stands and never charges again. Call it outside any transaction.
-    :raises PaymentReusedError: if `payment_id` names another rental, payer or sum
+    :raises PaymentReusedError: if `payment_id` names another rental, payer, payee or sum
     :raises PaymentInProgressError: if another attempt for the rental is open or holds its money
     :raises InsideTransactionError: if called inside a database transaction
     """
     payment, retry_after_s = services.charge_payment(
-        payment_id=payment_id, rental_id=rental_id, payer_id=payer_id, amount=amount, currency=currency, method=method, now=now
+        payment_id=payment_id,
+        rental_id=rental_id,
+        payer_id=payer_id,
+        payee_id=payee_id,
+        amount=amount,
+        currency=currency,
+        method=method,
+        now=now,
     )
     return ChargeResult(
         payment_id=payment.id,

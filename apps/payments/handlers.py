@@ -4,7 +4,7 @@ from uuid import UUID
 
 from apps.payments import services
 from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError, PaymentNotRefundableError, RefundRefusedError
-from apps.payments.events import PaymentCheckDue, RefundRecorded
+from apps.payments.events import PaymentCheckDue, PaymentNoticed, RefundRecorded
 from apps.rentals.events import RentalPaymentStarted, RentalRefundDue
 from gdmarket import bus, clock
 
@@ -15,6 +15,7 @@ def on_rental_payment_started(event: RentalPaymentStarted) -> None:
         payment_id=_payment_named_by(event),
         rental_id=event.rental_id,
         payer_id=event.renter_id,
+        payee_id=event.manager_id,
         amount=event.price,
         currency=event.currency,
         method=event.method,
@@ -52,6 +53,15 @@ def on_payment_check_due(event: PaymentCheckDue) -> None:
         raise bus.Retry(after_s=silence.retry_after_s) from silence
     except PaymentDiffersError as difference:
         raise bus.Reject(str(difference)) from difference
+
+
+@bus.external
+def on_payment_noticed(event: PaymentNoticed) -> None:
+    """Ask the provider what its notice was about."""
+    try:
+        services.heed_notice(payment_id=event.payment_id, now=clock.now())
+    except OutcomeUnknownError as silence:
+        raise bus.Retry(after_s=silence.retry_after_s) from silence
 
 
 def _payment_named_by(event: RentalPaymentStarted | RentalRefundDue) -> UUID:

@@ -1,10 +1,10 @@
-"""The tables of money; their constraints refuse a second charge, a second refund and an unsettled settlement."""
+"""The tables of money; their constraints refuse a second charge, more back than was taken, and a ledger out of balance."""
 
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.payments.domain import HOLDING, UNSETTLED, PaymentState, RefundState
+from apps.payments.domain import ACCOUNTS, CHARGED, HOLDING, UNSETTLED, Account, Entry, PaymentState, RefundState
 
 PAYMENT_STATES = {
     PaymentState.PENDING: _("pending"),
@@ -15,23 +15,41 @@ PAYMENT_STATES = {
     PaymentState.REFUNDED: _("refunded"),
 }
 REFUND_STATES = {RefundState.PENDING: _("pending"), RefundState.REFUNDED: _("refunded")}
+ACCOUNT_NAMES = {
+    Account.RENTER_RECEIVABLE: _("renters owe us"),
+    Account.PROVIDER_CLEARING: _("with the provider"),
+    Account.MANAGER_PAYABLE: _("we owe managers"),
+    Account.REFUNDS: _("we owe renters back"),
+}
+ENTRY_NAMES = {
+    Entry.EARNED: _("earned"),
+    Entry.CHARGED: _("charged"),
+    Entry.REFUND_DUE: _("refund due"),
+    Entry.REFUNDED: _("refunded"),
+}
+
+_LONGEST_METHOD = 300
 
 
 class Payment(models.Model):
     """One attempt to collect the price of one rental; its id is the idempotency key, committed before the provider is asked.
 
-    `asked_at` is set by the one caller that may send the charge: no other ever does, so that its "not sent" is certain.
+    `asked_at` is set by the one caller that may send the charge: no other ever does, so that its "not sent" is certain. Of what was
+    charged, `refund_due` is to be given back, and `refunded` was. `payee_id` is the item's manager; None only where the attempt is
+    older than that column and left no trace of it.
     """
 
     id = models.UUIDField(_("id"), primary_key=True)
     rental_id = models.UUIDField(_("rental"), db_index=True)
     payer_id = models.UUIDField(_("payer"), db_index=True)
+    payee_id = models.UUIDField(_("payee"), null=True, db_index=True)
     amount = models.BigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
-    method = models.CharField(_("payment method"), max_length=100)
+    method = models.CharField(_("payment method"), max_length=_LONGEST_METHOD)
     state = models.CharField(_("state"), max_length=10, choices=PAYMENT_STATES, default=PaymentState.PENDING)
     reason = models.CharField(_("reason"), max_length=100, blank=True, default="")
     provider_reference = models.CharField(_("provider's reference"), max_length=200, blank=True, default="")
+    refund_due = models.BigIntegerField(_("refund due"), default=0, db_default=0)
     refunded = models.BigIntegerField(_("refunded"), default=0)
     checks = models.PositiveIntegerField(_("checks"), default=0)
     version = models.PositiveIntegerField(_("version"), default=1)
@@ -46,10 +64,19 @@ class Payment(models.Model):
             models.UniqueConstraint(fields=["rental_id"], condition=Q(state__in=HOLDING), name="payments_one_holding_per_rental"),
             models.CheckConstraint(condition=Q(state__in=list(PaymentState)), name="payments_payment_state_known"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_payment_amount_gt_0"),
-            models.CheckConstraint(condition=Q(refunded__gte=0, refunded__lte=F("amount")), name="payments_refunded_lte_amount"),
+            # One charge of the provider's pays for one rental: a reference that a renter hands in a second time buys nothing.
+            models.UniqueConstraint(
+                fields=["provider_reference"],
+                condition=Q(state__in=CHARGED) & ~Q(provider_reference=""),
+                name="payments_one_payment_per_charge",
+            ),
             models.CheckConstraint(
-                condition=Q(refunded=0) | Q(state__in=[PaymentState.APPROVED, PaymentState.REFUNDED]),
-                name="payments_refunded_was_approved",
+                condition=Q(refunded__gte=0, refunded__lte=F("refund_due"), refund_due__lte=F("amount")),
+                name="payments_refunded_lte_due_lte_amount",
+            ),
+            models.CheckConstraint(condition=Q(refund_due=0) | Q(state__in=CHARGED), name="payments_refund_due_was_charged"),
+            models.CheckConstraint(
+                condition=~Q(state=PaymentState.REFUNDED) | Q(refunded=F("amount")), name="payments_refunded_means_in_full"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=UNSETTLED, settled_at__isnull=True) | (~Q(state__in=UNSETTLED) & Q(settled_at__isnull=False)),
@@ -64,10 +91,10 @@ class Payment(models.Model):
 
 
 class Refund(models.Model):
-    """One payment given back in full; its id is the provider's key for it, so that asking again never refunds again."""
+    """A payment given back, or a part of it; its id is the provider's key for it, so that asking again never refunds again."""
 
     id = models.UUIDField(_("id"), primary_key=True)
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds", db_index=False, verbose_name=_("payment"))
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds", verbose_name=_("payment"))
     amount = models.BigIntegerField(_("amount"))
     state = models.CharField(_("state"), max_length=10, choices=REFUND_STATES, default=RefundState.PENDING)
     reason = models.CharField(_("reason"), max_length=100, blank=True, default="")
@@ -80,8 +107,6 @@ class Refund(models.Model):
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
         constraints = (
-            # One full refund a payment: so the sum of refunds is never more than what was captured.
-            models.UniqueConstraint(fields=["payment"], name="payments_one_refund_per_payment"),
             models.CheckConstraint(condition=Q(state__in=list(RefundState)), name="payments_refund_state_known"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_refund_amount_gt_0"),
             models.CheckConstraint(
@@ -93,3 +118,38 @@ class Refund(models.Model):
     def __str__(self) -> str:
         """Name the refund and where it stands."""
         return f"{self.id} {self.state} {self.amount}"
+
+
+class Posting(models.Model):
+    """One sum in the ledger, debited to one account and credited to another: so that the books balance by construction.
+
+    Written in the transaction that makes it true, once for each payment and refund, and never changed: a trigger refuses.
+    """
+
+    id = models.UUIDField(_("id"), primary_key=True)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="postings", verbose_name=_("payment"))
+    refund = models.ForeignKey(Refund, on_delete=models.PROTECT, related_name="postings", null=True, verbose_name=_("refund"))
+    entry = models.CharField(_("entry"), max_length=10, choices=ENTRY_NAMES)
+    debit = models.CharField(_("debit"), max_length=20, choices=ACCOUNT_NAMES)
+    credit = models.CharField(_("credit"), max_length=20, choices=ACCOUNT_NAMES)
+    amount = models.BigIntegerField(_("amount"))
+    currency = models.CharField(_("currency"), max_length=3)
+    posted_at = models.DateTimeField(_("posted at"))
+
+    class Meta:
+        verbose_name = _("posting")
+        verbose_name_plural = _("postings")
+        constraints = (
+            models.UniqueConstraint(fields=["payment", "entry"], condition=Q(refund=None), name="payments_posted_once_per_payment"),
+            models.UniqueConstraint(fields=["refund", "entry"], condition=~Q(refund=None), name="payments_posted_once_per_refund"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_posting_amount_gt_0"),
+            models.CheckConstraint(
+                condition=Q(*(Q(entry=entry, debit=debit, credit=credit) for entry, (debit, credit) in ACCOUNTS.items()), _connector=Q.OR),
+                name="payments_posting_accounts_of_entry",
+            ),
+        )
+        indexes = (models.Index(fields=["posted_at", "entry"], name="payments_posted"),)
+
+    def __str__(self) -> str:
+        """Name the sum and where it went."""
+        return f"{self.entry} {self.amount} {self.currency}: {self.debit} to {self.credit}"

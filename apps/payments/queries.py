@@ -1,14 +1,37 @@
 """Reading payments and refunds."""
 
+from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
+from django.db.models.functions import Coalesce
 
-from apps.payments.domain import HOLDING, UNSETTLED
+from apps.payments.domain import CHARGED, HOLDING, UNSETTLED, Account, Entry
 from apps.payments.errors import PaymentNotFoundError
-from apps.payments.models import Payment, Refund
+from apps.payments.models import Payment, Posting, Refund
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Earnings:
+    """What a manager earned: sums in minor units of `currency`; `given_back` is what renters get, or got, back of it.
+
+    No manager is named for payments of before payments knew them.
+    """
+
+    manager_id: UUID | None
+    currency: str
+    payments: int
+    earned: int
+    given_back: int
+
+    @property
+    def net(self) -> int:
+        """What is to be paid out."""
+        return self.earned - self.given_back
 
 
 def get_payment(*, payment_id: UUID, lock: bool = False) -> Payment:
@@ -21,6 +44,74 @@ def get_payment(*, payment_id: UUID, lock: bool = False) -> Payment:
         return payments.get(id=payment_id)
     except Payment.DoesNotExist as missing:
         raise PaymentNotFoundError(payment=str(payment_id)) from missing
+
+
+def list_awaited(*, payment_id: UUID | None, rental_id: UUID | None) -> QuerySet[Payment]:
+    """List what a notice may be about: the payment or those of the rental that it names, if their outcome is waited for."""
+    return Payment.objects.filter(Q(id=payment_id) | Q(rental_id=rental_id), state__in=UNSETTLED, asked_at__isnull=False)
+
+
+def is_taken(*, reference: str, payment_id: UUID) -> bool:
+    """Say whether another payment than this is paid by the charge that the provider calls `reference`."""
+    return Payment.objects.filter(provider_reference=reference, state__in=CHARGED).exclude(id=payment_id).exists()
+
+
+def find_charged(*, keys: Collection[UUID], references: Collection[str]) -> dict[UUID | str, Payment]:
+    """Return the payments with these ids or paid by charges of these names, under both."""
+    known = {reference for reference in references if reference}
+    payments = Payment.objects.filter(Q(id__in=keys) | Q(provider_reference__in=known, state__in=CHARGED))
+    found: dict[UUID | str, Payment] = {}
+    for payment in payments:
+        found[payment.id] = payment
+        if payment.provider_reference:
+            found[payment.provider_reference] = payment
+    return found
+
+
+def held_by_ledger(*, payment_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return what the provider holds of these payments by our ledger, in minor units; a payment that was never charged is left out."""
+    clearing = Account.PROVIDER_CLEARING
+    sums = (
+        Posting.objects.filter(Q(debit=clearing) | Q(credit=clearing), payment_id__in=payment_ids)
+        .values_list("payment_id")
+        .annotate(held=Sum(Case(When(debit=clearing, then=F("amount")), default=-F("amount"))))
+    )
+    return dict(sums)
+
+
+def list_earnings(*, since: datetime, until: datetime) -> list[Earnings]:
+    """Return what each manager earned by what was booked in [`since`, `until`), a row for each currency, the most first."""
+    rows = (
+        Posting.objects.filter(posted_at__gte=since, posted_at__lt=until, entry__in=[Entry.EARNED, Entry.REFUND_DUE])
+        .values("payment__payee_id", "currency")
+        .annotate(
+            payments=Count("id", filter=Q(entry=Entry.EARNED)),
+            earned=Coalesce(Sum("amount", filter=Q(entry=Entry.EARNED)), 0),
+            given_back=Coalesce(Sum("amount", filter=Q(entry=Entry.REFUND_DUE)), 0),
+        )
+        .order_by("currency", F("earned") - F("given_back"), "payment__payee_id")
+        .reverse()
+    )
+    return [
+        Earnings(
+            manager_id=row["payment__payee_id"],
+            currency=row["currency"],
+            payments=row["payments"],
+            earned=row["earned"],
+            given_back=row["given_back"],
+        )
+        for row in rows
+    ]
+
+
+def list_balances() -> list[tuple[str, str, int]]:
+    """Return (account, currency, debits less credits in minor units) of the whole ledger; in each currency these add up to 0."""
+    balances: Counter[tuple[str, str]] = Counter()
+    sums = Posting.objects.values_list("debit", "credit", "currency").annotate(total=Sum("amount"))
+    for debit, credit, currency, total in sums:
+        balances[debit, currency] += total
+        balances[credit, currency] -= total
+    return [(account, currency, balance) for (account, currency), balance in sorted(balances.items())]
 
 
 def list_settled(*, rental_ids: Collection[UUID]) -> QuerySet[Payment]:

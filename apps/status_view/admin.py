@@ -67,6 +67,7 @@ _FACTS: Words = {
     "RentalExpired": _("expired"),
     "PaymentApproved": _("money taken"),
     "PaymentDeclined": _("money not taken"),
+    "PaymentPartlyRefunded": _("part of the money given back"),
     "PaymentRefunded": _("money given back"),
 }
 _TURNS = {

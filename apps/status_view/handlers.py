@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn
-from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentRefunded
+from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded
 from apps.rentals.events import (
     RentalCancelled,
     RentalCancelRequested,
@@ -43,7 +43,7 @@ SOURCES = services.Sources(
         RentalCancelled,
         RentalExpired,
     ),
-    payments=(PaymentApproved, PaymentDeclined, PaymentRefunded),
+    payments=(PaymentApproved, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded),
 )
 
 

@@ -20,7 +20,7 @@ from gdmarket.rest.errors import InvalidIdempotencyKeyError
 Handler = Callable[..., HttpResponseBase]
 
 _VISIBLE = re.compile(r"[!-~]{1,255}\Z")
-_KEPT_HEADERS = ("Content-Type", "Content-Language", "ETag", "Location")
+_KEPT_HEADERS = ("Content-Type", "Content-Language", "ETag", "Link", "Location")
 # Sign in, wait a moment: then the same request may well succeed.
 _PASSING = frozenset({status.HTTP_401_UNAUTHORIZED, status.HTTP_429_TOO_MANY_REQUESTS})
 _log = logging.getLogger(__name__)

@@ -27,12 +27,26 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> dict[str, Any]:
         _refuse_other_charsets(media_type or "")
-        raw = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
-        if len(raw) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise BodyTooLargeError
-        if len(raw) < _promised_length(parser_context or {}):
-            raise _malformed(_("The body ends before its Content-Length."))
-        return parsed(raw)
+        return parsed(_whole(stream, parser_context or {}))
+
+
+class RawParser(BaseParser):
+    """Reads whatever comes, of any type, as the bytes it is: a signature is about those."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        """Return the body: bytes."""
+        return _whole(stream, parser_context or {})
+
+
+def _whole(stream: IO[Any], parser_context: Mapping[str, Any]) -> bytes:
+    raw: bytes = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+    if len(raw) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise BodyTooLargeError
+    if len(raw) < _promised_length(parser_context):
+        raise _malformed(_("The body ends before its Content-Length."))
+    return raw
 
 
 def _promised_length(parser_context: Mapping[str, Any]) -> int:

@@ -1,11 +1,13 @@
 """Payments and refunds, as rows."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import factory
 
-from apps.payments.domain import UNSETTLED, PaymentState, RefundState
+from apps.payments.domain import CHARGED, UNSETTLED, PaymentState, RefundState
 from apps.payments.models import Payment, Refund
+from apps.payments.services import booking
 from gdmarket import ids
 
 
@@ -14,6 +16,7 @@ class PaymentFactory(factory.django.DjangoModelFactory):
 
     class Meta:
         model = Payment
+        skip_postgeneration_save = True
 
     class Params:
         never_sent = factory.Trait(asked_at=None)
@@ -21,14 +24,29 @@ class PaymentFactory(factory.django.DjangoModelFactory):
     id = factory.LazyFunction(ids.uuid7)
     rental_id = factory.LazyFunction(ids.uuid7)
     payer_id = factory.LazyFunction(ids.uuid7)
+    payee_id = factory.LazyFunction(ids.uuid7)
     amount = 8_000
     currency = "KRW"
     method = "pm_ok"
     state = PaymentState.PENDING
     refunded = factory.LazyAttribute(lambda payment: payment.amount if payment.state == PaymentState.REFUNDED else 0)
+    refund_due = factory.SelfAttribute("refunded")
     created_at = factory.LazyFunction(lambda: datetime.now(UTC) - timedelta(hours=1))
     asked_at = factory.SelfAttribute("created_at")
     settled_at = factory.LazyAttribute(lambda payment: None if payment.state in UNSETTLED else payment.created_at)
+
+    @factory.post_generation
+    def booked(self: Payment, create: bool, *_: Any, **__: Any) -> None:
+        """Book it as it stands, one given back as by a single refund."""
+        if self.state in CHARGED:
+            booking.book_charge(self, now=self.created_at)
+        if self.state == PaymentState.REFUNDED:
+            at = self.created_at
+            refund = Refund.objects.create(
+                id=ids.uuid7(), payment=self, amount=self.amount, state=RefundState.REFUNDED, created_at=at, settled_at=at
+            )
+            booking.book_refund_due(refund, now=at)
+            booking.book_refunded(refund, now=at)
 
 
 class RefundFactory(factory.django.DjangoModelFactory):
@@ -36,9 +54,17 @@ class RefundFactory(factory.django.DjangoModelFactory):
 
     class Meta:
         model = Refund
+        skip_postgeneration_save = True
 
     id = factory.LazyFunction(ids.uuid7)
     payment = factory.SubFactory(PaymentFactory, state=PaymentState.APPROVED)
     amount = factory.SelfAttribute("payment.amount")
     state = RefundState.PENDING
     created_at = factory.LazyFunction(lambda: datetime.now(UTC))
+
+    @factory.post_generation
+    def booked(self: Refund, create: bool, *_: Any, **__: Any) -> None:
+        """Let the payment and the ledger know of it."""
+        self.payment.refund_due += self.amount
+        self.payment.save(update_fields=["refund_due"])
+        booking.book_refund_due(self, now=self.created_at)

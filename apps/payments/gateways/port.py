@@ -86,14 +86,13 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
-    """A provider's webhook: something happened to the charge under `key`, or the one it calls `reference`. A hint, never a fact.
+    """A provider's webhook: something happened to the charge under `key`, or to one for the rental `order`. A hint, never a fact.
 
-    `event_id` is the provider's own name for the notice, the same when it is sent again.
+    Why it comes twice or late does not matter: it only makes us ask.
     """
 
-    event_id: str
     key: UUID | None = None
-    reference: str = ""
+    order: UUID | None = None
 
 
 class GatewayError(Exception):

@@ -2,9 +2,10 @@
 
 from apps.payments.services.asking import accepts_method, closed_for_s
 from apps.payments.services.charging import charge_payment, open_payment
-from apps.payments.services.checking import check_payment
+from apps.payments.services.checking import check_payment, heed_notice
+from apps.payments.services.noticing import take_notice
 from apps.payments.services.reconciling import Finding, Verdict, reconcile_payments
-from apps.payments.services.refunding import record_refund, send_refund
+from apps.payments.services.refunding import record_partial_refund, record_refund, send_refund
 
 __all__ = [
     "Finding",
@@ -13,8 +14,11 @@ __all__ = [
     "charge_payment",
     "check_payment",
     "closed_for_s",
+    "heed_notice",
     "open_payment",
     "reconcile_payments",
+    "record_partial_refund",
     "record_refund",
     "send_refund",
+    "take_notice",
 ]

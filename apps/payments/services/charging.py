@@ -10,21 +10,20 @@ from django.db import IntegrityError, transaction
 from apps.payments import domain, queries
 from apps.payments.domain import PaymentState
 from apps.payments.errors import PaymentInProgressError, PaymentReusedError
-from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentRefunded
+from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded
 from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, RefusedError, Standing
 from apps.payments.models import Payment
-from apps.payments.services import asking
-from gdmarket import breaker, bus
+from apps.payments.services import asking, booking
+from gdmarket import breaker, bus, crashing
 
 _log = logging.getLogger(__name__)
 
-PaymentFact = PaymentApproved | PaymentDeclined | PaymentRefunded
+PaymentFact = PaymentApproved | PaymentDeclined | PaymentPartlyRefunded | PaymentRefunded
 
 _FACTS: dict[PaymentState, type[PaymentFact]] = {
     PaymentState.APPROVED: PaymentApproved,
     PaymentState.DECLINED: PaymentDeclined,
     PaymentState.NOT_SENT: PaymentDeclined,
-    PaymentState.REFUNDED: PaymentRefunded,
 }
 
 
@@ -38,13 +37,15 @@ class Outcome:
     retry_after_s: float | None = None
 
 
-def open_payment(*, payment_id: UUID, rental_id: UUID, payer_id: UUID, amount: int, currency: str, method: str, now: datetime) -> Payment:
+def open_payment(
+    *, payment_id: UUID, rental_id: UUID, payer_id: UUID, payee_id: UUID, amount: int, currency: str, method: str, now: datetime
+) -> Payment:
     """Write down an attempt to pay, pending, with the timer that finds out what became of it; the same id again changes nothing.
 
-    :raises PaymentReusedError: if the id names another rental, payer or sum
+    :raises PaymentReusedError: if the id names another rental, payer, payee or sum
     :raises PaymentInProgressError: if another attempt for the rental is open or holds its money
     """
-    wanted = {"rental_id": rental_id, "payer_id": payer_id, "amount": amount, "currency": currency}
+    wanted = {"rental_id": rental_id, "payer_id": payer_id, "payee_id": payee_id, "amount": amount, "currency": currency}
     try:
         with transaction.atomic():
             payment, is_new = Payment.objects.get_or_create(id=payment_id, defaults=wanted | {"method": method, "created_at": now})
@@ -61,7 +62,7 @@ def open_payment(*, payment_id: UUID, rental_id: UUID, payer_id: UUID, amount: i
 
 
 def charge_payment(
-    *, payment_id: UUID, rental_id: UUID, payer_id: UUID, amount: int, currency: str, method: str, now: datetime
+    *, payment_id: UUID, rental_id: UUID, payer_id: UUID, payee_id: UUID, amount: int, currency: str, method: str, now: datetime
 ) -> tuple[Payment, float | None]:
     """Collect the money once for ever under `payment_id`; return the payment and when a new attempt makes sense, if known.
 
@@ -69,12 +70,24 @@ def charge_payment(
     """
     asking.refuse_inside_transaction()
     payment = open_payment(
-        payment_id=payment_id, rental_id=rental_id, payer_id=payer_id, amount=amount, currency=currency, method=method, now=now
+        payment_id=payment_id,
+        rental_id=rental_id,
+        payer_id=payer_id,
+        payee_id=payee_id,
+        amount=amount,
+        currency=currency,
+        method=method,
+        now=now,
     )
+    crashing.point("payments.charge.opened")
     if not claim_sending(payment_id=payment_id, now=now):
         return queries.get_payment(payment_id=payment_id), None
+    crashing.point("payments.charge.unsent")
     outcome = _send(payment)
-    return record_outcome(payment_id=payment_id, outcome=outcome, now=now), outcome.retry_after_s
+    crashing.point("payments.charge.answered")
+    payment = record_outcome(payment_id=payment_id, outcome=outcome, now=now)
+    crashing.point("payments.charge.recorded")
+    return payment, outcome.retry_after_s
 
 
 def claim_sending(*, payment_id: UUID, now: datetime) -> bool:
@@ -86,7 +99,19 @@ def claim_sending(*, payment_id: UUID, now: datetime) -> bool:
 
 
 def record_outcome(*, payment_id: UUID, outcome: Outcome, now: datetime) -> Payment:
-    """Write down what came of an attempt and publish it if it is settled; a late answer never changes a settled payment."""
+    """Write down what came of an attempt, book and publish it if it is settled; a late answer never changes a settled payment.
+
+    A charge that pays for another attempt already buys nothing here: to this one the provider's word is a decline.
+    """
+    try:
+        return _record(payment_id, outcome, now=now)
+    except IntegrityError:
+        if outcome.state is not PaymentState.APPROVED or not queries.is_taken(reference=outcome.reference, payment_id=payment_id):
+            raise
+    return _record(payment_id, Outcome(state=PaymentState.DECLINED, reason="paid_for_another"), now=now)
+
+
+def _record(payment_id: UUID, outcome: Outcome, *, now: datetime) -> Payment:
     with transaction.atomic():
         payment = queries.get_payment(payment_id=payment_id, lock=True)
         if not domain.may_become(state=payment.state, wanted=outcome.state):
@@ -98,22 +123,29 @@ def record_outcome(*, payment_id: UUID, outcome: Outcome, now: datetime) -> Paym
         payment.settled_at = None if outcome.state in domain.UNSETTLED else now
         payment.version += 1
         payment.save(update_fields=["state", "reason", "provider_reference", "settled_at", "version"])
+        if outcome.state is PaymentState.APPROVED:
+            booking.book_charge(payment, now=now)
         if outcome.state in _FACTS:
-            publish_fact(payment, now=now)
+            publish_fact(payment, _FACTS[outcome.state], now=now)
     return payment
 
 
-def publish_fact(payment: Payment, *, now: datetime) -> None:
+def publish_fact(payment: Payment, fact: type[PaymentFact], *, now: datetime) -> None:
     """Publish the payment as it now stands, inside the transaction that changed it."""
-    fact = _FACTS[PaymentState(payment.state)](**queries.public(payment=payment), occurred_at=now)
-    bus.publish(fact, stream=f"payment:{payment.id}")
+    bus.publish(fact(**queries.public(payment=payment), occurred_at=now), stream=f"payment:{payment.id}")
 
 
 def outcome_of(entry: Entry, *, payment: Payment) -> Outcome:
-    """Return what the provider's entry means for a payment; a charge of another sum, or no certain entry, means unknown."""
+    """Return what the provider's entry means for an unsettled payment.
+
+    A charge of another sum, or of which a part went back already, and no certain entry, mean unknown; one given back in full buys
+    nothing.
+    """
     match entry.standing:
-        case Standing.CHARGED if (entry.amount, entry.currency) == (payment.amount, payment.currency):
+        case Standing.CHARGED if (entry.amount, entry.currency, entry.refunded) == (payment.amount, payment.currency, 0):
             return Outcome(state=PaymentState.APPROVED, reference=entry.reference)
+        case Standing.CHARGED if entry.refunded == entry.amount:
+            return Outcome(state=PaymentState.DECLINED, reason="given_back", reference=entry.reference)
         case Standing.CHARGED:
             return Outcome(state=PaymentState.UNKNOWN, reason="provider_differs", reference=entry.reference)
         case Standing.DECLINED:

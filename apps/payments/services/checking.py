@@ -11,6 +11,7 @@ from apps.payments.errors import PaymentDiffersError
 from apps.payments.gateways.port import Entry, Standing
 from apps.payments.models import Payment
 from apps.payments.services import asking, charging
+from gdmarket import crashing
 
 
 def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
@@ -29,10 +30,27 @@ def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
         never_sent = charging.Outcome(state=PaymentState.NOT_SENT, reason="never_sent")
         return charging.record_outcome(payment_id=payment_id, outcome=never_sent, now=now)
     entry = _ask_what_happened(payment)
+    crashing.point("payments.check.answered")
     outcome = charging.outcome_of(entry, payment=payment)
     if outcome.state is PaymentState.UNKNOWN:
         raise PaymentDiffersError(payment=str(payment_id), amount=payment.amount, provider_amount=entry.amount)
     return charging.record_outcome(payment_id=payment_id, outcome=outcome, now=now)
+
+
+def heed_notice(*, payment_id: UUID, now: datetime) -> None:
+    """Settle a payment that is being waited for by what the provider says now; where it does not say yet, leave it to its timer.
+
+    Never voids, unlike `check_payment`: whoever may have forged the notice must not stop a charge on its way.
+    :raises OutcomeUnknownError: if the provider did not answer; ask again after `retry_after_s`
+    """
+    payment = queries.get_payment(payment_id=payment_id)
+    if payment.state not in UNSETTLED or payment.asked_at is None:
+        return
+    intent = asking.intent_of(payment)
+    entry = asking.ask_again(lambda gateway, deadline_s: gateway.lookup(intent=intent, deadline_s=deadline_s), tries=1)
+    outcome = charging.outcome_of(entry, payment=payment)
+    if outcome.state is not PaymentState.UNKNOWN:
+        charging.record_outcome(payment_id=payment_id, outcome=outcome, now=now)
 
 
 def _ask_what_happened(payment: Payment) -> Entry:
@@ -41,6 +59,7 @@ def _ask_what_happened(payment: Payment) -> Entry:
     intent = asking.intent_of(payment)
     entry = asking.ask_again(lambda gateway, deadline_s: gateway.lookup(intent=intent, deadline_s=deadline_s), tries=tries)
     if entry.standing is Standing.NOT_FOUND:
+        crashing.point("payments.check.not_found")
         entry = asking.ask_again(lambda gateway, deadline_s: gateway.void(intent=intent, deadline_s=deadline_s), tries=tries)
     if entry.standing is Standing.PROCESSING:
         raise asking.not_yet(tries=tries)

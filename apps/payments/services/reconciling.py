@@ -1,18 +1,28 @@
-"""Comparing our payments with the provider's book, one by one: what is safe is repaired, the rest is for a person."""
+"""Comparing our payments and the ledger with the provider's own list: what is safe is repaired, the rest is for a person.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+First what is open is settled and what is due is given back. Then every charge on the provider's list is held against our payment and
+what the ledger booked for it; then what we hold to be charged and the list did not show is looked up.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from apps.payments import domain, queries
 from apps.payments.domain import UNSETTLED, PaymentState, RefundState
 from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError, RefundRefusedError
-from apps.payments.gateways.port import Entry, Standing
+from apps.payments.gateways.port import Entry, Listed, Page, Standing
 from apps.payments.models import Payment, Refund
 from apps.payments.services import asking, checking, refunding
 
 _PAGE = 500
+# The list is asked for up to a day from now: the provider's clock need not be ours.
+_CLOCKS_DIFFER = timedelta(days=1)
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Verdict(StrEnum):
@@ -28,91 +38,161 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One payment compared; `ours` and `provider` say in words how it stands on each side."""
+    """One payment compared; `ours` and `provider` say in words how it stands on each side.
 
-    payment_id: UUID
-    rental_id: UUID
-    verdict: Verdict
-    ours: str
-    provider: str
-
-
-def reconcile_payments(*, now: datetime, older_than_s: float = 0.0, dry_run: bool = False) -> Iterator[Finding]:
-    """Compare every payment made at least `older_than_s` seconds ago with the provider's book, oldest first, settling what is open.
-
-    With `dry_run` the provider is only read and nothing changes. Ends at the first payment that the provider is not reached for.
-    Call it outside any transaction; two at once do no harm.
+    `held` is what the provider holds of it by its own book, `booked` what it holds by our ledger, in minor units of `currency`. No
+    payment of ours is named where the provider charged what we know nothing of.
     """
-    for payment in _list_in_pages(until=now - timedelta(seconds=older_than_s)):
-        finding = _reconcile(payment, now=now, dry_run=dry_run)
-        yield finding
-        if finding.verdict is Verdict.NOT_REACHED:
-            return
+
+    payment_id: UUID | None = None
+    rental_id: UUID | None = None
+    verdict: Verdict
+    ours: str = "no payment"
+    provider: str
+    currency: str = ""
+    held: int = 0
+    booked: int = 0
 
 
-def _list_in_pages(*, until: datetime) -> Iterator[Payment]:
-    payments = Payment.objects.filter(created_at__lte=until).order_by("id")
-    page = list(payments[:_PAGE])
-    while page:
-        yield from page
-        page = list(payments.filter(id__gt=page[-1].id)[:_PAGE])
+@dataclass(slots=True)
+class _Run:
+    now: datetime
+    since: datetime
+    until: datetime
+    is_dry: bool
+    told: set[UUID] = field(default_factory=set)
+
+    def within(self, payments: QuerySet[Payment]) -> QuerySet[Payment]:
+        return payments.filter(created_at__gte=self.since, created_at__lte=self.until)
 
 
-def _reconcile(payment: Payment, *, now: datetime, dry_run: bool) -> Finding:
-    try:
-        if payment.state in UNSETTLED:
-            return _settle(payment, now=now, dry_run=dry_run)
-        refund = payment.refunds.filter(state=RefundState.PENDING).first()
-        if refund is not None:
-            return _refund(payment, refund, now=now, dry_run=dry_run)
-        return _compare(payment)
-    except OutcomeUnknownError as silence:
-        return _finding(payment, Verdict.NOT_REACHED, provider=f"not reached: {silence.__cause__}")
-    except PaymentDiffersError as difference:
-        return _finding(payment, Verdict.NEEDS_PERSON, provider=str(difference))
-    except RefundRefusedError as refusal:
-        return _finding(payment, Verdict.NEEDS_PERSON, provider=f"refuses the refund: {refusal.details['reason']}", refund_due=True)
+def reconcile_payments(
+    *, now: datetime, since: datetime | None = None, older_than_s: float = 0.0, dry_run: bool = False
+) -> Iterator[Finding]:
+    """Settle what is open, and compare every payment made from `since` to `older_than_s` seconds ago with the provider's list.
+
+    What is open is settled however old it is. With `dry_run` the provider is only read and nothing changes. Ends when the provider is
+    not reached. Call it outside any transaction; two at once do no harm.
+    """
+    run = _Run(now=now, since=since or _EVER, until=now - timedelta(seconds=older_than_s), is_dry=dry_run)
+    for step in (_settle_open, _compare_listed, _compare_rest):
+        for finding in step(run):
+            yield finding
+            if finding.verdict is Verdict.NOT_REACHED:
+                return
 
 
-def _settle(payment: Payment, *, now: datetime, dry_run: bool) -> Finding:
-    if payment.state == PaymentState.PENDING and payment.created_at + asking.check_delay() > now:
+def _settle_open(run: _Run) -> Iterator[Finding]:
+    is_refund_due = Exists(Refund.objects.filter(payment=OuterRef("id"), state=RefundState.PENDING))
+    for payment in _in_pages(Payment.objects.filter(Q(state__in=UNSETTLED) | is_refund_due, created_at__lte=run.until)):
+        run.told.add(payment.id)
+        try:
+            yield _settle(payment, run) if payment.state in UNSETTLED else _refund(payment, run)
+        except OutcomeUnknownError as silence:
+            yield _silent(payment, silence)
+        except PaymentDiffersError as difference:
+            yield _finding(payment, Verdict.NEEDS_PERSON, provider=str(difference))
+        except RefundRefusedError as refusal:
+            yield _finding(payment, Verdict.NEEDS_PERSON, provider=f"refuses the refund: {refusal.details['reason']}")
+
+
+def _settle(payment: Payment, run: _Run) -> Finding:
+    if payment.state == PaymentState.PENDING and payment.created_at + asking.check_delay() > run.now:
         return _finding(payment, Verdict.IN_FLIGHT, provider="being asked")
     entry = _look_up(payment)
     if entry.standing is Standing.CHARGED and not _is_our_sum(payment, entry):
-        return _finding(payment, Verdict.NEEDS_PERSON, provider=_in_words(entry))
-    if dry_run:
-        return _finding(payment, Verdict.WOULD_REPAIR, provider=_in_words(entry))
-    settled = checking.check_payment(payment_id=payment.id, now=now)
-    return _finding(payment, Verdict.REPAIRED, provider=f"now {settled.state}")
+        return _finding(payment, Verdict.NEEDS_PERSON, entry=entry)
+    if run.is_dry:
+        return _finding(payment, Verdict.WOULD_REPAIR, entry=entry)
+    settled = checking.check_payment(payment_id=payment.id, now=run.now)
+    return _finding(payment, Verdict.REPAIRED, provider=f"now {settled.state}", entry=entry, booked=_booked(payment))
 
 
-def _refund(payment: Payment, refund: Refund, *, now: datetime, dry_run: bool) -> Finding:
-    if dry_run:
+def _refund(payment: Payment, run: _Run) -> Finding:
+    if run.is_dry:
         entry = _look_up(payment)
-        # All of it given back already may well be our own refund, whose answer was lost; a part of it never is.
-        is_possible = entry.standing is Standing.CHARGED and _is_our_sum(payment, entry) and entry.refunded in {0, refund.amount}
-        verdict = Verdict.WOULD_REPAIR if is_possible else Verdict.NEEDS_PERSON
-        return _finding(payment, verdict, provider=_in_words(entry), refund_due=True)
-    refunding.send_refund(refund_id=refund.id, now=now)
-    return _finding(payment, Verdict.REPAIRED, provider="now refunded", refund_due=True)
+        # More given back than we know of may well be a refund of ours whose answer was lost.
+        is_possible = entry.standing is Standing.CHARGED and _is_our_sum(payment, entry) and entry.refunded <= payment.refund_due
+        return _finding(payment, Verdict.WOULD_REPAIR if is_possible else Verdict.NEEDS_PERSON, entry=entry)
+    for refund in payment.refunds.filter(state=RefundState.PENDING).order_by("created_at", "id"):
+        refunding.send_refund(refund_id=refund.id, now=run.now)
+    return _finding(payment, Verdict.REPAIRED, provider="now refunded", entry=_look_up(payment), booked=_booked(payment))
+
+
+def _compare_listed(run: _Run) -> Iterator[Finding]:
+    try:
+        for page in _pages_of_list(run):
+            yield from _compare_page(page, run)
+    except OutcomeUnknownError as silence:
+        yield Finding(verdict=Verdict.NOT_REACHED, ours="", provider=f"its list was not reached: {silence.__cause__}")
+
+
+def _pages_of_list(run: _Run) -> Iterator[Page]:
+    until, cursor = run.now + _CLOCKS_DIFFER, ""
+    while True:
+        page = asking.ask_again(
+            lambda gateway, deadline_s, cursor=cursor: gateway.list_charges(  # type: ignore[misc]  # mypy infers no default argument
+                since=run.since, until=until, cursor=cursor, deadline_s=deadline_s
+            ),
+            tries=1,
+        )
+        yield page
+        if not page.cursor:
+            return
+        cursor = page.cursor
+
+
+def _compare_page(page: Page, run: _Run) -> Iterator[Finding]:
+    ours = queries.find_charged(keys=[row.key for row in page.charges if row.key], references=[row.entry.reference for row in page.charges])
+    booked = queries.held_by_ledger(payment_ids=[payment.id for payment in ours.values()])
+    for listed in page.charges:
+        payment = _payment_of(listed, ours)
+        if payment is None:
+            yield _stranger(listed)
+        elif payment.id not in run.told and payment.created_at <= run.until:
+            run.told.add(payment.id)
+            held = booked.get(payment.id, 0)
+            if _agree(payment, listed.entry, booked=held):
+                yield _finding(payment, Verdict.AGREES, entry=listed.entry, booked=held)
+            else:
+                yield _compare(payment)
+
+
+def _payment_of(listed: Listed, ours: dict[UUID | str, Payment]) -> Payment | None:
+    by_key = ours.get(listed.key) if listed.key else None
+    return by_key or ours.get(listed.entry.reference)
+
+
+def _compare_rest(run: _Run) -> Iterator[Finding]:
+    for payment in _in_pages(run.within(Payment.objects.exclude(state__in=UNSETTLED))):
+        if payment.id in run.told:
+            continue
+        if payment.state in domain.CHARGED:
+            try:
+                yield _compare(payment)
+            except OutcomeUnknownError as silence:
+                yield _silent(payment, silence)
+        else:  # not on the list, as it should be
+            yield _finding(payment, Verdict.AGREES, provider="no charge")
 
 
 def _compare(payment: Payment) -> Finding:
+    """Compare once more, now: it may have moved on since it was read, which is no difference."""
     entry = _look_up(payment)
-    if _agree(payment, entry):
-        return _finding(payment, Verdict.AGREES, provider=_in_words(entry))
-    # It may have moved on between our reading it and the provider's answer: no difference then, the next run compares it.
-    has_moved = (
-        not Payment.objects.filter(id=payment.id, version=payment.version).exists()
-        or payment.refunds.exclude(state=RefundState.REFUNDED).exists()
-    )
-    return _finding(payment, Verdict.IN_FLIGHT if has_moved else Verdict.NEEDS_PERSON, provider=_in_words(entry))
+    is_same = Payment.objects.filter(id=payment.id, version=payment.version, refund_due=payment.refund_due).exists()
+    is_moving = payment.state in UNSETTLED or payment.refund_due > payment.refunded
+    booked = _booked(payment)
+    if not is_same or is_moving:
+        return _finding(payment, Verdict.IN_FLIGHT, entry=entry, booked=booked)
+    verdict = Verdict.AGREES if _agree(payment, entry, booked=booked) else Verdict.NEEDS_PERSON
+    return _finding(payment, verdict, entry=entry, booked=booked)
 
 
-def _agree(payment: Payment, entry: Entry) -> bool:
-    if payment.state in {PaymentState.DECLINED, PaymentState.NOT_SENT}:
-        return entry.standing is not Standing.CHARGED
-    return entry.standing is Standing.CHARGED and _is_our_sum(payment, entry) and entry.refunded == payment.refunded
+def _agree(payment: Payment, entry: Entry, *, booked: int) -> bool:
+    if payment.state not in domain.CHARGED:
+        return entry.refunded == entry.amount and booked == 0
+    is_charged = entry.standing is Standing.CHARGED and _is_our_sum(payment, entry)
+    return is_charged and entry.refunded == payment.refunded and booked == entry.amount - entry.refunded
 
 
 def _is_our_sum(payment: Payment, entry: Entry) -> bool:
@@ -124,9 +204,48 @@ def _look_up(payment: Payment) -> Entry:
     return asking.ask_again(lambda gateway, deadline_s: gateway.lookup(intent=intent, deadline_s=deadline_s), tries=1)
 
 
-def _finding(payment: Payment, verdict: Verdict, *, provider: str, refund_due: bool = False) -> Finding:
-    ours = f"{payment.state} {payment.amount} {payment.currency}" + (", refund due" if refund_due else "")
-    return Finding(payment_id=payment.id, rental_id=payment.rental_id, verdict=verdict, ours=ours, provider=provider)
+def _booked(payment: Payment) -> int:
+    return queries.held_by_ledger(payment_ids=[payment.id]).get(payment.id, 0)
+
+
+def _silent(payment: Payment, silence: OutcomeUnknownError) -> Finding:
+    if silence.__cause__ is None:  # it was reached, and is still at it
+        return _finding(payment, Verdict.IN_FLIGHT, provider="still processing")
+    return _finding(payment, Verdict.NOT_REACHED, provider=f"not reached: {silence.__cause__}")
+
+
+def _in_pages(payments: QuerySet[Payment]) -> Iterable[Payment]:
+    in_order = payments.order_by("id")
+    page = list(in_order[:_PAGE])
+    while page:
+        yield from page
+        page = list(in_order.filter(id__gt=page[-1].id)[:_PAGE])
+
+
+def _finding(payment: Payment, verdict: Verdict, *, provider: str = "", entry: Entry | None = None, booked: int = 0) -> Finding:
+    due = payment.refund_due - payment.refunded
+    given_back = f", refunded {payment.refunded}" if 0 < payment.refunded < payment.amount else ""
+    return Finding(
+        payment_id=payment.id,
+        rental_id=payment.rental_id,
+        verdict=verdict,
+        ours=f"{payment.state} {payment.amount} {payment.currency}{given_back}" + (f", refund due {due}" if due else ""),
+        provider=provider or (_in_words(entry) if entry else ""),
+        currency=payment.currency,
+        held=entry.amount - entry.refunded if entry and entry.standing is Standing.CHARGED else 0,
+        booked=booked,
+    )
+
+
+def _stranger(listed: Listed) -> Finding:
+    entry = listed.entry
+    name = listed.key or entry.reference
+    return Finding(
+        verdict=Verdict.NEEDS_PERSON,
+        provider=f"{_in_words(entry)} as {name}",
+        currency=entry.currency,
+        held=entry.amount - entry.refunded,
+    )
 
 
 def _in_words(entry: Entry) -> str:

@@ -1,4 +1,4 @@
-"""Giving the money back once: the refund is committed first, then the provider is asked with the same key until it answers."""
+"""Giving money back: the refund is committed first, then the provider is asked with the same key until it answers."""
 
 from datetime import datetime
 from uuid import UUID
@@ -8,35 +8,60 @@ from django.db.models import F
 
 from apps.payments import domain, queries
 from apps.payments.domain import PaymentState, RefundState
-from apps.payments.errors import OutcomeUnknownError, PaymentNotRefundableError, RefundRefusedError
-from apps.payments.events import RefundRecorded
+from apps.payments.errors import (
+    OutcomeUnknownError,
+    PaymentNotRefundableError,
+    RefundRefusedError,
+    RefundReusedError,
+    RefundTooLargeError,
+)
+from apps.payments.events import PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
 from apps.payments.gateways.port import RefundEntry, RefundStanding
-from apps.payments.models import Refund
-from apps.payments.services import asking, charging
-from gdmarket import bus, ids
+from apps.payments.models import Payment, Refund
+from apps.payments.services import asking, booking, charging
+from gdmarket import bus, crashing, ids
 
 _UNTIL_SETTLED_S = 1.0
 
 
 def record_refund(*, payment_id: UUID, now: datetime) -> Refund:
-    """Write down that a payment is to be given back in full, once; the same payment again returns the refund that stands.
+    """Write down that all that is left of a payment is to be given back; again, it changes nothing and returns the refund that stands.
 
     :raises OutcomeUnknownError: if the payment itself is not settled yet
     :raises PaymentNotRefundableError: if nothing was charged
     :raises PaymentNotFoundError: if there is no such payment
     """
     with transaction.atomic():
-        payment = queries.get_payment(payment_id=payment_id, lock=True)
-        standing = payment.refunds.first()
-        if standing is not None:
+        payment = _refundable(payment_id)
+        left = payment.amount - payment.refund_due
+        standing = payment.refunds.order_by("-created_at", "-id").first()
+        if left == 0 and standing is not None:
             return standing
-        if payment.state in domain.UNSETTLED:
-            raise OutcomeUnknownError(retry_after_s=_UNTIL_SETTLED_S)
-        if payment.state != PaymentState.APPROVED:
-            raise PaymentNotRefundableError(state=payment.state)
-        refund = Refund.objects.create(id=ids.uuid7(), payment=payment, amount=payment.amount, created_at=now)
-        recorded = RefundRecorded(refund_id=refund.id, payment_id=payment.id, occurred_at=now)
-        bus.publish(recorded, stream=f"refund:{refund.id}")
+        return _record(payment, refund_id=ids.uuid7(), amount=left, now=now)
+
+
+def record_partial_refund(*, refund_id: UUID, payment_id: UUID, amount: int, now: datetime, dry_run: bool = False) -> Refund:
+    """Write down that `amount` minor units of a payment are to be given back, once for ever under `refund_id`.
+
+    Something must be left of the payment: what is given back whole ends with its rental, by cancelling that. With `dry_run`
+    everything is checked and nothing kept.
+    :raises RefundTooLargeError: if nothing would be left
+    :raises RefundReusedError: if the id names another payment or sum
+    :raises OutcomeUnknownError, PaymentNotRefundableError, PaymentNotFoundError: as `record_refund` does
+    """
+    with transaction.atomic():
+        payment = _refundable(payment_id)
+        standing = Refund.objects.filter(id=refund_id).first()
+        if standing is not None and (standing.payment_id, standing.amount) == (payment_id, amount):
+            return standing
+        if standing is not None:
+            raise RefundReusedError(refund=str(refund_id))
+        left = payment.amount - payment.refund_due
+        if not 0 < amount < left:
+            raise RefundTooLargeError(amount=amount, left=left)
+        refund = _record(payment, refund_id=refund_id, amount=amount, now=now)
+        if dry_run:
+            transaction.set_rollback(True)
     return refund
 
 
@@ -52,16 +77,37 @@ def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
         return refund
     Refund.objects.filter(id=refund_id).update(attempts=F("attempts") + 1)
     intent, tries = asking.intent_of(refund.payment), refund.attempts + 1
+    crashing.point("payments.refund.unsent")
     entry = asking.ask_again(
         lambda gateway, deadline_s: gateway.refund(intent=intent, refund_key=refund.id, amount=refund.amount, deadline_s=deadline_s),
         tries=tries,
     )
+    crashing.point("payments.refund.answered")
     if entry.standing is RefundStanding.PROCESSING:
         raise asking.not_yet(tries=tries)
     if entry.standing is RefundStanding.REFUSED:
         Refund.objects.filter(id=refund_id, state=RefundState.PENDING).update(reason=entry.reason[:100])
         raise RefundRefusedError(refund=str(refund_id), reason=entry.reason)
     return _record_refunded(refund_id, entry, now=now)
+
+
+def _refundable(payment_id: UUID) -> Payment:
+    payment = queries.get_payment(payment_id=payment_id, lock=True)
+    if payment.state in domain.UNSETTLED:
+        raise OutcomeUnknownError(retry_after_s=_UNTIL_SETTLED_S)
+    if payment.state not in domain.CHARGED:
+        raise PaymentNotRefundableError(state=payment.state)
+    return payment
+
+
+def _record(payment: Payment, *, refund_id: UUID, amount: int, now: datetime) -> Refund:
+    refund = Refund.objects.create(id=refund_id, payment=payment, amount=amount, created_at=now)
+    payment.refund_due += amount
+    payment.save(update_fields=["refund_due"])
+    booking.book_refund_due(refund, now=now)
+    recorded = RefundRecorded(refund_id=refund.id, payment_id=payment.id, occurred_at=now)
+    bus.publish(recorded, stream=f"refund:{refund.id}")
+    return refund
 
 
 def _record_refunded(refund_id: UUID, entry: RefundEntry, *, now: datetime) -> Refund:
@@ -73,8 +119,12 @@ def _record_refunded(refund_id: UUID, entry: RefundEntry, *, now: datetime) -> R
         refund.state, refund.reason, refund.settled_at = RefundState.REFUNDED, "", now
         refund.provider_reference = entry.reference[:200]
         refund.save(update_fields=["state", "reason", "provider_reference", "settled_at"])
-        payment.state, payment.refunded = PaymentState.REFUNDED, refund.amount
+        payment.refunded += refund.amount
         payment.version += 1
+        if payment.refunded == payment.amount:
+            payment.state = PaymentState.REFUNDED
         payment.save(update_fields=["state", "refunded", "version"])
-        charging.publish_fact(payment, now=now)
+        booking.book_refunded(refund, now=now)
+        fact = PaymentRefunded if payment.state == PaymentState.REFUNDED else PaymentPartlyRefunded
+        charging.publish_fact(payment, fact, now=now)
     return refund

@@ -17,13 +17,13 @@ class RequestRentalSerializer(StrictSerializer):
     item = serializers.UUIDField(source="item_id")
     starts_at = InstantField(required=False)
     ends_at = InstantField(required=False)
-    payment_method = serializers.CharField(source="method", required=False, max_length=64)
+    payment_method = serializers.CharField(source="method", required=False, max_length=300)
 
 
 class PayRentalSerializer(StrictSerializer):
     """How a rental is to be paid."""
 
-    payment_method = serializers.CharField(source="method", max_length=64)
+    payment_method = serializers.CharField(source="method", max_length=300)
 
 
 class CancelRentalSerializer(StrictSerializer):

@@ -137,8 +137,13 @@ def _command(request: ApiRequest, rental_id: UUID) -> dict[str, Any]:
 
 
 def _told(request: ApiRequest, rental: Rental, *, done: int = status.HTTP_200_OK) -> Response:
-    """Answer a command: `done`, or 202 while money is still moving."""
-    return _answer(request, rental, code=status.HTTP_202_ACCEPTED if rental.state in _MONEY_MOVES else done)
+    """Answer a command: `done`, or 202 while money is still moving, with a link to where its end will be seen."""
+    if rental.state not in _MONEY_MOVES:
+        return _answer(request, rental, code=done)
+    response = _answer(request, rental, code=status.HTTP_202_ACCEPTED)
+    seen_at = request.build_absolute_uri(reverse("rental-status", args=[rental.id]))
+    response["Link"] = f'<{seen_at}>; rel="monitor"'  # RFC 5989, section 4.1
+    return response
 
 
 def _answer(request: ApiRequest, rental: Rental, *, code: int = status.HTTP_200_OK) -> Response:

@@ -22,7 +22,7 @@ from apps.rentals.events import (
 )
 from apps.rentals.models import Rental
 from apps.rentals.services import facts, requesting
-from gdmarket import ids
+from gdmarket import crashing, ids
 
 
 def request_rental(
@@ -70,10 +70,12 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     rental = _start_payment(rental_id=rental_id, operation_id=operation_id, method=method, now=now)
     if rental.state != State.PAYING or not rental.payment_id:
         return rental
+    crashing.point("rentals.pay.started")
     result = payments.charge(
         payment_id=rental.payment_id,
         rental_id=rental.id,
         payer_id=rental.renter_id,
+        payee_id=rental.manager_id,
         amount=rental.price,
         currency=rental.currency,
         method=method,
@@ -156,6 +158,7 @@ def _answer(rental: Rental, result: ChargeResult, *, now: datetime) -> Rental:
     settle_payment(
         rental_id=rental.id, payment_id=result.payment_id, outcome=result.outcome, reason=result.reason, retry_after_s=wait_s, now=now
     )
+    crashing.point("rentals.pay.settled")
     if result.outcome is Outcome.DECLINED:
         raise PaymentDeclinedError(reason=result.reason)
     if result.outcome is Outcome.NOT_SENT:

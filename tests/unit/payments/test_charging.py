@@ -202,14 +202,14 @@ def test_a_sum_that_is_none_is_refused_by_the_database(provider: Provider, amoun
     with pytest.raises(IntegrityError):
         charge(amount=amount, now=NOON)
     assert provider.calls == []
-    assert everything() == [[], [], []]
+    assert everything() == [[], [], [], []]
 
 
 def test_inside_a_transaction_nothing_is_written_and_nobody_asked(provider: Provider) -> None:
     with transaction.atomic(), pytest.raises(InsideTransactionError):
         charge(now=NOON)
     assert provider.calls == []
-    assert everything() == [[], [], []]
+    assert everything() == [[], [], [], []]
 
 
 def test_a_charge_of_another_sum_is_not_taken_for_ours(provider: Provider) -> None:

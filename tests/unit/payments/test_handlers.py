@@ -125,7 +125,7 @@ def test_a_fact_that_names_no_payment_is_dead_at_once(provider: Provider, kind: 
     tell(kind, payment_id=None, **more)
     deliver()
     assert [dead for dead, _ in outstanding()] == [True]
-    assert everything() == [[], [], []]
+    assert everything() == [[], [], [], []]
 
 
 def test_a_refund_is_asked_for_until_the_provider_answers(provider: Provider) -> None:

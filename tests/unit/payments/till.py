@@ -10,17 +10,17 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from apps.payments import facade
-from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentRefunded, RefundRecorded
+from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
 from apps.payments.facade import ChargeResult
 from apps.payments.gateways.port import Intent
-from apps.payments.models import Payment, Refund
+from apps.payments.models import Payment, Posting, Refund
 from apps.payments.services import asking
 from gdmarket import breaker, bus, ids
 from tests.log import recorded
 
 Answer = TypeVar("Answer")
 
-FACTS = (PaymentApproved, PaymentDeclined, PaymentRefunded)
+FACTS = (PaymentApproved, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded)
 PATIENCE_S = 30.0
 
 
@@ -35,6 +35,7 @@ def charge(*, now: datetime, **changes: Any) -> ChargeResult:
         "payment_id": ids.uuid7(),
         "rental_id": ids.uuid7(),
         "payer_id": ids.uuid7(),
+        "payee_id": ids.uuid7(),
         "amount": 8_000,
         "currency": "KRW",
         "method": "pm_ok",
@@ -65,7 +66,7 @@ def state_of(payment_id: UUID) -> str:
 
 def everything() -> list[Any]:
     """Return all that payments know and told, to see that nothing changed."""
-    rows = [list(model.objects.order_by("id").values()) for model in (Payment, Refund)]
+    rows = [list(model.objects.order_by("id").values()) for model in (Payment, Refund, Posting)]
     return [*rows, recorded([*FACTS, PaymentCheckDue, RefundRecorded])]
 
 

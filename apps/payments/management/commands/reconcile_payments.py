@@ -1,23 +1,28 @@
-"""Compare our payments with the payment provider's book."""
+"""Compare our payments and the ledger with the payment provider's book."""
 
 import json
 import sys
+import time
 from argparse import ArgumentParser, ArgumentTypeError
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connections
 
 from apps.payments import services
 from apps.payments.services import Finding, Verdict
 from gdmarket import clock
+from gdmarket.orders import Orders
 
 _QUIET = {Verdict.AGREES}
 _FOR_A_PERSON = {Verdict.NEEDS_PERSON, Verdict.NOT_REACHED}
 _ROW = "{:<13} {:<36} {:<36} {:<32} {}"
 _LONGEST_S = 100 * 365 * 24 * 3600.0
+_LONGEST_DAYS = 100 * 365
 
 
 def _seconds(text: str) -> float:
@@ -30,43 +35,98 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= _LONGEST_DAYS:
+        raise ArgumentTypeError(f"{text!r} is not a number of days, 1 or more, e.g. 30")
+    return int(text)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a run has found so far; sums by currency, in minor units."""
+
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    held: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    booked: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def count(self, finding: Finding) -> None:
+        self.verdicts[finding.verdict] += 1
+        if finding.currency:
+            self.held[finding.currency] += finding.held
+            self.booked[finding.currency] += finding.booked
+
+    def sums(self) -> list[dict[str, Any]]:
+        return [
+            {"currency": currency, "provider": held, "ledger": self.booked[currency], "difference": held - self.booked[currency]}
+            for currency, held in sorted(self.held.items())
+        ]
+
+
 class Command(BaseCommand):
     """Settle what is open, print what differs; exit code 1 when a person must look, else 0. Safe to run twice and in parallel."""
 
     help = (
-        "Ask the payment provider about every payment that is not settled and every refund not given yet, settle what is safe, "
-        "compare the rest with the provider's book and print the differences. Exit code 1: a person must look, or the provider "
-        "was not reached. Safe to run twice and in parallel."
+        "Settle what is safe (payments without an outcome, refunds not given yet), then compare every payment and the ledger with the "
+        "payment provider's own list and print the differences. Exit code 1: a person must look, or the provider was not reached. "
+        "Safe to run twice and in parallel."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only read; say what would be repaired")
         parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+        parser.add_argument("--days", type=_days, metavar="DAYS", help="compare only what is younger (default: all there ever was)")
         parser.add_argument("--older-than", type=_seconds, default=0.0, metavar="SECONDS", help="leave younger payments alone (default: 0)")
+        parser.add_argument("--every", type=_seconds, metavar="SECONDS", help="do it again and again, so often, until SIGTERM or Ctrl-C")
+        parser.add_argument("--with-parent", type=int, metavar="PID", help="with --every: end when the process PID that started it is gone")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = services.reconcile_payments(now=clock.now(), older_than_s=options["older_than"], dry_run=options["dry_run"])
-        counts: Counter[Verdict] = Counter()
-        telling = [finding for finding in self._counted(found, counts) if finding.verdict not in _QUIET]
-        if options["json"]:
-            self.stdout.write(json.dumps({"counts": counts, "findings": [asdict(finding) for finding in telling]}, default=str))
-        else:
-            self._print_table(telling, counts)
-        if _FOR_A_PERSON & counts.keys():
-            sys.exit(1)
+        if options["every"] is None:
+            sys.exit(1 if self._reconcile(options) else 0)
+        orders = Orders(parent=options["with_parent"])
+        while orders.keep_going():
+            try:
+                self._reconcile(options)
+            except DatabaseError as away:
+                self.stderr.write(f"The database does not answer; the next try is in {options['every']:g} s. {away}")
+            finally:
+                connections.close_all()
+            _wait(options["every"], orders)
 
-    def _counted(self, found: Iterable[Finding], counts: Counter[Verdict]) -> Iterable[Finding]:
+    def _reconcile(self, options: dict[str, Any]) -> bool:
+        now = clock.now()
+        since = now - timedelta(days=options["days"]) if options["days"] else None
+        found = services.reconcile_payments(now=now, since=since, older_than_s=options["older_than"], dry_run=options["dry_run"])
+        tally = _Tally()
+        telling = [finding for finding in self._counted(found, tally) if finding.verdict not in _QUIET]
+        if options["json"]:
+            document = {"counts": tally.verdicts, "sums": tally.sums(), "findings": [asdict(finding) for finding in telling]}
+            self.stdout.write(json.dumps(document, default=str))
+        else:
+            self._print_table(telling, tally)
+        self.stdout.flush()
+        return bool(_FOR_A_PERSON & tally.verdicts.keys())
+
+    def _counted(self, found: Iterable[Finding], tally: _Tally) -> Iterable[Finding]:
         for finding in found:
-            counts[finding.verdict] += 1
-            if counts.total() % 500 == 0:
-                self.stderr.write(f"{counts.total()} payments compared …")
+            tally.count(finding)
+            if tally.verdicts.total() % 500 == 0:
+                self.stderr.write(f"{tally.verdicts.total()} payments compared …")
             yield finding
 
-    def _print_table(self, telling: list[Finding], counts: Counter[Verdict]) -> None:
+    def _print_table(self, telling: list[Finding], tally: _Tally) -> None:
         if telling:
             self.stdout.write(_ROW.format("verdict", "payment", "rental", "ours", "provider"))
         for finding in telling:
-            ids = (str(finding.payment_id), str(finding.rental_id))
+            ids = (str(finding.payment_id or "-"), str(finding.rental_id or "-"))
             self.stdout.write(_ROW.format(finding.verdict, *ids, finding.ours, finding.provider))
-        summary = ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items())) or "none"
+        summary = ", ".join(f"{number} {verdict}" for verdict, number in sorted(tally.verdicts.items())) or "none"
         self.stdout.write(f"Payments compared: {summary}.")
+        for line in tally.sums():
+            sides = "Held by the provider {provider:,} {currency}, by the ledger {ledger:,}: difference {difference:,}."
+            self.stdout.write(sides.format(**line))
+
+
+def _wait(seconds: float, orders: Orders) -> None:
+    due = time.monotonic() + seconds
+    while orders.keep_going() and (left := due - time.monotonic()) > 0:
+        time.sleep(min(1.0, left))

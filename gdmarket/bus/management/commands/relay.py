@@ -1,13 +1,13 @@
 """`manage.py relay`: the process that delivers."""
 
 import os
-import signal
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from gdmarket.bus import relay
+from gdmarket.orders import Orders
 
 
 class Command(BaseCommand):
@@ -38,20 +38,3 @@ class Command(BaseCommand):
         self.stdout.flush()
         relay.run(keep_going=orders.keep_going)
         self.stdout.write("relay: stopped")
-
-
-class Orders:
-    """Whether the relay shall go on."""
-
-    def __init__(self, *, parent: int | None) -> None:
-        self._parent = parent
-        self._is_told_to_stop = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
-
-    def _stop(self, *_: object) -> None:
-        self._is_told_to_stop = True
-
-    def keep_going(self) -> bool:
-        """Say no once a signal came or the parent is gone."""
-        return not self._is_told_to_stop and (self._parent is None or os.getppid() == self._parent)

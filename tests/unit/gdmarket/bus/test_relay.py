@@ -12,8 +12,8 @@ from django.db import OperationalError, connection
 
 from gdmarket import bus
 from gdmarket.bus import relay
-from gdmarket.bus.management.commands.relay import Orders
 from gdmarket.bus.models import Delivery
+from gdmarket.orders import Orders
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, outstanding, pour, reader
 

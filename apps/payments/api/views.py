@@ -1,0 +1,38 @@
+"""Where the payment provider tells that something happened."""
+
+from typing import cast
+
+from django.conf import settings
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.permissions import AllowAny
+from rest_framework.response import Response
+
+from apps.payments import services
+from gdmarket import clock
+from gdmarket.rest.parsers import RawParser
+from gdmarket.rest.views import ApiRequest, ApiView
+
+
+class WebhookView(ApiView):
+    """Webhooks of the payment provider in use; their own signature, where they have one, says who sent them."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    parser_classes = [RawParser]
+
+    @extend_schema(
+        tags=["payments"],
+        operation_id="takeWebhook",
+        request={"application/json": OpenApiTypes.OBJECT},
+        responses={204: None, 404: None},
+    )
+    def post(self, request: ApiRequest, gateway: str) -> Response:
+        """Take a webhook of the payment provider: a hint, after which the provider itself is asked."""
+        if gateway != settings.GDMARKET_PAYMENT_GATEWAY:
+            raise Http404
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        services.take_notice(headers=headers, body=cast("bytes", request.data), now=clock.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
