@@ -7,12 +7,22 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.payments.models import Payment, Refund
+from apps.payments.models import Payment, Posting, Refund
 from gdmarket.admin import Screen, badge, moment, money, sees_all
 
 
-class MoneyAdmin(Screen):
+class OperatorsScreen(Screen):
     """A screen for operators alone."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return sees_all(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return sees_all(request)
+
+
+class MoneyAdmin(OperatorsScreen):
+    """Money that moves, and where it stands."""
 
     @admin.display(description=_("state"), ordering="state")
     def stands(self, row: Payment | Refund) -> SafeString:
@@ -25,12 +35,6 @@ class MoneyAdmin(Screen):
     @admin.display(description=_("settled at"), ordering="settled_at")
     def settled(self, row: Payment | Refund) -> SafeString:
         return moment(row.settled_at)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return sees_all(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return sees_all(request)
 
 
 @admin.register(Payment)
@@ -64,3 +68,21 @@ class RefundAdmin(MoneyAdmin):
     @admin.display(description=_("amount"), ordering="amount")
     def given_back(self, refund: Refund) -> str:
         return money(refund.amount, refund.payment.currency)
+
+
+@admin.register(Posting)
+class PostingAdmin(OperatorsScreen):
+    """The ledger, newest first."""
+
+    list_display = ("posted", "entry", "sum", "debit", "credit", "payment_id")
+    list_filter = ("entry", "currency", "posted_at")
+    search_fields = ("=id", "=payment__id", "=refund__id")
+    ordering = ("-posted_at", "id")
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def sum(self, posting: Posting) -> str:
+        return money(posting.amount, posting.currency)
+
+    @admin.display(description=_("posted at"), ordering="posted_at")
+    def posted(self, posting: Posting) -> SafeString:
+        return moment(posting.posted_at)
