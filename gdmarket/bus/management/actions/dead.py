@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import dead_letters
-from gdmarket.bus.management.actions.parsing import add_action, add_dry_run, words
-from gdmarket.bus.management.actions.printing import print_json
+from gdmarket.bus.management.actions.parsing import add_dry_run
+from gdmarket.console import add_action, print_json, words
 
 _SHOWN = 20
 

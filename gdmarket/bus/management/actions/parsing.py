@@ -1,18 +1,11 @@
-"""How actions say what they take."""
+"""How actions say what they take, beyond what all commands do."""
 
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+
+from gdmarket.console import seconds
 
 _SHORTEST_S = 0.1
-
-
-def add_action(actions: Any, name: str, act: Callable[..., None], what: str, *, more: str = "") -> ArgumentParser:
-    """Add the action `name`, which calls `act(out=…, **options)`; `what` it does is told in a line, and with `more` in its own help."""
-    parser: ArgumentParser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip())
-    parser.set_defaults(act=act)
-    return parser
 
 
 def add_dry_run(parser: ArgumentParser) -> None:
@@ -31,38 +24,9 @@ def instant(text: str) -> datetime:
     return found
 
 
-def words(text: str) -> str:
-    """Return the text, which says something."""
-    if not text.strip():
-        raise ArgumentTypeError("say it in words")
-    return text.strip()
-
-
 def interval(text: str) -> float:
     """Return the number of seconds, 0.1 or more."""
     found = seconds(text)
     if found < _SHORTEST_S:
         raise ArgumentTypeError(f"{text!r} is too often: {_SHORTEST_S} seconds or more")
-    return found
-
-
-def whole(*, upto: int) -> Callable[[str], int]:
-    """Return what reads a whole number from 1 to `upto`."""
-
-    def read(text: str) -> int:
-        if not (text.isdecimal() and len(text) <= len(str(upto)) and 1 <= int(text) <= upto):
-            raise ArgumentTypeError(f"{text!r} is no whole number from 1 to {upto}")
-        return int(text)
-
-    return read
-
-
-def seconds(text: str) -> float:
-    """Return the number of seconds, 0 or more."""
-    try:
-        found = float(text)
-    except ValueError as unreadable:
-        raise ArgumentTypeError(f"{text!r} is no number of seconds") from unreadable
-    if not 0 <= found < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is no number of seconds from 0 on")
     return found

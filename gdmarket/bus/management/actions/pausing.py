@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import operations
-from gdmarket.bus.management.actions.parsing import add_action
+from gdmarket.console import add_action
 
 
 def add_to(actions: Any) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import retention, stretches
-from gdmarket.bus.management.actions.parsing import add_action, add_dry_run, whole
+from gdmarket.bus.management.actions.parsing import add_dry_run
 from gdmarket.bus.management.actions.printing import shown
+from gdmarket.console import add_action, whole
 
 _CENTURY = 36_500
 # As many events can be named in one statement on every database.

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import redelivery
-from gdmarket.bus.management.actions.parsing import add_action, add_dry_run, instant
+from gdmarket.bus.management.actions.parsing import add_dry_run, instant
 from gdmarket.bus.management.actions.printing import shown
+from gdmarket.console import add_action
 
 
 def add_to(actions: Any) -> None:

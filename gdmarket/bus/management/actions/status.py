@@ -13,9 +13,9 @@ from django.db import InterfaceError, OperationalError, connection
 from gdmarket import clock
 from gdmarket.bus import backlog, throughput
 from gdmarket.bus.backlog import Backlog
-from gdmarket.bus.management.actions.parsing import add_action, interval, seconds
-from gdmarket.bus.management.actions.printing import print_json, print_table, spoken
+from gdmarket.bus.management.actions.parsing import interval
 from gdmarket.bus.throughput import Look
+from gdmarket.console import add_action, print_json, print_table, seconds, spoken
 
 _TITLES = ("context", "pending", "oldest", "per s", "timers", "dead", "relay seen", "")
 _CLEARED = "\x1b[H\x1b[2J"

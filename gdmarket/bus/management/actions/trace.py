@@ -7,9 +7,8 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import tracing
-from gdmarket.bus.management.actions.parsing import add_action
-from gdmarket.bus.management.actions.printing import print_json, spoken
 from gdmarket.bus.tracing import Step
+from gdmarket.console import add_action, print_json, spoken
 
 
 def add_to(actions: Any) -> None:

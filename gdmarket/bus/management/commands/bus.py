@@ -4,11 +4,10 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import InterfaceError, OperationalError
+from django.core.management.base import BaseCommand
 
 from gdmarket.bus.management.actions import dead, pausing, purge, replay, status, trace
-from gdmarket.errors import DomainError
+from gdmarket.console import EXIT_CODES, exit_codes
 
 
 class Command(BaseCommand):
@@ -16,8 +15,7 @@ class Command(BaseCommand):
 
     help = (
         "Look after the event bus: how far behind it is, pausing contexts, dead deliveries, old events, the story of a request. "
-        "Everything may be repeated, and run by several at once. "
-        "Exit codes: 0 done, 1 refused or failed, 2 misused, 3 the database cannot be used, 130 stopped by Ctrl-C."
+        f"Everything may be repeated, and run by several at once. {EXIT_CODES}"
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,11 +24,5 @@ class Command(BaseCommand):
             action.add_to(actions)
 
     def handle(self, *, act: Callable[..., None], **options: Any) -> None:
-        try:
+        with exit_codes():
             act(out=self.stdout, **options)
-        except DomainError as refusal:
-            raise CommandError(refusal.message) from refusal
-        except (OperationalError, InterfaceError) as away:
-            raise CommandError(f"The database cannot be used: {str(away).strip()}", returncode=3) from away
-        except KeyboardInterrupt as stopped:
-            raise CommandError("Stopped. What was done stands, and it may be repeated.", returncode=130) from stopped

@@ -1,0 +1,93 @@
+"""How management commands with several actions read what they are told, show what they found, and end."""
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import CommandError, OutputWrapper
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import InterfaceError, OperationalError
+
+from gdmarket.errors import DomainError
+
+EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 misused, 3 the database cannot be used, 130 stopped by Ctrl-C."
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Let the block end a command with the exit codes that `EXIT_CODES` tells, and with a line that says why.
+
+    :raises CommandError: for whatever is refused, fails or is stopped in it
+    """
+    try:
+        yield
+    except DomainError as refusal:
+        raise CommandError(refusal.message) from refusal
+    except (OperationalError, InterfaceError) as away:
+        raise CommandError(f"The database cannot be used: {str(away).strip()}", returncode=3) from away
+    except KeyboardInterrupt as stopped:
+        raise CommandError("Stopped. What was done stands, and it may be repeated.", returncode=130) from stopped
+
+
+def add_action(actions: Any, name: str, act: Callable[..., None], what: str, *, more: str = "") -> ArgumentParser:
+    """Add the action `name`, which calls `act(out=…, **options)`; `what` it does is told in a line, and with `more` in its own help."""
+    parser: ArgumentParser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip())
+    parser.set_defaults(act=act)
+    return parser
+
+
+def words(text: str) -> str:
+    """Return the text, which says something."""
+    if not text.strip():
+        raise ArgumentTypeError("say it in words")
+    return text.strip()
+
+
+def seconds(text: str) -> float:
+    """Return the number of seconds, 0 or more."""
+    try:
+        found = float(text)
+    except ValueError as unreadable:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds") from unreadable
+    if not 0 <= found < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is no number of seconds from 0 on")
+    return found
+
+
+def whole(*, upto: int) -> Callable[[str], int]:
+    """Return what reads a whole number from 1 to `upto`."""
+
+    def read(text: str) -> int:
+        if not (text.isdecimal() and len(text) <= len(str(upto)) and 1 <= int(text) <= upto):
+            raise ArgumentTypeError(f"{text!r} is no whole number from 1 to {upto}")
+        return int(text)
+
+    return read
+
+
+def print_json(out: OutputWrapper, value: object, *, indent: int | None = 2) -> None:
+    """Print a value for machines; without `indent` on a line."""
+    out.write(json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False, indent=indent))
+
+
+def print_table(out: OutputWrapper, rows: Sequence[Sequence[object]]) -> None:
+    """Print rows in columns: the first to the left, the others to the right."""
+    widths = [max(len(str(row[n])) for row in rows) for n in range(len(rows[0]))]
+    for row in rows:
+        cells = (str(cell).ljust(w) if n == 0 else str(cell).rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        out.write("  ".join(cells).rstrip())
+
+
+def spoken(seconds: float) -> str:
+    """Return a length of time for people: `0.4 s`, `3 min 05 s`, `2 h 10 min`, `3 d 04 h`."""
+    if seconds < _MINUTE_S:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    if whole < _HOUR_S:
+        return f"{whole // _MINUTE_S} min {whole % _MINUTE_S:02} s"
+    if whole < _DAY_S:
+        return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S:02} min"
+    return f"{whole // _DAY_S} d {whole % _DAY_S // _HOUR_S:02} h"
