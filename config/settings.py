@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "apps.payments",
     "apps.status_view",
     "config",
+    "gdmarket.breaker",
     "gdmarket.bus",
 ]
 

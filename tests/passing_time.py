@@ -3,12 +3,19 @@
 from datetime import UTC, datetime, timedelta
 
 import time_machine
+from django.db.models import F
 
+from gdmarket.breaker.models import Circuit
 from gdmarket.bus.models import Delivery
 
 
+def pull_breakers(step: timedelta) -> None:
+    """Bring the end of what is open or half-open nearer by `step`."""
+    Circuit.objects.update(open_until=F("open_until") - step, probe_deadline=F("probe_deadline") - step)
+
+
 class PassingTime:
-    """Moves the process's clock, and every outstanding delivery towards now by as much: the bus goes by the database's clock."""
+    """Moves the process's clock, and by as much towards now what goes by the database's: outstanding deliveries, breakers that are open."""
 
     def __init__(self, traveller: time_machine.Traveller) -> None:
         self._traveller = traveller
@@ -21,6 +28,7 @@ class PassingTime:
         self._passed += step
         self._traveller.shift(step)
         self.pull_deliveries(step)
+        pull_breakers(step)
         return datetime.now(UTC)
 
     def pull_deliveries(self, step: timedelta) -> None:

@@ -2,33 +2,31 @@
 
     answer = breaker.of("payments").call(lambda: provider.charge(…))
 
-A call fails by raising an `Exception`; whatever it returns, a declined card too, is a success. Each process judges by its own calls.
+A call fails by raising an `Exception`; whatever it returns, a declined card too, is a success. Each process counts its own calls; whether
+calls go through is one row in the database, the same for all processes. If that cannot be read or written, calls go through.
+
+Importing this package is safe before Django's apps are loaded: what needs the table is imported when it is first asked for.
 """
 
-import threading
-import time
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from gdmarket.breaker.circuit import Breaker, OpenError
-from gdmarket.breaker.policy import Clock, Policy
+from gdmarket.breaker.errors import OpenError
+from gdmarket.breaker.names import declare
+from gdmarket.breaker.policy import Policy
 
-__all__ = ["Breaker", "OpenError", "Policy", "of", "reset"]
+if TYPE_CHECKING:
+    from gdmarket.breaker.circuit import Breaker
+    from gdmarket.breaker.registry import of, reset
 
-_breakers: dict[str, Breaker] = {}
-_registry_lock = threading.Lock()
-_clock: Clock = time.monotonic
+__all__ = ["Breaker", "OpenError", "Policy", "declare", "of", "reset"]
 
+_HOMES = {"Breaker": "circuit", "of": "registry", "reset": "registry"}
 
-def of(name: str) -> Breaker:
-    """Return the one breaker of this process for the dependency `name`."""
-    with _registry_lock:
-        if name not in _breakers:
-            _breakers[name] = Breaker(name=name, monotonic=_clock)
-        return _breakers[name]
+if not TYPE_CHECKING:
 
-
-def reset(*, monotonic: Clock = time.monotonic) -> None:
-    """Forget every breaker; those made from now on go by `monotonic`, in seconds. For tests."""
-    global _clock  # noqa: PLW0603  # one registry a process is the point
-    with _registry_lock:
-        _breakers.clear()
-        _clock = monotonic
+    def __getattr__(name: str) -> object:
+        """Import a public name from its module on first use."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,37 +1,28 @@
-"""The breaker itself: closed, open, half-open; a short lock around each decision and none during a call."""
+"""The breaker itself: closed, open, half-open. It decides by the shared row and by this process's calls; nothing is held during a call."""
 
 import logging
 import random
 import threading
 from collections.abc import Callable
-from enum import StrEnum
+from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
+from gdmarket.breaker import metrics, store
+from gdmarket.breaker.errors import OpenError
+from gdmarket.breaker.models import State
 from gdmarket.breaker.policy import Clock, Policy, Window
-from gdmarket.errors import UnavailableError
+from gdmarket.breaker.sight import UNSEEN, Sight
+from gdmarket.breaker.store import Standing
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-
-class OpenError(UnavailableError):
-    """This dependency is not being asked just now."""
-
-    code = "breaker_open"
-
-
-class State(StrEnum):
-    """Whether calls go through: all, none, or a few probes."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
-
-
-def _asked_to_wait_s(error: Exception) -> float | None:
-    wait_s: float | None = getattr(error, "retry_after_s", None)
-    return wait_s if wait_s and wait_s > 0 else None
+# Somebody else's change may come between a look and ours.
+_TRIES = 4
+_SHORTEST_WAIT_S = 0.1
+_MOST_DOUBLINGS = 16
 
 
 class Breaker:
@@ -41,100 +32,139 @@ class Breaker:
         self.name = name
         self.policy = policy or Policy()
         self._monotonic = monotonic
+        self._sight = Sight(name=name, monotonic=monotonic)
         self._lock = threading.Lock()
-        self._state = State.CLOSED
-        self._generation = 0
         self._window = Window(policy=self.policy)
-        self._until = 0.0  # open: when probes may go; half-open: when probes that did not come back are given up
-        self._times_opened = 0
-        self._probes_left = 0
-        self._probes_to_succeed = 0
+        self._window_of = 0  # the generation whose calls it counts
 
-    def call(self, fn: Callable[[], T]) -> T:
-        """Call `fn` and return what it returns; any `Exception` it raises is a failure and goes on to the caller.
+    def call(self, fn: Callable[[], T], *, vouches: bool = True, passes: tuple[type[Exception], ...] = ()) -> T:
+        """Call `fn` and return what it returns; an `Exception` it raises is a failure and goes on to the caller.
 
-        A failure with a `retry_after_s` above 0 opens the breaker at once for that long, within the policy's longest.
-        A call that was interrupted from outside (KeyboardInterrupt, SystemExit) is not counted.
+        One that is among `passes` is a success and goes on as well. A success that does not vouch for the dependency, because it may well
+        fail at other questions, is not counted at all. A failure with a `retry_after_s` above 0 opens the breaker at once for that long,
+        within the policy's longest. A call that was interrupted from outside (KeyboardInterrupt, SystemExit) is not counted.
         :raises OpenError: without calling, with `retry_after_s`, while the dependency is not to be asked
         """
-        generation = self._permit()
+        permit = self._permit()
         started = self._monotonic()
         try:
             answer = fn()
+        except passes:
+            self._succeeded(permit, took_s=self._monotonic() - started, vouches=vouches)
+            raise
         except Exception as error:
-            self._ended(generation, started=started, failed=True, retry_after_s=_asked_to_wait_s(error))
+            self._failed(permit, retry_after_s=_asked_to_wait_s(error))
             raise
         except BaseException:
-            self._give_back(generation)
+            self._give_back(permit)
             raise
-        self._ended(generation, started=started, failed=False, retry_after_s=None)
+        self._succeeded(permit, took_s=self._monotonic() - started, vouches=vouches)
         return answer
 
     def open_for_s(self) -> float:
         """Return 0.0 when a call would go through now, else the seconds until one may."""
-        with self._lock:
-            return self._closed_to_calls_for_s(self._monotonic())
+        return self._closed_to_calls_for_s(self._sight.standing())
 
     @property
     def state(self) -> State:
-        """Whether calls go through, as of the last one."""
-        with self._lock:
-            return self._state
+        """Whether calls go through, as of a quarter of a second ago or less."""
+        return self._sight.standing().state
 
-    def _closed_to_calls_for_s(self, now: float) -> float:
-        if self._state is State.CLOSED or (self._state is State.HALF_OPEN and self._probes_left):
+    def _closed_to_calls_for_s(self, standing: Standing) -> float:
+        if standing.state is State.CLOSED or (standing.state is State.HALF_OPEN and standing.probes_left):
             return 0.0
-        return max(0.0, self._until - now)
+        # Opened by hand, with no end: nobody knows; ask again later.
+        return self.policy.longest_open_s if standing.left_s is None else max(0.0, standing.left_s)
 
-    def _permit(self) -> int:
-        with self._lock:
-            now = self._monotonic()
-            wait_s = self._closed_to_calls_for_s(now)
-            if wait_s > 0:
-                raise OpenError(retry_after_s=wait_s, dependency=self.name)
-            if self._state is State.OPEN or (self._state is State.HALF_OPEN and not self._probes_left):
-                self._enter(State.HALF_OPEN, until=now + self.policy.probe_deadline_s)
-                self._probes_left = self._probes_to_succeed = self.policy.probes
-            if self._state is State.HALF_OPEN:
-                self._probes_left -= 1
-            return self._generation
+    def _permit(self) -> Standing:
+        """Return the standing under which a call goes.
 
-    def _ended(self, generation: int, *, started: float, failed: bool, retry_after_s: float | None) -> None:
-        with self._lock:
-            if generation != self._generation:
-                return
-            now = self._monotonic()
-            slow = now - started > self.policy.slow_s
-            if self._state is State.HALF_OPEN:
-                self._probe_ended(now, good=not (failed or slow), retry_after_s=retry_after_s)
-                return
-            self._window.count(at=now, failed=failed, slow=slow)
-            if retry_after_s or self._window.is_too_bad():
-                self._open(now, retry_after_s=retry_after_s)
+        :raises OpenError: if none may
+        """
+        standing = self._sight.standing()
+        for _ in range(_TRIES):
+            if standing.state is State.CLOSED:
+                return standing
+            if self._closed_to_calls_for_s(standing) > 0:
+                break
+            permit = self._try_to_probe(standing)
+            if permit is not UNSEEN:
+                standing = self._sight.look()
+            if permit is not None:
+                return permit
+        metrics.refused(dependency=self.name)
+        wait_s = max(_SHORTEST_WAIT_S, self._closed_to_calls_for_s(standing))
+        raise OpenError(retry_after_s=wait_s, dependency=self.name)
 
-    def _probe_ended(self, now: float, *, good: bool, retry_after_s: float | None) -> None:
-        if not good:
-            self._open(now, retry_after_s=retry_after_s)
+    def _try_to_probe(self, standing: Standing) -> Standing | None:
+        return self._sight.use(lambda: self._take_permit(standing), blind=UNSEEN)
+
+    def _take_permit(self, standing: Standing) -> Standing | None:
+        generation, deadline_s = standing.generation, self.policy.probe_deadline_s
+        if standing.state is State.HALF_OPEN and standing.probes_left:
+            return standing if store.take_permit(name=self.name, generation=generation, deadline_s=deadline_s) else None
+        if not store.begin_probing(name=self.name, generation=generation, probes=self.policy.probes, deadline_s=deadline_s):
+            return None
+        probes_were_lost = standing.state is State.HALF_OPEN
+        self._tell(State.HALF_OPEN, "probes did not come back" if probes_were_lost else "its time is over")
+        return replace(standing, state=State.HALF_OPEN, generation=generation + 1)
+
+    def _succeeded(self, permit: Standing, *, took_s: float, vouches: bool) -> None:
+        slow = took_s > self.policy.slow_s
+        metrics.called(dependency=self.name, outcome="slow" if slow else "succeeded")
+        if not vouches:
+            self._give_back(permit)
+        elif permit.state is State.CLOSED:
+            self._count(permit, slow=slow)
+        elif slow:
+            self._open(permit, reason="a probe was slow")
+        else:
+            reason = f"{self.policy.probes} probes succeeded"
+            count = partial(store.count_success, name=self.name, generation=permit.generation, reason=reason)
+            self._change(count, to=State.CLOSED, reason=reason)
+
+    def _failed(self, permit: Standing, *, retry_after_s: float | None) -> None:
+        metrics.called(dependency=self.name, outcome="failed")
+        if retry_after_s:
+            self._open(permit, reason=f"asked to wait {retry_after_s:g} s", for_s=retry_after_s)
+        elif permit.state is State.CLOSED:
+            self._count(permit, failed=True)
+        else:
+            self._open(permit, reason="a probe failed")
+
+    def _count(self, permit: Standing, *, failed: bool = False, slow: bool = False) -> None:
+        if permit.generation != self._sight.generation or permit is UNSEEN:
             return
-        self._probes_to_succeed -= 1
-        if self._probes_to_succeed == 0:
-            self._times_opened = 0
-            self._window = Window(policy=self.policy)
-            self._enter(State.CLOSED, until=0.0)
-
-    def _open(self, now: float, *, retry_after_s: float | None) -> None:
-        jitter = random.uniform(1 - self.policy.jitter, 1 + self.policy.jitter)  # noqa: S311  # spreads load, hides nothing
-        backoff_s = self.policy.open_s * 2.0 ** min(self._times_opened, 16) * jitter
-        self._times_opened += 1
-        self._enter(State.OPEN, until=now + min(retry_after_s or backoff_s, self.policy.longest_open_s))
-
-    def _enter(self, state: State, *, until: float) -> None:
-        if state is not self._state:
-            _log.warning("breaker %s: %s -> %s", self.name, self._state, state)
-        self._state, self._until, self._probes_left = state, until, 0
-        self._generation += 1
-
-    def _give_back(self, generation: int) -> None:
         with self._lock:
-            if generation == self._generation and self._state is State.HALF_OPEN:
-                self._probes_left += 1
+            if self._window_of != permit.generation:
+                self._window, self._window_of = Window(policy=self.policy), permit.generation
+            self._window.count(at=self._monotonic(), failed=failed, slow=slow)
+            fault = self._window.fault()
+        if fault:
+            self._open(permit, reason=fault)
+
+    def _open(self, permit: Standing, *, reason: str, for_s: float | None = None) -> None:
+        if permit is UNSEEN:
+            return
+        jitter = random.uniform(1 - self.policy.jitter, 1 + self.policy.jitter)  # noqa: S311  # spreads load, hides nothing
+        backoff_s = self.policy.open_s * 2.0 ** min(permit.times_opened, _MOST_DOUBLINGS) * jitter
+        for_s = min(for_s or backoff_s, self.policy.longest_open_s)
+        opening = partial(store.open_circuit, name=self.name, generation=permit.generation, for_s=for_s, reason=reason)
+        self._change(opening, to=State.OPEN, reason=f"{reason}, for {for_s:.1f} s")
+
+    def _give_back(self, permit: Standing) -> None:
+        if permit.state is State.HALF_OPEN:
+            self._sight.change(partial(store.give_back_permit, name=self.name, generation=permit.generation))
+
+    def _change(self, act: Callable[[], bool], *, to: State, reason: str) -> None:
+        if self._sight.change(act):
+            self._tell(to, reason)
+
+    def _tell(self, state: State, reason: str) -> None:
+        metrics.turned(dependency=self.name, state=state)
+        _log.warning("breaker %s: %s: %s", self.name, state.value, reason)
+
+
+def _asked_to_wait_s(error: Exception) -> float | None:
+    wait_s: float | None = getattr(error, "retry_after_s", None)
+    return wait_s if wait_s and wait_s > 0 else None

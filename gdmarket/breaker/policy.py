@@ -45,11 +45,13 @@ class Window:
         bucket.failures += failed
         bucket.slow += slow
 
-    def is_too_bad(self) -> bool:
-        """Say whether the calls counted call for the breaker to open."""
+    def fault(self) -> str:
+        """Return for what the breaker is to open, in words; nothing while the calls counted do not call for it."""
         calls = sum(second.calls for second in self._seconds.values())
         if calls < self._policy.fewest_calls:
-            return False
+            return ""
         failures = sum(second.failures for second in self._seconds.values())
         slow = sum(second.slow for second in self._seconds.values())
-        return failures >= calls * self._policy.failure_ratio or slow >= calls * self._policy.slow_ratio
+        if failures >= calls * self._policy.failure_ratio:
+            return f"{failures} of {calls} calls failed"
+        return f"{slow} of {calls} calls were slow" if slow >= calls * self._policy.slow_ratio else ""

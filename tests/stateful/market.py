@@ -25,10 +25,12 @@ from apps.rentals.domain import State
 from apps.rentals.models import Listing, Rental
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import breaker, clock
+from gdmarket.breaker.models import Circuit
 from gdmarket.bus import claims, dead_letters, dispatch, operations, registry
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.errors import DomainError
+from tests.passing_time import pull_breakers
 from tests.stateful import ledger
 from tests.stateful.faults import Blow, Faults
 
@@ -197,6 +199,7 @@ class Market:
         self._traveller.shift(step)
         self._behind -= step
         Delivery.objects.update(not_before=F("not_before") - step)
+        pull_breakers(step)
 
     def let_leases_run_out(self) -> None:
         """Let every worker that has something in hand be held to be dead."""
@@ -222,6 +225,7 @@ class Market:
     def _empty(self) -> None:
         for table in TABLES:
             QuerySet(table).all().delete()
+        Circuit.objects.all().delete()
         ledger.clear()
         Subscription.objects.update(paused=False)
         with closing(sqlite3.connect(self.book)) as book:

@@ -13,7 +13,7 @@ from apps.payments.gateways.port import GatewayError, Intent, PaymentGateway, Re
 from apps.payments.models import Payment
 from gdmarket import breaker
 
-DEPENDENCY = "payments"
+DEPENDENCY = breaker.declare("payments")
 _GRACE_S = 2.0
 
 Answer = TypeVar("Answer")
@@ -32,19 +32,18 @@ def intent_of(payment: Payment) -> Intent:
     )
 
 
-def ask(question: Question[Answer]) -> Answer:
+def ask(question: Question[Answer], *, charges: bool = False) -> Answer:
     """Put `question` to the gateway with its deadline in seconds, and return what it surely said.
 
+    That the provider can be asked other things does not show that it `charges`: only a charge vouches for it.
     :raises breaker.OpenError: without asking, while the breaker is open
     :raises GatewayError: `NotSentError` or `RefusedError` if surely nothing was done, `NoAnswerError` if nobody knows
     :raises InsideTransactionError: without asking
     """
     refuse_inside_transaction()
     gateway = gateways.current()
-    answer = breaker.of(DEPENDENCY).call(lambda: _put(question, gateway))
-    if isinstance(answer, RefusedError):
-        raise answer
-    return answer
+    # Who refuses our words or credentials is at work: nothing for the breaker to count.
+    return breaker.of(DEPENDENCY).call(lambda: question(gateway, _timeout_s()), vouches=charges, passes=(RefusedError,))
 
 
 def ask_again(question: Question[Answer], *, tries: int) -> Answer:
@@ -82,13 +81,6 @@ def closed_for_s() -> float:
 def accepts_method(*, method: str) -> bool:
     """Say whether the gateway knows the payment method."""
     return gateways.current().accepts(method=method)
-
-
-def _put(question: Question[Answer], gateway: PaymentGateway) -> Answer | RefusedError:
-    try:
-        return question(gateway, _timeout_s())
-    except RefusedError as refusal:  # the provider works: nothing for the breaker to count
-        return refusal
 
 
 def _timeout_s() -> float:

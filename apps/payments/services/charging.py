@@ -159,7 +159,7 @@ def outcome_of(entry: Entry, *, payment: Payment) -> Outcome:
 def _send(payment: Payment) -> Outcome:
     intent = asking.intent_of(payment)
     try:
-        entry = asking.ask(lambda gateway, deadline_s: gateway.charge(intent=intent, deadline_s=deadline_s))
+        entry = asking.ask(lambda gateway, deadline_s: gateway.charge(intent=intent, deadline_s=deadline_s), charges=True)
     except breaker.OpenError as refusal:
         return Outcome(state=PaymentState.NOT_SENT, reason=refusal.code, retry_after_s=refusal.retry_after_s)
     except (NotSentError, RefusedError) as failure:

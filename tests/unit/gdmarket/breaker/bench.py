@@ -1,18 +1,26 @@
 """What a breaker is tried with: a clock that stands still, and calls that do as they are told."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from gdmarket.breaker import Breaker, OpenError, Policy
-from gdmarket.breaker.circuit import State
+from gdmarket.breaker.models import State
+from tests.passing_time import pull_breakers
 
 # Every duration is exact.
 STEADY = Policy(jitter=0.0)
 
 
+def about(seconds: float) -> Any:
+    """Return what equals a wait of so many seconds, some of which may have passed by the database's clock."""
+    return pytest.approx(seconds, abs=2)
+
+
 class Clock:
-    """A monotonic clock, in seconds, that moves only when told to."""
+    """A process's monotonic clock, in seconds, that moves only when told to, and the database's with it, which never stands still."""
 
     def __init__(self) -> None:
         self.now_s = 1_000.0
@@ -22,6 +30,7 @@ class Clock:
 
     def pass_s(self, seconds: float) -> None:
         self.now_s += seconds
+        pull_breakers(timedelta(seconds=seconds))
 
 
 class ProviderError(Exception):
@@ -32,8 +41,9 @@ class ProviderError(Exception):
         super().__init__("provider failed")
 
 
-def breaker_at(clock: Callable[[], float], *, policy: Policy = STEADY) -> Breaker:
-    return Breaker(name="provider", monotonic=clock, policy=policy)
+def breaker_at(clock: Callable[[], float], *, policy: Policy = STEADY, name: str = "provider") -> Breaker:
+    """Return the breaker of a process; another of the same name is another process's."""
+    return Breaker(name=name, monotonic=clock, policy=policy)
 
 
 def stands(breaker: Breaker) -> State:
