@@ -1,4 +1,4 @@
-"""The tests themselves are tested: take one guard of the bus away, and they must find it missing."""
+"""The tests themselves are tested: take one guard of the bus or of the breaker away, and they must find it missing."""
 
 import os
 import shutil
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.sqlite  # it is the tests that are tried here; once wil
 BATCHES, LEASES, ORDER, PUBLISHING, REDELIVERY = (
     f"tests/unit/gdmarket/bus/test_{name}.py" for name in ("batches", "leases", "order", "publishing", "redelivery")
 )
+RACES, SHARING, VOUCHING = (f"tests/unit/gdmarket/breaker/test_{name}.py" for name in ("races", "sharing", "vouching"))
 TREE = ("apps", "config", "gdmarket", "tests", "manage.py", "pyproject.toml")
 PLUGINS = ("-p", "pytest_django.plugin", "-p", "no:cacheprovider")
 TESTS_FAILED = 1
@@ -32,6 +33,7 @@ class Mutation:
 
 CLAIMS, DISPATCH, SETTLING = "gdmarket/bus/claims.py", "gdmarket/bus/dispatch.py", "gdmarket/bus/settling.py"
 MODELS, TABLES = "gdmarket/bus/models.py", "gdmarket/bus/migrations/0001_initial.py"
+CIRCUIT, STORE = "gdmarket/breaker/circuit.py", "gdmarket/breaker/store.py"
 MUTATIONS = (
     Mutation(
         guard="the token in the acknowledgement",
@@ -90,6 +92,32 @@ MUTATIONS = (
         missed_by=BATCHES,
         edits=((DISPATCH, "run = [claim for claim in run if claim.lane not in stuck]", "run = list(run)"),),
     ),
+    *(
+        Mutation(
+            guard=f"a probe needs a permit that is left, says {told}",
+            missed_by=missed_by,
+            edits=((STORE, "filter(state=State.HALF_OPEN, probes_left__gt=0)", "filter(state=State.HALF_OPEN)"),),
+        )
+        for told, missed_by in (("a race", RACES), ("an order", SHARING))
+    ),
+    *(
+        Mutation(
+            guard=f"a breaker's row changes in the generation that was seen, says {told}",
+            missed_by=missed_by,
+            edits=((STORE, "objects.filter(name=name, generation=generation)", "objects.filter(name=name)"),),
+        )
+        for told, missed_by in (("a race", RACES), ("an order", SHARING))
+    ),
+    Mutation(
+        guard="a new trial waits for the deadline of the one before",
+        missed_by=SHARING,
+        edits=((STORE, "Q(state=State.HALF_OPEN, probe_deadline__lte=Now())", "Q(state=State.HALF_OPEN)"),),
+    ),
+    Mutation(
+        guard="a success that does not vouch is not counted",
+        missed_by=VOUCHING,
+        edits=((CIRCUIT, "if not vouches:", "if not vouches and permit.state is not State.CLOSED:"),),
+    ),
 )
 
 
@@ -105,7 +133,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def run(tree: Path, *tests: str) -> subprocess.CompletedProcess[str]:
-    """Run tests of the bus on a copy, to the first failure."""
+    """Run tests on a copy, to the first failure."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("GDMARKET_", "DATABASE_", "PYTEST_"))}
     return subprocess.run(
         [sys.executable, "-m", "pytest", *PLUGINS, "-q", "-x", "--database", "sqlite", *tests],
@@ -130,7 +158,7 @@ def spoil(tree: Path, mutation: Mutation) -> None:
 
 
 def test_with_every_guard_in_place_the_tests_pass(tree: Path) -> None:
-    suite = run(tree, BATCHES, LEASES, ORDER, PUBLISHING, REDELIVERY)
+    suite = run(tree, BATCHES, LEASES, ORDER, PUBLISHING, REDELIVERY, RACES, SHARING, VOUCHING)
     assert suite.returncode == 0, suite.stdout
 
 

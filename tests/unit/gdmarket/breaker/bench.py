@@ -1,15 +1,19 @@
 """What a breaker is tried with: a clock that stands still, and calls that do as they are told."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from gdmarket.breaker import Breaker, OpenError, Policy
 from gdmarket.breaker.models import State
 from tests.passing_time import pull_breakers
 
+PATIENCE_S = 30.0
 # Every duration is exact.
 STEADY = Policy(jitter=0.0)
 
@@ -78,3 +82,20 @@ def refuse(breaker: Breaker) -> float:
         breaker.call(lambda: called.append(True))
     assert called == []
     return refusal.value.retry_after_s
+
+
+def together(act: Callable[[], object], *, threads: int) -> list[object]:
+    """Let as many threads act at one moment; return what came of it, refusals and failures among it."""
+    start = Barrier(threads)
+
+    def run(_: int) -> object:
+        start.wait(PATIENCE_S)
+        try:
+            return act()
+        except (OpenError, ProviderError) as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return list(pool.map(run, range(threads)))

@@ -1,39 +1,17 @@
 """A breaker in a server of many threads: nobody waits for another's call, and never are there more than two probes."""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Barrier, Lock
 
 import pytest
-from django.db import connection
 
 from gdmarket import breaker as breakers
 from gdmarket.breaker import Breaker, OpenError
 from gdmarket.breaker.models import State
-from tests.unit.gdmarket.breaker.bench import Clock, ProviderError, about, breaker_at, fail, stands, succeed
+from tests.unit.gdmarket.breaker.bench import PATIENCE_S, Clock, ProviderError, about, breaker_at, fail, stands, succeed, together
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-PATIENCE_S = 30.0
-
-
-def together(act: Callable[[], object], *, threads: int) -> list[object]:
-    """Let as many threads act at one moment; return what came of it, refusals and failures among it."""
-    start = Barrier(threads)
-
-    def run(_: int) -> object:
-        start.wait(PATIENCE_S)
-        try:
-            return act()
-        except (OpenError, ProviderError) as error:
-            return error
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        return list(pool.map(run, range(threads)))
 
 
 class Counter:

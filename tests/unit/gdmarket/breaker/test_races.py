@@ -1,0 +1,80 @@
+"""Many processes change one row at the same moment: each generation is begun once, and has two probes at most."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gdmarket.breaker import OpenError, Policy
+from gdmarket.breaker.models import Circuit, State
+from gdmarket.breaker.store import Standing
+from tests.unit.gdmarket.breaker.bench import ProviderError, together
+from tests.unit.gdmarket.breaker.watching import WatchedBreaker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PROCESSES = 6
+# Every failure opens it, and nothing is waited for: each call may change the state.
+HOT = Policy(fewest_calls=1, open_s=0.0, jitter=0.0, probe_deadline_s=0.0)
+CALLS = st.sampled_from(["succeeds", "fails", "does not vouch", "dies"])
+
+
+class Process:
+    """A process with its own breaker, and the calls it has to make."""
+
+    def __init__(self, calls: Sequence[str], permits: list[Standing]) -> None:
+        self._breaker = WatchedBreaker(name="provider", monotonic=time.monotonic, policy=HOT)
+        self._calls = calls
+        self._permits = permits
+
+    def run(self) -> None:
+        for call in self._calls:
+            with suppress(OpenError, ProviderError):
+                self._make(call)
+
+    def _make(self, call: str) -> None:
+        if call == "dies":
+            self._permits.append(self._breaker._permit())
+            return
+        self._breaker.call(lambda: self._ask(call), vouches=call != "does not vouch")
+
+    def _ask(self, call: str) -> None:
+        # One that does not vouch takes nobody's place: it gives its permit back.
+        if call != "does not vouch":
+            self._permits.append(self._breaker.permit)
+        if call == "fails":
+            raise ProviderError
+
+
+def run_together(processes: list[Process]) -> None:
+    waiting = iter(processes)
+
+    def run_one() -> None:
+        next(waiting).run()
+
+    together(run_one, threads=len(processes))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(plans=st.lists(st.lists(CALLS, min_size=4, max_size=10), min_size=PROCESSES, max_size=PROCESSES))
+def test_whatever_processes_do_at_once_each_generation_is_begun_once_and_probed_twice(
+    caplog: pytest.LogCaptureFixture, plans: list[list[str]]
+) -> None:
+    Circuit.objects.all().delete()
+    caplog.clear()
+    permits: list[Standing] = []
+
+    with caplog.at_level(logging.WARNING):
+        run_together([Process(calls, permits) for calls in plans])
+
+    row = Circuit.objects.filter(name="provider").first()
+    assert len(caplog.messages) == (row.generation if row else 0)
+    assert all(permit.generation >= 0 for permit in permits)
+    probes = Counter(permit.generation for permit in permits if permit.state is State.HALF_OPEN)
+    assert max(probes.values(), default=0) <= HOT.probes
+    assert not probes.keys() & {permit.generation for permit in permits if permit.state is State.CLOSED}

@@ -1,0 +1,167 @@
+"""How processes share a breaker: each has an object of its own, and all of them one row."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from gdmarket.breaker import Breaker
+from gdmarket.breaker.models import Circuit, State
+from tests.unit.gdmarket.breaker.bench import Clock, ProviderError, about, breaker_at, fail, refuse, stands, succeed, take
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def start(clock: Clock) -> Callable[[], Breaker]:
+    """Return what starts another process."""
+    return lambda: breaker_at(clock)
+
+
+@pytest.fixture
+def both(start: Callable[[], Breaker]) -> tuple[Breaker, Breaker]:
+    """Return the breakers of two processes that have seen it closed."""
+    one, other = start(), start()
+    assert (stands(one), stands(other)) == (State.CLOSED, State.CLOSED)
+    return one, other
+
+
+def die(breaker: Breaker) -> None:
+    """Take a permit and never come back, as a process that is killed does."""
+    breaker._permit()
+
+
+def test_what_one_process_opens_is_open_to_the_others_within_a_quarter_of_a_second(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+    one, other = both
+    fail(one, 10)
+    assert (stands(one), stands(other)) == (State.OPEN, State.CLOSED)
+    clock.pass_s(0.25)
+    assert (stands(other), refuse(other)) == (State.OPEN, about(15))
+
+
+def test_a_process_that_starts_while_it_is_open_does_not_ask(both: tuple[Breaker, Breaker], start: Callable[[], Breaker]) -> None:
+    fail(both[0], 10)
+    assert refuse(start()) == about(15)
+
+
+def test_each_process_judges_by_its_own_calls(both: tuple[Breaker, Breaker]) -> None:
+    one, other = both
+    succeed(one, 20)
+    fail(other, 10)
+    assert stands(other) is State.OPEN
+
+
+def test_two_probes_go_among_all_processes(both: tuple[Breaker, Breaker], clock: Clock, start: Callable[[], Breaker]) -> None:
+    one, other = both
+    fail(one, 10)
+    clock.pass_s(15)
+    die(one)
+    die(other)
+    assert [refuse(breaker) for breaker in (one, other, start())] == [about(10)] * 3
+
+
+def test_a_process_that_saw_a_permit_left_finds_it_taken(both: tuple[Breaker, Breaker], clock: Clock, start: Callable[[], Breaker]) -> None:
+    one, other = both
+    fail(one, 10)
+    clock.pass_s(15)
+    die(one)
+    late = start()
+    assert late.open_for_s() == other.open_for_s() == 0.0
+    die(other)
+    assert refuse(late) == about(10)
+
+
+def test_two_good_probes_of_two_processes_close_it(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+    one, other = both
+    fail(one, 10)
+    clock.pass_s(15)
+    succeed(one)
+    assert stands(one) is State.HALF_OPEN
+    succeed(other)
+    assert stands(other) is State.CLOSED
+    clock.pass_s(0.25)
+    assert stands(one) is State.CLOSED
+
+
+def test_when_one_process_closes_it_the_others_forget_their_past(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+    one, other = both
+    fail(other, 9)
+    fail(one, 10)
+    clock.pass_s(15)
+    succeed(one, 2)
+    clock.pass_s(0.25)
+    fail(other, 9)
+    assert stands(other) is State.CLOSED
+
+
+def test_a_process_that_has_not_seen_it_open_does_not_open_it_again(both: tuple[Breaker, Breaker]) -> None:
+    one, other = both
+    fail(one, 10)
+    fail(other, 10)
+    assert (Circuit.objects.get().generation, Circuit.objects.get().times_opened) == (1, 1)
+    assert refuse(other) == about(15)
+
+
+def test_a_bad_probe_of_an_old_generation_opens_nothing(both: tuple[Breaker, Breaker], clock: Clock, start: Callable[[], Breaker]) -> None:
+    one, other = both
+    fail(one, 10)
+    clock.pass_s(15)
+
+    def outlive_a_recovery() -> None:
+        die(start())
+        clock.pass_s(10)
+        succeed(one, 2)
+        raise ProviderError
+
+    with pytest.raises(ProviderError):
+        other.call(outlive_a_recovery)
+
+    assert (stands(start()), stands(other)) == (State.CLOSED, State.CLOSED)
+
+
+def test_a_call_while_it_is_closed_writes_nothing_and_reads_four_times_a_second(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        for _ in range(10):
+            succeed(both[0], 10)
+            fail(both[0])
+            clock.now_s += 0.1
+    assert [query["sql"].split()[0] for query in asked if "SAVEPOINT" not in query["sql"]] == ["SELECT"] * 3
+
+
+def test_each_change_is_told_once_by_the_process_that_made_it(
+    both: tuple[Breaker, Breaker], clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = both
+    with caplog.at_level(logging.WARNING):
+        fail(one, 10)
+        fail(other, 10)
+        clock.pass_s(15)
+        succeed(other)
+        succeed(one)
+    assert caplog.messages == [
+        "breaker provider: open: 10 of 10 calls failed, for 15.0 s",
+        "breaker provider: half_open: its time is over",
+        "breaker provider: closed: 2 probes succeeded",
+    ]
+
+
+def test_the_row_says_why(clock: Clock) -> None:
+    breaker = breaker_at(clock)
+    told = []
+    for open_it in (
+        lambda: take(breaker, clock, seconds=2, times=10),
+        lambda: take(breaker, clock, seconds=2),
+        lambda: fail(breaker),
+        lambda: fail(breaker, retry_after_s=7),
+    ):
+        open_it()
+        told.append(Circuit.objects.get().reason)
+        clock.pass_s(300)
+    assert told == ["10 of 10 calls were slow", "a probe was slow", "a probe failed", "asked to wait 7 s"]
