@@ -20,7 +20,8 @@ from tests.unit.gdmarket.breaker.bench import ProviderError  # noqa: E402
 from tests.unit.gdmarket.breaker.watching import WatchedBreaker  # noqa: E402
 
 WORKERS = 4
-BREAK_S = 0.01
+BREAK_S = 0.001
+ANSWER_S = 0.03
 
 
 class Provider:
@@ -35,6 +36,7 @@ class Provider:
         permit = self._breaker.permit
         with (self._folder / "calls").open("a") as calls:
             calls.write(f"{time.time()} {os.getpid()} {permit.state.value} {permit.generation}\n")
+        time.sleep(ANSWER_S)
         while self._mood() == "hangs":
             time.sleep(BREAK_S)
         if self._mood() == "fails":

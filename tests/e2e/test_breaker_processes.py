@@ -20,7 +20,9 @@ from tests.e2e.test_relay_process import wait_until
 SERVERS = 2
 WORKERS = 8
 PROBES = 2
-FAILED_TRIALS = 5
+# Closed, open, half-open: the generations 0, 1, 2.
+FIRST_TRIAL = 2
+FAILED_TRIALS = 8
 # For a machine that has more to do.
 SLACK_S = 2.0
 # Between a permit and the call it permits.
@@ -99,6 +101,7 @@ def test_eight_processes_share_one_breaker(street: Street) -> None:
     wait_until(lambda: len(street.probes()) >= FAILED_TRIALS)
     asked_closed = [call for call in street.calls() if call.state is State.CLOSED]
     assert {call.generation for call in asked_closed} == {0}
+    assert min(street.probes()) == FIRST_TRIAL
     assert max(call.at for call in asked_closed) <= opened_at + LOOK_EVERY_S + SLACK_S
 
     street.provider("hangs")

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gdmarket.breaker import Breaker
+from gdmarket.breaker import Breaker, store
 from gdmarket.breaker.models import Circuit, State
 from tests.unit.gdmarket.breaker.bench import Clock, ProviderError, about, breaker_at, fail, refuse, stands, succeed, take
 
@@ -76,6 +76,16 @@ def test_a_process_that_saw_a_permit_left_finds_it_taken(both: tuple[Breaker, Br
     assert late.open_for_s() == other.open_for_s() == 0.0
     die(other)
     assert refuse(late) == about(10)
+
+
+def test_before_its_time_nobody_begins_a_trial_whatever_a_process_believes(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+    one, other = both
+    fail(one, 10)
+    assert not store.begin_probing(name="provider", generation=1, probes=2, deadline_s=10)
+    clock.pass_s(15)
+    die(one)
+    die(other)
+    assert not store.begin_probing(name="provider", generation=2, probes=2, deadline_s=10)
 
 
 def test_two_good_probes_of_two_processes_close_it(both: tuple[Breaker, Breaker], clock: Clock) -> None:
