@@ -19,3 +19,8 @@ def test_every_command_is_told_of(command: str) -> None:
 )
 def test_every_action_of_the_bus_is_told_of(action: str) -> None:
     assert f"`bus {action}" in PAGE
+
+
+@pytest.mark.parametrize("action", ["status", "open", "close"])
+def test_every_action_of_the_breaker_is_told_of(action: str) -> None:
+    assert f"`breaker {action}" in PAGE

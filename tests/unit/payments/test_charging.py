@@ -12,6 +12,7 @@ from apps.payments.events import PaymentApproved, PaymentDeclined
 from apps.payments.facade import ChargeResult, Outcome
 from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, Standing
 from apps.payments.models import Payment
+from apps.payments.services import asking
 from gdmarket import ids
 from gdmarket.bus.models import Delivery
 from tests.factories.payments import PaymentFactory
@@ -137,6 +138,18 @@ def test_declined_cards_keep_the_breaker_closed_and_lost_answers_open_it(provide
     asked = len(provider.calls)
     assert charge(now=NOON).outcome is Outcome.NOT_SENT
     assert len(provider.calls) == asked
+
+
+def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(provider: Provider) -> None:
+    payment_id = charge(now=NOON).payment_id
+    provider.fails["charge"] = lambda: NoAnswerError("provider_error")
+    for _ in range(8):
+        charge(now=NOON)
+        for _ in range(5):
+            asking.ask(lambda gateway, deadline_s: gateway.lookup(key=payment_id, deadline_s=deadline_s))
+    assert facade.closed_for_s() == 0.0
+    charge(now=NOON)
+    assert facade.closed_for_s() > 0
 
 
 @pytest.mark.parametrize(
