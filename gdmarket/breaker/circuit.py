@@ -106,7 +106,7 @@ class Breaker:
         if not store.begin_probing(name=self.name, generation=generation, probes=self.policy.probes, deadline_s=deadline_s):
             return None
         probes_were_lost = standing.state is State.HALF_OPEN
-        self._tell(State.HALF_OPEN, "probes did not come back" if probes_were_lost else "its time is over")
+        tell(name=self.name, state=State.HALF_OPEN, reason="probes did not come back" if probes_were_lost else "its time is over")
         return replace(standing, state=State.HALF_OPEN, generation=generation + 1)
 
     def _succeeded(self, permit: Standing, *, took_s: float, vouches: bool) -> None:
@@ -158,11 +158,13 @@ class Breaker:
 
     def _change(self, act: Callable[[], bool], *, to: State, reason: str) -> None:
         if self._sight.change(act):
-            self._tell(to, reason)
+            tell(name=self.name, state=to, reason=reason)
 
-    def _tell(self, state: State, reason: str) -> None:
-        metrics.turned(dependency=self.name, state=state)
-        _log.warning("breaker %s: %s: %s", self.name, state.value, reason)
+
+def tell(*, name: str, state: State, reason: str) -> None:
+    """Log and count a change of state; for the process that made it."""
+    metrics.turned(dependency=name, state=state)
+    _log.warning("breaker %s: %s: %s", name, state.value, reason)
 
 
 def _asked_to_wait_s(error: Exception) -> float | None:

@@ -1,13 +1,10 @@
 """What an operator does by hand: see how dependencies stand, open, close."""
 
-import logging
-
-from gdmarket.breaker import metrics, names, store
+from gdmarket.breaker import names, store
+from gdmarket.breaker.circuit import tell
 from gdmarket.breaker.errors import NoSuchDependencyError
 from gdmarket.breaker.models import Circuit, State
 from gdmarket.breaker.store import Standing
-
-_log = logging.getLogger(__name__)
 
 
 def list_standings() -> dict[str, Standing]:
@@ -23,7 +20,7 @@ def open_by_hand(*, name: str, for_s: float | None, reason: str) -> None:
     _refuse_unknown(name)
     store.make_row(name=name)
     Circuit.objects.filter(name=name).update(**store.opened(for_s=for_s, reason=reason))
-    _tell(name, State.OPEN, reason)
+    tell(name=name, state=State.OPEN, reason=reason)
 
 
 def close_by_hand(*, name: str, reason: str) -> bool:
@@ -34,7 +31,7 @@ def close_by_hand(*, name: str, reason: str) -> bool:
     _refuse_unknown(name)
     was_open = Circuit.objects.filter(name=name).exclude(state=State.CLOSED).update(**store.closed(reason=reason)) == 1
     if was_open:
-        _tell(name, State.CLOSED, reason)
+        tell(name=name, state=State.CLOSED, reason=reason)
     return was_open
 
 
@@ -42,8 +39,3 @@ def _refuse_unknown(name: str) -> None:
     known = list_standings()
     if name not in known:
         raise NoSuchDependencyError(dependency=name, known=", ".join(known) or "-")
-
-
-def _tell(name: str, state: State, reason: str) -> None:
-    metrics.turned(dependency=name, state=state)
-    _log.warning("breaker %s: %s: %s", name, state.value, reason)
