@@ -73,8 +73,9 @@ class Breaker:
     def _closed_to_calls_for_s(self, standing: Standing) -> float:
         if standing.state is State.CLOSED or (standing.state is State.HALF_OPEN and standing.probes_left):
             return 0.0
-        # Opened by hand, with no end: nobody knows; ask again later.
-        return self.policy.longest_open_s if standing.left_s is None else max(0.0, standing.left_s)
+        # Opened by hand it may be for days, or with no end: who asks is told to ask again, and no hold is prolonged by days.
+        longest_s = self.policy.longest_open_s
+        return longest_s if standing.left_s is None else max(0.0, min(standing.left_s, longest_s))
 
     def _permit(self) -> Standing:
         """Return the standing under which a call goes.
