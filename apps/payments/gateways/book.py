@@ -81,6 +81,14 @@ class Book:
         charges = tuple(Listed(key=UUID(row["key"]), entry=_entry(row)) for row in rows[:PAGE])
         return Page(charges=charges, cursor=f"{rows[PAGE - 1]['made_at']}/{rows[PAGE - 1]['key']}" if len(rows) > PAGE else "")
 
+    def totals(self, *, deadline_s: float) -> dict[str, int]:
+        """Return how many keys there are of each standing and how many refunds, and the sums charged and given back."""
+        with self._reading(deadline_s) as book:
+            counts = dict(book.execute("SELECT standing, count(*) FROM entry GROUP BY standing").fetchall())
+            (refunds,) = book.execute("SELECT count(*) FROM refund").fetchone()
+            amount, refunded = book.execute("SELECT coalesce(sum(amount), 0), coalesce(sum(refunded), 0) FROM entry").fetchone()
+        return {**counts, "refunds": refunds, "amount": amount, "amount_refunded": refunded}
+
     @contextmanager
     def _reading(self, deadline_s: float) -> Iterator[sqlite3.Connection]:
         try:

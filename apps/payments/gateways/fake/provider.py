@@ -1,0 +1,63 @@
+"""The fake provider itself: it answers calls from its book, hurts them as its faults say, and tells of them by webhook."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from apps.payments.gateways.book import Book
+from apps.payments.gateways.fake import calls, tricks
+from apps.payments.gateways.fake.calls import Answer, Asked
+from apps.payments.gateways.fake.faults import Faults, Hurt
+from apps.payments.gateways.fake.stats import Stats
+from apps.payments.gateways.fake.tricks import Line
+from apps.payments.gateways.fake.webhooks import Webhooks
+
+_NOT_ASKED = Answer(status=0, body=b"")
+_PATIENCE_S = 5.0
+_TOLD_OF = {"charge", "refund", "void"}
+
+
+class FakeProvider:
+    """A provider with its own book; `say` hears of each call in a line. Safe across threads."""
+
+    def __init__(self, *, book: Path, webhook_url: str, webhook_secret: str, say: Callable[[str], None]) -> None:
+        self.faults = Faults()
+        self._book = Book(path=book)
+        self._stats = Stats()
+        self._say = say
+        self.webhooks = Webhooks(url=webhook_url, secret=webhook_secret, faults=self.faults, stats=self._stats, say=say)
+
+    def serve(self, *, line: Line, asked: Asked) -> None:
+        """Answer a call, or hurt it."""
+        began = time.monotonic()
+        with self._stats.in_flight(call=asked.call):
+            hurt = self.faults.take(call=asked.call, key=asked.key, method=asked.fault)
+            time.sleep(hurt.before_s)
+            answer = _NOT_ASKED if hurt.does(before_the_book=True) else self._perform(asked)
+            self._say(_told(asked, answer, hurt, took_s=time.monotonic() - began))
+            time.sleep(hurt.after_s)
+            if hurt.by is None:
+                tricks.send(line=line, answer=answer)
+            else:
+                tricks.play(line=line, fault=hurt.by, answer=answer)
+
+    def stats(self) -> dict[str, Any]:
+        """Return what it has seen since its start, what went wrong on purpose, and what its book holds in all."""
+        return {**self._stats.told(), "faults": self.faults.done(), "book": self._book.totals(deadline_s=_PATIENCE_S)}
+
+    def _perform(self, asked: Asked) -> Answer:
+        answer = calls.perform(book=self._book, asked=asked)
+        if asked.call in _TOLD_OF and asked.key is not None:
+            happened: str = msgspec.json.decode(answer.body).get("standing", "")
+            if happened:
+                self.webhooks.tell(call=asked.call, happened=happened, key=asked.key, about=asked.keys.get("refund_key", asked.key))
+        return answer
+
+
+def _told(asked: Asked, answer: Answer, hurt: Hurt, *, took_s: float) -> str:
+    outcome = f" {answer.status}" if answer.status else ""
+    fault = f", {hurt.by.do}" if hurt.by else ""
+    return f"{asked.call} {asked.key or ''}{outcome}{fault} ({took_s * 1000:.0f} ms)"
