@@ -1,10 +1,12 @@
 """The payment provider behind a port; the setting GDMARKET_PAYMENT_GATEWAY names the adapter."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.payments.gateways.http import HttpGateway
 from apps.payments.gateways.port import PaymentGateway
 from apps.payments.gateways.sandbox import SandboxGateway
 
@@ -13,7 +15,16 @@ def _sandbox() -> PaymentGateway:
     return SandboxGateway(book=settings.GDMARKET_DATA_DIR / "sandbox.sqlite3")
 
 
-GATEWAYS: dict[str, Callable[[], PaymentGateway]] = {"sandbox": _sandbox}
+def _http() -> PaymentGateway:
+    return _http_at(settings.GDMARKET_PAYMENT_URL, tuple(settings.GDMARKET_PAYMENT_WEBHOOK_SECRETS))
+
+
+@lru_cache(maxsize=8)  # one a process, so that its connections are used again
+def _http_at(url: str, webhook_secrets: tuple[str, ...]) -> PaymentGateway:
+    return HttpGateway(base_url=url, webhook_secrets=webhook_secrets)
+
+
+GATEWAYS: dict[str, Callable[[], PaymentGateway]] = {"sandbox": _sandbox, "http": _http}
 
 
 def current() -> PaymentGateway:

@@ -52,7 +52,7 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     before_s: Seconds = 0.0
     after_s: Seconds = 0.0
     status: Annotated[int, Meta(ge=400, le=599)] = 500
-    retry_after_s: Seconds | None = None
+    retry_after_s: Annotated[int, Meta(ge=0)] | None = None
     body: Literal["html", "empty", "truncated", "cut", "huge"] = "html"
 
     def is_about(self, *, call: Call, key: UUID | None) -> bool:

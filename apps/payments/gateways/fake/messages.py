@@ -1,5 +1,7 @@
 """What the fake provider and its customers say to each other: JSON, every field always there, sums in minor units."""
 
+import hashlib
+import hmac
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -10,6 +12,11 @@ from apps.payments.gateways.port import Entry, RefundEntry, RefundStanding, Stan
 SIGNATURE = "fake-signature"
 
 Sum = Annotated[int, Meta(ge=0)]
+
+
+def digest(*, body: bytes, secret: str, at: int) -> str:
+    """Return what signs a webhook that is sent at a Unix time, as `Fake-Signature: t=<time>,v1=<digest>`."""
+    return hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
 
 
 class ChargeAsked(Struct, frozen=True, kw_only=True):

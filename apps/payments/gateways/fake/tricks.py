@@ -34,7 +34,7 @@ def play(*, line: Line, fault: Fault, answer: Answer) -> None:
 
 def _error(line: Line, fault: Fault, _answer: Answer) -> None:
     refusal = told(fault.status, {"error": "as the faults say"})
-    wish = {} if fault.retry_after_s is None else {"Retry-After": f"{fault.retry_after_s:g}"}
+    wish = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
     send(line=line, answer=Answer(status=refusal.status, body=refusal.body, headers={**refusal.headers, **wish}))
 
 

@@ -1,7 +1,5 @@
 """The fake provider's webhooks: signed, sent again until they are taken, and late, lost, doubled, forged or out of order on request."""
 
-import hashlib
-import hmac
 import time
 from collections.abc import Callable, Sequence
 from http.client import HTTPConnection, HTTPException
@@ -12,18 +10,12 @@ from uuid import UUID
 import msgspec
 
 from apps.payments.gateways.fake.faults import Call, Faults
-from apps.payments.gateways.fake.messages import SIGNATURE, NoticeTold
+from apps.payments.gateways.fake.messages import SIGNATURE, NoticeTold, digest
 from apps.payments.gateways.fake.stats import Stats
 
 _TIMEOUT_S = 5.0
 _RESTS_S = (0.2, 1.0, 5.0)  # between one try and the next
 _OLD_S = 3600
-
-
-def sign(*, body: bytes, secret: str, at: int) -> str:
-    """Return the signature of a webhook that is sent at a Unix time: `t=<time>,v1=<HMAC-SHA256 of "time.body">`."""
-    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at},v1={digest}"
 
 
 class Webhooks:
@@ -79,7 +71,7 @@ class Webhooks:
         for rest_s in (*_RESTS_S, 0):
             at = int(time.time()) - (_OLD_S if fault == "webhook_old" else 0)
             secret = "not the secret" if fault == "webhook_forged" else self._secret
-            if self._is_taken(body, sign(body=body, secret=secret, at=at)):
+            if self._is_taken(body, f"t={at},v1={digest(body=body, secret=secret, at=at)}"):
                 return "taken"
             time.sleep(rest_s)
         return "given_up"

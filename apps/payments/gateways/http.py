@@ -1,0 +1,107 @@
+"""The adapter to the fake provider, over real sockets: what a small, honest payment provider with an HTTP API would need."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from apps.payments.errors import WebhookRefusedError
+from apps.payments.gateways import wire
+from apps.payments.gateways.fake.messages import SIGNATURE, ChargeAsked, ChargesTold, EntryTold, NoticeTold, RefundAsked, RefundTold, digest
+from apps.payments.gateways.port import Entry, Intent, Listed, NoAnswerError, Notice, Page, RefundEntry, RefusedError, Standing
+from apps.payments.gateways.sandbox import METHODS
+from apps.payments.gateways.wire import Wire
+
+TOLERANCE_S = 300
+
+_DECLINED = 402
+_READABLE = {200, _DECLINED}
+_UNSETTLED = {408, 409, 425, 429}  # timed out, in progress, too early, too many: ask again
+
+Shape = TypeVar("Shape")
+
+
+class HttpGateway:
+    """The fake provider at `base_url`; a webhook is genuine if one of the secrets signed it, so that they can be changed in turn."""
+
+    def __init__(self, *, base_url: str, webhook_secrets: Sequence[str]) -> None:
+        self._wire = Wire(base_url=base_url)
+        self._secrets = tuple(webhook_secrets)
+
+    def accepts(self, *, method: str) -> bool:
+        """Say whether `method` is one of the sandbox's."""
+        return method in METHODS
+
+    def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
+        """Charge: PUT is idempotent by the key in its path."""
+        wish = ChargeAsked(order=intent.order, amount=intent.amount, currency=intent.currency, method=intent.method)
+        entry = self._entry("PUT", "", intent=intent, message=wish, deadline_s=deadline_s)
+        if entry.standing is Standing.NOT_FOUND:
+            raise NoAnswerError("unreadable")
+        return entry
+
+    def refund(self, *, intent: Intent, refund_key: UUID, amount: int, deadline_s: float) -> RefundEntry:
+        """Give money back; the same `refund_key` never does so twice."""
+        path = f"/v1/charges/{intent.key}/refunds/{refund_key}"
+        told = self._ask("PUT", path, shape=RefundTold, message=RefundAsked(amount=amount), deadline_s=deadline_s)
+        if told.refund_key != refund_key:
+            raise NoAnswerError("unreadable")
+        return told.entry()
+
+    def void(self, *, intent: Intent, deadline_s: float) -> Entry:
+        """Put a tombstone under an unseen key."""
+        entry = self._entry("POST", "/void", intent=intent, deadline_s=deadline_s)
+        if entry.standing is Standing.NOT_FOUND:
+            raise NoAnswerError("unreadable")
+        return entry
+
+    def lookup(self, *, intent: Intent, deadline_s: float) -> Entry:
+        """Read the provider's book."""
+        return self._entry("GET", "", intent=intent, deadline_s=deadline_s)
+
+    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> Page:
+        """Read the provider's book, page by page."""
+        query = urlencode({"since": since.isoformat(), "until": until.isoformat(), "cursor": cursor})
+        told = self._ask("GET", f"/v1/charges?{query}", shape=ChargesTold, deadline_s=deadline_s)
+        return Page(charges=tuple(Listed(key=entry.key, entry=entry.entry()) for entry in told.charges), cursor=told.cursor)
+
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
+        """Read a notice that one of the secrets signed within the last 5 minutes."""
+        if not self._is_genuine(headers.get(SIGNATURE, ""), body, now):
+            raise WebhookRefusedError
+        try:
+            told = msgspec.json.decode(body, type=NoticeTold)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise WebhookRefusedError from error
+        return Notice(event_id=told.id, key=told.key)
+
+    def _entry(self, verb: str, path: str, *, intent: Intent, message: Struct | None = None, deadline_s: float) -> Entry:
+        told = self._ask(verb, f"/v1/charges/{intent.key}{path}", shape=EntryTold, message=message, deadline_s=deadline_s)
+        if told.key != intent.key:
+            raise NoAnswerError("unreadable")
+        return told.entry()
+
+    def _ask(self, verb: str, path: str, *, shape: type[Shape], message: Struct | None = None, deadline_s: float) -> Shape:
+        body = b"" if message is None else msgspec.json.encode(message)
+        headers = {"Content-Type": "application/json"}
+        answer = self._wire.send(method=verb, path=path, headers=headers, body=body, deadline_s=deadline_s)
+        if answer.status in _READABLE:
+            return wire.decode(answer, shape=shape)
+        if 400 <= answer.status < 500 and answer.status not in _UNSETTLED:  # noqa: PLR2004  # the 4xx
+            raise RefusedError(f"http_{answer.status}")
+        raise wire.unsettled(answer)
+
+    def _is_genuine(self, signature: str, body: bytes, now: datetime) -> bool:
+        parts = [part.partition("=")[::2] for part in signature.split(",")]
+        times = [text for name, text in parts if name == "t"]
+        if len(times) != 1 or not times[0].isdecimal() or len(times[0]) > len("9999999999"):
+            return False
+        at = int(times[0])
+        given = [text.encode() for name, text in parts if name == "v1"]
+        matches = [hmac.compare_digest(digest(body=body, secret=secret, at=at).encode(), one) for secret in self._secrets for one in given]
+        return any(matches) and abs(now.timestamp() - at) <= TOLERANCE_S
