@@ -1,7 +1,7 @@
 """The payment provider behind a port; the setting GDMARKET_PAYMENT_GATEWAY names the adapter."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -19,7 +19,7 @@ def _http() -> PaymentGateway:
     return _http_at(settings.GDMARKET_PAYMENT_URL, tuple(settings.GDMARKET_PAYMENT_WEBHOOK_SECRETS))
 
 
-@lru_cache(maxsize=8)  # one a process, so that its connections are used again
+@cache  # one a process, so that its connections are used again
 def _http_at(url: str, webhook_secrets: tuple[str, ...]) -> PaymentGateway:
     return HttpGateway(base_url=url, webhook_secrets=webhook_secrets)
 

@@ -80,6 +80,10 @@ class HttpGateway:
             raise WebhookRefusedError from error
         return Notice(event_id=told.id, key=told.key)
 
+    def close(self) -> None:
+        """Close its connections; the next call makes new ones."""
+        self._wire.close()
+
     def _entry(self, verb: str, path: str, *, intent: Intent, message: Struct | None = None, deadline_s: float) -> Entry:
         told = self._ask(verb, f"/v1/charges/{intent.key}{path}", shape=EntryTold, message=message, deadline_s=deadline_s)
         if told.key != intent.key:

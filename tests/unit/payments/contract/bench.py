@@ -1,0 +1,98 @@
+"""The contract that every adapter keeps, and what it takes to put one to the proof.
+
+An adapter joins by a `Bench` of its own: the gateway, connected to a provider that the bench can look into and hurt, named in
+`conftest.BENCHES`. Every test of this folder then runs for it. What a provider cannot do stands in its bench's `lacks`; the tests
+that need it are not collected for it, and `test_lacks.py` holds the list, so that nothing is left out unseen.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum, auto
+from typing import Any, ClassVar
+from uuid import UUID
+
+from apps.payments.gateways.port import Entry, Intent, PaymentGateway, Standing
+from gdmarket import ids
+
+AMPLE_S = 20.0
+SHORT_S = 0.4
+
+
+class Feature(StrEnum):
+    """What a bench may lack."""
+
+    WIRE = auto()  # it is reached over sockets: `hurt`, `heal`, `go_down`
+    WEBHOOKS = auto()  # it signs webhooks: `notice`, `sign`
+    TOMBSTONES = auto()  # a key that was voided unseen can never be charged
+    OWN_KEYS = auto()  # its list tells our keys
+    SANDBOX_METHODS = auto()  # it knows pm_lost, pm_error, pm_slow and pm_down
+
+
+class Bench(ABC):
+    """A gateway and its provider. Sums are won, and the good and the bad method are the provider's own."""
+
+    lacks: ClassVar[frozenset[Feature]] = frozenset()
+    good_method: ClassVar[str] = "pm_ok"
+    bad_method: ClassVar[str] = "pm_declined"
+    page: ClassVar[int] = 100  # how many charges a page of its list holds
+
+    gateway: PaymentGateway
+
+    @abstractmethod
+    def book(self, key: UUID) -> Entry:
+        """Return what the provider's book truly says under a key, read behind the adapter's back."""
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """Return the time by the provider's clock."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Leave the provider healthy and no connection open."""
+
+    def hurt(self, do: str, *, call: str, **details: Any) -> None:
+        """Let this go wrong at every such call until `heal`; names as in `fake/faults.py`, `times` in `details` may bound it."""
+        raise NotImplementedError
+
+    def heal(self) -> None:
+        """Let nothing go wrong any more, and connections be taken."""
+        raise NotImplementedError
+
+    def go_down(self) -> None:
+        """Refuse connections."""
+        raise NotImplementedError
+
+    def notice(self, key: UUID) -> bytes:
+        """Return the body of a webhook about the charge under a key."""
+        raise NotImplementedError
+
+    def sign(self, body: bytes, *, at: datetime, secret: int = 0) -> Mapping[str, str]:
+        """Return the headers of a webhook sent then, signed with the first or second secret that the gateway knows."""
+        raise NotImplementedError
+
+    def intent(self, **changes: Any) -> Intent:
+        """Return what is asked for: 8,000 won under a new key."""
+        key = ids.uuid7()
+        wishes: dict[str, Any] = {"key": key, "order": key, "amount": 8_000, "currency": "KRW", "method": self.good_method}
+        return Intent(**wishes | changes)
+
+    def written(self, intent: Intent) -> Entry:
+        """Return what the provider's book says, once it says anything: a caller who gave up may be ahead of it."""
+        ends_at = time.monotonic() + AMPLE_S
+        while (entry := self.book(intent.key)).standing is Standing.NOT_FOUND and time.monotonic() < ends_at:
+            time.sleep(0.01)
+        return entry
+
+    def charge(self, intent: Intent, *, deadline_s: float = AMPLE_S) -> Entry:
+        """Charge, with time enough."""
+        return self.gateway.charge(intent=intent, deadline_s=deadline_s)
+
+    def lookup(self, intent: Intent) -> Entry:
+        """Look it up, with time enough."""
+        return self.gateway.lookup(intent=intent, deadline_s=AMPLE_S)
+
+    def void(self, intent: Intent) -> Entry:
+        """Void it, with time enough."""
+        return self.gateway.void(intent=intent, deadline_s=AMPLE_S)

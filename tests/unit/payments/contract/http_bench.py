@@ -1,0 +1,52 @@
+"""The fake provider, a process of its own, and the adapter that reaches it over sockets."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from apps.payments.gateways.http import HttpGateway
+from apps.payments.gateways.port import Entry
+from tests.fake_provider import FakeProcess
+from tests.unit.payments.contract.bench import Bench
+
+SECRETS = ("the new secret", "the old secret")
+
+
+class HttpBench(Bench):
+    """A fake provider that other tests of this process use too, one after the other."""
+
+    def __init__(self, fake: FakeProcess) -> None:
+        self._fake = fake
+        self.gateway = self._http = HttpGateway(base_url=fake.url, webhook_secrets=SECRETS)
+
+    def book(self, key: UUID) -> Entry:
+        return self._fake.entry(key)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def close(self) -> None:
+        self.heal()
+        self._http.close()
+
+    def hurt(self, do: str, *, call: str, **details: Any) -> None:
+        self._fake.set_faults({"do": do, "call": call, **details})
+
+    def heal(self) -> None:
+        self._fake.clear_faults()
+        self._fake.come_up()
+
+    def go_down(self) -> None:
+        self._fake.go_down()
+
+    def notice(self, key: UUID) -> bytes:
+        return json.dumps({"id": f"charge-{key}-charged", "happened": "charge.charged", "key": str(key)}).encode()
+
+    def sign(self, body: bytes, *, at: datetime, secret: int = 0) -> Mapping[str, str]:
+        sent_at = int(at.timestamp())
+        digest = hmac.new(SECRETS[secret].encode(), b"%d." % sent_at + body, hashlib.sha256).hexdigest()
+        return {"content-type": "application/json", "fake-signature": f"t={sent_at},v1={digest}"}
