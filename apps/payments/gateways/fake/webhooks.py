@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from http.client import HTTPConnection, HTTPException
 from threading import Lock, Thread
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,7 @@ class Webhooks:
 
     def __init__(self, *, url: str, secret: str, faults: Faults, stats: Stats, say: Callable[[str], None]) -> None:
         self._url = urlsplit(url)
+        self._target = urlunsplit(("", "", self._url.path or "/", self._url.query, ""))
         self._secret = secret
         self._faults = faults
         self._stats = stats
@@ -79,7 +80,7 @@ class Webhooks:
     def _is_taken(self, body: bytes, signature: str) -> bool:
         connection = HTTPConnection(self._url.hostname or "", self._url.port or 80, timeout=_TIMEOUT_S)
         try:
-            connection.request("POST", self._url.path or "/", body, {"Content-Type": "application/json", SIGNATURE: signature})
+            connection.request("POST", self._target, body, {"Content-Type": "application/json", SIGNATURE: signature})
             return connection.getresponse().status // 100 == 2  # noqa: PLR2004  # any 2xx
         except (OSError, HTTPException):
             return False

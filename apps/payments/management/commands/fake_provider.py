@@ -4,7 +4,6 @@ import signal
 from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.payments.gateways.fake.provider import FakeProvider
 from apps.payments.gateways.fake.server import FakeServer
+
+_ORDERS = {signal.SIGTERM, signal.SIGINT}
 
 
 class Command(BaseCommand):
@@ -34,12 +35,10 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if options["webhook_url"] and not options["webhook_secret"]:
             raise CommandError("--webhook-url needs a --webhook-secret to sign with.")
-        orders = Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: orders.set())
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ORDERS)  # one that another thread gets would not wake this one
         server = _open(options, say=self._say if options["verbosity"] else _be_silent)
         self._say(f"fake provider: listening on {_url(server.address)}, faults on {_url(server.control_address)}")
-        orders.wait()
+        signal.sigwait(_ORDERS)
         server.stop()
         self._say("fake provider: stopped")
 

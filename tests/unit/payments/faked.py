@@ -1,0 +1,54 @@
+"""A fake provider in this process, and a customer of it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+from apps.payments.gateways.fake.faults import Fault
+from apps.payments.gateways.fake.provider import FakeProvider
+from apps.payments.gateways.fake.server import FakeServer
+from apps.payments.gateways.http import HttpGateway
+from apps.payments.gateways.port import Standing
+from gdmarket import ids
+from tests.unit.payments.till import intent
+
+AMPLE_S = 20.0
+SECRET = "a secret"
+HERE = ("127.0.0.1", 0)
+
+
+def until(seen: Callable[[], bool]) -> None:
+    ends_at = time.monotonic() + AMPLE_S
+    while not seen() and time.monotonic() < ends_at:
+        time.sleep(0.01)
+
+
+class Fake:
+    """A fake provider in this process, a customer of it, and the webhooks that reached the customer."""
+
+    def __init__(self, folder: Path, webhook_url: str) -> None:
+        self.said: list[str] = []
+        self.provider = FakeProvider(book=folder / "book.sqlite3", webhook_url=webhook_url, webhook_secret=SECRET, say=self.said.append)
+        self.server = FakeServer(provider=self.provider, address=HERE, control=HERE)
+        self.gateway = HttpGateway(base_url=f"http://127.0.0.1:{self.server.address[1]}", webhook_secrets=[SECRET])
+
+    def set_faults(self, *faults: Fault) -> None:
+        self.provider.faults.put(faults=faults)
+
+    def charge(self, key: UUID | None = None, *, method: str = "pm_ok") -> Standing:
+        return self.gateway.charge(intent=intent(key or ids.uuid7(), method=method), deadline_s=AMPLE_S).standing
+
+    def close(self) -> None:
+        self.gateway.close()
+        self.server.stop()
+
+
+@contextmanager
+def opened(folder: Path, webhook_url: str = "") -> Iterator[Fake]:
+    fake = Fake(folder, webhook_url)
+    try:
+        yield fake
+    finally:
+        fake.close()

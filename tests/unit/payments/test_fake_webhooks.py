@@ -1,0 +1,136 @@
+"""The fake provider tells of what happened by webhook: once and signed, unless it was told to do it badly."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from apps.payments.errors import WebhookRefusedError
+from apps.payments.gateways.fake.faults import Fault
+from gdmarket import ids
+from tests.unit.payments.faked import AMPLE_S, SECRET, Fake, opened, until
+from tests.unit.payments.raw_server import Line, answer, raw_server
+from tests.unit.payments.till import intent
+
+
+class Inbox:
+    """What a customer got by webhook; it refuses the first `refusals`."""
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+        self.refusals = 0
+
+    def talk(self, line: Line) -> None:
+        while line.read_request():
+            self.requests.append(line.request)
+            line.write(answer(b"", status="500 Not Now" if len(self.requests) <= self.refusals else "200 OK"))
+
+    def read(self, number: int) -> list[tuple[dict[str, str], bytes]]:
+        """Wait for so many, and return the headers and the body of all there are."""
+        until(lambda: len(self.requests) >= number)
+        split = [request.partition(b"\r\n\r\n") for request in self.requests]
+        return [(dict(line.lower().split(": ", 1) for line in head.decode().split("\r\n")[1:]), body) for head, _, body in split]
+
+    def keys(self, number: int) -> list[UUID]:
+        """Wait for so many, and return what each is about."""
+        return [UUID(json.loads(body)["key"]) for _headers, body in self.read(number)]
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def telling(tmp_path: Path, inbox: Inbox) -> Iterator[Fake]:
+    """Return a fake provider that sends webhooks to the inbox."""
+    with raw_server(inbox.talk) as server, opened(tmp_path, f"{server.url}/hook?from=fake") as fake:
+        yield fake
+
+
+def test_what_happened_is_told_once_and_signed(telling: Fake, inbox: Inbox) -> None:
+    key, refund_key, voided = ids.uuid7(), ids.uuid7(), ids.uuid7()
+    for _ in range(2):
+        telling.charge(key)
+        telling.gateway.refund(intent=intent(key), refund_key=refund_key, amount=1, deadline_s=AMPLE_S)
+        telling.gateway.void(intent=intent(voided), deadline_s=AMPLE_S)
+    received = inbox.read(3)
+
+    assert inbox.requests[0].startswith(b"POST /hook?from=fake HTTP/1.1\r\n")
+    assert {(json.loads(body)["happened"], json.loads(body)["key"]) for _headers, body in received} == {
+        ("charge.charged", str(key)),
+        ("refund.refunded", str(key)),
+        ("void.voided", str(voided)),
+    }
+    assert len(received) == 3
+    for headers, body in received:
+        sent_at = headers["fake-signature"].split(",")[0].removeprefix("t=")
+        digest = hmac.new(SECRET.encode(), f"{sent_at}.".encode() + body, hashlib.sha256).hexdigest()
+        assert headers["fake-signature"] == f"t={sent_at},v1={digest}"
+        assert telling.gateway.read_webhook(headers=headers, body=body, now=datetime.now(UTC))
+
+
+def test_a_webhook_that_is_not_taken_is_sent_again(telling: Fake, inbox: Inbox) -> None:
+    inbox.refusals = 2
+    key = ids.uuid7()
+    telling.charge(key)
+    assert inbox.keys(3) == [key] * 3
+    until(lambda: telling.provider.stats()["webhooks"] == {"taken": 1})
+    assert telling.provider.stats()["webhooks"] == {"taken": 1}
+
+
+def test_a_webhook_may_come_twice(telling: Fake, inbox: Inbox) -> None:
+    telling.set_faults(Fault(do="webhook_duplicate"))
+    telling.charge()
+    (_, first), (_, again) = inbox.read(2)
+    assert first == again
+
+
+def test_a_webhook_may_be_lost(telling: Fake, inbox: Inbox) -> None:
+    lost, told = ids.uuid7(), ids.uuid7()
+    telling.set_faults(Fault(do="webhook_dropped", key=lost))
+    telling.charge(lost)
+    telling.charge(told)
+    assert inbox.keys(1) == [told]
+
+
+def test_webhooks_may_come_in_another_order(telling: Fake, inbox: Inbox) -> None:
+    keys = [ids.uuid7() for _ in range(4)]
+    telling.set_faults(Fault(do="webhook_reordered", times=2))
+    for key in keys[:3]:
+        telling.charge(key)
+    assert inbox.keys(3) == [keys[2], keys[1], keys[0]]
+    telling.charge(keys[3])
+    assert inbox.keys(4)[3] == keys[3]
+
+
+def test_webhooks_that_are_held_back_come_when_they_are_released(telling: Fake, inbox: Inbox) -> None:
+    keys = [ids.uuid7() for _ in range(2)]
+    telling.set_faults(Fault(do="webhook_reordered"))
+    for key in keys:
+        telling.charge(key)
+    telling.provider.webhooks.release()
+    assert inbox.keys(2) == keys[::-1]
+
+
+def test_a_webhook_may_be_late(telling: Fake, inbox: Inbox) -> None:
+    late, prompt = ids.uuid7(), ids.uuid7()
+    telling.set_faults(Fault(do="webhook_delayed", before_s=0.5, key=late))
+    telling.charge(late)
+    telling.charge(prompt)
+    assert inbox.keys(2) == [prompt, late]
+
+
+@pytest.mark.parametrize("do", ["webhook_forged", "webhook_old"])
+def test_a_webhook_may_be_one_that_must_be_refused(telling: Fake, inbox: Inbox, do: Any) -> None:
+    telling.set_faults(Fault(do=do))
+    telling.charge()
+    ((headers, body),) = inbox.read(1)
+    with pytest.raises(WebhookRefusedError):
+        telling.gateway.read_webhook(headers=headers, body=body, now=datetime.now(UTC))
