@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from apps.payments.gateways.fake.webhooks import Webhooks
 
 _NOT_ASKED = Answer(status=0, body=b"")
 _PATIENCE_S = 5.0
-_TOLD_OF = {"charge", "refund", "void"}
+_WRITE = {"charge", "refund", "void"}
 
 
 class FakeProvider:
@@ -28,6 +29,7 @@ class FakeProvider:
         self._book = Book(path=book)
         self._stats = Stats()
         self._say = say
+        self._pen = Lock()  # SQLite lets writers poll for their turn: with hundreds of them that takes seconds
         self.webhooks = Webhooks(url=webhook_url, secret=webhook_secret, faults=self.faults, stats=self._stats, say=say)
 
     def serve(self, *, line: Line, asked: Asked) -> None:
@@ -49,8 +51,11 @@ class FakeProvider:
         return {**self._stats.told(), "faults": self.faults.done(), "book": self._book.totals(deadline_s=_PATIENCE_S)}
 
     def _perform(self, asked: Asked) -> Answer:
-        answer = calls.perform(book=self._book, asked=asked)
-        if asked.call in _TOLD_OF and asked.key is not None:
+        if asked.call not in _WRITE:
+            return calls.perform(book=self._book, asked=asked)
+        with self._pen:
+            answer = calls.perform(book=self._book, asked=asked)
+        if asked.key is not None:
             happened: str = msgspec.json.decode(answer.body).get("standing", "")
             if happened:
                 self.webhooks.tell(call=asked.call, happened=happened, key=asked.key, about=asked.keys.get("refund_key", asked.key))
