@@ -78,7 +78,7 @@ class HttpGateway:
             told = msgspec.json.decode(body, type=NoticeTold)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise WebhookRefusedError from error
-        return Notice(event_id=told.id, key=told.key)
+        return Notice(key=told.key)
 
     def close(self) -> None:
         """Close its connections; the next call makes new ones."""
