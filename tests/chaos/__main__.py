@@ -9,25 +9,25 @@ import platform
 import secrets
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 
+from tests.chaos import databases
+from tests.chaos.money import command as money
 from tests.chaos.outcome import Outcome, table
 from tests.chaos.plan import FULL, SHORT, Plan
-from tests.postgresql import PostgresqlServer
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def main() -> None:
     """Run the campaigns that were asked for, print what came of them, and exit with 0 where every promise was kept."""
-    parser = argparse.ArgumentParser(prog="./dev chaos", description=__doc__.splitlines()[0])
-    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
+    if sys.argv[1:2] == ["payments"]:
+        money.main(sys.argv[2:])
+    parser = argparse.ArgumentParser(
+        prog="./dev chaos", description=__doc__.splitlines()[0], epilog="./dev chaos payments --help: the campaign about money."
+    )
+    parser.add_argument("--database", choices=databases.CHOICES, default="both")
     parser.add_argument("--short", action="store_true", help="the form that the tests run: 2,000 events, 4 kills, a lease of 3 s")
     for name, what in (
         ("events", "how many events are written (default: 100,000)"),
@@ -43,32 +43,16 @@ def main() -> None:
     chosen = {name: value for name, value in options.items() if hasattr(Plan, name) and value is not None}
     chosen.setdefault("seed", secrets.randbelow(2**32))
     print(f"The seed is {chosen['seed']}.", file=sys.stderr)
-    databases = ["sqlite", "postgresql"] if options["database"] == "both" else [options["database"]]
     plan = replace(SHORT if options["short"] else FULL, **chosen)
-    outcomes = [_campaign(database=database, plan=plan) for database in databases]
+    outcomes = [_campaign(database=database, plan=plan) for database in databases.chosen(options["database"])]
     _print(outcomes, as_json=options["json"])
     sys.exit(not all(outcome.is_clean for outcome in outcomes))
 
 
 def _campaign(*, database: str, plan: Plan) -> Outcome:
-    """Run one campaign on a database of its own, which writes as carefully as one in service."""
-    with ExitStack() as stack:
-        data_dir = stack.enter_context(tempfile.TemporaryDirectory(prefix="gdmarket-chaos-"))
-        url = ""
-        if database == "postgresql":
-            server = PostgresqlServer(durable=True)
-            stack.callback(server.stop)
-            server.start()
-            url = server.url
-        environment = os.environ | {
-            "DATABASE_URL": url,
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            "GDMARKET_DATA_DIR": data_dir,
-            "GDMARKET_SECRET_KEY": secrets.token_urlsafe(48),
-        }
-        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=environment, check=True)
+    with databases.market_on(database) as environment:
         command = [sys.executable, "-m", "tests.chaos.process", "campaign", msgspec.json.encode(plan).decode()]
-        told = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+        told = subprocess.run(command, cwd=databases.ROOT, env=environment, stdout=subprocess.PIPE, check=True)
         return msgspec.json.decode(told.stdout, type=Outcome)
 
 

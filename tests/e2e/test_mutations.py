@@ -33,6 +33,8 @@ class Mutation:
 
 CLAIMS, DISPATCH, SETTLING = "gdmarket/bus/claims.py", "gdmarket/bus/dispatch.py", "gdmarket/bus/settling.py"
 MODELS, TABLES = "gdmarket/bus/models.py", "gdmarket/bus/migrations/0001_initial.py"
+MATRIX = "tests/e2e/test_fault_matrix.py"
+CHARGING, CHECKING, REFUNDING = (f"apps/payments/services/{name}.py" for name in ("charging", "checking", "refunding"))
 CIRCUIT, STORE = "gdmarket/breaker/circuit.py", "gdmarket/breaker/store.py"
 MUTATIONS = (
     Mutation(
@@ -117,6 +119,27 @@ MUTATIONS = (
         guard="a success that does not vouch is not counted",
         missed_by=VOUCHING,
         edits=((CIRCUIT, "if not vouches:", "if not vouches and permit.state is not State.CLOSED:"),),
+    ),
+    Mutation(
+        guard="a charge without an answer is not guessed to be none",
+        missed_by=f"{MATRIX}::test_a_charge_is_made_once_and_booked_whatever_fails_whoever_dies",
+        edits=((CHARGING, "Outcome(state=PaymentState.UNKNOWN, reason=silence.reason)", "Outcome(state=PaymentState.NOT_SENT)"),),
+    ),
+    Mutation(
+        guard="what was given up is made void at the provider",
+        missed_by=f"{MATRIX}::test_a_charge_that_arrives_after_it_was_given_up_is_refused",
+        edits=(
+            (
+                CHECKING,
+                "lambda gateway, deadline_s: gateway.void(intent=intent, deadline_s=deadline_s)",
+                "lambda *_: Entry(standing=Standing.VOIDED)",
+            ),
+        ),
+    ),
+    Mutation(
+        guard="a refund keeps its key",
+        missed_by=f"{MATRIX}::test_a_refund_is_given_once_whatever_fails_whoever_dies",
+        edits=((REFUNDING, "refund_key=refund.id", "refund_key=ids.uuid7()"),),
     ),
 )
 

@@ -1,0 +1,84 @@
+"""A stage for single scenes: each order on standard input is played by a process of its own, which may die at a crash point.
+
+One order a line, as JSON: `{"scene": "pay", "crash_at": "payments.charge.answered", "rental_id": …}`; answered by the exit code of the
+process that played it.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import django
+import msgspec
+
+django.setup()
+
+from django.db import connections  # noqa: E402  # Django first
+
+from apps.payments import services as payments  # noqa: E402
+from apps.rentals import services as rentals  # noqa: E402
+from gdmarket import bus, clock  # noqa: E402
+from gdmarket.bus.models import Delivery  # noqa: E402
+from gdmarket.errors import DomainError  # noqa: E402
+from tests.chaos.money import stories  # noqa: E402
+
+# Long enough for no payment to be left alone as still being asked about.
+_LATER = timedelta(minutes=1)
+
+
+def _request(*, rental_id: str, item_id: str, renter_id: str, starts_at: str, method: str) -> None:
+    stories.request(
+        rental_id=UUID(rental_id),
+        item_id=UUID(item_id),
+        renter_id=UUID(renter_id),
+        starts_at=datetime.fromisoformat(starts_at),
+        method=method,
+    )
+
+
+def _cancel(*, rental_id: str, renter_id: str) -> None:
+    rentals.cancel_rental(rental_id=UUID(rental_id), by=UUID(renter_id), now=clock.now())
+
+
+def _deliver() -> None:
+    """Deliver all that waits for the lease of somebody dead or for its next try; timers stay."""
+    Delivery.objects.exclude(lane__contains="timer").filter(event__due_at=None).update(not_before=clock.now() - _LATER)
+    bus.run_until_idle()
+
+
+def _reconcile() -> None:
+    for _ in payments.reconcile_payments(now=clock.now() + _LATER):
+        pass
+
+
+_SCENES: Mapping[str, Callable[..., None]] = {"request": _request, "cancel": _cancel, "deliver": _deliver, "reconcile": _reconcile}
+
+
+def _play(order: dict[str, Any]) -> int:
+    """Play a scene in a process of its own; return how that ended, as `subprocess` counts."""
+    connections.close_all()
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = 1
+    try:
+        os.environ["GDMARKET_CRASH_AT"] = order.pop("crash_at", None) or ""
+        _SCENES[order.pop("scene")](**order)
+        code = 0
+    except DomainError:
+        code = 0  # a refusal is an answer
+    finally:
+        connections.close_all()
+        os._exit(code)
+
+
+def main() -> None:
+    for line in sys.stdin:
+        print(_play(msgspec.json.decode(line)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Every way in which a provider fails, at every step at which the process dies: in the end each won is where it belongs.
+
+The provider is a process of its own, asked over real sockets, and each scene is played by a process that `kill -9` ends at a named step.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from apps.payments.domain import UNSETTLED, PaymentState
+from apps.payments.models import Payment
+from apps.rentals.models import Rental
+from gdmarket import ids
+from tests.chaos.money.judging import judge
+from tests.chaos.money.plan import CHARGING, CHECKING, REFUNDING
+from tests.chaos.money.stories import MANAGERS, register
+from tests.e2e.served import ROOT, until
+from tests.fake_provider import FakeProcess
+
+CHARGED = ("none", "error after the book", "answer lost", "garbage", "hangs")
+TIMEOUT_MS = 250
+KILLED = -9
+_LATER_S = 0.6  # than the time-out
+FAULTS: Mapping[str, dict[str, Any] | None] = {
+    "none": None,
+    "declined": None,
+    "too late": {"do": "latency", "before_s": _LATER_S},
+    "error": {"do": "error"},
+    "error after the book": {"do": "error_after"},
+    "answer lost": {"do": "answer_lost"},
+    "reset": {"do": "reset"},
+    "garbage": {"do": "garbage", "body": "truncated"},
+    "hangs": {"do": "hang_after"},
+    "down": None,
+}
+STEPS = (None, *CHARGING)
+
+
+class Stage:
+    """Scenes in processes of their own, and the provider that they ask."""
+
+    def __init__(self, process: subprocess.Popen[str], fake: FakeProcess) -> None:
+        self.fake = fake
+        self._process = process
+        self._item_id = register(by=MANAGERS[0])
+        self._next_day = datetime.now(UTC) + timedelta(hours=1)
+
+    def play(self, scene: str, *, fault: str = "none", call: str = "charge", crash_at: str | None = None, **details: Any) -> int:
+        """Play a scene while something is wrong with the provider; return how its process ended."""
+        trick = FAULTS[fault]
+        if fault == "down":
+            self.fake.go_down()
+        elif trick is not None:
+            self.fake.set_faults(trick | {"call": call, "times": 1})
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"scene": scene, "crash_at": crash_at, **details}, default=str) + "\n")
+        self._process.stdin.flush()
+        code = int(self._process.stdout.readline())
+        self.fake.clear_faults()
+        if fault == "down":
+            self.fake.come_up()
+        return code
+
+    def rent(self, *, fault: str = "none", crash_at: str | None = None) -> tuple[UUID, int]:
+        """Request the item for another day and pay at once; return the rental and how the process ended."""
+        rental_id = ids.uuid7()
+        self._next_day += timedelta(days=1)
+        details: dict[str, Any] = {"item_id": self._item_id, "renter_id": ids.uuid7(), "starts_at": self._next_day.isoformat()}
+        method = "pm_declined" if fault == "declined" else "pm_ok"
+        return rental_id, self.play("request", fault=fault, crash_at=crash_at, rental_id=rental_id, method=method, **details)
+
+    def heal(self) -> None:
+        """Reconcile twice, and let be delivered what is due."""
+        for _ in range(2):
+            assert self.play("reconcile") == 0
+        assert not Payment.objects.filter(state__in=UNSETTLED).exists()
+        for _ in range(3):  # what is delivered may make more to do
+            assert self.play("deliver") == 0
+        assert self.play("reconcile") == 0
+
+    def is_quiet(self) -> bool:
+        """Say whether nothing is under way at the provider any more."""
+        return bool(self.fake.stats()["in_flight"] == 0)
+
+
+@pytest.fixture
+def stage(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Stage]:
+    with FakeProcess(folder=tmp_path, verbosity=0) as fake:
+        environment = process_environment | {
+            "GDMARKET_DISPATCH": "off",
+            "GDMARKET_PAYMENT_GATEWAY": "http",
+            "GDMARKET_PAYMENT_TIMEOUT_MS": str(TIMEOUT_MS),
+            "GDMARKET_PAYMENT_URL": fake.url,
+            "GDMARKET_LOG_LEVEL": "CRITICAL",
+        }
+        command = [sys.executable, "-m", "tests.chaos.money.stage"]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            yield Stage(process, fake)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def test_a_charge_is_made_once_and_booked_whatever_fails_whoever_dies(stage: Stage) -> None:
+    played = {(fault, step): stage.rent(fault=fault, crash_at=step) for fault in FAULTS for step in STEPS}
+    assert {(step, code) for (_, step), (_, code) in played.items()} == {(step, KILLED if step else 0) for step in STEPS}
+
+    for step in CHECKING:  # whoever finds out what happened may die too
+        assert stage.play("reconcile", crash_at=step) == KILLED
+    stage.heal()
+    until(stage.is_quiet, "the provider at rest")
+
+    verdict = judge(book=stage.fake.book)
+    assert verdict.is_clean, verdict
+    assert sum(verdict.rentals.values()) == len(played)
+    states = {case: Rental.objects.get(id=rental_id).state for case, (rental_id, _) in played.items()}
+    # What surely reached the provider's book is paid, and what surely did not is asked for still.
+    sent = (None, *CHARGING[3:])
+    assert {states[fault, step] for fault in CHARGED for step in sent} == {"paid"}
+    assert {states[fault, step] for fault in ("declined", "error", "reset", "down") for step in STEPS} == {"requested"}
+    assert {states[fault, step] for fault in FAULTS for step in CHARGING[:3]} == {"requested"}
+
+
+def test_a_charge_that_arrives_after_it_was_given_up_is_refused(stage: Stage) -> None:
+    stage.fake.set_faults({"do": "latency", "call": "charge", "before_s": 6.0, "times": 1})
+    rental_id, _ = stage.rent()
+    stage.heal()
+    assert Payment.objects.get(rental_id=rental_id).state == PaymentState.NOT_SENT
+    assert not stage.is_quiet()  # it is still on its way
+
+    until(stage.is_quiet, "the charge that comes late")
+
+    assert judge(book=stage.fake.book).is_clean
+    assert Rental.objects.get(id=rental_id).state == "requested"
+
+
+def test_a_refund_is_given_once_whatever_fails_whoever_dies(stage: Stage) -> None:
+    cases = [(fault, step) for fault in FAULTS if fault != "declined" for step in (None, *REFUNDING)]
+    for fault, step in cases:
+        rental_id, _ = stage.rent()
+        assert stage.play("cancel", rental_id=rental_id, renter_id=Rental.objects.get(id=rental_id).renter_id) == 0
+        code = stage.play("deliver", fault=fault, call="refund", crash_at=step)
+        # Where no answer came, nobody dies of it.
+        assert code in {None: {0}, "payments.refund.unsent": {KILLED}, "payments.refund.answered": {0, KILLED}}[step]
+
+    stage.heal()
+
+    verdict = judge(book=stage.fake.book)
+    assert verdict.is_clean, verdict
+    assert verdict.rentals == {"cancelled": len(cases)}
+    assert (verdict.held, verdict.refunds) == (0, len(cases))
