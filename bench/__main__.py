@@ -1,15 +1,17 @@
-"""`./dev bench [http|bus|rebuild]`: which measurement, and its options."""
+"""`./dev bench [http|bus|payments|rebuild]`: which measurement, and its options."""
 
 import argparse
 import sys
 
 from bench import http
 from bench.bus import command as bus
+from bench.outage import command as outage
 from bench.rebuild import command as rebuild
 
 _COMMANDS = {
     "http": (http, "requests a second and latency of the API, on both databases (also when no name is given)"),
     "bus": (bus, "the event bus: throughput, stuck lanes, latency, recovery, beside the raw commit rate and a peer"),
+    "payments": (outage, "a payment provider that is slow for a minute, under load: who is taken, who is refused, what reaches it"),
     "rebuild": (rebuild, "rebuilding the status view of a large market while it is being read"),
 }
 
@@ -19,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="./dev bench", description="Measure this machine: figures for the record, never a pass or a fail. See docs/performance.md."
     )
-    commands = parser.add_subparsers(metavar="http|bus|rebuild", required=True)
+    commands = parser.add_subparsers(metavar="http|bus|payments|rebuild", required=True)
     for name, (command, told) in _COMMANDS.items():
         of_command = commands.add_parser(name, help=told, description=(command.__doc__ or "").splitlines()[0])
         of_command.add_argument("--json", action="store_true", help="print one JSON document instead of a table")

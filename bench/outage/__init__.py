@@ -1,0 +1,1 @@
+"""A payment provider that takes longer than its time-out for a minute, under load."""
