@@ -5,7 +5,8 @@ import time
 from datetime import UTC, datetime
 from uuid import UUID
 
-_VERSION_7 = 0x7 << 76
+VERSION = 7
+_VERSION_7 = VERSION << 76
 _VARIANT = 0b10 << 62
 
 

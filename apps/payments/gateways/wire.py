@@ -18,7 +18,7 @@ import httpcore
 import msgspec
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.payments.gateways.port import GatewayError, NoAnswerError, NotSentError
+from apps.payments.gateways.port import NoAnswerError, NotSentError
 from gdmarket import correlation
 
 LARGEST_BYTES = 64 * 1024
@@ -103,7 +103,7 @@ class Wire:
             if self._pool is None or self._owner != os.getpid():
                 self._owner = os.getpid()
                 self._pool = httpcore.ConnectionPool(
-                    ssl_context=ssl.create_default_context(),
+                    ssl_context=ssl.create_default_context() if self._base_url.startswith("https:") else None,
                     max_connections=None,  # each caller is a thread of ours: there are no more of them than we have
                     keepalive_expiry=_IDLE_S,
                     network_backend=_Network(),
@@ -122,7 +122,7 @@ def decode(answer: Answer, *, shape: type[Shape]) -> Shape:
         raise NoAnswerError("unreadable") from error
 
 
-def unsettled(answer: Answer) -> GatewayError:
+def unsettled(answer: Answer) -> NoAnswerError:
     """Return the error for an answer that settles nothing, with the server's wish when to ask again."""
     return NoAnswerError(f"http_{answer.status}", retry_after_s=answer.retry_after_s)
 

@@ -1,0 +1,209 @@
+"""Stripe's library over our wire, for one call of the port: one deadline for all its requests, no retries, and truthful errors."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import stripe
+
+from apps.payments.gateways.port import Entry, Intent, NoAnswerError, NotSentError, RefundEntry, RefundStanding, RefusedError, Standing
+from apps.payments.gateways.stripe.shapes import (
+    KEY,
+    REFUND,
+    RENTAL,
+    Found,
+    Listed,
+    PaymentIntent,
+    Refund,
+    Refusal,
+    entry_of,
+    reason_of,
+    refund_of,
+)
+from apps.payments.gateways.wire import Answer, Shape, Wire, decode
+
+API_VERSION = "2026-10-28.endive"
+PAGE = 100
+_LARGEST_PAGE_BYTES = 2 * 1024 * 1024
+_IN_FULL = ["latest_charge"]
+_UNEXPECTED = "payment_intent_unexpected_state"
+_SOMEWHERE = "https://wire"  # the wire alone knows where Stripe is
+
+stripe.enable_telemetry = False  # it would tell Stripe about this machine, and how long each call took
+
+
+class _Transport(stripe.HTTPClient):
+    name = "gdmarket"
+
+    def __init__(self, wire: Wire, *, ends_at: float) -> None:
+        super().__init__()
+        self._wire = wire
+        self._ends_at = ends_at
+        self.last: Answer | None = None
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, *, _usage: list[str] | None = None
+    ) -> tuple[str, int, Mapping[str, str]]:
+        self.last = None
+        self.last = self._wire.send(
+            method=method.upper(),
+            path=url.removeprefix(_SOMEWHERE),
+            headers=headers,
+            body=(post_data or "").encode(),
+            deadline_s=self._ends_at - time.monotonic(),
+            largest_bytes=_LARGEST_PAGE_BYTES,
+        )
+        return self.last.body.decode(errors="replace"), self.last.status, self.last.headers
+
+    def close(self) -> None:
+        """Leave the wire to those after us."""
+
+
+class Session:
+    """What is asked of Stripe within one call of the port.
+
+    Every method raises the port's errors: `RefusedError` where Stripe surely did nothing, `NoAnswerError` where nobody knows.
+    """
+
+    def __init__(self, *, wire: Wire, secret_key: str, deadline_s: float) -> None:
+        self._transport = _Transport(wire, ends_at=time.monotonic() + deadline_s)
+        client = stripe.StripeClient(
+            secret_key,
+            http_client=self._transport,
+            max_network_retries=0,
+            stripe_version=API_VERSION,
+            base_addresses={"api": _SOMEWHERE},
+        )
+        self._intents, self._refunds = client.v1.payment_intents, client.v1.refunds
+
+    def make(self, intent: Intent) -> PaymentIntent | None:
+        """Make the PaymentIntent of a key, which charges nothing, and return it as it stands now; the same one for a day at least.
+
+        None if the key was used for another sum.
+        """
+        with self._truthful():
+            try:
+                self._intents.create(
+                    {
+                        "amount": intent.amount,
+                        "currency": intent.currency.lower(),
+                        "allowed_payment_method_types": ["card"],
+                        "metadata": {KEY: str(intent.key), RENTAL: str(intent.order)},
+                    },
+                    {"idempotency_key": f"intent-{intent.key}"},
+                )
+            except stripe.IdempotencyError:
+                return None
+            made = self._answer(PaymentIntent)
+        is_replay = self._transport.last is not None and self._transport.last.headers.get("idempotent-replayed") == "true"
+        return self.read(made.id, key=intent.key) if is_replay else made
+
+    def read(self, reference: str, *, key: UUID) -> PaymentIntent:
+        """Return a PaymentIntent as it stands now.
+
+        :raises NoAnswerError: also if it is not the one of this key
+        """
+        with self._truthful():
+            self._intents.retrieve(reference, {"expand": _IN_FULL})
+            intent = self._answer(PaymentIntent)
+        if intent.metadata.get(KEY) != str(key):
+            raise NoAnswerError("another_payment")
+        return intent
+
+    def search(self, *, key: UUID) -> PaymentIntent | None:
+        """Find the PaymentIntent of a key, made an hour ago or earlier."""
+        with self._truthful():
+            self._intents.search({"query": f"metadata['{KEY}']:'{key}'", "limit": 1})
+            found = self._answer(Listed[Found]).data
+        return self.read(found[0].id, key=key) if found else None
+
+    def confirm(self, reference: str, intent: Intent) -> Entry:
+        """Charge the PaymentIntent with the renter's payment method, and return what came of it."""
+        with self._truthful():
+            try:
+                self._intents.confirm(
+                    reference,
+                    {"payment_method": intent.method, "error_on_requires_action": True, "expand": _IN_FULL},
+                    {"idempotency_key": f"confirm-{intent.key}"},
+                )
+            except stripe.CardError:
+                reason = reason_of(self._answer(Refusal).error)
+                return Entry(standing=Standing.DECLINED, reason=reason, reference=reference)
+            except (stripe.IdempotencyError, stripe.InvalidRequestError) as refusal:
+                return self._settled_before(refusal, reference, key=intent.key)
+            return entry_of(self._answer(PaymentIntent))
+
+    def cancel(self, reference: str, *, key: UUID) -> Entry:
+        """Cancel the PaymentIntent, which then can never be confirmed, and return how it stands.
+
+        Under a key of its own each time: Stripe replays an error too, and canceling twice does no harm.
+        """
+        with self._truthful():
+            try:
+                self._intents.cancel(reference)
+            except stripe.InvalidRequestError:  # it is settled already
+                return entry_of(self.read(reference, key=key))
+            return entry_of(self._answer(PaymentIntent))
+
+    def refunds_of(self, reference: str, *, refund_key: UUID) -> list[Refund]:
+        """Return the refunds of a PaymentIntent that carry our key."""
+        with self._truthful():
+            self._refunds.list({"payment_intent": reference, "limit": PAGE})
+            refunds = self._answer(Listed[Refund]).data
+        return [refund for refund in refunds if refund.metadata.get(REFUND) == str(refund_key)]
+
+    def refund(self, reference: str, *, key: UUID, refund_key: UUID, amount: int) -> RefundEntry:
+        """Give `amount` of a PaymentIntent back."""
+        metadata = {KEY: str(key), REFUND: str(refund_key)}
+        with self._truthful():
+            try:
+                self._refunds.create(
+                    {"payment_intent": reference, "amount": amount, "metadata": metadata}, {"idempotency_key": f"refund-{refund_key}"}
+                )
+            except stripe.IdempotencyError:
+                return RefundEntry(standing=RefundStanding.REFUSED, reason="refund_key_reused")
+            except stripe.InvalidRequestError as refusal:
+                return RefundEntry(standing=RefundStanding.REFUSED, reason=refusal.code or "invalid_request")
+            return refund_of(self._answer(Refund), amount=amount)
+
+    def list(self, *, since_s: int, until_s: int, after: str) -> tuple[list[PaymentIntent], str]:
+        """Return a page of the PaymentIntents made in [`since_s`, `until_s`), in Unix seconds, and the cursor of the next."""
+        with self._truthful():
+            wish: stripe.params.PaymentIntentListParams = {
+                "created": {"gte": since_s, "lt": until_s},
+                "limit": PAGE,
+                "expand": [f"data.{name}" for name in _IN_FULL],
+            }
+            self._intents.list(wish | {"starting_after": after} if after else wish)
+            page = self._answer(Listed[PaymentIntent])
+        return page.data, page.data[-1].id if page.has_more and page.data else ""
+
+    def _answer(self, shape: type[Shape]) -> Shape:
+        """Return what Stripe answered last, in the shape that it must have; the library itself takes any."""
+        if self._transport.last is None:
+            raise NoAnswerError("unreadable")
+        return decode(self._transport.last, shape=shape)
+
+    def _settled_before(self, refusal: stripe.StripeError, reference: str, *, key: UUID) -> Entry:
+        """Return how a PaymentIntent stands that could not be confirmed; an untouched one may have been refused for what we sent."""
+        try:
+            entry = entry_of(self.read(reference, key=key))
+        except (NotSentError, RefusedError) as failure:  # sure of the reading alone: a confirmation before this one may have charged
+            raise NoAnswerError("not_read_again") from failure
+        if entry.standing is not Standing.NOT_FOUND:
+            return entry
+        if isinstance(refusal, stripe.InvalidRequestError) and refusal.code != _UNEXPECTED:
+            raise RefusedError(refusal.code or "invalid_request") from refusal
+        raise NoAnswerError("key_in_use") from refusal
+
+    @contextmanager
+    def _truthful(self) -> Iterator[None]:
+        try:
+            yield
+        except (stripe.AuthenticationError, stripe.PermissionError, stripe.InvalidRequestError) as refusal:
+            raise RefusedError(refusal.code or type(refusal).__name__) from refusal
+        except stripe.StripeError as failure:
+            answer = self._transport.last
+            raise NoAnswerError(f"http_{failure.http_status}", retry_after_s=answer.retry_after_s if answer else None) from failure

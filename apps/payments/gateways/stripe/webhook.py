@@ -1,0 +1,45 @@
+"""Stripe's webhooks: the signature first, and then which PaymentIntent they are about."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import stripe
+
+from apps.payments.errors import WebhookRefusedError
+from apps.payments.gateways.port import Notice
+from apps.payments.gateways.stripe.shapes import ChargeEvent, Event, key_of
+
+TOLERANCE_S = 300
+_ABOUT_CHARGES = ("payment_intent.", "charge.", "refund.")
+
+
+def read(*, signature: str, body: bytes, secrets: Sequence[str], now: datetime) -> Notice | None:
+    """Return which PaymentIntent an event is about, or None if it is about none; any of `secrets` may have signed it.
+
+    :raises WebhookRefusedError: if none did, or not within 300 s of `now`, or it cannot be read
+    """
+    try:
+        _verify(signature, body.decode(), secrets, now)
+        event = msgspec.json.decode(body, type=Event)
+        if not event.type.startswith(_ABOUT_CHARGES):
+            return None
+        about = msgspec.json.decode(body, type=ChargeEvent).data.object
+    except (stripe.SignatureVerificationError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise WebhookRefusedError from error
+    reference = about.id if about.object == "payment_intent" else about.payment_intent or ""
+    key = key_of(about.metadata)
+    return Notice(event_id=event.id, key=key, reference=reference) if reference or key else None
+
+
+def _verify(signature: str, body: str, secrets: Sequence[str], now: datetime) -> None:
+    for secret in secrets:
+        try:
+            # The library would take the time from its own clock, and any time to come.
+            stripe.WebhookSignature.verify_header(body, signature, secret, tolerance=None)
+        except stripe.SignatureVerificationError:
+            continue
+        signed_at = next(int(value) for name, _, value in (part.partition("=") for part in signature.split(",")) if name == "t")
+        if abs(now.timestamp() - signed_at) <= TOLERANCE_S:
+            return
+    raise WebhookRefusedError

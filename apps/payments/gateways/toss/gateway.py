@@ -1,0 +1,245 @@
+"""Toss Payments behind the port: the renter authenticates in Toss's own window, and we confirm, read and cancel what came of it."""
+
+import re
+import time
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+
+from apps.payments.errors import WebhookRefusedError
+from apps.payments.gateways.port import (
+    Entry,
+    Intent,
+    Listed,
+    NoAnswerError,
+    Notice,
+    NotSentError,
+    Page,
+    RefundEntry,
+    RefundStanding,
+    RefusedError,
+    Standing,
+)
+from apps.payments.gateways.toss import codes
+from apps.payments.gateways.toss.shapes import Event, Failure, Payment, StatusChanged, Transaction, entry_of, refund_of
+from apps.payments.gateways.wire import Answer, Wire, decode, unsettled
+from gdmarket import clock, ids
+
+PAGE = 20  # each of its charges is read one by one, within one deadline
+LAPSE = timedelta(minutes=31)  # Toss: a payment not confirmed within 30 minutes is EXPIRED, and confirmed it can be for 10 only
+_SEOUL = timezone(timedelta(hours=9))  # Toss's times are local, and Korea has no summer time
+_METHOD = re.compile(r"(?P<order_id>[A-Za-z0-9_=-]{6,64}):(?P<payment_key>[A-Za-z0-9_=-]{1,200})\Z")
+_ORDER_DIFFERS = Entry(standing=Standing.DECLINED, reason="order_differs")
+_OK = 200
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """What the renter's app was handed at Toss's successUrl, and when the call about it must have ended."""
+
+    order_id: str
+    payment_key: str
+    ends_at: float
+
+    @property
+    def path(self) -> str:
+        return f"/v1/payments/{self.payment_key}"
+
+    def left_s(self) -> float:
+        return self.ends_at - time.monotonic()
+
+
+class TossGateway:
+    """Toss Payments; a method is `{orderId}:{paymentKey}`, with an orderId that begins with the rental's id, and won alone are taken.
+
+    Toss keeps no tombstones: a payment not confirmed lapses by itself, and until then `void` answers processing.
+    """
+
+    def __init__(self, *, base_url: str, secret_key: str, now: Callable[[], datetime] = clock.now) -> None:
+        credentials = b64encode(f"{secret_key}:".encode()).decode()
+        self._wire = Wire(base_url=base_url, headers={"Authorization": f"Basic {credentials}", "Content-Type": "application/json"})
+        self._now = now
+
+    def accepts(self, *, method: str) -> bool:
+        """Say whether `method` is an orderId and a paymentKey."""
+        return _METHOD.match(method) is not None
+
+    def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
+        """Confirm the payment; Toss replays its answer to the key for 15 days, and confirms no payment twice at any time."""
+        asked = _asked(intent, deadline_s)
+        if not _is_for(intent.order, asked.order_id):  # a payment made for one rental never pays for another
+            return _ORDER_DIFFERS
+        if intent.currency != "KRW":
+            return Entry(standing=Standing.DECLINED, reason="currency_not_supported")
+        answer = self._post(
+            "/v1/payments/confirm",
+            {"paymentKey": asked.payment_key, "orderId": asked.order_id, "amount": intent.amount},
+            key=intent.key,
+            deadline_s=asked.left_s(),
+        )
+        if answer.status == _OK:
+            return entry_of(_payment(answer, asked), order_id=asked.order_id)
+        code = _code(answer)
+        if code == "ALREADY_PROCESSED_PAYMENT":
+            return self._read_after_sending(asked)
+        if code in codes.DECLINED:
+            return Entry(standing=Standing.DECLINED, reason="expired" if code == codes.EXPIRED else code.lower())
+        raise _failure(answer, code)
+
+    def refund(self, *, intent: Intent, refund_key: UUID, amount: int, deadline_s: float) -> RefundEntry:
+        """Cancel `amount` of the payment; the key stands in the cancel's reason too, as Toss forgets keys after 15 days."""
+        asked = _asked(intent, deadline_s)
+        payment = self._read(asked)
+        entry = entry_of(payment, order_id=asked.order_id) if payment else Entry(standing=Standing.NOT_FOUND)
+        if payment is None or entry.standing is not Standing.CHARGED:
+            return RefundEntry(standing=RefundStanding.REFUSED, reason="not_charged")
+        seen = _cancel_of(payment, refund_key, amount)
+        if seen is not None:
+            return seen
+        if amount > payment.balance_amount:
+            return RefundEntry(standing=RefundStanding.REFUSED, reason="more_than_charged")
+        wish = {"cancelReason": _reason(refund_key), "cancelAmount": amount}
+        answer = self._post(f"{asked.path}/cancel", wish, key=refund_key, deadline_s=asked.left_s())
+        if answer.status == _OK:
+            made = _cancel_of(_payment(answer, asked), refund_key, amount)
+            if made is None:
+                raise NoAnswerError("unreadable")
+            return made
+        code = _code(answer)
+        if code in codes.REFUND_REFUSED:
+            return RefundEntry(standing=RefundStanding.REFUSED, reason=code.lower())
+        raise _failure(answer, code)
+
+    def void(self, *, intent: Intent, deadline_s: float) -> Entry:
+        """Return how the payment stands, processing while a confirmation on its way could still succeed."""
+        asked = _asked(intent, deadline_s)
+        if not _is_for(intent.order, asked.order_id) or intent.currency != "KRW":
+            return Entry(standing=Standing.VOIDED)  # `charge` never sends it
+        payment = self._read(asked)
+        if payment is not None and payment.order_id != asked.order_id:
+            return Entry(standing=Standing.VOIDED)  # Toss confirms no payment under another order's id
+        entry = entry_of(payment, order_id=asked.order_id) if payment else Entry(standing=Standing.NOT_FOUND)
+        if entry.standing is not Standing.NOT_FOUND:
+            return entry
+        return Entry(standing=Standing.VOIDED if self._has_lapsed(intent.key) else Standing.PROCESSING)
+
+    def lookup(self, *, intent: Intent, deadline_s: float) -> Entry:
+        """Read the payment."""
+        asked = _asked(intent, deadline_s)
+        payment = self._read(asked)
+        return entry_of(payment, order_id=asked.order_id) if payment else Entry(standing=Standing.NOT_FOUND)
+
+    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> Page:
+        """Read a page of the list of transactions, and each payment that was approved in it for what was given back since."""
+        ends_at = time.monotonic() + deadline_s
+        wish = {"startDate": _local(since), "endDate": _local(until), "limit": str(PAGE)} | ({"startingAfter": cursor} if cursor else {})
+        answer = self._wire.send(method="GET", path=f"/v1/transactions?{urlencode(wish)}", deadline_s=deadline_s)
+        if answer.status != _OK:
+            raise _failure(answer, _code(answer))
+        transactions = decode(answer, shape=list[Transaction])
+        approved = [line.payment_key for line in transactions if line.status == "DONE" and since <= line.transaction_at < until]
+        charges = tuple(self._listed(payment_key, ends_at) for payment_key in dict.fromkeys(approved))
+        return Page(charges=charges, cursor=transactions[-1].transaction_key if len(transactions) == PAGE else "")
+
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
+        """Return which payment changed. Toss signs nothing, so that this is a hint to read the payment, and nothing else is believed."""
+        try:
+            if msgspec.json.decode(body, type=Event).event_type != "PAYMENT_STATUS_CHANGED":
+                return None
+            payment_key = msgspec.json.decode(body, type=StatusChanged).data.payment_key
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise WebhookRefusedError from error
+        if not _METHOD.match(f"any-order:{payment_key}"):
+            raise WebhookRefusedError
+        return Notice(event_id=sha256(body).hexdigest(), reference=payment_key)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._wire.close()
+
+    def _post(self, path: str, wish: dict[str, Any], *, key: UUID, deadline_s: float) -> Answer:
+        headers = {"Idempotency-Key": str(key)}
+        return self._wire.send(method="POST", path=path, headers=headers, body=msgspec.json.encode(wish), deadline_s=deadline_s)
+
+    def _read(self, asked: _Asked) -> Payment | None:
+        answer = self._wire.send(method="GET", path=asked.path, deadline_s=asked.left_s())
+        if answer.status == _OK:
+            return _payment(answer, asked)
+        code = _code(answer)
+        if answer.status == _NOT_FOUND and code == "NOT_FOUND_PAYMENT":
+            return None
+        raise _failure(answer, code)
+
+    def _read_after_sending(self, asked: _Asked) -> Entry:
+        try:
+            payment = self._read(asked)
+        except (NotSentError, RefusedError) as failure:  # sure of the reading alone: the call before it may have charged
+            raise NoAnswerError("not_read_again") from failure
+        if payment is None:
+            raise NoAnswerError("not_found_again")
+        if payment.order_id != asked.order_id:
+            return _ORDER_DIFFERS
+        return entry_of(payment, order_id=asked.order_id)
+
+    def _listed(self, payment_key: str, ends_at: float) -> Listed:
+        payment = self._read(_Asked(order_id="", payment_key=payment_key, ends_at=ends_at))
+        if payment is None:
+            raise NoAnswerError("not_found_again")
+        return Listed(key=None, entry=entry_of(payment, order_id=payment.order_id))
+
+    def _has_lapsed(self, key: UUID) -> bool:
+        """Say whether the payment lapsed: Toss's window was open before our key was made."""
+        return key.version == ids.VERSION and ids.made_at(key) + LAPSE < self._now()
+
+
+def _asked(intent: Intent, deadline_s: float) -> _Asked:
+    method = _METHOD.match(intent.method)
+    if method is None:
+        raise RefusedError("unknown_method")
+    return _Asked(order_id=method["order_id"], payment_key=method["payment_key"], ends_at=time.monotonic() + deadline_s)
+
+
+def _payment(answer: Answer, asked: _Asked) -> Payment:
+    payment = decode(answer, shape=Payment)
+    if payment.payment_key != asked.payment_key:
+        raise NoAnswerError("another_payment")
+    return payment
+
+
+def _is_for(order: UUID, order_id: str) -> bool:
+    return order_id == str(order) or order_id.startswith(f"{order}-")
+
+
+def _cancel_of(payment: Payment, refund_key: UUID, amount: int) -> RefundEntry | None:
+    cancels = [cancel for cancel in payment.cancels or [] if cancel.cancel_reason == _reason(refund_key)]
+    return refund_of(cancels[-1], amount=amount) if cancels else None
+
+
+def _reason(refund_key: UUID) -> str:
+    return f"gdmarket {refund_key}"
+
+
+def _local(at: datetime) -> str:
+    return at.astimezone(_SEOUL).replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+
+def _code(answer: Answer) -> str:
+    """Return the code of a refusal, "" if the server itself failed or names none."""
+    if not 400 <= answer.status < 500:  # noqa: PLR2004  # what the client did wrong
+        return ""
+    try:
+        return decode(answer, shape=Failure).code
+    except NoAnswerError:
+        return ""
+
+
+def _failure(answer: Answer, code: str) -> RefusedError | NoAnswerError:
+    return RefusedError(code.lower()) if code in codes.NOT_US else unsettled(answer)

@@ -1,0 +1,106 @@
+"""What Toss Payments answers, as far as we read it, and what it means to the port.
+
+Source: docs.tosspayments.com/reference, "Payment 객체", "Transaction 객체", "웹훅 이벤트".
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from apps.payments.gateways.port import Entry, RefundEntry, RefundStanding, Standing
+
+
+class Failure(msgspec.Struct):
+    """Why a payment was not approved; also the body of every refusal."""
+
+    code: str
+
+
+class Cancel(msgspec.Struct, rename="camel"):
+    """One refund of a payment."""
+
+    cancel_amount: int
+    cancel_reason: str | None = None
+    cancel_status: str = "DONE"
+    transaction_key: str | None = None
+
+
+class Payment(msgspec.Struct, rename="camel"):
+    """A payment: `balance_amount` of its `total_amount` is not given back; `approved_at` is None while nothing was charged."""
+
+    payment_key: str
+    order_id: str
+    currency: str
+    total_amount: int
+    balance_amount: int
+    status: Literal["READY", "IN_PROGRESS", "WAITING_FOR_DEPOSIT", "DONE", "CANCELED", "PARTIAL_CANCELED", "ABORTED", "EXPIRED"]
+    approved_at: datetime | None = None
+    cancels: list[Cancel] | None = None
+    failure: Failure | None = None
+
+
+class Transaction(msgspec.Struct, rename="camel"):
+    """One line of the list: an approval (DONE) or a refund of it."""
+
+    transaction_key: str
+    payment_key: str
+    status: str
+    transaction_at: datetime
+
+
+class _Data(msgspec.Struct, rename="camel"):
+    payment_key: str
+
+
+class Event(msgspec.Struct, rename="camel"):
+    """The kind of a webhook; what else it says is not trusted."""
+
+    event_type: str
+
+
+class StatusChanged(Event):
+    """A webhook that names a payment."""
+
+    data: _Data
+
+
+def entry_of(payment: Payment, *, order_id: str) -> Entry:
+    """Return what a payment means: not found while nothing was charged and nothing settled, or if it is for another order.
+
+    A payment that was never approved in time is voided: it can be no more. One whose approval failed is declined.
+    """
+    if payment.order_id != order_id:
+        return Entry(standing=Standing.NOT_FOUND)
+    match payment.status:
+        case "DONE" | "CANCELED" | "PARTIAL_CANCELED" if payment.approved_at is not None:
+            return Entry(
+                standing=Standing.CHARGED,
+                amount=payment.total_amount,
+                refunded=payment.total_amount - payment.balance_amount,
+                currency=payment.currency,
+                reference=payment.payment_key,
+            )
+        case "ABORTED":
+            reason = payment.failure.code.lower() if payment.failure else "aborted"
+            return Entry(standing=Standing.DECLINED, reason=reason, reference=payment.payment_key)
+        case "EXPIRED" | "CANCELED":
+            return Entry(standing=Standing.VOIDED)
+        case "WAITING_FOR_DEPOSIT":  # a transfer may still come in by itself
+            return Entry(standing=Standing.PROCESSING)
+        case _:
+            return Entry(standing=Standing.NOT_FOUND)
+
+
+def refund_of(cancel: Cancel, *, amount: int) -> RefundEntry:
+    """Return what became of a refund of `amount`."""
+    reference = cancel.transaction_key or ""
+    if cancel.cancel_amount != amount:
+        return RefundEntry(standing=RefundStanding.REFUSED, reason="refund_key_reused", reference=reference)
+    match cancel.cancel_status:
+        case "DONE":
+            return RefundEntry(standing=RefundStanding.REFUNDED, reference=reference)
+        case "IN_PROGRESS":
+            return RefundEntry(standing=RefundStanding.PROCESSING, reference=reference)
+        case _:
+            return RefundEntry(standing=RefundStanding.REFUSED, reason=f"cancel_{cancel.cancel_status.lower()}", reference=reference)

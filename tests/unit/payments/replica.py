@@ -1,0 +1,142 @@
+"""A stand-in for a real provider: a local HTTP server that answers in the provider's recorded, documented shapes."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What came in; names of `headers` are in lower case, `query` has the last value of each name."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def call(self) -> str:
+        """Return the method and the path."""
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What goes out; no status at all means that the line is cut."""
+
+    status: int = 200
+    body: Any = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+LOST = Reply(status=0)
+
+
+class Replica:
+    """A provider with a book; `requests` are what it was asked.
+
+    `instead` may answer a request without the book being opened; `afterwards` may answer it after that, instead of the true answer.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.instead: Callable[[Request], Reply | None] = lambda _: None
+        self.afterwards: Callable[[Request], Reply | None] = lambda _: None
+        self.lock = Lock()
+        replica = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_one_request(self) -> None:
+                try:
+                    super().handle_one_request()
+                except OSError:  # the other side hung up
+                    self.close_connection = True
+
+            def do_GET(self) -> None:
+                self._talk()
+
+            def do_POST(self) -> None:
+                self._talk()
+
+            def _talk(self) -> None:
+                target = urlsplit(self.path)
+                request = Request(
+                    method=self.command,
+                    path=target.path,
+                    query={name: values[-1] for name, values in parse_qs(target.query).items()},
+                    headers={name.lower(): value for name, value in self.headers.items()},
+                    body=self.rfile.read(int(self.headers.get("Content-Length", 0))),
+                )
+                self._write(replica._reply(request))
+
+            def _write(self, reply: Reply) -> None:
+                if not reply.status:
+                    self.close_connection = True
+                    return
+                body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+                self.send_response(reply.status)
+                for name, value in (*reply.headers, ("Content-Type", "application/json"), ("Content-Length", str(len(body)))):
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its signature
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = False
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def answer(self, request: Request) -> Reply:
+        """Open the book; under the lock."""
+        raise NotImplementedError
+
+    def calls(self) -> list[str]:
+        """Return what was asked for, in order."""
+        return [request.call for request in self.requests]
+
+    def close(self) -> None:
+        """Stop; clients must have closed their connections."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _reply(self, request: Request) -> Reply:
+        with self.lock:
+            self.requests.append(request)
+        instead = self.instead(request)
+        if instead is not None:
+            return instead
+        with self.lock:
+            reply = self.answer(request)
+        return self.afterwards(request) or reply
+
+
+AnyReplica = TypeVar("AnyReplica", bound=Replica)
+
+
+@contextmanager
+def running(replica: AnyReplica) -> Iterator[AnyReplica]:
+    """Stop the replica when the block is left."""
+    try:
+        yield replica
+    finally:
+        replica.close()
+
+
+def recorded(name: str) -> Any:
+    """Return a recorded shape, such as `toss/payment`."""
+    return json.loads((RECORDED / f"{name}.json").read_text())

@@ -1,0 +1,112 @@
+"""Stripe's webhooks: only a fresh signature of Stripe's makes one worth reading."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import stripe
+
+from apps.payments.errors import WebhookRefusedError
+from apps.payments.gateways.port import Notice
+from apps.payments.gateways.stripe import StripeGateway
+from tests.unit.payments.replica import recorded
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+NEW, OLD = "whsec_new", "whsec_old"
+KEY = UUID("01970000-0000-7000-8000-000000000001")
+REFERENCE = "pi_1Gib60HLwdCOCoR7KJbTO3U7"
+
+
+@pytest.fixture
+def gateway() -> StripeGateway:
+    return StripeGateway(base_url="https://api.stripe.com", secret_key="sk_test", webhook_secrets=[NEW, OLD])
+
+
+def event(kind: str = "charge.refund.updated", **changes: Any) -> bytes:
+    """Return the recorded event, with its object changed."""
+    recording = recorded("stripe/event")
+    recording["data"]["object"] |= changes
+    return json.dumps(recording | {"type": kind}).encode()
+
+
+def signed(body: bytes, *, secret: str = NEW, at: datetime = NOON) -> dict[str, str]:
+    return {"stripe-signature": stripe.WebhookSignature.generate_signature_header(body.decode(), secret, int(at.timestamp()))}
+
+
+def read(gateway: StripeGateway, body: bytes, headers: dict[str, str] | None = None, *, now: datetime = NOON) -> Notice | None:
+    return gateway.read_webhook(headers=signed(body) if headers is None else headers, body=body, now=now)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "key", "reference"),
+    [
+        ("charge.refund.updated", {}, None, REFERENCE),
+        ("refund.failed", {"metadata": {"gdmarket_payment": str(KEY)}}, KEY, REFERENCE),
+        ("charge.refunded", {"object": "charge", "metadata": {"gdmarket_payment": str(KEY)}}, KEY, REFERENCE),
+        ("charge.updated", {"object": "charge", "metadata": {"gdmarket_payment": "no key"}}, None, REFERENCE),
+        ("payment_intent.succeeded", {"object": "payment_intent", "id": "pi_7", "metadata": {"gdmarket_payment": str(KEY)}}, KEY, "pi_7"),
+    ],
+)
+def test_a_signed_event_names_the_payment_it_is_about(
+    gateway: StripeGateway, kind: str, changes: dict[str, Any], key: UUID | None, reference: str
+) -> None:
+    notice = read(gateway, event(kind, **changes))
+
+    assert notice == Notice(event_id="evt_1Gib6dHLwdCOCoR7mbMhSVu0", key=key, reference=reference)
+
+
+@pytest.mark.parametrize(("kind", "changes"), [("payout.paid", {}), ("charge.succeeded", {"object": "charge", "payment_intent": None})])
+def test_an_event_about_no_payment_of_ours_is_passed_over(gateway: StripeGateway, kind: str, changes: dict[str, Any]) -> None:
+    assert read(gateway, event(kind, **changes)) is None
+
+
+def test_the_secret_before_the_last_still_counts(gateway: StripeGateway) -> None:
+    body = event()
+
+    assert read(gateway, body, signed(body, secret=OLD)) is not None
+
+
+@pytest.mark.parametrize("age_s", [300, -300])
+def test_a_signature_is_taken_for_five_minutes(gateway: StripeGateway, age_s: int) -> None:
+    assert read(gateway, event(), now=NOON + timedelta(seconds=age_s)) is not None
+
+
+@pytest.mark.parametrize("age_s", [301, -301])
+def test_a_signature_of_another_time_is_refused(gateway: StripeGateway, age_s: int) -> None:
+    with pytest.raises(WebhookRefusedError):
+        read(gateway, event(), now=NOON + timedelta(seconds=age_s))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"stripe-signature": ""},
+        {"stripe-signature": "t=now,v1=00"},
+        {"stripe-signature": "v1=00"},
+        {"stripe-signature": f"t={int(NOON.timestamp())},v0=00"},
+        signed(event(), secret="whsec_another"),
+        signed(event("payout.paid")),
+    ],
+)
+def test_what_stripe_did_not_sign_is_refused(gateway: StripeGateway, headers: dict[str, str]) -> None:
+    with pytest.raises(WebhookRefusedError):
+        read(gateway, event(), headers)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", event(object=7), event(id=None), event(metadata=[])])
+def test_a_signed_event_of_another_shape_is_refused(gateway: StripeGateway, body: bytes) -> None:
+    with pytest.raises(WebhookRefusedError):
+        read(gateway, body)
+
+
+def test_a_body_that_is_no_text_is_refused(gateway: StripeGateway) -> None:
+    with pytest.raises(WebhookRefusedError):
+        read(gateway, b"\xff", {"stripe-signature": "t=1,v1=00"})
+
+
+def test_without_a_secret_every_webhook_is_refused() -> None:
+    with pytest.raises(WebhookRefusedError):
+        read(StripeGateway(base_url="https://api.stripe.com", secret_key="sk_test"), event())

@@ -1,0 +1,298 @@
+"""Toss Payments, against a local server that answers in its documented shapes."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from apps.payments.gateways.port import (
+    Entry,
+    Intent,
+    NoAnswerError,
+    NotSentError,
+    RefundEntry,
+    RefundStanding,
+    RefusedError,
+    Standing,
+)
+from apps.payments.gateways.toss import TossGateway
+from gdmarket import ids
+from tests.unit.payments.replica import LOST, Reply, Request, recorded, running
+from tests.unit.payments.toss_replica import SECRET, TossReplica, refused
+
+DEADLINE_S = 20.0
+PAYMENT_KEY = "5zJ4xY7m0kODnyRpQWGrN2xqGlNvLrKwv1M9ENjbeoPaZdL6"
+NOTHING = Entry(standing=Standing.NOT_FOUND)
+CONFIRM = "POST /v1/payments/confirm"
+READ = f"GET /v1/payments/{PAYMENT_KEY}"
+CANCEL = f"POST /v1/payments/{PAYMENT_KEY}/cancel"
+
+
+@pytest.fixture
+def toss() -> Iterator[TossReplica]:
+    with running(TossReplica()) as toss:
+        yield toss
+
+
+@pytest.fixture
+def gateway(toss: TossReplica) -> Iterator[TossGateway]:
+    gateway = TossGateway(base_url=toss.url, secret_key=SECRET)
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+def intent(toss: TossReplica) -> Intent:
+    """Return what a renter means to pay who has just come back from Toss's window."""
+    order = ids.uuid7()
+    method = toss.authenticate(order_id=f"{order}-1", amount=8_000, payment_key=PAYMENT_KEY)
+    return Intent(key=ids.uuid7(), order=order, amount=8_000, currency="KRW", method=method)
+
+
+def charge(gateway: TossGateway, intent: Intent) -> Entry:
+    return gateway.charge(intent=intent, deadline_s=DEADLINE_S)
+
+
+def look_up(gateway: TossGateway, intent: Intent) -> Entry:
+    return gateway.lookup(intent=intent, deadline_s=DEADLINE_S)
+
+
+def void(gateway: TossGateway, intent: Intent) -> Entry:
+    return gateway.void(intent=intent, deadline_s=DEADLINE_S)
+
+
+def refund(gateway: TossGateway, intent: Intent, refund_key: UUID, amount: int = 8_000) -> RefundEntry:
+    return gateway.refund(intent=intent, refund_key=refund_key, amount=amount, deadline_s=DEADLINE_S)
+
+
+def charged(*, refunded: int = 0) -> Entry:
+    return Entry(standing=Standing.CHARGED, amount=8_000, refunded=refunded, currency="KRW", reference=PAYMENT_KEY)
+
+
+def only(call: str, reply: Reply) -> Callable[[Request], Reply | None]:
+    """Answer this call so, and the others truly."""
+    return lambda request: reply if request.call == call else None
+
+
+def test_a_payment_is_confirmed_once_under_our_key(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    assert charge(gateway, intent) == charged()
+    assert charge(gateway, intent) == charged()
+    assert look_up(gateway, intent) == charged()
+
+    assert toss.calls() == [CONFIRM, CONFIRM, READ]
+    assert toss.requests[0].headers["idempotency-key"] == str(intent.key)
+    assert json.loads(toss.requests[0].body) == {"paymentKey": PAYMENT_KEY, "orderId": f"{intent.order}-1", "amount": 8_000}
+
+
+def test_the_secret_key_is_told_to_toss_alone(gateway: TossGateway, intent: Intent) -> None:
+    assert charge(gateway, intent) == charged()
+
+    assert SECRET not in repr(vars(gateway))
+
+
+@pytest.mark.parametrize(
+    ("method", "is_one"),
+    [
+        ("order1:key", True),
+        (f"{'a' * 64}:{'k' * 200}", True),
+        (f"{'a' * 65}:key", False),
+        (f"order1:{'k' * 201}", False),
+        ("short:key", False),
+        ("order1:", False),
+        ("order1", False),
+        ("order1:key/../..", False),
+        ("order1:key?", False),
+        ("order 1:key", False),
+        ("order1:key\n", False),
+        ("pm_ok", False),
+    ],
+)
+def test_a_method_is_an_order_and_a_payment_key(gateway: TossGateway, method: str, is_one: bool) -> None:
+    assert gateway.accepts(method=method) is is_one
+
+
+@pytest.mark.parametrize("ask", [charge, look_up, void])
+def test_what_is_no_method_is_refused_without_asking(
+    toss: TossReplica, gateway: TossGateway, intent: Intent, ask: Callable[[TossGateway, Intent], Entry]
+) -> None:
+    with pytest.raises(RefusedError, match="unknown_method"):
+        ask(gateway, replace(intent, method="pm_ok"))
+
+    assert toss.calls() == []
+
+
+def test_a_payment_made_for_one_rental_never_pays_for_another(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    other = replace(intent, order=ids.uuid7())
+
+    assert charge(gateway, other) == Entry(standing=Standing.DECLINED, reason="order_differs")
+    assert void(gateway, other) == Entry(standing=Standing.VOIDED)
+    assert toss.calls() == []
+
+
+def test_an_order_and_a_payment_that_do_not_belong_together_charge_nothing(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    charge(gateway, intent)
+    mine = ids.uuid7()
+    theft = replace(intent, key=ids.uuid7(), order=mine, method=f"{mine}:{PAYMENT_KEY}")
+
+    assert charge(gateway, theft) == Entry(standing=Standing.DECLINED, reason="order_differs")
+    assert look_up(gateway, theft) == NOTHING
+    assert void(gateway, theft) == Entry(standing=Standing.VOIDED)
+    assert refund(gateway, theft, ids.uuid7()) == RefundEntry(standing=RefundStanding.REFUSED, reason="not_charged")
+    assert toss.book[PAYMENT_KEY]["balanceAmount"] == 8_000
+
+
+def test_another_sum_than_the_renter_agreed_to_is_declined(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    assert charge(gateway, replace(intent, amount=80)) == Entry(standing=Standing.DECLINED, reason="invalid_request")
+    assert toss.book[PAYMENT_KEY]["status"] == "IN_PROGRESS"
+
+
+def test_won_alone_are_taken(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    dollars = replace(intent, currency="USD")
+
+    assert charge(gateway, dollars) == Entry(standing=Standing.DECLINED, reason="currency_not_supported")
+    assert void(gateway, dollars) == Entry(standing=Standing.VOIDED)
+    assert toss.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason"),
+    [
+        (403, "REJECT_CARD_PAYMENT", "reject_card_payment"),
+        (400, "INVALID_STOPPED_CARD", "invalid_stopped_card"),
+        (400, "EXCEED_MAX_PAYMENT_AMOUNT", "exceed_max_payment_amount"),
+        (404, "NOT_FOUND_PAYMENT_SESSION", "expired"),
+        (404, "NOT_FOUND_PAYMENT", "not_found_payment"),
+    ],
+)
+def test_a_refused_approval_is_declined(
+    toss: TossReplica, gateway: TossGateway, intent: Intent, status: int, code: str, reason: str
+) -> None:
+    toss.instead = only(CONFIRM, refused(status, code))
+
+    assert charge(gateway, intent) == Entry(standing=Standing.DECLINED, reason=reason)
+
+
+def test_a_declined_payment_stays_declined_even_when_toss_has_forgotten_the_key(toss: TossReplica, gateway: TossGateway) -> None:
+    order = ids.uuid7()
+    method = toss.authenticate(order_id=str(order), amount=8_000, payment_key=PAYMENT_KEY, refusal="REJECT_CARD_COMPANY")
+    intent = Intent(key=ids.uuid7(), order=order, amount=8_000, currency="KRW", method=method)
+
+    assert charge(gateway, intent) == Entry(standing=Standing.DECLINED, reason="reject_card_company")
+    assert look_up(gateway, intent) == Entry(standing=Standing.DECLINED, reason="reject_card_company", reference=PAYMENT_KEY)
+    toss.forget_keys()
+    assert charge(gateway, intent) == Entry(standing=Standing.DECLINED, reason="expired")
+    assert toss.transactions == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "UNAUTHORIZED_KEY"), (403, "FORBIDDEN_REQUEST"), (403, "INCORRECT_BASIC_AUTH_FORMAT"), (400, "INVALID_API_KEY")],
+)
+def test_where_toss_does_not_know_us_surely_nothing_was_done(
+    toss: TossReplica, gateway: TossGateway, intent: Intent, status: int, code: str
+) -> None:
+    toss.instead = lambda _: refused(status, code)
+
+    for ask in (charge, look_up, void):
+        with pytest.raises(RefusedError, match=code.lower()):
+            ask(gateway, intent)
+    with pytest.raises(RefusedError, match=code.lower()):
+        gateway.list_charges(since=toss.clock, until=toss.clock, deadline_s=DEADLINE_S)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        refused(400, "PROVIDER_ERROR"),
+        refused(400, "CARD_PROCESSING_ERROR"),
+        refused(400, "SOMETHING_NEW"),
+        refused(409, "IDEMPOTENT_REQUEST_PROCESSING"),
+        refused(500, "FAILED_INTERNAL_SYSTEM_PROCESSING"),
+        refused(500, "REJECT_CARD_PAYMENT"),
+        Reply(status=302, headers=(("Location", "http://127.0.0.1:1/"),)),
+        Reply(status=429, body=b"<html>", headers=(("Retry-After", "7"),)),
+        Reply(status=200, body=b"<html>"),
+        Reply(status=200, body={"status": "DONE"}),
+        Reply(status=200, body=recorded("toss/payment") | {"status": "SETTLED"}),
+        Reply(status=200, body=recorded("toss/payment") | {"totalAmount": "8000"}),
+        Reply(status=200, body=recorded("toss/payment") | {"paymentKey": "another"}),
+        Reply(status=200, body=b"x" * 100_000),
+        LOST,
+    ],
+)
+def test_an_answer_that_settles_nothing_is_no_answer(toss: TossReplica, gateway: TossGateway, intent: Intent, reply: Reply) -> None:
+    toss.instead = lambda _: reply
+
+    for ask in (charge, look_up, void):
+        with pytest.raises(NoAnswerError) as unknown:
+            ask(gateway, intent)
+        assert unknown.value.retry_after_s == (7.0 if reply.status == 429 else None)
+
+
+def test_a_charge_whose_answer_was_lost_is_found_again(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    toss.afterwards = only(CONFIRM, LOST)
+    with pytest.raises(NoAnswerError):
+        charge(gateway, intent)
+
+    assert look_up(gateway, intent) == charged()
+    assert void(gateway, intent) == charged()
+    assert len(toss.transactions) == 1
+
+
+def test_a_payment_that_was_processed_already_is_read_again(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    charge(gateway, intent)
+    toss.forget_keys()
+
+    assert charge(gateway, intent) == charged()
+    refund(gateway, intent, ids.uuid7())
+    assert charge(gateway, replace(intent, key=ids.uuid7())) == charged(refunded=8_000)
+    assert len(toss.transactions) == 2
+
+
+@pytest.mark.parametrize("reading", [refused(401, "UNAUTHORIZED_KEY"), refused(404, "NOT_FOUND_PAYMENT"), LOST])
+def test_a_charge_that_cannot_be_read_again_is_never_said_not_to_have_happened(
+    toss: TossReplica, gateway: TossGateway, intent: Intent, reading: Reply
+) -> None:
+    toss.instead = lambda request: refused(400, "ALREADY_PROCESSED_PAYMENT") if request.call == CONFIRM else reading
+
+    with pytest.raises(NoAnswerError):
+        charge(gateway, intent)
+
+
+def test_a_server_that_is_not_there_was_surely_not_reached(toss: TossReplica, intent: Intent) -> None:
+    gateway = TossGateway(base_url="http://127.0.0.1:1", secret_key=SECRET)
+
+    with pytest.raises(NotSentError):
+        charge(gateway, intent)
+
+
+@pytest.mark.parametrize(
+    ("changes", "entry"),
+    [
+        ({"status": "READY"}, NOTHING),
+        ({"status": "IN_PROGRESS"}, NOTHING),
+        ({"status": "WAITING_FOR_DEPOSIT"}, Entry(standing=Standing.PROCESSING)),
+        ({"status": "EXPIRED"}, Entry(standing=Standing.VOIDED)),
+        ({"status": "CANCELED", "balanceAmount": 0}, Entry(standing=Standing.VOIDED)),
+        ({"status": "ABORTED"}, Entry(standing=Standing.DECLINED, reason="aborted", reference=PAYMENT_KEY)),
+        (
+            {"status": "ABORTED", "failure": {"code": "COMMON_ERROR", "message": "…"}},
+            Entry(standing=Standing.DECLINED, reason="common_error", reference=PAYMENT_KEY),
+        ),
+        ({"status": "DONE", "approvedAt": "2026-05-01T12:00:00+09:00"}, charged()),
+        ({"status": "PARTIAL_CANCELED", "approvedAt": "2026-05-01T12:00:00+09:00", "balanceAmount": 5_000}, charged(refunded=3_000)),
+        ({"status": "CANCELED", "approvedAt": "2026-05-01T12:00:00+09:00", "balanceAmount": 0}, charged(refunded=8_000)),
+    ],
+)
+def test_each_state_of_a_payment_has_one_meaning(
+    toss: TossReplica, gateway: TossGateway, intent: Intent, changes: dict[str, object], entry: Entry
+) -> None:
+    toss.book[PAYMENT_KEY].update(changes)
+
+    assert look_up(gateway, intent) == entry
+
+
+def test_a_payment_that_toss_does_not_know_is_not_found(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    assert look_up(gateway, replace(intent, method=f"{intent.order}:unknown")) == NOTHING

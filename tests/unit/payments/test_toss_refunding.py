@@ -1,0 +1,214 @@
+"""Toss Payments, against a local server that answers in its documented shapes: voiding, giving back, listing, webhooks."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apps.payments.errors import Standing, WebhookRefusedError
+from apps.payments.gateways.port import Entry, GatewayError, Intent, NoAnswerError, RefundEntry, RefundStanding, RefusedError, Standing
+from apps.payments.gateways.toss import TossGateway
+from apps.payments.gateways.toss.gateway import PAGE
+from gdmarket import ids
+from tests.unit.payments.replica import LOST, Reply, recorded, running
+from tests.unit.payments.test_toss import CANCEL, DEADLINE_S, PAYMENT_KEY, charge, charged, look_up, only, refund, void
+from tests.unit.payments.toss_replica import SECRET, TossReplica, refused
+
+
+@pytest.fixture
+def toss() -> Iterator[TossReplica]:
+    with running(TossReplica()) as toss:
+        yield toss
+
+
+@pytest.fixture
+def gateway(toss: TossReplica) -> Iterator[TossGateway]:
+    gateway = TossGateway(base_url=toss.url, secret_key=SECRET)
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+def intent(toss: TossReplica) -> Intent:
+    """Return what a renter means to pay who has just come back from Toss's window."""
+    order = ids.uuid7()
+    method = toss.authenticate(order_id=f"{order}-1", amount=8_000, payment_key=PAYMENT_KEY)
+    return Intent(key=ids.uuid7(), order=order, amount=8_000, currency="KRW", method=method)
+
+
+@pytest.mark.parametrize("method", ["{order}-1:" + PAYMENT_KEY, "{order}-1:unknown"])
+def test_a_payment_that_can_still_be_confirmed_is_voided_only_when_it_has_lapsed(
+    toss: TossReplica, gateway: TossGateway, intent: Intent, method: str
+) -> None:
+    open_window = replace(intent, method=method.format(order=intent.order))
+    lapsed_gateway = TossGateway(base_url=toss.url, secret_key=SECRET, now=lambda: ids.made_at(intent.key) + timedelta(minutes=32))
+
+    assert void(gateway, open_window) == Entry(standing=Standing.PROCESSING)
+    assert void(lapsed_gateway, open_window) == Entry(standing=Standing.VOIDED)
+    lapsed_gateway.close()
+
+
+def test_an_expired_payment_is_never_charged(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    toss.book[PAYMENT_KEY]["status"] = "EXPIRED"
+
+    assert void(gateway, intent) == Entry(standing=Standing.VOIDED)
+    assert charge(gateway, intent) == Entry(standing=Standing.DECLINED, reason="expired")
+    assert toss.transactions == []
+
+
+def test_money_is_given_back_in_parts_each_once_for_ever(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    charge(gateway, intent)
+    first, second = ids.uuid7(), ids.uuid7()
+
+    given = refund(gateway, intent, first, 3_000)
+    toss.forget_keys()
+    again = refund(gateway, intent, first, 3_000)
+    rest = refund(gateway, intent, second, 5_000)
+
+    assert given == again == RefundEntry(standing=RefundStanding.REFUNDED, reference="txrd_0001")
+    assert rest == RefundEntry(standing=RefundStanding.REFUNDED, reference="txrd_0002")
+    assert look_up(gateway, intent) == charged(refunded=8_000)
+    assert toss.calls().count(CANCEL) == 2
+    sent = [request for request in toss.requests if request.call == CANCEL]
+    assert sent[0].headers["idempotency-key"] == str(first)
+    assert json.loads(sent[0].body) == {"cancelReason": f"gdmarket {first}", "cancelAmount": 3_000}
+
+
+def test_a_refund_whose_answer_was_lost_is_found_again(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    charge(gateway, intent)
+    refund_key = ids.uuid7()
+    toss.afterwards = only(CANCEL, LOST)
+    with pytest.raises(NoAnswerError):
+        refund(gateway, intent, refund_key)
+    toss.afterwards = lambda _: None
+    toss.forget_keys()
+
+    assert refund(gateway, intent, refund_key).standing is RefundStanding.REFUNDED
+    assert look_up(gateway, intent) == charged(refunded=8_000)
+
+
+def test_more_than_was_charged_is_never_asked_back(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    charge(gateway, intent)
+    refund(gateway, intent, ids.uuid7(), 3_000)
+
+    assert refund(gateway, intent, ids.uuid7(), 5_001) == RefundEntry(standing=RefundStanding.REFUSED, reason="more_than_charged")
+    assert toss.calls().count(CANCEL) == 1
+
+
+def test_one_refund_key_is_for_one_sum(gateway: TossGateway, intent: Intent) -> None:
+    charge(gateway, intent)
+    refund_key = ids.uuid7()
+    refund(gateway, intent, refund_key, 3_000)
+
+    again = refund(gateway, intent, refund_key, 4_000)
+
+    assert (again.standing, again.reason) == (RefundStanding.REFUSED, "refund_key_reused")
+    assert look_up(gateway, intent) == charged(refunded=3_000)
+
+
+def test_what_was_not_charged_is_not_given_back(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+    assert refund(gateway, intent, ids.uuid7()) == RefundEntry(standing=RefundStanding.REFUSED, reason="not_charged")
+    assert CANCEL not in toss.calls()
+
+
+@pytest.mark.parametrize(
+    ("cancel_status", "standing"),
+    [("DONE", RefundStanding.REFUNDED), ("IN_PROGRESS", RefundStanding.PROCESSING), ("ABORTED", RefundStanding.REFUSED)],
+)
+def test_each_state_of_a_refund_has_one_meaning(
+    toss: TossReplica, gateway: TossGateway, intent: Intent, cancel_status: str, standing: RefundStanding
+) -> None:
+    charge(gateway, intent)
+    refund_key = ids.uuid7()
+    refund(gateway, intent, refund_key, 3_000)
+    toss.book[PAYMENT_KEY]["cancels"][0]["cancelStatus"] = cancel_status
+
+    assert refund(gateway, intent, refund_key, 3_000).standing is standing
+
+
+@pytest.mark.parametrize("code", ["NOT_CANCELABLE_PAYMENT", "EXCEED_MAX_REFUND_DUE", "ALREADY_CANCELED_PAYMENT"])
+def test_a_refused_refund_gives_nothing_back(toss: TossReplica, gateway: TossGateway, intent: Intent, code: str) -> None:
+    charge(gateway, intent)
+    toss.instead = only(CANCEL, refused(403, code))
+
+    assert refund(gateway, intent, ids.uuid7()) == RefundEntry(standing=RefundStanding.REFUSED, reason=code.lower())
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (refused(403, "FORBIDDEN_CONSECUTIVE_REQUEST"), NoAnswerError),
+        (refused(500, "FAILED_REFUND_PROCESS"), NoAnswerError),
+        (Reply(body=recorded("toss/payment") | {"balanceAmount": 0, "status": "CANCELED"}), NoAnswerError),
+        (refused(401, "UNAUTHORIZED_KEY"), RefusedError),
+    ],
+)
+def test_a_refund_that_is_not_settled_is_asked_for_again(
+    toss: TossReplica, gateway: TossGateway, intent: Intent, reply: Reply, error: type[GatewayError]
+) -> None:
+    charge(gateway, intent)
+    toss.instead = only(CANCEL, reply)
+
+    with pytest.raises(error):
+        refund(gateway, intent, ids.uuid7())
+
+
+def test_what_was_charged_in_a_time_is_listed_with_what_was_given_back_since(toss: TossReplica, gateway: TossGateway) -> None:
+    begins = datetime(2026, 4, 30, 15, tzinfo=UTC)  # a day in Seoul
+    keys = [f"key{number}" for number in range(PAGE + 1)]
+    for number, payment_key in enumerate(keys):
+        toss.clock = begins + timedelta(hours=number)
+        order = ids.uuid7()
+        method = toss.authenticate(order_id=str(order), amount=8_000, payment_key=payment_key)
+        charge(gateway, Intent(key=ids.uuid7(), order=order, amount=8_000, currency="KRW", method=method))
+        if number == 0:
+            refund(gateway, Intent(key=ids.uuid7(), order=order, amount=8_000, currency="KRW", method=method), ids.uuid7(), 3_000)
+
+    until = begins + timedelta(hours=PAGE)
+    page = gateway.list_charges(since=begins, until=until, deadline_s=DEADLINE_S)
+    rest = gateway.list_charges(since=begins, until=until, cursor=page.cursor, deadline_s=DEADLINE_S)
+
+    listed = [*page.charges, *rest.charges]
+    assert [charge.entry.reference for charge in listed] == keys[:PAGE]
+    assert [charge.entry.refunded for charge in listed] == [3_000] + [0] * (PAGE - 1)
+    assert {charge.key for charge in listed} == {None}
+    assert rest.cursor == ""
+    first = next(request for request in toss.requests if request.path == "/v1/transactions")
+    assert first.query == {"startDate": "2026-05-01T00:00:00.000", "endDate": "2026-05-01T20:00:00.000", "limit": str(PAGE)}
+
+
+def test_a_webhook_is_a_hint_and_nothing_it_says_is_believed(gateway: TossGateway) -> None:
+    body = json.dumps(recorded("toss/webhook")).encode()
+    later = json.dumps(recorded("toss/webhook") | {"createdAt": "2026-01-02T14:47:00"}).encode()
+
+    notice, again, other = (gateway.read_webhook(headers={}, body=sent, now=datetime.now(UTC)) for sent in (body, body, later))
+
+    assert notice is not None
+    assert other is not None
+    assert (notice.key, notice.reference) == (None, PAYMENT_KEY)
+    assert notice == again
+    assert notice.event_id != other.event_id
+
+
+def test_a_webhook_about_something_else_is_passed_over(gateway: TossGateway) -> None:
+    body = json.dumps({"eventType": "PAYOUT_STATUS_CHANGED", "createdAt": "2026-01-02T14:46:59", "data": {"payoutKey": "x"}}).encode()
+
+    assert gateway.read_webhook(headers={}, body=body, now=datetime.now(UTC)) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"\xff",
+        b'{"eventType": "PAYMENT_STATUS_CHANGED"}',
+        b'{"eventType": "PAYMENT_STATUS_CHANGED", "data": {"paymentKey": 7}}',
+        b'{"eventType": "PAYMENT_STATUS_CHANGED", "data": {"paymentKey": "../x"}}',
+    ],
+)
+def test_what_is_no_webhook_is_refused(gateway: TossGateway, body: bytes) -> None:
+    with pytest.raises(WebhookRefusedError):
+        gateway.read_webhook(headers={}, body=body, now=datetime.now(UTC))
