@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -37,7 +38,8 @@ class TossReplica(Replica):
         seen = (request.headers["idempotency-key"], request.path)
         if seen not in self._replayed:
             wish = json.loads(request.body)
-            self._replayed[seen] = self._confirm(wish) if request.path.endswith("/confirm") else self._cancel(request, wish)
+            reply = self._confirm(wish) if request.path.endswith("/confirm") else self._cancel(request, wish)
+            self._replayed[seen] = Reply(status=reply.status, body=deepcopy(reply.body))
         return self._replayed[seen]
 
     def forget_keys(self) -> None:

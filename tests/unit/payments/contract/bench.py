@@ -27,6 +27,8 @@ class Feature(StrEnum):
     WEBHOOKS = auto()  # it signs webhooks: `notice`, `sign`
     TOMBSTONES = auto()  # a key that was voided unseen can never be charged
     OWN_KEYS = auto()  # its list tells our keys
+    KEYS_ALONE = auto()  # a key alone names a charge, whatever sum or method is sent with it
+    FRESH_REPLAYS = auto()  # a charge again under its key tells how it stands by now, and not what it was answered first
     SANDBOX_METHODS = auto()  # it knows pm_lost, pm_error, pm_slow and pm_down
 
 

@@ -9,8 +9,10 @@ from tests.fake_provider import FakeProcess
 from tests.unit.payments.contract.bench import Bench
 from tests.unit.payments.contract.http_bench import HttpBench
 from tests.unit.payments.contract.sandbox_bench import SandboxBench
+from tests.unit.payments.contract.stripe_bench import StripeBench
+from tests.unit.payments.contract.toss_bench import TossBench
 
-BENCHES: dict[str, type[Bench]] = {"sandbox": SandboxBench, "http": HttpBench}
+BENCHES: dict[str, type[Bench]] = {"sandbox": SandboxBench, "http": HttpBench, "stripe": StripeBench, "toss": TossBench}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -33,6 +35,8 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     makers: dict[str, Callable[[], Bench]] = {
         "sandbox": lambda: SandboxBench(tmp_path),
         "http": lambda: HttpBench(request.getfixturevalue("fake")),
+        "stripe": StripeBench,
+        "toss": TossBench,
     }
     bench = makers[request.param]()
     yield bench

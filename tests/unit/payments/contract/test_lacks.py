@@ -8,4 +8,6 @@ def test_what_is_left_out_for_an_adapter_is_known() -> None:
     assert {name: bench.lacks for name, bench in BENCHES.items()} == {
         "sandbox": {Feature.WIRE, Feature.WEBHOOKS},
         "http": set(),
+        "stripe": {Feature.WIRE, Feature.SANDBOX_METHODS},
+        "toss": set(Feature),
     }

@@ -89,6 +89,7 @@ def test_what_was_voided_is_not_given_back(bench: Bench) -> None:
     assert refund(bench, intent, 8_000).standing is REFUSED
 
 
+@pytest.mark.needs(Feature.FRESH_REPLAYS)
 def test_what_was_given_back_stays_charged_when_it_is_charged_or_voided_again(bench: Bench, intent: Intent) -> None:
     refund(bench, intent, 8_000)
     assert bench.charge(intent) == bench.void(intent) == bench.lookup(intent)

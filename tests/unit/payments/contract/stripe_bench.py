@@ -1,0 +1,58 @@
+"""Stripe's replica, in its documented shapes. What it does when it is hurt stands in tests of its own, as its errors are its own too."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+from apps.payments.gateways.port import Entry, Standing
+from apps.payments.gateways.stripe import StripeGateway
+from apps.payments.gateways.stripe.session import PAGE
+from apps.payments.gateways.stripe.shapes import PaymentIntent, entry_of
+from apps.payments.gateways.wire import Answer, decode
+from tests.unit.payments.contract.bench import Bench, Feature
+from tests.unit.payments.replica import recorded
+from tests.unit.payments.stripe_replica import SECRET, StripeReplica
+
+SECRETS = ("whsec_new", "whsec_old")
+
+
+class StripeBench(Bench):
+    """Stripe's times are whole seconds."""
+
+    lacks = frozenset({Feature.WIRE, Feature.SANDBOX_METHODS})
+    good_method = "pm_card_visa"
+    bad_method = "pm_declined"
+    page = PAGE
+
+    def __init__(self) -> None:
+        self._stripe = StripeReplica()
+        self.gateway = self._gateway = StripeGateway(base_url=self._stripe.url, secret_key=SECRET, webhook_secrets=SECRETS)
+
+    def book(self, key: UUID) -> Entry:
+        name = self._name_of(key)
+        if not name:
+            return Entry(standing=Standing.NOT_FOUND)
+        return entry_of(decode(Answer(status=200, headers={}, body=json.dumps(self._stripe.book[name]).encode()), shape=PaymentIntent))
+
+    def now(self) -> datetime:
+        return datetime.now(UTC).replace(microsecond=0)
+
+    def close(self) -> None:
+        self._gateway.close()
+        self._stripe.close()
+
+    def notice(self, key: UUID) -> bytes:
+        about = {"id": self._name_of(key) or "pi_unknown", "object": "payment_intent", "metadata": {"gdmarket_payment": str(key)}}
+        return json.dumps(recorded("stripe/event") | {"type": "payment_intent.succeeded", "data": {"object": about}}).encode()
+
+    def sign(self, body: bytes, *, at: datetime, secret: int = 0) -> Mapping[str, str]:
+        sent_at = int(at.timestamp())
+        digest = hmac.new(SECRETS[secret].encode(), b"%d." % sent_at + body, hashlib.sha256).hexdigest()
+        return {"content-type": "application/json", "stripe-signature": f"t={sent_at},v1={digest}"}
+
+    def _name_of(self, key: UUID) -> str:
+        names = (name for name, intent in self._stripe.book.items() if intent["metadata"]["gdmarket_payment"] == str(key))
+        return next(names, "")
