@@ -2,8 +2,10 @@
 #   docker build -t gdmarket .
 #   docker run -p 8000:8000 -e GDMARKET_SECRET_KEY=… -e GDMARKET_ALLOWED_HOSTS=… -e DATABASE_URL=… gdmarket
 #   docker run … gdmarket python manage.py relay
+# With Stripe's library: docker build --build-arg LOCK=stripe.lock …
 FROM python:3.13-slim AS build
-COPY requirements/run.lock /tmp/run.lock
+ARG LOCK=run.lock
+COPY requirements/${LOCK} /tmp/run.lock
 RUN python -m venv /opt/gdmarket \
     && /opt/gdmarket/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /tmp/run.lock
 

@@ -1,11 +1,12 @@
 """Every setting, read from the environment; docs/configuration.md says what each variable means."""
 
+import importlib.util
 import logging
 from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
-from environs import Env, validate
+from environs import Env, ValidationError, validate
 
 from apps.items import domain as items
 from apps.rentals import domain as rentals
@@ -36,9 +37,33 @@ GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.One
 GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 250, validate=validate.Range(min=0))
 
 # -- Payments -------------------------------------------------------------------------------------------------------------------
-GDMARKET_PAYMENT_GATEWAY = env.str("GDMARKET_PAYMENT_GATEWAY", "sandbox", validate=validate.OneOf(["http", "sandbox"]))
-GDMARKET_PAYMENT_URL = env.str("GDMARKET_PAYMENT_URL", "http://127.0.0.1:8700")
+_address = validate.Regexp(
+    r"(https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)/?\Z", error="Must be https://host, or http:// on this machine."
+)
+
+
+def _installed(gateway: str) -> None:
+    if gateway == "stripe" and importlib.util.find_spec("stripe") is None:
+        raise ValidationError("Stripe's library is missing: pip install --require-hashes -r requirements/stripe.lock")
+
+
+def _secret_of(gateway: str) -> dict[str, Any]:
+    """Return what is asked of the secret of a gateway, which that one alone needs; no error tells it."""
+    if gateway != GDMARKET_PAYMENT_GATEWAY:
+        return {"default": ""}
+    return {"validate": validate.Regexp(r"[\x21-\x7e]+\Z", error="Must be printable characters without a space.")}
+
+
+GDMARKET_PAYMENT_GATEWAY = env.str(
+    "GDMARKET_PAYMENT_GATEWAY", "sandbox", validate=[validate.OneOf(["http", "sandbox", "stripe", "toss"]), _installed]
+)
+GDMARKET_PAYMENT_URL = env.str("GDMARKET_PAYMENT_URL", "http://127.0.0.1:8700", validate=_address)
 GDMARKET_PAYMENT_WEBHOOK_SECRETS: list[str] = env.list("GDMARKET_PAYMENT_WEBHOOK_SECRETS", [])
+GDMARKET_STRIPE_SECRET_KEY = env.str("GDMARKET_STRIPE_SECRET_KEY", **_secret_of("stripe"))
+GDMARKET_STRIPE_WEBHOOK_SECRETS: list[str] = env.list("GDMARKET_STRIPE_WEBHOOK_SECRETS", [])
+GDMARKET_STRIPE_URL = env.str("GDMARKET_STRIPE_URL", "https://api.stripe.com", validate=_address)
+GDMARKET_TOSS_SECRET_KEY = env.str("GDMARKET_TOSS_SECRET_KEY", **_secret_of("toss"))
+GDMARKET_TOSS_URL = env.str("GDMARKET_TOSS_URL", "https://api.tosspayments.com", validate=_address)
 GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000, validate=validate.Range(min=1))
 
 # -- Signing in -----------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from apps.payments.gateways import GATEWAYS
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 TOO_SMALL = "Must be greater than or equal to 1."
+NO_ADDRESS = "Must be https://host, or http:// on this machine."
 NO_RATE = 'Must be "off", or a number per sec, min, hour or day: 3000/min.'
 
 
@@ -30,6 +31,9 @@ def start(*command: str, **environment: str) -> subprocess.CompletedProcess[str]
         ("GDMARKET_THROTTLE_ANON", "5/fortnight", NO_RATE),
         ("GDMARKET_PAYMENT_GATEWAY", "none", f"Must be one of: {', '.join(sorted(GATEWAYS))}."),
         ("GDMARKET_PAYMENT_TIMEOUT_MS", "0", TOO_SMALL),
+        ("GDMARKET_STRIPE_URL", "http://api.stripe.com", NO_ADDRESS),
+        ("GDMARKET_TOSS_URL", "https://me:secret@pay.example", NO_ADDRESS),
+        ("GDMARKET_PAYMENT_URL", "", NO_ADDRESS),
         ("GDMARKET_PORT", "abc", "Not a valid integer."),
         ("GDMARKET_PORT", "65536", "Must be greater than or equal to 1 and less than or equal to 65535."),
         ("GDMARKET_WORKERS", "0", TOO_SMALL),
@@ -41,6 +45,40 @@ def test_a_setting_that_makes_no_sense_is_told_in_one_sentence(name: str, value:
 
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == f"The settings are not right: Environment variables invalid: {{{name!r}: [{why!r}]}}\n"
+
+
+@pytest.mark.parametrize(("gateway", "secret"), [("stripe", "GDMARKET_STRIPE_SECRET_KEY"), ("toss", "GDMARKET_TOSS_SECRET_KEY")])
+def test_a_provider_without_its_secret_is_told_in_one_sentence(gateway: str, secret: str) -> None:
+    unset = start("-m", "config.serve", GDMARKET_PAYMENT_GATEWAY=gateway)
+    spaced = start("-m", "config.serve", GDMARKET_PAYMENT_GATEWAY=gateway, **{secret: "sk_live_7\n"})
+    needless = start("manage.py", "check", **{secret: ""})
+
+    assert (unset.returncode, spaced.returncode, needless.returncode) == (1, 1, 0)
+    begins = f"The settings are not right: Environment variables invalid: {{{secret!r}: "
+    assert unset.stderr == begins + "['Environment variable not set.']}\n"
+    assert spaced.stderr == begins + "['Must be printable characters without a space.']}\n"
+
+
+def test_stripe_without_its_library_is_told_in_one_sentence() -> None:
+    without = """
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name == "stripe" else find(name, *more)
+from config.serve import main
+main()
+"""
+    refused = start("-c", without, GDMARKET_PAYMENT_GATEWAY="stripe", GDMARKET_STRIPE_SECRET_KEY="sk_test_7")
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "Stripe's library is missing: pip install --require-hashes -r requirements/stripe.lock" in refused.stderr
+    assert "sk_test_7" not in refused.stderr
+
+
+@pytest.mark.parametrize("gateway", ["stripe", "toss"])
+def test_a_provider_with_its_secret_is_taken(gateway: str) -> None:
+    secrets = {"GDMARKET_STRIPE_SECRET_KEY": "sk_test_7", "GDMARKET_TOSS_SECRET_KEY": "test_sk_7"}
+
+    assert start("manage.py", "check", GDMARKET_PAYMENT_GATEWAY=gateway, **secrets).returncode == 0
 
 
 def test_a_database_url_that_is_none_is_told_in_one_sentence() -> None:

@@ -56,6 +56,7 @@ class Replica:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # an answer goes out as one piece
 
             def handle_one_request(self) -> None:
                 try:
