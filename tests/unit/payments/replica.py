@@ -52,51 +52,8 @@ class Replica:
         self.instead: Callable[[Request], Reply | None] = lambda _: None
         self.afterwards: Callable[[Request], Reply | None] = lambda _: None
         self.lock = Lock()
-        replica = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1  # an answer goes out as one piece
-
-            def handle_one_request(self) -> None:
-                try:
-                    super().handle_one_request()
-                except OSError:  # the other side hung up
-                    self.close_connection = True
-
-            def do_GET(self) -> None:
-                self._talk()
-
-            def do_POST(self) -> None:
-                self._talk()
-
-            def _talk(self) -> None:
-                target = urlsplit(self.path)
-                request = Request(
-                    method=self.command,
-                    path=target.path,
-                    query={name: values[-1] for name, values in parse_qs(target.query).items()},
-                    headers={name.lower(): value for name, value in self.headers.items()},
-                    body=self.rfile.read(int(self.headers.get("Content-Length", 0))),
-                )
-                self._write(replica._reply(request))
-
-            def _write(self, reply: Reply) -> None:
-                if not reply.status:
-                    self.close_connection = True
-                    return
-                body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-                self.send_response(reply.status)
-                for name, value in (*reply.headers, ("Content-Type", "application/json"), ("Content-Length", str(len(body)))):
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its signature
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = False
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.replica = self
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -115,7 +72,8 @@ class Replica:
         self._server.server_close()
         self._thread.join()
 
-    def _reply(self, request: Request) -> Reply:
+    def reply(self, request: Request) -> Reply:
+        """Answer, truly or as it is bent to."""
         with self.lock:
             self.requests.append(request)
         instead = self.instead(request)
@@ -124,6 +82,54 @@ class Replica:
         with self.lock:
             reply = self.answer(request)
         return self.afterwards(request) or reply
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+    replica: Replica
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer goes out as one piece
+    server: _Server
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except OSError:  # the other side hung up
+            self.close_connection = True
+
+    def do_GET(self) -> None:
+        self._talk()
+
+    def do_POST(self) -> None:
+        self._talk()
+
+    def _talk(self) -> None:
+        target = urlsplit(self.path)
+        request = Request(
+            method=self.command,
+            path=target.path,
+            query={name: values[-1] for name, values in parse_qs(target.query).items()},
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(int(self.headers.get("Content-Length", 0))),
+        )
+        self._write(self.server.replica.reply(request))
+
+    def _write(self, reply: Reply) -> None:
+        if not reply.status:
+            self.close_connection = True
+            return
+        body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+        self.send_response(reply.status)
+        for name, value in (*reply.headers, ("Content-Type", "application/json"), ("Content-Length", str(len(body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its signature
+        """Say nothing."""
 
 
 AnyReplica = TypeVar("AnyReplica", bound=Replica)
@@ -141,3 +147,8 @@ def running(replica: AnyReplica) -> Iterator[AnyReplica]:
 def recorded(name: str) -> Any:
     """Return a recorded shape, such as `toss/payment`."""
     return json.loads((RECORDED / f"{name}.json").read_text())
+
+
+def only(call: str, reply: Reply) -> Callable[[Request], Reply | None]:
+    """Answer this call so, and the others truly."""
+    return lambda request: reply if request.call == call else None

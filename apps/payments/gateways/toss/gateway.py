@@ -37,6 +37,7 @@ LAPSE = timedelta(minutes=31)  # Toss: a payment not confirmed within 30 minutes
 _SEOUL = timezone(timedelta(hours=9))  # Toss's times are local, and Korea has no summer time
 _METHOD = re.compile(r"(?P<order_id>[A-Za-z0-9_=-]{6,64}):(?P<payment_key>[A-Za-z0-9_=-]{1,200})\Z")
 _ORDER_DIFFERS = Entry(standing=Standing.DECLINED, reason="order_differs")
+_CURRENCY = Entry(standing=Standing.DECLINED, reason="currency_not_supported")
 _OK = 200
 _NOT_FOUND = 404
 
@@ -75,10 +76,9 @@ class TossGateway:
     def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
         """Confirm the payment; Toss replays its answer to the key for 15 days, and confirms no payment twice at any time."""
         asked = _asked(intent, deadline_s)
-        if not _is_for(intent.order, asked.order_id):  # a payment made for one rental never pays for another
-            return _ORDER_DIFFERS
-        if intent.currency != "KRW":
-            return Entry(standing=Standing.DECLINED, reason="currency_not_supported")
+        refusal = _why_never(intent, asked)
+        if refusal is not None:
+            return refusal
         answer = self._post(
             "/v1/payments/confirm",
             {"paymentKey": asked.payment_key, "orderId": asked.order_id, "amount": intent.amount},
@@ -97,7 +97,7 @@ class TossGateway:
     def refund(self, *, intent: Intent, refund_key: UUID, amount: int, deadline_s: float) -> RefundEntry:
         """Cancel `amount` of the payment; the key stands in the cancel's reason too, as Toss forgets keys after 15 days."""
         asked = _asked(intent, deadline_s)
-        payment = self._read(asked)
+        payment = None if _why_never(intent, asked) else self._read(asked)
         entry = entry_of(payment, order_id=asked.order_id) if payment else Entry(standing=Standing.NOT_FOUND)
         if payment is None or entry.standing is not Standing.CHARGED:
             return RefundEntry(standing=RefundStanding.REFUSED, reason="not_charged")
@@ -120,13 +120,7 @@ class TossGateway:
 
     def void(self, *, intent: Intent, deadline_s: float) -> Entry:
         """Return how the payment stands, processing while a confirmation on its way could still succeed."""
-        asked = _asked(intent, deadline_s)
-        if not _is_for(intent.order, asked.order_id) or intent.currency != "KRW":
-            return Entry(standing=Standing.VOIDED)  # `charge` never sends it
-        payment = self._read(asked)
-        if payment is not None and payment.order_id != asked.order_id:
-            return Entry(standing=Standing.VOIDED)  # Toss confirms no payment under another order's id
-        entry = entry_of(payment, order_id=asked.order_id) if payment else Entry(standing=Standing.NOT_FOUND)
+        entry = self.lookup(intent=intent, deadline_s=deadline_s)
         if entry.standing is not Standing.NOT_FOUND:
             return entry
         return Entry(standing=Standing.VOIDED if self._has_lapsed(intent.key) else Standing.PROCESSING)
@@ -134,6 +128,9 @@ class TossGateway:
     def lookup(self, *, intent: Intent, deadline_s: float) -> Entry:
         """Read the payment."""
         asked = _asked(intent, deadline_s)
+        refusal = _why_never(intent, asked)
+        if refusal is not None:
+            return refusal
         payment = self._read(asked)
         return entry_of(payment, order_id=asked.order_id) if payment else Entry(standing=Standing.NOT_FOUND)
 
@@ -214,8 +211,11 @@ def _payment(answer: Answer, asked: _Asked) -> Payment:
     return payment
 
 
-def _is_for(order: UUID, order_id: str) -> bool:
-    return order_id == str(order) or order_id.startswith(f"{order}-")
+def _why_never(intent: Intent, asked: _Asked) -> Entry | None:
+    """Return the entry of what is never sent: a payment made for one rental never pays for another, and never is refunded for it."""
+    if asked.order_id != str(intent.order) and not asked.order_id.startswith(f"{intent.order}-"):
+        return _ORDER_DIFFERS
+    return _CURRENCY if intent.currency != "KRW" else None
 
 
 def _cancel_of(payment: Payment, refund_key: UUID, amount: int) -> RefundEntry | None:

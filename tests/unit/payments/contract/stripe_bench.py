@@ -14,7 +14,7 @@ from apps.payments.gateways.stripe.shapes import PaymentIntent, entry_of
 from apps.payments.gateways.wire import Answer, decode
 from tests.unit.payments.contract.bench import Bench, Feature
 from tests.unit.payments.replica import recorded
-from tests.unit.payments.stripe_replica import SECRET, StripeReplica
+from tests.unit.payments.stripe.replica import SECRET, StripeReplica
 
 SECRETS = ("whsec_new", "whsec_old")
 

@@ -9,7 +9,7 @@ from apps.payments.gateways.port import Entry, Intent, Standing
 from apps.payments.gateways.toss import TossGateway
 from apps.payments.gateways.toss.gateway import PAGE
 from tests.unit.payments.contract.bench import AMPLE_S, Bench, Feature
-from tests.unit.payments.toss_replica import SECRET, TossReplica
+from tests.unit.payments.toss.replica import SECRET, TossReplica
 
 
 class TossBench(Bench):

@@ -9,26 +9,13 @@ import pytest
 from apps.payments.gateways.port import Entry, Intent, NoAnswerError, RefundEntry, RefundStanding, Standing
 from apps.payments.gateways.stripe import StripeGateway
 from gdmarket import clock, ids
-from tests.unit.payments.replica import LOST, Reply, Request, recorded, running
-from tests.unit.payments.stripe_replica import SECRET, StripeReplica, refused
-from tests.unit.payments.test_stripe import CHARGED, DEADLINE_S, MAKE, NOTHING, READ, REFUND, charge, look_up, only, refund
+from tests.unit.payments.replica import LOST, Reply, Request, only, recorded
+from tests.unit.payments.stripe.replica import SECRET, StripeReplica, refused
+from tests.unit.payments.stripe.till import CHARGED, DEADLINE_S, MAKE, NOTHING, READ, REFUND, charge, look_up, refund
 
 VOIDED = Entry(standing=Standing.VOIDED)
 SEARCH = "GET /v1/payment_intents/search"
 CANCEL = "POST /v1/payment_intents/pi_0000/cancel"
-
-
-@pytest.fixture
-def stripe() -> Iterator[StripeReplica]:
-    with running(StripeReplica()) as stripe:
-        yield stripe
-
-
-@pytest.fixture
-def gateway(stripe: StripeReplica) -> Iterator[StripeGateway]:
-    gateway = StripeGateway(base_url=stripe.url, secret_key=SECRET)
-    yield gateway
-    gateway.close()
 
 
 @pytest.fixture
@@ -37,11 +24,6 @@ def tomorrow(stripe: StripeReplica) -> Iterator[StripeGateway]:
     gateway = StripeGateway(base_url=stripe.url, secret_key=SECRET, now=lambda: clock.now() + timedelta(days=1))
     yield gateway
     gateway.close()
-
-
-@pytest.fixture
-def intent() -> Intent:
-    return Intent(key=ids.uuid7(), order=ids.uuid7(), amount=8_000, currency="KRW", method="pm_card_visa")
 
 
 def void(gateway: StripeGateway, intent: Intent) -> Entry:

@@ -1,76 +1,17 @@
 """Stripe, against a local server that answers in its documented shapes: charging, giving back, listing."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
-from uuid import UUID
 
 import pytest
 
-from apps.payments.gateways.port import (
-    Entry,
-    GatewayError,
-    Intent,
-    Listed,
-    NoAnswerError,
-    NotSentError,
-    RefundEntry,
-    RefusedError,
-    Standing,
-)
+from apps.payments.gateways.port import Entry, GatewayError, Intent, Listed, NoAnswerError, NotSentError, RefusedError, Standing
 from apps.payments.gateways.stripe import StripeGateway
 from gdmarket import ids
-from tests.unit.payments.replica import LOST, Reply, Request, recorded, running
-from tests.unit.payments.stripe_replica import SECRET, StripeReplica, refused
-
-DEADLINE_S = 20.0
-MAKE = "POST /v1/payment_intents"
-CONFIRM = "POST /v1/payment_intents/pi_0000/confirm"
-READ = "GET /v1/payment_intents/pi_0000"
-REFUND = "POST /v1/refunds"
-NOTHING = Entry(standing=Standing.NOT_FOUND)
-CHARGED = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW", reference="pi_0000")
-DECLINED = Entry(standing=Standing.DECLINED, reason="insufficient_funds", reference="pi_0000")
-
-
-@pytest.fixture
-def stripe() -> Iterator[StripeReplica]:
-    with running(StripeReplica()) as stripe:
-        yield stripe
-
-
-@pytest.fixture
-def gateway(stripe: StripeReplica) -> Iterator[StripeGateway]:
-    gateway = StripeGateway(base_url=stripe.url, secret_key=SECRET)
-    yield gateway
-    gateway.close()
-
-
-@pytest.fixture
-def intent() -> Intent:
-    return Intent(key=ids.uuid7(), order=ids.uuid7(), amount=8_000, currency="KRW", method="pm_card_visa")
-
-
-def charge(gateway: StripeGateway, intent: Intent) -> Entry:
-    return gateway.charge(intent=intent, deadline_s=DEADLINE_S)
-
-
-def look_up(gateway: StripeGateway, intent: Intent) -> Entry:
-    return gateway.lookup(intent=intent, deadline_s=DEADLINE_S)
-
-
-def refund(gateway: StripeGateway, intent: Intent, refund_key: UUID, amount: int = 8_000) -> RefundEntry:
-    return gateway.refund(intent=intent, refund_key=refund_key, amount=amount, deadline_s=DEADLINE_S)
-
-
-def only(call: str, reply: Reply) -> Callable[[Request], Reply | None]:
-    """Answer this call so, and the others truly."""
-    return lambda request: reply if request.call == call else None
-
-
-def succeeded(stripe: StripeReplica) -> int:
-    return sum(intent["status"] == "succeeded" for intent in stripe.book.values())
+from tests.unit.payments.replica import LOST, Reply, Request, only, recorded
+from tests.unit.payments.stripe.replica import SECRET, StripeReplica, refused
+from tests.unit.payments.stripe.till import CHARGED, CONFIRM, DEADLINE_S, MAKE, NOTHING, READ, charge, look_up, refund, succeeded
 
 
 def test_an_intent_is_made_without_a_card_and_then_confirmed(stripe: StripeReplica, gateway: StripeGateway, intent: Intent) -> None:

@@ -1,7 +1,6 @@
 """Toss Payments, against a local server that answers in its documented shapes: voiding, giving back, listing, webhooks."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,30 +11,9 @@ from apps.payments.gateways.port import Entry, GatewayError, Intent, NoAnswerErr
 from apps.payments.gateways.toss import TossGateway
 from apps.payments.gateways.toss.gateway import PAGE
 from gdmarket import ids
-from tests.unit.payments.replica import LOST, Reply, recorded, running
-from tests.unit.payments.test_toss import CANCEL, DEADLINE_S, PAYMENT_KEY, charge, charged, look_up, only, refund, void
-from tests.unit.payments.toss_replica import SECRET, TossReplica, refused
-
-
-@pytest.fixture
-def toss() -> Iterator[TossReplica]:
-    with running(TossReplica()) as toss:
-        yield toss
-
-
-@pytest.fixture
-def gateway(toss: TossReplica) -> Iterator[TossGateway]:
-    gateway = TossGateway(base_url=toss.url, secret_key=SECRET)
-    yield gateway
-    gateway.close()
-
-
-@pytest.fixture
-def intent(toss: TossReplica) -> Intent:
-    """Return what a renter means to pay who has just come back from Toss's window."""
-    order = ids.uuid7()
-    method = toss.authenticate(order_id=f"{order}-1", amount=8_000, payment_key=PAYMENT_KEY)
-    return Intent(key=ids.uuid7(), order=order, amount=8_000, currency="KRW", method=method)
+from tests.unit.payments.replica import LOST, Reply, only, recorded
+from tests.unit.payments.toss.replica import SECRET, TossReplica, refused
+from tests.unit.payments.toss.till import CANCEL, DEADLINE_S, PAYMENT_KEY, charge, charged, look_up, refund, void
 
 
 @pytest.mark.parametrize("method", ["{order}-1:" + PAYMENT_KEY, "{order}-1:unknown"])
