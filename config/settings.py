@@ -228,6 +228,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(correlation)s] %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["correlation"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # Each refusal has its line in the access log already.
-    "loggers": {"django.request": {"level": "ERROR", "filters": ["unforeseen"]}},
+    "loggers": {
+        "django.request": {"level": "ERROR", "filters": ["unforeseen"]},  # each refusal has its line in the access log already
+        "stripe": {"level": "WARNING"},  # it would write down each call, and what it sends
+    },
 }
