@@ -86,6 +86,7 @@ class Replica:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
+    request_queue_size = 128  # many threads connect at one moment
     replica: Replica
 
 
