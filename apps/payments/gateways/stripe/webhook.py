@@ -1,4 +1,4 @@
-"""Stripe's webhooks: the signature first, and then which PaymentIntent they are about."""
+"""Stripe's webhooks: the signature first, and then which payment they are about."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ _ABOUT_CHARGES = ("payment_intent.", "charge.", "refund.")
 
 
 def read(*, signature: str, body: bytes, secrets: Sequence[str], now: datetime) -> Notice | None:
-    """Return which PaymentIntent an event is about, or None if it is about none; any of `secrets` may have signed it.
+    """Return which payment an event is about, or None if it names none of ours; any of `secrets` may have signed it.
 
     :raises WebhookRefusedError: if none did, or not within 300 s of `now`, or it cannot be read
     """
@@ -27,9 +27,8 @@ def read(*, signature: str, body: bytes, secrets: Sequence[str], now: datetime) 
         about = msgspec.json.decode(body, type=ChargeEvent).data.object
     except (stripe.SignatureVerificationError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise WebhookRefusedError from error
-    reference = about.id if about.object == "payment_intent" else about.payment_intent or ""
     key = key_of(about.metadata)
-    return Notice(event_id=event.id, key=key, reference=reference) if reference or key else None
+    return Notice(key=key) if key else None
 
 
 def _verify(signature: str, body: str, secrets: Sequence[str], now: datetime) -> None:

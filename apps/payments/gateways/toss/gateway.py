@@ -6,7 +6,6 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -36,6 +35,7 @@ PAGE = 20  # each of its charges is read one by one, within one deadline
 LAPSE = timedelta(minutes=31)  # Toss: a payment not confirmed within 30 minutes is EXPIRED, and confirmed it can be for 10 only
 _SEOUL = timezone(timedelta(hours=9))  # Toss's times are local, and Korea has no summer time
 _METHOD = re.compile(r"(?P<order_id>[A-Za-z0-9_=-]{6,64}):(?P<payment_key>[A-Za-z0-9_=-]{1,200})\Z")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # an orderId of ours begins with the rental's id
 _ORDER_DIFFERS = Entry(standing=Standing.DECLINED, reason="order_differs")
 _CURRENCY = Entry(standing=Standing.DECLINED, reason="currency_not_supported")
 _OK = 200
@@ -147,16 +147,15 @@ class TossGateway:
         return Page(charges=charges, cursor=transactions[-1].transaction_key if len(transactions) == PAGE else "")
 
     def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
-        """Return which payment changed. Toss signs nothing, so that this is a hint to read the payment, and nothing else is believed."""
+        """Return for which rental a payment changed. Toss signs nothing: this is a hint to read it, and nothing else is believed."""
         try:
             if msgspec.json.decode(body, type=Event).event_type != "PAYMENT_STATUS_CHANGED":
                 return None
-            payment_key = msgspec.json.decode(body, type=StatusChanged).data.payment_key
+            order_id = msgspec.json.decode(body, type=StatusChanged).data.order_id
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise WebhookRefusedError from error
-        if not _METHOD.match(f"any-order:{payment_key}"):
-            raise WebhookRefusedError
-        return Notice(event_id=sha256(body).hexdigest(), reference=payment_key)
+        rental = _UUID.match(order_id)
+        return Notice(order=UUID(rental[0])) if rental else None
 
     def close(self) -> None:
         """Close the connections."""

@@ -50,7 +50,7 @@ class Transaction(msgspec.Struct, rename="camel"):
 
 
 class _Data(msgspec.Struct, rename="camel"):
-    payment_key: str
+    order_id: str
 
 
 class Event(msgspec.Struct, rename="camel"):
@@ -60,7 +60,7 @@ class Event(msgspec.Struct, rename="camel"):
 
 
 class StatusChanged(Event):
-    """A webhook that names a payment."""
+    """A webhook that names the order of a payment."""
 
     data: _Data
 

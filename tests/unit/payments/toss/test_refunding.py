@@ -6,8 +6,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apps.payments.errors import Standing, WebhookRefusedError
-from apps.payments.gateways.port import Entry, GatewayError, Intent, NoAnswerError, RefundEntry, RefundStanding, RefusedError, Standing
+from apps.payments.errors import WebhookRefusedError
+from apps.payments.gateways.port import (
+    Entry,
+    GatewayError,
+    Intent,
+    NoAnswerError,
+    Notice,
+    RefundEntry,
+    RefundStanding,
+    RefusedError,
+    Standing,
+)
 from apps.payments.gateways.toss import TossGateway
 from apps.payments.gateways.toss.gateway import PAGE
 from gdmarket import ids
@@ -157,17 +167,17 @@ def test_what_was_charged_in_a_time_is_listed_with_what_was_given_back_since(tos
     assert first.query == {"startDate": "2026-05-01T00:00:00.000", "endDate": "2026-05-01T20:00:00.000", "limit": str(PAGE)}
 
 
-def test_a_webhook_is_a_hint_and_nothing_it_says_is_believed(gateway: TossGateway) -> None:
-    body = json.dumps(recorded("toss/webhook")).encode()
-    later = json.dumps(recorded("toss/webhook") | {"createdAt": "2026-01-02T14:47:00"}).encode()
+@pytest.mark.parametrize("attempt", ["", "-2"])
+def test_a_webhook_is_a_hint_and_nothing_it_says_is_believed(gateway: TossGateway, attempt: str) -> None:
+    rental = ids.uuid7()
+    body = recorded("toss/webhook")
+    body["data"]["orderId"] = f"{rental}{attempt}"
 
-    notice, again, other = (gateway.read_webhook(headers={}, body=sent, now=datetime.now(UTC)) for sent in (body, body, later))
+    assert gateway.read_webhook(headers={}, body=json.dumps(body).encode(), now=datetime.now(UTC)) == Notice(order=rental)
 
-    assert notice is not None
-    assert other is not None
-    assert (notice.key, notice.reference) == (None, PAYMENT_KEY)
-    assert notice == again
-    assert notice.event_id != other.event_id
+
+def test_a_webhook_about_somebody_else_s_order_is_passed_over(gateway: TossGateway) -> None:
+    assert gateway.read_webhook(headers={}, body=json.dumps(recorded("toss/webhook")).encode(), now=datetime.now(UTC)) is None
 
 
 def test_a_webhook_about_something_else_is_passed_over(gateway: TossGateway) -> None:
@@ -183,8 +193,8 @@ def test_a_webhook_about_something_else_is_passed_over(gateway: TossGateway) -> 
         b"[]",
         b"\xff",
         b'{"eventType": "PAYMENT_STATUS_CHANGED"}',
-        b'{"eventType": "PAYMENT_STATUS_CHANGED", "data": {"paymentKey": 7}}',
-        b'{"eventType": "PAYMENT_STATUS_CHANGED", "data": {"paymentKey": "../x"}}',
+        b'{"eventType": "PAYMENT_STATUS_CHANGED", "data": {"paymentKey": "x"}}',
+        b'{"eventType": "PAYMENT_STATUS_CHANGED", "data": {"orderId": 7}}',
     ],
 )
 def test_what_is_no_webhook_is_refused(gateway: TossGateway, body: bytes) -> None:
