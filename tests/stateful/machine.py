@@ -85,6 +85,14 @@ class MarketMachine(RuleBasedStateMachine):
     def call_off(self, rental: UUID, verb: Verb, blow: Blow | None) -> None:
         self.market.do(verb, rental, blow=blow)
 
+    @rule(rental=rentals, amount=st.sampled_from([1_000, 7_999, 8_000]), blow=blows)
+    def give_part_back(self, rental: UUID, amount: int, blow: Blow | None) -> None:
+        self.market.give_part_back(rental, amount=amount, blow=blow)
+
+    @rule(rental=rentals, blow=blows)
+    def hear_of(self, rental: UUID, blow: Blow | None) -> None:
+        self.market.hear_of(rental, blow=blow)
+
     # -- Time and workers ----------------------------------------------------------------------------------------------------------
 
     @rule(minutes=minutes)

@@ -19,7 +19,8 @@ from django.db.models.functions import Now
 
 from apps.items import services as items
 from apps.items.models import BusyPeriod, Item
-from apps.payments.models import Payment, Refund
+from apps.payments import services as payments
+from apps.payments.models import Payment, Posting, Refund
 from apps.rentals import services as rentals
 from apps.rentals.domain import State
 from apps.rentals.models import Listing, Rental
@@ -31,13 +32,15 @@ from gdmarket.bus.claims import Claim
 from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.errors import DomainError
 from tests.passing_time import pull_breakers
+from tests.flushing import unguarded_ledger
 from tests.stateful import ledger
 from tests.stateful.faults import Blow, Faults
 
 MANAGER = UUID(int=1)
 RENTERS = (UUID(int=2), UUID(int=3))
 # In the order in which their rows can be deleted.
-TABLES: Sequence[type[models.Model]] = (*(Delivery, Event, Rental, Listing, BusyPeriod, Item, Refund, Payment, RentalStatus, ItemStatus),)
+_MONEY: Sequence[type[models.Model]] = (Posting, Refund, Payment)
+TABLES: Sequence[type[models.Model]] = (Delivery, Event, Rental, Listing, BusyPeriod, Item, *_MONEY, RentalStatus, ItemStatus)
 # Timers and second tries come so much later than asked for, which they may: within an example, which is shorter, nothing falls due
 # because the machine it runs on is slow, and the same steps lead to the same end.
 LATE = timedelta(minutes=1)
@@ -136,6 +139,17 @@ class Market:
         }
         self._command(commands[verb], blow)
 
+    def give_part_back(self, rental_id: UUID, *, amount: int, blow: Blow | None) -> None:
+        """Give a part of what a rental was paid with back, as an operator does."""
+        payment = Payment.objects.filter(rental_id=rental_id).order_by("-created_at", "-id").first()
+        if payment is not None:
+            whole: Any = {"refund_id": next(self._ids), "payment_id": payment.id, "now": clock.now()}
+            self._command(partial(payments.record_partial_refund, amount=amount, **whole), blow)
+
+    def hear_of(self, rental_id: UUID, *, blow: Blow | None) -> None:
+        """Let the provider's webhook tell that something happened to the money of a rental, be it true or not."""
+        self._command(partial(payments.take_notice, headers={}, body=str(rental_id).encode(), now=clock.now()), blow)
+
     def has_rental(self, rental_id: UUID) -> bool:
         """Say whether a request, refused or not, came to anything."""
         return Rental.objects.filter(id=rental_id).exists()
@@ -223,8 +237,9 @@ class Market:
             self._pull_timers()
 
     def _empty(self) -> None:
-        for table in TABLES:
-            QuerySet(table).all().delete()
+        with unguarded_ledger():
+            for table in TABLES:
+                QuerySet(table).all().delete()
         Circuit.objects.all().delete()
         ledger.clear()
         Subscription.objects.update(paused=False)

@@ -11,14 +11,16 @@ from django.db.models.functions import Now
 
 from apps.items.domain import Availability
 from apps.items.models import BusyPeriod, Item
-from apps.payments.models import Payment
+from apps.payments import queries
+from apps.payments.domain import Account, RefundState
+from apps.payments.models import Payment, Refund
 from apps.rentals.domain import HOLDING, State
 from apps.rentals.models import Listing, Rental
 from apps.status_view import domain as view
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket.bus import registry
 from gdmarket.bus.models import Delivery, Event
-from tests.stateful import ledger
+from tests.stateful import ledger, truths
 from tests.stateful.market import Market
 
 # Whoever may hear everything again; rentals and payments may refuse what is long past.
@@ -55,6 +57,7 @@ def hold(market: Market) -> None:
     nothing_is_outstanding()
     everything_was_heard_once()
     every_rental_is_at_an_end_or_waits_for_people()
+    nobody_owes_a_renter_anything(market)
     neighbours_know_what_the_owners_know()
     the_view_says_what_the_owners_say()
     hearing_everything_again_changes_nothing(market)
@@ -80,6 +83,15 @@ def everything_was_heard_once() -> None:
 def every_rental_is_at_an_end_or_waits_for_people() -> None:
     for rental in Rental.objects.all():
         assert rental.state in _AWAITING_PEOPLE or rental.state not in HOLDING, f"{rental.pk} is {rental.state}"
+
+
+def nobody_owes_a_renter_anything(market: Market) -> None:
+    assert not Refund.objects.filter(state=RefundState.PENDING).exists()
+    balances = {account: balance for account, _currency, balance in queries.list_balances()}
+    held = sum(entry.amount - entry.refunded for entry in truths.charges(market.book).values())
+    assert balances.get(Account.PROVIDER_CLEARING, 0) == held
+    assert balances.get(Account.MANAGER_PAYABLE, 0) == -held
+    assert {balances.get(account, 0) for account in (Account.RENTER_RECEIVABLE, Account.REFUNDS)} == {0}
 
 
 def neighbours_know_what_the_owners_know() -> None:

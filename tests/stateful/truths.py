@@ -13,8 +13,10 @@ from uuid import UUID
 from django.db.models import Model
 
 from apps.items.models import Item
-from apps.payments.domain import UNSETTLED, PaymentState
-from apps.payments.models import Payment, Refund
+from apps.payments import queries
+from apps.payments.domain import CHARGED, UNSETTLED, RefundState
+from apps.payments.domain import Entry as Booked
+from apps.payments.models import Payment, Posting, Refund
 from apps.rentals.domain import HOLDING, State
 from apps.rentals.models import Rental
 from gdmarket.bus import log, registry
@@ -46,6 +48,7 @@ def hold(*, book: Path) -> None:
     the_ledger_heard_in_order_and_once(streams)
     only_the_end_of_a_lane_is_outstanding(streams)
     no_item_is_promised_twice()
+    everything_is_booked_once()
     money_is_where_it_belongs(book)
 
 
@@ -61,7 +64,7 @@ def rows_say_what_their_events_say(streams: Streams) -> None:
     settled = [payment for payment in payments if payment.state not in UNSETTLED]
     for payment in settled:
         told = streams[f"payment:{payment.pk}"]
-        assert len(told) == (2 if payment.state == PaymentState.REFUNDED else 1), payment
+        assert len(told) == 1 + payment.refunds.filter(state=RefundState.REFUNDED).count(), payment
         _tell_the_same(payment, told[-1])
     assert {key for key, _ in _of(streams, "payment")} == {payment.pk for payment in settled}
     assert {key for key, _ in _of(streams, "payment-timer")} == {payment.pk for payment in payments}
@@ -103,20 +106,45 @@ def no_item_is_promised_twice() -> None:
             assert one.ends_at <= _kept_from(other) or other.ends_at <= _kept_from(one), rivals
 
 
+def everything_is_booked_once() -> None:
+    due: list[tuple[UUID, UUID | None, str, int]] = []
+    for payment in Payment.objects.filter(state__in=CHARGED):
+        due += [(payment.pk, None, entry, payment.amount) for entry in (Booked.EARNED, Booked.CHARGED)]
+    for refund in Refund.objects.all():
+        due.append((refund.payment_id, refund.pk, Booked.REFUND_DUE, refund.amount))
+        if refund.state == RefundState.REFUNDED:
+            due.append((refund.payment_id, refund.pk, Booked.REFUNDED, refund.amount))
+    assert sorted(Posting.objects.values_list("payment_id", "refund_id", "entry", "amount"), key=str) == sorted(due, key=str)
+    assert sum(balance for _, _, balance in queries.list_balances()) == 0
+
+
 def money_is_where_it_belongs(book: Path) -> None:
-    charged = _charges(book)
+    charged = charges(book)
     rentals = {rental.pk: rental for rental in Rental.objects.all()}
     held: dict[UUID, int] = dict.fromkeys(rentals, 0)
-    for payment in Payment.objects.all():
+    parts: dict[UUID, int] = dict.fromkeys(rentals, 0)
+    payments = list(Payment.objects.all())
+    booked = queries.held_by_ledger(payment_ids=[payment.pk for payment in payments])
+    for payment in payments:
         entry = charged.pop(payment.pk, None)
+        kept = entry.amount - entry.refunded if entry else 0
         if entry is not None:
             assert entry.amount == payment.amount == rentals[payment.rental_id].price, payment
-            held[payment.rental_id] += entry.amount - entry.refunded
+            held[payment.rental_id] += kept
+        if payment.state in CHARGED:  # what was given back and not yet written down is all that may differ
+            assert 0 <= booked[payment.pk] - kept <= payment.refund_due - payment.refunded, payment
+            parts[payment.rental_id] += payment.refund_due if payment.refund_due < payment.amount else 0
     assert not charged, "the provider charged for a payment that was not written down before"
     for rental_id, amount in held.items():
         rental = rentals[rental_id]
-        allowed = {rental.price} if rental.state in _PAID else {0, rental.price} if rental.state in _MOVING else {0}
-        assert amount in allowed, f"{rental.state} {rental_id}: the provider holds {amount} of {rental.price}"
+        least, most = _may_be_held(rental, parts=parts[rental_id])
+        assert least <= amount <= most, f"{rental.state} {rental_id}: the provider holds {amount} of {rental.price}"
+
+
+def _may_be_held(rental: Rental, *, parts: int) -> tuple[int, int]:
+    if rental.state in _PAID:
+        return rental.price - parts, rental.price
+    return (0, rental.price) if rental.state in _MOVING else (0, 0)
 
 
 def _of(streams: Streams, kind: str) -> Iterable[tuple[UUID, Sequence[Event]]]:
@@ -146,7 +174,8 @@ def _kept_from(rental: Rental) -> Any:
     return min(rental.starts_at, rental.handed_over_at or rental.starts_at)
 
 
-def _charges(book: Path) -> dict[UUID, Entry]:
+def charges(book: Path) -> dict[UUID, Entry]:
+    """Return what the provider charged, by our keys."""
     with closing(sqlite3.connect(book)) as connection:
         rows = connection.execute("SELECT key, amount, refunded FROM entry WHERE standing = 'charged'").fetchall()
     return {UUID(key): Entry(amount, refunded) for key, amount, refunded in rows}

@@ -1,8 +1,11 @@
 """A payment provider for tests: an honest book in memory, and an unreliable way to it that a test bends as it needs."""
 
+import hmac
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import sha256
 from threading import Lock
 from typing import TypeVar
 from uuid import UUID
@@ -15,13 +18,23 @@ from apps.payments.gateways.port import Entry, Intent, Listed, Notice, Page, Ref
 Answer = TypeVar("Answer")
 Fault = Callable[[], BaseException]
 
+_SECRET = b"known to the provider and to us"
+_STALE = timedelta(minutes=5)
+
+
+def signature(body: bytes) -> str:
+    """Return what the provider signs a webhook with."""
+    return hmac.new(_SECRET, body, sha256).hexdigest()
+
 
 @dataclass
 class Provider:
     """The same signature as every gateway; each call is written down before anything happens.
 
     `meanwhile[call]` runs when a call arrives, before the book is opened; `fails[call]` then makes it fail without a trace;
-    `loses[call]` makes it fail after the book was written. `declines` is the reason why every card is declined.
+    `loses[call]` makes it fail after the book was written. `declines` is the reason why every card is declined; `dawdles` lets a
+    refund be processing for ever. The list leaves out what `made_at` says is not of that time, and names no key of ours that stands
+    in `forgets`.
     """
 
     book: dict[UUID, Entry] = field(default_factory=dict)
@@ -30,6 +43,9 @@ class Provider:
     fails: dict[str, Fault] = field(default_factory=dict)
     loses: dict[str, Fault] = field(default_factory=dict)
     declines: str = ""
+    dawdles: bool = False
+    made_at: dict[UUID, datetime] = field(default_factory=dict)
+    forgets: set[UUID] = field(default_factory=set)
     page: int = 100
     deadlines_s: list[float] = field(default_factory=list)
     calls_inside_a_transaction: int = 0
@@ -46,6 +62,8 @@ class Provider:
 
     def refund(self, *, intent: Intent, refund_key: UUID, amount: int, deadline_s: float) -> RefundEntry:
         def give_back() -> RefundEntry:
+            if self.dawdles:
+                return RefundEntry(standing=RefundStanding.PROCESSING)
             entry = self.book.get(intent.key, Entry(standing=Standing.NOT_FOUND))
             if refund_key not in self._refunds:
                 if entry.refunded + amount > entry.amount:
@@ -64,15 +82,28 @@ class Provider:
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> Page:
         def read() -> Page:
-            charged = sorted(key for key, entry in self.book.items() if entry.standing is Standing.CHARGED)
+            charged = sorted(
+                key
+                for key, entry in self.book.items()
+                if entry.standing is Standing.CHARGED and since <= self.made_at.get(key, since) < until
+            )
             first = int(cursor or 0)
-            listed = tuple(Listed(key=key, entry=self.book[key]) for key in charged[first : first + self.page])
+            listed = tuple(
+                Listed(key=None if key in self.forgets else key, entry=self.book[key]) for key in charged[first : first + self.page]
+            )
             return Page(charges=listed, cursor=str(first + self.page) if len(charged) > first + self.page else "")
 
         return self._answer("list", read, deadline_s)
 
     def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
-        raise WebhookRefusedError
+        if not hmac.compare_digest(headers.get("provider-signature", ""), signature(body)):
+            raise WebhookRefusedError
+        told = json.loads(body)
+        if abs(now - datetime.fromisoformat(told["sent_at"])) > _STALE:
+            raise WebhookRefusedError
+        if not told.keys() & {"key", "order"}:
+            return None
+        return Notice(**{name: UUID(told[name]) for name in ("key", "order") if name in told})
 
     def _answer(self, call: str, read: Callable[[], Answer], deadline_s: float) -> Answer:
         with self._lock:

@@ -19,27 +19,30 @@ from tests.factories.payments import PaymentFactory
 from tests.log import recorded
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, elsewhere, everything, facts, open_breaker, reminders, state_of
+from tests.unit.payments.till import charge, elsewhere, everything, facts, new_attempt, open_breaker, reminders, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_charge_is_approved_booked_and_told(provider: Provider) -> None:
-    payment_id, rental_id, payer_id = ids.uuid7(), ids.uuid7(), ids.uuid7()
+    attempt = new_attempt()
+    payment_id, rental_id, payer_id = attempt["payment_id"], attempt["rental_id"], attempt["payer_id"]
 
-    result = charge(payment_id=payment_id, rental_id=rental_id, payer_id=payer_id, now=NOON)
+    result = charge(**attempt, now=NOON)
 
     assert result == ChargeResult(payment_id=payment_id, outcome=Outcome.APPROVED, reason="", retry_after_s=None, version=2)
     assert Payment.objects.values().get() == {
         "id": payment_id,
         "rental_id": rental_id,
         "payer_id": payer_id,
+        "payee_id": attempt["payee_id"],
         "amount": 8_000,
         "currency": "KRW",
         "method": "pm_ok",
         "state": "approved",
         "reason": "",
         "provider_reference": f"provider-{payment_id}",
+        "refund_due": 0,
         "refunded": 0,
         "checks": 0,
         "version": 2,
@@ -164,7 +167,7 @@ def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(
 def test_the_same_id_again_answers_the_same_and_asks_nobody(provider: Provider, bend: dict[str, Any], outcome: Outcome) -> None:
     for name, value in bend.items():
         setattr(provider, name, value)
-    attempt = {"payment_id": ids.uuid7(), "rental_id": ids.uuid7(), "payer_id": ids.uuid7()}
+    attempt = new_attempt()
     first = charge(**attempt, now=NOON)
     before = everything()
 
@@ -177,11 +180,11 @@ def test_the_same_id_again_answers_the_same_and_asks_nobody(provider: Provider, 
 
 @pytest.mark.parametrize(
     "change",
-    [{"amount": 9_000}, {"currency": "USD"}, {"rental_id": ids.uuid7()}, {"payer_id": ids.uuid7()}],
+    [{"amount": 9_000}, {"currency": "USD"}, {"rental_id": ids.uuid7()}, {"payer_id": ids.uuid7()}, {"payee_id": ids.uuid7()}],
     ids=lambda change: next(iter(change)),
 )
 def test_an_id_that_names_another_payment_is_refused(provider: Provider, change: dict[str, Any]) -> None:
-    attempt = {"payment_id": ids.uuid7(), "rental_id": ids.uuid7(), "payer_id": ids.uuid7()}
+    attempt = new_attempt()
     charge(**attempt, now=NOON)
     before = everything()
 
@@ -237,8 +240,8 @@ def test_a_charge_of_another_sum_is_not_taken_for_ours(provider: Provider) -> No
 
 def test_whoever_asks_after_a_refund_is_told_that_nothing_may_be_had(provider: Provider) -> None:
     payment = PaymentFactory(state="refunded")
-    attempt = {"payment_id": payment.id, "rental_id": payment.rental_id, "payer_id": payment.payer_id}
-    assert charge(**attempt, now=NOON).outcome is Outcome.DECLINED
+    attempt = {name: getattr(payment, name) for name in ("rental_id", "payer_id", "payee_id")}
+    assert charge(payment_id=payment.id, **attempt, now=NOON).outcome is Outcome.DECLINED
     assert provider.calls == []
 
 

@@ -17,7 +17,7 @@ from gdmarket import ids
 from tests.log import recorded
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import at_once, charge, facts, reminders, state_of
+from tests.unit.payments.till import at_once, charge, facts, new_attempt, reminders, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,7 +26,7 @@ CALLERS = 10
 
 @pytest.fixture
 def attempt() -> dict[str, Any]:
-    return {"payment_id": ids.uuid7(), "rental_id": ids.uuid7(), "payer_id": ids.uuid7()}
+    return new_attempt()
 
 
 def test_ten_callers_with_one_id_charge_once(provider: Provider, attempt: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ def test_ten_attempts_for_one_rental_charge_once(provider: Provider) -> None:
 def test_charges_and_checks_at_one_moment_agree_with_the_provider(provider: Provider) -> None:
     later = NOON + timedelta(seconds=5)
     for _ in range(10):
-        attempt = {"payment_id": ids.uuid7(), "rental_id": ids.uuid7(), "payer_id": ids.uuid7()}
+        attempt = new_attempt()
         services.open_payment(**attempt, amount=8_000, currency="KRW", method="pm_ok", now=NOON)
 
         def check(attempt: dict[str, Any] = attempt) -> Any:

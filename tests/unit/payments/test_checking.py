@@ -17,7 +17,7 @@ from gdmarket import ids
 from tests.factories.payments import PaymentFactory
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, everything, facts, intent, open_breaker, state_of
+from tests.unit.payments.till import charge, everything, facts, intent, new_attempt, open_breaker, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,7 +78,7 @@ def test_a_charge_that_comes_between_lookup_and_void_is_found(provider: Provider
 
 
 def test_an_attempt_that_nobody_sent_is_closed_without_asking_and_nobody_sends_it_any_more(provider: Provider) -> None:
-    attempt = {"payment_id": ids.uuid7(), "rental_id": ids.uuid7(), "payer_id": ids.uuid7()}
+    attempt = new_attempt()
     services.open_payment(**attempt, amount=8_000, currency="KRW", method="pm_ok", now=NOON)
 
     settled = check(attempt["payment_id"])

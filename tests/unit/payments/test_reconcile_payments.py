@@ -38,6 +38,11 @@ def reconcile(*arguments: str) -> Run:
     return Run(code, out.getvalue(), progress.getvalue())
 
 
+def even(sum_: int) -> str:
+    """Return what is said of a sum that the provider holds and the ledger as well."""
+    return f"Held by the provider {sum_:,} KRW, by the ledger {sum_:,}: difference 0."
+
+
 def test_with_no_payments_there_is_nothing_to_say(provider: Provider) -> None:
     assert reconcile() == Run(0, "Payments compared: none.\n", "")
 
@@ -45,7 +50,7 @@ def test_with_no_payments_there_is_nothing_to_say(provider: Provider) -> None:
 def test_books_that_agree_are_counted_and_not_listed(provider: Provider) -> None:
     charge(now=clock.now())
     charge(now=clock.now())
-    assert reconcile() == Run(0, "Payments compared: 2 agrees.\n", "")
+    assert reconcile() == Run(0, f"Payments compared: 2 agrees.\n{even(16_000)}\n", "")
 
 
 def test_what_was_repaired_is_listed_and_the_next_run_agrees(provider: Provider) -> None:
@@ -54,11 +59,11 @@ def test_what_was_repaired_is_listed_and_the_next_run_agrees(provider: Provider)
 
     run = reconcile()
 
-    head, row, total = run.out.splitlines()
+    head, row, total, sums = run.out.splitlines()
     assert head.split() == ["verdict", "payment", "rental", "ours", "provider"]
     assert row.split() == ["repaired", str(payment.id), str(payment.rental_id), "unknown", "8000", "KRW", "now", "approved"]
-    assert (run.code, total) == (0, "Payments compared: 1 repaired.")
-    assert reconcile() == Run(0, "Payments compared: 1 agrees.\n", "")
+    assert (run.code, total, sums) == (0, "Payments compared: 1 repaired.", even(8_000))
+    assert reconcile() == Run(0, f"Payments compared: 1 agrees.\n{even(8_000)}\n", "")
     assert facts() == ["PaymentApproved"]
 
 
@@ -80,7 +85,7 @@ def test_a_difference_does_not_keep_the_rest_from_being_repaired(provider: Provi
     lost = PaymentFactory(state="unknown")
     provider.book[lost.id] = CHARGED
     run = reconcile()
-    assert (run.code, run.out.splitlines()[-1]) == (1, "Payments compared: 1 needs_person, 1 repaired.")
+    assert (run.code, run.out.splitlines()[-2]) == (1, "Payments compared: 1 needs_person, 1 repaired.")
     assert state_of(lost.id) == "approved"
 
 
@@ -89,7 +94,7 @@ def test_a_provider_that_is_not_reached_ends_with_exit_code_1(provider: Provider
     before = everything()
     provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
     run = reconcile("--dry-run")
-    assert (run.code, run.out.splitlines()[-1]) == (1, "Payments compared: 1 not_reached.")
+    assert (run.code, run.out.splitlines()[-2]) == (1, "Payments compared: 1 not_reached.")
     assert everything() == before
 
 
@@ -98,7 +103,7 @@ def test_a_dry_run_changes_nothing_and_finds_it_well(provider: Provider) -> None
     provider.book[payment.id] = CHARGED
     before = everything()
     run = reconcile("--dry-run")
-    assert (run.code, run.out.splitlines()[-1]) == (0, "Payments compared: 1 would_repair.")
+    assert (run.code, run.out.splitlines()[-2]) == (0, "Payments compared: 1 would_repair.")
     assert everything() == before
 
 
@@ -106,7 +111,7 @@ def test_a_dry_run_too_ends_with_exit_code_1_where_a_person_must_look(provider: 
     payment = PaymentFactory(state="unknown")
     provider.book[payment.id] = Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW")
     run = reconcile("--dry-run")
-    assert (run.code, run.out.splitlines()[-1]) == (1, "Payments compared: 1 needs_person.")
+    assert (run.code, run.out.splitlines()[-2]) == (1, "Payments compared: 1 needs_person.")
     assert state_of(payment.id) == "unknown"
 
 
@@ -120,6 +125,7 @@ def test_as_json_it_is_one_document(provider: Provider) -> None:
     assert run.code == 1
     assert json.loads(run.out) == {
         "counts": {"agrees": 1, "needs_person": 1},
+        "sums": [{"currency": "KRW", "provider": 16_000, "ledger": 8_000, "difference": 8_000}],
         "findings": [
             {
                 "payment_id": str(payment.id),
@@ -127,25 +133,28 @@ def test_as_json_it_is_one_document(provider: Provider) -> None:
                 "verdict": "needs_person",
                 "ours": "not_sent 8000 KRW",
                 "provider": "charged 8000 KRW",
+                "currency": "KRW",
+                "held": 8_000,
+                "booked": 0,
             }
         ],
     }
 
 
 def test_as_json_it_is_a_document_even_of_nothing(provider: Provider) -> None:
-    assert json.loads(reconcile("--json").out) == {"counts": {}, "findings": []}
+    assert json.loads(reconcile("--json").out) == {"counts": {}, "sums": [], "findings": []}
 
 
 def test_a_long_run_tells_how_far_it_is(provider: Provider) -> None:
     PaymentFactory.create_batch(500, state="not_sent")
     run = reconcile()
-    assert (run.code, run.out, run.progress) == (0, "Payments compared: 500 agrees.\n", "500 payments compared …\n")
+    assert (run.code, run.out, run.progress) == (0, f"Payments compared: 500 agrees.\n{even(0)}\n", "500 payments compared …\n")
 
 
 def test_younger_payments_are_left_alone(provider: Provider) -> None:
     payment = PaymentFactory(state="unknown")
     assert reconcile("--older-than", "7200").out == "Payments compared: none.\n"
-    assert (state_of(payment.id), provider.calls) == ("unknown", [])
+    assert (state_of(payment.id), provider.calls) == ("unknown", ["list"])
 
 
 @pytest.mark.parametrize("age", ["-1", "soon", "nan", "inf", "1e300"])

@@ -201,10 +201,10 @@ def test_the_database_refuses_a_refund_that_cannot_be(rows: dict[str, Any], cons
     assert not Refund.objects.exists()
 
 
-def test_the_database_refuses_a_second_refund() -> None:
+def test_the_database_refuses_more_back_than_was_charged() -> None:
     first = RefundFactory()
-    with pytest.raises(IntegrityError):
-        RefundFactory(payment=first.payment)
+    with pytest.raises(IntegrityError, match="payments_refunded_lte_due_lte_amount"), transaction.atomic():
+        RefundFactory(payment=first.payment, amount=1)
     assert list(Refund.objects.all()) == [first]
 
 
@@ -215,11 +215,23 @@ def test_the_database_refuses_a_second_refund() -> None:
         ({"state": "pending", "settled_at": NOON}, "payments_settled_has_time"),
         ({"state": "paid"}, "payments_payment_state_known"),
         ({"amount": 0}, "payments_payment_amount_gt_0"),
-        ({"state": "refunded", "refunded": 8_001}, "payments_refunded_lte_amount"),
-        ({"state": "declined", "refunded": 1}, "payments_refunded_was_approved"),
+        ({"state": "refunded", "refunded": 8_001}, "payments_refunded_lte_due_lte_amount"),
+        ({"state": "approved", "refund_due": 8_001}, "payments_refunded_lte_due_lte_amount"),
+        ({"state": "approved", "refunded": 1, "refund_due": 0}, "payments_refunded_lte_due_lte_amount"),
+        ({"state": "approved", "refunded": -1}, "payments_refunded_lte_due_lte_amount"),
+        ({"state": "declined", "refund_due": 1}, "payments_refund_due_was_charged"),
+        ({"state": "refunded", "refunded": 7_999}, "payments_refunded_means_in_full"),
     ],
 )
 def test_the_database_refuses_a_payment_that_cannot_be(rows: dict[str, Any], constraint: str) -> None:
     with pytest.raises(IntegrityError, match=constraint):
         PaymentFactory(**rows)
     assert not Payment.objects.exists()
+
+
+def test_one_charge_of_the_provider_pays_for_one_payment() -> None:
+    first = PaymentFactory(state="approved", provider_reference="theirs")
+    with pytest.raises(IntegrityError):
+        PaymentFactory(state="refunded", provider_reference="theirs")
+    PaymentFactory(state="declined", provider_reference="theirs")
+    assert list(Payment.objects.filter(state="approved")) == [first]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from apps.payments import facade
+from apps.payments import facade, queries
 from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
 from apps.payments.facade import ChargeResult
 from apps.payments.gateways.port import Intent
@@ -32,16 +32,18 @@ def intent(key: UUID, *, method: str = "pm_ok", amount: int = 8_000) -> Intent:
 def charge(*, now: datetime, **changes: Any) -> ChargeResult:
     """Charge 8,000 won to somebody for some rental."""
     wishes: dict[str, Any] = {
-        "payment_id": ids.uuid7(),
-        "rental_id": ids.uuid7(),
-        "payer_id": ids.uuid7(),
-        "payee_id": ids.uuid7(),
+        **new_attempt(),
         "amount": 8_000,
         "currency": "KRW",
         "method": "pm_ok",
         "now": now,
     }
     return facade.charge(**wishes | changes)
+
+
+def new_attempt() -> dict[str, UUID]:
+    """Return the names of an attempt to pay that nobody has made yet."""
+    return {name: ids.uuid7() for name in ("payment_id", "rental_id", "payer_id", "payee_id")}
 
 
 def facts(*types: type) -> list[str]:
@@ -62,6 +64,16 @@ def recorded_refunds() -> list[UUID]:
 def state_of(payment_id: UUID) -> str:
     """Return how a payment stands."""
     return Payment.objects.get(id=payment_id).state
+
+
+def postings(payment_id: UUID) -> list[tuple[str, int]]:
+    """Return why and how much was booked of a payment, by the names of the reasons."""
+    return list(Posting.objects.filter(payment=payment_id).order_by("entry", "amount").values_list("entry", "amount"))
+
+
+def balances() -> dict[str, int]:
+    """Return how the ledger stands in won, an account each, what is even left out."""
+    return {account: balance for account, currency, balance in queries.list_balances() if balance and currency == "KRW"}
 
 
 def everything() -> list[Any]:
