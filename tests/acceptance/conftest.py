@@ -1,14 +1,17 @@
-"""A market with one manager, two renters and a drill, reached over HTTP alone."""
+"""A market with one manager, two renters and a drill, reached over HTTP alone; and a provider that its payments can be sent to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from apps.payments import gateways
 from gdmarket import breaker
 from tests.factories.accounts import UserFactory
+from tests.unit.payments.provider import Provider
 
 DRILL: dict[str, Any] = {
     "name": "충전 드릴",
@@ -71,3 +74,14 @@ def market(transactional_db: None, as_user: Callable[[Any], APIClient], api: API
         neighbour=as_user(UserFactory()),
         anyone=api,
     )
+
+
+@pytest.fixture
+def provider(settings: Settings) -> Iterator[Provider]:
+    """Return the provider that payments ask, instead of the sandbox."""
+    provider = Provider()
+    gateways.GATEWAYS["provider"] = lambda: provider
+    settings.GDMARKET_PAYMENT_GATEWAY = "provider"
+    yield provider
+    del gateways.GATEWAYS["provider"]
+    assert provider.calls_inside_a_transaction == 0

@@ -34,5 +34,6 @@ class WebhookView(ApiView):
         if gateway != settings.GDMARKET_PAYMENT_GATEWAY:
             raise Http404
         headers = {name.lower(): value for name, value in request.headers.items()}
-        services.take_notice(headers=headers, body=cast("bytes", request.data), now=clock.now())
+        body = cast("bytes", request.data or b"")  # an empty body never reaches a parser
+        services.take_notice(headers=headers, body=body, now=clock.now())
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -18,6 +18,8 @@ def take_notice(*, headers: Mapping[str, str], body: bytes, now: datetime) -> No
     notice = gateways.current().read_webhook(headers=headers, body=body, now=now)
     if notice is None:
         return
-    for payment in queries.list_awaited(payment_id=notice.key, rental_id=notice.order):
-        with transaction.atomic():
+    awaited = queries.list_awaited(payment_id=notice.key, rental_id=notice.order).order_by("id")
+    with transaction.atomic():
+        # Providers send one thing twice at once: whoever publishes to a stream must be alone.
+        for payment in awaited.select_for_update(no_key=True):
             bus.publish(PaymentNoticed(payment_id=payment.id, occurred_at=now), stream=f"payment-notice:{payment.id}")

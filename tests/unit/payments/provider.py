@@ -32,7 +32,7 @@ class Provider:
     """The same signature as every gateway; each call is written down before anything happens.
 
     `meanwhile[call]` runs when a call arrives, before the book is opened; `fails[call]` then makes it fail without a trace;
-    `loses[call]` makes it fail after the book was written. `declines` is the reason why every card is declined; `dawdles` lets a
+    `loses[call]` makes it fail after the book was written; `then[call]` runs once it was, before the answer goes out. `declines` is the reason why every card is declined; `dawdles` lets a
     refund be processing for ever. The list leaves out what `made_at` says is not of that time, and names no key of ours that stands
     in `forgets`.
     """
@@ -41,6 +41,7 @@ class Provider:
     calls: list[str] = field(default_factory=list)
     meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
     fails: dict[str, Fault] = field(default_factory=dict)
+    then: dict[str, Callable[[], object]] = field(default_factory=dict)
     loses: dict[str, Fault] = field(default_factory=dict)
     declines: str = ""
     dawdles: bool = False
@@ -116,6 +117,7 @@ class Provider:
             raise fault
         with self._lock:
             entry = read()
+        self.then.get(call, lambda: None)()
         if call in self.loses:
             fault = self.loses[call]()
             raise fault

@@ -1,0 +1,161 @@
+"""The provider's webhooks: each is a hint that makes the market ask, whoever sent it, however often and whenever it comes."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import schemathesis
+from django.conf import settings as configured
+from pytest_django import Settings
+
+from apps.payments.gateways.port import NoAnswerError
+from apps.payments.models import Payment
+from config.wsgi import application
+from gdmarket import clock, ids
+from gdmarket.bus.models import Event
+from tests.acceptance.conftest import Market
+from tests.acceptance.test_contract import CHECKS
+from tests.acceptance.test_hostile_input import assert_problem
+from tests.acceptance.webhooks import booked, ends, notices, payment_of, sent, told
+from tests.unit.payments.provider import Provider
+
+Drain = Callable[[], int]
+
+CHARGED = [("charged", 8_000), ("earned", 8_000)]
+
+
+@pytest.fixture
+def awaited(market: Market, provider: Provider) -> dict[str, Any]:
+    """Return a rental whose payment the provider took, without telling: it is being waited for."""
+    rental = market.request(market.register())
+    provider.loses["charge"] = lambda: NoAnswerError("timed_out")
+    assert market.pay(rental).status_code == 202
+    provider.loses.clear()
+    provider.calls.clear()
+    return rental
+
+
+@pytest.mark.parametrize("name", ["key", "order"])
+def test_a_webhook_has_the_provider_asked_and_the_rental_is_paid(
+    market: Market, provider: Provider, awaited: dict[str, Any], name: str
+) -> None:
+    answer = told(**{name: payment_of(awaited).id if name == "key" else awaited["id"]})
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert provider.calls == ["lookup"]
+    assert (payment_of(awaited).state, market.see(awaited)["state"]) == ("approved", "paid")
+    assert (ends(), booked()) == (["PaymentApproved"], CHARGED)
+
+
+def test_a_webhook_that_comes_twice_pays_once(market: Market, provider: Provider, awaited: dict[str, Any]) -> None:
+    key = payment_of(awaited).id
+    assert [told(key=key).status_code for _ in range(2)] == [204, 204]
+    assert (provider.calls, ends(), booked()) == (["lookup"], ["PaymentApproved"], CHARGED)
+
+
+def test_two_that_are_delivered_later_pay_once(
+    market: Market, provider: Provider, awaited: dict[str, Any], drain: Drain, settings: Settings
+) -> None:
+    settings.GDMARKET_DISPATCH = "off"
+    for _ in range(2):
+        told(key=payment_of(awaited).id, order=awaited["id"])
+    assert (notices(), provider.calls) == (2, [])
+
+    drain()
+
+    assert (provider.calls, ends(), booked()) == (["lookup"], ["PaymentApproved"], CHARGED)
+    assert market.see(awaited)["state"] == "paid"
+
+
+def test_for_a_settled_payment_nobody_is_asked(market: Market, provider: Provider) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    provider.calls.clear()
+    before = Event.objects.count()
+
+    assert told(key=payment_of(rental).id).status_code == 204
+
+    assert (provider.calls, Event.objects.count(), ends()) == ([], before, ["PaymentApproved"])
+
+
+@pytest.mark.parametrize("about", [{"key": ids.uuid7()}, {"order": ids.uuid7()}, {}], ids=["key", "order", "nothing"])
+def test_about_what_nobody_knows_nothing_happens(provider: Provider, awaited: dict[str, Any], about: dict[str, Any]) -> None:
+    before = Event.objects.count()
+    assert told(**about).status_code == 204
+    assert (provider.calls, Event.objects.count(), payment_of(awaited).state) == ([], before, "unknown")
+
+
+def test_an_attempt_that_nobody_has_sent_yet_is_left_to_whoever_sends_it(provider: Provider, awaited: dict[str, Any]) -> None:
+    Payment.objects.update(state="pending", asked_at=None)
+    assert told(key=payment_of(awaited).id).status_code == 204
+    assert (provider.calls, notices(), payment_of(awaited).state) == ([], 0, "pending")
+
+
+def test_while_the_provider_does_not_answer_it_is_asked_again(
+    market: Market, provider: Provider, awaited: dict[str, Any], drain: Drain, pass_time: Callable[..., Any]
+) -> None:
+    provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
+    assert told(key=payment_of(awaited).id).status_code == 204
+    assert (payment_of(awaited).state, provider.calls) == ("unknown", ["lookup"])
+    provider.fails.clear()
+
+    pass_time(seconds=2)
+    drain()
+
+    assert (market.see(awaited)["state"], ends()) == ("paid", ["PaymentApproved"])
+
+
+@pytest.mark.parametrize("wrong", ["unsigned", "signed by another", "too old", "of tomorrow", "changed on the way", "empty"])
+def test_what_is_not_the_providers_is_refused_and_nothing_happens(provider: Provider, awaited: dict[str, Any], wrong: str) -> None:
+    key, before = payment_of(awaited).id, Event.objects.count()
+    answers: dict[str, Callable[[], Any]] = {
+        "unsigned": lambda: told(key=key, signed=""),
+        "signed by another": lambda: told(key=key, signed="f" * 64),
+        "too old": lambda: told(key=key, sent_at=clock.now() - timedelta(hours=1)),
+        "of tomorrow": lambda: told(key=key, sent_at=clock.now() + timedelta(days=1)),
+        "changed on the way": lambda: sent(b'{"key": "another"}', signed="0" * 64),
+        "empty": lambda: sent(b"", signed=""),
+    }
+
+    assert_problem(answers[wrong](), status=400, code="webhook_refused")
+
+    assert (provider.calls, Event.objects.count(), payment_of(awaited).state) == ([], before, "unknown")
+
+
+@pytest.mark.parametrize("gateway", ["sandbox", "stripe", "provider-2"])
+def test_only_the_provider_in_use_is_heard(provider: Provider, awaited: dict[str, Any], gateway: str) -> None:
+    before = Event.objects.count()
+    assert_problem(told(gateway=gateway, key=payment_of(awaited).id), status=404, code="not_found")
+    assert (provider.calls, Event.objects.count()) == ([], before)
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(provider: Provider, awaited: dict[str, Any]) -> None:
+    before = Event.objects.count()
+    assert_problem(sent(b" " * (configured.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)), status=413, code="body_too_large")
+    assert (provider.calls, Event.objects.count()) == ([], before)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=euc-kr"])
+def test_a_body_of_any_type_is_taken_as_the_bytes_it_is(
+    market: Market, provider: Provider, awaited: dict[str, Any], content_type: str
+) -> None:
+    body = json.dumps({"key": str(payment_of(awaited).id), "sent_at": clock.now().isoformat()}).encode()
+    answer = sent(body, content_type=content_type, Accept="*/*")
+    assert (answer.status_code, market.see(awaited)["state"]) == (204, "paid")
+
+
+def test_a_stale_login_does_not_keep_a_webhook_out(provider: Provider, awaited: dict[str, Any]) -> None:
+    body = json.dumps({"key": str(payment_of(awaited).id), "sent_at": clock.now().isoformat()}).encode()
+    assert sent(body, Authorization="Bearer what-is-this").status_code == 204
+    assert payment_of(awaited).state == "approved"
+
+
+def test_webhooks_are_answered_as_they_are_documented(provider: Provider, awaited: dict[str, Any]) -> None:
+    operation = schemathesis.openapi.from_wsgi("/api/v1/schema", application)["/api/v1/payments/webhooks/{gateway}"]["POST"]
+    genuine = {"key": str(payment_of(awaited).id)}
+    for gateway, body, status in (("provider", genuine, 400), ("provider", {}, 400), ("sandbox", genuine, 404)):
+        case = operation.Case(path_parameters={"gateway": gateway}, body=body, media_type="application/json")
+        assert case.call_and_validate(checks=CHECKS, headers={"Host": "localhost"}).status_code == status
+    assert payment_of(awaited).state == "unknown"

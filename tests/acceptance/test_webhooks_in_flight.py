@@ -1,0 +1,136 @@
+"""A webhook while the charge it tells of is still being answered: whoever comes first, there is one legal end."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from apps.payments import services
+from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from apps.payments.models import Payment
+from gdmarket import clock
+from tests.acceptance.conftest import Market
+from tests.acceptance.webhooks import booked, ends, notices, payment_of, told
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import at_once, elsewhere
+
+Drain = Callable[[], int]
+
+CHARGED = [("charged", 8_000), ("earned", 8_000)]
+
+
+@pytest.fixture
+def rental(market: Market, provider: Provider) -> dict[str, Any]:
+    return market.request(market.register())
+
+
+def webhook(rental: dict[str, Any]) -> Callable[[], object]:
+    """Return what lets the provider tell of the rental's charge, on a connection of its own."""
+    return lambda: elsewhere(lambda: told(order=rental["id"]).status_code)
+
+
+def assert_paid_once(market: Market, rental: dict[str, Any]) -> None:
+    assert market.see(rental)["state"] == "paid"
+    assert (payment_of(rental).state, ends(), booked()) == ("approved", ["PaymentApproved"], CHARGED)
+
+
+def test_the_webhook_wins(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+    provider.then["charge"] = webhook(rental)
+
+    answer = market.pay(rental)
+
+    assert (answer.status_code, answer.json()["state"]) == (200, "paid")
+    assert provider.calls == ["charge", "lookup"]
+    assert_paid_once(market, rental)
+
+
+def test_the_webhook_wins_and_the_answer_is_lost(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+    provider.then["charge"] = webhook(rental)
+    provider.loses["charge"] = lambda: NoAnswerError("timed_out")
+
+    answer = market.pay(rental)
+
+    assert (answer.status_code, answer.json()["state"]) == (200, "paid")
+    assert_paid_once(market, rental)
+
+
+def test_the_answer_wins(market: Market, provider: Provider, rental: dict[str, Any], settings: Settings, drain: Drain) -> None:
+    settings.GDMARKET_DISPATCH = "off"
+    provider.then["charge"] = webhook(rental)
+    assert market.pay(rental).json()["state"] == "paid"
+    assert notices() == 1
+
+    drain()
+
+    assert provider.calls == ["charge"]
+    assert_paid_once(market, rental)
+
+
+def test_another_check_settles_the_payment_while_the_webhook_asks(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+    provider.loses["charge"] = lambda: NoAnswerError("timed_out")
+    market.pay(rental)
+    provider.loses.clear()
+    payment = payment_of(rental)
+
+    def settle_first() -> None:
+        provider.then.clear()
+        elsewhere(lambda: services.check_payment(payment_id=payment.id, now=clock.now()))
+
+    provider.then["lookup"] = settle_first
+    told(key=payment.id)
+
+    assert provider.calls == ["charge", "lookup", "lookup"]
+    assert_paid_once(market, rental)
+
+
+def test_a_webhook_with_a_decline_wins(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+    provider.declines = "card_declined"
+    provider.then["charge"] = webhook(rental)
+
+    answer = market.pay(rental)
+
+    assert (answer.status_code, answer.json()["code"]) == (402, "payment_declined")
+    assert (payment_of(rental).state, ends(), booked()) == ("declined", ["PaymentDeclined"], [])
+
+
+@pytest.mark.parametrize("there", [None, Entry(standing=Standing.PROCESSING)])
+def test_a_forged_webhook_never_stops_a_charge_on_its_way(
+    market: Market, provider: Provider, rental: dict[str, Any], there: Entry | None
+) -> None:
+    def forge() -> None:
+        if there:
+            provider.book[payment_of(rental).id] = there
+        for _ in range(3):
+            webhook(rental)()
+        provider.book.clear()
+
+    provider.meanwhile["charge"] = forge
+
+    answer = market.pay(rental)
+
+    assert (answer.status_code, answer.json()["state"]) == (200, "paid")
+    assert provider.calls == ["charge", "lookup", "lookup", "lookup"]
+    assert_paid_once(market, rental)
+
+
+def test_a_webhook_of_another_sum_settles_nothing(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+    provider.loses["charge"] = lambda: NoAnswerError("timed_out")
+    market.pay(rental)
+    key = payment_of(rental).id
+    provider.book[key] = replace(provider.book[key], amount=80_000)
+
+    assert told(key=key).status_code == 204
+
+    assert (payment_of(rental).state, ends(), booked()) == ("unknown", [], [])
+
+
+def test_ten_webhooks_at_once_and_the_answer_pay_once(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+    provider.then["charge"] = lambda: at_once([lambda: told(order=rental["id"]).status_code] * 10)
+
+    answer = market.pay(rental)
+
+    assert (answer.status_code, answer.json()["state"]) == (200, "paid")
+    assert Payment.objects.count() == 1
+    assert_paid_once(market, rental)

@@ -1,0 +1,195 @@
+"""The ledger: what is booked, when, once, and that nobody changes it any more."""
+
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from hypothesis import HealthCheck, given
+from hypothesis import settings as trying
+from hypothesis import strategies as st
+
+from apps.payments import queries, services
+from apps.payments.domain import ACCOUNTS, Entry, PaymentState
+from apps.payments.errors import OutcomeUnknownError, PaymentNotRefundableError, RefundTooLargeError
+from apps.payments.gateways.port import NoAnswerError
+from apps.payments.models import Payment, Posting
+from apps.payments.services import booking, charging
+from gdmarket import breaker, ids
+from tests.factories.payments import PaymentFactory, RefundFactory
+from tests.unit.payments.conftest import NOON
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import balances, charge, postings
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CHARGED = [("charged", 8_000), ("earned", 8_000)]
+
+
+def give_back(payment_id: Any, *parts: int) -> None:
+    """Give parts of a payment back, and with none all that is left."""
+    refunds = [
+        services.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=part, now=NOON) for part in parts
+    ] or [services.record_refund(payment_id=payment_id, now=NOON)]
+    for refund in refunds:
+        services.send_refund(refund_id=refund.id, now=NOON)
+
+
+def test_a_charge_is_the_managers_and_lies_with_the_provider(provider: Provider) -> None:
+    payment_id = charge(now=NOON).payment_id
+
+    assert postings(payment_id) == CHARGED
+    assert balances() == {"manager_payable": -8_000, "provider_clearing": 8_000}
+    assert {(row.debit, row.credit, row.currency, row.posted_at, row.refund_id) for row in Posting.objects.filter(entry="earned")} == {
+        ("renter_receivable", "manager_payable", "KRW", NOON, None)
+    }
+
+
+@pytest.mark.parametrize("bend", [{"declines": "card_declined"}, {"fails": {"charge": lambda: NoAnswerError("timed_out")}}])
+def test_what_was_not_charged_is_not_booked(provider: Provider, bend: dict[str, Any]) -> None:
+    for name, value in bend.items():
+        setattr(provider, name, value)
+    charge(now=NOON)
+    assert not Posting.objects.exists()
+
+
+def test_a_refund_is_owed_from_when_it_is_recorded_and_gone_when_it_was_given(provider: Provider) -> None:
+    payment_id = charge(now=NOON).payment_id
+
+    refund = services.record_refund(payment_id=payment_id, now=NOON)
+    assert postings(payment_id) == [*CHARGED, ("refund_due", 8_000)]
+    assert balances() == {"refunds": -8_000, "provider_clearing": 8_000}
+
+    services.send_refund(refund_id=refund.id, now=NOON)
+    assert postings(payment_id) == [*CHARGED, ("refund_due", 8_000), ("refunded", 8_000)]
+    assert balances() == {}
+
+
+def test_each_part_given_back_is_booked_and_the_cancel_books_just_the_rest(provider: Provider) -> None:
+    payment_id = charge(now=NOON).payment_id
+
+    give_back(payment_id, 1_000, 2_500)
+    assert postings(payment_id) == [*CHARGED, ("refund_due", 1_000), ("refund_due", 2_500), ("refunded", 1_000), ("refunded", 2_500)]
+    assert balances() == {"manager_payable": -4_500, "provider_clearing": 4_500}
+
+    give_back(payment_id)
+    assert [amount for entry, amount in postings(payment_id) if entry == "refunded"] == [1_000, 2_500, 4_500]
+    assert (balances(), provider.book[payment_id].refunded) == ({}, 8_000)
+
+
+def test_what_is_recorded_again_is_booked_once(provider: Provider) -> None:
+    payment_id = charge(now=NOON).payment_id
+    refund = services.record_refund(payment_id=payment_id, now=NOON)
+    for _ in range(3):
+        charging.record_outcome(payment_id=payment_id, outcome=charging.Outcome(state=PaymentState.APPROVED), now=NOON)
+        services.record_refund(payment_id=payment_id, now=NOON)
+        services.send_refund(refund_id=refund.id, now=NOON)
+
+    assert postings(payment_id) == [*CHARGED, ("refund_due", 8_000), ("refunded", 8_000)]
+
+
+@pytest.mark.parametrize("entry", ["charge", "refund_due", "refunded"])
+def test_the_database_refuses_to_book_a_sum_twice(entry: str) -> None:
+    refund = RefundFactory()
+    payment = refund.payment
+    booking.book_refunded(refund, now=NOON)
+    before = list(Posting.objects.order_by("id").values())
+    with pytest.raises(IntegrityError), transaction.atomic():
+        {
+            "charge": lambda: booking.book_charge(payment, now=NOON),
+            "refund_due": lambda: booking.book_refund_due(refund, now=NOON),
+            "refunded": lambda: booking.book_refunded(refund, now=NOON),
+        }[entry]()
+    assert list(Posting.objects.order_by("id").values()) == before
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE payments_posting SET amount = amount + 1",
+        "UPDATE payments_posting SET posted_at = posted_at",
+        "DELETE FROM payments_posting",
+    ],
+)
+def test_the_database_refuses_to_change_or_lose_a_posting_whoever_asks(sql: str) -> None:
+    PaymentFactory(state="approved")
+    before = list(Posting.objects.order_by("id").values())
+    with pytest.raises(DatabaseError, match="payments_posting_stands"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql)
+    with pytest.raises(DatabaseError, match="payments_posting_stands"), transaction.atomic():
+        Posting.objects.all().delete()
+    with pytest.raises(DatabaseError, match="payments_posting_stands"), transaction.atomic():
+        Posting.objects.update(amount=1)
+    assert list(Posting.objects.order_by("id").values()) == before
+
+
+@pytest.mark.parametrize("entry", list(Entry))
+@pytest.mark.parametrize("change", ["turned", "other", "unknown"])
+def test_a_posting_on_other_accounts_than_its_entrys_is_refused(entry: Entry, change: str) -> None:
+    debit, credit = ACCOUNTS[entry]
+    other = next(accounts for known, accounts in ACCOUNTS.items() if known is not entry)
+    wrong: tuple[str, str] = {"turned": (credit, debit), "other": other, "unknown": (debit, "pocket")}[change]  # type: ignore[assignment]  # all are pairs
+    payment = PaymentFactory()
+    with pytest.raises(IntegrityError, match="payments_posting_accounts_of_entry"):
+        Posting.objects.create(
+            id=ids.uuid7(), payment=payment, entry=entry, debit=wrong[0], credit=wrong[1], amount=1, currency="KRW", posted_at=NOON
+        )
+    assert not Posting.objects.exists()
+
+
+def test_an_entry_that_nobody_knows_and_a_sum_that_is_none_are_refused() -> None:
+    payment = PaymentFactory()
+    debit, credit = ACCOUNTS[Entry.EARNED]
+    right = {"payment": payment, "debit": debit, "credit": credit, "currency": "KRW", "posted_at": NOON}
+    for entry, amount in (("tip", 1), (Entry.EARNED, 0), (Entry.EARNED, -1)):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Posting.objects.create(id=ids.uuid7(), entry=entry, amount=amount, **right)
+    assert not Posting.objects.exists()
+
+
+ACTS = st.tuples(
+    st.integers(0, 3),
+    st.sampled_from(["charge", "declined charge", "lost charge", "check", "part", "all", "send", "lost send"]),
+    st.integers(1, 9_000),
+)
+
+
+@trying(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(acts=st.lists(ACTS, max_size=25))
+def test_whatever_is_done_in_each_currency_all_balances_add_up_to_0(provider: Provider, acts: list[tuple[int, str, int]]) -> None:
+    breaker.reset()
+    payments = [ids.uuid7() for _ in range(4)]
+    for number, act, amount in acts:
+        provider.declines = "card_declined" if act == "declined charge" else ""
+        provider.loses = {"charge": lambda: NoAnswerError("lost"), "refund": lambda: NoAnswerError("lost")} if "lost" in act else {}
+        try:
+            _do(act.removeprefix("lost ").removeprefix("declined "), payments[number], amount, "KRW" if number % 2 else "USD")
+        except (OutcomeUnknownError, PaymentNotRefundableError, RefundTooLargeError, Payment.DoesNotExist):
+            breaker.reset()
+        _assert_balanced(provider)
+
+
+def _do(act: str, payment_id: Any, amount: int, currency: str) -> None:
+    if act == "charge" and not Payment.objects.filter(id=payment_id).exists():
+        charge(payment_id=payment_id, currency=currency, now=NOON)
+    payment = Payment.objects.get(id=payment_id)
+    if act == "check":
+        services.check_payment(payment_id=payment_id, now=NOON)
+    elif act == "part":
+        services.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=amount, now=NOON)
+    elif act == "all":
+        services.record_refund(payment_id=payment_id, now=NOON)
+    elif act == "send":
+        for refund in payment.refunds.all():
+            services.send_refund(refund_id=refund.id, now=NOON)
+
+
+def _assert_balanced(provider: Provider) -> None:
+    sums: dict[str, int] = {}
+    for _account, currency, balance in queries.list_balances():
+        sums[currency] = sums.get(currency, 0) + balance
+    assert set(sums.values()) <= {0}
+    for payment in Payment.objects.filter(state__in=["approved", "refunded"]):
+        held = queries.held_by_ledger(payment_ids=[payment.id])[payment.id]
+        assert held == payment.amount - payment.refunded
+        entry = provider.book[payment.id]
+        assert held - (payment.refund_due - payment.refunded) <= entry.amount - entry.refunded <= held

@@ -1,0 +1,145 @@
+"""What was charged before there was a ledger is booked by the migration that brings it; and back again."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.state import StateApps
+
+from apps.payments import queries
+from apps.payments.models import Payment, Posting
+from apps.rentals.events import RentalPaymentStarted
+from gdmarket import ids
+from tests.factories.items import rental_fact
+from tests.unit.payments.conftest import NOON
+from tests.unit.payments.till import balances, postings, publish
+
+BEFORE, AFTER = ("payments", "0001_initial"), ("payments", "0004_never_more_than_charged")
+LATER = NOON + timedelta(hours=1)
+LATEST = NOON + timedelta(hours=2)
+CHARGED = [("charged", 8_000), ("earned", 8_000)]
+FULL = [*CHARGED, ("refund_due", 8_000), ("refunded", 8_000)]
+
+pytestmark = pytest.mark.usefixtures("_as_it_was")
+
+
+def migrate(to: tuple[str, str]) -> StateApps:
+    """Bring payments to a migration and return the models of then."""
+    executor = MigrationExecutor(connection)
+    executor.migrate([to])
+    return executor.loader.project_state([to]).apps
+
+
+@pytest.fixture
+def _as_it_was(transactional_db: None) -> Iterator[None]:
+    yield
+    migrate(AFTER)
+
+
+def pay(old: StateApps, state: str, *, refund: str = "") -> UUID:
+    """Write a payment down as the version before did, one that was settled an hour after noon."""
+    is_open = state in {"pending", "unknown"}
+    payment = old.get_model("payments", "Payment").objects.create(
+        id=ids.uuid7(),
+        rental_id=ids.uuid7(),
+        payer_id=ids.uuid7(),
+        amount=8_000,
+        currency="KRW",
+        method="pm_ok",
+        state=state,
+        refunded=8_000 if state == "refunded" else 0,
+        created_at=NOON,
+        settled_at=None if is_open else LATER,
+    )
+    if refund:
+        old.get_model("payments", "Refund").objects.create(
+            id=ids.uuid7(),
+            payment=payment,
+            amount=8_000,
+            state=refund,
+            created_at=LATER,
+            settled_at=LATEST if refund == "refunded" else None,
+        )
+    payment_id: UUID = payment.id
+    return payment_id
+
+
+def begin(payment_id: UUID) -> UUID:
+    """Tell, as rentals did, that a rental is being paid; return whose item it is."""
+    fact: Any = rental_fact(RentalPaymentStarted, item_id=ids.uuid7(), rental_id=ids.uuid7(), version=2, starts_at=NOON, method="pm_ok")
+    manager_id = ids.uuid7()
+    publish(replace(fact, payment_id=payment_id, manager_id=manager_id), stream=f"rental:{fact.rental_id}")
+    return manager_id
+
+
+def test_the_past_is_booked_and_its_payees_are_known_as_far_as_the_log_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("apps.payments.migrations.0003_book_the_past"), "_CHUNK", 2)
+    old = migrate(BEFORE)
+    kept, due, forgotten = pay(old, "approved"), pay(old, "approved", refund="pending"), pay(old, "approved")
+    given = pay(old, "refunded", refund="refunded")
+    uncharged = [pay(old, state) for state in ("pending", "unknown", "declined", "not_sent")]
+    payees = {payment_id: begin(payment_id) for payment_id in (kept, due, given, *uncharged)}
+
+    migrate(AFTER)
+
+    rows = {row.id: (row.payee_id, row.refund_due, row.refunded) for row in Payment.objects.all()}
+    assert rows == {
+        kept: (payees[kept], 0, 0),
+        due: (payees[due], 8_000, 0),
+        forgotten: (None, 0, 0),
+        given: (payees[given], 8_000, 8_000),
+        **{payment_id: (payees[payment_id], 0, 0) for payment_id in uncharged},
+    }
+    assert {payment_id: postings(payment_id) for payment_id in rows} == {
+        kept: CHARGED,
+        due: [*CHARGED, ("refund_due", 8_000)],
+        forgotten: CHARGED,
+        given: FULL,
+        **{payment_id: [] for payment_id in uncharged},
+    }
+    assert balances() == {"manager_payable": -16_000, "provider_clearing": 24_000, "refunds": -8_000}
+
+
+def test_what_is_booked_of_the_past_bears_the_time_and_the_accounts_of_then() -> None:
+    given = pay(migrate(BEFORE), "refunded", refund="refunded")
+
+    migrate(AFTER)
+
+    refund = Payment.objects.get().refunds.get()
+    columns = ("entry", "debit", "credit", "refund_id", "currency", "posted_at")
+    assert list(Posting.objects.filter(payment=given).order_by("entry").values_list(*columns)) == [
+        ("charged", "provider_clearing", "renter_receivable", None, "KRW", LATER),
+        ("earned", "renter_receivable", "manager_payable", None, "KRW", LATER),
+        ("refund_due", "manager_payable", "refunds", refund.id, "KRW", LATER),
+        ("refunded", "refunds", "provider_clearing", refund.id, "KRW", LATEST),
+    ]
+    assert queries.held_by_ledger(payment_ids=[given]) == {given: 0}
+    with pytest.raises(DatabaseError, match="payments_posting_stands"), transaction.atomic():
+        Posting.objects.all().delete()
+
+
+def test_with_no_past_there_is_nothing_to_book() -> None:
+    migrate(BEFORE)
+    migrate(AFTER)
+    assert not Posting.objects.exists()
+
+
+def test_back_again_payments_are_as_they_were_and_forward_once_more_they_are_booked_again() -> None:
+    old = migrate(BEFORE)
+    pay(old, "approved")
+    given = pay(old, "refunded", refund="refunded")
+    before = list(old.get_model("payments", "Payment").objects.order_by("id").values())
+    migrate(AFTER)
+
+    old = migrate(BEFORE)
+
+    assert list(old.get_model("payments", "Payment").objects.order_by("id").values()) == before
+    assert "payments_posting" not in connection.introspection.table_names()
+    migrate(AFTER)
+    assert postings(given) == FULL

@@ -1,0 +1,219 @@
+"""A part of a payment given back: never more than was charged, once under its id, and the payment stands."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from apps.payments import queries, services
+from apps.payments.errors import (
+    OutcomeUnknownError,
+    PaymentNotFoundError,
+    PaymentNotRefundableError,
+    RefundReusedError,
+    RefundTooLargeError,
+)
+from apps.payments.events import PaymentPartlyRefunded
+from apps.payments.models import Payment, Posting, Refund
+from gdmarket import ids
+from tests.factories.payments import PaymentFactory
+from tests.flushing import unguarded_ledger
+from tests.log import recorded
+from tests.unit.payments.conftest import NOON
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import at_once, charge, everything, facts, recorded_refunds, state_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CALLERS = 10
+
+
+@pytest.fixture
+def paid(provider: Provider) -> UUID:
+    """Return a payment of 8,000 won that was charged."""
+    return charge(now=NOON).payment_id
+
+
+def part_of(payment_id: UUID, amount: int, *, refund_id: UUID | None = None, **more: Any) -> Refund:
+    return services.record_partial_refund(refund_id=refund_id or ids.uuid7(), payment_id=payment_id, amount=amount, now=NOON, **more)
+
+
+def send(refund: Refund) -> Refund:
+    return services.send_refund(refund_id=refund.id, now=NOON)
+
+
+def test_a_part_is_written_down_and_counted_before_the_provider_is_asked(provider: Provider, paid: UUID) -> None:
+    refund = part_of(paid, 3_000)
+
+    assert (refund.payment_id, refund.amount, refund.state, refund.created_at) == (paid, 3_000, "pending", NOON)
+    payment = Payment.objects.get()
+    assert (payment.state, payment.refund_due, payment.refunded, payment.version) == ("approved", 3_000, 0, 2)
+    assert recorded_refunds() == [paid]
+    assert (provider.calls, facts()) == (["charge"], ["PaymentApproved"])
+
+
+def test_a_part_given_back_is_told_and_the_payment_stands(provider: Provider, paid: UUID) -> None:
+    send(part_of(paid, 3_000))
+
+    payment = Payment.objects.get()
+    assert (payment.state, payment.refund_due, payment.refunded, payment.version) == ("approved", 3_000, 3_000, 3)
+    assert provider.book[paid].refunded == 3_000
+    (told,) = recorded([PaymentPartlyRefunded])
+    assert (told.stream, told.event.state, told.event.amount, told.event.refunded, told.event.version) == (
+        f"payment:{paid}",
+        "approved",
+        8_000,
+        3_000,
+        3,
+    )
+    assert queries.has_holding_payment(rental_id=payment.rental_id)
+
+
+def test_after_a_part_a_refund_of_the_payment_gives_just_the_rest(provider: Provider, paid: UUID) -> None:
+    send(part_of(paid, 3_000))
+
+    rest = services.record_refund(payment_id=paid, now=NOON)
+    assert rest.amount == 5_000
+    assert services.record_refund(payment_id=paid, now=NOON) == rest
+    send(rest)
+
+    assert (state_of(paid), provider.book[paid].refunded) == ("refunded", 8_000)
+    assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentRefunded"]
+
+
+def test_the_rest_may_be_given_before_the_part_is(provider: Provider, paid: UUID) -> None:
+    part = part_of(paid, 3_000)
+    send(services.record_refund(payment_id=paid, now=NOON))
+    assert (state_of(paid), facts()) == ("approved", ["PaymentApproved", "PaymentPartlyRefunded"])
+
+    send(part)
+
+    assert (state_of(paid), provider.book[paid].refunded) == ("refunded", 8_000)
+    assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentRefunded"]
+
+
+@pytest.mark.parametrize("amount", [8_000, 8_001, 0, -1])
+def test_what_would_leave_nothing_or_is_nothing_is_refused(provider: Provider, paid: UUID, amount: int) -> None:
+    before = everything()
+    with pytest.raises(RefundTooLargeError) as refusal:
+        part_of(paid, amount)
+    assert refusal.value.details == {"amount": amount, "left": 8_000}
+    assert everything() == before
+
+
+def test_what_is_due_already_is_not_left_any_more(provider: Provider, paid: UUID) -> None:
+    part_of(paid, 5_000)
+    before = everything()
+    with pytest.raises(RefundTooLargeError) as refusal:
+        part_of(paid, 3_000)
+    assert refusal.value.details == {"amount": 3_000, "left": 3_000}
+    assert everything() == before
+    services.record_refund(payment_id=paid, now=NOON)
+    with pytest.raises(RefundTooLargeError):
+        part_of(paid, 1)
+
+
+def test_the_same_id_again_gives_nothing_more(provider: Provider, paid: UUID) -> None:
+    refund_id = ids.uuid7()
+    first = part_of(paid, 5_000, refund_id=refund_id)
+    before = everything()
+    assert part_of(paid, 5_000, refund_id=refund_id) == first
+    assert everything() == before
+
+    send(first)
+    before = everything()
+    assert part_of(paid, 5_000, refund_id=refund_id).state == "refunded"
+    assert everything() == before
+
+
+def test_an_id_that_names_another_refund_is_refused(provider: Provider, paid: UUID) -> None:
+    refund_id, other = ids.uuid7(), charge(now=NOON).payment_id
+    part_of(paid, 3_000, refund_id=refund_id)
+    before = everything()
+    for payment_id, amount in ((paid, 3_001), (other, 3_000)):
+        with pytest.raises(RefundReusedError) as refusal:
+            part_of(payment_id, amount, refund_id=refund_id)
+        assert refusal.value.details == {"refund": str(refund_id)}
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("state", "refusal"),
+    [
+        ("pending", OutcomeUnknownError),
+        ("unknown", OutcomeUnknownError),
+        ("declined", PaymentNotRefundableError),
+        ("not_sent", PaymentNotRefundableError),
+        ("refunded", RefundTooLargeError),
+    ],
+)
+def test_of_what_holds_no_money_no_part_is_given(provider: Provider, state: str, refusal: type[Exception]) -> None:
+    payment = PaymentFactory(state=state)
+    before = everything()
+    with pytest.raises(refusal):
+        part_of(payment.id, 1_000)
+    with pytest.raises(PaymentNotFoundError):
+        part_of(ids.uuid7(), 1_000)
+    assert everything() == before
+
+
+def test_a_dry_run_checks_everything_and_keeps_nothing(provider: Provider, paid: UUID) -> None:
+    before = everything()
+    assert part_of(paid, 3_000, dry_run=True).amount == 3_000
+    with pytest.raises(RefundTooLargeError):
+        part_of(paid, 8_000, dry_run=True)
+    assert everything() == before
+    assert Payment.objects.get().refund_due == 0
+
+
+def test_ten_parts_at_once_are_never_more_than_was_charged(provider: Provider, paid: UUID) -> None:
+    answers = at_once([lambda: send(part_of(paid, 1_500))] * CALLERS)
+
+    given = [answer for answer in answers if isinstance(answer, Refund)]
+    assert len(given) == 5
+    assert [type(answer) for answer in answers if answer not in given] == [RefundTooLargeError] * 5
+    payment = Payment.objects.get()
+    assert (payment.refund_due, payment.refunded, provider.book[paid].refunded) == (7_500, 7_500, 7_500)
+    assert queries.held_by_ledger(payment_ids=[paid]) == {paid: 500}
+
+
+def test_ten_with_one_id_at_once_give_it_once(provider: Provider, paid: UUID) -> None:
+    refund_id = ids.uuid7()
+
+    answers = at_once([lambda: part_of(paid, 3_000, refund_id=refund_id)] * CALLERS)
+
+    assert answers == [Refund.objects.get()] * CALLERS
+    assert (Payment.objects.get().refund_due, recorded_refunds()) == (3_000, [paid])
+
+
+@contextmanager
+def without_the_constraint() -> Iterator[None]:
+    """Let the database allow more back than was charged, and put its guard back empty-handed afterwards."""
+    guard = next(one for one in Payment._meta.constraints if one.name == "payments_refunded_lte_due_lte_amount")
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(Payment, guard)
+    try:
+        yield
+    finally:
+        with unguarded_ledger():
+            for table in (Posting, Refund, Payment):
+                table.objects.all().delete()
+        with connection.schema_editor() as editor:
+            editor.add_constraint(Payment, guard)
+
+
+@pytest.mark.postgresql
+def test_without_the_lock_and_the_constraint_ten_at_once_would_give_too_much(
+    provider: Provider, paid: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = queries.get_payment
+    monkeypatch.setattr(queries, "get_payment", lambda *, payment_id, lock=False: locked(payment_id=payment_id))
+
+    with without_the_constraint():
+        at_once([lambda: part_of(paid, 7_000)] * CALLERS)
+        due = sum(Refund.objects.values_list("amount", flat=True))
+
+    assert due > 8_000
