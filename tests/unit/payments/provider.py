@@ -34,7 +34,7 @@ class Provider:
     `meanwhile[call]` runs when a call arrives, before the book is opened; `fails[call]` then makes it fail without a trace;
     `loses[call]` makes it fail after the book was written; `then[call]` runs once it was, before the answer goes out. `declines` is the reason why every card is declined; `dawdles` lets a
     refund be processing for ever. The list leaves out what `made_at` says is not of that time, and names no key of ours that stands
-    in `forgets`.
+    in `forgets`. `reference` is what it calls every charge, as if all were paid with one and the same.
     """
 
     book: dict[UUID, Entry] = field(default_factory=dict)
@@ -45,6 +45,7 @@ class Provider:
     loses: dict[str, Fault] = field(default_factory=dict)
     declines: str = ""
     dawdles: bool = False
+    reference: str = ""
     made_at: dict[UUID, datetime] = field(default_factory=dict)
     forgets: set[UUID] = field(default_factory=set)
     page: int = 100
@@ -57,7 +58,8 @@ class Provider:
         return method == "pm_ok"
 
     def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
-        charged = Entry(standing=Standing.CHARGED, amount=intent.amount, currency=intent.currency, reference=f"provider-{intent.key}")
+        reference = self.reference or f"provider-{intent.key}"
+        charged = Entry(standing=Standing.CHARGED, amount=intent.amount, currency=intent.currency, reference=reference)
         declined = Entry(standing=Standing.DECLINED, reason=self.declines)
         return self._answer("charge", lambda: self.book.setdefault(intent.key, declined if self.declines else charged), deadline_s)
 

@@ -1,0 +1,129 @@
+"""Two who want opposite things of one rental's money at one moment: one legal end, and ledger and provider agree on it."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from apps.payments import queries
+from apps.payments import services as payments
+from apps.payments.models import Payment, Refund
+from apps.payments.services import Verdict
+from apps.rentals import services as rentals
+from apps.rentals.models import Rental
+from gdmarket import clock
+from tests.acceptance.conftest import Market
+from tests.acceptance.webhooks import booked, payment_of
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import at_once, balances
+
+Drain = Callable[[], int]
+
+CHARGED = [("charged", 8_000), ("earned", 8_000)]
+GIVEN_BACK = [*CHARGED, ("refund_due", 8_000), ("refunded", 8_000)]
+TIMES = 6
+
+
+def kept_by(provider: Provider) -> int:
+    """Return what the provider holds of all it charged, having seen that the ledger says the same, rental by rental."""
+    keys = [payment.id for payment in Payment.objects.all()]
+    held = queries.held_by_ledger(payment_ids=keys)
+    for key in keys:
+        entry = provider.book.get(key)
+        assert held.get(key, 0) == (entry.amount - entry.refunded if entry else 0)
+    return sum(held.values())
+
+
+def assert_books_agree() -> None:
+    assert {finding.verdict for finding in payments.reconcile_payments(now=clock.now(), dry_run=True)} <= {Verdict.AGREES}
+    assert sum(balance for _account, _currency, balance in queries.list_balances()) == 0
+
+
+@pytest.mark.parametrize("_time", range(TIMES))
+def test_a_cancel_races_the_payment(market: Market, provider: Provider, drain: Drain, _time: int) -> None:
+    rental = market.request(market.register())
+
+    paid, cancelled = at_once([lambda: market.pay(rental), lambda: market.command(market.renter, rental, "cancel")])
+    drain()
+
+    assert not isinstance(paid, Exception)
+    assert not isinstance(cancelled, Exception)
+    assert cancelled.status_code in {200, 202}
+    seen = market.see(rental)
+    assert (seen["state"], kept_by(provider), balances()) == ("cancelled", 0, {})
+    assert booked() == (GIVEN_BACK if provider.book else [])
+    assert paid.status_code in ({200, 202, 409} if provider.book else {409})
+    assert_books_agree()
+
+
+@pytest.mark.parametrize("_time", range(TIMES))
+def test_the_payment_races_the_deadline(market: Market, provider: Provider, drain: Drain, _time: int) -> None:
+    rental = market.request(market.register())
+    row = Rental.objects.get(id=rental["id"])
+
+    paid, expired = at_once(
+        [
+            lambda: market.pay(rental),
+            lambda: rentals.expire_unpaid(rental_id=row.id, due_at=row.payment_due_at, now=row.payment_due_at),
+        ]
+    )
+    drain()
+
+    assert not isinstance(paid, Exception)
+    assert not isinstance(expired, Exception)
+    ends = {200: ("paid", 8_000, CHARGED), 409: ("expired", 0, [])}
+    assert (market.see(rental)["state"], kept_by(provider), booked()) == ends[paid.status_code]
+    assert_books_agree()
+
+
+@pytest.mark.parametrize("_time", range(TIMES))
+def test_two_cancels_give_the_money_back_once(market: Market, provider: Provider, drain: Drain, _time: int) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+
+    answers = at_once([lambda who=who: market.command(who, rental, "cancel") for who in (market.renter, market.manager)])  # type: ignore[misc]
+    drain()
+
+    codes = [getattr(answer, "status_code", answer) for answer in answers]
+    assert set(codes) <= {200, 202, 409}, codes
+    assert {200, 202} & set(codes)
+    assert (market.see(rental)["state"], kept_by(provider), booked()) == ("cancelled", 0, GIVEN_BACK)
+    assert (provider.calls.count("refund"), Refund.objects.count()) == (1, 1)
+    assert_books_agree()
+
+
+@pytest.mark.parametrize("_time", range(TIMES))
+def test_a_part_given_back_races_the_cancel(market: Market, provider: Provider, drain: Drain, _time: int) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    part: dict[str, Any] = {"refund_id": UUID(int=_time + 1), "payment_id": payment_of(rental).id, "amount": 3_000, "now": clock.now()}
+
+    at_once([lambda: payments.record_partial_refund(**part), lambda: market.command(market.renter, rental, "cancel")])
+    drain()
+
+    assert (market.see(rental)["state"], kept_by(provider), balances()) == ("cancelled", 0, {})
+    assert sum(Refund.objects.values_list("amount", flat=True)) == 8_000
+    assert_books_agree()
+
+
+@pytest.mark.parametrize("_time", range(TIMES))
+def test_two_renters_who_pay_with_one_charge_pay_once(market: Market, provider: Provider, drain: Drain, _time: int) -> None:
+    provider.reference = "theirs"
+    mine, hers = market.request(market.register()), market.request(market.register(), by=market.neighbour)
+
+    answers = at_once(
+        [
+            lambda who=who, rental=rental: who.post(  # type: ignore[misc]
+                f"/api/v1/rentals/{rental['id']}/payment", {"payment_method": "pm_ok"}, format="json"
+            )
+            for who, rental in ((market.renter, mine), (market.neighbour, hers))
+        ]
+    )
+    drain()
+
+    answered: list[Any] = [answer for answer in answers if not isinstance(answer, Exception)]
+    assert sorted(answer.status_code for answer in answered) == [200, 402]
+    assert sorted(Payment.objects.values_list("state", "reason")) == [("approved", ""), ("declined", "paid_for_another")]
+    assert sorted(Rental.objects.values_list("state", flat=True)) == ["paid", "requested"]
+    assert (booked(), balances()) == (CHARGED, {"manager_payable": -8_000, "provider_clearing": 8_000})

@@ -1,0 +1,141 @@
+"""A provider that refuses our call, or is still at it: nothing was done, or nobody knows yet."""
+
+from dataclasses import replace
+
+import pytest
+
+from apps.payments import facade, services
+from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError
+from apps.payments.facade import Outcome
+from apps.payments.gateways.port import Entry, RefusedError, Standing
+from apps.payments.models import Payment, Posting
+from apps.payments.services import Verdict
+from gdmarket import clock, ids
+from tests.factories.payments import PaymentFactory
+from tests.unit.payments.conftest import NOON
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import charge, everything, facts, new_attempt, state_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PROCESSING = Entry(standing=Standing.PROCESSING)
+
+
+def refusing() -> RefusedError:
+    return RefusedError("UNAUTHORIZED_KEY")
+
+
+def test_a_charge_that_the_provider_refuses_to_hear_was_surely_not_made(provider: Provider) -> None:
+    provider.fails["charge"] = refusing
+
+    result = charge(now=NOON)
+
+    assert (result.outcome, result.reason, result.retry_after_s) == (Outcome.NOT_SENT, "UNAUTHORIZED_KEY", None)
+    assert (state_of(result.payment_id), facts(), provider.book) == ("not_sent", ["PaymentDeclined"], {})
+    assert not Posting.objects.exists()
+
+
+def test_a_provider_that_refuses_works_so_the_breaker_counts_nothing(provider: Provider) -> None:
+    provider.fails["charge"] = refusing
+    for _ in range(15):
+        assert charge(now=NOON).outcome is Outcome.NOT_SENT
+    assert (facade.closed_for_s(), len(provider.calls)) == (0.0, 15)
+    provider.fails.clear()
+    assert charge(now=NOON).outcome is Outcome.APPROVED
+
+
+def test_a_refund_that_the_provider_refuses_to_hear_is_asked_for_again_later(provider: Provider) -> None:
+    payment_id = charge(now=NOON).payment_id
+    refund = services.record_refund(payment_id=payment_id, now=NOON)
+    provider.fails["refund"] = refusing
+    waits = []
+    for _ in range(3):
+        with pytest.raises(OutcomeUnknownError) as later:
+            services.send_refund(refund_id=refund.id, now=NOON)
+        waits.append(later.value.retry_after_s)
+    assert waits == [1, 2, 4]
+    assert (state_of(payment_id), facts()) == ("approved", ["PaymentApproved"])
+    provider.fails.clear()
+
+    assert services.send_refund(refund_id=refund.id, now=NOON).state == "refunded"
+
+
+def test_a_check_that_the_provider_refuses_to_hear_settles_nothing(provider: Provider) -> None:
+    payment = PaymentFactory(state="unknown")
+    provider.fails["lookup"] = refusing
+    before = everything()
+    with pytest.raises(OutcomeUnknownError):
+        services.check_payment(payment_id=payment.id, now=NOON)
+    Payment.objects.update(checks=0)
+    assert everything() == before
+
+
+def test_a_charge_that_is_still_processing_is_unknown_and_asked_about_again(provider: Provider) -> None:
+    attempt = new_attempt()
+    payment_id = attempt["payment_id"]
+    provider.book[payment_id] = PROCESSING
+
+    result = charge(**attempt, now=NOON)
+
+    assert (result.outcome, result.reason) == (Outcome.UNKNOWN, "processing")
+    waits = []
+    for _ in range(3):
+        with pytest.raises(OutcomeUnknownError) as later:
+            services.check_payment(payment_id=payment_id, now=NOON)
+        waits.append(later.value.retry_after_s)
+    assert (waits, state_of(payment_id), facts()) == ([1, 2, 4], "unknown", [])
+    assert provider.calls == ["charge", "lookup", "lookup", "lookup"]  # what is under way is never voided
+
+    provider.book[payment_id] = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW")
+    assert services.check_payment(payment_id=payment_id, now=NOON).state == "approved"
+
+
+def test_a_provider_that_keeps_no_tombstones_is_asked_until_the_charge_can_come_no_more(provider: Provider) -> None:
+    payment = PaymentFactory(state="unknown")
+    provider.meanwhile["void"] = lambda: provider.book.update({payment.id: PROCESSING})
+    with pytest.raises(OutcomeUnknownError):
+        services.check_payment(payment_id=payment.id, now=NOON)
+    assert (state_of(payment.id), facts(), provider.calls) == ("unknown", [], ["lookup", "void"])
+
+
+def test_a_refund_that_is_still_processing_is_asked_about_again(provider: Provider) -> None:
+    payment_id = charge(now=NOON).payment_id
+    refund = services.record_refund(payment_id=payment_id, now=NOON)
+    provider.dawdles = True
+    with pytest.raises(OutcomeUnknownError):
+        services.send_refund(refund_id=refund.id, now=NOON)
+    assert (state_of(payment_id), provider.book[payment_id].refunded) == ("approved", 0)
+    provider.dawdles = False
+
+    assert services.send_refund(refund_id=refund.id, now=NOON).state == "refunded"
+    assert (provider.book[payment_id].refunded, facts()) == (8_000, ["PaymentApproved", "PaymentRefunded"])
+
+
+def test_what_is_still_processing_does_not_hold_reconciling_up(provider: Provider) -> None:
+    processing, dawdling, lost = (PaymentFactory(state="unknown", id=ids.uuid7()) for _ in range(3))
+    provider.book |= {processing.id: PROCESSING, dawdling.id: PROCESSING}
+    provider.book[lost.id] = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW")
+
+    findings = {
+        finding.payment_id: (finding.verdict, finding.provider) for finding in services.reconcile_payments(now=clock.now())
+    }
+
+    assert findings == {
+        processing.id: (Verdict.IN_FLIGHT, "still processing"),
+        dawdling.id: (Verdict.IN_FLIGHT, "still processing"),
+        lost.id: (Verdict.REPAIRED, "now approved"),
+    }
+
+
+def test_a_charge_of_which_a_part_went_back_already_is_for_a_person(provider: Provider) -> None:
+    payment = PaymentFactory(state="unknown")
+    whole = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW")
+    provider.book[payment.id] = replace(whole, refunded=3_000)
+    with pytest.raises(PaymentDiffersError):
+        services.check_payment(payment_id=payment.id, now=NOON)
+    assert state_of(payment.id) == "unknown"
+
+    provider.book[payment.id] = replace(whole, refunded=8_000)
+    settled = services.check_payment(payment_id=payment.id, now=NOON)
+    assert (settled.state, settled.reason) == ("declined", "given_back")
+    assert not Posting.objects.exists()

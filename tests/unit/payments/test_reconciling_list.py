@@ -1,0 +1,159 @@
+"""The provider's own list, held against our payments and the ledger: what it charged and we do not know, and the other way round."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from apps.payments import services
+from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from apps.payments.models import Posting, Refund
+from apps.payments.services import Finding, Verdict
+from gdmarket import clock, ids
+from tests.factories.payments import PaymentFactory
+from tests.flushing import unguarded_ledger
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import charge, everything, facts, intent, state_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CHARGED = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW", reference="theirs")
+
+
+def reconcile(**wishes: Any) -> list[Finding]:
+    return list(services.reconcile_payments(now=clock.now(), **wishes))
+
+
+def verdicts(**wishes: Any) -> list[Verdict]:
+    return [finding.verdict for finding in reconcile(**wishes)]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_the_provider_charged_and_we_do_not_know_is_named_for_a_person(provider: Provider, dry_run: bool) -> None:
+    stranger, nameless = ids.uuid7(), ids.uuid7()
+    provider.book |= {stranger: CHARGED, nameless: replace(CHARGED, reference="pay_7", refunded=3_000)}
+    provider.forgets.add(nameless)
+
+    findings = reconcile(dry_run=dry_run)
+
+    assert sorted(findings, key=lambda finding: -finding.held) == [
+        Finding(verdict=Verdict.NEEDS_PERSON, provider=f"charged 8000 KRW as {stranger}", currency="KRW", held=8_000),
+        Finding(verdict=Verdict.NEEDS_PERSON, provider="charged 8000 KRW, refunded 3000 as pay_7", currency="KRW", held=5_000),
+    ]
+    assert everything() == [[], [], [], []]
+
+
+def test_a_list_of_many_pages_is_read_to_its_end(provider: Provider) -> None:
+    provider.page = 3
+    payments = [charge(now=clock.now()).payment_id for _ in range(7)]
+    stranger = ids.uuid7()
+    provider.book[stranger] = CHARGED
+
+    findings = reconcile()
+
+    told = {finding.payment_id: finding.verdict for finding in findings}
+    assert told == dict.fromkeys(payments, Verdict.AGREES) | {None: Verdict.NEEDS_PERSON}
+    assert (len(findings), provider.calls.count("list"), provider.calls.count("lookup")) == (8, 3, 0)
+
+
+def test_where_the_provider_keeps_no_key_of_ours_its_own_name_tells_which_payment_it_is(provider: Provider) -> None:
+    payment_id = charge(now=clock.now()).payment_id
+    provider.forgets.add(payment_id)
+
+    (finding,) = reconcile()
+
+    assert (finding.payment_id, finding.verdict, finding.held, finding.booked) == (payment_id, Verdict.AGREES, 8_000, 8_000)
+    assert "lookup" not in provider.calls
+
+
+def test_a_ledger_that_differs_from_the_provider_is_for_a_person(provider: Provider) -> None:
+    payment_id = charge(now=clock.now()).payment_id
+    with unguarded_ledger():
+        Posting.objects.filter(entry="charged").delete()
+
+    (finding,) = reconcile()
+
+    assert (finding.payment_id, finding.verdict) == (payment_id, Verdict.NEEDS_PERSON)
+    assert (finding.held, finding.booked) == (8_000, 0)
+    assert (state_of(payment_id), provider.book[payment_id].refunded) == ("approved", 0)
+
+
+def test_what_was_declined_here_and_given_back_in_full_there_agrees(provider: Provider) -> None:
+    payment = PaymentFactory(state="declined", reason="given_back")
+    provider.book[payment.id] = replace(CHARGED, refunded=8_000)
+    (finding,) = reconcile()
+    assert (finding.payment_id, finding.verdict, finding.held, finding.booked) == (payment.id, Verdict.AGREES, 0, 0)
+
+
+@pytest.mark.parametrize("amount", [3_000, 8_000])
+def test_a_refund_made_at_the_providers_side_alone_is_for_a_person(provider: Provider, amount: int) -> None:
+    payment_id = charge(now=clock.now()).payment_id
+    provider.refund(intent=intent(payment_id), refund_key=ids.uuid7(), amount=amount, deadline_s=1)
+    before = everything()
+
+    (finding,) = reconcile()
+
+    assert (finding.verdict, finding.ours) == (Verdict.NEEDS_PERSON, "approved 8000 KRW")
+    assert finding.provider == f"charged 8000 KRW, refunded {amount}"
+    assert (finding.held, finding.booked) == (8_000 - amount, 8_000)
+    assert everything() == before
+
+
+def test_two_refunds_that_are_due_are_both_sent(provider: Provider) -> None:
+    payment_id = charge(now=clock.now()).payment_id
+    for amount in (1_000, 2_000):
+        services.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=amount, now=clock.now())
+    (dry,) = reconcile(dry_run=True)
+    assert (dry.verdict, dry.ours) == (Verdict.WOULD_REPAIR, "approved 8000 KRW, refund due 3000")
+    assert (provider.book[payment_id].refunded, facts()) == (0, ["PaymentApproved"])
+
+    (finding,) = reconcile()
+
+    assert (finding.verdict, finding.provider, finding.held, finding.booked) == (Verdict.REPAIRED, "now refunded", 5_000, 5_000)
+    assert (provider.book[payment_id].refunded, set(Refund.objects.values_list("state", flat=True))) == (3_000, {"refunded"})
+    assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentPartlyRefunded"]
+    (again,) = reconcile()
+    assert (again.verdict, again.ours, again.held) == (Verdict.AGREES, "approved 8000 KRW, refunded 3000", 5_000)
+
+
+def test_only_younger_ones_are_compared_and_what_is_open_is_settled_however_old(provider: Provider) -> None:
+    now = clock.now()
+    young, old = (PaymentFactory(state="approved", created_at=now - timedelta(days=days)) for days in (1, 40))
+    forgotten = PaymentFactory(state="unknown", created_at=now - timedelta(days=400))
+    provider.book |= {payment.id: replace(CHARGED, reference=str(payment.id)) for payment in (young, old, forgotten)}
+    provider.made_at |= {payment.id: payment.created_at for payment in (young, old, forgotten)}
+
+    findings = {finding.payment_id: finding.verdict for finding in reconcile(since=now - timedelta(days=30))}
+
+    assert findings == {forgotten.id: Verdict.REPAIRED, young.id: Verdict.AGREES}
+
+
+def test_a_charge_that_the_providers_clock_dates_a_little_ahead_is_on_the_list(provider: Provider) -> None:
+    payment_id = charge(now=clock.now()).payment_id
+    provider.made_at[payment_id] = clock.now() + timedelta(hours=1)
+    assert verdicts() == [Verdict.AGREES]
+    assert provider.calls.count("lookup") == 0
+
+
+def test_a_charge_that_the_list_does_not_show_is_looked_up(provider: Provider) -> None:
+    now = clock.now()
+    payment_id = charge(now=now).payment_id
+    provider.made_at[payment_id] = now - timedelta(hours=2)
+    (finding,) = reconcile(since=now - timedelta(hours=1))
+    assert (finding.payment_id, finding.verdict, provider.calls[-1]) == (payment_id, Verdict.AGREES, "lookup")
+
+
+def test_it_ends_where_the_list_is_not_reached(provider: Provider) -> None:
+    PaymentFactory(state="approved")
+    provider.fails["list"] = lambda: NoAnswerError("timed_out")
+
+    (finding,) = reconcile()
+
+    assert (finding.payment_id, finding.verdict, finding.provider) == (None, Verdict.NOT_REACHED, "its list was not reached: timed_out")
+    assert provider.calls == ["list"]
+
+
+def test_a_younger_payment_on_the_list_is_left_alone(provider: Provider) -> None:
+    charge(now=clock.now())
+    assert verdicts(older_than_s=60.0) == []
