@@ -49,6 +49,36 @@ def test_a_declined_payment_repeated_after_a_crash_asks_the_provider_no_second_t
     assert Payment.objects.count() == 1
 
 
+def test_an_answer_that_money_still_moves_says_where_its_end_will_be_seen(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    rental = market.request(market.register())
+    path, key = f"/api/v1/rentals/{rental['id']}", {"Idempotency-Key": str(uuid7())}
+
+    first = market.renter.post(f"{path}/payment", {"payment_method": "pm_error"}, format="json", headers=key)
+    again = market.renter.post(f"{path}/payment", {"payment_method": "pm_error"}, format="json", headers=key)
+    cancelled = market.command(market.renter, rental, "cancel")
+
+    assert again["Idempotent-Replayed"] == "true"
+    assert [answer.status_code for answer in (first, again, cancelled)] == [202] * 3
+    seen_at = f"http://testserver/api/v1/status/rentals/{rental['id']}"
+    assert {answer["Link"] for answer in (first, again, cancelled)} == {f'<{seen_at}>; rel="monitor"'}
+    pass_time(minutes=20)
+    drain()
+    assert market.renter.get(seen_at).json()["state"] == "cancelled"
+
+
+def test_a_request_paid_in_the_same_call_says_so_too_and_what_is_done_has_no_link(market: Market) -> None:
+    unknown, paid = (
+        market.renter.post("/api/v1/rentals", {"item": market.register()["id"], "payment_method": method}, format="json")
+        for method in ("pm_error", "pm_ok")
+    )
+    assert (unknown.status_code, unknown["Link"]) == (
+        202,
+        f'<http://testserver/api/v1/status/rentals/{unknown.json()["id"]}>; rel="monitor"',
+    )
+    assert (paid.status_code, "Link" in paid) == (201, False)
+    assert "Link" not in market.command(market.renter, paid.json(), "cancel")
+
+
 def test_a_repeated_payment_goes_on_with_the_attempt_it_began(market: Market) -> None:
     rental = market.request(market.register())
     first, second = uuid7(), uuid7()

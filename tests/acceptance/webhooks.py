@@ -20,7 +20,12 @@ def told(*, gateway: str = "provider", sent_at: datetime | None = None, signed: 
 
 
 def sent(
-    body: bytes, *, gateway: str = "provider", signed: str | None = None, content_type: str = "application/json; charset=utf-8", **headers: Any
+    body: bytes,
+    *,
+    gateway: str = "provider",
+    signed: str | None = None,
+    content_type: str = "application/json; charset=utf-8",
+    **headers: Any,
 ) -> Any:
     """Let any bytes come in, from a client that would notice a need for a token against forged forms."""
     return APIClient(enforce_csrf_checks=True).post(

@@ -51,7 +51,11 @@ class Served:
 
     def relays(self) -> list[psutil.Process]:
         """Return the relays that run beside this server."""
-        return [child for child in self.master.children() if "relay" in _words_of(child)]
+        return self.beside("relay")
+
+    def beside(self, command: str) -> list[psutil.Process]:
+        """Return the processes of a management command that run beside this server."""
+        return [child for child in self.master.children() if command in _words_of(child)]
 
     def status_of(self, path: str) -> int:
         """Return the status that a GET answers."""

@@ -56,8 +56,11 @@ def open_payment(
         if not queries.has_holding_payment(rental_id=rental_id):
             raise
         raise PaymentInProgressError(rental=str(rental_id)) from taken
-    if any(getattr(payment, name) != value for name, value in wanted.items()):
+    if any(getattr(payment, name) not in {value, None} for name, value in wanted.items()):
         raise PaymentReusedError(payment=str(payment_id))
+    if payment.payee_id is None:  # a process of the version before, which knew no payees, wrote it down
+        payment.payee_id = payee_id
+        payment.save(update_fields=["payee_id"])
     return payment
 
 

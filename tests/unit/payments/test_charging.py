@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from apps.payments import facade
+from apps.payments import facade, services
 from apps.payments.errors import InsideTransactionError, PaymentInProgressError, PaymentReusedError
 from apps.payments.events import PaymentApproved, PaymentDeclined
 from apps.payments.facade import ChargeResult, Outcome
@@ -193,6 +193,16 @@ def test_an_id_that_names_another_payment_is_refused(provider: Provider, change:
 
     assert provider.calls == ["charge"]
     assert everything() == before
+
+
+def test_a_payment_that_the_version_before_wrote_down_without_a_payee_learns_it(provider: Provider) -> None:
+    attempt = new_attempt()
+    charge(**attempt, now=NOON)
+    Payment.objects.update(payee_id=None)
+
+    services.open_payment(**attempt, amount=8_000, currency="KRW", method="pm_ok", now=NOON)
+
+    assert (Payment.objects.get().payee_id, provider.calls, reminders()) == (attempt["payee_id"], ["charge"], [attempt["payment_id"]])
 
 
 @pytest.mark.parametrize("state", ["pending", "unknown", "approved"])

@@ -27,9 +27,9 @@ CHARGED = [("charged", 8_000), ("earned", 8_000)]
 
 def give_back(payment_id: Any, *parts: int) -> None:
     """Give parts of a payment back, and with none all that is left."""
-    refunds = [
-        services.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=part, now=NOON) for part in parts
-    ] or [services.record_refund(payment_id=payment_id, now=NOON)]
+    refunds = [services.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=part, now=NOON) for part in parts] or [
+        services.record_refund(payment_id=payment_id, now=NOON)
+    ]
     for refund in refunds:
         services.send_refund(refund_id=refund.id, now=NOON)
 

@@ -116,9 +116,7 @@ def test_what_is_still_processing_does_not_hold_reconciling_up(provider: Provide
     provider.book |= {processing.id: PROCESSING, dawdling.id: PROCESSING}
     provider.book[lost.id] = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW")
 
-    findings = {
-        finding.payment_id: (finding.verdict, finding.provider) for finding in services.reconcile_payments(now=clock.now())
-    }
+    findings = {finding.payment_id: (finding.verdict, finding.provider) for finding in services.reconcile_payments(now=clock.now())}
 
     assert findings == {
         processing.id: (Verdict.IN_FLIGHT, "still processing"),

@@ -3,14 +3,15 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from apps.payments.gateways.port import Entry, NoAnswerError, Standing
-from gdmarket import clock
+from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory
 from tests.unit.payments.provider import Provider
 from tests.unit.payments.till import charge, everything, facts, state_of
@@ -113,6 +114,43 @@ def test_a_dry_run_too_ends_with_exit_code_1_where_a_person_must_look(provider: 
     run = reconcile("--dry-run")
     assert (run.code, run.out.splitlines()[-2]) == (1, "Payments compared: 1 needs_person.")
     assert state_of(payment.id) == "unknown"
+
+
+def test_what_the_provider_charged_and_we_do_not_know_is_named(provider: Provider) -> None:
+    stranger = ids.uuid7()
+    provider.book[stranger] = CHARGED
+
+    run = reconcile()
+
+    _, row, total, sums = run.out.splitlines()
+    assert row.split() == ["needs_person", "-", "-", "no", "payment", "charged", "8000", "KRW", "as", str(stranger)]
+    assert (run.code, total) == (1, "Payments compared: 1 needs_person.")
+    assert sums == "Held by the provider 8,000 KRW, by the ledger 0: difference 8,000."
+
+
+def test_a_list_that_is_not_reached_ends_with_exit_code_1(provider: Provider) -> None:
+    provider.fails["list"] = lambda: NoAnswerError("timed_out")
+    run = reconcile()
+    assert (run.code, run.out.splitlines()[1].split()[0]) == (1, "not_reached")
+    assert run.out.splitlines()[-1] == "Payments compared: 1 not_reached."
+
+
+def test_each_currency_is_summed_for_itself(provider: Provider) -> None:
+    charge(now=clock.now())
+    charge(now=clock.now(), amount=500, currency="USD")
+    assert json.loads(reconcile("--json").out)["sums"] == [
+        {"currency": "KRW", "provider": 8_000, "ledger": 8_000, "difference": 0},
+        {"currency": "USD", "provider": 500, "ledger": 500, "difference": 0},
+    ]
+
+
+def test_only_younger_ones_can_be_compared(provider: Provider) -> None:
+    now = clock.now()
+    for days in (1, 40):
+        old = PaymentFactory(state="approved", created_at=now - timedelta(days=days))
+        provider.book[old.id], provider.made_at[old.id] = replace(CHARGED, reference=str(days)), old.created_at
+    assert reconcile("--days", "30") == Run(0, f"Payments compared: 1 agrees.\n{even(8_000)}\n", "")
+    assert reconcile() == Run(0, f"Payments compared: 2 agrees.\n{even(16_000)}\n", "")
 
 
 def test_as_json_it_is_one_document(provider: Provider) -> None:

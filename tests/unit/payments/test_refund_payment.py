@@ -28,9 +28,7 @@ def refund(*arguments: object) -> str:
     return out.getvalue()
 
 
-def test_the_part_is_recorded_and_where_events_are_delivered_at_once_given_back(
-    provider: Provider, paid: UUID, settings: Settings
-) -> None:
+def test_the_part_is_recorded_and_where_events_are_delivered_at_once_given_back(provider: Provider, paid: UUID, settings: Settings) -> None:
     settings.GDMARKET_DISPATCH = "inline"
     said = refund(paid, 3_000)
 

@@ -1,0 +1,80 @@
+"""A part of the price given back, as renter and manager see it: the rental goes on, and a cancel gives back just the rest."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management import call_command
+
+from apps.payments.models import Refund
+from tests.acceptance.conftest import Market
+from tests.acceptance.webhooks import payment_of
+from tests.unit.payments.provider import Provider
+from tests.unit.payments.till import balances
+
+Drain = Callable[[], int]
+
+
+def give_back(rental: dict[str, Any], amount: int) -> None:
+    call_command("refund_payment", str(payment_of(rental).id), str(amount), verbosity=0)
+
+
+def money_of(market: Market, rental: dict[str, Any]) -> tuple[str, int, int]:
+    """Return how the status view shows a rental, what was paid for it and what of that went back."""
+    row = market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()
+    return row["state"], row["money"]["paid"], row["money"]["refunded"]
+
+
+def test_the_status_view_shows_more_and_more_given_back_and_the_rental_stays_paid(market: Market, provider: Provider, drain: Drain) -> None:
+    item = market.register()
+    rental = market.request(item)
+    market.pay(rental)
+
+    seen = []
+    for amount in (1_000, 2_500):
+        give_back(rental, amount)
+        drain()
+        seen.append(money_of(market, rental))
+
+    assert seen == [("paid", 8_000, 1_000), ("paid", 8_000, 3_500)]
+    assert (market.see(rental)["state"], market.see(rental)["payment"]["state"]) == ("paid", "approved")
+    assert market.availability(item) == "reserved"
+    assert balances() == {"manager_payable": -4_500, "provider_clearing": 4_500}
+    assert market.command(market.manager, rental, "handover").json()["state"] == "rented"
+
+
+def test_after_a_part_a_cancel_gives_just_the_rest(market: Market, provider: Provider, drain: Drain) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    give_back(rental, 3_000)
+
+    answer = market.command(market.renter, rental, "cancel")
+    drain()
+
+    assert answer.status_code in {200, 202}
+    assert money_of(market, rental) == ("cancelled", 8_000, 8_000)
+    assert sorted(Refund.objects.values_list("amount", flat=True)) == [3_000, 5_000]
+    assert (provider.book[payment_of(rental).id].refunded, balances()) == (8_000, {})
+
+
+def test_after_a_part_the_payment_can_be_called_off_and_made_anew(market: Market, provider: Provider, drain: Drain) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    give_back(rental, 3_000)
+    market.renter.delete(f"/api/v1/rentals/{rental['id']}/payment")
+    drain()
+
+    assert market.pay(rental).json()["state"] == "paid"
+    drain()
+
+    assert money_of(market, rental) == ("paid", 16_000, 8_000)
+    assert balances() == {"manager_payable": -8_000, "provider_clearing": 8_000}
+
+
+def test_the_view_made_anew_says_the_same(market: Market, provider: Provider, drain: Drain) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    give_back(rental, 3_000)
+    drain()
+    call_command("check_status_view", verbosity=0)
+    call_command("rebuild_status_view", verbosity=0)
+    assert money_of(market, rental) == ("paid", 8_000, 3_000)
