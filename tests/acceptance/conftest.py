@@ -8,10 +8,9 @@ import pytest
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from apps.payments import gateways
 from gdmarket import breaker
 from tests.factories.accounts import UserFactory
-from tests.unit.payments.provider import Provider
+from tests.unit.payments.provider import Provider, in_use
 
 DRILL: dict[str, Any] = {
     "name": "충전 드릴",
@@ -79,9 +78,5 @@ def market(transactional_db: None, as_user: Callable[[Any], APIClient], api: API
 @pytest.fixture
 def provider(settings: Settings) -> Iterator[Provider]:
     """Return the provider that payments ask, instead of the sandbox."""
-    provider = Provider()
-    gateways.GATEWAYS["provider"] = lambda: provider
-    settings.GDMARKET_PAYMENT_GATEWAY = "provider"
-    yield provider
-    del gateways.GATEWAYS["provider"]
-    assert provider.calls_inside_a_transaction == 0
+    with in_use(settings) as provider:
+        yield provider

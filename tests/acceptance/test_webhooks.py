@@ -41,7 +41,7 @@ def awaited(market: Market, provider: Provider) -> dict[str, Any]:
 def test_a_webhook_has_the_provider_asked_and_the_rental_is_paid(
     market: Market, provider: Provider, awaited: dict[str, Any], name: str
 ) -> None:
-    answer = told(**{name: payment_of(awaited).id if name == "key" else awaited["id"]})
+    answer = told(key=payment_of(awaited).id) if name == "key" else told(order=awaited["id"])
 
     assert (answer.status_code, answer.content) == (204, b"")
     assert provider.calls == ["lookup"]

@@ -24,7 +24,7 @@ def sent(
     *,
     gateway: str = "provider",
     signed: str | None = None,
-    content_type: str = "application/json; charset=utf-8",
+    content_type: str = "application/json",
     **headers: Any,
 ) -> Any:
     """Let any bytes come in, from a client that would notice a need for a token against forged forms."""

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from pytest_django import Settings
 
-from apps.payments import gateways
 from gdmarket import breaker
-from tests.unit.payments.provider import Provider
+from tests.unit.payments.provider import Provider, in_use
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -25,9 +24,5 @@ def quiet(settings: Settings) -> Iterator[None]:
 @pytest.fixture
 def provider(settings: Settings) -> Iterator[Provider]:
     """Return the provider that payments ask, instead of the sandbox."""
-    provider = Provider()
-    gateways.GATEWAYS["provider"] = lambda: provider
-    settings.GDMARKET_PAYMENT_GATEWAY = "provider"
-    yield provider
-    del gateways.GATEWAYS["provider"]
-    assert provider.calls_inside_a_transaction == 0
+    with in_use(settings) as provider:
+        yield provider

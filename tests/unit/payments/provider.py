@@ -2,7 +2,8 @@
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -11,7 +12,9 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.db import connections
+from pytest_django import Settings
 
+from apps.payments import gateways
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways.port import Entry, Intent, Listed, Notice, Page, RefundEntry, RefundStanding, Standing
 
@@ -32,9 +35,10 @@ class Provider:
     """The same signature as every gateway; each call is written down before anything happens.
 
     `meanwhile[call]` runs when a call arrives, before the book is opened; `fails[call]` then makes it fail without a trace;
-    `loses[call]` makes it fail after the book was written; `then[call]` runs once it was, before the answer goes out. `declines` is the reason why every card is declined; `dawdles` lets a
-    refund be processing for ever. The list leaves out what `made_at` says is not of that time, and names no key of ours that stands
-    in `forgets`. `reference` is what it calls every charge, as if all were paid with one and the same.
+    `loses[call]` makes it fail after the book was written; `then[call]` runs once it was, before the answer goes out. `declines` is
+    the reason why every card is declined; `dawdles` lets a refund be processing for ever. The list leaves out what `made_at` says is
+    not of that time, and names no key of ours that stands in `forgets`. `reference` is what it calls every charge, as if all were
+    paid with one and the same.
     """
 
     book: dict[UUID, Entry] = field(default_factory=dict)
@@ -124,3 +128,14 @@ class Provider:
             fault = self.loses[call]()
             raise fault
         return entry
+
+
+@contextmanager
+def in_use(settings: Settings) -> Iterator[Provider]:
+    """Let payments ask a provider for tests instead of the sandbox; never once inside a transaction."""
+    provider = Provider()
+    gateways.GATEWAYS["provider"] = lambda: provider
+    settings.GDMARKET_PAYMENT_GATEWAY = "provider"
+    yield provider
+    del gateways.GATEWAYS["provider"]
+    assert provider.calls_inside_a_transaction == 0

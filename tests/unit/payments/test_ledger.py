@@ -127,7 +127,7 @@ def test_the_database_refuses_to_change_or_lose_a_posting_whoever_asks(sql: str)
 def test_a_posting_on_other_accounts_than_its_entrys_is_refused(entry: Entry, change: str) -> None:
     debit, credit = ACCOUNTS[entry]
     other = next(accounts for known, accounts in ACCOUNTS.items() if known is not entry)
-    wrong: tuple[str, str] = {"turned": (credit, debit), "other": other, "unknown": (debit, "pocket")}[change]  # type: ignore[assignment]  # all are pairs
+    wrong: tuple[str, str] = {"turned": (credit, debit), "other": other, "unknown": (debit, "pocket")}[change]
     payment = PaymentFactory()
     with pytest.raises(IntegrityError, match="payments_posting_accounts_of_entry"):
         Posting.objects.create(

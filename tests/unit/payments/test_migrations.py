@@ -9,7 +9,6 @@ from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, connection, transaction
-from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.state import StateApps
 
 from apps.payments import queries
@@ -17,6 +16,7 @@ from apps.payments.models import Payment, Posting
 from apps.rentals.events import RentalPaymentStarted
 from gdmarket import ids
 from tests.factories.items import rental_fact
+from tests.migrating import migrate
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.till import balances, postings, publish
 
@@ -27,13 +27,6 @@ CHARGED = [("charged", 8_000), ("earned", 8_000)]
 FULL = [*CHARGED, ("refund_due", 8_000), ("refunded", 8_000)]
 
 pytestmark = pytest.mark.usefixtures("_as_it_was")
-
-
-def migrate(to: tuple[str, str]) -> StateApps:
-    """Bring payments to a migration and return the models of then."""
-    executor = MigrationExecutor(connection)
-    executor.migrate([to])
-    return executor.loader.project_state([to]).apps
 
 
 @pytest.fixture

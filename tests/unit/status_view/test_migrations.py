@@ -5,21 +5,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.state import StateApps
 
 from gdmarket import ids
+from tests.migrating import migrate
 from tests.unit.status_view.story import NOON
 
 BEFORE, AFTER = ("status_view", "0001_initial"), ("status_view", "0002_generations")
 ITEM: dict[str, Any] = {"version": 3, "manager_id": ids.uuid7(), "name": "드릴", "revision": 7, "updated_at": NOON}
-
-
-def migrate(to: tuple[str, str]) -> StateApps:
-    """Bring the status view to a migration and return the models of then."""
-    executor = MigrationExecutor(connection)
-    executor.migrate([to])
-    return executor.loader.project_state([to]).apps
 
 
 @pytest.fixture
