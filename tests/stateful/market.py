@@ -31,8 +31,8 @@ from gdmarket.bus import claims, dead_letters, dispatch, operations, registry
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.errors import DomainError
-from tests.passing_time import pull_breakers
 from tests.flushing import unguarded_ledger
+from tests.passing_time import pull_breakers
 from tests.stateful import ledger
 from tests.stateful.faults import Blow, Faults
 

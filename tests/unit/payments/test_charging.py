@@ -19,7 +19,7 @@ from tests.factories.payments import PaymentFactory
 from tests.log import recorded
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, elsewhere, everything, facts, new_attempt, open_breaker, reminders, state_of
+from tests.unit.payments.till import charge, elsewhere, everything, facts, intent, new_attempt, open_breaker, reminders, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -149,7 +149,7 @@ def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(
     for _ in range(8):
         charge(now=NOON)
         for _ in range(5):
-            asking.ask(lambda gateway, deadline_s: gateway.lookup(key=payment_id, deadline_s=deadline_s))
+            asking.ask(lambda gateway, deadline_s: gateway.lookup(intent=intent(payment_id), deadline_s=deadline_s))
     assert facade.closed_for_s() == 0.0
     charge(now=NOON)
     assert facade.closed_for_s() > 0
