@@ -26,7 +26,7 @@ THOROUGH = settings(
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
-QUICK = settings(THOROUGH, max_examples=60, phases=[Phase.generate], verbosity=Verbosity.quiet, report_multiple_bugs=False)
+QUICK = settings(THOROUGH, max_examples=300, phases=[Phase.generate], verbosity=Verbosity.quiet, report_multiple_bugs=False)
 
 
 def test_nothing_that_happens_in_any_order_breaks_a_promise(machine: type[MarketMachine]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from pytest_django import Settings
@@ -26,3 +27,10 @@ def provider(settings: Settings) -> Iterator[Provider]:
     """Return the provider that payments ask, instead of the sandbox."""
     with in_use(settings) as provider:
         yield provider
+
+
+@pytest.fixture
+def environment_with_a_new_book(process_environment: dict[str, str], settings: Settings, tmp_path: Path) -> dict[str, str]:
+    """Return the environment of other processes in which, as in this one, the sandbox's book is empty."""
+    settings.GDMARKET_DATA_DIR = tmp_path
+    return process_environment | {"GDMARKET_DATA_DIR": str(tmp_path)}

@@ -63,11 +63,11 @@ class Running:
 
 
 @pytest.fixture
-def start(process_environment: dict[str, str]) -> Iterator[Start]:
+def start(environment_with_a_new_book: dict[str, str]) -> Iterator[Start]:
     started: list[Running] = []
 
     def start_it(*arguments: str, **environment: str) -> Running:
-        started.append(Running([*COMMAND, *arguments], process_environment | {"GDMARKET_DISPATCH": "off"} | environment))
+        started.append(Running([*COMMAND, *arguments], environment_with_a_new_book | {"GDMARKET_DISPATCH": "off"} | environment))
         return started[-1]
 
     yield start_it
@@ -119,9 +119,9 @@ def test_it_survives_a_database_that_is_away(start: Start) -> None:
     assert running.end() == 0
 
 
-def test_it_ends_with_its_parent(process_environment: dict[str, str]) -> None:
+def test_it_ends_with_its_parent(environment_with_a_new_book: dict[str, str]) -> None:
     code = f"import os, subprocess, time; subprocess.Popen([*{COMMAND!r}, '--with-parent', str(os.getpid())]); time.sleep(600)"
-    parent = Running([sys.executable, "-c", code], process_environment)
+    parent = Running([sys.executable, "-c", code], environment_with_a_new_book)
     parent.until(runs(1))
 
     parent.process.kill()

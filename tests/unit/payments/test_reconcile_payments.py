@@ -205,12 +205,12 @@ def test_an_age_that_is_none_is_refused(provider: Provider, age: str) -> None:
     assert provider.calls == []
 
 
-def test_two_processes_settle_each_payment_once_in_the_sandbox(process_environment: dict[str, str]) -> None:
+def test_two_processes_settle_each_payment_once_in_the_sandbox(environment_with_a_new_book: dict[str, str]) -> None:
     payments = [charge(method="pm_error", now=clock.now()).payment_id for _ in range(5)]
     assert {state_of(payment_id) for payment_id in payments} == {"unknown"}
     command = [sys.executable, "manage.py", "reconcile_payments", "--json"]
 
-    runs = [subprocess.Popen(command, env=process_environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    runs = [subprocess.Popen(command, env=environment_with_a_new_book, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     told = [json.loads(run.communicate(timeout=120)[0]) for run in runs]
 
     assert [run.returncode for run in runs] == [0, 0]
