@@ -15,6 +15,8 @@ from gdmarket import ids
 from tests.unit.payments.faked import AMPLE_S, Fake, opened, until
 from tests.unit.payments.till import at_once, intent
 
+KEY = "019de368-f600-70e2-bf16-9b9b50a857c9"
+
 
 @pytest.fixture
 def fake(tmp_path: Path) -> Iterator[Fake]:
@@ -92,13 +94,13 @@ def test_a_fault_that_makes_no_sense_is_refused(fault: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("verb", "target", "body"),
     [
-        ("PUT", f"/v1/charges/{ids.uuid7()}", {"amount": 0, "currency": "KRW", "method": "pm_ok", "order": str(ids.uuid7())}),
-        ("PUT", f"/v1/charges/{ids.uuid7()}", {"amount": 2**63, "currency": "KRW", "method": "pm_ok", "order": str(ids.uuid7())}),
-        ("PUT", f"/v1/charges/{ids.uuid7()}", {"amount": 1, "currency": "won", "method": "pm_ok", "order": str(ids.uuid7())}),
-        ("PUT", f"/v1/charges/{ids.uuid7()}", {}),
+        ("PUT", f"/v1/charges/{KEY}", {"amount": 0, "currency": "KRW", "method": "pm_ok", "order": KEY}),
+        ("PUT", f"/v1/charges/{KEY}", {"amount": 2**63, "currency": "KRW", "method": "pm_ok", "order": KEY}),
+        ("PUT", f"/v1/charges/{KEY}", {"amount": 1, "currency": "won", "method": "pm_ok", "order": KEY}),
+        ("PUT", f"/v1/charges/{KEY}", {}),
         ("PUT", f"/v1/charges/{'-' * 36}", {"amount": 1}),
-        ("PUT", f"/v1/charges/{ids.uuid7()}/refunds/{ids.uuid7()}", {"amount": -1}),
-        ("DELETE", f"/v1/charges/{ids.uuid7()}", {}),
+        ("PUT", f"/v1/charges/{KEY}/refunds/{KEY}", {"amount": -1}),
+        ("DELETE", f"/v1/charges/{KEY}", {}),
         ("GET", "/v1/charges/7", {}),
     ],
 )
