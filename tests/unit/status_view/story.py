@@ -224,4 +224,4 @@ def _own(fact: Any) -> None:
             Rental.objects.update_or_create(id=rental_id, defaults={name: value for name, value in said.items() if name not in unkept})
         case "payment":
             payment_id, kept = said.pop("payment_id"), {"method": "pm_ok", "created_at": NOON, "settled_at": fact.occurred_at}
-            Payment.objects.update_or_create(id=payment_id, defaults={**said, **kept})
+            Payment.objects.update_or_create(id=payment_id, defaults={**said, **kept, "refund_due": fact.refunded})

@@ -141,7 +141,7 @@ def test_money_that_no_rental_asked_for_is_kept(told: dict[str, Any]) -> None:
 
 def test_an_owner_whose_row_changed_without_a_fact_is_found_out(told: dict[str, Any]) -> None:
     Rental.objects.filter(state="returned").update(state="expired", version=F("version") + 1)
-    Payment.objects.filter(state="refunded").update(refunded=1)
+    Payment.objects.filter(state="approved").update(refund_due=1, refunded=1)
 
     code, said = check(json=True)
 
