@@ -1,8 +1,13 @@
 """The ledger: each sum is written once, in the transaction that makes it true, and never changed."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from uuid import UUID
 
-from apps.payments.domain import ACCOUNTS, Entry
+from django.db import transaction
+
+from apps.payments import queries
+from apps.payments.domain import ACCOUNTS, CHARGED, Entry, RefundState
 from apps.payments.models import Payment, Posting, Refund
 from gdmarket import ids
 
@@ -21,6 +26,32 @@ def book_refund_due(refund: Refund, *, now: datetime) -> None:
 def book_refunded(refund: Refund, *, now: datetime) -> None:
     """Book that the provider gave a sum back."""
     _post(refund.payment, Entry.REFUNDED, refund=refund, now=now)
+
+
+def book_late(*, payment_id: UUID, now: datetime) -> None:
+    """Book what of a payment is not booked yet: while an upgrade goes on, a version from before the ledger runs beside us."""
+    with transaction.atomic():
+        payment = queries.get_payment(payment_id=payment_id, lock=True)
+        refunds = list(payment.refunds.all())
+        posted = set(payment.postings.values_list("entry", "refund_id"))
+        lacking = [
+            (entry, refund)
+            for entry, refund, is_true in _all_entries(payment, refunds)
+            if is_true and (entry, refund and refund.id) not in posted
+        ]
+        for entry, refund in lacking:
+            _post(payment, entry, refund=refund, now=now)
+        if lacking:
+            payment.refund_due = sum(refund.amount for refund in refunds)
+            payment.save(update_fields=["refund_due"])
+
+
+def _all_entries(payment: Payment, refunds: Sequence[Refund]) -> Iterator[tuple[Entry, Refund | None, bool]]:
+    for entry in (Entry.EARNED, Entry.CHARGED):
+        yield entry, None, payment.state in CHARGED
+    for refund in refunds:
+        yield Entry.REFUND_DUE, refund, True
+        yield Entry.REFUNDED, refund, refund.state == RefundState.REFUNDED
 
 
 def _post(payment: Payment, entry: Entry, *, refund: Refund | None = None, now: datetime) -> None:

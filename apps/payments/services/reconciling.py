@@ -17,7 +17,7 @@ from apps.payments.domain import UNSETTLED, PaymentState, RefundState
 from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError, RefundRefusedError
 from apps.payments.gateways.port import Entry, Listed, Page, Standing
 from apps.payments.models import Payment, Refund
-from apps.payments.services import asking, checking, refunding
+from apps.payments.services import asking, booking, checking, refunding
 
 _PAGE = 500
 # The list is asked for up to a day from now: the provider's clock need not be ours.
@@ -114,6 +114,7 @@ def _refund(payment: Payment, run: _Run) -> Finding:
         # More given back than we know of may well be a refund of ours whose answer was lost.
         is_possible = entry.standing is Standing.CHARGED and _is_our_sum(payment, entry) and entry.refunded <= payment.refund_due
         return _finding(payment, Verdict.WOULD_REPAIR if is_possible else Verdict.NEEDS_PERSON, entry=entry)
+    booking.book_late(payment_id=payment.id, now=run.now)
     for refund in payment.refunds.filter(state=RefundState.PENDING).order_by("created_at", "id"):
         refunding.send_refund(refund_id=refund.id, now=run.now)
     return _finding(payment, Verdict.REPAIRED, provider="now refunded", entry=_look_up(payment), booked=_booked(payment))
@@ -155,7 +156,7 @@ def _compare_page(page: Page, run: _Run) -> Iterator[Finding]:
             if _agree(payment, listed.entry, booked=held):
                 yield _finding(payment, Verdict.AGREES, entry=listed.entry, booked=held)
             else:
-                yield _compare(payment)
+                yield _compare(payment, run)
 
 
 def _payment_of(listed: Listed, ours: dict[UUID | str, Payment]) -> Payment | None:
@@ -169,14 +170,14 @@ def _compare_rest(run: _Run) -> Iterator[Finding]:
             continue
         if payment.state in domain.CHARGED:
             try:
-                yield _compare(payment)
+                yield _compare(payment, run)
             except OutcomeUnknownError as silence:
                 yield _silent(payment, silence)
         else:  # not on the list, as it should be
             yield _finding(payment, Verdict.AGREES, provider="no charge")
 
 
-def _compare(payment: Payment) -> Finding:
+def _compare(payment: Payment, run: _Run) -> Finding:
     """Compare once more, now: it may have moved on since it was read, which is no difference."""
     entry = _look_up(payment)
     is_same = Payment.objects.filter(id=payment.id, version=payment.version, refund_due=payment.refund_due).exists()
@@ -184,8 +185,15 @@ def _compare(payment: Payment) -> Finding:
     booked = _booked(payment)
     if not is_same or is_moving:
         return _finding(payment, Verdict.IN_FLIGHT, entry=entry, booked=booked)
-    verdict = Verdict.AGREES if _agree(payment, entry, booked=booked) else Verdict.NEEDS_PERSON
-    return _finding(payment, verdict, entry=entry, booked=booked)
+    if _agree(payment, entry, booked=booked):
+        return _finding(payment, Verdict.AGREES, entry=entry, booked=booked)
+    # Charged, as both say, and nothing of it booked: by a version from before the ledger.
+    if _agree(payment, entry, booked=entry.amount - entry.refunded) and not payment.postings.exists():
+        if run.is_dry:
+            return _finding(payment, Verdict.WOULD_REPAIR, entry=entry)
+        booking.book_late(payment_id=payment.id, now=run.now)
+        return _finding(payment, Verdict.REPAIRED, provider="now booked", entry=entry, booked=_booked(payment))
+    return _finding(payment, Verdict.NEEDS_PERSON, entry=entry, booked=booked)
 
 
 def _agree(payment: Payment, entry: Entry, *, booked: int) -> bool:

@@ -79,6 +79,32 @@ def test_a_ledger_that_differs_from_the_provider_is_for_a_person(provider: Provi
     assert (state_of(payment_id), provider.book[payment_id].refunded) == ("approved", 0)
 
 
+def test_what_a_version_from_before_the_ledger_charged_is_booked(provider: Provider) -> None:
+    payment_id = charge(now=clock.now()).payment_id
+    booked = set(Posting.objects.values_list("entry", "debit", "credit", "amount"))
+    with unguarded_ledger():
+        Posting.objects.all().delete()
+
+    assert [finding.verdict for finding in reconcile(dry_run=True)] == [Verdict.WOULD_REPAIR]
+    assert not Posting.objects.exists()
+    (finding,) = reconcile()
+
+    assert (finding.payment_id, finding.verdict, finding.provider) == (payment_id, Verdict.REPAIRED, "now booked")
+    assert (finding.held, finding.booked) == (8_000, 8_000)
+    assert set(Posting.objects.values_list("entry", "debit", "credit", "amount")) == booked
+    assert [finding.verdict for finding in reconcile()] == [Verdict.AGREES]
+
+
+def test_a_refund_that_a_version_from_before_the_ledger_recorded_is_booked_and_given(provider: Provider) -> None:
+    payment_id = charge(now=clock.now()).payment_id
+    Refund.objects.create(id=ids.uuid7(), payment_id=payment_id, amount=8_000, created_at=clock.now())
+
+    assert [finding.verdict for finding in reconcile()] == [Verdict.REPAIRED]
+
+    assert (state_of(payment_id), provider.book[payment_id].refunded) == ("refunded", 8_000)
+    assert set(Posting.objects.values_list("entry", flat=True)) == {"earned", "charged", "refund_due", "refunded"}
+
+
 def test_what_was_declined_here_and_given_back_in_full_there_agrees(provider: Provider) -> None:
     payment = PaymentFactory(state="declined", reason="given_back")
     provider.book[payment.id] = replace(CHARGED, refunded=8_000)
