@@ -37,8 +37,8 @@ _TOLD_OF_RENTAL = (
 )
 _RENTAL = ("id", *_TOLD_OF_RENTAL, "payment_state", "cancel_reason", "operation", "began_at")
 _PAYMENT = (
-    *("id", "rental_id", "payer_id", "amount", "currency", "method", "state", "reason", "provider_reference", "refunded", "checks"),
-    *("version", "created_at", "asked_at", "settled_at"),
+    *("id", "rental_id", "payer_id", "amount", "currency", "method", "state", "reason", "provider_reference"),
+    *("refund_due", "refunded", "checks", "version", "created_at", "asked_at", "settled_at"),
 )
 
 
@@ -118,5 +118,5 @@ def _payment(fact: PaymentApproved) -> tuple[Any, ...]:
     at = fact.occurred_at
     return (
         *(fact.payment_id, fact.rental_id, fact.payer_id, fact.amount, fact.currency, "pm_ok", fact.state, "", ""),
-        *(fact.refunded, 0, fact.version, at, at, at),
+        *(fact.refunded, fact.refunded, 0, fact.version, at, at, at),
     )
