@@ -47,6 +47,10 @@ def _installed(gateway: str) -> None:
         raise ValidationError("Stripe's library is missing: pip install --require-hashes -r requirements/stripe.lock")
 
 
+# None of the secrets that a provider may sign with is empty: anybody could sign with that.
+_SECRETS: dict[str, Any] = {"subcast": str.strip, "validate": validate.ContainsNoneOf([""], error="One of them is empty.")}
+
+
 def _secret_of(gateway: str) -> dict[str, Any]:
     """Return what is asked of the secret of a gateway, which that one alone needs; no error tells it."""
     if gateway != GDMARKET_PAYMENT_GATEWAY:
@@ -58,13 +62,14 @@ GDMARKET_PAYMENT_GATEWAY = env.str(
     "GDMARKET_PAYMENT_GATEWAY", "sandbox", validate=[validate.OneOf(["http", "sandbox", "stripe", "toss"]), _installed]
 )
 GDMARKET_PAYMENT_URL = env.str("GDMARKET_PAYMENT_URL", "http://127.0.0.1:8700", validate=_address)
-GDMARKET_PAYMENT_WEBHOOK_SECRETS: list[str] = env.list("GDMARKET_PAYMENT_WEBHOOK_SECRETS", [])
+GDMARKET_PAYMENT_WEBHOOK_SECRETS: list[str] = env.list("GDMARKET_PAYMENT_WEBHOOK_SECRETS", [], **_SECRETS)
 GDMARKET_STRIPE_SECRET_KEY = env.str("GDMARKET_STRIPE_SECRET_KEY", **_secret_of("stripe"))
-GDMARKET_STRIPE_WEBHOOK_SECRETS: list[str] = env.list("GDMARKET_STRIPE_WEBHOOK_SECRETS", [])
+GDMARKET_STRIPE_WEBHOOK_SECRETS: list[str] = env.list("GDMARKET_STRIPE_WEBHOOK_SECRETS", [], **_SECRETS)
 GDMARKET_STRIPE_URL = env.str("GDMARKET_STRIPE_URL", "https://api.stripe.com", validate=_address)
 GDMARKET_TOSS_SECRET_KEY = env.str("GDMARKET_TOSS_SECRET_KEY", **_secret_of("toss"))
 GDMARKET_TOSS_URL = env.str("GDMARKET_TOSS_URL", "https://api.tosspayments.com", validate=_address)
-GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000, validate=validate.Range(min=1))
+# A probe of the breaker that is out for 10 s is given up.
+GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000, validate=validate.Range(min=1, max=9000))
 
 # -- Signing in -----------------------------------------------------------------------------------------------------------------
 GDMARKET_ACCESS_TOKEN_LIFETIME_S = env.int("GDMARKET_ACCESS_TOKEN_LIFETIME_S", 3600, validate=validate.Range(min=1))

@@ -46,7 +46,7 @@ class FakeProcess:
         self.port = 0
         self.control_port = 0
         self._environment = {**(os.environ if environment is None else environment), "DJANGO_SETTINGS_MODULE": "config.settings"}
-        self._options = ["--webhook-url", webhook_url, "--webhook-secret", webhook_secret]
+        self._options = ["--webhook-url", webhook_url, "--webhook-secret", webhook_secret, "--verbosity", str(verbosity)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

@@ -74,6 +74,16 @@ CHARGED = (PaymentState.APPROVED, PaymentState.REFUNDED)
 _LONGEST_WAIT_S = 60.0
 
 
+def as_reason(*, told: str) -> str:
+    """Return a provider's reason as it is kept and shown: at most 100 characters, each on the line."""
+    return _plain(told)[:100]
+
+
+def as_reference(*, told: str) -> str:
+    """Return a provider's own name for a thing as it is kept: at most 200 characters, each on the line."""
+    return _plain(told)[:200]
+
+
 def may_become(*, state: str, wanted: PaymentState) -> bool:
     """Say whether a payment in `state` may become `wanted`; a settled outcome never changes, however late an answer comes."""
     return wanted in NEXT[PaymentState(state)]
@@ -82,3 +92,7 @@ def may_become(*, state: str, wanted: PaymentState) -> bool:
 def wait_s(*, tries: int) -> float:
     """Return how long to wait after `tries` (1 or more) questions in vain: 1, 2, 4 … 60 seconds."""
     return min(2.0 ** min(tries - 1, 10), _LONGEST_WAIT_S)
+
+
+def _plain(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)

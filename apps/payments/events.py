@@ -28,7 +28,10 @@ class PaymentApproved(_PaymentFact):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentDeclined(_PaymentFact):
-    """The provider surely did not take the money: it declined (`state` declined) or was never asked (`not_sent`)."""
+    """The attempt paid for nothing, surely: the provider declined (`state` declined) or was never asked (`not_sent`).
+
+    Sent as declined also when the charge went back to the payer before we knew of it, or pays for another attempt: `reason` tells.
+    """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

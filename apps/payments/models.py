@@ -36,7 +36,7 @@ class Payment(models.Model):
 
     `asked_at` is set by the one caller that may send the charge: no other ever does, so that its "not sent" is certain. Of what was
     charged, `refund_due` is to be given back, and `refunded` was. `payee_id` is the item's manager; None only where the attempt is
-    older than that column and left no trace of it.
+    older than that column and left no trace of it. `noticed_at` is when a webhook was last heeded.
     """
 
     id = models.UUIDField(_("id"), primary_key=True)
@@ -49,6 +49,7 @@ class Payment(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=PAYMENT_STATES, default=PaymentState.PENDING)
     reason = models.CharField(_("reason"), max_length=100, blank=True, default="")
     provider_reference = models.CharField(_("provider's reference"), max_length=200, blank=True, default="")
+    noticed_at = models.DateTimeField(_("noticed at"), null=True)
     refund_due = models.BigIntegerField(_("refund due"), default=0, db_default=0)
     refunded = models.BigIntegerField(_("refunded"), default=0)
     checks = models.PositiveIntegerField(_("checks"), default=0)
@@ -70,10 +71,10 @@ class Payment(models.Model):
                 condition=Q(state__in=CHARGED) & ~Q(provider_reference=""),
                 name="payments_one_payment_per_charge",
             ),
-            models.CheckConstraint(
-                condition=Q(refunded__gte=0, refunded__lte=F("refund_due"), refund_due__lte=F("amount")),
-                name="payments_refunded_lte_due_lte_amount",
-            ),
+            models.CheckConstraint(condition=Q(refunded__gte=0, refunded__lte=F("amount")), name="payments_refunded_lte_amount"),
+            models.CheckConstraint(condition=Q(refunded=0) | Q(state__in=CHARGED), name="payments_refunded_was_approved"),
+            # Each refund is counted here before it is sent: so that all of them together never exceed what was charged.
+            models.CheckConstraint(condition=Q(refund_due__gte=0, refund_due__lte=F("amount")), name="payments_refund_due_lte_amount"),
             models.CheckConstraint(condition=Q(refund_due=0) | Q(state__in=CHARGED), name="payments_refund_due_was_charged"),
             models.CheckConstraint(
                 condition=~Q(state=PaymentState.REFUNDED) | Q(refunded=F("amount")), name="payments_refunded_means_in_full"
@@ -106,6 +107,7 @@ class Refund(models.Model):
     class Meta:
         verbose_name = _("refund")
         verbose_name_plural = _("refunds")
+        indexes = (models.Index(fields=["payment"], condition=Q(state=RefundState.PENDING), name="payments_refund_pending"),)
         constraints = (
             models.CheckConstraint(condition=Q(state__in=list(RefundState)), name="payments_refund_state_known"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_refund_amount_gt_0"),

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
-from apps.payments.domain import CHARGED, HOLDING, UNSETTLED, Account, Entry
+from apps.payments.domain import CHARGED, UNSETTLED, Account, Entry
 from apps.payments.errors import PaymentNotFoundError
 from apps.payments.models import Payment, Posting, Refund
 
@@ -56,16 +56,10 @@ def is_taken(*, reference: str, payment_id: UUID) -> bool:
     return Payment.objects.filter(provider_reference=reference, state__in=CHARGED).exclude(id=payment_id).exists()
 
 
-def find_charged(*, keys: Collection[UUID], references: Collection[str]) -> dict[UUID | str, Payment]:
-    """Return the payments with these ids or paid by charges of these names, under both."""
-    known = {reference for reference in references if reference}
-    payments = Payment.objects.filter(Q(id__in=keys) | Q(provider_reference__in=known, state__in=CHARGED))
-    found: dict[UUID | str, Payment] = {}
-    for payment in payments:
-        found[payment.id] = payment
-        if payment.provider_reference:
-            found[payment.provider_reference] = payment
-    return found
+def list_meant(*, keys: Collection[UUID], references: Collection[str], orders: Collection[UUID]) -> list[Payment]:
+    """List the payments that charges of a provider's list may be: by our keys, by its own names, and by the rentals they pay for."""
+    by_name = Q(provider_reference__in=[name for name in references if name])
+    return list(Payment.objects.filter(Q(id__in=keys) | by_name | Q(rental_id__in=orders)).order_by("created_at", "id"))
 
 
 def held_by_ledger(*, payment_ids: Collection[UUID]) -> dict[UUID, int]:
@@ -145,6 +139,6 @@ def get_refund(*, refund_id: UUID) -> Refund:
         raise PaymentNotFoundError(refund=str(refund_id)) from missing
 
 
-def has_holding_payment(*, rental_id: UUID) -> bool:
-    """Say whether some attempt for the rental is open or holds its money."""
-    return Payment.objects.filter(rental_id=rental_id, state__in=HOLDING).exists()
+def has_other_attempt(*, rental_id: UUID, payment_id: UUID) -> bool:
+    """Say whether there is another attempt to pay for the rental than this."""
+    return Payment.objects.filter(rental_id=rental_id).exclude(id=payment_id).exists()

@@ -45,7 +45,7 @@ class Breaker:
         within the policy's longest. A call that was interrupted from outside (KeyboardInterrupt, SystemExit) is not counted.
         :raises OpenError: without calling, with `retry_after_s`, while the dependency is not to be asked
         """
-        permit = self._permit()
+        permit = self._permit(vouches=vouches)
         started = self._monotonic()
         try:
             answer = fn()
@@ -77,7 +77,7 @@ class Breaker:
         longest_s = self.policy.longest_open_s
         return longest_s if standing.left_s is None else max(0.0, min(standing.left_s, longest_s))
 
-    def _permit(self) -> Standing:
+    def _permit(self, *, vouches: bool = True) -> Standing:
         """Return the standing under which a call goes.
 
         :raises OpenError: if none may
@@ -88,7 +88,7 @@ class Breaker:
                 return standing
             if self._closed_to_calls_for_s(standing) > 0:
                 break
-            permit = self._try_to_probe(standing)
+            permit = self._try_to_probe(standing, vouches=vouches)
             if permit is not UNSEEN:
                 standing = self._sight.look()
             if permit is not None:
@@ -97,13 +97,17 @@ class Breaker:
         wait_s = max(_SHORTEST_WAIT_S, self._closed_to_calls_for_s(standing))
         raise OpenError(retry_after_s=wait_s, dependency=self.name)
 
-    def _try_to_probe(self, standing: Standing) -> Standing | None:
-        return self._sight.use(lambda: self._take_permit(standing), blind=UNSEEN)
+    def _try_to_probe(self, standing: Standing, *, vouches: bool) -> Standing | None:
+        return self._sight.use(lambda: self._take_permit(standing, vouches=vouches), blind=UNSEEN)
 
-    def _take_permit(self, standing: Standing) -> Standing | None:
+    def _take_permit(self, standing: Standing, *, vouches: bool) -> Standing | None:
         generation, deadline_s = standing.generation, self.policy.probe_deadline_s
         if standing.state is State.HALF_OPEN and standing.probes_left:
-            return standing if store.take_permit(name=self.name, generation=generation, deadline_s=deadline_s) else None
+            if vouches:
+                is_taken = store.take_permit(name=self.name, generation=generation, deadline_s=deadline_s)
+            else:
+                is_taken = store.take_spare_permit(name=self.name, generation=generation)
+            return standing if is_taken else None
         if not store.begin_probing(name=self.name, generation=generation, probes=self.policy.probes, deadline_s=deadline_s):
             return None
         probes_were_lost = standing.state is State.HALF_OPEN

@@ -69,6 +69,12 @@ def take_permit(*, name: str, generation: int, deadline_s: float) -> bool:
     return probing.update(probes_left=F("probes_left") - 1, probe_deadline=Now() + timedelta(seconds=deadline_s)) == 1
 
 
+def take_spare_permit(*, name: str, generation: int) -> bool:
+    """Take a permit only where another one is left for a call that vouches, and leave the deadline as it is; say whether there was."""
+    probing = _in(name, generation).filter(state=State.HALF_OPEN, probes_left__gt=1)
+    return probing.update(probes_left=F("probes_left") - 1) == 1
+
+
 def give_back_permit(*, name: str, generation: int) -> bool:
     """Let another probe go instead of one that told nothing; say whether one is wanted still."""
     return _in(name, generation).filter(state=State.HALF_OPEN).update(probes_left=F("probes_left") + 1) == 1

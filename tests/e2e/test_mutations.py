@@ -121,6 +121,11 @@ MUTATIONS = (
         edits=((CIRCUIT, "if not vouches:", "if not vouches and permit.state is not State.CLOSED:"),),
     ),
     Mutation(
+        guard="a settled outcome never changes",
+        missed_by="tests/unit/payments/test_late_answers.py",
+        edits=((CHARGING, "if not domain.may_become(state=payment.state, wanted=outcome.state):", "if False:"),),
+    ),
+    Mutation(
         guard="a charge without an answer is not guessed to be none",
         missed_by=f"{MATRIX}::test_a_charge_is_made_once_and_booked_whatever_fails_whoever_dies",
         edits=((CHARGING, "Outcome(state=PaymentState.UNKNOWN, reason=silence.reason)", "Outcome(state=PaymentState.NOT_SENT)"),),

@@ -37,6 +37,10 @@ class HttpGateway:
         """Say whether `method` is one of the sandbox's."""
         return method in METHODS
 
+    def refusal_of(self, *, intent: Intent) -> Entry | None:
+        """Return None: everything is asked."""
+        return None
+
     def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
         """Charge: PUT is idempotent by the key in its path."""
         wish = ChargeAsked(order=intent.order, amount=intent.amount, currency=intent.currency, method=intent.method)

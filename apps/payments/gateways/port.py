@@ -70,10 +70,11 @@ class RefundEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listed:
-    """One charge of the provider's own list; `key` is ours, if the provider keeps it."""
+    """One charge of the provider's own list; `key` is ours, or, where the provider keeps none, `order` the rental it pays for."""
 
     key: UUID | None
     entry: Entry
+    order: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +122,9 @@ class PaymentGateway(Protocol):
 
     def accepts(self, *, method: str) -> bool:
         """Say whether `method` can be a payment method of this provider, without asking it."""
+
+    def refusal_of(self, *, intent: Intent) -> Entry | None:
+        """Return the decline that an intent gets without the provider being asked, or None where it is asked."""
 
     def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
         """Take the money once for ever under the intent's key and return the entry: charged, declined, voided, or processing.

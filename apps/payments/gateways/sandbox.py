@@ -29,6 +29,10 @@ class SandboxGateway:
         """Say whether `method` is one of the sandbox's."""
         return method in METHODS
 
+    def refusal_of(self, *, intent: Intent) -> Entry | None:
+        """Return None: everything is asked."""
+        return None
+
     def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
         """Charge, or fail in the way that the method names."""
         if intent.method == "pm_down":

@@ -1,6 +1,7 @@
 """Book what was charged and given back before there was a ledger, and let nobody change the ledger.
 
-Until now a refund was always in full. Who a payment was for stands in the event that began it, as long as the log keeps that.
+What is posted already is left as it is, so that going back and forth does no harm. Until now a refund was always in full. Who a payment
+was for stands in the event that began it, as long as the log keeps that.
 """
 
 from typing import Any, ClassVar
@@ -73,9 +74,9 @@ def book_the_past(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) -> 
                 )
             )
         if len(posted) >= _CHUNK:
-            posting.objects.bulk_create(posted)
+            posting.objects.bulk_create(posted, ignore_conflicts=True)
             posted.clear()
-    posting.objects.bulk_create(posted)
+    posting.objects.bulk_create(posted, ignore_conflicts=True)
 
 
 def _past_of(payment: Any) -> list[tuple[str, Any, Any]]:

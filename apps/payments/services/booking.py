@@ -31,27 +31,28 @@ def book_refunded(refund: Refund, *, now: datetime) -> None:
 def book_late(*, payment_id: UUID, now: datetime) -> None:
     """Book what of a payment is not booked yet: while an upgrade goes on, a version from before the ledger runs beside us."""
     with transaction.atomic():
-        payment = queries.get_payment(payment_id=payment_id, lock=True)
-        refunds = list(payment.refunds.all())
-        posted = set(payment.postings.values_list("entry", "refund_id"))
-        lacking = [
-            (entry, refund)
-            for entry, refund, is_true in _all_entries(payment, refunds)
-            if is_true and (entry, refund and refund.id) not in posted
-        ]
-        for entry, refund in lacking:
-            _post(payment, entry, refund=refund, now=now)
-        if lacking:
-            payment.refund_due = sum(refund.amount for refund in refunds)
-            payment.save(update_fields=["refund_due"])
+        book_what_lacks(queries.get_payment(payment_id=payment_id, lock=True), now=now)
 
 
-def _all_entries(payment: Payment, refunds: Sequence[Refund]) -> Iterator[tuple[Entry, Refund | None, bool]]:
-    for entry in (Entry.EARNED, Entry.CHARGED):
-        yield entry, None, payment.state in CHARGED
+def book_what_lacks(payment: Payment, *, now: datetime) -> None:
+    """Do as `book_late` does, within a transaction in which the payment is locked."""
+    refunds = list(payment.refunds.all())
+    posted = set(payment.postings.values_list("entry", "refund_id"))
+    lacking = [(entry, refund) for entry, refund in _true_entries(payment, refunds) if (entry, refund and refund.id) not in posted]
+    for entry, refund in lacking:
+        _post(payment, entry, refund=refund, now=now)
+    if lacking:
+        payment.refund_due = sum(refund.amount for refund in refunds)
+        payment.save(update_fields=["refund_due"])
+
+
+def _true_entries(payment: Payment, refunds: Sequence[Refund]) -> Iterator[tuple[Entry, Refund | None]]:
+    if payment.state in CHARGED:
+        yield from ((Entry.EARNED, None), (Entry.CHARGED, None))
     for refund in refunds:
-        yield Entry.REFUND_DUE, refund, True
-        yield Entry.REFUNDED, refund, refund.state == RefundState.REFUNDED
+        yield Entry.REFUND_DUE, refund
+        if refund.state == RefundState.REFUNDED:
+            yield Entry.REFUNDED, refund
 
 
 def _post(payment: Payment, entry: Entry, *, refund: Refund | None = None, now: datetime) -> None:

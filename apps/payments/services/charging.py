@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from apps.payments import domain, queries
+from apps.payments import domain, gateways, queries
 from apps.payments.domain import PaymentState
 from apps.payments.errors import PaymentInProgressError, PaymentReusedError
 from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded
@@ -53,7 +53,8 @@ def open_payment(
                 due = PaymentCheckDue(payment_id=payment_id, occurred_at=now)
                 bus.publish(due, stream=f"payment-timer:{payment_id}", at=now + asking.check_delay())
     except IntegrityError as taken:
-        if not queries.has_holding_payment(rental_id=rental_id):
+        # Where the other attempt stands by now does not matter: it was in the way when this one was begun.
+        if not queries.has_other_attempt(rental_id=rental_id, payment_id=payment_id):
             raise
         raise PaymentInProgressError(rental=str(rental_id)) from taken
     if any(getattr(payment, name) not in {value, None} for name, value in wanted.items()):
@@ -121,8 +122,8 @@ def _record(payment_id: UUID, outcome: Outcome, *, now: datetime) -> Payment:
             _report_late(payment, outcome)
             return payment
         payment.state = outcome.state
-        payment.reason = outcome.reason[:100]
-        payment.provider_reference = outcome.reference[:200]
+        payment.reason = domain.as_reason(told=outcome.reason)
+        payment.provider_reference = domain.as_reference(told=outcome.reference)
         payment.settled_at = None if outcome.state in domain.UNSETTLED else now
         payment.version += 1
         payment.save(update_fields=["state", "reason", "provider_reference", "settled_at", "version"])
@@ -161,6 +162,9 @@ def outcome_of(entry: Entry, *, payment: Payment) -> Outcome:
 
 def _send(payment: Payment) -> Outcome:
     intent = asking.intent_of(payment)
+    unasked = gateways.current().refusal_of(intent=intent)
+    if unasked is not None:  # the breaker has nothing to learn from it
+        return outcome_of(unasked, payment=payment)
     try:
         entry = asking.ask(lambda gateway, deadline_s: gateway.charge(intent=intent, deadline_s=deadline_s), charges=True)
     except breaker.OpenError as refusal:

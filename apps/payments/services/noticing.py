@@ -1,13 +1,17 @@
 """Heeding the provider's webhooks: each is a hint that makes us ask, so that a forged, late or doubled one changes nothing by itself."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from apps.payments import gateways, queries
 from apps.payments.events import PaymentNoticed
+from apps.payments.models import Payment
 from gdmarket import bus
+
+_AGAIN = timedelta(seconds=2)
 
 
 def take_notice(*, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
@@ -18,8 +22,13 @@ def take_notice(*, headers: Mapping[str, str], body: bytes, now: datetime) -> No
     notice = gateways.current().read_webhook(headers=headers, body=body, now=now)
     if notice is None:
         return
-    awaited = queries.list_awaited(payment_id=notice.key, rental_id=notice.order).order_by("id")
+    for payment in queries.list_awaited(payment_id=notice.key, rental_id=notice.order):
+        _ask_about(payment, now=now)
+
+
+def _ask_about(payment: Payment, *, now: datetime) -> None:
+    """Have it asked about, once in a while: providers send one thing twice, and anybody may send what is not signed."""
+    is_new = Q(noticed_at=None) | Q(noticed_at__lt=now - _AGAIN)
     with transaction.atomic():
-        # Providers send one thing twice at once: whoever publishes to a stream must be alone.
-        for payment in awaited.select_for_update(no_key=True):
+        if Payment.objects.filter(is_new, id=payment.id).update(noticed_at=now):
             bus.publish(PaymentNoticed(payment_id=payment.id, occurred_at=now), stream=f"payment-notice:{payment.id}")

@@ -4,18 +4,19 @@ First what is open is settled and what is due is given back. Then every charge o
 what the ledger booked for it; then what we hold to be charged and the list did not show is looked up.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 
 from apps.payments import domain, queries
 from apps.payments.domain import UNSETTLED, PaymentState, RefundState
 from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError, RefundRefusedError
-from apps.payments.gateways.port import Entry, Listed, Page, Standing
+from apps.payments.gateways.port import Entry, Listed, NoAnswerError, Page, Standing
 from apps.payments.models import Payment, Refund
 from apps.payments.services import asking, booking, checking, refunding
 
@@ -23,6 +24,10 @@ _PAGE = 500
 # The list is asked for up to a day from now: the provider's clock need not be ours.
 _CLOCKS_DIFFER = timedelta(days=1)
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
+# Whoever answers none of so many questions in a row will not answer the next.
+_MOST_SILENT = 5
+# A page of a list is long, and one provider's is many calls.
+_LIST_TIMES = 10
 
 
 class Verdict(StrEnum):
@@ -61,6 +66,7 @@ class _Run:
     until: datetime
     is_dry: bool
     told: set[UUID] = field(default_factory=set)
+    silent: int = 0
 
     def within(self, payments: QuerySet[Payment]) -> QuerySet[Payment]:
         return payments.filter(created_at__gte=self.since, created_at__lte=self.until)
@@ -71,25 +77,28 @@ def reconcile_payments(
 ) -> Iterator[Finding]:
     """Settle what is open, and compare every payment made from `since` to `older_than_s` seconds ago with the provider's list.
 
-    What is open is settled however old it is. With `dry_run` the provider is only read and nothing changes. Ends when the provider is
-    not reached. Call it outside any transaction; two at once do no harm.
+    What is open is settled however old it is. With `dry_run` the provider is only read and nothing changes. Ends when the provider cannot
+    be asked at all, or gives no answer five times in a row; one payment that it gives none about keeps no other from its turn. Call it
+    outside any transaction; two at once do no harm.
     """
     run = _Run(now=now, since=since or _EVER, until=now - timedelta(seconds=older_than_s), is_dry=dry_run)
     for step in (_settle_open, _compare_listed, _compare_rest):
         for finding in step(run):
             yield finding
-            if finding.verdict is Verdict.NOT_REACHED:
+            run.silent = run.silent + 1 if finding.verdict is Verdict.NOT_REACHED else 0
+            if run.silent >= _MOST_SILENT:
                 return
 
 
 def _settle_open(run: _Run) -> Iterator[Finding]:
-    is_refund_due = Exists(Refund.objects.filter(payment=OuterRef("id"), state=RefundState.PENDING))
-    for payment in _in_pages(Payment.objects.filter(Q(state__in=UNSETTLED) | is_refund_due, created_at__lte=run.until)):
+    due = Refund.objects.filter(state=RefundState.PENDING).values("payment")
+    older = Payment.objects.filter(created_at__lte=run.until)
+    for payment in chain(_in_pages(older.filter(state__in=UNSETTLED)), _in_pages(older.filter(id__in=due, state__in=domain.CHARGED))):
         run.told.add(payment.id)
         try:
             yield _settle(payment, run) if payment.state in UNSETTLED else _refund(payment, run)
         except OutcomeUnknownError as silence:
-            yield _silent(payment, silence)
+            yield _silent(payment, silence, run)
         except PaymentDiffersError as difference:
             yield _finding(payment, Verdict.NEEDS_PERSON, provider=str(difference))
         except RefundRefusedError as refusal:
@@ -105,7 +114,7 @@ def _settle(payment: Payment, run: _Run) -> Finding:
     if run.is_dry:
         return _finding(payment, Verdict.WOULD_REPAIR, entry=entry)
     settled = checking.check_payment(payment_id=payment.id, now=run.now)
-    return _finding(payment, Verdict.REPAIRED, provider=f"now {settled.state}", entry=entry, booked=_booked(payment))
+    return _finding(payment, Verdict.REPAIRED, provider=f"now {settled.state}", entry=_look_up(payment), booked=_booked(payment))
 
 
 def _refund(payment: Payment, run: _Run) -> Finding:
@@ -115,8 +124,14 @@ def _refund(payment: Payment, run: _Run) -> Finding:
         is_possible = entry.standing is Standing.CHARGED and _is_our_sum(payment, entry) and entry.refunded <= payment.refund_due
         return _finding(payment, Verdict.WOULD_REPAIR if is_possible else Verdict.NEEDS_PERSON, entry=entry)
     booking.book_late(payment_id=payment.id, now=run.now)
+    refused: RefundRefusedError | None = None
     for refund in payment.refunds.filter(state=RefundState.PENDING).order_by("created_at", "id"):
-        refunding.send_refund(refund_id=refund.id, now=run.now)
+        try:
+            refunding.send_refund(refund_id=refund.id, now=run.now)
+        except RefundRefusedError as refusal:
+            refused = refusal
+    if refused is not None:
+        raise refused
     return _finding(payment, Verdict.REPAIRED, provider="now refunded", entry=_look_up(payment), booked=_booked(payment))
 
 
@@ -125,6 +140,7 @@ def _compare_listed(run: _Run) -> Iterator[Finding]:
         for page in _pages_of_list(run):
             yield from _compare_page(page, run)
     except OutcomeUnknownError as silence:
+        run.silent = _MOST_SILENT
         yield Finding(verdict=Verdict.NOT_REACHED, ours="", provider=f"its list was not reached: {silence.__cause__}")
 
 
@@ -133,19 +149,23 @@ def _pages_of_list(run: _Run) -> Iterator[Page]:
     while True:
         page = asking.ask_again(
             lambda gateway, deadline_s, cursor=cursor: gateway.list_charges(  # type: ignore[misc]  # mypy infers no default argument
-                since=run.since, until=until, cursor=cursor, deadline_s=deadline_s
+                since=run.since, until=until, cursor=cursor, deadline_s=_LIST_TIMES * deadline_s
             ),
             tries=1,
         )
         yield page
-        if not page.cursor:
+        if page.cursor in {"", cursor}:
             return
         cursor = page.cursor
 
 
 def _compare_page(page: Page, run: _Run) -> Iterator[Finding]:
-    ours = queries.find_charged(keys=[row.key for row in page.charges if row.key], references=[row.entry.reference for row in page.charges])
-    booked = queries.held_by_ledger(payment_ids=[payment.id for payment in ours.values()])
+    ours = queries.list_meant(
+        keys=[row.key for row in page.charges if row.key],
+        references=[row.entry.reference for row in page.charges],
+        orders=[row.order for row in page.charges if row.order and not row.key],
+    )
+    booked = queries.held_by_ledger(payment_ids=[payment.id for payment in ours])
     for listed in page.charges:
         payment = _payment_of(listed, ours)
         if payment is None:
@@ -156,12 +176,21 @@ def _compare_page(page: Page, run: _Run) -> Iterator[Finding]:
             if _agree(payment, listed.entry, booked=held):
                 yield _finding(payment, Verdict.AGREES, entry=listed.entry, booked=held)
             else:
-                yield _compare(payment, run)
+                yield from _compared(payment, run)
 
 
-def _payment_of(listed: Listed, ours: dict[UUID | str, Payment]) -> Payment | None:
-    by_key = ours.get(listed.key) if listed.key else None
-    return by_key or ours.get(listed.entry.reference)
+def _payment_of(listed: Listed, ours: Sequence[Payment]) -> Payment | None:
+    """Return the payment that a charge pays for; None where it pays for none, be it a second one under the same key."""
+    name = listed.entry.reference
+    for payment in ours:
+        is_named = payment.provider_reference == name if payment.provider_reference and name else None
+        if is_named or (payment.id == listed.key and is_named is None):
+            return payment
+    if listed.key is not None or listed.order is None:
+        return None
+    # Of an unsettled payment the provider's name is not known yet; one that was given back before we knew of it was declined.
+    meant = [payment for payment in ours if payment.rental_id == listed.order and not payment.provider_reference]
+    return next((payment for payment in meant if payment.state in UNSETTLED), None)
 
 
 def _compare_rest(run: _Run) -> Iterator[Finding]:
@@ -169,20 +198,23 @@ def _compare_rest(run: _Run) -> Iterator[Finding]:
         if payment.id in run.told:
             continue
         if payment.state in domain.CHARGED:
-            try:
-                yield _compare(payment, run)
-            except OutcomeUnknownError as silence:
-                yield _silent(payment, silence)
+            yield from _compared(payment, run)
         else:  # not on the list, as it should be
             yield _finding(payment, Verdict.AGREES, provider="no charge")
 
 
+def _compared(payment: Payment, run: _Run) -> Iterator[Finding]:
+    try:
+        yield _compare(payment, run)
+    except OutcomeUnknownError as silence:
+        yield _silent(payment, silence, run)
+
+
 def _compare(payment: Payment, run: _Run) -> Finding:
     """Compare once more, now: it may have moved on since it was read, which is no difference."""
-    entry = _look_up(payment)
+    entry, booked = _look_up(payment), _booked(payment)
     is_same = Payment.objects.filter(id=payment.id, version=payment.version, refund_due=payment.refund_due).exists()
     is_moving = payment.state in UNSETTLED or payment.refund_due > payment.refunded
-    booked = _booked(payment)
     if not is_same or is_moving:
         return _finding(payment, Verdict.IN_FLIGHT, entry=entry, booked=booked)
     if _agree(payment, entry, booked=booked):
@@ -216,10 +248,13 @@ def _booked(payment: Payment) -> int:
     return queries.held_by_ledger(payment_ids=[payment.id]).get(payment.id, 0)
 
 
-def _silent(payment: Payment, silence: OutcomeUnknownError) -> Finding:
-    if silence.__cause__ is None:  # it was reached, and is still at it
+def _silent(payment: Payment, silence: OutcomeUnknownError, run: _Run) -> Finding:
+    cause = silence.__cause__
+    if cause is None:  # it was reached, and is still at it
         return _finding(payment, Verdict.IN_FLIGHT, provider="still processing")
-    return _finding(payment, Verdict.NOT_REACHED, provider=f"not reached: {silence.__cause__}")
+    if not isinstance(cause, NoAnswerError):  # nobody is asked just now, or nobody is there
+        run.silent = _MOST_SILENT
+    return _finding(payment, Verdict.NOT_REACHED, provider=f"not reached: {cause}")
 
 
 def _in_pages(payments: QuerySet[Payment]) -> Iterable[Payment]:

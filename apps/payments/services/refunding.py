@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from apps.payments import domain, queries
@@ -49,6 +49,13 @@ def record_partial_refund(*, refund_id: UUID, payment_id: UUID, amount: int, now
     :raises RefundReusedError: if the id names another payment or sum
     :raises OutcomeUnknownError, PaymentNotRefundableError, PaymentNotFoundError: as `record_refund` does
     """
+    try:
+        return _record_part(refund_id, payment_id, amount, now=now, dry_run=dry_run)
+    except IntegrityError as taken:  # by another payment's refund, at this very moment
+        raise RefundReusedError(refund=str(refund_id)) from taken
+
+
+def _record_part(refund_id: UUID, payment_id: UUID, amount: int, *, now: datetime, dry_run: bool) -> Refund:
     with transaction.atomic():
         payment = _refundable(payment_id)
         standing = Refund.objects.filter(id=refund_id).first()
@@ -86,8 +93,8 @@ def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
     if entry.standing is RefundStanding.PROCESSING:
         raise asking.not_yet(tries=tries)
     if entry.standing is RefundStanding.REFUSED:
-        Refund.objects.filter(id=refund_id, state=RefundState.PENDING).update(reason=entry.reason[:100])
-        raise RefundRefusedError(refund=str(refund_id), reason=entry.reason)
+        Refund.objects.filter(id=refund_id, state=RefundState.PENDING).update(reason=domain.as_reason(told=entry.reason))
+        raise RefundRefusedError(refund=str(refund_id), reason=domain.as_reason(told=entry.reason))
     return _record_refunded(refund_id, entry, now=now)
 
 
@@ -116,8 +123,9 @@ def _record_refunded(refund_id: UUID, entry: RefundEntry, *, now: datetime) -> R
         refund = queries.get_refund(refund_id=refund_id)
         if refund.state == RefundState.REFUNDED:
             return refund
+        booking.book_what_lacks(payment, now=now)
         refund.state, refund.reason, refund.settled_at = RefundState.REFUNDED, "", now
-        refund.provider_reference = entry.reference[:200]
+        refund.provider_reference = domain.as_reference(told=entry.reference)
         refund.save(update_fields=["state", "reason", "provider_reference", "settled_at"])
         payment.refunded += refund.amount
         payment.version += 1

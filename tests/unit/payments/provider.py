@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from apps.payments import gateways
 from apps.payments.errors import WebhookRefusedError
-from apps.payments.gateways.port import Entry, Intent, Listed, Notice, Page, RefundEntry, RefundStanding, Standing
+from apps.payments.gateways.port import Entry, Intent, Listed, NoAnswerError, Notice, Page, RefundEntry, RefundStanding, Standing
 
 Answer = TypeVar("Answer")
 Fault = Callable[[], BaseException]
@@ -37,8 +37,9 @@ class Provider:
     `meanwhile[call]` runs when a call arrives, before the book is opened; `fails[call]` then makes it fail without a trace;
     `loses[call]` makes it fail after the book was written; `then[call]` runs once it was, before the answer goes out. `declines` is
     the reason why every card is declined; `dawdles` lets a refund be processing for ever. The list leaves out what `made_at` says is
-    not of that time, and names no key of ours that stands in `forgets`. `reference` is what it calls every charge, as if all were
-    paid with one and the same.
+    not of that time, names no key of ours that stands in `forgets` (but the rental it is for), and has `again` under the same keys.
+    Look-ups of what stands in `silent_about` get no answer; `unasked` is what every charge gets without its being asked. `reference` is
+    what it calls every charge, as if all were paid with one and the same.
     """
 
     book: dict[UUID, Entry] = field(default_factory=dict)
@@ -52,6 +53,10 @@ class Provider:
     reference: str = ""
     made_at: dict[UUID, datetime] = field(default_factory=dict)
     forgets: set[UUID] = field(default_factory=set)
+    orders: dict[UUID, UUID] = field(default_factory=dict)
+    again: dict[UUID, Entry] = field(default_factory=dict)
+    silent_about: set[UUID] = field(default_factory=set)
+    unasked: Entry | None = None
     page: int = 100
     deadlines_s: list[float] = field(default_factory=list)
     calls_inside_a_transaction: int = 0
@@ -61,8 +66,12 @@ class Provider:
     def accepts(self, *, method: str) -> bool:
         return method == "pm_ok"
 
+    def refusal_of(self, *, intent: Intent) -> Entry | None:
+        return self.unasked
+
     def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
         reference = self.reference or f"provider-{intent.key}"
+        self.orders[intent.key] = intent.order
         charged = Entry(standing=Standing.CHARGED, amount=intent.amount, currency=intent.currency, reference=reference)
         declined = Entry(standing=Standing.DECLINED, reason=self.declines)
         return self._answer("charge", lambda: self.book.setdefault(intent.key, declined if self.declines else charged), deadline_s)
@@ -85,7 +94,12 @@ class Provider:
         return self._answer("void", lambda: self.book.setdefault(intent.key, Entry(standing=Standing.VOIDED)), deadline_s)
 
     def lookup(self, *, intent: Intent, deadline_s: float) -> Entry:
-        return self._answer("lookup", lambda: self.book.get(intent.key, Entry(standing=Standing.NOT_FOUND)), deadline_s)
+        def read() -> Entry:
+            if intent.key in self.silent_about:
+                raise NoAnswerError("http_500")
+            return self.book.get(intent.key, Entry(standing=Standing.NOT_FOUND))
+
+        return self._answer("lookup", read, deadline_s)
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> Page:
         def read() -> Page:
@@ -95,8 +109,12 @@ class Provider:
                 if entry.standing is Standing.CHARGED and since <= self.made_at.get(key, since) < until
             )
             first = int(cursor or 0)
+            on_page = charged[first : first + self.page]
             listed = tuple(
-                Listed(key=None if key in self.forgets else key, entry=self.book[key]) for key in charged[first : first + self.page]
+                Listed(key=None if key in self.forgets else key, order=self.orders.get(key), entry=book[key])
+                for key in on_page
+                for book in (self.book, self.again)
+                if key in book
             )
             return Page(charges=listed, cursor=str(first + self.page) if len(charged) > first + self.page else "")
 

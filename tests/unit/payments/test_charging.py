@@ -42,6 +42,7 @@ def test_a_charge_is_approved_booked_and_told(provider: Provider) -> None:
         "state": "approved",
         "reason": "",
         "provider_reference": f"provider-{payment_id}",
+        "noticed_at": None,
         "refund_due": 0,
         "refunded": 0,
         "checks": 0,
@@ -141,6 +142,14 @@ def test_declined_cards_keep_the_breaker_closed_and_lost_answers_open_it(provide
     asked = len(provider.calls)
     assert charge(now=NOON).outcome is Outcome.NOT_SENT
     assert len(provider.calls) == asked
+
+
+def test_a_decline_that_needs_no_question_says_nothing_of_the_provider(provider: Provider) -> None:
+    open_breaker()
+    provider.unasked = Entry(standing=Standing.DECLINED, reason="order_differs")
+    result = charge(now=NOON)
+    assert (result.outcome, result.reason, provider.calls) == (Outcome.DECLINED, "order_differs", [])
+    assert facade.closed_for_s() > 0
 
 
 def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(provider: Provider) -> None:

@@ -9,13 +9,13 @@ import pytest
 from django.db import connection
 
 from apps.payments import services
-from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, Standing
 from apps.payments.models import Payment
 from apps.payments.services import Finding, Verdict, booking
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory, RefundFactory
 from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import at_once, everything, facts, intent, open_breaker, state_of
+from tests.unit.payments.till import at_once, charge, everything, facts, intent, open_breaker, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -205,17 +205,36 @@ def test_younger_payments_can_be_left_out(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_it_ends_at_once_where_the_provider_is_not_reached(provider: Provider, dry_run: bool) -> None:
+def test_it_ends_at_once_where_nobody_is_there(provider: Provider, dry_run: bool) -> None:
     PaymentFactory(state="approved")
     first = min(PaymentFactory.create_batch(2, state="unknown"), key=lambda payment: payment.id)
     before = everything()
-    provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
+    provider.fails["lookup"] = lambda: NotSentError("connection_refused")
 
     (finding,) = reconcile(dry_run=dry_run)
 
-    assert (finding.payment_id, finding.verdict, finding.provider) == (first.id, Verdict.NOT_REACHED, "not reached: timed_out")
+    assert (finding.payment_id, finding.verdict, finding.provider) == (first.id, Verdict.NOT_REACHED, "not reached: connection_refused")
     assert everything() == before
     assert provider.calls == ["lookup"]
+
+
+def test_one_that_no_answer_comes_about_keeps_no_other_from_its_turn(provider: Provider) -> None:
+    silent, told = sorted(PaymentFactory.create_batch(2, state="unknown"), key=lambda payment: payment.id)
+    paid = charge(now=clock.now()).payment_id
+    provider.book[told.id] = CHARGED
+    provider.silent_about.add(silent.id)
+
+    assert {finding.payment_id: finding.verdict for finding in reconcile()} == {
+        silent.id: Verdict.NOT_REACHED,
+        told.id: Verdict.REPAIRED,
+        paid: Verdict.AGREES,
+    }
+
+
+def test_it_ends_after_five_that_no_answer_comes_about(provider: Provider) -> None:
+    PaymentFactory.create_batch(7, state="unknown")
+    provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
+    assert verdicts() == [Verdict.NOT_REACHED] * 5
 
 
 def test_it_asks_nobody_while_the_breaker_is_open(provider: Provider) -> None:

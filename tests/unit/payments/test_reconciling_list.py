@@ -79,6 +79,29 @@ def test_a_ledger_that_differs_from_the_provider_is_for_a_person(provider: Provi
     assert (state_of(payment_id), provider.book[payment_id].refunded) == ("approved", 0)
 
 
+def test_a_second_charge_under_one_key_is_named_for_a_person(provider: Provider) -> None:
+    payment_id = charge(now=clock.now()).payment_id
+    provider.again[payment_id] = replace(provider.book[payment_id], reference="another")
+
+    findings = reconcile()
+
+    assert {(finding.payment_id, finding.verdict, finding.held) for finding in findings} == {
+        (payment_id, Verdict.AGREES, 8_000),
+        (None, Verdict.NEEDS_PERSON, 8_000),
+    }
+
+
+@pytest.mark.parametrize("older_than_s", [0.0, 3600.0])
+def test_a_charge_whose_answer_is_still_on_its_way_is_nobody_s_stranger(provider: Provider, older_than_s: float) -> None:
+    provider.loses["charge"] = lambda: NoAnswerError("timed_out")
+    payment_id = charge(now=clock.now()).payment_id
+    provider.forgets.add(payment_id)
+
+    verdicts_ = [finding.verdict for finding in reconcile(older_than_s=older_than_s)]
+
+    assert verdicts_ == ([] if older_than_s else [Verdict.REPAIRED])
+
+
 def test_what_a_version_from_before_the_ledger_charged_is_booked(provider: Provider) -> None:
     payment_id = charge(now=clock.now()).payment_id
     booked = set(Posting.objects.values_list("entry", "debit", "credit", "amount"))

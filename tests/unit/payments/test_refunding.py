@@ -203,7 +203,7 @@ def test_the_database_refuses_a_refund_that_cannot_be(rows: dict[str, Any], cons
 
 def test_the_database_refuses_more_back_than_was_charged() -> None:
     first = RefundFactory()
-    with pytest.raises(IntegrityError, match="payments_refunded_lte_due_lte_amount"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="payments_refund_due_lte_amount"), transaction.atomic():
         RefundFactory(payment=first.payment, amount=1)
     assert list(Refund.objects.all()) == [first]
 
@@ -215,10 +215,10 @@ def test_the_database_refuses_more_back_than_was_charged() -> None:
         ({"state": "pending", "settled_at": NOON}, "payments_settled_has_time"),
         ({"state": "paid"}, "payments_payment_state_known"),
         ({"amount": 0}, "payments_payment_amount_gt_0"),
-        ({"state": "refunded", "refunded": 8_001}, "payments_refunded_lte_due_lte_amount"),
-        ({"state": "approved", "refund_due": 8_001}, "payments_refunded_lte_due_lte_amount"),
-        ({"state": "approved", "refunded": 1, "refund_due": 0}, "payments_refunded_lte_due_lte_amount"),
-        ({"state": "approved", "refunded": -1}, "payments_refunded_lte_due_lte_amount"),
+        ({"state": "refunded", "refunded": 8_001, "refund_due": 8_000}, "payments_refunded_lte_amount"),
+        ({"state": "approved", "refund_due": 8_001}, "payments_refund_due_lte_amount"),
+        ({"state": "declined", "refunded": 1, "refund_due": 0}, "payments_refunded_was_approved"),
+        ({"state": "approved", "refunded": -1, "refund_due": 0}, "payments_refunded_lte_amount"),
         ({"state": "declined", "refund_due": 1}, "payments_refund_due_was_charged"),
         ({"state": "refunded", "refunded": 7_999}, "payments_refunded_means_in_full"),
     ],

@@ -36,6 +36,10 @@ class StripeGateway:
         """Say whether `method` can be a PaymentMethod's id."""
         return _METHOD.match(method) is not None
 
+    def refusal_of(self, *, intent: Intent) -> Entry | None:
+        """Return None: everything is asked."""
+        return None
+
     def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
         """Make the PaymentIntent and confirm it, unless it was attempted before."""
         session = self._session(deadline_s)

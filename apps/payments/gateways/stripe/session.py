@@ -151,8 +151,10 @@ class Session:
         """Return the refunds of a PaymentIntent that carry our key."""
         with self._truthful():
             self._refunds.list({"payment_intent": reference, "limit": PAGE})
-            refunds = self._answer(Listed[Refund]).data
-        return [refund for refund in refunds if refund.metadata.get(REFUND) == str(refund_key)]
+            listed = self._answer(Listed[Refund])
+        if listed.has_more:  # ours may be among those not seen: rather a person looks than a refund is given twice
+            raise NoAnswerError("too_many_refunds")
+        return [refund for refund in listed.data if refund.metadata.get(REFUND) == str(refund_key)]
 
     def refund(self, reference: str, *, key: UUID, refund_key: UUID, amount: int) -> RefundEntry:
         """Give `amount` of a PaymentIntent back."""

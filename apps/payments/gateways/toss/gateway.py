@@ -37,6 +37,7 @@ _SEOUL = timezone(timedelta(hours=9))  # Toss's times are local, and Korea has n
 _METHOD = re.compile(r"(?P<order_id>[A-Za-z0-9_=-]{6,64}):(?P<payment_key>[A-Za-z0-9_=-]{1,200})\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # an orderId of ours begins with the rental's id
 _ORDER_DIFFERS = Entry(standing=Standing.DECLINED, reason="order_differs")
+_UNKNOWN_METHOD = Entry(standing=Standing.DECLINED, reason="unknown_method")
 _CURRENCY = Entry(standing=Standing.DECLINED, reason="currency_not_supported")
 _OK = 200
 _NOT_FOUND = 404
@@ -72,6 +73,10 @@ class TossGateway:
     def accepts(self, *, method: str) -> bool:
         """Say whether `method` is an orderId and a paymentKey."""
         return _METHOD.match(method) is not None
+
+    def refusal_of(self, *, intent: Intent) -> Entry | None:
+        """Decline what is no payment of Toss's, one that was made for another rental, and what is not in won."""
+        return _why_never(intent, _asked(intent, 0.0)) if self.accepts(method=intent.method) else _UNKNOWN_METHOD
 
     def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
         """Confirm the payment; Toss replays its answer to the key for 15 days, and confirms no payment twice at any time."""
@@ -154,8 +159,8 @@ class TossGateway:
             order_id = msgspec.json.decode(body, type=StatusChanged).data.order_id
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise WebhookRefusedError from error
-        rental = _UUID.match(order_id)
-        return Notice(order=UUID(rental[0])) if rental else None
+        rental = _rental_of(order_id)
+        return Notice(order=rental) if rental else None
 
     def close(self) -> None:
         """Close the connections."""
@@ -189,7 +194,7 @@ class TossGateway:
         payment = self._read(_Asked(order_id="", payment_key=payment_key, ends_at=ends_at))
         if payment is None:
             raise NoAnswerError("not_found_again")
-        return Listed(key=None, entry=entry_of(payment, order_id=payment.order_id))
+        return Listed(key=None, order=_rental_of(payment.order_id), entry=entry_of(payment, order_id=payment.order_id))
 
     def _has_lapsed(self, key: UUID) -> bool:
         """Say whether the payment lapsed: Toss's window was open before our key was made."""
@@ -201,6 +206,11 @@ def _asked(intent: Intent, deadline_s: float) -> _Asked:
     if method is None:
         raise RefusedError("unknown_method")
     return _Asked(order_id=method["order_id"], payment_key=method["payment_key"], ends_at=time.monotonic() + deadline_s)
+
+
+def _rental_of(order_id: str) -> UUID | None:
+    rental = _UUID.match(order_id)
+    return UUID(rental[0]) if rental else None
 
 
 def _payment(answer: Answer, asked: _Asked) -> Payment:

@@ -4,7 +4,7 @@ import csv
 import json
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import asdict
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -26,6 +26,8 @@ def _month(text: str) -> datetime:
         month = datetime.strptime(text, "%Y-%m")  # noqa: DTZ007  # the zone is given right below
     except ValueError as wrong:
         raise ArgumentTypeError(f"{text!r} is not a month, e.g. 2026-11") from wrong
+    if month.year >= MAXYEAR:
+        raise ArgumentTypeError(f"{text!r} is further than the calendar goes")
     return month.replace(tzinfo=ZoneInfo(settings.GDMARKET_TIME_ZONE))
 
 

@@ -79,7 +79,7 @@ def test_a_probe_that_fails_opens_it_whatever_was_asked(tried: Breaker) -> None:
 
 def test_there_are_never_more_than_two_probes_whatever_is_asked(tried: Breaker) -> None:
     refused: list[float] = []
-    tried.call(lambda: tried.call(lambda: refused.append(refuse(tried)), vouches=False), vouches=False)
+    tried.call(lambda: tried.call(lambda: refused.append(refuse(tried))), vouches=False)
     assert refused == [about(10)]
 
 
@@ -103,3 +103,12 @@ def test_what_is_not_among_them_is_a_failure_still(breaker: Breaker) -> None:
 
 def _fail() -> None:
     raise ProviderError
+
+
+def test_what_says_nothing_leaves_a_permit_for_what_does(tried: Breaker) -> None:
+    def charge_meanwhile() -> str:
+        refuse(tried, vouches=False)
+        return tried.call(lambda: "charged")
+
+    assert tried.call(charge_meanwhile) == "charged"
+    assert stands(tried) is State.CLOSED

@@ -17,6 +17,6 @@ class WatchedBreaker(Breaker):
         permit: Standing = self._seen.permit
         return permit
 
-    def _permit(self) -> Standing:
-        self._seen.permit = super()._permit()
+    def _permit(self, *, vouches: bool = True) -> Standing:
+        self._seen.permit = super()._permit(vouches=vouches)
         return self.permit
