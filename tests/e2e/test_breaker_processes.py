@@ -26,7 +26,7 @@ FAILED_TRIALS = 8
 # For a machine that has more to do.
 SLACK_S = 2.0
 # Between a permit and the call it permits.
-TICK_S = 0.5
+TICK_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

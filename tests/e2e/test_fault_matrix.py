@@ -131,7 +131,7 @@ def test_a_charge_is_made_once_and_booked_whatever_fails_whoever_dies(stage: Sta
 
 
 def test_a_charge_that_arrives_after_it_was_given_up_is_refused(stage: Stage) -> None:
-    stage.fake.set_faults({"do": "latency", "call": "charge", "before_s": 6.0, "times": 1})
+    stage.fake.set_faults({"do": "latency", "call": "charge", "before_s": 10.0, "times": 1})
     rental_id, _ = stage.rent()
     stage.heal()
     assert Payment.objects.get(rental_id=rental_id).state == PaymentState.NOT_SENT

@@ -140,7 +140,7 @@ def test_calls_in_hand_are_cut_off_when_it_goes_down(fake: Fake) -> None:
 
 
 def test_it_holds_hundreds_of_slow_calls_at_once(fake: Fake) -> None:
-    fake.set_faults(Fault(do="latency", call="lookup", before_s=1))
+    fake.set_faults(Fault(do="latency", call="lookup", before_s=3))
 
     def look_up() -> Standing:
         return fake.gateway.lookup(intent=intent(ids.uuid7()), deadline_s=AMPLE_S).standing
