@@ -27,6 +27,7 @@ GDmarket is open at {address}
 
 Ctrl-C stops everything.
 """
+_DEMO_GATEWAYS = ("sandbox", "http")
 _DEMO_PEOPLE = """
   Demo people, password gdmarket-demo:
     manager@example.com  manager2@example.com                     item managers
@@ -67,8 +68,21 @@ def _prepare() -> str:
     call_command("migrate", verbosity=0)
     people = get_user_model().objects.all()
     if not people.exists():
-        call_command("load_demo")
+        _load_demo()
     return _DEMO_PEOPLE if people.filter(email="renter@example.com").exists() else ""
+
+
+def _load_demo() -> None:
+    from django.conf import settings  # noqa: PLC0415  # they are read by now
+    from django.core.management import CommandError  # noqa: PLC0415
+
+    if settings.GDMARKET_PAYMENT_GATEWAY not in _DEMO_GATEWAYS:
+        print("Nobody lives here yet, and the demo is paid with the sandbox alone. Yourself: ./dev manage createsuperuser", flush=True)  # noqa: T201
+        return
+    try:
+        call_command("load_demo")
+    except CommandError as refused:
+        sys.exit(f"The demo could not be loaded: {refused}")
 
 
 def _refuse_taken_port() -> None:

@@ -40,10 +40,11 @@ def add_action(actions: Any, name: str, act: Callable[..., None], what: str, *, 
 
 
 def words(text: str) -> str:
-    """Return the text, which says something."""
-    if not text.strip():
+    """Return the text, which says something, on one line."""
+    said = "".join(character if character.isprintable() else " " for character in text).strip()
+    if not said:
         raise ArgumentTypeError("say it in words")
-    return text.strip()
+    return said
 
 
 def seconds(text: str) -> float:

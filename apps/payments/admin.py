@@ -74,7 +74,7 @@ class RefundAdmin(MoneyAdmin):
 class PostingAdmin(OperatorsScreen):
     """The ledger, newest first."""
 
-    list_display = ("posted", "entry", "sum", "debit", "credit", "payment_id")
+    list_display = ("posted", "entry", "sum", "debit", "credit", "of_payment")
     list_filter = ("entry", "currency", "posted_at")
     search_fields = ("=id", "=payment__id", "=refund__id")
     ordering = ("-posted_at", "id")
@@ -82,6 +82,10 @@ class PostingAdmin(OperatorsScreen):
     @admin.display(description=_("amount"), ordering="amount")
     def sum(self, posting: Posting) -> str:
         return money(posting.amount, posting.currency)
+
+    @admin.display(description=_("payment"), ordering="payment_id")
+    def of_payment(self, posting: Posting) -> str:
+        return str(posting.payment_id)
 
     @admin.display(description=_("posted at"), ordering="posted_at")
     def posted(self, posting: Posting) -> SafeString:

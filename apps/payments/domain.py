@@ -71,7 +71,7 @@ HOLDING = (*UNSETTLED, PaymentState.APPROVED)
 # The provider took the money; what was given back since is counted beside it.
 CHARGED = (PaymentState.APPROVED, PaymentState.REFUNDED)
 
-_LONGEST_WAIT_S = 60.0
+LONGEST_WAIT_S = 60.0
 
 
 def as_reason(*, told: str) -> str:
@@ -91,7 +91,7 @@ def may_become(*, state: str, wanted: PaymentState) -> bool:
 
 def wait_s(*, tries: int) -> float:
     """Return how long to wait after `tries` (1 or more) questions in vain: 1, 2, 4 … 60 seconds."""
-    return min(2.0 ** min(tries - 1, 10), _LONGEST_WAIT_S)
+    return min(2.0 ** min(tries - 1, 10), LONGEST_WAIT_S)
 
 
 def _plain(text: str) -> str:

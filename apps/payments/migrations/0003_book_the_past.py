@@ -32,19 +32,32 @@ _POSTGRESQL = (
     FOR EACH ROW EXECUTE FUNCTION payments_posting_stands()
     """,
 )
-_SQLITE = tuple(
-    f"""
-    CREATE TRIGGER payments_posting_stands_{when.lower()} BEFORE {when} ON payments_posting
+_SQLITE = (
+    *(
+        f"""
+        CREATE TRIGGER IF NOT EXISTS payments_posting_stands_{when.lower()} BEFORE {when} ON payments_posting
+        BEGIN
+            SELECT RAISE(ABORT, 'payments_posting_stands');
+        END
+        """
+        for when in ("UPDATE", "DELETE")
+    ),
+    # INSERT OR REPLACE deletes without a word.
+    """
+    CREATE TRIGGER IF NOT EXISTS payments_posting_stands_insert BEFORE INSERT ON payments_posting
+    WHEN EXISTS (
+        SELECT 1 FROM payments_posting
+        WHERE id = NEW.id OR (payment_id = NEW.payment_id AND entry = NEW.entry AND refund_id IS NEW.refund_id)
+    )
     BEGIN
         SELECT RAISE(ABORT, 'payments_posting_stands');
     END
-    """
-    for when in ("UPDATE", "DELETE")
+    """,
 )
 GUARD = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}
 UNGUARD = {
     "postgresql": ("DROP TRIGGER payments_posting_stands ON payments_posting", "DROP FUNCTION payments_posting_stands"),
-    "sqlite": ("DROP TRIGGER payments_posting_stands_update", "DROP TRIGGER payments_posting_stands_delete"),
+    "sqlite": tuple(f"DROP TRIGGER IF EXISTS payments_posting_stands_{when}" for when in ("update", "delete", "insert")),
 }
 
 

@@ -3,8 +3,9 @@
 from apps.payments.services.asking import accepts_method, closed_for_s
 from apps.payments.services.charging import charge_payment, open_payment
 from apps.payments.services.checking import check_payment, heed_notice
+from apps.payments.services.findings import Finding, Verdict
 from apps.payments.services.noticing import take_notice
-from apps.payments.services.reconciling import Finding, Verdict, reconcile_payments
+from apps.payments.services.reconciling import reconcile_payments
 from apps.payments.services.refunding import record_partial_refund, record_refund, send_refund
 
 __all__ = [

@@ -1,5 +1,6 @@
 """How the provider is asked: never inside a transaction, always through the breaker, never longer than the deadline."""
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -12,6 +13,8 @@ from apps.payments.errors import InsideTransactionError, OutcomeUnknownError
 from apps.payments.gateways.port import GatewayError, Intent, PaymentGateway, RefusedError
 from apps.payments.models import Payment
 from gdmarket import breaker
+
+_log = logging.getLogger(__name__)
 
 DEPENDENCY = breaker.declare("payments")
 _GRACE_S = 2.0
@@ -42,8 +45,13 @@ def ask(question: Question[Answer], *, charges: bool = False) -> Answer:
     """
     refuse_inside_transaction()
     gateway = gateways.current()
-    # Who refuses our words or credentials is at work: nothing for the breaker to count.
-    return breaker.of(DEPENDENCY).call(lambda: question(gateway, _timeout_s()), vouches=charges, passes=(RefusedError,))
+    try:
+        # Who refuses our words or credentials is at work: nothing for the breaker to count.
+        return breaker.of(DEPENDENCY).call(lambda: question(gateway, _timeout_s()), vouches=charges, passes=(RefusedError,))
+    except GatewayError as failure:
+        level = logging.ERROR if isinstance(failure, RefusedError) else logging.WARNING
+        _log.log(level, "the payment provider: %s: %s", type(failure).__name__, domain.as_reason(told=failure.reason))
+        raise
 
 
 def ask_again(question: Question[Answer], *, tries: int) -> Answer:
@@ -53,7 +61,10 @@ def ask_again(question: Question[Answer], *, tries: int) -> Answer:
     """
     try:
         return ask(question)
-    except (breaker.OpenError, GatewayError) as silence:
+    except breaker.OpenError as closed:
+        # It may be closed by hand at any moment, and whoever asks too early is told so without the provider's being asked.
+        raise not_yet(tries=tries, at_least_s=min(closed.retry_after_s, domain.LONGEST_WAIT_S)) from closed
+    except GatewayError as silence:
         raise not_yet(tries=tries, at_least_s=silence.retry_after_s or 0.0) from silence
 
 

@@ -7,7 +7,6 @@ what the ledger booked for it; then what we hold to be charged and the list did 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from itertools import chain
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError, Refun
 from apps.payments.gateways.port import Entry, Listed, NoAnswerError, Page, Standing
 from apps.payments.models import Payment, Refund
 from apps.payments.services import asking, booking, checking, refunding
+from apps.payments.services.findings import Finding, Verdict, found, stranger
 
 _PAGE = 500
 # The list is asked for up to a day from now: the provider's clock need not be ours.
@@ -28,35 +28,6 @@ _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 _MOST_SILENT = 5
 # A page of a list is long, and one provider's is many calls.
 _LIST_TIMES = 10
-
-
-class Verdict(StrEnum):
-    """What comparing one payment came to."""
-
-    AGREES = "agrees"
-    IN_FLIGHT = "in_flight"
-    REPAIRED = "repaired"
-    WOULD_REPAIR = "would_repair"
-    NOT_REACHED = "not_reached"
-    NEEDS_PERSON = "needs_person"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One payment compared; `ours` and `provider` say in words how it stands on each side.
-
-    `held` is what the provider holds of it by its own book, `booked` what it holds by our ledger, in minor units of `currency`. No
-    payment of ours is named where the provider charged what we know nothing of.
-    """
-
-    payment_id: UUID | None = None
-    rental_id: UUID | None = None
-    verdict: Verdict
-    ours: str = "no payment"
-    provider: str
-    currency: str = ""
-    held: int = 0
-    booked: int = 0
 
 
 @dataclass(slots=True)
@@ -99,22 +70,29 @@ def _settle_open(run: _Run) -> Iterator[Finding]:
             yield _settle(payment, run) if payment.state in UNSETTLED else _refund(payment, run)
         except OutcomeUnknownError as silence:
             yield _silent(payment, silence, run)
-        except PaymentDiffersError as difference:
-            yield _finding(payment, Verdict.NEEDS_PERSON, provider=str(difference))
+        except PaymentDiffersError:
+            yield from _told_again(payment, "", run)
         except RefundRefusedError as refusal:
-            yield _finding(payment, Verdict.NEEDS_PERSON, provider=f"refuses the refund: {refusal.details['reason']}")
+            yield from _told_again(payment, f"refuses the refund: {refusal.details['reason']}", run)
+
+
+def _told_again(payment: Payment, provider: str, run: _Run) -> Iterator[Finding]:
+    try:
+        yield found(payment, Verdict.NEEDS_PERSON, provider=provider, entry=_look_up(payment), booked=_booked(payment))
+    except OutcomeUnknownError as silence:
+        yield _silent(payment, silence, run)
 
 
 def _settle(payment: Payment, run: _Run) -> Finding:
     if payment.state == PaymentState.PENDING and payment.created_at + asking.check_delay() > run.now:
-        return _finding(payment, Verdict.IN_FLIGHT, provider="being asked")
+        return found(payment, Verdict.IN_FLIGHT, provider="being asked")
     entry = _look_up(payment)
     if entry.standing is Standing.CHARGED and not _is_our_sum(payment, entry):
-        return _finding(payment, Verdict.NEEDS_PERSON, entry=entry)
+        return found(payment, Verdict.NEEDS_PERSON, entry=entry)
     if run.is_dry:
-        return _finding(payment, Verdict.WOULD_REPAIR, entry=entry)
+        return found(payment, Verdict.WOULD_REPAIR, entry=entry)
     settled = checking.check_payment(payment_id=payment.id, now=run.now)
-    return _finding(payment, Verdict.REPAIRED, provider=f"now {settled.state}", entry=_look_up(payment), booked=_booked(payment))
+    return found(payment, Verdict.REPAIRED, provider=f"now {settled.state}", entry=_look_up(payment), booked=_booked(payment))
 
 
 def _refund(payment: Payment, run: _Run) -> Finding:
@@ -122,7 +100,7 @@ def _refund(payment: Payment, run: _Run) -> Finding:
         entry = _look_up(payment)
         # More given back than we know of may well be a refund of ours whose answer was lost.
         is_possible = entry.standing is Standing.CHARGED and _is_our_sum(payment, entry) and entry.refunded <= payment.refund_due
-        return _finding(payment, Verdict.WOULD_REPAIR if is_possible else Verdict.NEEDS_PERSON, entry=entry)
+        return found(payment, Verdict.WOULD_REPAIR if is_possible else Verdict.NEEDS_PERSON, entry=entry)
     booking.book_late(payment_id=payment.id, now=run.now)
     refused: RefundRefusedError | None = None
     for refund in payment.refunds.filter(state=RefundState.PENDING).order_by("created_at", "id"):
@@ -132,7 +110,7 @@ def _refund(payment: Payment, run: _Run) -> Finding:
             refused = refusal
     if refused is not None:
         raise refused
-    return _finding(payment, Verdict.REPAIRED, provider="now refunded", entry=_look_up(payment), booked=_booked(payment))
+    return found(payment, Verdict.REPAIRED, provider="now refunded", entry=_look_up(payment), booked=_booked(payment))
 
 
 def _compare_listed(run: _Run) -> Iterator[Finding]:
@@ -169,12 +147,12 @@ def _compare_page(page: Page, run: _Run) -> Iterator[Finding]:
     for listed in page.charges:
         payment = _payment_of(listed, ours)
         if payment is None:
-            yield _stranger(listed)
+            yield stranger(listed)
         elif payment.id not in run.told and payment.created_at <= run.until:
             run.told.add(payment.id)
             held = booked.get(payment.id, 0)
             if _agree(payment, listed.entry, booked=held):
-                yield _finding(payment, Verdict.AGREES, entry=listed.entry, booked=held)
+                yield found(payment, Verdict.AGREES, entry=listed.entry, booked=held)
             else:
                 yield from _compared(payment, run)
 
@@ -200,7 +178,7 @@ def _compare_rest(run: _Run) -> Iterator[Finding]:
         if payment.state in domain.CHARGED:
             yield from _compared(payment, run)
         else:  # not on the list, as it should be
-            yield _finding(payment, Verdict.AGREES, provider="no charge")
+            yield found(payment, Verdict.AGREES, provider="no charge")
 
 
 def _compared(payment: Payment, run: _Run) -> Iterator[Finding]:
@@ -216,16 +194,16 @@ def _compare(payment: Payment, run: _Run) -> Finding:
     is_same = Payment.objects.filter(id=payment.id, version=payment.version, refund_due=payment.refund_due).exists()
     is_moving = payment.state in UNSETTLED or payment.refund_due > payment.refunded
     if not is_same or is_moving:
-        return _finding(payment, Verdict.IN_FLIGHT, entry=entry, booked=booked)
+        return found(payment, Verdict.IN_FLIGHT, entry=entry, booked=booked)
     if _agree(payment, entry, booked=booked):
-        return _finding(payment, Verdict.AGREES, entry=entry, booked=booked)
+        return found(payment, Verdict.AGREES, entry=entry, booked=booked)
     # Charged, as both say, and nothing of it booked: by a version from before the ledger.
     if _agree(payment, entry, booked=entry.amount - entry.refunded) and not payment.postings.exists():
         if run.is_dry:
-            return _finding(payment, Verdict.WOULD_REPAIR, entry=entry)
+            return found(payment, Verdict.WOULD_REPAIR, entry=entry)
         booking.book_late(payment_id=payment.id, now=run.now)
-        return _finding(payment, Verdict.REPAIRED, provider="now booked", entry=entry, booked=_booked(payment))
-    return _finding(payment, Verdict.NEEDS_PERSON, entry=entry, booked=booked)
+        return found(payment, Verdict.REPAIRED, provider="now booked", entry=entry, booked=_booked(payment))
+    return found(payment, Verdict.NEEDS_PERSON, entry=entry, booked=booked)
 
 
 def _agree(payment: Payment, entry: Entry, *, booked: int) -> bool:
@@ -251,10 +229,10 @@ def _booked(payment: Payment) -> int:
 def _silent(payment: Payment, silence: OutcomeUnknownError, run: _Run) -> Finding:
     cause = silence.__cause__
     if cause is None:  # it was reached, and is still at it
-        return _finding(payment, Verdict.IN_FLIGHT, provider="still processing")
+        return found(payment, Verdict.IN_FLIGHT, provider="still processing")
     if not isinstance(cause, NoAnswerError):  # nobody is asked just now, or nobody is there
         run.silent = _MOST_SILENT
-    return _finding(payment, Verdict.NOT_REACHED, provider=f"not reached: {cause}")
+    return found(payment, Verdict.NOT_REACHED, provider=f"not reached: {cause}")
 
 
 def _in_pages(payments: QuerySet[Payment]) -> Iterable[Payment]:
@@ -263,34 +241,3 @@ def _in_pages(payments: QuerySet[Payment]) -> Iterable[Payment]:
     while page:
         yield from page
         page = list(in_order.filter(id__gt=page[-1].id)[:_PAGE])
-
-
-def _finding(payment: Payment, verdict: Verdict, *, provider: str = "", entry: Entry | None = None, booked: int = 0) -> Finding:
-    due = payment.refund_due - payment.refunded
-    given_back = f", refunded {payment.refunded}" if 0 < payment.refunded < payment.amount else ""
-    return Finding(
-        payment_id=payment.id,
-        rental_id=payment.rental_id,
-        verdict=verdict,
-        ours=f"{payment.state} {payment.amount} {payment.currency}{given_back}" + (f", refund due {due}" if due else ""),
-        provider=provider or (_in_words(entry) if entry else ""),
-        currency=payment.currency,
-        held=entry.amount - entry.refunded if entry and entry.standing is Standing.CHARGED else 0,
-        booked=booked,
-    )
-
-
-def _stranger(listed: Listed) -> Finding:
-    entry = listed.entry
-    name = listed.key or entry.reference
-    return Finding(
-        verdict=Verdict.NEEDS_PERSON,
-        provider=f"{_in_words(entry)} as {name}",
-        currency=entry.currency,
-        held=entry.amount - entry.refunded,
-    )
-
-
-def _in_words(entry: Entry) -> str:
-    refunded = f", refunded {entry.refunded}" if entry.refunded else ""
-    return f"{entry.standing} {entry.amount} {entry.currency}{refunded}" if entry.amount else entry.standing.value

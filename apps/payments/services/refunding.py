@@ -16,7 +16,7 @@ from apps.payments.errors import (
     RefundTooLargeError,
 )
 from apps.payments.events import PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
-from apps.payments.gateways.port import RefundEntry, RefundStanding
+from apps.payments.gateways.port import Intent, RefundEntry, RefundStanding, Standing
 from apps.payments.models import Payment, Refund
 from apps.payments.services import asking, booking, charging
 from gdmarket import bus, crashing, ids
@@ -92,10 +92,18 @@ def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
     crashing.point("payments.refund.answered")
     if entry.standing is RefundStanding.PROCESSING:
         raise asking.not_yet(tries=tries)
+    if entry.standing is RefundStanding.REFUSED and _is_all_back(intent, tries=tries):
+        # Somebody gave it all back at the provider: whatever is due to the renter has been given.
+        return _record_refunded(refund_id, entry, now=now)
     if entry.standing is RefundStanding.REFUSED:
         Refund.objects.filter(id=refund_id, state=RefundState.PENDING).update(reason=domain.as_reason(told=entry.reason))
         raise RefundRefusedError(refund=str(refund_id), reason=domain.as_reason(told=entry.reason))
     return _record_refunded(refund_id, entry, now=now)
+
+
+def _is_all_back(intent: Intent, *, tries: int) -> bool:
+    entry = asking.ask_again(lambda gateway, deadline_s: gateway.lookup(intent=intent, deadline_s=deadline_s), tries=tries)
+    return entry.standing is Standing.CHARGED and (entry.amount, entry.refunded) == (intent.amount, intent.amount)
 
 
 def _refundable(payment_id: UUID) -> Payment:

@@ -157,7 +157,7 @@ def test_a_refund_that_the_provider_refuses_is_dead_at_once(provider: Provider) 
     deliver()
 
     assert [(dead, "refund_refused" in error) for dead, error in outstanding()] == [(True, True)]
-    assert (state_of(refund.payment_id), facts(), provider.calls) == ("approved", [], ["refund"])
+    assert (state_of(refund.payment_id), facts(), provider.calls) == ("approved", [], ["refund", "lookup"])
 
 
 def test_a_payment_is_checked_until_the_provider_answers(provider: Provider) -> None:

@@ -193,3 +193,14 @@ def _assert_balanced(provider: Provider) -> None:
         assert held == payment.amount - payment.refunded
         entry = provider.book[payment.id]
         assert held - (payment.refund_due - payment.refunded) <= entry.amount - entry.refunded <= held
+
+
+@pytest.mark.sqlite  # PostgreSQL has no such words
+def test_nor_is_a_posting_replaced(provider: Provider) -> None:
+    charge(now=NOON)
+    before = list(Posting.objects.order_by("id").values())
+    columns = [str(field.column) for field in Posting._meta.concrete_fields]
+    names, doubled = ", ".join(columns), ", ".join("amount * 2" if column == "amount" else column for column in columns)
+    with pytest.raises(IntegrityError, match="payments_posting_stands"), connection.cursor() as cursor:
+        cursor.execute(f"INSERT OR REPLACE INTO payments_posting ({names}) SELECT {doubled} FROM payments_posting")
+    assert list(Posting.objects.order_by("id").values()) == before

@@ -191,7 +191,7 @@ def test_ten_with_one_id_at_once_give_it_once(provider: Provider, paid: UUID) ->
 @contextmanager
 def without_the_constraint() -> Iterator[None]:
     """Let the database allow more back than was charged, and put its guard back empty-handed afterwards."""
-    guard = next(one for one in Payment._meta.constraints if one.name == "payments_refunded_lte_due_lte_amount")
+    guard = next(one for one in Payment._meta.constraints if one.name == "payments_refund_due_lte_amount")
     with connection.schema_editor() as editor:
         editor.remove_constraint(Payment, guard)
     try:

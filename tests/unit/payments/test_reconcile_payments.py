@@ -95,7 +95,7 @@ def test_a_provider_that_is_not_reached_ends_with_exit_code_1(provider: Provider
     before = everything()
     provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
     run = reconcile("--dry-run")
-    assert (run.code, run.out.splitlines()[-2]) == (1, "Payments compared: 1 not_reached.")
+    assert (run.code, run.out.splitlines()[-1]) == (1, "Payments compared: 1 not_reached.")
     assert everything() == before
 
 

@@ -128,6 +128,17 @@ def test_a_refund_that_a_version_from_before_the_ledger_recorded_is_booked_and_g
     assert set(Posting.objects.values_list("entry", flat=True)) == {"earned", "charged", "refund_due", "refunded"}
 
 
+def test_a_refund_that_is_refused_is_in_the_sums_all_the_same(provider: Provider) -> None:
+    payment_id = charge(now=clock.now()).payment_id
+    provider.refund(intent=intent(payment_id), refund_key=ids.uuid7(), amount=3_000, deadline_s=1)
+    services.record_refund(payment_id=payment_id, now=clock.now())
+
+    (finding,) = reconcile()
+
+    assert (finding.verdict, finding.provider) == (Verdict.NEEDS_PERSON, "refuses the refund: more_than_charged")
+    assert (finding.held, finding.booked) == (5_000, 8_000)
+
+
 def test_what_was_declined_here_and_given_back_in_full_there_agrees(provider: Provider) -> None:
     payment = PaymentFactory(state="declined", reason="given_back")
     provider.book[payment.id] = replace(CHARGED, refunded=8_000)

@@ -167,6 +167,15 @@ def test_a_refusal_of_the_provider_is_kept_and_nothing_told(provider: Provider, 
     assert (state_of(paid), facts(), provider.book[paid].refunded) == ("approved", ["PaymentApproved"], 5_000)
 
 
+def test_what_somebody_gave_back_in_full_at_the_provider_is_taken_over(provider: Provider, paid: UUID) -> None:
+    provider.refund(intent=intent(paid), refund_key=ids.uuid7(), amount=8_000, deadline_s=1)
+
+    refund = services.send_refund(refund_id=refund_of(paid).id, now=NOON)
+
+    assert (refund.state, state_of(paid), facts()) == ("refunded", "refunded", ["PaymentApproved", "PaymentRefunded"])
+    assert provider.book[paid].refunded == 8_000
+
+
 def test_while_the_breaker_is_open_the_refund_waits(provider: Provider, paid: UUID) -> None:
     refund = refund_of(paid)
     open_breaker()

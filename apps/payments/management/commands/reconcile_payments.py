@@ -49,7 +49,7 @@ class _Tally:
 
     def count(self, finding: Finding) -> None:
         self.verdicts[finding.verdict] += 1
-        if finding.currency:
+        if finding.currency and finding.verdict is not Verdict.NOT_REACHED:
             self.held[finding.currency] += finding.held
             self.booked[finding.currency] += finding.booked
 
