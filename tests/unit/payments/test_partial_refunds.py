@@ -17,6 +17,7 @@ from apps.payments.errors import (
     RefundTooLargeError,
 )
 from apps.payments.events import PaymentPartlyRefunded
+from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Posting, Refund
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
@@ -69,6 +70,18 @@ def test_a_part_given_back_is_told_and_the_payment_stands(provider: Provider, pa
         3_000,
         3,
     )
+
+
+def test_a_part_whose_answer_is_lost_is_given_once(provider: Provider, paid: UUID) -> None:
+    part = part_of(paid, 3_000)
+    provider.loses["refund"] = lambda: NoAnswerError("timed_out")
+    with pytest.raises(OutcomeUnknownError):
+        send(part)
+    provider.loses.clear()
+
+    send(part)
+
+    assert (provider.calls.count("refund"), provider.book[paid].refunded, Payment.objects.get().refunded) == (2, 3_000, 3_000)
 
 
 def test_after_a_part_a_refund_of_the_payment_gives_just_the_rest(provider: Provider, paid: UUID) -> None:
