@@ -1,6 +1,7 @@
 """A stand-in for a real provider: a local HTTP server that answers in the provider's recorded, documented shapes."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Reply:
 LOST = Reply(status=0)
 
 
-class Replica:
+class Replica(ABC):
     """A provider with a book; `requests` are what it was asked.
 
     `instead` may answer a request without the book being opened; `afterwards` may answer it after that, instead of the true answer.
@@ -58,9 +59,9 @@ class Replica:
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
+    @abstractmethod
     def answer(self, request: Request) -> Reply:
         """Open the book; under the lock."""
-        raise NotImplementedError
 
     def calls(self) -> list[str]:
         """Return what was asked for, in order."""

@@ -280,7 +280,7 @@ def test_an_address_that_is_not_safe_is_refused_at_the_start_without_telling_it(
 
 @pytest.mark.parametrize("base_url", ["https://pay.example/", "http://localhost:9000", "http://127.0.0.1:9000", "http://[::1]:9000"])
 def test_a_safe_address_is_taken(base_url: str) -> None:
-    Wire(base_url=base_url)
+    assert Wire(base_url=base_url)._base_url == base_url.rstrip("/")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"amount": "7"}', b'{"amount": 7', b"[]", b'{"amount": NaN}', b"\xff"])

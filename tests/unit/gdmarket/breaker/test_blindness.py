@@ -62,9 +62,9 @@ def test_a_failure_that_cannot_be_written_down_goes_on_to_the_caller(breaker: Br
 def test_a_probe_whose_permit_cannot_be_taken_goes_through(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 10)
     clock.pass_s(15)
-    stands(breaker)
+    assert stands(breaker) is State.OPEN
     with without_its_table():
-        succeed(breaker, 5)
+        assert [breaker.call(lambda: "answer") for _ in range(5)] == ["answer"] * 5
 
 
 def test_once_the_row_can_be_read_again_it_holds(breaker: Breaker, clock: Clock) -> None:
@@ -73,7 +73,8 @@ def test_once_the_row_can_be_read_again_it_holds(breaker: Breaker, clock: Clock)
     with without_its_table():
         succeed(breaker)
     clock.now_s += 2
-    refuse(breaker)
+    assert stands(breaker) is State.OPEN
+    assert refuse(breaker) > 0
 
 
 def test_inside_a_transaction_it_reads_and_leaves_it_whole(breaker: Breaker, clock: Clock) -> None:

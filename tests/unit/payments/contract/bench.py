@@ -32,6 +32,10 @@ class Feature(StrEnum):
     SANDBOX_METHODS = auto()  # it knows pm_lost, pm_error, pm_slow and pm_down
 
 
+class LackingError(AssertionError):
+    """A test asked a bench for what its provider lacks, without saying that it needs it."""
+
+
 class Bench(ABC):
     """A gateway and its provider. Sums are won, and the good and the bad method are the provider's own."""
 
@@ -56,23 +60,23 @@ class Bench(ABC):
 
     def hurt(self, do: str, *, call: str, **details: Any) -> None:
         """Let this go wrong at every such call until `heal`; names as in `fake/faults.py`, `times` in `details` may bound it."""
-        raise NotImplementedError
+        raise LackingError(type(self).__name__)
 
     def heal(self) -> None:
         """Let nothing go wrong any more, and connections be taken."""
-        raise NotImplementedError
+        raise LackingError(type(self).__name__)
 
     def go_down(self) -> None:
         """Refuse connections."""
-        raise NotImplementedError
+        raise LackingError(type(self).__name__)
 
     def notice(self, key: UUID) -> bytes:
         """Return the body of a webhook about the charge under a key."""
-        raise NotImplementedError
+        raise LackingError(type(self).__name__)
 
     def sign(self, body: bytes, *, at: datetime, secret: int = 0) -> Mapping[str, str]:
         """Return the headers of a webhook sent then, signed with the first or second secret that the gateway knows."""
-        raise NotImplementedError
+        raise LackingError(type(self).__name__)
 
     def intent(self, **changes: Any) -> Intent:
         """Return what is asked for: 8,000 won under a new key."""
