@@ -35,6 +35,8 @@ CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://")}
 GDMARKET_SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"
 GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.OneOf(["inline", "thread", "off"]))
 GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 250, validate=validate.Range(min=0))
+GDMARKET_HOST = env.str("GDMARKET_HOST", "127.0.0.1")
+GDMARKET_RELAY_PORT = env.int("GDMARKET_RELAY_PORT", 0, validate=validate.Range(0, 65535))
 
 # -- Payments -------------------------------------------------------------------------------------------------------------------
 _address = validate.Regexp(

@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError, connection
 from gdmarket.bus import claims, dispatch, fast_path, registry, sessions
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.heartbeat import Pulse
+from gdmarket.bus.rounds import Rounds
 
 logger = logging.getLogger(__name__)
 
@@ -27,19 +28,25 @@ class Round(NamedTuple):
     done: int
 
 
-def run(*, keep_going: Callable[[], bool]) -> None:
+def run(*, keep_going: Callable[[], bool], rounds: Rounds | None = None) -> None:
     """Deliver what is due until `keep_going` says no, each subscriber in a thread of its own: who waits for others holds up nobody else.
 
+    A thread asks `keep_going` before each delivery and each wait, and notes each time in `rounds` that it has come round.
     Waits 20 ms to 1 s where there is nothing, and outlives a database that goes away. What ends one thread ends all, and is raised here.
     """
     subscribers = registry.subscribers()
     has_failed = Event()
     relay = uuid4()
 
+    def goes_on(subscriber: str) -> bool:
+        if rounds is not None:
+            rounds.came(subscriber=subscriber)
+        return not has_failed.is_set() and keep_going()
+
     def work(subscriber: str) -> None:
         pulse = Pulse(relay=relay, subscriber=subscriber)
         try:
-            _run_one(subscriber, pulse, keep_going=lambda: not has_failed.is_set() and keep_going())
+            _run_one(subscriber, pulse, keep_going=lambda: goes_on(subscriber))
             pulse.stop()
         except BaseException:
             has_failed.set()
@@ -112,7 +119,7 @@ def _run_one(subscriber: str, pulse: Pulse, *, keep_going: Callable[[], bool]) -
 
 def _within(seconds: float, keep_going: Callable[[], bool]) -> Callable[[], bool]:
     until = time.monotonic() + seconds
-    return lambda: time.monotonic() < until and keep_going()
+    return lambda: keep_going() and time.monotonic() < until
 
 
 def _leave_connection(failure: Exception) -> None:

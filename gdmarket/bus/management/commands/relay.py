@@ -4,9 +4,11 @@ import os
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 
-from gdmarket.bus import relay
+from gdmarket.bus import registry, relay, relay_port
+from gdmarket.bus.rounds import Rounds
 from gdmarket.orders import Orders
 
 
@@ -34,7 +36,19 @@ class Command(BaseCommand):
             self.stdout.write(f"{relay.run_until_idle()} deliveries handled")
             return
         orders = Orders(parent=with_parent)
+        rounds = Rounds(subscribers=registry.subscribers())
+        if settings.GDMARKET_RELAY_PORT:
+            _open_port(rounds)
         self.stdout.write("relay: delivering")
         self.stdout.flush()
-        relay.run(keep_going=orders.keep_going)
+        relay.run(keep_going=orders.keep_going, rounds=rounds)
         self.stdout.write("relay: stopped")
+
+
+def _open_port(rounds: Rounds) -> None:
+    host, port = settings.GDMARKET_HOST, settings.GDMARKET_RELAY_PORT
+    try:
+        relay_port.open_port(host=host, port=port, rounds=rounds)
+    except OSError as refused:
+        reason = refused.strerror or refused
+        raise CommandError(f"The relay cannot listen on {host}:{port} ({reason}). Another port: GDMARKET_RELAY_PORT") from refused
