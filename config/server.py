@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from types import FrameType
@@ -23,6 +24,7 @@ PORT = env.int("GDMARKET_PORT", 8000, validate=validate.Range(1, 65535))
 _ROOT = Path(__file__).resolve().parent.parent
 _CHECK_S = 1.0
 _STOP_S = 20.0
+_RELAY = ("relay",)
 _RECONCILE = ("reconcile_payments", "--every", "3600", "--days", "30", "--older-than", "60")
 
 # -- gunicorn's own settings, under gunicorn's own names ----------------------------------------------------------------------------
@@ -36,6 +38,13 @@ chdir = str(_ROOT)
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # the heartbeat file must not wait for a disk
 loglevel = os.environ.get("GDMARKET_LOG_LEVEL", "info").lower()
+
+# Where the processes put what they count, so that any of them can tell it of all: it must be known before prometheus_client is imported.
+_COUNTS = Path(
+    os.environ.get("PROMETHEUS_MULTIPROC_DIR") or Path(worker_tmp_dir or tempfile.gettempdir()) / f"gdmarket-{os.getuid()}-{PORT}"
+)
+_COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_COUNTS)
 
 try:
     env.seal()
@@ -58,6 +67,7 @@ class _Beside:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
                 [sys.executable, str(_ROOT / "manage.py"), *self._command, "--with-parent", str(os.getpid())],
+                env=_environment_beside(self._command),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for gunicorn, which stops the relay last, when nothing is published any more
             )
@@ -78,7 +88,13 @@ class _Beside:
             self._process.wait()
 
 
-_beside = (_Beside("relay"), _Beside(*_RECONCILE))
+def _environment_beside(command: tuple[str, ...]) -> dict[str, str]:
+    """Return what a process beside the server knows: its counts are among the server's, unless it has a port to tell them itself."""
+    tells_itself = command == _RELAY and os.environ.get("GDMARKET_RELAY_PORT", "0") != "0"
+    return {name: value for name, value in os.environ.items() if not (tells_itself and name == "PROMETHEUS_MULTIPROC_DIR")}
+
+
+_beside = (_Beside(*_RELAY), _Beside(*_RECONCILE))
 
 
 def _keep_all(_signal: int = 0, _frame: FrameType | None = None) -> None:
@@ -86,8 +102,18 @@ def _keep_all(_signal: int = 0, _frame: FrameType | None = None) -> None:
         command.keep()
 
 
+def _empty_counts() -> None:
+    """Forget what the processes of an earlier start counted."""
+    for file in _COUNTS.glob("*.db"):
+        file.unlink()
+
+
 def when_ready(_server: Arbiter) -> None:
-    """Start what runs beside, and look after it by a timer: a thread would not go well with the master's forks."""
+    """Begin to count anew, the port being ours by now; then start what runs beside, and look after it by a timer.
+
+    A thread would not go well with the master's forks.
+    """
+    _empty_counts()
     if os.environ.get("GDMARKET_RELAY") == "beside":
         _keep_all()
         signal.signal(signal.SIGALRM, _keep_all)
@@ -98,6 +124,13 @@ def post_worker_init(worker: Worker) -> None:
     """Say where the market is, once it answers."""
     if worker.age == 1:
         print(os.environ.get("GDMARKET_WELCOME", ""), end="", flush=True)  # noqa: T201  # a person waits
+
+
+def child_exit(_server: Arbiter, worker: Worker) -> None:
+    """Count what a worker had under way no longer; what it had done stays."""
+    from prometheus_client import multiprocess  # noqa: PLC0415  # it reads where the counts are when it is imported
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # it has no types
 
 
 def on_exit(_server: Arbiter) -> None:

@@ -26,6 +26,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("GDMARKET_CSRF_TRUSTED_ORIGINS", [])
 GDMARKET_HTTPS = env.bool("GDMARKET_HTTPS", False)
 GDMARKET_TRUSTED_PROXIES = env.int("GDMARKET_TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
 LOG_LEVEL = env.log_level("GDMARKET_LOG_LEVEL", logging.INFO)
+GDMARKET_METRICS_TOKEN = env.str("GDMARKET_METRICS_TOKEN", "")
 
 # -- What it runs on ------------------------------------------------------------------------------------------------------------
 DATABASES = {"default": database(url=env.str("DATABASE_URL", ""), data_dir=GDMARKET_DATA_DIR)}
@@ -110,6 +111,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.metrics.answer_metrics",
     "gdmarket.rest.middleware.CorrelationMiddleware",
     "config.middleware.no_nul_in_the_address",
     "django.middleware.security.SecurityMiddleware",

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
+from django.db.models import Case, Count, F, Min, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
-from apps.payments.domain import CHARGED, UNSETTLED, Account, Entry
+from apps.payments.domain import CHARGED, UNSETTLED, Account, Entry, RefundState
 from apps.payments.errors import PaymentNotFoundError
 from apps.payments.models import Payment, Posting, Refund
 
@@ -32,6 +32,17 @@ class Earnings:
     def net(self) -> int:
         """What is to be paid out."""
         return self.earned - self.given_back
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AtRisk:
+    """Money of a `kind` that is under way: `pending` or `unknown` payments, or `refund`s that are due; `amount` in minor units."""
+
+    kind: str
+    currency: str
+    count: int
+    amount: int
+    oldest_at: datetime
 
 
 def get_payment(*, payment_id: UUID, lock: bool = False) -> Payment:
@@ -106,6 +117,15 @@ def list_balances() -> list[tuple[str, str, int]]:
         balances[debit, currency] += total
         balances[credit, currency] -= total
     return [(account, currency, balance) for (account, currency), balance in sorted(balances.items())]
+
+
+def list_at_risk() -> list[AtRisk]:
+    """Return what the provider has not settled, a row for each kind and currency: few rows of the table, each side by its own index."""
+    payments = Payment.objects.filter(state__in=UNSETTLED).values_list("state", "currency")
+    refunds = Refund.objects.filter(state=RefundState.PENDING).values_list("payment__currency")
+    sums: dict[str, Any] = {"count": Count("id"), "sum": Sum("amount"), "oldest": Min("created_at")}
+    rows = [*payments.annotate(**sums), *(("refund", *row) for row in refunds.annotate(**sums))]
+    return [AtRisk(kind=str(kind), currency=currency, count=n, amount=total, oldest_at=at) for kind, currency, n, total, at in rows]
 
 
 def list_settled(*, rental_ids: Collection[UUID]) -> QuerySet[Payment]:

@@ -1,16 +1,26 @@
 """Reading rentals."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Coalesce, Least
 
 from apps.rentals import domain
 from apps.rentals.errors import RentalNotFoundError
 from apps.rentals.models import Rental
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Open:
+    """How many rentals are in a state that is no end, and for how many of them the time to leave it is over."""
+
+    state: str
+    count: int
+    late: int
 
 
 def get_rental(*, rental_id: UUID) -> Rental:
@@ -45,6 +55,18 @@ def list_rentals(*, after: UUID | None = None, rental_ids: Collection[UUID] | No
 def list_holding(*, item_ids: Collection[UUID]) -> QuerySet[Rental]:
     """List the rentals that hold one of these items: all that have not ended."""
     return list_rentals().filter(item_id__in=item_ids, state__in=domain.HOLDING)
+
+
+def count_open(*, now: datetime) -> list[Open]:
+    """Count the rentals that have not ended, by state, zeros too; ended ones are many, and nothing becomes of them.
+
+    Late: not paid, nor settled, though the hold is over; or not back though the period is.
+    """
+    unpaid = Q(state__in=[domain.State.REQUESTED, domain.State.PAYING], payment_due_at__lte=now)
+    late = Count("id", filter=unpaid | Q(state=domain.State.RENTED, ends_at__lte=now))
+    rows = Rental.objects.filter(state__in=domain.HOLDING).values_list("state").annotate(count=Count("id"), late=late)
+    found = {state: (count, late) for state, count, late in rows}
+    return [Open(state=state, count=found.get(state, (0, 0))[0], late=found.get(state, (0, 0))[1]) for state in domain.HOLDING]
 
 
 def changed_at(*, rental: Rental) -> datetime:

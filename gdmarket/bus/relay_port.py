@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
+from gdmarket.builds import BuildCollector
 from gdmarket.bus.rounds import Rounds
 
 _log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ def open_port(*, host: str, port: int, rounds: Rounds) -> ThreadingHTTPServer:
     :raises OSError: if the address is taken, or cannot be had
     """
     REGISTRY.register(rounds)
+    REGISTRY.register(BuildCollector())
     server = _Server((host, port), rounds)
     Thread(target=server.serve_forever, name="port", daemon=True).start()
     return server

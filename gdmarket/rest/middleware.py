@@ -8,6 +8,7 @@ from dataclasses import replace
 from django.http import HttpRequest, HttpResponse
 
 from gdmarket import correlation
+from gdmarket.rest import metrics
 
 _ACTOR = "gdmarket.actor"
 _log = logging.getLogger("gdmarket.access")
@@ -16,7 +17,7 @@ Answerer = Callable[[HttpRequest], HttpResponse]
 
 
 class CorrelationMiddleware:
-    """Takes or mints `X-Correlation-ID` and `traceparent`, echoes the first, and logs the request once it is answered."""
+    """Takes or mints `X-Correlation-ID` and `traceparent`, echoes the first, and logs and counts the request once it is answered."""
 
     def __init__(self, get_response: Answerer) -> None:
         self.get_response = get_response
@@ -24,10 +25,12 @@ class CorrelationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began_s = time.perf_counter()
         trace = correlation.start(correlation=request.headers.get("X-Correlation-ID"), traceparent=request.headers.get("traceparent"))
-        with correlation.use(trace):
+        with correlation.use(trace), metrics.in_flight():
             response = self.get_response(request)
             response["X-Correlation-ID"] = trace.correlation
-            _write(request, response, took_ms=(time.perf_counter() - began_s) * 1000)
+            took_s = time.perf_counter() - began_s
+            _write(request, response, took_ms=took_s * 1000)
+            metrics.answered(request=request, response=response, took_s=took_s)
         return response
 
 

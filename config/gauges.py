@@ -1,0 +1,71 @@
+"""What the market's own tables tell Prometheus: rentals by state, money under way, and whether each database answers."""
+
+import time
+from collections.abc import Iterator
+
+from django.db import connections
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from apps.payments import queries as payments
+from apps.rentals import queries as rentals
+from gdmarket import clock
+
+_KINDS = ("pending", "unknown", "refund")
+
+
+class RentalsCollector(Collector):
+    """Where the sagas stand."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Count."""
+        return iter(self._families(rentals.count_open(now=clock.now())))
+
+    def _families(self, found: list[rentals.Open]) -> list[Metric]:
+        count = GaugeMetricFamily("rentals_open", "Rentals that have not ended, by state.", labels=["state"])
+        late = GaugeMetricFamily("rentals_late", "Those of them for which the time to leave the state is over.", labels=["state"])
+        for row in found:
+            count.add_metric([row.state], row.count)
+            late.add_metric([row.state], row.late)
+        return [count, late]
+
+
+class MoneyCollector(Collector):
+    """What money is under way: a payment or a refund whose end the provider has not told."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Sum up; what there is none of is 0 in no currency at all."""
+        return iter(self._families(payments.list_at_risk()))
+
+    def _families(self, found: list[payments.AtRisk]) -> list[Metric]:
+        labels = ["kind", "currency"]
+        count = GaugeMetricFamily("money_at_risk_count", "Payments pending or unknown, and refunds due.", labels=labels)
+        amount = GaugeMetricFamily("money_at_risk_minor_units", "Their sum, in minor units of the currency.", labels=labels)
+        oldest = GaugeMetricFamily("money_at_risk_oldest_seconds", "For how long the oldest has been so; 0 for none.", labels=["kind"])
+        for row in found:
+            count.add_metric([row.kind, row.currency], row.count)
+            amount.add_metric([row.kind, row.currency], row.amount)
+        now = clock.now()
+        for kind in _KINDS:
+            ages_s = [(now - row.oldest_at).total_seconds() for row in found if row.kind == kind]
+            oldest.add_metric([kind], max([0.0, *ages_s]))
+        return [count, amount, oldest]
+
+
+class DatabaseCollector(Collector):
+    """How long a database takes to answer the simplest question, over a new connection."""
+
+    def __init__(self, *, alias: str) -> None:
+        self._alias = alias
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask.
+
+        :raises DatabaseError: if it does not answer
+        """
+        family = GaugeMetricFamily("database_answer_seconds", "How long a connection and an answer take.", labels=["database"])
+        began_s = time.perf_counter()
+        with connections[self._alias].cursor() as cursor:
+            cursor.execute("SELECT 1")
+        family.add_metric([self._alias], time.perf_counter() - began_s)
+        yield family
