@@ -1,7 +1,11 @@
 """The composition root as a Django app, and which admin site is ours."""
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin import apps as admin
+from django.db.backends.signals import connection_created
+
+from gdmarket import spans
 
 
 class ConfigConfig(AppConfig):
@@ -9,6 +13,11 @@ class ConfigConfig(AppConfig):
 
     name = "config"
     default = True
+
+    def ready(self) -> None:
+        """Have statements traced where anything is."""
+        if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+            connection_created.connect(spans.watch_statements)
 
 
 class AdminConfig(admin.AdminConfig):

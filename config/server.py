@@ -18,6 +18,8 @@ from environs import Env, EnvError, validate
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+from config import logs
+
 env = Env(eager=False)
 HOST = env.str("GDMARKET_HOST", "127.0.0.1")
 PORT = env.int("GDMARKET_PORT", 8000, validate=validate.Range(1, 65535))
@@ -37,7 +39,10 @@ keepalive = 30
 chdir = str(_ROOT)
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # the heartbeat file must not wait for a disk
-loglevel = os.environ.get("GDMARKET_LOG_LEVEL", "info").lower()
+loglevel = env.str("GDMARKET_LOG_LEVEL", "INFO").lower()
+logconfig_dict = logs.settings_for_gunicorn(
+    form=env.str("GDMARKET_LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"])), level=loglevel
+)
 
 # Where the processes put what they count, so that any of them can tell it of all: it must be known before prometheus_client is imported.
 _COUNTS = Path(

@@ -10,6 +10,7 @@ from environs import Env, ValidationError, validate
 
 from apps.items import domain as items
 from apps.rentals import domain as rentals
+from config import logs
 from config.databases import database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +27,7 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("GDMARKET_CSRF_TRUSTED_ORIGINS", [])
 GDMARKET_HTTPS = env.bool("GDMARKET_HTTPS", False)
 GDMARKET_TRUSTED_PROXIES = env.int("GDMARKET_TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
 LOG_LEVEL = env.log_level("GDMARKET_LOG_LEVEL", logging.INFO)
+GDMARKET_LOG_FORMAT = env.str("GDMARKET_LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"]))
 GDMARKET_METRICS_TOKEN = env.str("GDMARKET_METRICS_TOKEN", "")
 
 # -- What it runs on ------------------------------------------------------------------------------------------------------------
@@ -38,6 +40,16 @@ GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.One
 GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 250, validate=validate.Range(min=0))
 GDMARKET_HOST = env.str("GDMARKET_HOST", "127.0.0.1")
 GDMARKET_RELAY_PORT = env.int("GDMARKET_RELAY_PORT", 0, validate=validate.Range(0, 65535))
+
+# -- Traces ---------------------------------------------------------------------------------------------------------------------
+
+
+def _libraries_for_traces(endpoint: str) -> None:
+    if endpoint and importlib.util.find_spec("opentelemetry") is None:
+        raise ValidationError("OpenTelemetry's libraries are missing: pip install --require-hashes -r requirements/full.lock")
+
+
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=_libraries_for_traces)
 
 # -- Payments -------------------------------------------------------------------------------------------------------------------
 _address = validate.Regexp(
@@ -227,18 +239,5 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # -- Logs -----------------------------------------------------------------------------------------------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "correlation": {"()": "gdmarket.correlation.CorrelationFilter"},
-        "unforeseen": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: record.exc_info is not None},
-    },
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(correlation)s] %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["correlation"]}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        "django.request": {"level": "ERROR", "filters": ["unforeseen"]},  # each refusal has its line in the access log already
-        "stripe": {"level": "WARNING"},  # it would write down each call, and what it sends
-    },
-}
+LOGGING_CONFIG = "config.logs.configure"
+LOGGING = logs.settings_for(form=GDMARKET_LOG_FORMAT, level=LOG_LEVEL)

@@ -1,11 +1,13 @@
 """How management commands with several actions read what they are told, show what they found, and end."""
 
 import json
+import logging
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import InterfaceError, OperationalError
@@ -13,6 +15,7 @@ from django.db import InterfaceError, OperationalError
 from gdmarket.errors import DomainError
 
 EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 misused, 3 the database cannot be used, 130 stopped by Ctrl-C."
+_log = logging.getLogger(__name__)
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
 
@@ -37,6 +40,15 @@ def add_action(actions: Any, name: str, act: Callable[..., None], what: str, *, 
     parser: ArgumentParser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip())
     parser.set_defaults(act=act)
     return parser
+
+
+def tell(out: OutputWrapper, line: str) -> None:
+    """Say how a command that runs on and on is faring: to who watches, or in the log where that is JSON, for machines to collect."""
+    if settings.GDMARKET_LOG_FORMAT == "json":
+        _log.info("%s", line)
+    else:
+        out.write(line)
+        out.flush()
 
 
 def words(text: str) -> str:

@@ -18,11 +18,15 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trace:
-    """One story (`correlation`), the event that caused what happens now (`causation`), its W3C trace and who acts."""
+    """One story (`correlation`), the event that caused what happens now (`causation`), its W3C trace and who acts.
+
+    `traceparent` is handed on; `parent` is the one that was handed to us, if any.
+    """
 
     correlation: str
     causation: UUID | None = None
     traceparent: str
+    parent: str = ""
     actor: str = ""
 
 
@@ -35,8 +39,9 @@ def start(*, correlation: str | None = None, traceparent: str | None = None) -> 
     A correlation id is 1 to 64 characters of `[A-Za-z0-9._-]`; a good `traceparent` keeps its trace id and gets a new span.
     """
     story = correlation if correlation and _CORRELATION.match(correlation) else str(ids.uuid7())
-    trace_id = traceparent[3:35] if traceparent and _TRACEPARENT.match(traceparent) else secrets.token_hex(16)
-    return Trace(correlation=story, traceparent=f"00-{trace_id}-{secrets.token_hex(8)}-01")
+    parent = traceparent if traceparent and _TRACEPARENT.match(traceparent) else ""
+    trace_id = parent[3:35] or secrets.token_hex(16)
+    return Trace(correlation=story, traceparent=f"00-{trace_id}-{secrets.token_hex(8)}-01", parent=parent)
 
 
 def current() -> Trace:
@@ -59,10 +64,12 @@ def use(trace: Trace) -> Iterator[Trace]:
 
 
 class CorrelationFilter(logging.Filter):
-    """Writes the story's id on every line of log."""
+    """Writes the ids of the story and of its trace on every line of log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Put the current correlation id, or a dash, on the record."""
+        """Put the current ids, or dashes, on the record."""
         trace = _current.get()
         record.correlation = trace.correlation if trace else "-"
+        record.trace_id = trace.traceparent[3:35] if trace else "-"
+        record.span_id = trace.traceparent[36:52] if trace else "-"
         return True

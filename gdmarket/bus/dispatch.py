@@ -1,17 +1,19 @@
 """Handling deliveries, the same way in the fast path and in the relay."""
 
 import logging
+import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from django.db import transaction
 
-from gdmarket import correlation
+from gdmarket import correlation, spans
 from gdmarket.bus import log, metrics, registry, settling
 from gdmarket.bus.claims import Claim, Lane
 from gdmarket.bus.errors import LeaseLostError, Reject, Retry, UndecodableError, UnknownEventError
 from gdmarket.bus.metrics import Outcome
+from gdmarket.correlation import Trace
 
 logger = logging.getLogger(__name__)
 
@@ -71,23 +73,27 @@ def _who_takes_it(claim: Claim) -> object:
 
 def _handle_together(run: Sequence[Claim]) -> bool:
     """Handle deliveries in one transaction; say whether they are done. Where anything fails nothing is, and nobody is blamed."""
-    subscriber = run[0].lane[0]
+    subscriber, began_ns = run[0].lane[0], time.time_ns()
     try:
         events = [log.read(claim.event).event for claim in run]
         with metrics.handle_time(subscriber=subscriber), transaction.atomic():
             registry.send(subscriber=subscriber, name=run[0].event.type, events=events)
             settling.acknowledge(claims=run)
     except Exception as failure:  # noqa: BLE001  # whoever is to blame is alone in the end, and answers for itself
-        logger.info("%s could not handle %d deliveries together, now half of them: %s", subscriber, len(run), _told(failure))
+        kind = type(failure).__name__
+        logger.info("%s could not handle %d deliveries together, now half of them: %s: %s", subscriber, len(run), kind, failure)
         return False
     _count(run, "done")
+    for claim in run:
+        spans.note(name=_span_name(claim), trace=_story(claim), began_ns=began_ns, facts={**_facts(claim), "bus.together": len(run)})
     return True
 
 
 def _handle(claim: Claim) -> bool:
     """Handle one delivery and settle it; say whether it is done. Only a database that cannot be reached lets this raise."""
-    with correlation.use(correlation.start(correlation=claim.event.correlation, traceparent=claim.event.traceparent)):
+    with spans.story(_span_name(claim), kind="consumer", trace=_story(claim), facts=_facts(claim)) as span:
         outcome = _settled(claim)
+        spans.tell(span, facts={"bus.outcome": outcome}, failed=outcome in {"retried", "dead", "lease_lost"})
     _count([claim], outcome)
     return outcome == "done"
 
@@ -131,6 +137,18 @@ def _record_failure(claim: Claim, failure: Exception) -> Outcome:
     then = "dead" if is_dead else "to be tried again"
     logger.error("%s failed on %s, delivery %s, %s", claim.lane[0], claim.event, claim.id, then, exc_info=failure)
     return "dead" if is_dead else "retried"
+
+
+def _story(claim: Claim) -> Trace:
+    return correlation.start(correlation=claim.event.correlation, traceparent=claim.event.traceparent)
+
+
+def _span_name(claim: Claim) -> str:
+    return f"{claim.lane[0]} hears {claim.event.type}"
+
+
+def _facts(claim: Claim) -> Mapping[str, str | int]:
+    return {"bus.subscriber": claim.lane[0], "bus.event.type": claim.event.type, "bus.delivery": claim.id, "bus.attempts": claim.attempts}
 
 
 def _count(claims: Sequence[Claim], outcome: Outcome) -> None:

@@ -89,11 +89,10 @@ def read(row: Event) -> Recorded:
 
 @contextmanager
 def handling(event: Recorded) -> Iterator[None]:
-    """Work as the consequence of `event` for the length of the block: its story goes on, and it is the cause."""
-    started = correlation.start(correlation=event.correlation, traceparent=event.traceparent)
+    """Work as the consequence of `event` for the length of the block: its story, which is the one at hand, goes on, and it is the cause."""
     token = _current.set(event)
     try:
-        with correlation.use(replace(started, causation=event.id, actor=event.actor)):
+        with correlation.use(replace(correlation.current(), causation=event.id, actor=event.actor)):
             yield
     finally:
         _current.reset(token)

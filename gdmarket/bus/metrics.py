@@ -15,6 +15,9 @@ from gdmarket.bus.backlog import Backlog
 
 logger = logging.getLogger(__name__)
 
+# Nothing is counted further: a scrape must not cost more, the worse things are.
+_MOST = 100_000
+
 Outcome = Literal["done", "retried", "postponed", "dead", "lease_lost", "released"]
 
 _handled = Counter("bus_handled", "Deliveries taken in hand, by what became of them.", ["subscriber", "outcome"])
@@ -25,7 +28,7 @@ _handle_seconds = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0),
 )
 _GAUGES = {
-    "bus_pending": ("pending", "Deliveries that are due."),
+    "bus_pending": ("pending", "Deliveries that are due; counted to 100,000 or twice that."),
     "bus_oldest_age_seconds": ("oldest_age_s", "For how long the oldest delivery that is due has been outstanding; 0 where there is none."),
     "bus_dead": ("dead", "Deliveries that failed for good and wait for an operator."),
     "bus_timers": ("timers", "Deliveries that are not due yet."),
@@ -61,7 +64,7 @@ class BacklogCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Measure."""
         try:
-            found = backlog.measure()
+            found = backlog.measure(most=_MOST)
         except Error:
             logger.warning("the backlog cannot be measured", exc_info=True)
             found = {}

@@ -4,10 +4,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 
-from gdmarket import correlation
+from gdmarket import correlation, spans
 from gdmarket.rest import metrics
 
 _ACTOR = "gdmarket.actor"
@@ -25,9 +26,20 @@ class CorrelationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began_s = time.perf_counter()
         trace = correlation.start(correlation=request.headers.get("X-Correlation-ID"), traceparent=request.headers.get("traceparent"))
-        with correlation.use(trace), metrics.in_flight():
+        if request.path_info.startswith("/health/"):
+            with correlation.use(trace):  # probes are no story
+                return self._answer(request, began_s)
+        with spans.story(metrics.method_of(request), kind="server", trace=trace, facts={}) as span:
+            response = self._answer(request, began_s)
+            if span is not None:
+                span.update_name(f"{metrics.method_of(request)} {metrics.route_of(request)}")
+            spans.tell(span, facts=_facts(request, response), failed=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR)
+        return response
+
+    def _answer(self, request: HttpRequest, began_s: float) -> HttpResponse:
+        with metrics.in_flight():
             response = self.get_response(request)
-            response["X-Correlation-ID"] = trace.correlation
+            response["X-Correlation-ID"] = correlation.current().correlation
             took_s = time.perf_counter() - began_s
             _write(request, response, took_ms=took_s * 1000)
             metrics.answered(request=request, response=response, took_s=took_s)
@@ -53,8 +65,17 @@ def note_actor(request: HttpRequest, actor: str) -> None:
     request.META[_ACTOR] = actor
 
 
+def _facts(request: HttpRequest, response: HttpResponse) -> dict[str, str | int]:
+    return {
+        "http.request.method": metrics.method_of(request),
+        "http.route": metrics.route_of(request),
+        "http.response.status_code": response.status_code,
+    }
+
+
 def _write(request: HttpRequest, response: HttpResponse, *, took_ms: float) -> None:
     # The route, not the path: a path may hold what a caller would not see written down, and cannot be counted.
     route = request.resolver_match.route if request.resolver_match else "-"
-    actor = request.META.get(_ACTOR, "-")
-    _log.info("%s /%s %d %.1f ms actor=%s", request.method, route, response.status_code, took_ms, actor)
+    actor, method = request.META.get(_ACTOR, "-"), metrics.method_of(request)
+    fields = {"method": method, "route": f"/{route}", "status": response.status_code, "took_ms": round(took_ms, 1), "actor": actor}
+    _log.info("%s /%s %d %.1f ms actor=%s", method, route, response.status_code, took_ms, actor, extra=fields)

@@ -9,7 +9,7 @@ from tests.docs.papers import ROOT
 
 PAGE = ROOT / "docs" / "configuration.md"
 READERS = (ROOT / "config" / "settings.py", ROOT / "config" / "server.py", ROOT / "tests" / "database.py")
-NAME = re.compile(r"GDMARKET_[A-Z_]+|DATABASE_URL|PYTHON")
+NAME = re.compile(r"GDMARKET_[A-Z_]+|OTEL_[A-Z_]+|DATABASE_URL|PYTHON")
 
 
 def table() -> dict[str, str]:

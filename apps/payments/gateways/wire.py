@@ -19,11 +19,12 @@ import msgspec
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.payments.gateways.port import NoAnswerError, NotSentError
-from gdmarket import correlation
+from gdmarket import correlation, spans
 
 LARGEST_BYTES = 64 * 1024
 LONGEST_WAIT_S = 3600.0
 _IDLE_S = 2.0
+_BROKEN = 500
 _FAILURES = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
 _REASONS: dict[type[Exception], str] = {
     httpcore.TimeoutException: "timed_out",
@@ -55,6 +56,7 @@ class Wire:
 
     def __init__(self, *, base_url: str, headers: Mapping[str, str] | None = None) -> None:
         self._base_url = _checked(base_url)
+        self._host = urlsplit(base_url).hostname or ""
         self._headers = dict(headers or {})
         self._lock = Lock()
         self._pool: httpcore.ConnectionPool | None = None
@@ -78,13 +80,17 @@ class Wire:
         call = _Call(ends_at=time.monotonic() + deadline_s)
         token = _call.set(call)
         try:
-            with self._connections().stream(
-                method,
-                self._base_url + path,
-                headers=list((self._headers | _story() | dict(headers or {})).items()),
-                content=None if method == "GET" else body,
-                extensions={"timeout": {"pool": deadline_s}},
-            ) as response:
+            with (
+                spans.step(method, facts={"http.request.method": method, "server.address": self._host}) as span,
+                self._connections().stream(
+                    method,
+                    self._base_url + path,
+                    headers=list((self._headers | _story() | dict(headers or {})).items()),
+                    content=None if method == "GET" else body,
+                    extensions={"timeout": {"pool": deadline_s}},
+                ) as response,
+            ):
+                spans.tell(span, facts={"http.response.status_code": response.status}, failed=response.status >= _BROKEN)
                 return _answer(response, _read(response.iter_stream(), largest_bytes))
         except _FAILURES as failure:
             raise (NoAnswerError if call.is_sent else NotSentError)(_reason(failure)) from failure

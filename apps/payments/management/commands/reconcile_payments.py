@@ -90,7 +90,7 @@ class Command(BaseCommand):
             try:
                 self._reconcile(options, keep_going=orders.keep_going)
             except Error as away:
-                self.stderr.write(f"The database does not answer; the next try is in {options['every']:g} s. {away}")
+                console.tell(self.stderr, f"The database does not answer; the next try is in {options['every']:g} s. {away}")
             except Exception:  # noqa: BLE001  # a process edge: the next run may well succeed, and who starts this anew would do so at once
                 _log.exception("reconciling failed; the next try is in %g s", options["every"])
             finally:
@@ -116,7 +116,7 @@ class Command(BaseCommand):
         for finding in found:
             tally.count(finding)
             if tally.verdicts.total() % 500 == 0:
-                self.stderr.write(f"{tally.verdicts.total()} payments compared …")
+                console.tell(self.stderr, f"{tally.verdicts.total()} payments compared …")
             yield finding
 
     def _print_table(self, telling: list[Finding], tally: _Tally) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from gdmarket import console
 from gdmarket.bus import registry, relay, relay_port
 from gdmarket.bus.rounds import Rounds
 from gdmarket.orders import Orders
@@ -39,10 +40,9 @@ class Command(BaseCommand):
         rounds = Rounds(subscribers=registry.subscribers())
         if settings.GDMARKET_RELAY_PORT:
             _open_port(rounds)
-        self.stdout.write("relay: delivering")
-        self.stdout.flush()
+        console.tell(self.stdout, "relay: delivering")
         relay.run(keep_going=orders.keep_going, rounds=rounds)
-        self.stdout.write("relay: stopped")
+        console.tell(self.stdout, "relay: stopped")
 
 
 def _open_port(rounds: Rounds) -> None:

@@ -1,0 +1,148 @@
+"""OpenTelemetry's spans, where OTEL_EXPORTER_OTLP_ENDPOINT is set; else nothing of it is imported, and nothing costs anything.
+
+`gdmarket.correlation` says which trace the work at hand belongs to, here as everywhere. A span takes its place in that trace, and is, for
+the length of its block, what correlation hands on: to the log, to the events that are published, to the calls that go out.
+So there is one trace, whoever looks. A span carries names, numbers and ids: no address with its query, no values of SQL, no body.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from gdmarket import __version__, correlation
+from gdmarket.correlation import Trace
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
+
+Facts = Mapping[str, str | int]
+_made: dict[int, "Tracer"] = {}
+_door = threading.Lock()
+
+
+@contextmanager
+def story(name: str, *, kind: str, trace: Trace, facts: Facts) -> Iterator["Span | None"]:
+    """Work under `trace` for the length of the block, in a span whose parent is whoever handed the trace on; `kind` as OpenTelemetry's.
+
+    Gives the span, None where there are none.
+    """
+    if not settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+        with correlation.use(trace):
+            yield None
+        return
+    options = {"context": _handed_on(trace.parent), "kind": _kind(kind), "attributes": _told(facts, trace)}
+    with _opened(name, trace, **options) as span:
+        yield span
+
+
+@contextmanager
+def step(name: str, *, facts: Facts) -> Iterator["Span | None"]:
+    """Take the block as a call to something outside, in a span of its own; None where no story with spans is going on."""
+    if not settings.OTEL_EXPORTER_OTLP_ENDPOINT or not _current().is_recording():
+        yield None
+        return
+    with _opened(name, correlation.current(), kind=_kind("client"), attributes=dict(facts)) as span:
+        yield span
+
+
+def tell(span: "Span | None", *, facts: Facts, failed: bool) -> None:
+    """Add to a span, where there is one, how it ended."""
+    if span is not None:
+        span.set_attributes(facts)
+        if failed:
+            span.set_status(_error())
+
+
+def note(*, name: str, trace: Trace, began_ns: int, facts: Facts) -> None:
+    """Note, after the fact, that the work of a story was done together with that of others."""
+    if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+        kind, told = _kind("consumer"), _told(facts, trace)
+        _tracer().start_span(name, context=_handed_on(trace.parent), kind=kind, attributes=told, start_time=began_ns).end()
+
+
+def watch_statements(connection: Any, **_: object) -> None:
+    """Give each statement of a database connection a span; a receiver of Django's `connection_created`."""
+    if _span_of_statement not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_span_of_statement)
+
+
+def _span_of_statement(execute: Callable[..., Any], sql: str, params: object, many: bool, context: Mapping[str, Any]) -> Any:  # noqa: FBT001  # Django's signature
+    system = context["connection"].vendor
+    text = str(sql)  # psycopg has SQL that is put together of objects
+    facts = {"db.system.name": system, "db.namespace": context["connection"].alias, "db.query.text": text}
+    with step((text.split(None, 1) or ["SQL"])[0].upper(), facts=facts):
+        return execute(sql, params, many, context)
+
+
+@contextmanager
+def _opened(name: str, trace: Trace, **options: Any) -> Iterator["Span"]:
+    # Of an exception its kind is told; its words may be what a person typed.
+    options |= {"record_exception": False, "set_status_on_exception": False}
+    with _tracer().start_as_current_span(name, **options) as span, correlation.use(replace(trace, traceparent=_written(span))):
+        try:
+            yield span
+        except BaseException as failure:
+            tell(span, facts={"error.type": type(failure).__name__}, failed=True)
+            raise
+
+
+def _error() -> "StatusCode":
+    from opentelemetry.trace import StatusCode  # noqa: PLC0415  # only where spans are wanted
+
+    return StatusCode.ERROR
+
+
+def _tracer() -> "Tracer":
+    """Return this process's tracer: what exports the spans is a thread, which a fork leaves behind."""
+    with _door:
+        if os.getpid() not in _made:
+            _made[os.getpid()] = _make_tracer()
+        return _made[os.getpid()]
+
+
+def _make_tracer() -> "Tracer":
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415  # only where spans are wanted
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    os.environ.setdefault("OTEL_SERVICE_NAME", "gdmarket")
+    # What is left is sent when the process ends.
+    provider = TracerProvider(resource=Resource.create({"service.version": __version__, "process.pid": os.getpid()}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider.get_tracer("gdmarket", __version__)
+
+
+def _current() -> "Span":
+    from opentelemetry import trace  # noqa: PLC0415
+
+    return trace.get_current_span()
+
+
+def _kind(name: str) -> "SpanKind":
+    from opentelemetry.trace import SpanKind  # noqa: PLC0415
+
+    return SpanKind[name.upper()]
+
+
+def _handed_on(traceparent: str) -> "Context":
+    """Return the context in which the parent is the span of `traceparent`; without it the span begins a trace."""
+    from opentelemetry.context import Context  # noqa: PLC0415
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+
+    return TraceContextTextMapPropagator().extract({"traceparent": traceparent}, context=Context())
+
+
+def _written(span: "Span") -> str:
+    context = span.get_span_context()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def _told(facts: Facts, trace: Trace) -> dict[str, str | int]:
+    return {**facts, "gdmarket.correlation": trace.correlation}

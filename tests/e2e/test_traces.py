@@ -1,0 +1,136 @@
+"""A request, the events it leaves and their deliveries in another process are one trace, told to a real collector."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.bare_server import serving
+from tests.e2e.collector import Collector
+from tests.e2e.served import ROOT, until
+from tests.factories.accounts import UserFactory
+
+CALLER = f"00-{'a' * 32}-{'b' * 16}-01"
+BIRD = "c4n4ry"
+
+
+def call(port: int, path: str, body: object, **headers: str) -> tuple[dict[str, Any], dict[str, str]]:
+    told = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=json.dumps(body).encode(), headers=told)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read()), dict(answer.headers)
+
+
+def test_a_request_its_events_and_their_deliveries_elsewhere_are_one_trace(
+    process_environment: dict[str, str], people: type[UserFactory], tmp_path: Path
+) -> None:
+    people(item_manager=True, email=f"{BIRD}@example.com")
+    item = {"name": "ladder", "category": "tools", "daily_price": 1000, "latitude": 37.5, "longitude": 127.0, "place": BIRD}
+    with Collector() as collector:
+        # The server delivers nothing: all of that is the relay's.
+        environment = process_environment | {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "GDMARKET_DISPATCH": "off",
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+        }
+        relay = subprocess.Popen([sys.executable, "manage.py", "relay"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        with serving(environment, output=tmp_path / "log") as server:
+            tokens, _ = call(server.port, "/api/v1/auth/token", {"email": f"{BIRD}@example.com", "password": "gdmarket-demo"})
+            bearer = {"Authorization": f"Bearer {tokens['access']}"}
+            _, headers = call(server.port, f"/api/v1/items?token={BIRD}", item, **bearer, traceparent=CALLER)
+            until(lambda: len(collector.named("status_view hears items.ItemRegistered")) == 1, "the delivery")
+            server.get("/metrics")
+            workers = {worker.pid for worker in server.workers()}
+        relay.send_signal(signal.SIGTERM)
+        assert relay.wait(30) == 0
+
+    [posted] = collector.named("POST /api/v1/items")
+    assert (posted.trace_id, posted.parent_id, posted.kind) == ("a" * 32, "b" * 16, 2)
+    assert posted.pid in workers
+    assert posted.facts == {
+        "http.request.method": "POST",
+        "http.route": "/api/v1/items",
+        "http.response.status_code": 201,
+        "gdmarket.correlation": headers["X-Correlation-ID"],
+    }
+    heard = collector.named("status_view hears items.ItemRegistered") + collector.named("rentals hears items.ItemRegistered")
+    assert len(heard) == 2
+    for span in heard:
+        assert (span.trace_id, span.parent_id, span.pid) == ("a" * 32, posted.span_id, relay.pid)
+        assert span.facts["bus.outcome"] == "done"
+        assert any(step.parent_id == span.span_id and "db.query.text" in step.facts for step in collector.spans)
+    # Whatever has no story has no span: probes, scrapes, a relay that looks for work.
+    ids = {span.span_id for span in collector.spans}
+    assert all(span.parent_id in ids or span.kind != 3 for span in collector.spans)
+    assert collector.named("GET /health") + collector.named("GET /metrics") == []
+    assert {span.service for span in collector.spans} == {"gdmarket"}
+    assert BIRD not in str(collector.spans)
+
+
+def test_what_goes_out_to_the_provider_is_in_the_trace_and_fails_without_words(
+    process_environment: dict[str, str], people: type[UserFactory], tmp_path: Path
+) -> None:
+    with Collector() as collector, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        gone = {"GDMARKET_PAYMENT_GATEWAY": "http", "GDMARKET_PAYMENT_URL": f"http://127.0.0.1:{nobody.getsockname()[1]}"}
+        code = f"""
+import django; django.setup()
+from uuid import uuid4
+from gdmarket import clock, correlation, spans
+from apps.payments import facade
+with spans.story("test", kind="server", trace=correlation.start(traceparent={CALLER!r}), facts={{}}):
+    ids = dict(payment_id=uuid4(), rental_id=uuid4(), payer_id=uuid4(), payee_id=uuid4())
+    facade.charge(**ids, amount=1, currency="KRW", method="pm_ok", now=clock.now())
+"""
+        environment = process_environment | gone | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
+
+    [story], [put] = collector.named("test"), collector.named("PUT")
+    assert (put.trace_id, put.parent_id, put.kind, put.status) == ("a" * 32, story.span_id, 3, 2)
+    assert put.facts == {"http.request.method": "PUT", "server.address": "127.0.0.1", "error.type": "ConnectError"}
+    assert put.events == 0  # an exception's words
+
+
+def test_a_collector_that_is_away_holds_up_neither_answers_nor_the_end(process_environment: dict[str, str], tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        nobody.listen()  # it takes connections, and never answers
+        environment = process_environment | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{nobody.getsockname()[1]}"}
+        with serving(environment, output=tmp_path / "log") as server:
+            assert server.get("/api/v1/items") == "200"
+            began_s = time.monotonic()
+        assert time.monotonic() - began_s < 25
+
+
+def test_without_an_endpoint_nothing_of_opentelemetry_is_imported(process_environment: dict[str, str]) -> None:
+    code = """
+import sys
+import config.wsgi
+from django.core.management import call_command
+from django.test import Client
+assert Client(SERVER_NAME="localhost").get("/api/v1/items").status_code == 200
+call_command("relay", "--once")
+print(sorted(name for name in sys.modules if name.startswith("opentelemetry")))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=process_environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_endpoint_without_the_libraries_is_told_in_one_sentence() -> None:
+    without = """
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name == "opentelemetry" else find(name, *more)
+from config.serve import main
+main()
+"""
+    environment = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+    refused = subprocess.run([sys.executable, "-c", without], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "OpenTelemetry's libraries are missing: pip install --require-hashes -r requirements/full.lock" in refused.stderr
