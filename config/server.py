@@ -21,7 +21,9 @@ from gunicorn.workers.base import Worker
 from config import logs
 
 env = Env(eager=False)
+#: The address to listen on; `0.0.0.0` in the container image.
 HOST = env.str("GDMARKET_HOST", "127.0.0.1")
+#: The port to listen on.
 PORT = env.int("GDMARKET_PORT", 8000, validate=validate.Range(1, 65535))
 _ROOT = Path(__file__).resolve().parent.parent
 _CHECK_S = 1.0
@@ -32,7 +34,9 @@ _RECONCILE = ("reconcile_payments", "--every", "3600", "--days", "30", "--older-
 # -- gunicorn's own settings, under gunicorn's own names ----------------------------------------------------------------------------
 bind = f"{HOST}:{PORT}"
 worker_class = "gthread"
+#: Processes that answer requests.
 workers = env.int("GDMARKET_WORKERS", 1, validate=validate.Range(min=1))
+#: Threads in each.
 threads = env.int("GDMARKET_THREADS", 16, validate=validate.Range(min=1))
 graceful_timeout = 25  # a cluster kills after 30 s
 keepalive = 30
@@ -44,7 +48,8 @@ logconfig_dict = logs.settings_for_gunicorn(
     form=env.str("GDMARKET_LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"])), level=loglevel
 )
 
-# Where the processes put what they count, so that any of them can tell it of all: it must be known before prometheus_client is imported.
+# It must be known before prometheus_client is imported.
+#: A folder where the server's processes put what they count, so that each can tell it of all; in memory, where that is to be had.
 _COUNTS = Path(
     os.environ.get("PROMETHEUS_MULTIPROC_DIR") or Path(worker_tmp_dir or tempfile.gettempdir()) / f"gdmarket-{os.getuid()}-{PORT}"
 )
@@ -119,6 +124,8 @@ def when_ready(_server: Arbiter) -> None:
     A thread would not go well with the master's forks.
     """
     _empty_counts()
+    #: `beside`: the server starts a relay, restarts it when it dies, and stops it last. `./dev run` sets this. Otherwise run `manage.py
+    #: relay` yourself.
     if os.environ.get("GDMARKET_RELAY") == "beside":
         _keep_all()
         signal.signal(signal.SIGALRM, _keep_all)
@@ -128,6 +135,7 @@ def when_ready(_server: Arbiter) -> None:
 def post_worker_init(worker: Worker) -> None:
     """Say where the market is, once it answers."""
     if worker.age == 1:
+        #: What to print once the server answers. `./dev run` sets this.
         print(os.environ.get("GDMARKET_WELCOME", ""), end="", flush=True)  # noqa: T201  # a person waits
 
 

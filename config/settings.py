@@ -18,27 +18,45 @@ ROOT = Path(__file__).resolve().parent.parent
 env = Env(eager=False)
 
 # -- Who we are -----------------------------------------------------------------------------------------------------------------
+#: Django's debug mode. Never where others can reach it.
 DEBUG = env.bool("GDMARKET_DEBUG", False)
+#: The data folder: the SQLite file, the sandbox provider's book, collected static files.
 GDMARKET_DATA_DIR = env.path("GDMARKET_DATA_DIR", ROOT / "var")
+#: Signs tokens, sessions and cursors, and encrypts kept answers: 50 or more random characters. `./dev` makes one under the data folder.
 SECRET_KEY = env.str("GDMARKET_SECRET_KEY", validate=validate.Length(min=1))
+#: Earlier secret keys whose signatures still count: how a key is replaced without signing everybody out.
 SECRET_KEY_FALLBACKS: list[str] = env.list("GDMARKET_SECRET_KEY_FALLBACKS", [])
+#: The host names the market answers to.
 ALLOWED_HOSTS = env.list("GDMARKET_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+#: Other origins, as in `https://admin.example.com`, whose forms are taken.
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("GDMARKET_CSRF_TRUSTED_ORIGINS", [])
+#: Whether people reach it by HTTPS: secure cookies, redirects from HTTP, and HSTS for a year.
 GDMARKET_HTTPS = env.bool("GDMARKET_HTTPS", False)
+#: How many proxies stand in front. With 1 or more, `X-Forwarded-For` and `X-Forwarded-Proto` are believed that far.
 GDMARKET_TRUSTED_PROXIES = env.int("GDMARKET_TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
+#: `DEBUG`, `INFO`, `WARNING` or `ERROR`.
 LOG_LEVEL = env.log_level("GDMARKET_LOG_LEVEL", logging.INFO)
+#: `text`: lines for people. `json`: [one JSON object a line](operations.md#logs), for a place that collects them.
 GDMARKET_LOG_FORMAT = env.str("GDMARKET_LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"]))
+#: What a scrape of [`/metrics`](operations.md#watching) must show, as `Authorization: Bearer …`. Without it everybody may read them who
+#: reaches the server past the gateway.
 GDMARKET_METRICS_TOKEN = env.str("GDMARKET_METRICS_TOKEN", "")
 
 # -- What it runs on ------------------------------------------------------------------------------------------------------------
+#: The database, as in `postgresql://user:password@host/name`. Without it: SQLite, in the data folder.
 DATABASES = {"default": database(url=env.str("DATABASE_URL", ""), data_dir=GDMARKET_DATA_DIR)}
+#: Where request counts are kept. In memory it is per process: with several, name a shared one.
 CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://")}
 
 # -- The bus --------------------------------------------------------------------------------------------------------------------
 GDMARKET_SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"
+#: When events are delivered in the process that published them: `inline` right after the commit, `thread` by a background thread, `off`
+#: never. The relay delivers what is left in any case.
 GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.OneOf(["inline", "thread", "off"]))
+#: How long one request may go on delivering `inline`.
 GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 250, validate=validate.Range(min=0))
 GDMARKET_HOST = env.str("GDMARKET_HOST", "127.0.0.1")
+#: The port where a relay answers [`/health/live` and `/metrics`](operations.md#the-relay), on `GDMARKET_HOST`. `0`: it answers nowhere.
 GDMARKET_RELAY_PORT = env.int("GDMARKET_RELAY_PORT", 0, validate=validate.Range(0, 65535))
 
 # -- Traces ---------------------------------------------------------------------------------------------------------------------
@@ -49,6 +67,8 @@ def _libraries_for_traces(endpoint: str) -> None:
         raise ValidationError("OpenTelemetry's libraries are missing: pip install --require-hashes -r requirements/full.lock")
 
 
+#: Where [traces](operations.md#traces) are sent, by OTLP over HTTP, as in `http://collector:4318`. Needs `requirements/full.lock`.
+#: OpenTelemetry's other variables, as `OTEL_SERVICE_NAME` (`gdmarket`) and `OTEL_TRACES_SAMPLER`, mean what it says.
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=_libraries_for_traces)
 
 # -- Payments -------------------------------------------------------------------------------------------------------------------
@@ -73,26 +93,42 @@ def _secret_of(gateway: str) -> dict[str, Any]:
     return {"validate": validate.Regexp(r"[\x21-\x7e]+\Z", error="Must be printable characters without a space.")}
 
 
+#: The payment provider: `sandbox`, which is built in; `http`, the fake provider that `manage.py fake_provider` serves; [`stripe` or
+#: `toss`](payment-providers.md).
 GDMARKET_PAYMENT_GATEWAY = env.str(
     "GDMARKET_PAYMENT_GATEWAY", "sandbox", validate=[validate.OneOf(["http", "sandbox", "stripe", "toss"]), _installed]
 )
+#: Where `http` finds the fake provider: an `https://` address, or `http://` on this machine.
 GDMARKET_PAYMENT_URL = env.str("GDMARKET_PAYMENT_URL", "http://127.0.0.1:8700", validate=_address)
+#: What `http` takes webhooks by: secrets, with commas between them. One that signed is enough, so that they can be changed in turn;
+#: without any, every webhook is refused.
 GDMARKET_PAYMENT_WEBHOOK_SECRETS: list[str] = env.list("GDMARKET_PAYMENT_WEBHOOK_SECRETS", [], **_SECRETS)
+#: Stripe's secret or restricted key, `sk_…` or `rk_…`. Needed by `stripe`.
 GDMARKET_STRIPE_SECRET_KEY = env.str("GDMARKET_STRIPE_SECRET_KEY", **_secret_of("stripe"))
+#: What `stripe` takes webhooks by: the signing secrets, `whsec_…`, with commas between them. One that signed is enough; without any, every
+#: webhook is refused.
 GDMARKET_STRIPE_WEBHOOK_SECRETS: list[str] = env.list("GDMARKET_STRIPE_WEBHOOK_SECRETS", [], **_SECRETS)
+#: Where `stripe` finds Stripe.
 GDMARKET_STRIPE_URL = env.str("GDMARKET_STRIPE_URL", "https://api.stripe.com", validate=_address)
+#: Toss Payments' secret key, `live_sk_…` or `test_sk_…`. Needed by `toss`.
 GDMARKET_TOSS_SECRET_KEY = env.str("GDMARKET_TOSS_SECRET_KEY", **_secret_of("toss"))
+#: Where `toss` finds Toss Payments.
 GDMARKET_TOSS_URL = env.str("GDMARKET_TOSS_URL", "https://api.tosspayments.com", validate=_address)
 # A probe of the breaker that is out for 10 s is given up.
+#: How long the provider may take to answer, for all the requests of one call together; at most 9000.
 GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000, validate=validate.Range(min=1, max=9000))
 
 # -- Signing in -----------------------------------------------------------------------------------------------------------------
+#: How long an access token is good.
 GDMARKET_ACCESS_TOKEN_LIFETIME_S = env.int("GDMARKET_ACCESS_TOKEN_LIFETIME_S", 3600, validate=validate.Range(min=1))
+#: How long a refresh token is good (30 days).
 GDMARKET_REFRESH_TOKEN_LIFETIME_S = env.int("GDMARKET_REFRESH_TOKEN_LIFETIME_S", 30 * 24 * 3600, validate=validate.Range(min=1))
 
 # -- Fairness -------------------------------------------------------------------------------------------------------------------
 _rate = validate.Regexp(r"(off|[1-9][0-9]*/(sec|min|hour|day))\Z", error='Must be "off", or a number per sec, min, hour or day: 3000/min.')
+#: How often one person may ask: a number per `sec`, `min`, `hour` or `day`, or `off`.
 GDMARKET_THROTTLE_USER = env.str("GDMARKET_THROTTLE_USER", "3000/min", validate=_rate)
+#: The same, for one network address of people who are not signed in.
 GDMARKET_THROTTLE_ANON = env.str("GDMARKET_THROTTLE_ANON", "3000/min", validate=_rate)
 
 env.seal()

@@ -85,6 +85,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _postgresql_url() -> str:
+    #: A PostgreSQL server for the tests. Otherwise they start one of their own, and stop it again.
     given = os.environ.get("GDMARKET_TEST_POSTGRES_URL")
     if given:
         return given

@@ -1,64 +1,53 @@
-"""Every variable that is read stands in docs/configuration.md, with the default it has, and no other does."""
+"""docs/configuration.md is what the code says of its variables, and the code says something of each."""
 
 import ast
-import re
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
-from tests.docs.papers import ROOT
+import pytest
 
-PAGE = ROOT / "docs" / "configuration.md"
-READERS = (ROOT / "config" / "settings.py", ROOT / "config" / "server.py", ROOT / "tests" / "database.py")
-NAME = re.compile(r"GDMARKET_[A-Z_]+|OTEL_[A-Z_]+|DATABASE_URL|PYTHON")
-
-
-def table() -> dict[str, str]:
-    """Return each variable of the page and its default; "" where there is none."""
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", PAGE.read_text(), flags=re.MULTILINE)
-    assert len(rows) == len(dict(rows)), "a variable stands twice"
-    return {name: "" if default.startswith("*") else default.strip("`") for name, default in rows}
+from tests.docs import configuration
+from tests.docs.configuration import PAGE, variables
 
 
-def reads(path: Path) -> Iterator[tuple[str, ast.expr | None]]:
-    """Yield each variable that a module reads, and its default."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("env.", "os.environ.get")) and node.args:
-            name, *default = node.args
-            assert isinstance(name, ast.Constant)
-            yield str(name.value), default[0] if default else None
+def test_the_page_is_as_the_code_writes_it() -> None:
+    assert PAGE.read_text() == configuration.page(), "run ./dev docs"
 
 
-def read_by_dev() -> set[str]:
-    """Return the variables that ./dev takes from its caller."""
-    return set(re.findall(r"\$\{(GDMARKET_[A-Z_]+|PYTHON):[-+]", (ROOT / "dev").read_text()))
+def test_every_variable_that_is_read_is_told_of_once() -> None:
+    names = [variable.name for variable in variables()]
+    assert len(names) == len(set(names))
+    assert {"DATABASE_URL", "GDMARKET_SECRET_KEY", "GDMARKET_WORKERS", "GDMARKET_RELAY", "GDMARKET_TEST_SEED", "PYTHON"} <= set(names)
 
 
-def in_words(default: ast.expr | None) -> str:
-    """Return a default as the page writes it."""
-    if default is None:
-        return ""
-    written = ast.unparse(default)
-    if written == "ROOT / 'var'":
-        return "var"
-    if written.startswith("logging."):
-        return written.removeprefix("logging.")
-    value = eval(written)  # our own settings
-    if isinstance(value, list):
-        return ",".join(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('env.str("GDMARKET_X", "a", validate=validate.OneOf(["a", "b"]))', ("`a`, `b`", "`a`")),
+        ('env.int("GDMARKET_X", 2 * 60, validate=validate.Range(min=1, max=9000))', ("whole number, 1 to 9000", "`120`")),
+        ('env.int("GDMARKET_X", 0, validate=validate.Range(min=0))', ("whole number, 0 or more", "`0`")),
+        ('env.bool("GDMARKET_X", False)', ("true or false", "`false`")),
+        ('env.list("GDMARKET_X", ["a", "b"])', ("list", "`a,b`")),
+        ('env.str("GDMARKET_X", **_secret_of("toss"))', ("text", "*none*")),
+        ('env.str("GDMARKET_X", validate=validate.Length(min=1))', ("text", "*required*")),
+        ('os.environ.get("GDMARKET_X", "")', ("text", "*none*")),
+    ],
+)
+def test_type_bounds_and_default_are_those_of_the_call(line: str, shown: tuple[str, str]) -> None:
+    call = ast.parse(line, mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert (configuration._kind(call), configuration._default(call)) == shown
 
 
-def test_every_variable_that_is_read_is_documented_and_no_other() -> None:
-    read = {name for path in READERS for name, _default in reads(path) if NAME.fullmatch(name)} | read_by_dev()
-    assert set(table()) == read
+def test_a_variable_that_nobody_tells_of_is_named_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "somewhere.py").write_text('import os\n\nSHY = os.environ.get("GDMARKET_SHY")\n')
+    shutil.copy(configuration.ROOT / "dev", tmp_path)
+    for name in ("SETTINGS", "SERVER"):
+        copy = tmp_path / f"{name}.py"
+        copy.write_text(getattr(configuration, name).read_text())
+        monkeypatch.setattr(configuration, name, copy)
+    monkeypatch.setattr(configuration, "ROOT", tmp_path)
 
-
-def test_the_documented_defaults_are_the_ones_in_the_code() -> None:
-    page = table()
-    wrong = {
-        name: in_words(default)
-        for path in READERS
-        for name, default in reads(path)
-        if NAME.fullmatch(name) and in_words(default).lower() != page[name].lower()
-    }
-    assert wrong == {}
+    with pytest.raises(ValueError, match=r"Read and told of nowhere.*GDMARKET_SHY \(tests/somewhere\.py:3\)"):
+        configuration.page()

@@ -15,6 +15,7 @@ from gdmarket.bus.models import Delivery, Event
 from gdmarket.bus.sql import now_plus
 from tests.stateful.machine import MarketMachine
 
+#: How many examples `tests/stateful` tries.
 EXAMPLES = int(os.environ.get("GDMARKET_TEST_EXAMPLES", "25"))
 STEPS = 40
 THOROUGH = settings(
@@ -30,6 +31,7 @@ QUICK = settings(THOROUGH, max_examples=300, phases=[Phase.generate], verbosity=
 
 
 def test_nothing_that_happens_in_any_order_breaks_a_promise(machine: type[MarketMachine]) -> None:
+    #: The seed of the examples: those of a run that failed.
     chosen = int(os.environ.get("GDMARKET_TEST_SEED") or secrets.randbits(32))
     try:
         run_state_machine_as_test(seed(chosen)(machine), settings=THOROUGH)
