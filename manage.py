@@ -3,6 +3,7 @@
 
 import os
 import sys
+from importlib import import_module
 
 from django.core.management import execute_from_command_line
 from environs import EnvError
@@ -10,10 +11,12 @@ from environs import EnvError
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
+        import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+    except (EnvError, ValueError) as wrong:  # a database URL that is none is a ValueError
+        sys.exit(f"The settings are not right: {wrong}")
+    try:
         execute_from_command_line(sys.argv)
         sys.stdout.flush()
-    except EnvError as wrong:
-        sys.exit(f"The settings are not right: {wrong}")
     except BrokenPipeError:
         # Whoever read the output has seen enough (`… | head`); the interpreter must not try to flush the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,6 +8,7 @@ import pytest
 
 from tests.docs import configuration
 from tests.docs.configuration import PAGE, variables
+from tests.docs.papers import ROOT
 
 
 def test_the_page_is_as_the_code_writes_it() -> None:
@@ -42,7 +43,7 @@ def test_type_bounds_and_default_are_those_of_the_call(line: str, shown: tuple[s
 def test_a_variable_that_nobody_tells_of_is_named_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "somewhere.py").write_text('import os\n\nSHY = os.environ.get("GDMARKET_SHY")\n')
-    shutil.copy(configuration.ROOT / "dev", tmp_path)
+    shutil.copy(ROOT / "dev", tmp_path)
     for name in ("SETTINGS", "SERVER"):
         copy = tmp_path / f"{name}.py"
         copy.write_text(getattr(configuration, name).read_text())
