@@ -127,9 +127,13 @@ def data_folder(_stance: Stance) -> Findings:
 
 def static_files(stance: Stance) -> Findings:
     """Look whether the files that the admin needs were collected from this very version."""
-    collected, remedy = Path(settings.STATIC_ROOT), "run manage.py collectstatic --noinput"
-    if not collected.is_dir():
+    remedy = "run manage.py collectstatic --noinput"
+    collected = Path(settings.STATIC_ROOT) if settings.STATIC_ROOT else None
+    if collected is None or (not collected.is_dir() and settings.WHITENOISE_USE_FINDERS):
         yield at(Level.WARN if stance.deploy else Level.OK, "static files", "are not collected: each process looks them up", remedy)
+        return
+    if not collected.is_dir():
+        yield fail("static files", f"{collected} is not there: the admin has no styles", remedy)
         return
     for name in ("market/admin.css", "admin/css/base.css"):
         source = finders.find(name)

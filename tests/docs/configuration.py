@@ -177,6 +177,9 @@ def _in_dev() -> Iterator[Variable]:
     """Yield what ./dev takes from its caller for itself; what it hands on to the market is told of there."""
     source = (ROOT / "dev").read_text()
     defaults = {found["name"]: found["default"] for found in _SHELL.finditer(source)}
+    told_of = {told["name"] for told in _TOLD_IN_DEV.finditer(source)}
+    for name in sorted({name for name in defaults if name.startswith("GDMARKET_TEST_")} - told_of):
+        yield Variable(name=name, heading=DEVELOPERS, kind="text", default="", meaning="", place="dev")
     for told in _TOLD_IN_DEV.finditer(source):
         name = told["name"]
         yield Variable(
