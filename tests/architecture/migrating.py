@@ -17,8 +17,8 @@ from django.db.models import UniqueConstraint
 from django.db.models.fields import NOT_PROVIDED
 from django_migration_linter.sql_analyser.analyser import analyse_sql_statements, get_sql_analyser_class
 
-# SQLite's own reading takes every table made anew for a new column that is NOT NULL; the operation says whether it is one.
-_NOT_BY_SQL = {"sqlite": ["NOT_NULL"]}
+# By SQL, a table made anew for a new column looks as if all its columns and indexes were new; the operations say which are.
+_NOT_BY_SQL = {"sqlite": ["ADD_UNIQUE", "NOT_NULL"]}
 _PLAIN: dict[type[Operation], str] = {
     known.RemoveField: "DROP_COLUMN",
     known.DeleteModel: "DROP_TABLE",

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def manage(environment: Environment, *command: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a management command in an environment, to its end."""
     arguments = [sys.executable, "manage.py", *map(str, command)]
-    return subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 def told(environment: Environment, *command: str | Path) -> str:
