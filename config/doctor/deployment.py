@@ -128,7 +128,8 @@ def data_folder(_stance: Stance) -> Findings:
 def static_files(stance: Stance) -> Findings:
     """Look whether the files that the admin needs were collected from this very version."""
     remedy = "run manage.py collectstatic --noinput"
-    collected = Path(settings.STATIC_ROOT) if settings.STATIC_ROOT else None
+    root = getattr(settings, "STATIC_ROOT", None)
+    collected = Path(root) if root else None
     if collected is None or (not collected.is_dir() and settings.WHITENOISE_USE_FINDERS):
         yield at(Level.WARN if stance.deploy else Level.OK, "static files", "are not collected: each process looks them up", remedy)
         return
