@@ -1,5 +1,7 @@
 """The composition root as a Django app, and which admin site is ours."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin import apps as admin
@@ -9,13 +11,14 @@ from gdmarket import spans
 
 
 class ConfigConfig(AppConfig):
-    """Holds the commands that need every context: the demo data."""
+    """Holds the commands that need every context (the demo data), and what a deployment is checked for."""
 
     name = "config"
     default = True
 
     def ready(self) -> None:
-        """Have statements traced where anything is."""
+        """Register our checks, and have statements traced where anything is."""
+        import_module("config.checks")
         if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
             connection_created.connect(spans.watch_statements)
 

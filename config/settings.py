@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ env = Env(eager=False)
 DEBUG = env.bool("GDMARKET_DEBUG", False)
 #: The data folder: the SQLite file, the sandbox provider's book, collected static files.
 GDMARKET_DATA_DIR = env.path("GDMARKET_DATA_DIR", ROOT / "var")
+#: Where `manage.py collectstatic` puts the static files, named by what is in them and compressed. Without it they are served from where
+#: they lie; the container image has them.
+GDMARKET_STATIC_DIR: Path | None = env.path("GDMARKET_STATIC_DIR", None)
 #: Signs tokens, sessions and cursors, and encrypts kept answers: 50 or more random characters. `./dev` makes one under the data folder.
 SECRET_KEY = env.str("GDMARKET_SECRET_KEY", validate=validate.Length(min=1))
 #: Earlier secret keys whose signatures still count: how a key is replaced without signing everybody out.
@@ -98,8 +102,19 @@ def _secret_of(gateway: str) -> dict[str, Any]:
 GDMARKET_PAYMENT_GATEWAY = env.str(
     "GDMARKET_PAYMENT_GATEWAY", "sandbox", validate=[validate.OneOf(["http", "sandbox", "stripe", "toss"]), _installed]
 )
+#: Hosts that may be asked for money by plain `http://`, as the fake provider in a container of its own is: anybody on the way reads and
+#: changes what is said.
+GDMARKET_PAYMENT_INSECURE_HOSTS: list[str] = env.list("GDMARKET_PAYMENT_INSECURE_HOSTS", [], subcast=str.strip)
+
+
+def _payment_address(url: str) -> None:
+    plain = re.fullmatch(r"http://([^\s/?#@:\[\]]+)(:[0-9]+)?/?", url)
+    if plain is None or plain[1] not in GDMARKET_PAYMENT_INSECURE_HOSTS:
+        _address(url)
+
+
 #: Where `http` finds the fake provider: an `https://` address, or `http://` on this machine.
-GDMARKET_PAYMENT_URL = env.str("GDMARKET_PAYMENT_URL", "http://127.0.0.1:8700", validate=_address)
+GDMARKET_PAYMENT_URL = env.str("GDMARKET_PAYMENT_URL", "http://127.0.0.1:8700", validate=_payment_address)
 #: What `http` takes webhooks by: secrets, with commas between them. One that signed is enough, so that they can be changed in turn;
 #: without any, every webhook is refused.
 GDMARKET_PAYMENT_WEBHOOK_SECRETS: list[str] = env.list("GDMARKET_PAYMENT_WEBHOOK_SECRETS", [], **_SECRETS)
@@ -167,6 +182,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "config.middleware.probes_at_any_host",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -246,9 +262,13 @@ TIME_ZONE = "UTC"
 
 # -- Static files ---------------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = GDMARKET_DATA_DIR / "static"
+STATIC_ROOT = GDMARKET_STATIC_DIR
 STATICFILES_DIRS = [ROOT / "config" / "static"]
-WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("gif", "gz", "jpg", "map", "png", "woff", "woff2", "zip")  # maps are for developers
+if STATIC_ROOT is not None:
+    _hashed = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}, "staticfiles": _hashed}
 
 # -- Safety ---------------------------------------------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024

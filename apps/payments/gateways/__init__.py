@@ -17,12 +17,13 @@ def _sandbox() -> PaymentGateway:
 
 
 def _http() -> PaymentGateway:
-    return _http_at(settings.GDMARKET_PAYMENT_URL, tuple(settings.GDMARKET_PAYMENT_WEBHOOK_SECRETS))
+    secrets, insecure = settings.GDMARKET_PAYMENT_WEBHOOK_SECRETS, settings.GDMARKET_PAYMENT_INSECURE_HOSTS
+    return _http_at(settings.GDMARKET_PAYMENT_URL, tuple(secrets), tuple(insecure))
 
 
 @cache  # one a process, so that its connections are used again
-def _http_at(url: str, webhook_secrets: tuple[str, ...]) -> PaymentGateway:
-    return HttpGateway(base_url=url, webhook_secrets=webhook_secrets)
+def _http_at(url: str, webhook_secrets: tuple[str, ...], insecure_hosts: tuple[str, ...]) -> PaymentGateway:
+    return HttpGateway(base_url=url, webhook_secrets=webhook_secrets, insecure_hosts=insecure_hosts)
 
 
 def _stripe() -> PaymentGateway:

@@ -29,8 +29,8 @@ Shape = TypeVar("Shape")
 class HttpGateway:
     """The fake provider at `base_url`; a webhook is genuine if one of the secrets signed it, so that they can be changed in turn."""
 
-    def __init__(self, *, base_url: str, webhook_secrets: Sequence[str]) -> None:
-        self._wire = Wire(base_url=base_url)
+    def __init__(self, *, base_url: str, webhook_secrets: Sequence[str], insecure_hosts: Sequence[str] = ()) -> None:
+        self._wire = Wire(base_url=base_url, insecure_hosts=insecure_hosts)
         self._secrets = tuple(webhook_secrets)
 
     def accepts(self, *, method: str) -> bool:

@@ -4,7 +4,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -50,12 +50,12 @@ class Answer:
 class Wire:
     """The connections to one server, safe across threads; a process that was forked makes its own.
 
-    `headers` go with every call. TLS is verified as Python does by default; plain http:// goes to this machine alone.
+    `headers` go with every call. TLS is verified as Python does by default; plain http:// goes to this machine and `insecure_hosts` alone.
     :raises ImproperlyConfigured: if `base_url` is no such address
     """
 
-    def __init__(self, *, base_url: str, headers: Mapping[str, str] | None = None) -> None:
-        self._base_url = _checked(base_url)
+    def __init__(self, *, base_url: str, headers: Mapping[str, str] | None = None, insecure_hosts: Collection[str] = ()) -> None:
+        self._base_url = _checked(base_url, insecure_hosts)
         self._host = urlsplit(base_url).hostname or ""
         self._headers = dict(headers or {})
         self._lock = Lock()
@@ -262,10 +262,11 @@ def _reason(failure: Exception) -> str:
     return next(reason for kind, reason in _REASONS.items() if isinstance(failure, kind))
 
 
-def _checked(base_url: str) -> str:
+def _checked(base_url: str, insecure_hosts: Collection[str]) -> str:
     parts = urlsplit(base_url)
     is_plain = not (parts.username or parts.password or parts.query or parts.fragment) and parts.hostname is not None
-    if not is_plain or not (parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname or ""))):
+    host = parts.hostname or ""
+    if not is_plain or not (parts.scheme == "https" or (parts.scheme == "http" and (_is_here(host) or host in insecure_hosts))):
         raise ImproperlyConfigured("A payment provider's address must be https://host, or http:// on this machine itself.")
     return base_url.rstrip("/")
 

@@ -62,6 +62,28 @@ def test_a_provider_without_its_secret_is_told_in_one_sentence(gateway: str, sec
     assert spaced.stderr == begins + "['Must be printable characters without a space.']}\n"
 
 
+def test_the_fake_provider_on_another_host_must_be_named() -> None:
+    asked = {"GDMARKET_PAYMENT_GATEWAY": "http", "GDMARKET_PAYMENT_URL": "http://fake-provider:8700"}
+    charged = "from apps.payments import gateways; import django; django.setup(); gateways.current(); print('may be asked')"
+
+    refused = start("-m", "config.serve", **asked)
+    elsewhere = start("-m", "config.serve", **asked, GDMARKET_PAYMENT_INSECURE_HOSTS="fake,provider")
+    named = start("-c", charged, **asked, GDMARKET_PAYMENT_INSECURE_HOSTS="other, fake-provider", DJANGO_SETTINGS_MODULE="config.settings")
+
+    assert (refused.returncode, elsewhere.returncode) == (1, 1)
+    assert NO_ADDRESS in refused.stderr
+    assert NO_ADDRESS in elsewhere.stderr
+    assert (named.stdout, named.returncode) == ("may be asked\n", 0), named.stderr
+
+
+def test_a_deployment_is_warned_of_money_over_plain_http() -> None:
+    warned = start("manage.py", "check", "--deploy", "--tag", "security", GDMARKET_PAYMENT_INSECURE_HOSTS="fake-provider")
+    content = start("manage.py", "check", "--deploy", "--tag", "security")
+
+    assert "(gdmarket.W001) GDMARKET_PAYMENT_INSECURE_HOSTS lets money be asked for by plain http:// at fake-provider." in warned.stderr
+    assert "gdmarket.W001" not in content.stderr
+
+
 def test_stripe_without_its_library_is_told_in_one_sentence() -> None:
     without = """
 import importlib.util

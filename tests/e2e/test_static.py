@@ -1,0 +1,36 @@
+"""Static files that were collected are served under names that tell their content, compressed, and for ever."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.architecture.house import ROOT
+
+# The image serves no Redoc: it calls foreign networks.
+COLLECT = ("manage.py", "collectstatic", "--no-input", "--verbosity=0", "--ignore=redoc")
+ASK = """
+import django; django.setup()
+import re
+from django.test import Client
+browser = Client(SERVER_NAME="localhost", headers={"Accept-Encoding": "gzip"})
+pages = [browser.get(page).content.decode() for page in ("/api/v1/docs", "/admin/login/")]
+for path in sorted({path for page in pages for path in re.findall(r'(?:src|href)="(/static/[^"]+)"', page)}):
+    told = browser.get(path)
+    print(path, told.status_code, told.get("Content-Encoding", "plain"), told["Cache-Control"])
+"""
+
+
+def test_what_was_collected_is_served_by_its_content(tmp_path: Path) -> None:
+    environment = os.environ | {"GDMARKET_STATIC_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    for command in (COLLECT, ("-c", ASK)):
+        ran = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+
+    served = [line.split(maxsplit=3) for line in ran.stdout.splitlines()]
+    assert len(served) > 5
+    for path, status, encoding, cached in served:
+        assert re.search(r"\.[0-9a-f]{12}\.\w+$", path), path
+        assert (status, cached) == ("200", "max-age=315360000, public, immutable"), path
+        assert encoding == "gzip" or not path.endswith((".js", ".css")), path
