@@ -1,0 +1,72 @@
+"""The Dockerfile, as far as a look at it can tell; `./dev image --check` tells the rest of what it makes."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.house import ROOT
+from tests.deploy.cluster import tool
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+BASE = re.compile(r"^FROM (?P<name>\S+?)(?P<digest>@sha256:[0-9a-f]{64})?(?: AS (?P<stage>\S+))?$", re.MULTILINE)
+
+
+def test_the_linter_finds_nothing() -> None:
+    checked = tool("hadolint", str(ROOT / "Dockerfile"))
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+def test_the_linter_would_find_something() -> None:
+    assert tool("hadolint", "-", given="FROM python\nRUN cd /tmp\nCMD gunicorn\n").returncode == 1
+
+
+def test_the_base_stands_once_so_that_one_digest_pins_it() -> None:
+    stages = [found["stage"] for found in BASE.finditer(DOCKERFILE)]
+    outside = [found["name"] for found in BASE.finditer(DOCKERFILE) if found["name"] not in stages]
+    assert outside == ["python:3.13-slim"]
+    assert BASE.search(f"FROM python:3.13-slim@sha256:{'0' * 64} AS base")
+
+
+def test_everything_that_is_installed_is_known_by_its_hash() -> None:
+    installs = re.findall(r"install (.+?) -r (\S+)", DOCKERFILE)
+    assert len(installs) == 2
+    assert all(options == "--require-hashes" for options, _lock in installs)
+    assert "ARG LOCK=full.lock" in DOCKERFILE
+
+
+def test_it_runs_as_nobody_in_particular_and_says_when_it_is_well() -> None:
+    final = DOCKERFILE.rpartition("\nFROM ")[2]
+    (user,) = re.findall(r"^USER (\d+):(\d+)$", final, flags=re.MULTILINE)
+    assert all(int(number) >= 10000 for number in user)
+    assert 'CMD ["gunicorn", "--no-control-socket", "-c", "python:config.server", "config.wsgi"]' in final
+    assert '    CMD ["python", "-c", ' in final
+    assert not re.search(r"^(CMD|ENTRYPOINT) [^\[]", final, flags=re.MULTILINE)
+    for label in ("version", "revision", "created", "source"):
+        assert f'org.opencontainers.image.{label}="${{{label.upper()}}}"' in final
+
+
+@pytest.mark.parametrize("name", ["tests", "docs", "var", ".git", ".env", "deploy", "bench", ".venv"])
+def test_what_is_no_part_of_it_never_reaches_the_builder(name: str) -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in lines
+    assert f"!{name}" not in lines
+
+
+def test_what_it_is_made_of_does() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = {word for line in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, flags=re.MULTILINE) for word in line.split()}
+    assert {f"!{word.split('/')[0]}" for word in copied} <= set(lines)
+
+
+def test_the_bill_of_materials_names_everything_that_is_locked(tmp_path: Path) -> None:
+    written = tmp_path / "sbom.json"
+    made = subprocess.run([str(ROOT / "dev"), "sbom", str(written)], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+
+    bill = json.loads(written.read_text())
+    pins = re.findall(r"^([\w.-]+)==([^ ;]+)", (ROOT / "requirements" / "full.lock").read_text(), flags=re.MULTILINE)
+    assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "gdmarket")
+    assert {(part["name"], part["version"]) for part in bill["components"]} == set(pins)
