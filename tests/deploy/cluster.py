@@ -1,0 +1,118 @@
+"""The manifests of deploy/kubernetes, as kustomize makes them, and what the tests ask of them."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.architecture.house import ROOT
+from tests.docs.test_configuration import NAME, READERS, reads
+
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
+TOOLS = Path(sys.executable).parent
+# Our own resources of kinds that a cluster must be taught first.
+TAUGHT = {"HTTPRoute", "ScaledObject"}
+
+# Agreed upon, and read by what is not merged yet.
+COMING = {
+    "GDMARKET_ITEMS_DATABASE_URL",
+    "GDMARKET_LOG_FORMAT",
+    "GDMARKET_METRICS_TOKEN",
+    "GDMARKET_PAYMENTS_DATABASE_URL",
+    "GDMARKET_RELAY_PORT",
+    "GDMARKET_RENTALS_DATABASE_URL",
+    "GDMARKET_STATUS_VIEW_DATABASE_URL",
+}
+
+Manifest = dict[str, Any]
+
+
+def tool(name: str, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program that the tests' lock brings."""
+    command = [str(TOOLS / name), *arguments]
+    return subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, check=False)
+
+
+@cache
+def text_of(overlay: str) -> str:
+    """Return an overlay as it would be applied."""
+    built = tool("kubectl", "kustomize", str(KUBERNETES / "overlays" / overlay))
+    assert built.returncode == 0, built.stderr
+    return built.stdout
+
+
+def manifests(overlay: str) -> list[Manifest]:
+    """Return an overlay's resources."""
+    return list(yaml.safe_load_all(text_of(overlay)))
+
+
+def of_kind(overlay: str, *kinds: str) -> dict[str, Manifest]:
+    """Return an overlay's resources of these kinds, by name."""
+    return {each["metadata"]["name"]: each for each in manifests(overlay) if each["kind"] in kinds}
+
+
+def template_of(manifest: Manifest) -> Manifest:
+    """Return the pods that a resource makes; empty where it makes none."""
+    spec: Manifest = manifest.get("spec", {})
+    template: Manifest = spec.get("jobTemplate", {}).get("spec", spec).get("template", {})
+    return template
+
+
+def pods(overlay: str) -> dict[str, Manifest]:
+    """Return the templates of all pods, by the name of what makes them."""
+    return {each["metadata"]["name"]: template_of(each) for each in manifests(overlay) if template_of(each)}
+
+
+def ours(overlay: str) -> dict[str, Manifest]:
+    """Return those of the pods that run our image."""
+    return {name: pod for name, pod in pods(overlay).items() if pod["spec"]["containers"][0]["image"].startswith("gdmarket")}
+
+
+def containers(pod: Manifest) -> Iterator[Manifest]:
+    """Yield a pod's containers, those that run first among them."""
+    yield from pod["spec"].get("initContainers", [])
+    yield from pod["spec"]["containers"]
+
+
+def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Say whether a selector selects what has these labels."""
+    wanted = selector.get("matchLabels", {})
+    return all(labels.get(name) == value for name, value in wanted.items()) and all(
+        labels.get(rule["key"]) in rule["values"] for rule in selector.get("matchExpressions", [])
+    )
+
+
+def settings_of(overlay: str) -> dict[str, str]:
+    """Return the ConfigMap that our pods are told."""
+    (settings,) = (each for name, each in of_kind(overlay, "ConfigMap").items() if name.startswith("settings-"))
+    data: dict[str, str] = settings["data"]
+    return data
+
+
+def known_settings() -> set[str]:
+    """Return every variable that the market reads."""
+    read = {name for path in READERS for name, _default in reads(path) if NAME.fullmatch(name)}
+    return {name for name in read if "_TEST_" not in name} | COMING
+
+
+def told_in_comments(path: Path) -> set[str]:
+    """Return the variables that a file of settings says it does not set."""
+    return set(re.findall(r"^# ?([A-Z][A-Z_]+)[:=]", path.read_text(), flags=re.MULTILINE))
+
+
+def set_in(path: Path) -> dict[str, str]:
+    """Return the variables that a file of settings sets."""
+    return dict(re.findall(r"^([A-Z_]+)=(.*)$", path.read_text(), flags=re.MULTILINE))
+
+
+def amount(quantity: str) -> float:
+    """Return a Kubernetes quantity of CPU or bytes as a number."""
+    units = {"m": 1e-3, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
+    number, unit = re.fullmatch(r"([\d.]+)(m|Ki|Mi|Gi)?", quantity).groups()  # type: ignore[union-attr]  # or the test fails
+    return float(number) * (units[unit] if unit else 1)

@@ -1,0 +1,160 @@
+"""Names, ports, selectors and numbers of the manifests agree with each other and with the code."""
+
+import os
+import re
+
+import pytest
+
+from deploy import release
+from tests.architecture.house import ROOT
+from tests.deploy.cluster import (
+    KUBERNETES,
+    OVERLAYS,
+    TOOLS,
+    known_settings,
+    manifests,
+    matches,
+    of_kind,
+    ours,
+    pods,
+    set_in,
+    settings_of,
+    template_of,
+    told_in_comments,
+)
+
+RELAY_THREADS = 6  # four contexts, the one that looks after them, and its own port's
+JOBS = 5  # migrate, purge, reconcile, backup, and a person
+BASE, SECRETS = KUBERNETES / "base" / "settings.env", KUBERNETES / "secrets.env.example"
+
+
+def test_every_setting_is_given_or_told_of_and_no_other() -> None:
+    given = set_in(BASE).keys() | told_in_comments(BASE) | set_in(SECRETS).keys() | told_in_comments(SECRETS)
+    assert known_settings() - given == set()
+    assert {name for name in given - known_settings() if not name.startswith(("OTEL_", "PROMETHEUS_"))} == set()
+    assert set_in(BASE).keys() & (set_in(SECRETS).keys() | told_in_comments(SECRETS)) == set()
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_what_an_overlay_sets_is_a_setting(overlay: str) -> None:
+    data = settings_of(overlay)
+    environment = {each["name"] for pod in ours(overlay).values() for box in pod["spec"]["containers"] for each in box.get("env", [])}
+    assert (data.keys() | environment) - known_settings() == set()
+    assert not [name for name in data if name.endswith(("_KEY", "_SECRETS", "_KEY_FALLBACKS", "_TOKEN")) or name == "DATABASE_URL"]
+    assert {"GDMARKET_ALLOWED_HOSTS", "GDMARKET_HTTPS", "GDMARKET_TRUSTED_PROXIES", "GDMARKET_PAYMENT_GATEWAY"} <= data.keys()
+
+
+def test_no_secret_of_a_real_market_is_in_the_repository() -> None:
+    assert set(set_in(SECRETS).values()) == {""}
+    for overlay in ("production", "sqlite-single"):
+        assert not of_kind(overlay, "Secret")
+    assert {"GDMARKET_SECRET_KEY", "DATABASE_URL"} <= set_in(SECRETS).keys()
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_selector_selects_something(overlay: str) -> None:
+    labels = {name: pod["metadata"]["labels"] for name, pod in pods(overlay).items()}
+    for each in manifests(overlay):
+        selector = each.get("spec", {}).get("selector")
+        if each["kind"] in {"Deployment", "StatefulSet"}:
+            assert matches(selector, template_of(each)["metadata"]["labels"]), each["metadata"]["name"]
+        elif each["kind"] in {"Service", "PodDisruptionBudget"}:
+            chosen = selector if each["kind"] == "PodDisruptionBudget" else {"matchLabels": selector}
+            assert [name for name in labels if matches(chosen, labels[name])] == [each["metadata"]["name"]]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_service_leads_to_a_port_that_is_listened_on(overlay: str) -> None:
+    services = of_kind(overlay, "Service")
+    for name, service in services.items():
+        ports = {port["name"] for port in pods(overlay)[name]["spec"]["containers"][0]["ports"]}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+    (web,) = ours(overlay)["web"]["spec"]["containers"]
+    assert [str(port["containerPort"]) for port in web["ports"]] == [settings_of(overlay)["GDMARKET_PORT"]]
+    assert "EXPOSE 8000 9100" in (ROOT / "Dockerfile").read_text()
+
+
+def routes() -> dict[str, set[str]]:
+    """Return the addresses that each edge lets through."""
+    route = of_kind("production", "HTTPRoute")["market"]["spec"]["rules"][0]["matches"]
+    ingress = of_kind("demo", "Ingress")["market"]["spec"]["rules"][0]["http"]["paths"]
+    return {
+        "route": {match["path"]["value"].rstrip("/") or "/" for match in route},
+        "ingress": {path["path"].rstrip("/") or "/" for path in ingress},
+    }
+
+
+def test_every_edge_lets_the_same_addresses_through() -> None:
+    found = routes()
+    edge = ROOT / "deploy" / "gateway" / "haproxy.cfg"
+    if edge.exists():
+        lines = re.findall(r"acl is_routed path(?:_beg)? (.+)", edge.read_text())
+        found["haproxy"] = {address.rstrip("/") or "/" for line in lines for address in line.split()}
+    assert len({frozenset(addresses) for addresses in found.values()}) == 1, found
+    assert not [address for address in found["route"] if address.startswith(("/health", "/metrics"))]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_nothing_goes_in_or_out_but_what_is_listed(overlay: str) -> None:
+    policies = of_kind(overlay, "NetworkPolicy")
+    assert policies["nothing-else"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    listened = {
+        port["containerPort"] for pod in pods(overlay).values() for box in pod["spec"]["containers"] for port in box.get("ports", [])
+    }
+    let_in = {port["port"] for policy in policies.values() for rule in policy["spec"].get("ingress", []) for port in rule.get("ports", [])}
+    assert let_in - {9100} <= listened  # a relay beside the server has no port
+    for policy in policies.values():
+        rules = [*policy["spec"].get("ingress", []), *policy["spec"].get("egress", [])]
+        assert all(rule.get("ports") and (rule.get("from") or rule.get("to")) for rule in rules)
+        selector = policy["spec"]["podSelector"]
+        assert any(matches(selector, pod["metadata"]["labels"]) for pod in pods(overlay).values())
+
+
+@pytest.mark.parametrize("overlay", ["demo", "production"])
+def test_a_disruption_lets_one_go_and_keeps_one(overlay: str) -> None:
+    deployments = of_kind(overlay, "Deployment")
+    (scale,) = of_kind(overlay, "HorizontalPodAutoscaler").values()
+    fewest = {"web": scale["spec"]["minReplicas"], "relay": deployments["relay"]["spec"]["replicas"]}
+    for name, budget in of_kind(overlay, "PodDisruptionBudget").items():
+        assert 1 <= budget["spec"]["minAvailable"] < fewest[name]
+    assert "replicas" not in deployments["web"]["spec"]  # or every release would undo what the HPA did
+    assert scale["spec"]["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+
+
+def test_the_demo_grows_at_the_originals_load() -> None:
+    (scale,) = of_kind("demo", "HorizontalPodAutoscaler").values()
+    assert scale["spec"]["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 15}
+
+
+@pytest.mark.parametrize("overlay", ["demo", "production"])
+def test_the_database_has_a_connection_for_everybody(overlay: str) -> None:
+    """At the worst moment: every server the HPA may start, one more of each while they are replaced, and every job."""
+    settings = settings_of(overlay)
+    (scale,) = of_kind(overlay, "HorizontalPodAutoscaler").values()
+    servers, relays = scale["spec"]["maxReplicas"] + 1, of_kind(overlay, "Deployment")["relay"]["spec"]["replicas"] + 1
+    needed = servers * int(settings["GDMARKET_WORKERS"]) * int(settings["GDMARKET_THREADS"]) + relays * RELAY_THREADS + JOBS
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    assert f"**{needed}** connections" in page
+    (allowed,) = set(re.findall(r"`max_connections` of at least \*\*(\d+)\*\*", page))
+    assert needed <= int(allowed) - 10
+    if overlay == "demo":
+        assert (
+            f"max_connections={allowed}" in of_kind("demo", "StatefulSet")["database"]["spec"]["template"]["spec"]["containers"][0]["args"]
+        )
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_release_applies_everything_once_and_in_order(
+    overlay: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{TOOLS}:{os.environ['PATH']}")
+
+    release.main([overlay, "registry.example.com/gdmarket:7", "--dry-run"])
+
+    said = capsys.readouterr().out
+    steps = {each["metadata"].get("labels", {}).get("gdmarket/step", "") for each in manifests(overlay)}
+    runs = [each for each in manifests(overlay) if template_of(each) and each["metadata"]["name"] != "database"]
+    assert all("gdmarket/step" in each["metadata"]["labels"] or each["metadata"]["name"] == "provider" for each in runs)
+    applied = re.findall(r"apply --filename=- --selector=(\S+)", said)
+    assert applied == ["!gdmarket/step", *(f"gdmarket/step={step}" for step in ("migrate", "relay", "web", "jobs") if step in steps)]
+    assert "gdmarket:local" not in release.manifests(overlay=overlay, image="registry.example.com/gdmarket:7")
