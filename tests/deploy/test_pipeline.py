@@ -1,0 +1,87 @@
+"""The pipeline is what GitHub understands, may do no more than it must, and runs what a person can run by hand."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.architecture.house import ROOT
+from tests.deploy.cluster import tool
+
+WORKFLOW = ROOT / ".github" / "workflows" / "pipeline.yml"
+SCHEMAS = ("vendor.github-workflows", "custom.github-workflows-require-timeout")
+# Programs that pip cannot bring are installed by the machine's own means.
+SET_UP = "sudo apt-get update && sudo apt-get install --yes --no-install-recommends "
+COMING = {"split", "system"}
+OPTIONS = {"-h", "--help"}
+
+
+def jobs() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+    return found
+
+
+def steps() -> Iterator[dict[str, Any]]:
+    for job in jobs().values():
+        yield from job["steps"]
+
+
+def commands_of_dev() -> set[str]:
+    """Return the commands that ./dev knows."""
+    case = re.search(r"^case \$command in\n(.+?)^esac", (ROOT / "dev").read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert case
+    return {word for line in re.findall(r"^    ([a-z][a-z| -]*)\)", case[1], flags=re.MULTILINE) for word in line.split(" | ")} | COMING
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_the_pipeline_is_what_github_understands(schema: str) -> None:
+    checked = tool("check-jsonschema", "--builtin-schema", schema, str(WORKFLOW))
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_what_keeps_it_fresh_is_too() -> None:
+    checked = tool("check-jsonschema", "--builtin-schema", "vendor.dependabot", str(ROOT / ".github" / "dependabot.yml"))
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_every_step_can_be_run_by_hand() -> None:
+    known = commands_of_dev()
+    assert {"lint", "types", "test", "image", "deploy", "walk"} <= known
+    for step in steps():
+        if run := step.get("run"):
+            words = shlex.split(run)
+            assert run.startswith(SET_UP) or (words[0] == "./dev" and words[1] in known), run
+        else:
+            assert re.fullmatch(r"[\w.-]+/[\w.-]+@(v\d+|\d+\.\d+\.\d+|[0-9a-f]{40})", step["uses"])
+
+
+def test_no_step_pastes_what_others_wrote_into_a_shell() -> None:
+    assert [step["run"] for step in steps() if "${{" in step.get("run", "")] == []
+
+
+def test_every_commands_usage_is_told() -> None:
+    usage = (ROOT / "dev").read_text().partition("END")[2].partition("\nEND")[0]
+    assert [
+        name for name in commands_of_dev() - COMING - OPTIONS if not re.search(rf"^  {re.escape(name)}\b", usage, flags=re.MULTILINE)
+    ] == []
+
+
+def test_each_job_may_do_no_more_than_it_must() -> None:
+    whole = yaml.safe_load(WORKFLOW.read_text())
+    assert whole["permissions"] == {"contents": "read"}
+    assert {name for name, job in jobs().items() if "permissions" in job} == {"release"}
+    assert jobs()["deploy"]["environment"]["name"] == "production"
+    assert jobs()["release"]["if"].startswith("startsWith(github.ref, 'refs/tags/v')")
+    checkouts = [step for step in steps() if step.get("uses", "").startswith("actions/checkout@")]
+    assert len(checkouts) == len(jobs())
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_all_pythons_and_both_databases_are_tried() -> None:
+    matrix = jobs()["test"]["strategy"]["matrix"]
+    assert matrix == {"python": ["3.11", "3.12", "3.13"], "database": ["sqlite", "postgresql"]}
+    assert jobs()["test"]["env"]["GDMARKET_TEST_DATABASES"] == "${{ matrix.database }}"
+    assert {"lint", "test", "system", "image"} == set(jobs()["release"]["needs"])
