@@ -25,7 +25,7 @@ DEBUG = env.bool("GDMARKET_DEBUG", False)
 GDMARKET_DATA_DIR = env.path("GDMARKET_DATA_DIR", ROOT / "var")
 #: Where `manage.py collectstatic` puts the static files, named by what is in them and compressed. Without it they are served from where
 #: they lie; the container image has them.
-GDMARKET_STATIC_DIR: Path | None = env.path("GDMARKET_STATIC_DIR", None)
+GDMARKET_STATIC_DIR = env.str("GDMARKET_STATIC_DIR", "")
 #: Signs tokens, sessions and cursors, and encrypts kept answers: 50 or more random characters. `./dev` makes one under the data folder.
 SECRET_KEY = env.str("GDMARKET_SECRET_KEY", validate=validate.Length(min=1))
 #: Earlier secret keys whose signatures still count: how a key is replaced without signing everybody out.
@@ -262,7 +262,7 @@ TIME_ZONE = "UTC"
 
 # -- Static files ---------------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = GDMARKET_STATIC_DIR
+STATIC_ROOT = Path(GDMARKET_STATIC_DIR) if GDMARKET_STATIC_DIR else None
 STATICFILES_DIRS = [ROOT / "config" / "static"]
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("gif", "gz", "jpg", "map", "png", "woff", "woff2", "zip")  # maps are for developers

@@ -283,13 +283,6 @@ def test_a_safe_address_is_taken(base_url: str) -> None:
     assert Wire(base_url=base_url)._base_url == base_url.rstrip("/")
 
 
-def test_a_host_that_was_named_may_be_asked_over_plain_http_and_no_other() -> None:
-    assert Wire(base_url="http://fake-provider:8700", insecure_hosts=["fake-provider"])._base_url == "http://fake-provider:8700"
-    for other in ("http://pay.example", "http://fake-provider.example", "http://me:secret@fake-provider", "ftp://fake-provider"):
-        with pytest.raises(ImproperlyConfigured):
-            Wire(base_url=other, insecure_hosts=["fake-provider"])
-
-
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"amount": "7"}', b'{"amount": 7', b"[]", b'{"amount": NaN}', b"\xff"])
 def test_json_of_another_shape_means_that_nobody_knows(body: bytes) -> None:
     with pytest.raises(NoAnswerError, match="unreadable"):
