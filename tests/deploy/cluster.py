@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from tests.architecture.house import ROOT
-from tests.docs.test_configuration import NAME, READERS, reads
+from tests.docs.configuration import DEVELOPERS, variables
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
@@ -22,10 +22,7 @@ TAUGHT = {"HTTPRoute", "ScaledObject"}
 # Agreed upon, and read by what is not merged yet.
 COMING = {
     "GDMARKET_ITEMS_DATABASE_URL",
-    "GDMARKET_LOG_FORMAT",
-    "GDMARKET_METRICS_TOKEN",
     "GDMARKET_PAYMENTS_DATABASE_URL",
-    "GDMARKET_RELAY_PORT",
     "GDMARKET_RENTALS_DATABASE_URL",
     "GDMARKET_STATUS_VIEW_DATABASE_URL",
 }
@@ -97,8 +94,7 @@ def settings_of(overlay: str) -> dict[str, str]:
 
 def known_settings() -> set[str]:
     """Return every variable that the market reads."""
-    read = {name for path in READERS for name, _default in reads(path) if NAME.fullmatch(name)}
-    return {name for name in read if "_TEST_" not in name} | COMING
+    return {variable.name for variable in variables() if variable.heading != DEVELOPERS} | COMING
 
 
 def told_in_comments(path: Path) -> set[str]:
