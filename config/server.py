@@ -38,6 +38,7 @@ worker_class = "gthread"
 workers = env.int("GDMARKET_WORKERS", 1, validate=validate.Range(min=1))
 #: Threads in each.
 threads = env.int("GDMARKET_THREADS", 16, validate=validate.Range(min=1))
+timeout = 8  # a worker that is silent for so long is killed and replaced, within 15 s in all; a slow request does not make it silent
 graceful_timeout = 25  # a cluster kills after 30 s
 keepalive = 30
 chdir = str(_ROOT)

@@ -1,0 +1,222 @@
+"""The cluster: what it is made of, in which order it starts and stops, and how it grows and is renewed."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local.gateway import SLOTS, Gateway
+from deploy.local.keeper import Job, Keeper, answers
+from deploy.local.ports import pick_port
+from tests.fake_provider import FakeProcess
+from tests.postgresql import PostgresqlServer
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_PATIENCE_S = 90.0
+_RECONCILE = ("reconcile_payments", "--every", "3600", "--days", "30", "--older-than", "60")
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Web:
+    """One server: who keeps it, where it answers, and its slot at the gateway."""
+
+    keeper: Keeper
+    port: int
+    slot: str
+    tree: Path
+
+
+@dataclass(kw_only=True, slots=True)
+class Cluster:
+    """A running cluster; `webs` and `relay` are those that serve now."""
+
+    gateway: Gateway
+    environment: Mapping[str, str]
+    folder: Path
+    fake: FakeProcess
+    tell: Callable[[str], None]
+    tree: Path = ROOT
+    version: int = 0
+    webs: list[Web] = field(default_factory=list)
+    relay: Keeper | None = None
+    others: list[Keeper] = field(default_factory=list)
+    _born: int = 0
+
+    @property
+    def port(self) -> int:
+        """Where people reach the market."""
+        return self.gateway.port
+
+    @property
+    def database_url(self) -> str:
+        """The database of all contexts."""
+        return self.environment["DATABASE_URL"]
+
+    def manage(self, *arguments: str) -> None:
+        """Run `manage.py` of the version that is deployed, to its end.
+
+        :raises subprocess.CalledProcessError: if it fails
+        """
+        command = [sys.executable, "manage.py", *arguments]
+        subprocess.run(command, cwd=self.tree, env=self.environment, stdout=subprocess.DEVNULL, check=True)
+
+    def begin_web(self) -> Web:
+        """Start a server, and return at once: it takes no requests yet."""
+        self._born += 1
+        port = pick_port()
+        web = Web(keeper=self._keep_web(f"web-{self._born}", port), port=port, slot=self._free_slot(), tree=self.tree)
+        self.webs.append(web)
+        return web
+
+    def is_ready(self, web: Web) -> bool:
+        """Say whether a server may be sent requests."""
+        return answers(port=web.port, path="/health/ready")
+
+    def add_web(self) -> Web:
+        """Start a server, and send it requests once it is ready."""
+        web = self.begin_web()
+        wait_for(lambda: self.is_ready(web), f"{web.keeper.job.name} to be ready: see {web.keeper.job.log}")
+        self.gateway.admit(slot=web.slot, port=web.port)
+        return web
+
+    def remove_web(self, web: Web) -> None:
+        """Send a server no more requests, let it finish those it has, and stop it."""
+        self.gateway.drain(slot=web.slot)
+        web.keeper.stop()
+        self.gateway.dismiss(slot=web.slot)
+        self.webs.remove(web)
+
+    def restart_carelessly(self, web: Web) -> None:
+        """Stop a server and start it anew at its place, telling nobody and waiting for nothing: what `./dev rollout --control` does."""
+        web.keeper.stop()
+        web.tree = self.tree
+        web.keeper = self._keep_web(web.keeper.job.name, web.port)
+
+    def replace_relay(self) -> None:
+        """Start a relay of the version that is deployed, then stop the one before."""
+        before = self.relay
+        self._born += 1
+        port = pick_port()
+        self.relay = self._keep(f"relay-{self._born}", "manage.py", "relay", live_port=port, GDMARKET_RELAY_PORT=str(port))
+        wait_for(self.relay.is_live, f"{self.relay.job.name} to live: see {self.relay.job.log}")
+        if before is not None:
+            before.stop()
+
+    def keep_reconciling(self) -> None:
+        """Hold the payments against the provider's book every hour."""
+        self.others.append(self._keep("reconcile", "manage.py", *_RECONCILE))
+
+    @contextmanager
+    def without_care(self) -> Iterator[None]:
+        """Have people come by another gateway for the length of the block: one that checks no server and tries nothing again."""
+        careful = self.gateway
+        careless = Gateway(port=pick_port(), folder=self.folder, tell=self.tell, name="careless")
+        careless.start(environment=self.environment)
+        try:
+            for web in self.webs:
+                careless.admit(slot=web.slot, port=web.port)
+            self.gateway = careless
+            yield
+        finally:
+            self.gateway = careful
+            careless.stop()
+
+    def stop(self) -> None:
+        """Stop all: first who brings work, last who does what is left of it."""
+        self.gateway.stop()
+        for keepers in ([web.keeper for web in self.webs], [*self.others, *([self.relay] if self.relay else [])]):
+            for keeper in keepers:
+                keeper.tell_to_stop()
+            for keeper in keepers:
+                keeper.stop()
+
+    def _free_slot(self) -> str:
+        taken = {web.slot for web in self.webs}
+        return next(slot for number in range(1, SLOTS + 1) if (slot := f"web{number}") not in taken)
+
+    def _keep_web(self, name: str, port: int) -> Keeper:
+        return self._keep(name, "-m", "gunicorn", "-c", "python:config.server", "config.wsgi", live_port=port, GDMARKET_PORT=str(port))
+
+    def _keep(self, name: str, *command: str, live_port: int = 0, **settings: str) -> Keeper:
+        job = Job(
+            name=name,
+            command=[sys.executable, *command],
+            folder=self.tree,
+            environment={**self.environment, **settings},
+            log=self.folder / f"{name}.log",
+            live_port=live_port,
+        )
+        keeper = Keeper(job=job, tell=self.tell)
+        keeper.start()
+        return keeper
+
+
+@contextmanager
+def open_cluster(
+    *,
+    folder: Path,
+    port: int = 0,
+    webs: int = 2,
+    settings: Mapping[str, str],
+    tell: Callable[[str], None],
+) -> Iterator[Cluster]:
+    """Run a cluster in `folder` for the length of the block, with the demo in it.
+
+    `settings` are those of the market and of the gateway; with `DATABASE_URL` among them that database is used, else one is made.
+    """
+    with ExitStack() as stack:
+        gateway = Gateway(port=port or pick_port(), folder=folder, tell=tell)
+        stack.callback(gateway.stop)
+        gateway.start(environment=settings)
+        environment = _environment(stack, folder=folder, settings=settings)
+        fake = stack.enter_context(FakeProcess(folder=folder, environment=environment, verbosity=0))
+        environment |= {"GDMARKET_PAYMENT_GATEWAY": "http", "GDMARKET_PAYMENT_URL": fake.url}
+        cluster = Cluster(gateway=gateway, environment=environment, folder=folder, fake=fake, tell=tell)
+        stack.callback(cluster.stop)
+        cluster.manage("migrate", "--verbosity", "0")
+        cluster.manage("load_demo")
+        cluster.replace_relay()
+        cluster.keep_reconciling()
+        for _ in range(webs):
+            cluster.begin_web()
+        for web in cluster.webs:
+            wait_for(lambda web=web: cluster.is_ready(web), f"{web.keeper.job.name} to be ready")  # type: ignore[misc]  # one web each
+            gateway.admit(slot=web.slot, port=web.port)
+        yield cluster
+
+
+def wait_for(seen: Callable[[], bool], what: str, *, patience_s: float = _PATIENCE_S) -> None:
+    """Look until it is so.
+
+    :raises TimeoutError: naming what was waited for
+    """
+    deadline = time.monotonic() + patience_s
+    while not seen():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{patience_s:g} s were not enough for {what}.")
+        time.sleep(0.1)
+
+
+def _environment(stack: ExitStack, *, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    url = settings.get("DATABASE_URL", "")
+    if not url:
+        server = PostgresqlServer(durable=True)
+        stack.callback(server.stop)
+        server.start()
+        url = server.url
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "GDMARKET_DATA_DIR": str(folder),
+        "GDMARKET_SECRET_KEY": secrets.token_urlsafe(48),
+        "GDMARKET_TRUSTED_PROXIES": "1",
+        "GDMARKET_RELAY": "",
+        "GDMARKET_HOST": "127.0.0.1",
+        **settings,
+        "DATABASE_URL": url,
+    }

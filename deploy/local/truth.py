@@ -1,0 +1,66 @@
+"""What the database says, beside what renters were told."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import LiteralString
+
+import psycopg
+
+from deploy.local.cluster import wait_for
+from deploy.local.tally import Tally
+
+_SETTLE_S = 120.0
+
+_DOUBLE = """
+WITH holding AS (SELECT * FROM rentals_rental WHERE state IN ('requested', 'paying', 'paid', 'refunding', 'rented'))
+SELECT count(*) FROM holding a JOIN holding b ON a.item_id = b.item_id AND a.id < b.id
+WHERE a.starts_at < b.ends_at AND b.starts_at < a.ends_at
+"""
+# Timers that wait for their hour (version 0, lane of their own) are no open end.
+_OPEN = """
+SELECT (SELECT count(*) FROM rentals_rental WHERE state IN ('paying', 'refunding'))
+     + (SELECT count(*) FROM payments_payment WHERE state IN ('pending', 'unknown'))
+     + (SELECT count(*) FROM payments_refund WHERE state = 'pending')
+     + (SELECT count(*) FROM bus_delivery WHERE dead OR version > 0 OR not_before <= now())
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What was compared: `lost` are rentals that are not there, or not as their renters were told."""
+
+    acknowledged: int
+    lost: Sequence[str]
+    double_bookings: int
+    open_ends: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether every promise was kept, and every story has ended."""
+        return not (self.lost or self.double_bookings or self.open_ends)
+
+
+def compare(*, url: str, tally: Tally) -> Finding:
+    """Wait until every story has come to a rest, for two minutes at most; then look for all that was promised."""
+    with suppress(TimeoutError):
+        wait_for(lambda: _open_ends(url) == 0, "every story to end", patience_s=_SETTLE_S)
+    with psycopg.connect(url) as connection:
+        stands = {str(row[0]): str(row[1]) for row in connection.execute("SELECT id, state FROM rentals_rental")}
+    lost = [
+        f"rental {rental_id}: told {sorted(told)}, found {stands.get(rental_id)}"
+        for rental_id, told in tally.promised.items()
+        if stands.get(rental_id) not in told
+    ]
+    return Finding(acknowledged=len(tally.promised), lost=lost, double_bookings=_count(url, _DOUBLE), open_ends=_open_ends(url))
+
+
+def _open_ends(url: str) -> int:
+    return _count(url, _OPEN)
+
+
+def _count(url: str, query: LiteralString) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
