@@ -1,9 +1,10 @@
-"""`./dev bench [http|bus|payments|rebuild]`: which measurement, and its options."""
+"""`./dev bench [http|bus|payments|rebuild|autoscale]`: which measurement, and its options."""
 
 import argparse
 import sys
 
 from bench import http
+from bench.autoscale import command as autoscale
 from bench.bus import command as bus
 from bench.outage import command as outage
 from bench.rebuild import command as rebuild
@@ -13,6 +14,10 @@ _COMMANDS = {
     "bus": (bus, "the event bus: throughput, stuck lanes, latency, recovery, beside the raw commit rate and a peer"),
     "payments": (outage, "a payment provider that is slow for a minute, under load: who is taken, who is refused, what reaches it"),
     "rebuild": (rebuild, "rebuilding the status view of a large market while it is being read"),
+    "autoscale": (
+        autoscale,
+        "the Horizontal Pod Autoscaler's rule on a cluster: replicas go up with a load, and down after it",
+    ),
 }
 
 
@@ -21,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="./dev bench", description="Measure this machine: figures for the record, never a pass or a fail. See docs/performance.md."
     )
-    commands = parser.add_subparsers(metavar="http|bus|payments|rebuild", required=True)
+    commands = parser.add_subparsers(metavar="http|bus|payments|rebuild|autoscale", required=True)
     for name, (command, told) in _COMMANDS.items():
         of_command = commands.add_parser(name, help=told, description=(command.__doc__ or "").splitlines()[0])
         of_command.add_argument("--json", action="store_true", help="print one JSON document instead of a table")

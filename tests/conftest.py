@@ -20,6 +20,17 @@ from tests.flushing import lift_guards_to_flush
 from tests.passing_time import PassingTime
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--system`."""
+    parser.addoption("--system", action="store_true", help="run the tests that need programs which pip does not bring, too (./dev system)")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave tests/system to `./dev system`."""
+    is_system = collection_path == Path(__file__).parent / "system"
+    return True if is_system and not config.option.system else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give each worker a data folder of its own, and make what is slow on purpose quick."""
     worker: dict[str, str] = getattr(config, "workerinput", {})

@@ -65,11 +65,11 @@ class Cluster:
         command = [sys.executable, "manage.py", *arguments]
         subprocess.run(command, cwd=self.tree, env=self.environment, stdout=subprocess.DEVNULL, check=True)
 
-    def begin_web(self) -> Web:
-        """Start a server, and return at once: it takes no requests yet."""
+    def begin_web(self, **settings: str) -> Web:
+        """Start a server, with settings of its own, and return at once: it takes no requests yet."""
         self._born += 1
         port = pick_port()
-        web = Web(keeper=self._keep_web(f"web-{self._born}", port), port=port, slot=self._free_slot(), tree=self.tree)
+        web = Web(keeper=self._keep_web(f"web-{self._born}", port, settings), port=port, slot=self._free_slot(), tree=self.tree)
         self.webs.append(web)
         return web
 
@@ -77,9 +77,9 @@ class Cluster:
         """Say whether a server may be sent requests."""
         return answers(port=web.port, path="/health/ready")
 
-    def add_web(self) -> Web:
+    def add_web(self, **settings: str) -> Web:
         """Start a server, and send it requests once it is ready."""
-        web = self.begin_web()
+        web = self.begin_web(**settings)
         wait_for(lambda: self.is_ready(web), f"{web.keeper.job.name} to be ready: see {web.keeper.job.log}")
         self.gateway.admit(slot=web.slot, port=web.port)
         return web
@@ -95,7 +95,7 @@ class Cluster:
         """Stop a server and start it anew at its place, telling nobody and waiting for nothing: what `./dev rollout --control` does."""
         web.keeper.stop()
         web.tree = self.tree
-        web.keeper = self._keep_web(web.keeper.job.name, web.port)
+        web.keeper = self._keep_web(web.keeper.job.name, web.port, {})
 
     def replace_relay(self) -> None:
         """Start a relay of the version that is deployed, then stop the one before."""
@@ -139,8 +139,9 @@ class Cluster:
         taken = {web.slot for web in self.webs}
         return next(slot for number in range(1, SLOTS + 1) if (slot := f"web{number}") not in taken)
 
-    def _keep_web(self, name: str, port: int) -> Keeper:
-        return self._keep(name, "-m", "gunicorn", "-c", "python:config.server", "config.wsgi", live_port=port, GDMARKET_PORT=str(port))
+    def _keep_web(self, name: str, port: int, settings: Mapping[str, str]) -> Keeper:
+        command = ("-m", "gunicorn", "-c", "python:config.server", "config.wsgi")
+        return self._keep(name, *command, live_port=port, **{**settings, "GDMARKET_PORT": str(port)})
 
     def _keep(self, name: str, *command: str, live_port: int = 0, **settings: str) -> Keeper:
         job = Job(

@@ -39,6 +39,11 @@ class Gateway:
         self._tell = tell
         self._keeper: Keeper | None = None
 
+    @property
+    def pid(self) -> int:
+        """HAProxy's process; 0 before the start."""
+        return self._keeper.pid if self._keeper else 0
+
     def start(self, *, environment: Mapping[str, str]) -> None:
         """Start HAProxy, and wait until it takes orders; `environment` may set what the head of haproxy.cfg lists."""
         program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")

@@ -1,0 +1,1 @@
+"""The Horizontal Pod Autoscaler's own rule, applied to the cluster on this machine."""
