@@ -42,7 +42,7 @@ _EXPECTED = {
 _PAID = {"request and pay", "pay"}
 _NEW_CONNECTIONS = 0.3
 _SETTLED = 2
-_OWN_FROM, _SHARED_FROM = timedelta(days=2), timedelta(days=320)
+_OWN_FROM, _SHARED_FROM = timedelta(days=40), timedelta(days=330)
 
 
 class Traffic:
