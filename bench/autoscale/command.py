@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--users", type=int, default=100, help="how many ask at once (default: 100)")
     parser.add_argument("--seconds", type=float, default=120.0, help="for how long (default: 120)")
     parser.add_argument("--rate", type=float, default=40.0, help="requests a second, of all together (default: 40)")
-    parser.add_argument("--aim", type=float, default=15.0, help="the CPU that a replica may use, in %% of its request (default: 15)")
+    parser.add_argument("--aim", type=int, default=15, help="the CPU that a replica may use, in %% of its request (default: 15)")
     parser.add_argument("--request", type=float, default=500.0, help="a replica's CPU request, in millicores (default: 500)")
     parser.add_argument("--most", type=int, default=10, help="the most replicas (default: 10)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it as an SVG file, too")
@@ -32,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Measure, print, and draw."""
-    aim = Aim(utilisation=options.aim / 100, most=options.most)
+    aim = Aim(percent=options.aim, most=options.most)
     ends_s = _QUIET_S + options.seconds
     with (
         tempfile.TemporaryDirectory(prefix="gdmarket-autoscale-") as folder,
@@ -47,7 +47,7 @@ def run(options: Namespace) -> None:
         controller.run(traffic=traffic, until=lambda at_s: len(cluster.webs) == aim.least or at_s > ends_s + _LONGEST_S)
         controller.run(traffic=traffic, until=lambda at_s, last=controller.looks[-1].at_s: at_s > last + 2 * aim.sync_s)  # type: ignore[misc]
     notes = {
-        "rule": f"CPU at {options.aim:g} % of a request of {options.request:g}m, 1 to {options.most} replicas; looks every "
+        "rule": f"CPU at {options.aim} % of a request of {options.request:g}m, 1 to {options.most} replicas; looks every "
         f"{aim.sync_s:g} s (Kubernetes: 15), takes away after {aim.stable_down_s:g} s (Kubernetes: 300)",
         "load": f"{options.users} users for {options.seconds:g} s, {options.rate:g} requests a second in all",
     }
@@ -55,7 +55,7 @@ def run(options: Namespace) -> None:
     if options.plot:
         from bench.autoscale import plot  # noqa: PLC0415  # slow to load, and seldom asked for
 
-        plot.draw(looks=controller.looks, aim=aim.utilisation, load_s=(_QUIET_S, ends_s), path=options.plot)
+        plot.draw(looks=controller.looks, aim=aim.percent, load_s=(_QUIET_S, ends_s), path=options.plot)
 
 
 def _figures(controller: Controller, tally: Tally, ends_s: float) -> list[Figure]:

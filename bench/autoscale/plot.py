@@ -15,7 +15,7 @@ from bench.autoscale.scaling import Look
 _INK, _SERVING, _WANTED, _USED, _ASKED = "#333333", "#4477aa", "#cc6677", "#228833", "#88ccee"
 
 
-def draw(*, looks: Sequence[Look], aim: float, load_s: tuple[float, float], path: Path) -> None:
+def draw(*, looks: Sequence[Look], aim: int, load_s: tuple[float, float], path: Path) -> None:
     """Write the picture to `path`: replicas, what they use of their request, and requests a second."""
     mpl.rcParams.update(
         {"svg.fonttype": "none", "svg.hashsalt": "gdmarket", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
@@ -27,7 +27,7 @@ def draw(*, looks: Sequence[Look], aim: float, load_s: tuple[float, float], path
     replicas.step(at_s, [look.serving for look in looks], where="post", color=_SERVING, linewidth=2, label="serving")
     replicas.set_title("Replicas", loc="left")
     used.plot(at_s, [100 * look.utilisation for look in looks], color=_USED, marker=".", label="used")
-    used.axhline(100 * aim, color=_INK, linestyle="--", linewidth=1, label="aim")
+    used.axhline(aim, color=_INK, linestyle="--", linewidth=1, label="aim")
     used.set_title("CPU of a replica, % of its request", loc="left")
     rates = [(after.requests - before.requests) / (after.at_s - before.at_s) for before, after in pairwise(looks)]
     asked.step(at_s[1:], rates, where="pre", color=_ASKED, linewidth=2, label="answered")

@@ -14,13 +14,13 @@ TOLERANCE = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Aim:
-    """What is aimed at: the part of its request that a replica uses on average, and how far it may go.
+    """What is aimed at: how many percent of its request a replica uses on average, and how far it may go.
 
     Times in seconds. Kubernetes looks every 15, and waits 300 before it takes replicas away; here both are scaled down, to see it all in
     four minutes. It adds at most as many replicas as there are, or four where those are more, in a period of 15.
     """
 
-    utilisation: float
+    percent: int
     least: int = 1
     most: int = 10
     sync_s: float = 5.0
@@ -52,8 +52,12 @@ class Rule:
         """Return `ceil(current × usage / aim)`, or `current` where that is within the tolerance."""
         if not utilisations:
             return current
-        ratio = sum(utilisations) / len(utilisations) / self.aim.utilisation
-        if ratio > 1 and len(utilisations) < current:
-            ratio = max(1.0, sum(utilisations) / current / self.aim.utilisation)
-            return current if ratio <= 1 + TOLERANCE else math.ceil(current * ratio)
-        return current if abs(ratio - 1) <= TOLERANCE else math.ceil(len(utilisations) * ratio)
+        ready = len(utilisations)
+        ratio = self._ratio(utilisations, ready)
+        if ratio > 1 and ready < current:
+            ratio, ready = max(1.0, self._ratio(utilisations, current)), current
+        return current if abs(ratio - 1) <= TOLERANCE else math.ceil(ready * ratio)
+
+    def _ratio(self, utilisations: Sequence[float], replicas: int) -> float:
+        # In whole percent, as there; what floats lose on the way does not count.
+        return int(100 * sum(utilisations) / replicas + 1e-6) / self.aim.percent

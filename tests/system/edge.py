@@ -72,8 +72,8 @@ def gateway(*, servers: Mapping[str, int], **settings: str) -> Iterator[Gateway]
 class Rogue(ThreadingHTTPServer):
     """A server that is ready and, asked anything, notes it and breaks off; or, with `is_kind`, tells which headers it got."""
 
-    def __init__(self, *, is_kind: bool = False) -> None:
-        super().__init__(("127.0.0.1", 0), _Rudely)
+    def __init__(self, *, is_kind: bool = False, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        super().__init__(address, _Rudely)
         self.is_kind = is_kind
         self.asked: list[str] = []
 
