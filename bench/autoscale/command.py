@@ -52,6 +52,8 @@ def run(options: Namespace) -> None:
         "load": f"{options.users} users for {options.seconds:g} s, {options.rate:g} requests a second in all",
     }
     report.print_figures(figures=_figures(controller, tally, ends_s), notes=notes, as_json=options.json)
+    for trouble in tally.examples:
+        _show(f"not answered as it had to be: {trouble}")
     if options.plot:
         from bench.autoscale import plot  # noqa: PLC0415  # slow to load, and seldom asked for
 
