@@ -62,6 +62,10 @@ class Client:
         answer = self._connection.getresponse()
         return answer.status, answer.read()
 
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
 
 def offer(*, port: int, asks: Sequence[Ask], rate: float, is_over: Callable[[], bool]) -> list[Answer]:
     """Ask at an even rate, over and over, until `is_over`: who waits for an answer keeps nobody else (an open loop).

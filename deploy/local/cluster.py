@@ -141,7 +141,8 @@ class Cluster:
 
     def _keep_web(self, name: str, port: int, settings: Mapping[str, str]) -> Keeper:
         command = ("-m", "gunicorn", "-c", "python:config.server", "config.wsgi")
-        return self._keep(name, *command, live_port=port, **{**settings, "GDMARKET_PORT": str(port)})
+        counts = str(self.folder / f"{name}-counts")
+        return self._keep(name, *command, live_port=port, **{**settings, "GDMARKET_PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": counts})
 
     def _keep(self, name: str, *command: str, live_port: int = 0, **settings: str) -> Keeper:
         job = Job(

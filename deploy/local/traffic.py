@@ -58,6 +58,7 @@ class Traffic:
         self._tokens = [token(setup, email=email) for email in RENTERS]
         listed = json.loads(setup.send(Ask(method="GET", path=f"{API}/items?limit=100"))[1])["results"]
         # One that is out may be overdue, and then nobody gets it.
+        setup.close()
         self._items: list[str] = [item["id"] for item in listed if item["availability"] != "rented"]
         self._begins = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         self._lock = threading.Lock()
@@ -85,6 +86,7 @@ class Traffic:
             due_at = max(due_at + every_s, time.monotonic())
             (kind,) = chance.choices(list(_WISHES), list(_WISHES.values()))
             self._ask_once(renter, kind)
+        renter.leave()
 
     def _ask_once(self, renter: "Renter", kind: str) -> None:
         rental_id = renter.pick(kind)
@@ -154,12 +156,16 @@ class Renter:
     def send(self, ask: Ask) -> tuple[int, bytes]:
         """Return status and body; status 0 where no answer came."""
         if self.chance.random() < _NEW_CONNECTIONS:
-            self._client = Client(self._port)
+            self.leave()
         try:
             return self._client.send(ask)
         except (OSError, HTTPException) as broken:
-            self._client = Client(self._port)
+            self.leave()
             return 0, repr(broken).encode()
+
+    def leave(self) -> None:
+        """Close the connection; the next request opens another."""
+        self._client.close()
 
     def pick(self, kind: str) -> str:
         """Return one of this renter's rentals to ask about; "" where there is none."""
