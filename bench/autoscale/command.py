@@ -45,7 +45,8 @@ def run(options: Namespace) -> None:
         controller.run(traffic=traffic, until=lambda at_s: at_s > ends_s)
         tally = traffic.stop()
         controller.run(traffic=traffic, until=lambda at_s: len(cluster.webs) == aim.least or at_s > ends_s + _LONGEST_S)
-        controller.run(traffic=traffic, until=lambda at_s, last=controller.looks[-1].at_s: at_s > last + 2 * aim.sync_s)  # type: ignore[misc]
+        looks = len(controller.looks) + 2
+        controller.run(traffic=traffic, until=lambda _: len(controller.looks) >= looks)
     notes = {
         "rule": f"CPU at {options.aim} % of a request of {options.request:g}m, 1 to {options.most} replicas; looks every "
         f"{aim.sync_s:g} s (Kubernetes: 15), takes away after {aim.stable_down_s:g} s (Kubernetes: 300)",

@@ -63,7 +63,7 @@ def _print(back_s: dict[str, list[float]], *, tally: Tally, finding: Finding, se
         "rentals whose renters were told of": finding.acknowledged,
         "of them not there, or otherwise": len(finding.lost),
         "double bookings": finding.double_bookings,
-        "stories that did not end": finding.open_ends,
+        "stories that did not end": len(finding.open_ends),
     }
     if as_json:
         print(json.dumps({"machine": report.machine(), "seed": seed, "back after, s": back_s, "figures": figures}))
@@ -74,5 +74,5 @@ def _print(back_s: dict[str, list[float]], *, tally: Tally, finding: Finding, se
         print(f"{what:<48} {max(seconds):>7.1f}")
     for what, figure in figures.items():
         print(f"{what:<48} {figure:>7}")
-    for trouble in finding.lost[:5]:
+    for trouble in (*finding.lost[:5], *finding.open_ends[:5]):
         print(trouble)

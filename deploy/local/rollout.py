@@ -118,7 +118,7 @@ def _figures(outcome: Outcome) -> dict[str, object]:
         "rentals whose renters were told of": outcome.finding.acknowledged,
         "of them not there, or otherwise": len(outcome.finding.lost),
         "double bookings": outcome.finding.double_bookings,
-        "stories that did not end": outcome.finding.open_ends,
+        "stories that did not end": len(outcome.finding.open_ends),
         "seconds": round(outcome.seconds),
     }
 
@@ -134,7 +134,7 @@ def _print(outcomes: list[Outcome], *, seed: int, as_json: bool) -> None:
     for what in next(iter(columns.values())):
         print(" | ".join([f"{what:<44}", *(f"{figures[what]!s:>{len(name)}}" for name, figures in columns.items())]))
     for outcome in outcomes:
-        for trouble in (*outcome.tally.examples, *outcome.finding.lost[:5]):
+        for trouble in (*outcome.tally.examples, *outcome.finding.lost[:5], *outcome.finding.open_ends[:5]):
             print(f"{outcome.name}: {trouble}")
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import LiteralString
 
 import psycopg
 
@@ -14,15 +13,16 @@ _SETTLE_S = 120.0
 
 _DOUBLE = """
 WITH holding AS (SELECT * FROM rentals_rental WHERE state IN ('requested', 'paying', 'paid', 'refunding', 'rented'))
-SELECT count(*) FROM holding a JOIN holding b ON a.item_id = b.item_id AND a.id < b.id
+SELECT a.id FROM holding a JOIN holding b ON a.item_id = b.item_id AND a.id < b.id
 WHERE a.starts_at < b.ends_at AND b.starts_at < a.ends_at
 """
 # Timers that wait for their hour (version 0, lane of their own) are no open end.
 _OPEN = """
-SELECT (SELECT count(*) FROM rentals_rental WHERE state IN ('paying', 'refunding'))
-     + (SELECT count(*) FROM payments_payment WHERE state IN ('pending', 'unknown'))
-     + (SELECT count(*) FROM payments_refund WHERE state = 'pending')
-     + (SELECT count(*) FROM bus_delivery WHERE dead OR version > 0 OR not_before <= now())
+SELECT 'rental ' || id || ': ' || state FROM rentals_rental WHERE state IN ('paying', 'refunding')
+UNION ALL SELECT 'payment ' || id || ': ' || state FROM payments_payment WHERE state IN ('pending', 'unknown')
+UNION ALL SELECT 'refund ' || id || ': ' || state FROM payments_refund WHERE state = 'pending'
+UNION ALL SELECT 'delivery to ' || subscriber || ' in ' || lane || ', attempts ' || attempts || ': ' || error
+FROM bus_delivery WHERE dead OR version > 0 OR not_before <= now()
 """
 
 
@@ -33,7 +33,7 @@ class Finding:
     acknowledged: int
     lost: Sequence[str]
     double_bookings: int
-    open_ends: int
+    open_ends: Sequence[str]
 
     @property
     def is_whole(self) -> bool:
@@ -44,7 +44,7 @@ class Finding:
 def compare(*, url: str, tally: Tally) -> Finding:
     """Wait until every story has come to a rest, for two minutes at most; then look for all that was promised."""
     with suppress(TimeoutError):
-        wait_for(lambda: _open_ends(url) == 0, "every story to end", patience_s=_SETTLE_S)
+        wait_for(lambda: not _open_ends(url), "every story to end", patience_s=_SETTLE_S)
     with psycopg.connect(url) as connection:
         stands = {str(row[0]): str(row[1]) for row in connection.execute("SELECT id, state FROM rentals_rental")}
     lost = [
@@ -52,15 +52,11 @@ def compare(*, url: str, tally: Tally) -> Finding:
         for rental_id, told in tally.promised.items()
         if stands.get(rental_id) not in told
     ]
-    return Finding(acknowledged=len(tally.promised), lost=lost, double_bookings=_count(url, _DOUBLE), open_ends=_open_ends(url))
-
-
-def _open_ends(url: str) -> int:
-    return _count(url, _OPEN)
-
-
-def _count(url: str, query: LiteralString) -> int:
     with psycopg.connect(url) as connection:
-        row = connection.execute(query).fetchone()
-    assert row is not None
-    return int(row[0])
+        doubles = [str(row[0]) for row in connection.execute(_DOUBLE)]
+    return Finding(acknowledged=len(tally.promised), lost=lost, double_bookings=len(doubles), open_ends=_open_ends(url))
+
+
+def _open_ends(url: str) -> list[str]:
+    with psycopg.connect(url) as connection:
+        return [str(row[0]) for row in connection.execute(_OPEN)]
