@@ -196,7 +196,7 @@ def test_what_reads_is_tried_elsewhere_and_what_writes_never(cluster: Cluster) -
         rogue.asked.clear()
         written = [ask(edge.port, "/api/v1/auth/token", method="POST", body=OWN_WORDS, Content_Type="application/json") for _ in range(12)]
     broken = [answer for answer in written if answer.status == 502]
-    assert {answer.status for answer in written} == {401, 502}
+    assert {401, 502} <= {answer.status for answer in written} <= {401, 429, 502}
     assert rogue.asked == ["POST"] * len(broken)
     assert (broken[0].problem["code"], broken[0].headers["retry-after"]) == ("answer_lost", "1")
 
@@ -209,7 +209,7 @@ def test_what_reached_nobody_is_tried_elsewhere(cluster: Cluster) -> None:
         written = [
             ask(edge.port, "/api/v1/auth/token", method="POST", body=OWN_WORDS, Content_Type="application/json").status for _ in range(6)
         ]
-    assert written == [401] * 6
+    assert set(written) <= {401, 429}  # the market itself, which lets nobody guess passwords for long
 
 
 def test_with_no_server_the_answer_says_when_to_come_back() -> None:
