@@ -3,19 +3,18 @@
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from importlib import import_module
 from typing import Any
 from uuid import UUID
 
 from django.core.management import call_command
-from django.db import connection, transaction
 
 from apps.accounts.models import User
 from apps.items import services as items
 from apps.items.models import Item
+from apps.payments import services as payments
 from apps.rentals import services as rentals
 from config.demo_catalogue import PLACES, THINGS
-from gdmarket import bus
+from gdmarket import bus, homes
 from gdmarket.bus import operations
 from gdmarket.ids import uuid7
 
@@ -51,7 +50,7 @@ def load(*, now: datetime) -> Generator[str]:
     story = _Story(items=iter(catalogue), renters=[person for email, person in people.items() if email.startswith("renter")], now=now)
     story.tell()
     yield f"{story.told} rentals"
-    with transaction.atomic():
+    with homes.atomic("accounts"):
         for email, person in PEOPLE.items():
             User.objects.create_user(email, PASSWORD, id=people[email], **person)
     yield f"{len(people)} people"
@@ -59,13 +58,9 @@ def load(*, now: datetime) -> Generator[str]:
 
 def _empty() -> None:
     """Empty the market. Nobody lives in it, so that its ledger, which else refuses to lose a row, may go too."""
-    ledger = import_module("apps.payments.migrations.0003_book_the_past")
-    with transaction.atomic(), connection.cursor() as cursor:
-        for statement in ledger.UNGUARD[connection.vendor]:
-            cursor.execute(statement)
-        call_command("flush", interactive=False, verbosity=0)
-        for statement in ledger.GUARD[connection.vendor]:
-            cursor.execute(statement)
+    with payments.unguarded_ledger():
+        for alias in homes.aliases():
+            call_command("flush", database=alias, interactive=False, verbosity=0)
 
 
 def _register(number: int, manager_id: UUID, *, now: datetime) -> Item:

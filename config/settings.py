@@ -12,7 +12,7 @@ from environs import Env, ValidationError, validate
 from apps.items import domain as items
 from apps.rentals import domain as rentals
 from config import logs
-from config.databases import database
+from config.databases import databases
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,7 +48,21 @@ GDMARKET_METRICS_TOKEN = env.str("GDMARKET_METRICS_TOKEN", "")
 
 # -- What it runs on ------------------------------------------------------------------------------------------------------------
 #: The database, as in `postgresql://user:password@host/name`. Without it: SQLite, in the data folder.
-DATABASES = {"default": database(url=env.str("DATABASE_URL", ""), data_dir=GDMARKET_DATA_DIR)}
+_URL = env.str("DATABASE_URL", "")
+_URLS = {
+    #: The database of the items, where it is not `DATABASE_URL`: [several databases](operations.md#several-databases).
+    "items": env.str("GDMARKET_ITEMS_DATABASE_URL", ""),
+    #: The same for rentals.
+    "rentals": env.str("GDMARKET_RENTALS_DATABASE_URL", ""),
+    #: The same for payments.
+    "payments": env.str("GDMARKET_PAYMENTS_DATABASE_URL", ""),
+    #: The same for the status view, which may also be on MariaDB: `mysql://user:password@host/name`.
+    "status_view": env.str("GDMARKET_STATUS_VIEW_DATABASE_URL", ""),
+}
+DATABASES, GDMARKET_HOMES = databases(url=_URL, urls=_URLS, data_dir=GDMARKET_DATA_DIR)
+DATABASE_ROUTERS = ["gdmarket.homes.Router"]
+# MariaDB makes whole indexes of those with a condition: no harm, and the bus has others there.
+SILENCED_SYSTEM_CHECKS = ["models.W037"]
 #: Where request counts are kept. In memory it is per process: with several, name a shared one.
 CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://")}
 

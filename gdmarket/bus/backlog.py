@@ -1,12 +1,13 @@
 """How far behind each subscriber is, by the database's clock: what is due, what is not due yet, what is dead, and who works for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db import connection
+from django.db import connections
 
-from gdmarket.bus import registry
+from gdmarket import homes
+from gdmarket.bus import places
 from gdmarket.bus.claims import FIRST_LANE
 from gdmarket.bus.models import Delivery, Subscription
 from gdmarket.bus.sql import now_plus, seconds_since
@@ -52,38 +53,58 @@ class Backlog:
     relay_seen_s: float | None
 
 
-def measure(*, most: int | None = None) -> dict[str, Backlog]:
-    """Return the backlog of every subscriber that is known here, written down, or has something outstanding.
+def measure(*, most: int | None = None, using: str | None = None) -> dict[str, Backlog]:
+    """Return the backlog of every subscriber that is known here, written down, or has something outstanding; of one log, or of all.
 
     With `most` nothing is counted beyond it, so that the cost is bounded: `pending` (twice `most` at the highest, as timers that are due
     are counted apart), `timers` and `dead` then say "so many or more", and `oldest_age_s` is at least what it says.
     """
-    paused = dict(Subscription.objects.order_by("subscriber").values_list("subscriber", "paused"))
-    seen = dict(_rows(_SEEN.format(age=seconds_since("seen_at")), {}))
-    known = {*registry.subscribers(), *paused, *_with_deliveries()}
+    found: dict[str, Backlog] = {}
+    for alias in homes.aliases() if using is None else [using]:
+        found |= _measure(alias, most)
+    return found
+
+
+def backlog_of(*, subscriber: str) -> Backlog:
+    """Return the backlog of one subscriber, counted to the end, with what is still on its way to it from other logs."""
+    home = places.log_of(subscriber)
+    own = measure(using=home)[subscriber]
+    to_come = [forwarder for forwarder in places.subscribers() if places.target_of(forwarder) == home]
+    on_the_way = [measure(using=places.log_of(forwarder))[forwarder] for forwarder in to_come]
+    return replace(
+        own,
+        pending=own.pending + sum(there.pending for there in on_the_way),
+        oldest_age_s=max([own.oldest_age_s, *(there.oldest_age_s for there in on_the_way)]),
+        dead=own.dead + sum(there.dead for there in on_the_way),
+    )
+
+
+def _measure(using: str, most: int | None) -> dict[str, Backlog]:
+    paused = dict(Subscription.objects.using(using).order_by("subscriber").values_list("subscriber", "paused"))
+    seen = dict(_rows(_SEEN.format(age=seconds_since("seen_at", using=using)), {}, using))
+    known = {*places.subscribers_of(using), *paused, *_with_deliveries(using)}
     return {
-        subscriber: _backlog(subscriber, most=most, paused=paused.get(subscriber, False), relay_seen_s=_rounded(seen.get(subscriber)))
+        # What waits in a log for somebody who listens to another now, nobody will handle.
+        subscriber if places.log_of(subscriber) == using else f"{subscriber} in {using}": _backlog(
+            subscriber, most=most, paused=paused.get(subscriber, False), relay_seen_s=_rounded(seen.get(subscriber)), using=using
+        )
         for subscriber in sorted(known)
     }
 
 
-def backlog_of(*, subscriber: str) -> Backlog:
-    """Return the backlog of one subscriber, counted to the end."""
-    return measure()[subscriber]
-
-
-def _backlog(subscriber: str, *, most: int | None, paused: bool, relay_seen_s: float | None) -> Backlog:
-    sql = _BACKLOG.format(now=now_plus(seconds=0), age=seconds_since("since"), tried=_TRIED)
-    (row,) = _rows(sql, {"subscriber": subscriber, "first": FIRST_LANE, "most": _EVERYTHING if most is None else most})
+def _backlog(subscriber: str, *, most: int | None, paused: bool, relay_seen_s: float | None, using: str) -> Backlog:
+    sql = _BACKLOG.format(now=now_plus(seconds=0, using=using), age=seconds_since("since", using=using), tried=_TRIED)
+    (row,) = _rows(sql, {"subscriber": subscriber, "first": FIRST_LANE, "most": _EVERYTHING if most is None else most}, using)
     pending, age_s, timers, dead = row
     return Backlog(pending=pending, oldest_age_s=_rounded(age_s) or 0.0, timers=timers, dead=dead, paused=paused, relay_seen_s=relay_seen_s)
 
 
-def _with_deliveries() -> set[str]:
+def _with_deliveries(using: str) -> set[str]:
     """Return who has deliveries, be it a subscriber no code knows any more; one step along the index each."""
     found: set[str] = set()
     last = ""
-    while subscriber := Delivery.objects.filter(subscriber__gt=last).order_by("subscriber").values_list("subscriber", flat=True).first():
+    rows = Delivery.objects.using(using).order_by("subscriber").values_list("subscriber", flat=True)
+    while subscriber := rows.filter(subscriber__gt=last).first():
         found.add(last := subscriber)
     return found
 
@@ -92,8 +113,8 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def _rows(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+def _rows(sql: str, parameters: Mapping[str, Any], using: str) -> list[tuple[Any, ...]]:
+    with connections[using].cursor() as cursor:
         cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows

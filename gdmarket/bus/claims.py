@@ -5,18 +5,18 @@ too (a run). A lease is a `token` and a `not_before`: until then nobody else tak
 delivery is a suspect, which is claimed alone, so that an event that kills workers takes no innocent ones down with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import random
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection
+from django.db import connections
 
+from gdmarket.bus import places, plain_claims
 from gdmarket.bus.models import Delivery, Event
-from gdmarket.bus.sql import lock_of, now_plus
-
-Lane = tuple[str, str]
+from gdmarket.bus.sql import MARIADB, lock_of, now_plus
+from gdmarket.bus.touched import Lane
 
 LEASE_S = 10
 LANES = 50
@@ -27,6 +27,7 @@ _IN_HAND_AT_ONCE = 50
 WALK = 2000
 # Streams begin with a letter, timers' lanes with their event's id, whose first digit is 0 for some centuries: the walk passes timers over.
 FIRST_LANE = "a"
+_BEFORE_LANES = "`"  # the character before "a"
 
 _FREE = """
   NOT d.dead AND d.not_before <= {now}
@@ -103,20 +104,23 @@ class Claim:
     attempts: int
     is_suspect: bool
     event: Event
+    using: str
 
 
 def claim_suspect(*, subscriber: str) -> list[Claim]:
     """Claim one delivery whose worker died or hung, alone; its `attempts` then counts that death."""
-    return _claim(_SUSPECT, run="1", subscriber=subscriber, suspect=1)
+    return _claim(_SUSPECT, plain_claims.SUSPECT, of=subscriber, in_hand=1, run="1", subscriber=subscriber, suspect=1)
 
 
 def claim_timers(*, subscriber: str) -> list[Claim]:
     """Claim timers that are due, the longest overdue first."""
-    return _claim(_TIMERS, run="1", subscriber=subscriber, lanes=LANES)
+    return _claim(_TIMERS, plain_claims.TIMERS, of=subscriber, in_hand=1, run="1", subscriber=subscriber, lanes=LANES)
 
 
 def claim_lanes(*, subscriber: str) -> list[Claim]:
     """Claim runs of deliveries from lanes that are free, beginning anywhere; nothing only where there is nothing."""
+    if _is_plain(places.log_of(subscriber)):
+        return _claim_page_by_page(subscriber)
     start: str | None = _some_lane(subscriber)
     if start is not None and (claimed := _claim_walking(subscriber, start)):
         return claimed
@@ -130,23 +134,25 @@ def claim_lanes(*, subscriber: str) -> list[Claim]:
 
 
 def claim_touched(*, lanes: Sequence[Lane]) -> list[Claim]:
-    """Claim runs of deliveries from these lanes, as far as they are free."""
+    """Claim runs of deliveries from these lanes, all of one log, as far as they are free."""
     names: dict[str, Any] = {f"{part}{n}": value for n, lane in enumerate(lanes) for part, value in zip(("s", "l"), lane, strict=True)}
     values = ", ".join(f"(%(s{n})s, %(l{n})s)" for n in range(len(lanes)))
-    return _claim(_TOUCHED.replace("{lanes}", values), run=_share_of(_IN_HAND_AT_ONCE), **names)
+    heads, plain = (sql.replace("{lanes}", values) for sql in (_TOUCHED, plain_claims.TOUCHED))
+    return _claim(heads, plain, of=lanes[0][0], in_hand=_IN_HAND_AT_ONCE, run=_share_of(_IN_HAND_AT_ONCE), **names)
 
 
-def _claim(heads: str, *, run: str, suspect: int = 0, **parameters: Any) -> list[Claim]:
-    token = uuid4()
-    free, lease = _FREE.format(now=now_plus(seconds=0)), now_plus(seconds=LEASE_S)
-    sql = (heads + _CLAIM).format(free=free, lock=lock_of("d"), lease=lease, run=run)
-    adapted = Delivery._meta.get_field("token").get_db_prep_save(token, connection)  # noqa: SLF001  # Django's documented door
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {**parameters, "token": adapted, "suspect": suspect})
-        rows = cursor.fetchall()
-    events = Event.objects.in_bulk({row[1] for row in rows})
+def _claim(heads: str, plain_heads: str, *, of: str, in_hand: int, run: str, suspect: int = 0, **parameters: Any) -> list[Claim]:
+    token, using = uuid4(), places.log_of(of)
+    adapted = Delivery._meta.get_field("token").get_db_prep_save(token, connections[using])  # noqa: SLF001  # Django's documented door
+    parameters |= {"token": adapted, "suspect": suspect}
+    if _is_plain(using):
+        rows = plain_claims.claim(plain_heads, using=using, in_hand=in_hand, lease_s=LEASE_S, **parameters)
+    else:
+        free, lease = _FREE.format(now=now_plus(seconds=0, using=using)), now_plus(seconds=LEASE_S, using=using)
+        rows = _rows((heads + _CLAIM).format(free=free, lock=lock_of("d", using=using), lease=lease, run=run), parameters, using)
+    events = Event.objects.using(using).in_bulk({row[1] for row in rows})
     claims = [
-        Claim(id=pk, token=token, lane=(subscriber, lane), attempts=attempts, is_suspect=bool(suspect), event=events[seq])
+        Claim(id=pk, token=token, lane=(subscriber, lane), attempts=attempts, is_suspect=bool(suspect), event=events[seq], using=using)
         for pk, seq, subscriber, lane, attempts in rows
     ]
     return sorted(claims, key=lambda claim: (claim.event.seq, claim.id))
@@ -157,7 +163,20 @@ def _share_of(in_hand: int) -> str:
 
 
 def _claim_walking(subscriber: str, start: str) -> list[Claim]:
-    return _claim(_WALKED, run=_share_of(IN_HAND), subscriber=subscriber, start=start, steps=WALK, lanes=LANES)
+    where: dict[str, Any] = {"subscriber": subscriber, "start": start, "steps": WALK, "lanes": LANES}
+    return _claim(_WALKED, "", of=subscriber, in_hand=IN_HAND, run=_share_of(IN_HAND), **where)
+
+
+def _claim_page_by_page(subscriber: str) -> list[Claim]:
+    where: dict[str, Any] = {"subscriber": subscriber, "lanes": LANES}
+    for after in plain_claims.pages(using=places.log_of(subscriber), after=_BEFORE_LANES, **where):
+        if claimed := _claim("", plain_claims.LANES, of=subscriber, in_hand=IN_HAND, run="", after=after, **where):
+            return claimed
+    return []
+
+
+def _is_plain(using: str) -> bool:
+    return connections[using].vendor == MARIADB
 
 
 def _some_lane(subscriber: str) -> str | None:
@@ -165,8 +184,13 @@ def _some_lane(subscriber: str) -> str | None:
     return _lane(_SOME_LANE, subscriber=subscriber, chance=chance, first=FIRST_LANE, lanes=LANES)
 
 
-def _lane(sql: str, **parameters: Any) -> str | None:
-    with connection.cursor() as cursor:
+def _lane(sql: str, *, subscriber: str, **parameters: Any) -> str | None:
+    rows = _rows(sql, {"subscriber": subscriber, **parameters}, places.log_of(subscriber))
+    return str(rows[0][0]) if rows else None
+
+
+def _rows(sql: str, parameters: Mapping[str, Any], using: str) -> list[tuple[Any, ...]]:
+    with connections[using].cursor() as cursor:
         cursor.execute(sql, parameters)
-        row = cursor.fetchone()
-    return str(row[0]) if row else None
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

@@ -8,11 +8,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from gdmarket import clock
-from gdmarket.bus import publishing, subscriptions
+from gdmarket import clock, homes
+from gdmarket.bus import numbers, places, publishing, subscriptions
 from gdmarket.bus.errors import DeliveryNotDeadError, NoSuchDeliveryError
 from gdmarket.bus.events import DeliverySkipped
 from gdmarket.bus.models import Delivery, Event
+from gdmarket.bus.numbers import Number
+from gdmarket.bus.sql import row_itself
 
 _SHOWN = 20
 _PARTICULARS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d+")
@@ -24,64 +26,68 @@ def list_dead(*, subscriber: str | None = None) -> list[dict[str, Any]]:
     Errors are one where they differ in numbers and ids alone; a group shows the oldest's, how many there are, and the ids of the first 20.
     :raises NoSuchSubscriberError: if the subscriber named is none
     """
-    dead = _of(Delivery.objects.filter(dead=True), subscriber).order_by("pk")
-    groups: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for pk, of, event_type, error in dead.values_list("pk", "subscriber", "event__type", "error").iterator():
-        new = {"subscriber": of, "type": event_type, "error": error, "count": 0, "deliveries": []}
-        group = groups.setdefault((of, event_type, _PARTICULARS.sub("…", error)), new)
-        group["count"] += 1
-        group["deliveries"] += [pk] if group["count"] <= _SHOWN else []
+    groups: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    for dead in _dead(subscriber):
+        for pk, of, event_type, error in dead.order_by("pk").values_list("pk", "subscriber", "event__type", "error").iterator():
+            new = {"subscriber": of, "type": event_type, "error": error, "count": 0, "deliveries": []}
+            group = groups.setdefault((dead.db, of, event_type, _PARTICULARS.sub("…", error)), new)
+            group["count"] += 1
+            group["deliveries"] += [numbers.number_of(pk, using=dead.db)] if group["count"] <= _SHOWN else []
     return sorted(groups.values(), key=lambda group: (-group["count"], group["deliveries"][0]))
 
 
-def get_delivery(*, delivery_id: int) -> dict[str, Any]:
+def get_delivery(*, delivery_id: Number) -> dict[str, Any]:
     """Return an outstanding delivery with its event, and how many wait behind it in its lane.
 
     :raises NoSuchDeliveryError: if it was handled, or never was
     """
     row = _get(delivery_id)
-    lane = Delivery.objects.filter(subscriber=row.subscriber, lane=row.lane)
-    shown: dict[str, Any] = {name: getattr(row, name) for name in ("id", "subscriber", "lane", "dead", "attempts", "error", "created_at")}
+    lane = Delivery.objects.using(numbers.place_of(delivery_id)[0]).filter(subscriber=row.subscriber, lane=row.lane)
+    shown: dict[str, Any] = {name: getattr(row, name) for name in ("subscriber", "lane", "dead", "attempts", "error", "created_at")}
     event = {name: getattr(row.event, name) for name in ("type", "schema", "stream", "version", "occurred_at", "correlation", "payload")}
-    return {**shown, "waiting_behind": lane.filter(version__gt=row.version).count(), "event": {"id": row.event.id, **event}}
+    behind = lane.filter(version__gt=row.version).count()
+    return {"id": delivery_id, **shown, "waiting_behind": behind, "event": {"id": row.event.id, **event}}
 
 
-def replay(*, deliveries: Collection[int] | None = None, subscriber: str | None = None, dry_run: bool = False) -> int:
+def replay(*, deliveries: Collection[Number] | None = None, subscriber: str | None = None, dry_run: bool = False) -> int:
     """Give dead deliveries another eight attempts, from now: these, or all of one subscriber, or all; return how many.
 
-    With `dry_run` only say how many it would be.
-    :raises NoSuchDeliveryError: if one that is named was handled, or never was; one that is not dead is left as it is
+    Those among the deliveries named that are not dead any more are left alone.
+    :raises NoSuchDeliveryError: if one of the deliveries named is not there; then none is tried again
     :raises NoSuchSubscriberError: if the subscriber named is none
     """
-    dead = _of(Delivery.objects.filter(dead=True), subscriber)
-    if deliveries is not None:
-        for delivery_id in deliveries:
-            _get(delivery_id)
-        dead = dead.filter(pk__in=deliveries)
-    if dry_run:
-        return dead.count()
-    return dead.update(dead=False, attempts=0, token=None, not_before=Now(), error="")
+    for delivery_id in deliveries or ():
+        _get(delivery_id)
+    count = 0
+    for every in _dead(subscriber):
+        named = None if deliveries is None else numbers.among(deliveries, using=every.db)
+        if named == []:
+            continue
+        dead = every if named is None else every.filter(pk__in=named)
+        count += dead.count() if dry_run else dead.update(dead=False, attempts=0, token=None, not_before=Now(), error="")
+    return count
 
 
-def skip(*, delivery_id: int, reason: str, dry_run: bool = False) -> bool:
+def skip(*, delivery_id: Number, reason: str, dry_run: bool = False) -> bool:
     """Give up a dead delivery, so that its lane goes on without it; `DeliverySkipped` keeps the record. Say whether it was there still.
 
     With `dry_run` nothing is changed.
     :raises DeliveryNotDeadError: if it is still to be handled
     :raises NoSuchDeliveryError: if it was handled, or never was
     """
-    stream = f"delivery:{delivery_id}"
-    with transaction.atomic():
+    using, pk = numbers.place_of(delivery_id)
+    stream = f"delivery:{pk}"
+    with transaction.atomic(using=using):
         try:
             row = _get(delivery_id, lock=True)
         except NoSuchDeliveryError:
-            if Event.objects.filter(stream=stream).exists():
+            if Event.objects.using(using).filter(stream=stream).exists():
                 return False
             raise
         if not row.dead:
             raise DeliveryNotDeadError(delivery_id=delivery_id, subscriber=row.subscriber)
         if not dry_run:
-            publishing.publish(_record_of(row, reason), stream=stream)
+            publishing.record(_record_of(row, reason), stream=stream, using=using)
             row.delete()
     return True
 
@@ -98,16 +104,20 @@ def _record_of(row: Delivery, reason: str) -> DeliverySkipped:
     )
 
 
-def _of(deliveries: QuerySet[Delivery], subscriber: str | None) -> QuerySet[Delivery]:
+def _dead(subscriber: str | None) -> list[QuerySet[Delivery]]:
+    """Return the dead deliveries of each log; of one subscriber, those of its own alone."""
     if subscriber is None:
-        return deliveries
+        return [Delivery.objects.using(using).filter(dead=True) for using in homes.aliases()]
     subscriptions.refuse_unknown(subscriber=subscriber)
-    return deliveries.filter(subscriber=subscriber)
+    return [Delivery.objects.using(places.log_of(subscriber)).filter(dead=True, subscriber=subscriber)]
 
 
-def _get(delivery_id: int, *, lock: bool = False) -> Delivery:
-    rows = Delivery.objects.select_related("event")
+def _get(delivery_id: Number, *, lock: bool = False) -> Delivery:
+    using, pk = numbers.place_of(delivery_id)
+    if using not in homes.aliases():
+        raise NoSuchDeliveryError(delivery_id=delivery_id)
+    rows = Delivery.objects.using(using).select_related("event")
     try:
-        return (rows.select_for_update(of=("self",)) if lock else rows).get(pk=delivery_id)
+        return (rows.select_for_update(of=row_itself(using=using)) if lock else rows).get(pk=pk)
     except Delivery.DoesNotExist as missing:
         raise NoSuchDeliveryError(delivery_id=delivery_id) from missing

@@ -9,10 +9,11 @@ from itertools import groupby
 from django.db import transaction
 
 from gdmarket import correlation, spans
-from gdmarket.bus import log, metrics, registry, settling
-from gdmarket.bus.claims import Claim, Lane
-from gdmarket.bus.errors import LeaseLostError, Reject, Retry, UndecodableError, UnknownEventError
+from gdmarket.bus import forwarding, log, metrics, places, registry, settling
+from gdmarket.bus.claims import Claim
+from gdmarket.bus.errors import LeaseLostError, LogAwayError, Reject, Retry, UndecodableError, UnknownEventError
 from gdmarket.bus.metrics import Outcome
+from gdmarket.bus.touched import Lane
 from gdmarket.correlation import Trace
 
 logger = logging.getLogger(__name__)
@@ -45,8 +46,11 @@ def work(*, batch: Sequence[Claim], keep_going: Callable[[], bool]) -> int:
             continue
         has_tried = True
         if len(run) > 1:
-            if _handle_together(run):
+            outcome = _handle_together(run)
+            if outcome == "done":
                 done += len(run)
+            elif outcome == "postponed":
+                stuck.update(claim.lane for claim in run)
             else:
                 # However long that took, go on until one is settled: else the same would be claimed and fail for ever.
                 has_tried = False
@@ -68,25 +72,39 @@ def _runs(batch: Sequence[Claim]) -> Iterator[list[Claim]]:
 
 
 def _who_takes_it(claim: Claim) -> object:
-    return (not claim.attempts and registry.batch_handler(subscriber=claim.lane[0], name=claim.event.type)) or claim.id
+    if claim.attempts:
+        return claim.id
+    return places.target_of(claim.lane[0]) or registry.batch_handler(subscriber=claim.lane[0], name=claim.event.type) or claim.id
 
 
-def _handle_together(run: Sequence[Claim]) -> bool:
-    """Handle deliveries in one transaction; say whether they are done. Where anything fails nothing is, and nobody is blamed."""
+def _handle_together(run: Sequence[Claim]) -> Outcome:
+    """Handle deliveries in one transaction; say what became of them. Where anything fails none is done, and nobody is blamed."""
     subscriber, began_ns = run[0].lane[0], time.time_ns()
     try:
-        events = [log.read(claim.event).event for claim in run]
-        with metrics.handle_time(subscriber=subscriber), transaction.atomic():
-            registry.send(subscriber=subscriber, name=run[0].event.type, events=events)
-            settling.acknowledge(claims=run)
+        with metrics.handle_time(subscriber=subscriber):
+            _do_together(run)
+    except LogAwayError as away:
+        settling.postpone_all(claims=run, after_s=away.after_s, reason=str(away))
+        _count(run, "postponed")
+        return "postponed"
     except Exception as failure:  # noqa: BLE001  # whoever is to blame is alone in the end, and answers for itself
         kind = type(failure).__name__
         logger.info("%s could not handle %d deliveries together, now half of them: %s: %s", subscriber, len(run), kind, failure)
-        return False
+        return "retried"
     _count(run, "done")
     for claim in run:
         spans.note(name=_span_name(claim), trace=_story(claim), began_ns=began_ns, facts={**_facts(claim), "bus.together": len(run)})
-    return True
+    return "done"
+
+
+def _do_together(run: Sequence[Claim]) -> None:
+    if places.target_of(run[0].lane[0]):
+        forwarding.forward(claims=run)
+        return
+    events = [log.read(claim.event).event for claim in run]
+    with transaction.atomic(using=run[0].using):
+        registry.send(subscriber=run[0].lane[0], name=run[0].event.type, events=events)
+        settling.acknowledge(claims=run)
 
 
 def _handle(claim: Claim) -> bool:
@@ -120,13 +138,18 @@ def _settled(claim: Claim) -> Outcome:
 def _call(claim: Claim) -> None:
     if claim.is_suspect and claim.attempts >= settling.MAX_ATTEMPTS:
         raise Reject(f"the worker died or hung {claim.attempts} times with this in hand")
-    event, subscriber = log.read(claim.event), claim.lane[0]
+    subscriber = claim.lane[0]
+    if places.target_of(subscriber):
+        with metrics.handle_time(subscriber=subscriber):
+            forwarding.forward(claims=[claim])
+        return
+    event = log.read(claim.event)
     with log.handling(event), metrics.handle_time(subscriber=subscriber):
         if registry.is_external(subscriber=subscriber, name=event.type):
             registry.send(subscriber=subscriber, name=event.type, events=[event.event])
             settling.acknowledge(claims=[claim])
         else:
-            with transaction.atomic():
+            with transaction.atomic(using=claim.using):
                 registry.send(subscriber=subscriber, name=event.type, events=[event.event])
                 settling.acknowledge(claims=[claim])
 

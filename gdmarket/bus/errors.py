@@ -8,7 +8,7 @@ class OutsideTransactionError(Exception):
 
     def __init__(self) -> None:
         """Say what to do."""
-        super().__init__("publish() needs the transaction of the change it tells of: call it inside `with transaction.atomic():`")
+        super().__init__("publish() needs the transaction of the change it tells of: call it inside `with homes.atomic(<its context>):`")
 
 
 class PublishedInBatchError(Exception):
@@ -34,6 +34,18 @@ class Retry(Exception):  # noqa: N818  # an answer, not a fault: it reads `raise
         """Ask for another try in `after_s` seconds; the wait is never shorter than 0.1 s."""
         self.after_s = max(after_s, 0.1)
         super().__init__(reason)
+
+
+class LogAwayError(Retry):
+    """The database whose log an event is to be copied into does not answer just now."""
+
+    def __init__(self, target: str, *, after_s: float) -> None:
+        """Ask for another try in `after_s` seconds."""
+        super().__init__(f"the database {target} does not answer", after_s=after_s)
+
+
+class StreamTakenError(Exception):
+    """The log that an event is to be copied into has another event in its place: two logs went on under the same streams."""
 
 
 class Reject(Exception):  # noqa: N818  # an answer, not a fault: it reads `raise bus.Reject("…")`

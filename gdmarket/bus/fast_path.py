@@ -6,79 +6,42 @@ noted and drained in the next turn of the same loop.
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from itertools import groupby
 from queue import Empty, SimpleQueue
 from time import monotonic
 
 from django.conf import settings
-from django.db import close_old_connections, connection, transaction
+from django.db import close_old_connections, connections
 
-from gdmarket.bus import claims, dispatch
-from gdmarket.bus.claims import Lane
+from gdmarket.bus import claims, dispatch, places, touched
+from gdmarket.bus.touched import Lane
 
 logger = logging.getLogger(__name__)
 
-# A transaction that touches more lanes than this is a bulk load, and the relay's work.
-_MOST_LANES = 200
 _IDLE_S = 1.0
 
 
-class _Thread(threading.local):
-    """What this thread has published and not drained. Lanes of a rolled-back transaction may stand here too: there is nothing in them."""
-
-    def __init__(self) -> None:
-        self.touched: dict[Lane, None] = {}
-        self.is_busy = False
-
-
-_thread = _Thread()
-
-
-def touch(lanes: Iterable[Lane]) -> None:
-    """Note the lanes that the transaction at hand puts deliveries into, and drain them after its commit."""
-    if settings.GDMARKET_DISPATCH == "off":
-        return
-    if len(_thread.touched) < _MOST_LANES:
-        _thread.touched.update(dict.fromkeys(lanes))
-    if not _thread.is_busy:
-        transaction.on_commit(_after_commit, robust=True)
-
-
-@contextmanager
-def held_back() -> Iterator[None]:
-    """Deliver nothing at once for the length of the block: the relay, whose rounds these are, comes to it anyway."""
-    was_busy, _thread.is_busy = _thread.is_busy, True
-    try:
-        yield
-    finally:
-        _thread.is_busy = was_busy
-        _thread.touched.clear()
-
-
-def _after_commit() -> None:
-    if not _thread.touched or _thread.is_busy:
-        return
+def after_commit() -> None:
+    """Drain the lanes that were touched, here and now or by the background thread."""
     if settings.GDMARKET_DISPATCH == "thread":
-        lanes = list(_thread.touched)
-        _thread.touched.clear()
-        _background.drain(lanes)
+        _background.drain(touched.take())
     else:
-        _drain(until=monotonic() + settings.GDMARKET_DISPATCH_BUDGET_MS / 1000)
+        _drain(touched.take(), until=monotonic() + settings.GDMARKET_DISPATCH_BUDGET_MS / 1000)
 
 
-def _drain(*, until: float) -> None:
-    _thread.is_busy = True
+def _drain(lanes: list[Lane], *, until: float) -> None:
     try:
-        while _thread.touched and monotonic() < until:
-            lanes = list(_thread.touched)
-            _thread.touched.clear()
-            dispatch.work(batch=claims.claim_touched(lanes=lanes), keep_going=lambda: monotonic() < until)
+        with touched.held_back():
+            while lanes and monotonic() < until:
+                for _, of_one_log in groupby(sorted(lanes, key=_log_of), key=_log_of):
+                    dispatch.work(batch=claims.claim_touched(lanes=list(of_one_log)), keep_going=lambda: monotonic() < until)
+                lanes = touched.take()
     except Exception:
         logger.exception("delivering at once failed; the relay will deliver")
-    finally:
-        _thread.is_busy = False
-        _thread.touched.clear()
+
+
+def _log_of(lane: Lane) -> str:
+    return places.log_of(lane[0])
 
 
 class _Background:
@@ -102,10 +65,9 @@ class _Background:
         try:
             while (lanes := self._next()) is not None:
                 close_old_connections()
-                _thread.touched.update(dict.fromkeys(lanes))
-                _drain(until=monotonic() + dispatch.BATCH_S)
+                _drain(lanes, until=monotonic() + dispatch.BATCH_S)
         finally:
-            connection.close()
+            connections.close_all()
 
     def _next(self) -> list[Lane] | None:
         """Wait for lanes to drain; None when there were none for a while."""
@@ -120,3 +82,4 @@ class _Background:
 
 
 _background = _Background()
+touched.drained_by(after_commit)

@@ -7,9 +7,10 @@ from datetime import timedelta
 from time import monotonic
 from uuid import UUID
 
-from django.db import Error
+from django.db import Error, connections
 from django.db.models.functions import Now
 
+from gdmarket.bus import places
 from gdmarket.bus.models import Heartbeat
 
 _EVERY_S = 5.0
@@ -22,6 +23,7 @@ class Pulse:
     def __init__(self, *, relay: UUID, subscriber: str) -> None:
         """Be silent until the first beat."""
         self._relay, self._subscriber = relay, subscriber
+        self._rows, self._connection = Heartbeat.objects.using(places.log_of(subscriber)), connections[places.log_of(subscriber)]
         self._next_s = 0.0
 
     def beat(self) -> None:
@@ -30,11 +32,13 @@ class Pulse:
             return
         process = f"{socket.gethostname()}:{os.getpid()}"
         row = Heartbeat(relay=self._relay, subscriber=self._subscriber, process=process[-128:], seen_at=Now())
-        Heartbeat.objects.bulk_create([row], update_conflicts=True, unique_fields=["relay", "subscriber"], update_fields=["seen_at"])
-        Heartbeat.objects.filter(seen_at__lt=Now() - _FORGOTTEN_AFTER).delete()
+        # MariaDB goes by whichever unique key is hit; there is no other.
+        unique = ["relay", "subscriber"] if self._connection.features.supports_update_conflicts_with_target else None
+        self._rows.bulk_create([row], update_conflicts=True, unique_fields=unique, update_fields=["seen_at"])
+        self._rows.filter(seen_at__lt=Now() - _FORGOTTEN_AFTER).delete()
         self._next_s = monotonic() + _EVERY_S
 
     def stop(self) -> None:
         """Leave no sign behind, as the thread ends in good order; with the database away, the sign is forgotten in an hour."""
         with suppress(Error):
-            Heartbeat.objects.filter(relay=self._relay, subscriber=self._subscriber).delete()
+            self._rows.filter(relay=self._relay, subscriber=self._subscriber).delete()

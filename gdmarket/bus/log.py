@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from gdmarket import correlation
+from gdmarket import correlation, homes
 from gdmarket.bus import codec, registry
 from gdmarket.bus.errors import UndecodableError, UnknownEventError
 from gdmarket.bus.models import Event
@@ -41,15 +41,19 @@ def current() -> Recorded | None:
     return _current.get()
 
 
-def history(*, streams: Collection[str], types: Collection[type], on_unreadable: Callable[[str], object] | None = None) -> list[Recorded]:
-    """Return what the log still holds of these streams, events of these types alone, each stream's in order.
+def history(
+    *, reader: str, streams: Collection[str], types: Collection[type], on_unreadable: Callable[[str], object] | None = None
+) -> list[Recorded]:
+    """Return what the log beside the context `reader` still holds of these streams, events of these types alone, each stream's in order.
+
+    Where that is another log than the one they were published in, it has those that `reader`, or who shares its database, hears.
 
     The whole of it: the caller bounds it by how many streams it names. What cannot be read is left out where somebody is to be told of it.
     :raises UndecodableError, UnknownEventError: if an event cannot be read by this process, and `on_unreadable` is not given
     """
     names = [codec.type_of(event_class) for event_class in types]
     # Nothing but the streams to find rows by, and their order made here: else a planner may prefer to walk the whole log.
-    rows = [row for row in Event.objects.filter(stream__in=streams) if row.type in names]
+    rows = [row for row in Event.objects.using(homes.of(reader)).filter(stream__in=streams) if row.type in names]
     told = []
     for row in sorted(rows, key=attrgetter("stream", "version")):
         try:

@@ -10,6 +10,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from gdmarket import homes
 from gdmarket.bus import backlog
 from gdmarket.bus.backlog import Backlog
 
@@ -63,11 +64,12 @@ class BacklogCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Measure."""
-        try:
-            found = backlog.measure(most=_MOST)
-        except Error:
-            logger.warning("the backlog cannot be measured", exc_info=True)
-            found = {}
+        found: dict[str, Backlog] = {}
+        for using in homes.aliases():
+            try:
+                found |= backlog.measure(most=_MOST, using=using)
+            except Error:
+                logger.warning("the backlog in %s cannot be measured", using, exc_info=True)
         return self._families(found)
 
     def _families(self, found: dict[str, Backlog]) -> Iterator[GaugeMetricFamily]:

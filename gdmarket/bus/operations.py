@@ -1,6 +1,6 @@
 """Pausing a subscriber and letting it go on."""
 
-from gdmarket.bus import subscriptions
+from gdmarket.bus import places, subscriptions
 from gdmarket.bus.models import Subscription
 
 
@@ -22,4 +22,4 @@ def resume(*, context: str) -> None:
 
 def _set_paused(context: str, *, paused: bool) -> None:
     subscriptions.refuse_unknown(subscriber=context)
-    Subscription.objects.filter(subscriber=context).update(paused=paused)
+    Subscription.objects.using(places.log_of(context)).filter(subscriber=context).update(paused=paused)

@@ -5,21 +5,22 @@ from datetime import datetime
 from typing import Any, Protocol, cast
 from uuid import UUID
 
-from django.db import connection
+from django.db import connections
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Field
 
-from gdmarket import correlation, ids
-from gdmarket.bus import codec, fast_path, registry
+from gdmarket import correlation, homes, ids
+from gdmarket.bus import codec, registry, touched
 from gdmarket.bus.errors import OutsideTransactionError, PublishedInBatchError, UnknownEventError
 from gdmarket.bus.models import LANE_LENGTH, Delivery, Event
-from gdmarket.bus.sql import now_plus
+from gdmarket.bus.sql import now_plus, quoted
 
 _STREAM = re.compile(r"[a-z][a-z0-9_-]*:\S+\Z")
 
 # The next version is taken while the caller holds the aggregate's lock. Where it holds none, two publishers collide on the unique
 # (stream, version) and one transaction fails: an error, never disorder.
 _RECORD = """
-INSERT INTO bus_event (id, stream, version, type, schema, payload, correlation, causation, traceparent, actor, occurred_at, due_at)
+INSERT INTO bus_event (id, stream, version, type, {schema}, payload, correlation, causation, traceparent, actor, occurred_at, due_at)
 SELECT %s, %s, coalesce(max(version), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s, %s FROM bus_event WHERE stream = %s
 RETURNING seq, version
 """
@@ -42,13 +43,19 @@ def publish(event: Publishable, *, stream: str, at: datetime | None = None) -> U
     """Record an event and deliver it to its subscribers once the transaction commits; return the event's id.
 
     `stream` names the aggregate (`"rental:<id>"`), whose lock the caller holds: each subscriber hears a stream's events in order.
-    With `at` it is a timer: delivered no earlier than that instant, in no order with anything else.
-    :raises OutsideTransactionError: outside `transaction.atomic()`
+    With `at` it is a timer: delivered no earlier than that instant, in no order with anything else. The log is the one beside the tables
+    of the event's own context; where it is heard elsewhere, a forwarder takes it there.
+    :raises OutsideTransactionError: outside a transaction of that database, `homes.atomic("<the event's context>")`
     :raises PublishedInBatchError: in a handler marked `batch`
     :raises UnknownEventError: if the event's class does not stand in `config/subscriptions.py`
     :raises ValueError: if `stream` is not of the form `kind:key`, or is longer than 128 characters
     """
-    if not connection.in_atomic_block:
+    return record(event, stream=stream, at=at, using=homes.of(codec.context_of(type(event).__module__)))
+
+
+def record(event: Publishable, *, stream: str, using: str, at: datetime | None = None) -> UUID:
+    """Publish an event in the log of the database `using`, whoever's it is: the bus's own are told where what they tell of stands."""
+    if not connections[using].in_atomic_block:
         raise OutsideTransactionError
     if registry.is_in_batch():
         raise PublishedInBatchError
@@ -57,21 +64,34 @@ def publish(event: Publishable, *, stream: str, at: datetime | None = None) -> U
     if not _STREAM.match(stream) or len(stream) > LANE_LENGTH:
         raise ValueError(f"a stream is called kind:key, in at most {LANE_LENGTH} characters, not {stream!r}")
     event_id = ids.uuid7()
-    with connection.cursor() as cursor:
-        cursor.execute(_RECORD, _values(event, event_id, stream, at))
+    with connections[using].cursor() as cursor:
+        cursor.execute(_RECORD.format(schema=quoted("schema", using=using)), _values(event, event_id, stream, at, using))
         seq, version = cursor.fetchone()
-        if at is None:
-            fan_out, place = _FAN_OUT.format(not_before=now_plus(seconds=0)), [stream, version]
-        else:
-            # A lane of its own: a timer neither waits for the stream nor holds it up.
-            fan_out, place = _FAN_OUT.format(not_before="%s"), [str(event_id), 0, _adapt("not_before", at, Delivery)]
-        cursor.execute(fan_out, [seq, *place, codec.type_of(type(event))])
-        if at is None:
-            fast_path.touch((subscriber, stream) for (subscriber,) in cursor.fetchall())
+        row = Event(seq=seq, id=event_id, stream=stream, version=version, type=codec.type_of(type(event)), due_at=at)
+        fan_out(cursor, row, using=using)
     return event_id
 
 
-def _values(event: Publishable, event_id: UUID, stream: str, at: datetime | None) -> list[Any]:
+def fan_out(cursor: CursorWrapper, event: Event, *, using: str) -> None:
+    """Deliver an event of a log to its subscribers there, in the transaction that wrote it."""
+    place: list[Any]
+    if event.due_at is None:
+        sql, place = _FAN_OUT.format(not_before=now_plus(seconds=0, using=using)), [event.stream, event.version]
+    else:
+        # A lane of its own: a timer neither waits for the stream nor holds it up.
+        sql, place = _FAN_OUT.format(not_before="%s"), [str(event.id), 0, adapt("not_before", event.due_at, of=Delivery, using=using)]
+    cursor.execute(sql, [event.seq, *place, event.type])
+    if event.due_at is None:
+        touched.touch(((subscriber, event.stream) for (subscriber,) in cursor.fetchall()), using=using)
+
+
+def adapt(name: str, value: object, *, of: type[Event | Delivery], using: str) -> Any:
+    """Return a column's value as its database takes it in a statement of our own."""
+    field = cast("Field[Any, Any]", of._meta.get_field(name))  # noqa: SLF001  # Django's documented door to its fields
+    return field.get_db_prep_save(value, connections[using])
+
+
+def _values(event: Publishable, event_id: UUID, stream: str, at: datetime | None, using: str) -> list[Any]:
     trace, event_class = correlation.current(), type(event)
     row: dict[str, Any] = {
         "id": event_id,
@@ -86,9 +106,4 @@ def _values(event: Publishable, event_id: UUID, stream: str, at: datetime | None
         "occurred_at": event.occurred_at,
         "due_at": at,
     }
-    return [*(_adapt(name, value, Event) for name, value in row.items()), stream]
-
-
-def _adapt(name: str, value: object, model: type[Event | Delivery]) -> Any:
-    field = cast("Field[Any, Any]", model._meta.get_field(name))  # noqa: SLF001  # Django's documented door to its fields
-    return field.get_db_prep_save(value, connection)
+    return [*(adapt(name, value, of=Event, using=using) for name, value in row.items()), stream]

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connections, transaction
 from django.db.models import Max
 
-from gdmarket.bus import registry, stretches, subscriptions
+from gdmarket.bus import places, registry, stretches, subscriptions
 from gdmarket.bus.errors import NotIdempotentError
 from gdmarket.bus.models import Event
-from gdmarket.bus.sql import now_plus, share_of
+from gdmarket.bus.sql import insert_new, now_plus, share_of
 from gdmarket.bus.stretches import Stretch
 
 _OLD = """
@@ -19,9 +19,8 @@ WHERE e.seq > %s AND e.seq <= %s AND e.type IN ({types}) AND e.due_at IS NULL {c
 """
 # In the log's order, so that two who do this at once wait for each other and never in a circle.
 _DELIVER = """
-INSERT INTO bus_delivery (event_id, subscriber, lane, version, not_before, attempts, dead, error)
+(event_id, subscriber, lane, version, not_before, attempts, dead, error)
 SELECT e.seq, %s, e.stream, e.version, {now}, 0, false, '' {old} ORDER BY e.seq {share}
-ON CONFLICT (subscriber, lane, version) DO NOTHING
 """
 _COUNT = """
 SELECT count(*) {old}
@@ -56,35 +55,38 @@ class _Choice:
     """Which events, for whom."""
 
     def __init__(self, subscriber: str, types: list[str], *, since: datetime | None, stream: str | None) -> None:
-        self.subscriber, self.stream = subscriber, stream
+        self.subscriber, self.stream, self.using = subscriber, stream, places.log_of(subscriber)
         chosen = {"e.occurred_at >= %s": since, "e.stream = %s": stream}
         conditions = [condition for condition, value in chosen.items() if value is not None]
         self.sql = _OLD.format(types=", ".join(["%s"] * len(types)), choice="".join(f" AND {condition}" for condition in conditions))
-        adapted = None if since is None else connection.ops.adapt_datetimefield_value(since)
+        adapted = None if since is None else connections[self.using].ops.adapt_datetimefield_value(since)
         self.values: list[Any] = [*types, *(value for value in (adapted, stream) if value is not None)]
 
 
 def _redeliver(choice: _Choice, *, dry_run: bool) -> Iterator[tuple[Stretch, int]]:
-    for stretch in _stretches(choice.stream, rests=not dry_run):
+    for stretch in _stretches(choice, rests=not dry_run):
         yield stretch, _count(choice, stretch) if dry_run else _deliver(choice, stretch)
 
 
-def _stretches(stream: str | None, *, rests: bool) -> Iterator[Stretch]:
-    if stream is None:
-        return stretches.walk(rests=rests)
+def _stretches(choice: _Choice, *, rests: bool) -> Iterator[Stretch]:
+    if choice.stream is None:
+        return stretches.walk(rests=rests, using=choice.using)
     # One stream is short, and found by its name.
-    return iter([Stretch(0, Event.objects.filter(stream=stream).aggregate(last=Max("seq"))["last"] or 0, 1.0)])
+    of_stream = Event.objects.using(choice.using).filter(stream=choice.stream)
+    return iter([Stretch(0, of_stream.aggregate(last=Max("seq"))["last"] or 0, 1.0)])
 
 
 def _deliver(choice: _Choice, stretch: Stretch) -> int:
-    sql = _DELIVER.format(now=now_plus(seconds=0), old=choice.sql, share=share_of("e"))
-    with transaction.atomic(), connection.cursor() as cursor:
+    using = choice.using
+    rows = _DELIVER.format(now=now_plus(seconds=0, using=using), old=choice.sql, share=share_of("e", using=using))
+    sql = insert_new("bus_delivery", rows, key="subscriber, lane, version", using=using)
+    with transaction.atomic(using=using), connections[using].cursor() as cursor:
         cursor.execute(sql, [choice.subscriber, stretch.after, stretch.upto, *choice.values])
         return int(cursor.rowcount)
 
 
 def _count(choice: _Choice, stretch: Stretch) -> int:
-    with connection.cursor() as cursor:
+    with connections[choice.using].cursor() as cursor:
         cursor.execute(_COUNT.format(old=choice.sql), [stretch.after, stretch.upto, *choice.values, choice.subscriber])
         (count,) = cursor.fetchone()
     return int(count)

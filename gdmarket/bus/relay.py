@@ -8,9 +8,9 @@ from threading import Event
 from typing import NamedTuple
 from uuid import uuid4
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connections
 
-from gdmarket.bus import claims, dispatch, fast_path, registry, sessions
+from gdmarket.bus import claims, dispatch, places, sessions, touched
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.heartbeat import Pulse
 from gdmarket.bus.rounds import Rounds
@@ -34,7 +34,7 @@ def run(*, keep_going: Callable[[], bool], rounds: Rounds | None = None) -> None
     A thread asks `keep_going` before each delivery and each wait, and notes each time in `rounds` that it has come round.
     Waits 20 ms to 1 s where there is nothing, and outlives a database that goes away. What ends one thread ends all, and is raised here.
     """
-    subscribers = registry.subscribers()
+    subscribers = places.subscribers()
     has_failed = Event()
     relay = uuid4()
 
@@ -52,7 +52,7 @@ def run(*, keep_going: Callable[[], bool], rounds: Rounds | None = None) -> None
             has_failed.set()
             raise
         finally:
-            connection.close()
+            connections.close_all()
 
     with ThreadPoolExecutor(len(subscribers), thread_name_prefix="relay") as threads:
         running = [threads.submit(work, subscriber) for subscriber in subscribers]
@@ -73,8 +73,8 @@ def run_until_idle(*, contexts: Collection[str] | None = None) -> int:
 def run_once(*, keep_going: Callable[[], bool], contexts: Collection[str] | None = None) -> Round:
     """Let each subscriber have its suspects, each alone, then a batch of timers that are due, then one of lanes."""
     claimed = done = 0
-    with fast_path.held_back():
-        for subscriber in registry.subscribers():
+    with touched.held_back():
+        for subscriber in places.subscribers():
             for batch in _batches(subscriber, keep_going) if contexts is None or subscriber in contexts else ():
                 claimed += len(batch)
                 done += dispatch.work(batch=batch, keep_going=_within(dispatch.BATCH_S, keep_going))
@@ -95,17 +95,17 @@ def _batches(subscriber: str, keep_going: Callable[[], bool]) -> Iterator[list[C
 
 
 def _run_one(subscriber: str, pulse: Pulse, *, keep_going: Callable[[], bool]) -> None:
-    wait_s, is_away = _SHORTEST_WAIT_S, False
+    wait_s, is_away, using = _SHORTEST_WAIT_S, False, places.log_of(subscriber)
     while keep_going():
         try:
-            sessions.bound_statements()
+            sessions.bound_statements(using=using)
             claimed = run_once(keep_going=keep_going, contexts=(subscriber,)).claimed
             pulse.beat()
         except Exception as failure:
             if not is_away:
                 logger.exception("the relay cannot work for %s; trying again every %.0f s", subscriber, _LONGEST_WAIT_S)
             claimed, is_away, wait_s = 0, True, _LONGEST_WAIT_S
-            _leave_connection(failure)
+            _leave_connection(failure, using)
         else:
             if is_away:
                 logger.warning("the relay works again for %s", subscriber)
@@ -122,7 +122,7 @@ def _within(seconds: float, keep_going: Callable[[], bool]) -> Callable[[], bool
     return lambda: keep_going() and time.monotonic() < until
 
 
-def _leave_connection(failure: Exception) -> None:
+def _leave_connection(failure: Exception, using: str) -> None:
     """Close a connection that may be broken, so that the next round opens a new one."""
     if isinstance(failure, OperationalError | InterfaceError):
-        connection.close()
+        connections[using].close()

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from gdmarket.bus import stretches
 from gdmarket.bus.models import Delivery, Event
+from gdmarket.bus.sql import row_itself
 from gdmarket.bus.stretches import Stretch
 
 # Asked once the events are locked: by then each delivery of theirs is either there to be seen, or cannot come any more.
@@ -26,8 +27,10 @@ class Purged:
     kept: int
 
 
-def purge(*, keep_days: int, chunk: int = stretches.LENGTH, dry_run: bool = False) -> Iterator[tuple[Stretch, Purged]]:
-    """Delete events that happened more than `keep_days` days ago, by the database's clock; with `dry_run` only count them.
+def purge(
+    *, keep_days: int, chunk: int = stretches.LENGTH, dry_run: bool = False, using: str = DEFAULT_DB_ALIAS
+) -> Iterator[tuple[Stretch, Purged]]:
+    """Delete events of a log that happened more than `keep_days` days ago, by its database's clock; with `dry_run` only count them.
 
     Never the newest of a stream, from which the next takes its version; never one that somebody has still to handle. The work is done as
     the result is read: a stretch of `chunk` events at a time, each in a short transaction. It may be stopped, repeated, and done by
@@ -36,12 +39,13 @@ def purge(*, keep_days: int, chunk: int = stretches.LENGTH, dry_run: bool = Fals
     """
     if min(keep_days, chunk) < 1:
         raise ValueError("keep_days and chunk are at least 1")
-    return _purge(keep_days, chunk, dry_run=dry_run)
+    return _purge(keep_days, chunk, dry_run=dry_run, using=using)
 
 
-def _purge(keep_days: int, chunk: int, *, dry_run: bool) -> Iterator[tuple[Stretch, Purged]]:
-    for stretch in stretches.walk(length=chunk, rests=not dry_run):
-        old = Event.objects.filter(seq__gt=stretch.after, seq__lte=stretch.upto, occurred_at__lt=Now() - timedelta(days=keep_days))
+def _purge(keep_days: int, chunk: int, *, dry_run: bool, using: str) -> Iterator[tuple[Stretch, Purged]]:
+    for stretch in stretches.walk(length=chunk, rests=not dry_run, using=using):
+        of_stretch = Event.objects.using(using).filter(seq__gt=stretch.after, seq__lte=stretch.upto)
+        old = of_stretch.filter(occurred_at__lt=Now() - timedelta(days=keep_days))
         if not old.exists():
             # The log is about as old as it is long: from here on all is young enough.
             return
@@ -55,8 +59,9 @@ def _dispensable(events: QuerySet[Event]) -> QuerySet[Event]:
 
 
 def _forget(old: QuerySet[Event]) -> int:
-    with transaction.atomic():
-        seqs = list(_dispensable(old).select_for_update(of=("self",)).order_by("seq").values_list("seq", flat=True))
+    connection = connections[old.db]
+    with transaction.atomic(using=old.db):
+        seqs = list(_dispensable(old).select_for_update(of=row_itself(using=old.db)).order_by("seq").values_list("seq", flat=True))
         if not seqs:
             return 0
         with connection.cursor() as cursor:

@@ -35,7 +35,12 @@ def release(*, claims: Sequence[Claim]) -> None:
 
 def postpone(*, claim: Claim, after_s: float, reason: str) -> None:
     """Put a delivery off by the handler's own wish; its earlier failures are forgiven."""
-    _put_off(claim, after_s=after_s, attempts=0, error=reason)
+    postpone_all(claims=[claim], after_s=after_s, reason=reason)
+
+
+def postpone_all(*, claims: Sequence[Claim], after_s: float, reason: str) -> None:
+    """Put deliveries of one claim off, by no fault of theirs."""
+    _put_off(claims, after_s=after_s, attempts=0, error=reason)
 
 
 def fail(*, claim: Claim, error: str, after_s: float | None = None) -> bool:
@@ -45,7 +50,7 @@ def fail(*, claim: Claim, error: str, after_s: float | None = None) -> bool:
         bury(claim=claim, error=error)
         return True
     backoff_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2**attempts)
-    _put_off(claim, after_s=after_s or uniform(0, backoff_s), attempts=attempts, error=error)  # noqa: S311  # no secret
+    _put_off([claim], after_s=after_s or uniform(0, backoff_s), attempts=attempts, error=error)  # noqa: S311  # no secret
     return False
 
 
@@ -54,13 +59,13 @@ def bury(*, claim: Claim, error: str) -> None:
     _held([claim]).update(token=None, dead=True, attempts=claim.attempts + (not claim.is_suspect), error=_printable(error))
 
 
-def _put_off(claim: Claim, *, after_s: float, attempts: int, error: str) -> None:
-    _held([claim]).update(token=None, not_before=Now() + timedelta(seconds=after_s), attempts=attempts, error=_printable(error))
+def _put_off(claims: Sequence[Claim], *, after_s: float, attempts: int, error: str) -> None:
+    _held(claims).update(token=None, not_before=Now() + timedelta(seconds=after_s), attempts=attempts, error=_printable(error))
 
 
 def _held(claims: Sequence[Claim]) -> QuerySet[Delivery]:
     # The fence: whose lease was taken over finds another token here, or none.
-    return Delivery.objects.filter(pk__in=[claim.id for claim in claims], token=claims[0].token)
+    return Delivery.objects.using(claims[0].using).filter(pk__in=[claim.id for claim in claims], token=claims[0].token)
 
 
 def _printable(error: str) -> str:

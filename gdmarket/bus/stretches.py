@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Max
 
 from gdmarket.bus.models import Event
@@ -19,14 +20,14 @@ class Stretch(NamedTuple):
     part: float
 
 
-def walk(*, length: int = LENGTH, rests: bool = True) -> Iterator[Stretch]:
-    """Yield the log as it stands now, in stretches of `length` events.
+def walk(*, length: int = LENGTH, rests: bool = True, using: str = DEFAULT_DB_ALIAS) -> Iterator[Stretch]:
+    """Yield the log of a database as it stands now, in stretches of `length` events.
 
     With `rests` it waits after each for as long as its work took, so that whoever else writes has half of the time.
     """
-    first_seq, last_seq, after = _next(0), Event.objects.aggregate(last=Max("seq"))["last"] or 0, 0
+    first_seq, last_seq, after = _next(0, using), Event.objects.using(using).aggregate(last=Max("seq"))["last"] or 0, 0
     while after < last_seq:
-        upto = min(_next(after, skipping=length - 1) or last_seq, last_seq)
+        upto = min(_next(after, using, skipping=length - 1) or last_seq, last_seq)
         began_s = time.monotonic()
         yield Stretch(after, upto, (upto - first_seq + 1) / (last_seq - first_seq + 1))
         if rests and upto < last_seq:
@@ -34,6 +35,6 @@ def walk(*, length: int = LENGTH, rests: bool = True) -> Iterator[Stretch]:
         after = upto
 
 
-def _next(after: int, *, skipping: int = 0) -> int:
-    seqs = Event.objects.filter(seq__gt=after).order_by("seq").values_list("seq", flat=True)
+def _next(after: int, using: str, *, skipping: int = 0) -> int:
+    seqs = Event.objects.using(using).filter(seq__gt=after).order_by("seq").values_list("seq", flat=True)
     return next(iter(seqs[skipping : skipping + 1]), 0)

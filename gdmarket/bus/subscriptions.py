@@ -4,20 +4,26 @@ from typing import Any
 
 from django.apps import apps as installed
 from django.apps.registry import Apps
+from django.db import DEFAULT_DB_ALIAS
 
-from gdmarket.bus import registry
+from gdmarket import homes
+from gdmarket.bus import places
 from gdmarket.bus.errors import NoSuchSubscriberError
 from gdmarket.bus.models import Subscription
 
 
-def write_subscriptions(*, using: str = "default") -> None:
-    """Make the table say what the code says, for the subscribers the code knows. A paused subscriber stays paused."""
+def write_subscriptions(*, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Make a log's table say what the code says, for the subscribers the code knows anywhere, and forwarders. Who is paused stays so."""
     rows = Subscription.objects.using(using)
     written = {(row.subscriber, row.type): row.pk for row in rows.all()}
     paused = set(rows.filter(paused=True).values_list("subscriber", flat=True))
-    wanted, known = registry.pairs(), set(registry.subscribers())
+    wanted, known = places.pairs_of(using), set(places.subscribers())
     rows.filter(
-        pk__in=[pk for (subscriber, name), pk in written.items() if subscriber in known and (subscriber, name) not in wanted]
+        pk__in=[
+            pk
+            for (subscriber, name), pk in written.items()
+            if (subscriber in known or places.target_of(subscriber)) and (subscriber, name) not in wanted
+        ]
     ).delete()
     new = sorted(wanted - written.keys())
     rows.bulk_create(
@@ -31,9 +37,13 @@ def refuse_unknown(*, subscriber: str) -> None:
 
     :raises NoSuchSubscriberError: if it hears nothing
     """
-    known = sorted(set(Subscription.objects.values_list("subscriber", flat=True)))
-    if subscriber not in known:
+    if subscriber not in (known := _written(places.log_of(subscriber)) if places.log_of(subscriber) in homes.aliases() else []):
+        known = sorted({name for using in homes.aliases() for name in _written(using)})
         raise NoSuchSubscriberError(context=subscriber, known=", ".join(known) or "none; run `manage.py migrate`")
+
+
+def _written(using: str) -> list[str]:
+    return sorted(set(Subscription.objects.using(using).values_list("subscriber", flat=True)))
 
 
 def after_migrate(*, using: str, apps: Apps = installed, **_: Any) -> None:

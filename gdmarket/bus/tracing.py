@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from gdmarket import ids
-from gdmarket.bus import codec
+from gdmarket import homes, ids
+from gdmarket.bus import codec, numbers, places
 from gdmarket.bus.errors import NoSuchStoryError
 from gdmarket.bus.events import DeliverySkipped
 from gdmarket.bus.models import Delivery, Event, Subscription
@@ -41,45 +41,72 @@ def list_steps(*, correlation: str) -> list[Step]:
 
     :raises NoSuchStoryError: if no event bears this correlation id
     """
-    events = list(Event.objects.filter(correlation=correlation).order_by("seq"))
+    told = [_Told(correlation, using) for using in homes.aliases()]
+    events = _once([event for log in told for event in log.events])
     if not events:
         raise NoSuchStoryError(correlation=correlation)
-    told = _Told(correlation, events)
-    return [told.step(event, depth) for event, depth in _as_tree(events)]
+    return [_step(event, depth, told) for event, depth in _as_tree(events)]
 
 
 class _Told:
-    """What is known of the deliveries of a story's events."""
+    """What one log knows of a story: its events, and what became of their deliveries."""
 
-    def __init__(self, correlation: str, events: Sequence[Event]) -> None:
+    def __init__(self, correlation: str, using: str) -> None:
+        self.using = using
+        self.events = list(Event.objects.using(using).filter(correlation=correlation).order_by("seq"))
+        self._seqs = {event.id: event.seq for event in self.events}
         self._listeners: dict[str, set[str]] = defaultdict(set)
-        for subscriber, event_type in Subscription.objects.order_by("pk").values_list("subscriber", "type"):
-            self._listeners[event_type].add(subscriber)
+        for subscriber, event_type in Subscription.objects.using(using).order_by("pk").values_list("subscriber", "type"):
+            if not places.target_of(subscriber):
+                self._listeners[event_type].add(subscriber)
         self._outstanding: dict[int, list[Delivery]] = defaultdict(list)
-        for delivery in Delivery.objects.filter(event__correlation=correlation).order_by("subscriber"):
+        for delivery in Delivery.objects.using(using).filter(event__correlation=correlation).order_by("subscriber"):
             self._outstanding[delivery.event_id].append(delivery)
         self._given_up: dict[str, dict[str, str]] = defaultdict(dict)
-        records = Event.objects.filter(type=codec.type_of(DeliverySkipped), payload__event_id__in=[str(event.id) for event in events])
+        ids = [str(event.id) for event in self.events]
+        records = Event.objects.using(using).filter(type=codec.type_of(DeliverySkipped), payload__event_id__in=ids)
         for skipped in records.order_by("seq").values_list("payload", flat=True):
             self._given_up[skipped["event_id"]][skipped["subscriber"]] = skipped["reason"]
 
-    def step(self, event: Event, depth: int) -> Step:
-        outstanding, given_up = self._outstanding[event.seq], self._given_up[str(event.id)]
-        unheard = {delivery.subscriber for delivery in outstanding} | set(given_up)
-        return Step(
-            depth=depth,
-            event_id=event.id,
-            type=event.type,
-            stream=event.stream,
-            version=event.version,
-            actor=event.actor,
-            occurred_at=event.occurred_at,
-            recorded_at=ids.made_at(event.id),
-            due_at=event.due_at,
-            heard_by=tuple(sorted(self._listeners[event.type] - unheard)),
-            waiting=tuple(_outlook(delivery) for delivery in outstanding),
-            given_up=tuple(f"{subscriber}: {reason or 'no reason given'}" for subscriber, reason in given_up.items()),
-        )
+    def heard_by(self, event: Event) -> set[str]:
+        if event.id not in self._seqs:
+            return set()
+        return self._listeners[event.type] - {delivery.subscriber for delivery in self._waiting(event)} - set(self.given_up(event))
+
+    def waiting(self, event: Event) -> list[str]:
+        return [_outlook(delivery, self.using) for delivery in self._waiting(event)]
+
+    def given_up(self, event: Event) -> dict[str, str]:
+        return self._given_up[str(event.id)]
+
+    def _waiting(self, event: Event) -> list[Delivery]:
+        return self._outstanding[self._seqs.get(event.id, 0)]
+
+
+def _once(events: Sequence[Event]) -> list[Event]:
+    """Return each event once, however many logs have it; those of several logs in the order in which they were made."""
+    events_by_id = {event.id: event for event in reversed(events)}
+    if len(homes.aliases()) == 1:
+        return list(events)
+    return sorted(events_by_id.values(), key=lambda event: (ids.made_at(event.id), event.id))
+
+
+def _step(event: Event, depth: int, told: Sequence[_Told]) -> Step:
+    given_up = [f"{subscriber}: {reason or 'no reason given'}" for log in told for subscriber, reason in log.given_up(event).items()]
+    return Step(
+        depth=depth,
+        event_id=event.id,
+        type=event.type,
+        stream=event.stream,
+        version=event.version,
+        actor=event.actor,
+        occurred_at=event.occurred_at,
+        recorded_at=ids.made_at(event.id),
+        due_at=event.due_at,
+        heard_by=tuple(sorted(set().union(*(log.heard_by(event) for log in told)))),
+        waiting=tuple(outlook for log in told for outlook in log.waiting(event)),
+        given_up=tuple(given_up),
+    )
 
 
 def _as_tree(events: Sequence[Event]) -> Iterator[tuple[Event, int]]:
@@ -95,9 +122,10 @@ def _as_tree(events: Sequence[Event]) -> Iterator[tuple[Event, int]]:
         to_tell.extend((consequence, depth + 1) for consequence in reversed(consequences[event.id]))
 
 
-def _outlook(delivery: Delivery) -> str:
+def _outlook(delivery: Delivery, using: str) -> str:
     if delivery.dead:
-        return f"{delivery.subscriber}: dead after {delivery.attempts} attempts, delivery {delivery.pk}: {delivery.error}"
+        number = numbers.number_of(delivery.pk, using=using)
+        return f"{delivery.subscriber}: dead after {delivery.attempts} attempts, delivery {number}: {delivery.error}"
     if delivery.token is not None:
         return f"{delivery.subscriber}: in hand"
     tried = f" after {delivery.attempts} attempts: {delivery.error}" if delivery.attempts else ""

@@ -11,12 +11,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connections
 from rest_framework.test import APIClient
 
 from apps.rentals import services
 from apps.rentals.models import Listing, Rental
-from gdmarket import clock
+from gdmarket import clock, homes
 from gdmarket.ids import uuid7
 from tests.acceptance.conftest import Market
 from tests.factories.accounts import UserFactory
@@ -33,7 +33,7 @@ def race(renters: list[APIClient], *, item: dict[str, Any], wishes: dict[str, An
             start.wait(timeout=30)
             return renter.post("/api/v1/rentals", {"item": item["id"], **(wishes or {})}, format="json")
         finally:
-            connection.close()
+            connections.close_all()
 
     with ThreadPoolExecutor(max_workers=len(renters)) as threads:
         return list(threads.map(request, renters))
@@ -42,6 +42,7 @@ def race(renters: list[APIClient], *, item: dict[str, Any], wishes: dict[str, An
 @contextmanager
 def without_the_guard() -> Iterator[None]:
     """Take away what refuses an overlap in the database, and put it back empty-handed afterwards."""
+    connection = connections[homes.of("rentals")]
     with connection.cursor() as cursor:
         for statement in GUARD.UNGUARD[connection.vendor]:
             cursor.execute(statement)
@@ -121,7 +122,7 @@ def test_sixteen_writers_at_once_are_all_served(market: Market, as_user: Callabl
             renter, item = pair
             return [renter.post("/api/v1/rentals", {"item": item["id"]}, format="json").status_code for _ in range(3)]
         finally:
-            connection.close()
+            connections.close_all()
 
     with ThreadPoolExecutor(max_workers=16) as threads:
         answers = list(threads.map(write, zip(renters, items, strict=True)))
@@ -138,7 +139,7 @@ def test_one_operation_tried_many_times_at_once_makes_one_rental(market: Market)
             start.wait(timeout=30)
             return services.request_rental(rental_id=rental_id, item_id=UUID(item["id"]), renter_id=renter.id, now=clock.now()).id
         finally:
-            connection.close()
+            connections.close_all()
 
     with ThreadPoolExecutor(max_workers=8) as threads:
         made = list(threads.map(request, range(8)))
@@ -158,7 +159,7 @@ def pay_and_cancel_among_losers(market: Market, *, cycles: int) -> list[int]:
             while not is_over.is_set():
                 market.neighbour.post("/api/v1/rentals", {"item": item["id"]}, format="json")
         finally:
-            connection.close()
+            connections.close_all()
 
     answers: list[int] = []
     with ThreadPoolExecutor(max_workers=4) as threads:
@@ -184,7 +185,7 @@ def wait_for_the_listing(change: Callable[[], object]) -> bool:
 
     def hold() -> bool:
         try:
-            with transaction.atomic():
+            with homes.atomic("rentals"):
                 Listing.objects.select_for_update(no_key=True).get()
                 taken.set()
                 time.sleep(0.3)  # by now the change waits for us
@@ -194,13 +195,13 @@ def wait_for_the_listing(change: Callable[[], object]) -> bool:
         except OperationalError:
             return False
         finally:
-            connection.close()
+            connections.close_all()
 
     with ThreadPoolExecutor(max_workers=1) as threads:
         holder = threads.submit(hold)
         taken.wait(timeout=30)
         try:
-            with transaction.atomic(), connection.cursor() as cursor:
+            with homes.atomic("rentals"), connections[homes.of("rentals")].cursor() as cursor:
                 cursor.execute("SET LOCAL lock_timeout = '900ms'")
                 change()
         except OperationalError as refused:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connections
 from pytest_django import Settings
 
 from apps.payments.models import Payment
@@ -222,7 +222,7 @@ def test_a_cancel_while_the_provider_is_being_asked_wins_and_the_payer_is_told(m
             try:
                 return market.pay(rental, "pm_slow")
             finally:
-                connection.close()
+                connections.close_all()
 
         paying = threads.submit(pay)
         while market.see(rental)["state"] != "paying":

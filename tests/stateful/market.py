@@ -21,6 +21,7 @@ from apps.items import services as items
 from apps.items.models import BusyPeriod, Item
 from apps.payments import services as payments
 from apps.payments.models import Payment, Posting, Refund
+from apps.payments.services import unguarded_ledger
 from apps.rentals import services as rentals
 from apps.rentals.domain import State
 from apps.rentals.models import Listing, Rental
@@ -31,7 +32,6 @@ from gdmarket.bus import claims, dead_letters, dispatch, operations, registry
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.errors import DomainError
-from tests.flushing import unguarded_ledger
 from tests.passing_time import pull_breakers
 from tests.stateful import ledger
 from tests.stateful.faults import Blow, Faults

@@ -61,13 +61,15 @@ UNGUARD = {
 }
 
 
-def book_the_past(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) -> None:
+def book_the_past(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Fill in what payments of before lack, and post them."""
-    payments = apps.get_model("payments", "Payment").objects
-    for started in apps.get_model("bus", "Event").objects.filter(type="rentals.RentalPaymentStarted").order_by("seq").iterator(_CHUNK):
+    alias = schema_editor.connection.alias
+    payments = apps.get_model("payments", "Payment").objects.using(alias)
+    events = apps.get_model("bus", "Event").objects.using(alias)
+    for started in events.filter(type="rentals.RentalPaymentStarted").order_by("seq").iterator(_CHUNK):
         payments.filter(id=started.payload["payment_id"]).update(payee_id=started.payload["manager_id"])
     payments.filter(refunds__isnull=False).update(refund_due=F("amount"))
-    posting = apps.get_model("payments", "Posting")
+    posting, postings = apps.get_model("payments", "Posting"), apps.get_model("payments", "Posting").objects.using(alias)
     charged = payments.filter(state__in=["approved", "refunded"]).order_by("id").prefetch_related("refunds")
     posted: list[Any] = []
     for payment in charged.iterator(_CHUNK):
@@ -87,9 +89,9 @@ def book_the_past(apps: StateApps, _schema_editor: BaseDatabaseSchemaEditor) -> 
                 )
             )
         if len(posted) >= _CHUNK:
-            posting.objects.bulk_create(posted, ignore_conflicts=True)
+            postings.bulk_create(posted, ignore_conflicts=True)
             posted.clear()
-    posting.objects.bulk_create(posted, ignore_conflicts=True)
+    postings.bulk_create(posted, ignore_conflicts=True)
 
 
 def _past_of(payment: Any) -> list[tuple[str, Any, Any]]:

@@ -7,6 +7,7 @@ from apps.payments.services.findings import Finding, Verdict
 from apps.payments.services.noticing import take_notice
 from apps.payments.services.reconciling import reconcile_payments
 from apps.payments.services.refunding import record_partial_refund, record_refund, send_refund
+from apps.payments.services.unguarding import unguarded_ledger
 
 __all__ = [
     "Finding",
@@ -22,4 +23,5 @@ __all__ = [
     "record_refund",
     "send_refund",
     "take_notice",
+    "unguarded_ledger",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from apps.payments import domain, gateways, queries
 from apps.payments.domain import PaymentState
@@ -14,7 +14,7 @@ from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclin
 from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, RefusedError, Standing
 from apps.payments.models import Payment
 from apps.payments.services import asking, booking
-from gdmarket import breaker, bus, crashing
+from gdmarket import breaker, bus, crashing, homes
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def open_payment(
     """
     wanted = {"rental_id": rental_id, "payer_id": payer_id, "payee_id": payee_id, "amount": amount, "currency": currency}
     try:
-        with transaction.atomic():
+        with homes.atomic("payments"):
             payment, is_new = Payment.objects.get_or_create(id=payment_id, defaults=wanted | {"method": method, "created_at": now})
             if is_new:
                 due = PaymentCheckDue(payment_id=payment_id, occurred_at=now)
@@ -116,7 +116,7 @@ def record_outcome(*, payment_id: UUID, outcome: Outcome, now: datetime) -> Paym
 
 
 def _record(payment_id: UUID, outcome: Outcome, *, now: datetime) -> Payment:
-    with transaction.atomic():
+    with homes.atomic("payments"):
         payment = queries.get_payment(payment_id=payment_id, lock=True)
         if not domain.may_become(state=payment.state, wanted=outcome.state):
             _report_late(payment, outcome)

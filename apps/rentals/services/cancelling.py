@@ -3,14 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
-
 from apps.rentals import domain, queries
 from apps.rentals.domain import PaymentState, State
 from apps.rentals.errors import WrongStateError
 from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalPaymentCancelled, RentalRefundDue
 from apps.rentals.models import Rental
 from apps.rentals.services import facts
+from gdmarket import homes
 
 
 def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", operation_id: UUID | None = None, now: datetime) -> Rental:
@@ -20,7 +19,7 @@ def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", operation_id: 
     :raises RentalNotFoundError: if `by` is neither
     :raises WrongStateError: if the item is out, or the rental has ended or is being cancelled already
     """
-    with transaction.atomic():
+    with homes.atomic("rentals"):
         rental = facts.locked(rental_id=rental_id)
         facts.only_parties(rental, by=by)
         if facts.is_new(rental, operation_id=operation_id):
@@ -30,7 +29,7 @@ def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", operation_id: 
 
 def refuse_rental(*, rental_id: UUID, reason: str, now: datetime) -> None:
     """Call a rental off because items cannot honour it; one that is out or has ended is left alone."""
-    with transaction.atomic():
+    with homes.atomic("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.state in {State.REQUESTED, State.PAYING, State.PAID, State.REFUNDING} and not rental.cancel_requested:
             _cancel(rental, reason=reason, now=now)
@@ -42,7 +41,7 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     :raises NotTheRenterError: if `by` is the manager
     :raises WrongStateError: if the rental is not paid, or the item is out
     """
-    with transaction.atomic():
+    with homes.atomic("rentals"):
         rental = facts.locked(rental_id=rental_id)
         facts.only_renter(rental, by=by)
         if rental.state != State.PAID:  # from `paying`, too, a rental may come to refund, but not because somebody asks
@@ -54,7 +53,7 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
 
 def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
     """Move a rental on once its money is back: `cancelled` where that was asked, else `requested` with a fresh hold."""
-    with transaction.atomic():
+    with homes.atomic("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.state != State.REFUNDING or rental.payment_id != payment_id:
             return

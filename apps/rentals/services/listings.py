@@ -2,9 +2,8 @@
 
 from uuid import UUID
 
-from django.db import transaction
-
 from apps.rentals.models import Listing
+from gdmarket import homes
 
 
 def learn_item(*, item_id: UUID, manager_id: UUID, name: str, daily_price: int, currency: str, withdrawn: bool, version: int) -> None:
@@ -17,7 +16,7 @@ def learn_item(*, item_id: UUID, manager_id: UUID, name: str, daily_price: int, 
         "withdrawn": withdrawn,
         "version": version,
     }
-    with transaction.atomic():
+    with homes.atomic("rentals"):
         listing, created = Listing.objects.select_for_update(no_key=True).get_or_create(item_id=item_id, defaults=known)
         if not created and listing.version < version:
             Listing.objects.filter(item_id=item_id).update(**known)

@@ -3,8 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
-
 from apps.payments import facade as payments
 from apps.payments.facade import ChargeResult, Outcome
 from apps.rentals import domain, queries
@@ -22,7 +20,7 @@ from apps.rentals.events import (
 )
 from apps.rentals.models import Rental
 from apps.rentals.services import facts, requesting
-from gdmarket import crashing, ids
+from gdmarket import crashing, homes, ids
 
 
 def request_rental(
@@ -90,7 +88,7 @@ def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: s
     `outcome` is one of `payments.facade.Outcome`. Return whether the payment is, or was, the rental's own: an approved one
     that is not is money without a rental.
     """
-    with transaction.atomic():
+    with homes.atomic("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.payment_id != payment_id:
             return False
@@ -106,7 +104,7 @@ def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: s
 
 def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
     """Free the item when a rental was not paid by `due_at`; a hold that was prolonged, paid or ended is left alone."""
-    with transaction.atomic():
+    with homes.atomic("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.state != State.REQUESTED or rental.payment_due_at > due_at:
             return
@@ -127,7 +125,7 @@ def _refuse_while_closed() -> None:
 
 
 def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> None:
-    with transaction.atomic():
+    with homes.atomic("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.state != State.REQUESTED:
             raise WrongStateError(state=rental.state, wanted="pay")
@@ -138,7 +136,7 @@ def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> No
 
 
 def _start_payment(*, rental_id: UUID, operation_id: UUID, method: str, now: datetime) -> Rental:
-    with transaction.atomic():
+    with homes.atomic("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.operation == operation_id and rental.state in {State.PAYING, State.PAID}:
             return rental

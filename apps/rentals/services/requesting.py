@@ -3,13 +3,14 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from apps.rentals import domain, queries
 from apps.rentals.errors import ItemWithdrawnError, PeriodTakenError
 from apps.rentals.events import RentalRequested
 from apps.rentals.models import Listing, Rental
 from apps.rentals.services import facts
+from gdmarket import homes
 from gdmarket.money import Money
 
 _NO_OVERLAP = "rentals_no_overlap"
@@ -26,7 +27,7 @@ def hold_period(
     :raises PeriodTakenError: if another rental holds a part of the period, or the item is overdue
     :raises InvalidError: if the period is reversed, past or too far ahead
     """
-    with transaction.atomic():
+    with homes.atomic("rentals"):
         listing = facts.locked_listing(item_id=item_id)
         made = queries.find_rental(rental_id=rental_id)
         if made:
@@ -63,7 +64,7 @@ def _draft(*, listing: Listing, rental_id: UUID, renter_id: UUID, starts_at: dat
 
 def _insert(rental: Rental) -> None:
     try:
-        with transaction.atomic():
+        with homes.atomic("rentals"):
             rental.save(force_insert=True)
     except IntegrityError as refused:
         if _NO_OVERLAP not in str(refused):

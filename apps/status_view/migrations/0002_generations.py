@@ -23,7 +23,8 @@ def take_over(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 def give_back(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Copy the rows of the generation that is read, for a version of the program that knows no generations."""
-    active = apps.get_model("status_view", "Generations").objects.values_list("active", flat=True).first() or 1
+    generations = apps.get_model("status_view", "Generations").objects.using(schema_editor.connection.alias)
+    active = generations.values_list("active", flat=True).first() or 1
     for name in ("ItemStatus", "RentalStatus"):
         former = apps.get_model("status_view", f"Former{name}")._meta  # noqa: SLF001  # Django documents it
         into, out_of = schema_editor.quote_name(former.db_table), schema_editor.quote_name(f"status_view_{name.lower()}")

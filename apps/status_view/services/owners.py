@@ -28,7 +28,7 @@ class Sources:
 
     def history(self, *, streams: Sequence[str]) -> list[Any]:
         """Return the facts that the log holds of these streams, each stream's in order."""
-        told = bus.history(streams=streams, types=(*self.rentals, *self.payments), on_unreadable=self.on_unreadable)
+        told = bus.history(reader="status_view", streams=streams, types=(*self.rentals, *self.payments), on_unreadable=self.on_unreadable)
         return [recorded.event for recorded in told]
 
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from django.db import transaction
-
 from apps.status_view import domain
 from apps.status_view.services import generations, rows
+from gdmarket import homes
 
 
 def note_facts(
@@ -17,7 +16,7 @@ def note_facts(
     """Bring every generation there is up to these facts, in one transaction; each source's stand in their order."""
     item_ids = {item.item_id for item in items} | {rental.item_id for rental in rentals}
     rental_ids = {rental.rental_id for rental in rentals} | {payment.rental_id for payment in payments}
-    with transaction.atomic(savepoint=False):
+    with homes.atomic("status_view", savepoint=False):
         for generation in generations.list_written():
             concerned = rows.locked(generation=generation, item_ids=item_ids, rental_ids=rental_ids)
             concerned.fold(items=items, rentals=rentals, payments=payments)

@@ -9,8 +9,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db import connections
+
 from apps.status_view import domain, queries
 from apps.status_view.models import ItemStatus, RentalStatus
+from gdmarket import homes
 
 Row = TypeVar("Row", ItemStatus, RentalStatus)
 
@@ -107,7 +110,8 @@ def _locked(model: type[Row], generation: int, ids: Collection[UUID]) -> dict[UU
     # Those that are missing first, and all in the order of their ids: whoever locks some of the same waits for none that waits for him.
     missing = sorted(set(ids) - set(rows.values_list("id", flat=True)))
     model.every.bulk_create([model(generation=generation, id=row_id) for row_id in missing], ignore_conflicts=True)
-    return {row.id: row for row in rows.select_for_update(no_key=True).order_by("id")}
+    weaker = connections[rows.db].features.has_select_for_no_key_update
+    return {row.id: row for row in rows.select_for_update(no_key=weaker).order_by("id")}
 
 
 def _write(model: type[Row], changed: list[Row]) -> None:
@@ -115,4 +119,6 @@ def _write(model: type[Row], changed: list[Row]) -> None:
         row.revision += 1
     if changed:
         columns = [field.name for field in model._meta.concrete_fields if not field.primary_key]  # noqa: SLF001  # Django documents it
-        model.every.bulk_create(changed, update_conflicts=True, unique_fields=["key"], update_fields=columns)
+        # MariaDB goes by whichever unique key is hit: the rows are there and locked, so that it is their own.
+        unique = ["key"] if connections[homes.of("status_view")].features.supports_update_conflicts_with_target else None
+        model.every.bulk_create(changed, update_conflicts=True, unique_fields=unique, update_fields=columns)

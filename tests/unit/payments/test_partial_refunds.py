@@ -19,9 +19,9 @@ from apps.payments.errors import (
 from apps.payments.events import PaymentPartlyRefunded
 from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Posting, Refund
+from apps.payments.services import unguarded_ledger
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
-from tests.flushing import unguarded_ledger
 from tests.log import recorded
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.provider import Provider

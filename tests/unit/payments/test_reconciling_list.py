@@ -9,10 +9,9 @@ import pytest
 from apps.payments import services
 from apps.payments.gateways.port import Entry, NoAnswerError, Standing
 from apps.payments.models import Posting, Refund
-from apps.payments.services import Finding, Verdict
+from apps.payments.services import Finding, Verdict, unguarded_ledger
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory
-from tests.flushing import unguarded_ledger
 from tests.unit.payments.provider import Provider
 from tests.unit.payments.till import charge, everything, facts, intent, state_of
 

@@ -6,7 +6,8 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import dead_letters
-from gdmarket.bus.management.actions.parsing import add_dry_run
+from gdmarket.bus.management.actions.parsing import add_dry_run, number
+from gdmarket.bus.numbers import Number
 from gdmarket.console import add_action, print_json, words
 
 _SHOWN = 20
@@ -20,7 +21,7 @@ def add_to(actions: Any) -> None:
     listing = add_action(of_dead, "list", _list, "show dead deliveries, grouped by error")
     # What stands before the word `list` holds as well.
     _add_choice(listing, subscriber=SUPPRESS, json=SUPPRESS)
-    add_action(of_dead, "show", _show, "show one delivery and its event, as JSON").add_argument("delivery", type=int)
+    add_action(of_dead, "show", _show, "show one delivery and its event, as JSON").add_argument("delivery", type=number)
     _add_remedies(of_dead)
 
 
@@ -38,7 +39,7 @@ def _add_remedies(of_dead: Any) -> None:
         more="Those that are not dead any more are left alone; if one of the deliveries named is not there, nothing is done.",
     )
     which = replay.add_mutually_exclusive_group(required=True)
-    which.add_argument("deliveries", type=int, nargs="*", default=[], metavar="DELIVERY")
+    which.add_argument("deliveries", type=number, nargs="*", default=[], metavar="DELIVERY")
     which.add_argument("--subscriber", metavar="CONTEXT", help="all of this context's")
     which.add_argument("--all", action="store_true", help="all there are")
     add_dry_run(replay)
@@ -49,7 +50,7 @@ def _add_remedies(of_dead: Any) -> None:
         "give a dead delivery up, so that what waits behind it goes on; leaves a record",
         more="A second time changes nothing. Whoever has old events delivered anew, or rebuilds the status view, brings it back there.",
     )
-    skip.add_argument("delivery", type=int)
+    skip.add_argument("delivery", type=number)
     skip.add_argument("--reason", type=words, required=True, help="for the record, and for whoever asks `bus trace`")
     add_dry_run(skip)
 
@@ -66,16 +67,16 @@ def _list(*, out: OutputWrapper, subscriber: str | None, json: bool, **_: Any) -
         out.write("no dead deliveries")
 
 
-def _show(*, out: OutputWrapper, delivery: int, **_: Any) -> None:
+def _show(*, out: OutputWrapper, delivery: Number, **_: Any) -> None:
     print_json(out, dead_letters.get_delivery(delivery_id=delivery))
 
 
-def _replay(*, out: OutputWrapper, deliveries: list[int], subscriber: str | None, dry_run: bool, **_: Any) -> None:
+def _replay(*, out: OutputWrapper, deliveries: list[Number], subscriber: str | None, dry_run: bool, **_: Any) -> None:
     count = dead_letters.replay(deliveries=deliveries or None, subscriber=subscriber, dry_run=dry_run)
     out.write(f"{count} dead deliveries {'would' if dry_run else 'will'} be tried again")
 
 
-def _skip(*, out: OutputWrapper, delivery: int, reason: str, dry_run: bool, **_: Any) -> None:
+def _skip(*, out: OutputWrapper, delivery: Number, reason: str, dry_run: bool, **_: Any) -> None:
     was_there = dead_letters.skip(delivery_id=delivery, reason=reason, dry_run=dry_run)
     told = "would be skipped" if dry_run else "is skipped"
     out.write(f"delivery {delivery} {told if was_there else 'was skipped before'}")

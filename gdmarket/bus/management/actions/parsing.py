@@ -3,6 +3,8 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime
 
+from gdmarket.bus import numbers
+from gdmarket.bus.numbers import Number
 from gdmarket.console import seconds
 
 _SHORTEST_S = 0.1
@@ -30,3 +32,12 @@ def interval(text: str) -> float:
     if found < _SHORTEST_S:
         raise ArgumentTypeError(f"{text!r} is too often: {_SHORTEST_S} seconds or more")
     return found
+
+
+def number(text: str) -> Number:
+    """Return what a delivery is called: 7, or items:7 where there are several databases."""
+    try:
+        using, pk = numbers.place_of(text)
+    except ValueError as unreadable:
+        raise ArgumentTypeError(f"{text!r} is no delivery: write its number, as `bus dead list` shows it") from unreadable
+    return f"{using}:{pk}" if ":" in text else pk

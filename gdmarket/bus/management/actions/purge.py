@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
+from gdmarket import homes
 from gdmarket.bus import retention, stretches
 from gdmarket.bus.management.actions.parsing import add_dry_run
 from gdmarket.bus.management.actions.printing import shown
@@ -41,8 +42,9 @@ def add_to(actions: Any) -> None:
 
 def _purge(*, out: OutputWrapper, keep_days: int, chunk: int, dry_run: bool, **_: Any) -> None:
     purged = kept = 0
-    for done in shown(retention.purge(keep_days=keep_days, chunk=chunk, dry_run=dry_run), title="purge"):
-        purged, kept = purged + done.purged, kept + done.kept
+    for using in homes.aliases():
+        for done in shown(retention.purge(keep_days=keep_days, chunk=chunk, dry_run=dry_run, using=using), title="purge"):
+            purged, kept = purged + done.purged, kept + done.kept
     out.write(
         f"{purged} events older than {keep_days} days {'would be' if dry_run else 'were'} deleted; "
         f"{kept} as old {'would be' if dry_run else 'were'} kept, as the newest of their streams or still to be handled"

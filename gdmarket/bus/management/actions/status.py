@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.management.base import CommandError, OutputWrapper
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, connections
 
-from gdmarket import clock
+from gdmarket import clock, homes
 from gdmarket.bus import backlog, throughput
 from gdmarket.bus.backlog import Backlog
 from gdmarket.bus.management.actions.parsing import interval
@@ -52,16 +52,23 @@ def add_to(actions: Any) -> None:
     )
 
 
+class _Found(NamedTuple):
+    """What was measured, and which databases could not be asked."""
+
+    backlogs: dict[str, Backlog]
+    away: list[str]
+
+
 def _status(*, out: OutputWrapper, json: bool, sample: float, watch: float | None, fail_over: float | None, **_: Any) -> None:
     if watch is None:
         found, rates = _sampled(sample)
-        _show(out, found, rates, json=json)
+        _show(out, found.backlogs, rates, json=json)
         _refuse_behind(found, fail_over)
         return
     while True:
         try:
             for found, rates in _watched(watch):
-                _show(out, found, rates, json=json, again=True)
+                _show(out, found.backlogs, rates, json=json, again=True)
                 _refuse_behind(found, fail_over)
         except KeyboardInterrupt:
             return
@@ -71,25 +78,57 @@ def _status(*, out: OutputWrapper, json: bool, sample: float, watch: float | Non
             time.sleep(max(watch, _AWAY_S))
 
 
-def _sampled(sample_s: float) -> tuple[dict[str, Backlog], _Rates | None]:
+def _measured() -> _Found:
+    """Measure every log; where there are several, one that does not answer keeps the others from nobody's eyes."""
+    backlogs: dict[str, Backlog] = {}
+    away = []
+    for using in homes.aliases():
+        try:
+            backlogs |= backlog.measure(using=using)
+        except (OperationalError, InterfaceError) as failure:
+            if len(homes.aliases()) == 1:
+                raise
+            away.append(using)
+            connections[using].close()
+            sys.stderr.write(f"the database {using} cannot be asked: {str(failure).strip()}\n")
+    return _Found(backlogs, away)
+
+
+def _looks() -> dict[str, Look]:
+    looks = {}
+    for using in homes.aliases():
+        try:
+            looks[using] = throughput.look(using=using)
+        except (OperationalError, InterfaceError):
+            # Whoever measures says so.
+            if len(homes.aliases()) == 1:
+                raise
+            connections[using].close()
+    return looks
+
+
+def _sampled(sample_s: float) -> tuple[_Found, _Rates | None]:
     if not sample_s:
-        return backlog.measure(), None
-    before = throughput.look()
+        return _measured(), None
+    before = _looks()
     time.sleep(sample_s)
-    return backlog.measure(), _rates(before, throughput.look())
+    return _measured(), _rates(before, _looks())
 
 
-def _watched(every_s: float) -> Iterator[tuple[dict[str, Backlog], _Rates | None]]:
-    rates, before = None, throughput.look()
+def _watched(every_s: float) -> Iterator[tuple[_Found, _Rates | None]]:
+    rates, before = None, _looks()
     while True:
-        yield backlog.measure(), rates
+        yield _measured(), rates
         time.sleep(every_s)
-        after = throughput.look()
+        after = _looks()
         rates, before = _rates(before, after), after
 
 
-def _rates(before: Look, after: Look) -> _Rates:
-    return throughput.handled_per_s(before=before, after=after)
+def _rates(before: Mapping[str, Look], after: Mapping[str, Look]) -> _Rates:
+    rates: dict[str, float] = {}
+    for using in before.keys() & after.keys():
+        rates |= throughput.handled_per_s(before=before[using], after=after[using])
+    return rates
 
 
 def _show(out: OutputWrapper, found: Mapping[str, Backlog], rates: _Rates | None, *, json: bool, again: bool = False) -> None:
@@ -114,13 +153,14 @@ def _row(context: str, behind: Backlog, rates: _Rates | None) -> tuple[object, .
     return context, behind.pending, oldest, rate, behind.timers, behind.dead, seen, "paused" if behind.paused else ""
 
 
-def _refuse_behind(found: Mapping[str, Backlog], fail_over_s: float | None) -> None:
+def _refuse_behind(found: _Found, fail_over_s: float | None) -> None:
     if fail_over_s is None:
         return
-    told = [f"{context}: {row.dead} dead" for context, row in found.items() if row.dead]
+    told = [f"{using}: database away" for using in found.away]
+    told += [f"{context}: {row.dead} dead" for context, row in found.backlogs.items() if row.dead]
     told += [
         f"{context}: behind by {spoken(row.oldest_age_s)}"
-        for context, row in found.items()
+        for context, row in found.backlogs.items()
         if row.oldest_age_s > fail_over_s and not row.paused
     ]
     if told:

@@ -151,12 +151,12 @@ def test_the_history_of_some_streams_is_read_each_in_its_order(hear: Connect) ->
     pour(5, 6, cup="red")
     pour(7, cup="blue")
 
-    told = bus.history(streams=["cup:red", "cup:blue", "cup:red"], types=[Poured])
+    told = bus.history(reader=RED, streams=["cup:red", "cup:blue", "cup:red"], types=[Poured])
 
     assert [(found.stream, found.event.n) for found in told] == [("cup:blue", n) for n in (2, 7)] + [("cup:red", n) for n in (1, 5, 6)]
-    assert [found.event.n for found in bus.history(streams={"cup:red"}, types=[Poured, Spilled])] == [1, 4, 5, 6]
-    assert bus.history(streams=["cup:none"], types=[Poured]) == []
-    assert bus.history(streams=[], types=[Poured]) == []
+    assert [found.event.n for found in bus.history(reader=RED, streams={"cup:red"}, types=[Poured, Spilled])] == [1, 4, 5, 6]
+    assert bus.history(reader=RED, streams=["cup:none"], types=[Poured]) == []
+    assert bus.history(reader=RED, streams=[], types=[Poured]) == []
 
 
 def test_reading_a_stream_does_not_walk_the_log(hear: Connect) -> None:
@@ -164,7 +164,7 @@ def test_reading_a_stream_does_not_walk_the_log(hear: Connect) -> None:
     pour(1)
 
     with CaptureQueriesContext(connection) as captured:
-        bus.history(streams=["cup:1"], types=[Poured])
+        bus.history(reader=RED, streams=["cup:1"], types=[Poured])
 
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":

@@ -70,7 +70,7 @@ def test_an_event_of_any_schema_is_heard_as_today_s(hear: Connect, schema: int, 
     assert bus.run_until_idle() == 1
 
     assert heard == [Cooked(n=3, cook="민지!")]
-    assert [told.event for told in bus.history(streams=["pot:1"], types=[Cooked])] == heard
+    assert [told.event for told in bus.history(reader="kitchen", streams=["pot:1"], types=[Cooked])] == heard
 
 
 def test_reading_changes_neither_the_log_nor_what_was_read_from_it(hear: Connect) -> None:
@@ -141,7 +141,7 @@ def test_whatever_the_log_holds_nothing_is_dropped(hear: Connect, schema: int, p
     assert kept.error.startswith("UndecodableError: " if kept.dead else "UnknownEventError: ")
     assert (kept.event.schema, kept.event.payload) == (schema, payload)
     with pytest.raises((bus.UndecodableError, bus.UnknownEventError)):
-        bus.history(streams=[kept.event.stream], types=[Cooked])
+        bus.history(reader="kitchen", streams=[kept.event.stream], types=[Cooked])
 
 
 @pytest.mark.parametrize("dispatch", ["inline", "off"])

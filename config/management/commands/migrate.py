@@ -1,0 +1,47 @@
+"""`manage.py migrate`: Django's, for every database there is."""
+
+from argparse import ArgumentParser
+from typing import Any
+from uuid import uuid4
+
+from django.core.management import CommandError
+from django.core.management.commands import migrate
+from django.db.models.functions import Now
+
+from gdmarket import homes
+from gdmarket.bus.models import Heartbeat
+
+
+class Command(migrate.Command):
+    """Migrates each database where none is named."""
+
+    help = "Bring every database up to date, or the one of --database."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(database=None)
+
+    def handle(self, *args: Any, database: str | None, **options: Any) -> None:
+        if database is not None:
+            super().handle(*args, database=database, **options)
+            return
+        for alias in homes.aliases():
+            if len(homes.aliases()) > 1 and options["verbosity"]:
+                self.stdout.write(self.style.MIGRATE_HEADING(f"Database {alias}:"))
+            super().handle(*args, database=alias, **options)
+        if not options["plan"] and not options["check_unapplied"]:
+            _refuse_one_under_two_names()
+
+
+def _refuse_one_under_two_names() -> None:
+    """Refuse two URLs that lead to one database: an event would be forwarded into the log it came from, and told to nobody."""
+    for alias in homes.aliases()[:-1]:
+        mark = Heartbeat.objects.using(alias).create(relay=uuid4(), subscriber="migrate", process="migrate", seen_at=Now())
+        try:
+            twins = [
+                other for other in homes.aliases() if other != alias and Heartbeat.objects.using(other).filter(relay=mark.relay).exists()
+            ]
+        finally:
+            mark.delete()
+        if twins:
+            raise CommandError(f"{alias} and {twins[0]} are one database under two names: give both the same URL, and migrate again")
