@@ -33,6 +33,7 @@ _MARIADB = {
     ),
 }
 _MYSQL = "django.db.backends.mysql"
+_PORTS = {_MYSQL: 3306, "django.db.backends.postgresql": 5432}
 dj_database_url.register("mariadb", _MYSQL)
 # MariaDB can keep neither the exclusion of overlapping periods nor the partial unique constraints on money.
 _MAY_BE_ON_MARIADB = frozenset({"status_view"})
@@ -63,16 +64,18 @@ def database(*, url: str, data_dir: Path) -> dict[str, Any]:
     if settings["ENGINE"].endswith("sqlite3"):
         Path(settings["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         return settings | {"OPTIONS": _SQLITE | settings.get("OPTIONS", {})}
+    options = _POSTGRESQL
     if settings["ENGINE"] == _MYSQL:
         _use_pymysql()
-    options = _MARIADB if settings["ENGINE"] == _MYSQL else _POSTGRESQL
+        options = _MARIADB
+        settings["TEST"] = {"CHARSET": "utf8mb4"}
     return settings | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "OPTIONS": options | settings.get("OPTIONS", {})}
 
 
 def _place(settings: Mapping[str, Any]) -> tuple[object, ...]:
     if settings["ENGINE"].endswith("sqlite3"):
         return (settings["ENGINE"], Path(settings["NAME"]).resolve())
-    return (settings["ENGINE"], settings["HOST"], int(settings["PORT"] or 0), settings["NAME"])
+    return (settings["ENGINE"], settings["HOST"], int(settings["PORT"] or _PORTS.get(settings["ENGINE"], 0)), settings["NAME"])
 
 
 def _refuse_weak(found: Mapping[str, Mapping[str, Any]], homes: Mapping[str, str]) -> None:

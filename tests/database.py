@@ -1,7 +1,8 @@
 """The pytest plugin that gives the tests a database, or several: `pytest --database sqlite|postgresql|split`.
 
 It works before Django's settings are read, once for all workers, and puts what it made into the environment, where the settings
-look. Name a server of your own with GDMARKET_TEST_POSTGRES_URL; the test databases on it are made anew and dropped again.
+look. Name a server of your own with GDMARKET_TEST_POSTGRES_URL, and with GDMARKET_TEST_MARIADB_URL; the test databases on it are made
+anew and dropped again.
 """
 
 import os
@@ -109,12 +110,19 @@ def _postgresql_url() -> str:
 def _split_urls(data_dir: Path) -> dict[str, str]:
     """Return where each context is at home, none of them where another is, or people are."""
     postgresql = urlsplit(os.environ["DATABASE_URL"])
-    mariadb = MariadbServer()
-    _Session.servers.append(mariadb)
-    mariadb.start()
     return {
         "GDMARKET_ITEMS_DATABASE_URL": f"sqlite:///{data_dir / 'items.sqlite3'}",
         "GDMARKET_RENTALS_DATABASE_URL": postgresql._replace(path="/rentals").geturl(),
         "GDMARKET_PAYMENTS_DATABASE_URL": postgresql._replace(path="/payments").geturl(),
-        "GDMARKET_STATUS_VIEW_DATABASE_URL": mariadb.url,
+        "GDMARKET_STATUS_VIEW_DATABASE_URL": _mariadb_url(),
     }
+
+
+def _mariadb_url() -> str:
+    given = os.environ.get("GDMARKET_TEST_MARIADB_URL")
+    if given:
+        return given
+    server = MariadbServer()
+    _Session.servers.append(server)
+    server.start()
+    return server.url

@@ -15,6 +15,7 @@ _LINES_OF_LOG = 30
 # Nothing here outlives the tests, so nothing is written with care.
 _OPTIONS = {
     "bind-address": "127.0.0.1",
+    "character-set-server": "utf8mb4",
     "innodb-flush-log-at-trx-commit": "0",
     "innodb-doublewrite": "0",
     "innodb-fast-shutdown": "2",

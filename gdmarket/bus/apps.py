@@ -9,7 +9,7 @@ from django.db.models.signals import post_migrate
 from django.utils.module_loading import import_string
 
 from gdmarket.bus import registry
-from gdmarket.bus.checks import check_sqlite
+from gdmarket.bus.checks import check_mariadb, check_sqlite
 
 
 class BusConfig(AppConfig):
@@ -26,3 +26,4 @@ class BusConfig(AppConfig):
         import_module("gdmarket.bus.fast_path")
         post_migrate.connect(import_string("gdmarket.bus.subscriptions.after_migrate"), sender=self)
         checks.register(check_sqlite)
+        checks.register(check_mariadb, checks.Tags.database)

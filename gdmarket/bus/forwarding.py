@@ -30,7 +30,7 @@ _COLUMNS = (
 )
 _FAN_OUT = """
 INSERT INTO bus_delivery (event_id, subscriber, lane, version, not_before, attempts, dead, error)
-SELECT e.seq, s.subscriber, e.stream, e.version, {now}, 0, false, ''
+SELECT e.seq, s.subscriber, {place}, {now}, 0, false, ''
 FROM bus_event e JOIN bus_subscription s ON s.type = e.type WHERE e.seq IN ({seqs}) ORDER BY e.seq
 RETURNING subscriber, lane
 """
@@ -78,10 +78,11 @@ def _copy(events: Sequence[Event], target: str) -> None:
         new = [seq for (seq,) in cursor.fetchall()]
         if len(new) < len(events):
             _refuse_strangers(events, target)
-        timers = [event for event in events if event.due_at is not None]
-        copied = Event.objects.using(target).filter(seq__in=new, id__in=[event.id for event in timers]) if timers else ()
+        timers = [event.id for event in events if event.due_at is not None]
+        copied = Event.objects.using(target).filter(seq__in=new, id__in=timers) if timers else ()
         for timer in copied:
-            publishing.fan_out(cursor, timer, using=target)
+            # It is due, by the clock that it went by; here, too, it has a lane of its own.
+            _fan_out(cursor, [timer.seq], target, place="%s, 0", names=[str(timer.id)])
         _fan_out(cursor, sorted(set(new) - {timer.seq for timer in copied}), target)
 
 
@@ -97,10 +98,12 @@ def _refuse_strangers(events: Iterable[Event], target: str) -> None:
         raise StreamTakenError(f"the log of {target} has other events under the streams and versions of {sorted(map(str, ids - there))}")
 
 
-def _fan_out(cursor: CursorWrapper, seqs: Sequence[int], target: str) -> None:
+def _fan_out(
+    cursor: CursorWrapper, seqs: Sequence[int], target: str, *, place: str = "e.stream, e.version", names: Sequence[str] = ()
+) -> None:
     if seqs:
-        sql = _FAN_OUT.format(now=now_plus(seconds=0, using=target), seqs=", ".join(["%s"] * len(seqs)))
-        cursor.execute(sql, seqs)
+        sql = _FAN_OUT.format(place=place, now=now_plus(seconds=0, using=target), seqs=", ".join(["%s"] * len(seqs)))
+        cursor.execute(sql, [*names, *seqs])
         touched.touch(cursor.fetchall(), using=target)
 
 

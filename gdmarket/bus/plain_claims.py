@@ -46,7 +46,7 @@ WHERE h.id IN %(ids)s ORDER BY x.lane, x.version
 """
 _LEASE = """
 UPDATE bus_delivery SET token = %(token)s, not_before = {lease}, attempts = attempts + %(suspect)s
-WHERE id IN %(ids)s AND (token IS NOT NULL) = %(suspect)s
+WHERE id IN %(ids)s
 """
 _TAKEN = "SELECT id, event_id, subscriber, lane, attempts FROM bus_delivery WHERE id IN %(ids)s AND token = %(token)s"
 _LOCK_OF_ROWS = "FOR UPDATE SKIP LOCKED"

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db.models import Model
 
-from tests.architecture.house import FLOORS, functions_of, place, sources, tree_of
+from tests.architecture.house import FLOORS, ROOT, functions_of, place, sources, tree_of
 
 MODELS = [model for model in apps.get_models() if model.__module__.startswith(FLOORS)]
 
@@ -72,3 +72,16 @@ def test_no_migration_is_missing() -> None:
     said = StringIO()
     call_command("makemigrations", dry_run=True, verbosity=1, stdout=said)
     assert said.getvalue() == "No changes detected\n"
+
+
+def test_a_context_opens_transactions_on_its_own_database_and_no_other() -> None:
+    """`transaction.atomic()` is on `default`, where few contexts are at home once they have databases of their own."""
+    strange = []
+    for path in sources("apps"):
+        for node in ast.walk(tree_of(path)):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "atomic"):
+                continue
+            named = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+            if ast.unparse(node.func) != "homes.atomic" or named != [path.relative_to(ROOT).parts[1]]:
+                strange.append(place(path, node))
+    assert strange == []

@@ -18,7 +18,8 @@ def take_over(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         former = apps.get_model("status_view", f"Former{name}")._meta  # noqa: SLF001  # Django documents it
         into, out_of = schema_editor.quote_name(f"status_view_{name.lower()}"), schema_editor.quote_name(former.db_table)
         columns = ", ".join(schema_editor.quote_name(field.column) for field in former.concrete_fields)
-        schema_editor.execute(f"INSERT INTO {into} ({columns}) SELECT {columns} FROM {out_of}")  # noqa: S608  # our own names
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute(f"INSERT INTO {into} ({columns}) SELECT {columns} FROM {out_of}")  # noqa: S608  # our own names
 
 
 def give_back(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -29,7 +30,8 @@ def give_back(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         former = apps.get_model("status_view", f"Former{name}")._meta  # noqa: SLF001  # Django documents it
         into, out_of = schema_editor.quote_name(former.db_table), schema_editor.quote_name(f"status_view_{name.lower()}")
         columns = ", ".join(schema_editor.quote_name(field.column) for field in former.concrete_fields)
-        schema_editor.execute(f"INSERT INTO {into} ({columns}) SELECT {columns} FROM {out_of} WHERE generation = %s", [active])  # noqa: S608  # the same
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute(f"INSERT INTO {into} ({columns}) SELECT {columns} FROM {out_of} WHERE generation = %s", [active])  # noqa: S608  # the same
 
 
 class Migration(migrations.Migration):

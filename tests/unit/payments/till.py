@@ -7,7 +7,7 @@ from threading import Barrier
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.payments import facade, queries
 from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
@@ -115,7 +115,7 @@ def at_once(acts: Iterable[Callable[[], Answer]]) -> list[Answer | Exception]:
         except Exception as error:  # noqa: BLE001  # what each thread was refused is the answer
             return error
         finally:
-            connection.close()
+            connections.close_all()
 
     with ThreadPoolExecutor(max_workers=len(all_acts)) as threads:
         return list(threads.map(run, all_acts))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from django.conf import settings as configured
 from django.core.management import call_command
-from django.db import connection
+from django.db import connections
 from django.db.models import F
 from django.utils.module_loading import import_string
 
@@ -33,7 +33,7 @@ def all_at_once(work: Callable[[], _T], *, times: int = 3) -> list[_T]:
             start.wait(10)
             return work()
         finally:
-            connection.close()
+            connections.close_all()
 
     with ThreadPoolExecutor(times) as threads:
         return [done.result() for done in [threads.submit(work_alone) for _ in range(times)]]

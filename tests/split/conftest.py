@@ -1,0 +1,71 @@
+"""The village instead of the market, and what runs `manage.py bus`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings as configured
+from django.core.management import call_command
+from django.db import connections
+from django.db.models import F
+from django.utils.module_loading import import_string
+
+from gdmarket import homes
+from gdmarket.bus import forwarding, registry, subscriptions
+from gdmarket.bus.models import Delivery
+from gdmarket.bus.registry import Handler
+from tests.acceptance.conftest import Market, market
+from tests.split.village import NOBODYS, notebooks
+
+__all__ = ["Market", "market"]
+
+Connect = Callable[[Mapping[type, Sequence[Handler]]], None]
+
+
+def _write_subscriptions() -> None:
+    for alias in homes.aliases():
+        subscriptions.write_subscriptions(using=alias)
+
+
+@pytest.fixture
+def hear(transactional_db: None, settings: Any) -> Iterator[Connect]:
+    """Return what makes these handlers the only ones; nothing is delivered at once, a test drains when it means to."""
+    settings.GDMARKET_DISPATCH = "off"
+
+    def connect(handlers: Mapping[type, Sequence[Handler]]) -> None:
+        registry.connect(handlers)
+        _write_subscriptions()
+
+    with notebooks():
+        yield connect
+    registry.connect(import_string(configured.GDMARKET_SUBSCRIPTIONS))
+    _write_subscriptions()
+    for alias in homes.aliases():
+        forwarding._away.forget(alias)
+
+
+@pytest.fixture
+def wait() -> Callable[[float], None]:
+    """Return what lets seconds pass for the bus, in every database that is not away."""
+
+    def pass_seconds(seconds: float) -> None:
+        for alias in homes.aliases():
+            if connections[alias].settings_dict["PORT"] == NOBODYS:
+                continue
+            Delivery.objects.using(alias).update(not_before=F("not_before") - timedelta(seconds=seconds))
+        for alias in homes.aliases():
+            forwarding._away.forget(alias)
+
+    return pass_seconds
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return what runs `manage.py bus …` and returns what it prints."""
+
+    def command(*arguments: str) -> str:
+        call_command("bus", *arguments)
+        return capsys.readouterr().out
+
+    return command

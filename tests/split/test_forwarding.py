@@ -1,0 +1,221 @@
+"""Events over the walls: each copied once, in order, into the log where it is heard."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from apps.items.models import BusyPeriod
+from apps.status_view.models import RentalStatus
+from gdmarket import bus, homes
+from gdmarket.bus import claims, dispatch, operations, relay
+from gdmarket.bus.errors import OutsideTransactionError
+from gdmarket.bus.models import Delivery, Event
+from gdmarket.ids import uuid7
+from tests.split.conftest import Connect, Market
+from tests.split.village import TO_ITEMS, TO_VIEW, Posted, away, notes, outstanding, post, reader
+
+pytestmark = pytest.mark.split
+
+COPIED = (
+    "id",
+    "stream",
+    "version",
+    "type",
+    "schema",
+    "payload",
+    "correlation",
+    "causation",
+    "traceparent",
+    "actor",
+    "occurred_at",
+    "due_at",
+)
+
+
+def always() -> bool:
+    return True
+
+
+def logged(alias: str) -> list[dict[str, Any]]:
+    return list(Event.objects.using(alias).order_by("stream", "version").values(*COPIED))
+
+
+def test_an_event_is_copied_as_it_is_and_heard_in_order(hear: Connect) -> None:
+    hear({Posted: [reader("status_view"), reader("items"), reader("rentals")]})
+    for n in range(1, 31):
+        post(n, box=n % 3)
+
+    bus.run_until_idle()
+
+    for context in ("status_view", "items", "rentals"):
+        assert notes(context, box=1) == [1, 4, 7, 10, 13, 16, 19, 22, 25, 28]
+        assert sorted(notes(context)) == list(range(1, 31))
+    assert logged("rentals") == logged("status_view") == logged("items")
+    assert logged("payments") == logged("default") == []
+    assert not any(Delivery.objects.using(alias).exists() for alias in homes.aliases())
+
+
+def test_what_nobody_hears_elsewhere_stays_at_home(hear: Connect) -> None:
+    hear({Posted: [reader("rentals")]})
+    post(1)
+
+    bus.run_until_idle()
+
+    assert (notes("rentals"), logged("items"), logged("status_view")) == ([1], [], [])
+
+
+def test_an_event_is_published_in_its_own_contexts_transaction_and_no_other(hear: Connect) -> None:
+    hear({Posted: [reader("items")]})
+    with homes.atomic("items"), homes.atomic("status_view"), pytest.raises(OutsideTransactionError):
+        bus.publish(Posted(n=1), stream="box:1")
+
+    assert logged("rentals") == logged("items") == []
+
+
+def test_two_who_copy_the_same_leave_one_copy_that_is_heard_once(hear: Connect, wait: Callable[[float], None]) -> None:
+    hear({Posted: [reader("status_view")]})
+    post(1, 2, 3)
+    asleep = claims.claim_lanes(subscriber=TO_VIEW)
+    wait(11)
+    while awake := claims.claim_suspect(subscriber=TO_VIEW):
+        dispatch.work(batch=awake, keep_going=always)
+    bus.run_until_idle()
+
+    done = dispatch.work(batch=asleep, keep_going=always)
+    bus.run_until_idle()
+
+    assert (len(asleep), done, notes("status_view")) == (3, 0, [1, 2, 3])
+    assert len(logged("status_view")) == 3
+
+
+def test_an_event_whose_place_another_has_is_refused_and_holds_up_its_own_lane_alone(hear: Connect, wait: Callable[[float], None]) -> None:
+    hear({Posted: [reader("status_view")]})
+    post(1, box=1)
+    stranger = Event.objects.using("rentals").get()
+    Event.objects.using("status_view").create(**{**{name: getattr(stranger, name) for name in COPIED}, "id": uuid7()})
+    post(2, box=2)
+
+    for _ in range(10):
+        bus.run_until_idle()
+        wait(400)
+
+    (dead,) = outstanding(TO_VIEW, using="rentals")
+    assert (dead.dead, dead.lane, notes("status_view")) == (True, "box:1", [2])
+
+
+def test_a_database_that_is_away_holds_up_nobody_else_and_loses_nothing(hear: Connect, wait: Callable[[float], None]) -> None:
+    hear({Posted: [reader("status_view"), reader("items")]})
+
+    with away("status_view"):
+        for n in range(1, 41):
+            post(n, box=n % 20)
+        bus.run_until_idle(contexts=(TO_VIEW, TO_ITEMS, "items"))
+        waiting = outstanding(TO_VIEW, using="rentals")
+        assert sorted(notes("items")) == list(range(1, 41))
+        assert {(row.dead, row.attempts) for row in waiting} == {(False, 0)}
+        for _ in range(10):
+            wait(5)
+            bus.run_until_idle(contexts=(TO_VIEW, TO_ITEMS, "items"))
+    assert (len(outstanding(TO_VIEW, using="rentals")), {row.dead for row in waiting}) == (40, {False})
+
+    wait(5)
+    bus.run_until_idle()
+
+    assert notes("status_view", box=7) == [7, 27]
+    assert sorted(notes("status_view")) == list(range(1, 41))
+
+
+def test_a_relay_goes_on_beside_a_database_that_is_away(hear: Connect) -> None:
+    hear({Posted: [reader("status_view"), reader("items")]})
+    over = threading.Event()
+    working = threading.Thread(target=relay.run, kwargs={"keep_going": lambda: not over.is_set()})
+
+    def until(seen: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not seen():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    try:
+        with away("status_view"):
+            working.start()
+            post(1, 2, 3)
+            until(lambda: notes("items") == [1, 2, 3])
+            post(4)
+            until(lambda: notes("items") == [1, 2, 3, 4])
+        until(lambda: notes("status_view") == [1, 2, 3, 4])
+    finally:
+        over.set()
+        working.join(60)
+
+
+def test_a_paused_context_gets_its_copies_and_catches_up_in_order(hear: Connect) -> None:
+    hear({Posted: [reader("status_view")]})
+    operations.pause(context="status_view")
+    post(1, 2, 3)
+    bus.run_until_idle()
+    assert (len(logged("status_view")), notes("status_view")) == (3, [])
+
+    operations.resume(context="status_view")
+    bus.run_until_idle()
+
+    assert notes("status_view") == [1, 2, 3]
+
+
+def test_a_timer_is_copied_when_it_is_due_and_waits_for_no_stream(hear: Connect, wait: Callable[[float], None]) -> None:
+    hear({Posted: [reader("status_view")]})
+    (timer,) = post(9, at=datetime.now(UTC) + timedelta(hours=1))
+    post(1)
+
+    bus.run_until_idle()
+    assert notes("status_view") == [1]
+    (waiting,) = outstanding(TO_VIEW, using="rentals")
+    assert (waiting.version, waiting.lane) == (0, str(timer))
+
+    wait(3601)
+    bus.run_until_idle()
+
+    assert notes("status_view") == [1, 9]
+    assert logged("status_view") == logged("rentals")
+
+
+def test_at_once_means_over_the_walls_as_well(hear: Connect, settings: Any) -> None:
+    hear({Posted: [reader("status_view"), reader("items")]})
+    settings.GDMARKET_DISPATCH = "inline"
+
+    post(1, 2)
+
+    assert (notes("status_view"), notes("items")) == ([1, 2], [1, 2])
+
+
+def test_a_relay_that_dies_between_the_two_commits_has_copied_once(
+    market: Market, settings: Any, process_environment: dict[str, str], wait: Callable[[float], None]
+) -> None:
+    settings.GDMARKET_DISPATCH = "off"
+    item = market.register()
+    bus.run_until_idle()
+    rental = market.request(item)
+
+    killed = subprocess.run(
+        [sys.executable, "manage.py", "relay", "--once"],
+        env=process_environment | {"GDMARKET_CRASH_AT": "event-copied", "GDMARKET_DISPATCH": "off"},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    copied = [alias for alias in ("items", "status_view") if Event.objects.using(alias).filter(type="rentals.RentalRequested").exists()]
+    leased = Delivery.objects.using("rentals").filter(token__isnull=False, subscriber__contains="-to-").count()
+    wait(11)
+    bus.run_until_idle()
+
+    assert (killed.returncode, len(copied)) == (-9, 1), killed.stderr
+    assert leased
+    assert [Event.objects.using(alias).filter(type="rentals.RentalRequested").count() for alias in ("items", "status_view")] == [1, 1]
+    assert [fact["fact"] for fact in RentalStatus.objects.get(id=rental["id"]).timeline] == ["RentalRequested"]
+    assert BusyPeriod.objects.get().rental_id.hex == rental["id"].replace("-", "")

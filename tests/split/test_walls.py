@@ -1,0 +1,69 @@
+"""What a split makes impossible: that is why the whole acceptance suite runs on one."""
+
+from uuid import UUID
+
+import pytest
+from django.db import Error, connections, transaction
+
+from apps.items.models import Item
+from apps.rentals.models import Rental
+from apps.status_view.models import RentalStatus
+from gdmarket import homes
+from tests.split.conftest import Market
+
+pytestmark = pytest.mark.split
+
+
+def test_the_contexts_are_at_home_in_three_engines() -> None:
+    assert [(alias, connections[alias].vendor) for alias in homes.aliases()] == [
+        ("default", "postgresql"),
+        ("items", "sqlite"),
+        ("rentals", "postgresql"),
+        ("payments", "postgresql"),
+        ("status_view", "mysql"),
+    ]
+    assert len({(connections[alias].settings_dict["PORT"], connections[alias].settings_dict["NAME"]) for alias in homes.aliases()}) == 5
+
+
+@pytest.mark.django_db
+def test_each_database_has_its_contexts_tables_and_the_buss_and_no_others() -> None:
+    ours = ("items_", "rentals_", "payments_", "status_view_", "accounts_", "bus_event")
+    found = {
+        alias: {name.split("_")[0] for name in connections[alias].introspection.table_names() if name.startswith(ours)}
+        for alias in homes.aliases()
+    }
+    assert found == {
+        "default": {"accounts", "bus"},
+        "items": {"items", "bus"},
+        "rentals": {"rentals", "bus"},
+        "payments": {"payments", "bus"},
+        "status_view": {"status", "bus"},
+    }
+
+
+@pytest.mark.django_db
+def test_a_join_across_a_wall_fails() -> None:
+    with connections[homes.of("rentals")].cursor() as cursor, pytest.raises(Error, match="items_item"), homes.atomic("rentals"):
+        cursor.execute("SELECT * FROM rentals_rental JOIN items_item ON items_item.id = rentals_rental.item_id")
+    with pytest.raises(Error, match="items_item"), homes.atomic("rentals"):
+        list(Rental.objects.filter(item_id__in=Item.objects.values("id")))
+
+
+def test_a_transaction_across_a_wall_is_none(market: Market) -> None:
+    item = market.register()
+    with homes.atomic("rentals"):
+        Item.objects.filter(id=item["id"]).update(place="nowhere")
+        transaction.set_rollback(True, using=homes.of("rentals"))
+
+    assert Item.objects.get(id=item["id"]).place == "nowhere"
+
+
+def test_a_rental_over_five_databases_is_seen_by_all(market: Market) -> None:
+    item = market.register()
+    rental = market.request(item)
+    market.pay(rental)
+    market.command(market.manager, rental, "handover")
+
+    assert market.availability(item) == "rented"
+    row = RentalStatus.objects.get(id=UUID(rental["id"]))
+    assert (row.state, row.payment_state, row.version) == ("rented", "approved", market.see(rental)["version"])

@@ -1,0 +1,91 @@
+"""A small world over the walls: rentals tell of letters, and contexts in other databases write down, each in its own, what they hear."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+
+from gdmarket import bus, homes
+from gdmarket.bus.models import Delivery
+from gdmarket.bus.registry import Handler
+
+MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
+TO_VIEW = "rentals-to-status_view"
+TO_ITEMS = "rentals-to-items"
+NOBODYS = 1
+"""A port that nobody listens on."""
+_KEYS = {"postgresql": "bigserial PRIMARY KEY", "sqlite": "integer PRIMARY KEY AUTOINCREMENT", "mysql": "bigint AUTO_INCREMENT PRIMARY KEY"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Posted:
+    """A letter was posted."""
+
+    __module__ = "apps.rentals.events"
+
+    n: int
+    occurred_at: datetime = MIDNIGHT
+
+
+def post(*numbers: int, box: int = 1, at: datetime | None = None) -> list[UUID]:
+    """Publish one `Posted` a number, all in one transaction of rentals."""
+    with homes.atomic("rentals"):
+        return [bus.publish(Posted(n=n), stream=f"box:{box}", at=at) for n in numbers]
+
+
+def reader(context: str, react: Callable[[Posted], object] | None = None) -> Handler:
+    """Return a handler of a context: it reacts, then writes down, at home, what it heard."""
+
+    def on_posted(event: Posted) -> None:
+        if react is not None:
+            react(event)
+        heard = bus.current()
+        with connections[homes.of(context)].cursor() as cursor:
+            cursor.execute("INSERT INTO notebook (stream, n) VALUES (%s, %s)", [heard.stream if heard else "", event.n])
+
+    on_posted.__module__ = f"apps.{context}.handlers"
+    return on_posted
+
+
+def notes(context: str, *, box: int | None = None) -> list[int]:
+    """Return the numbers a context wrote down, in order; of one box, or of all."""
+    with connections[homes.of(context)].cursor() as cursor:
+        cursor.execute("SELECT n, stream FROM notebook ORDER BY line")
+        return [n for n, stream in cursor.fetchall() if box in {None, int(stream.partition(":")[2])}]
+
+
+@contextmanager
+def notebooks() -> Iterator[None]:
+    """Have a table to write into in every database."""
+    for alias in homes.aliases():
+        connection = connections[alias]
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE notebook (line {_KEYS[connection.vendor]}, stream varchar(128), n integer)")
+    yield
+    for alias in homes.aliases():
+        with connections[alias].cursor() as cursor:
+            cursor.execute("DROP TABLE notebook")
+
+
+def outstanding(subscriber: str, *, using: str) -> list[Any]:
+    """Return the deliveries that a subscriber has still to handle."""
+    return list(Delivery.objects.using(using).filter(subscriber=subscriber).order_by("id"))
+
+
+@contextmanager
+def away(alias: str) -> Iterator[None]:
+    """Have nobody at the address of a database for the length of the block, for this process."""
+    connection = connections[alias]
+    address = connection.settings_dict
+    port = address["PORT"]
+    connection.close()
+    address["PORT"] = NOBODYS  # the connection is refused
+    try:
+        yield
+    finally:
+        address["PORT"] = port
+        connection.close()

@@ -1,0 +1,72 @@
+"""Which databases the environment makes, and who is at home where."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.databases import databases
+
+CONTEXTS = ("items", "rentals", "payments", "status_view")
+HERE = "postgresql://market:secret@db.example.com/market"
+THERE = "postgresql://market:secret@db.example.com/money"
+MARIADB = "mysql://market:secret@db.example.com/view"
+
+
+def homes(data_dir: Path, *, url: str = "", **urls: str) -> tuple[list[str], dict[str, str]]:
+    found, at = databases(url=url, urls=dict.fromkeys(CONTEXTS, "") | urls, data_dir=data_dir)
+    return list(found), at
+
+
+def test_everybody_is_at_home_in_one_database_where_nothing_else_is_said(tmp_path: Path) -> None:
+    everybody = dict.fromkeys(CONTEXTS, "default")
+
+    assert homes(tmp_path) == (["default"], everybody)
+    assert homes(tmp_path, url=HERE) == (["default"], everybody)
+
+
+def test_a_context_with_a_url_of_its_own_has_a_database_named_after_it(tmp_path: Path) -> None:
+    assert homes(tmp_path, url=HERE, payments=THERE) == (
+        ["default", "payments"],
+        {"items": "default", "rentals": "default", "payments": "payments", "status_view": "default"},
+    )
+
+
+@pytest.mark.parametrize("other", [HERE, "postgres://market@db.example.com:5432/market", f"{HERE}?sslmode=require"])
+def test_another_way_to_write_one_database_makes_no_second(tmp_path: Path, other: str) -> None:
+    assert homes(tmp_path, url=HERE, items=other)[0] == ["default"]
+
+
+def test_the_embedded_file_is_one_however_it_is_called(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+
+    assert homes(tmp_path, rentals=f"sqlite:///{tmp_path}/sub/../gdmarket.sqlite3")[0] == ["default"]
+    assert homes(tmp_path, rentals=f"sqlite:///{tmp_path}/rentals.sqlite3")[0] == ["default", "rentals"]
+
+
+def test_contexts_with_one_url_share_a_database_named_after_the_first(tmp_path: Path) -> None:
+    names, at = homes(tmp_path, rentals=THERE, payments=THERE, status_view=MARIADB)
+
+    assert names == ["default", "rentals", "status_view"]
+    assert at == {"items": "default", "rentals": "rentals", "payments": "rentals", "status_view": "status_view"}
+
+
+@pytest.mark.parametrize(
+    ("url", "urls", "refused"),
+    [
+        ("", {"payments": MARIADB}, "GDMARKET_PAYMENTS_DATABASE_URL"),
+        ("", {"rentals": "mariadb://market@db.example.com/rentals"}, "GDMARKET_RENTALS_DATABASE_URL"),
+        (MARIADB, {}, "DATABASE_URL"),
+    ],
+)
+def test_mariadb_is_refused_where_it_cannot_keep_what_is_promised(tmp_path: Path, url: str, urls: dict[str, str], refused: str) -> None:
+    with pytest.raises(ValueError, match=f"^{refused}: MariaDB cannot keep what is promised there"):
+        homes(tmp_path, url=url, **urls)
+
+
+def test_mariadb_without_its_driver_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
+
+    with pytest.raises(ValueError, match=r"MariaDB's driver is missing: pip install --require-hashes -r requirements/full\.lock"):
+        homes(tmp_path, status_view=MARIADB)
