@@ -1,10 +1,9 @@
 """`manage.py migrate`: Django's, for every database there is."""
 
-from argparse import ArgumentParser
 from typing import Any
 from uuid import uuid4
 
-from django.core.management import CommandError
+from django.core.management import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db.models.functions import Now
 
@@ -17,7 +16,7 @@ class Command(migrate.Command):
 
     help = "Bring every database up to date, or the one of --database."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(database=None)
 

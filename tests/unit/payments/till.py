@@ -7,7 +7,7 @@ from threading import Barrier
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connections, transaction
 
 from apps.payments import facade, queries
 from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded, RefundRecorded

@@ -1,0 +1,125 @@
+"""What operators ask, over several databases."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.test import Client
+
+from gdmarket import bus, homes
+from gdmarket.bus.models import Event, Heartbeat
+from gdmarket.rest import health
+from tests.split.conftest import Connect, Market
+from tests.split.village import TO_VIEW, Posted, away, notes, post, reader
+
+pytestmark = pytest.mark.split
+
+Run = Callable[..., str]
+
+
+def test_a_story_over_five_databases_is_told_once_with_who_heard_it(market: Market, drain: Callable[[], int], run: Run) -> None:
+    answer = market.renter.post("/api/v1/rentals", {"item": market.register()["id"]}, format="json")
+    drain()
+
+    steps = json.loads(run("trace", answer["X-Correlation-ID"], "--json"))
+
+    told = {step["type"]: (step["heard_by"], step["waiting"]) for step in steps}
+    assert told["rentals.RentalRequested"] == (["items", "status_view"], [])
+    assert len([step for step in steps if step["type"] == "rentals.RentalRequested"]) == 1
+    assert all(step["due_at"] for step in steps if step["waiting"])
+
+
+def test_what_is_on_its_way_waits_for_the_forwarder(hear: Connect, run: Run) -> None:
+    hear({Posted: [reader("status_view")]})
+    (posted,) = post(1)
+    correlation = Event.objects.using("rentals").get(id=posted).correlation
+
+    (step,) = json.loads(run("trace", correlation, "--json"))
+
+    assert (step["heard_by"], len(step["waiting"])) == ([], 1)
+    assert step["waiting"][0].startswith(f"{TO_VIEW}: due ")
+
+
+def test_a_dead_delivery_is_called_by_its_database_and_number(hear: Connect, run: Run) -> None:
+    refused = [2]
+
+    def refuse(event: Posted) -> None:
+        if event.n in refused:
+            raise bus.Reject(f"no {event.n}")
+
+    hear({Posted: [reader("status_view", refuse), reader("items", refuse)]})
+    post(1, 2, 3)
+    bus.run_until_idle()
+
+    groups = json.loads(run("dead", "list", "--json"))
+    names = {group["subscriber"]: group["deliveries"][0] for group in groups}
+    assert {subscriber: str(name).split(":")[0] for subscriber, name in names.items()} == {"status_view": "status_view", "items": "items"}
+    assert json.loads(run("dead", "show", names["items"]))["event"]["payload"]["n"] == 2
+
+    assert run("dead", "skip", names["items"], "--reason", "lost") == f"delivery {names['items']} is skipped\n"
+    refused.clear()
+    assert run("dead", "replay", names["status_view"]).startswith("1 dead deliveries will be tried again")
+    bus.run_until_idle()
+
+    assert (notes("items"), notes("status_view")) == ([1, 3], [1, 2, 3])
+    assert Event.objects.using("items").filter(type="bus.DeliverySkipped").count() == 1
+    assert not Event.objects.using("default").exists()
+
+
+def test_old_events_are_purged_from_every_log(hear: Connect, run: Run) -> None:
+    hear({Posted: [reader("status_view")]})
+    post(1, 2, 3)
+    bus.run_until_idle()
+
+    said = run("purge", "--keep-days", "1")
+
+    assert said.startswith("4 events older than 1 days were deleted; 2 as old were kept")
+    assert {alias: Event.objects.using(alias).count() for alias in ("rentals", "status_view")} == {"rentals": 1, "status_view": 1}
+
+
+def test_readiness_needs_default_alone_and_names_who_is_away(transactional_db: None) -> None:
+    health._away.forget("status_view")
+    with away("status_view"):
+        answer = Client().get("/health/ready")
+    again = Client().get("/health/ready")
+    health._away.forget("status_view")
+    back = Client().get("/health/ready")
+
+    assert (answer.status_code, answer.json()["away"]) == (200, ["database status_view"])
+    assert "status_view" not in answer.json()["bus"]
+    assert again.json()["away"] == ["database status_view"]
+    assert (back.json()["away"], "rentals-to-items" in back.json()["bus"]) == ([], True)
+
+
+def test_a_migration_that_lacks_at_home_makes_unready(transactional_db: None) -> None:
+    with connections["status_view"].cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'status_view' AND name = '0002_generations'")
+        answer = Client().get("/health/ready")
+        cursor.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('status_view', '0002_generations', now())")
+
+    assert (answer.status_code, answer.json()["missing"]) == (503, ["migration status_view.0002_generations"])
+
+
+def test_migrate_brings_every_database_up_to_date(transactional_db: None, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("migrate")
+
+    said = capsys.readouterr().out
+    assert [f"Database {alias}:" in said for alias in homes.aliases()] == [True] * 5
+    assert not any(Heartbeat.objects.using(alias).exists() for alias in homes.aliases())
+
+
+def test_two_names_of_one_database_are_refused(transactional_db: None, settings: Any) -> None:
+    twin = connections["rentals"].settings_dict
+    name = twin["NAME"]
+    connections["rentals"].close()
+    twin["NAME"] = connections["payments"].settings_dict["NAME"]
+    try:
+        with pytest.raises(CommandError, match="rentals and payments are one database under two names"):
+            call_command("migrate", verbosity=0)
+    finally:
+        connections["rentals"].close()
+        twin["NAME"] = name
+        call_command("migrate", verbosity=0, database="payments")
