@@ -20,6 +20,10 @@ class Command(migrate.Command):
         super().add_arguments(parser)
         parser.set_defaults(database=None)
 
+    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+        named = options["database"]
+        return super().get_check_kwargs(options) | {"databases": homes.aliases() if named is None else [named]}
+
     def handle(self, *args: Any, database: str | None, **options: Any) -> None:
         if database is not None:
             super().handle(*args, database=database, **options)

@@ -1,0 +1,41 @@
+"""A market that grows: payments and the status view move out of the one database, and nothing is amiss."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.e2e.served import ROOT
+
+Environment = dict[str, str]
+
+
+def manage(environment: Environment, *command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_contexts_move_out_with_their_rows_their_streams_and_their_timers(tmp_path: Path) -> None:
+    one: Environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/one.sqlite3", "GDMARKET_DATA_DIR": str(tmp_path)}
+    manage(one, "migrate", "-v0")
+    manage(one, "load_demo")
+    several = one | {
+        "GDMARKET_PAYMENTS_DATABASE_URL": f"sqlite:///{tmp_path}/payments.sqlite3",
+        "GDMARKET_STATUS_VIEW_DATABASE_URL": f"sqlite:///{tmp_path}/view.sqlite3",
+    }
+
+    manage(several, "migrate", "-v0")
+    moved = {context: manage(several, "move_context", context, "--from", "default") for context in ("payments", "status_view")}
+    again = manage(several, "move_context", "payments", "--from", "default")
+
+    lines = [line.split(": ") for line in "".join(moved.values()).splitlines()]
+    assert {table: int(new.split()[0]) > 0 for table, new in lines if table in {"payments_posting", "status_view_itemstatus"}} == {
+        "payments_posting": True,
+        "status_view_itemstatus": True,
+    }
+    assert {line.split(": ")[1] for line in again.splitlines()} == {"0 new"}
+    manage(several, "check_status_view")
+    manage(several, "reconcile_payments", "--dry-run")
