@@ -43,7 +43,7 @@ class Caller:
 
 @pytest.fixture
 def renter(market: Market, served: Served) -> Caller:
-    return Caller(served, market.renter._credentials["HTTP_AUTHORIZATION"])
+    return Caller(served, market.renter._credentials["HTTP_AUTHORIZATION"])  # type: ignore[attr-defined]  # its only way to tell
 
 
 @pytest.fixture

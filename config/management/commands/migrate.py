@@ -20,7 +20,7 @@ class Command(migrate.Command):
         super().add_arguments(parser)
         parser.set_defaults(database=None)
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         named = options["database"]
         return super().get_check_kwargs(options) | {"databases": homes.aliases() if named is None else [named]}
 
