@@ -119,6 +119,7 @@ def _split_urls(data_dir: Path) -> dict[str, str]:
 
 
 def _mariadb_url() -> str:
+    #: A MariaDB server for the tests on a split, instead of one of their own.
     given = os.environ.get("GDMARKET_TEST_MARIADB_URL")
     if given:
         return given
