@@ -1,4 +1,4 @@
-"""Taking a context over into a database of its own: its rows, the events it published, and what it has still to handle."""
+"""Taking a context over into a database of its own: its rows, the events of its own and those it heard, and what it has still to handle."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,8 +6,10 @@ from typing import Any
 from django.apps import apps
 from django.core.management.color import no_style
 from django.db import connections, models, transaction
+from django.db.models import Q
 
 from gdmarket import homes
+from gdmarket.bus import registry
 from gdmarket.bus.models import Delivery, Event
 
 _PAGE = 500
@@ -22,10 +24,11 @@ def move(*, context: str, source: str) -> Iterator[tuple[str, int]]:
     target = homes.of(context)
     for model in apps.get_app_config(context).get_models():
         yield model._meta.db_table, _copy(model, _rows_of(model).using(source), target)  # noqa: SLF001  # Django documents it
-    published = Event.objects.using(source).filter(type__startswith=f"{context}.")
+    # What it published, whose streams go on; and what it heard, which it may ask the log beside it for.
+    heard = [name for subscriber, name in registry.pairs() if subscriber == context]
+    known = Event.objects.using(source).filter(Q(type__startswith=f"{context}.") | Q(type__in=heard))
     to_handle = Delivery.objects.using(source).filter(subscriber=context)
-    owed = Event.objects.using(source).filter(seq__in=to_handle.values("event"))
-    yield "bus_event", _copy_events(published, target) + _copy_events(owed, target)
+    yield "bus_event", _copy_events(known, target)
     yield "bus_delivery", _copy_deliveries(to_handle.select_related("event"), target)
 
 
