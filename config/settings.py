@@ -9,10 +9,9 @@ from typing import Any
 from csp.constants import NONE, SELF
 from environs import Env, ValidationError, validate
 
-from apps.items import domain as items
-from apps.rentals import domain as rentals
 from config import logs
 from config.databases import databases
+from config.schema import SPECTACULAR_SETTINGS  # noqa: F401  # Django looks for it here
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -246,23 +245,6 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "gdmarket.rest.problems.problem_handler",
     "NUM_PROXIES": GDMARKET_TRUSTED_PROXIES,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "GDmarket",
-    "DESCRIPTION": "근대마켓: rent what your neighbours own, by the day.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "ENUM_NAME_OVERRIDES": {
-        "ItemState": [state.value for state in items.State],
-        "RentalState": [state.value for state in rentals.State],
-    },
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "gdmarket.rest.schema.add_house_rules"],
 }
 
 # -- Words and time -------------------------------------------------------------------------------------------------------------
