@@ -1,0 +1,78 @@
+"""The pages as people see them: in Chromium, in English and Korean, at a desk and on a phone, by keyboard."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from selenium.webdriver.common.by import By
+
+from tests.e2e.served import Served
+from tests.system.browser import DESK, PHONE, Browser, opened
+
+PASSWORD = "gdmarket-demo"
+MANAGERS = ("/admin/", "/admin/items/item/", "/admin/items/item/add/", "/admin/rentals/rental/", "/admin/status_view/itemstatus/")
+OPERATORS = (
+    *("/admin/", "/admin/items/item/", "/admin/rentals/rental/", "/admin/status_view/rentalstatus/"),
+    *("/admin/payments/payment/", "/admin/payments/refund/", "/admin/payments/posting/", "/admin/accounts/user/"),
+)
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Return a market with the demo's people and items, on the embedded database: what a page looks like does not depend on that."""
+    home = tmp_path_factory.mktemp("market")
+    served = Served({**os.environ, "DATABASE_URL": "", "GDMARKET_DATA_DIR": str(home)}, home / "output")
+    family = served.family()
+    yield served
+    for process in family:
+        if process.is_running():
+            process.kill()
+    psutil.wait_procs(family, timeout=20)
+    served.process.wait()
+
+
+@pytest.fixture(params=["en", "ko"])
+def browser(market: Served, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Browser]:
+    with opened(f"http://127.0.0.1:{market.port}", profile=tmp_path, language=request.param) as window:
+        yield window
+
+
+@pytest.mark.parametrize(("email", "screens"), [("manager@example.com", MANAGERS), ("operator@example.com", OPERATORS)])
+def test_every_screen_is_whole_and_has_a_name_for_each_field(browser: Browser, email: str, screens: tuple[str, ...]) -> None:
+    browser.sign_in(email, PASSWORD)
+    for size in (DESK, PHONE):
+        browser.resize(size)
+        for screen in screens:
+            browser.open(screen)
+            assert browser.faults() == [], f"{screen} at {size[0]} px"
+
+
+def test_a_manager_registers_an_item_and_withdraws_it(browser: Browser) -> None:
+    name = f"전동 드라이버 {browser.language}"
+    browser.sign_in("manager@example.com", PASSWORD)
+    browser.open("/admin/items/item/add/")
+    browser.fill(name=name, category="공구", daily_price="3000", latitude="37.54", longitude="127.05", place="성수역")
+    browser.driver.find_element(By.NAME, "_save").click()
+    browser.driver.find_element(By.LINK_TEXT, name).click()
+    browser.driver.find_element(By.CSS_SELECTOR, "a[href*='withdraw']").click()
+    assert browser.faults() == []
+    browser.driver.find_element(By.CSS_SELECTOR, "#content form [type=submit]").click()
+    assert name in browser.text()
+    assert browser.driver.find_elements(By.CSS_SELECTOR, ".messagelist .success")
+
+
+def test_the_api_can_be_tried_out_without_a_network(browser: Browser) -> None:
+    browser.open("/api/v1/docs")
+    browser.driver.implicitly_wait(20)
+    assert browser.driver.find_elements(By.CSS_SELECTOR, ".opblock")
+    severe = [line["message"] for line in browser.driver.get_log("browser") if line["level"] == "SEVERE"]
+    assert severe == []
+
+
+def test_a_page_with_faults_is_found_out(browser: Browser) -> None:
+    browser.driver.get("data:text/html,<input><img src='data:,'><p style='width:3000px'>wide")
+    assert [fault.split(":")[0] for fault in browser.faults() if not fault.startswith("console")] == [
+        *(f"{3000 + 8 - browser.width()} px wider than the window", "without a name", "without a text", "no heading", "no title"),
+    ]
