@@ -39,11 +39,11 @@ class Market:
 
     def __init__(self, *, address: str, story: str) -> None:
         self._address = address.rstrip("/")
-        self._story = story
+        self.story = story
 
     def ask(self, method: str, path: str, *, token: str = "", body: object = None, expect: int | None = 200) -> Answer:
         """Send one request and return its answer; ends the walk where its status is another than `expect` (None: any will do)."""
-        headers = {"X-Correlation-ID": self._story, "Accept-Encoding": "gzip"}
+        headers = {"X-Correlation-ID": self.story, "Accept-Encoding": "gzip"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         if body is not None:
@@ -87,6 +87,7 @@ def main(arguments: list[str]) -> None:
         manager, renter = (market.token_of(email, options.password) for email in (options.manager, options.renter))
         _say("signed in two people")
         _rent(market, manager=manager, renter=renter)
+        _say(f"the whole story, for an operator: ./dev manage bus trace {market.story}")
 
 
 def _look(market: Market) -> None:

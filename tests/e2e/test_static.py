@@ -24,11 +24,14 @@ for path in sorted({path for page in pages for path in re.findall(r'(?:src|href)
 
 def test_what_was_collected_is_served_by_its_content(tmp_path: Path) -> None:
     environment = os.environ | {"GDMARKET_STATIC_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
-    for command in (COLLECT, ("-c", ASK)):
+
+    def run(*command: str) -> str:
         ran = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stderr
+        return ran.stdout
 
-    served = [line.split(maxsplit=3) for line in ran.stdout.splitlines()]
+    run(*COLLECT)
+    served = [line.split(maxsplit=3) for line in run("-c", ASK).splitlines()]
     assert len(served) > 5
     for path, status, encoding, cached in served:
         assert re.search(r"\.[0-9a-f]{12}\.\w+$", path), path
