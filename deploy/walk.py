@@ -77,6 +77,7 @@ def main(arguments: list[str]) -> None:
     parser = ArgumentParser(prog="./dev walk", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("address", help="as in http://127.0.0.1:8000")
     parser.add_argument("--look", action="store_true", help="change nothing: only look")
+    parser.add_argument("--cancel", action="store_true", help="call the rental off when it is paid, and see the money come back")
     parser.add_argument("--manager", default="manager@example.com", metavar="EMAIL", help="an item manager (default: the demo's)")
     parser.add_argument("--renter", default="renter@example.com", metavar="EMAIL", help="a renter (default: the demo's)")
     parser.add_argument("--password", default=_PASSWORD, help="of both (default: the demo's)")
@@ -86,7 +87,7 @@ def main(arguments: list[str]) -> None:
     if not options.look:
         manager, renter = (market.token_of(email, options.password) for email in (options.manager, options.renter))
         _say("signed in two people")
-        _rent(market, manager=manager, renter=renter)
+        _rent(market, manager=manager, renter=renter, cancel=options.cancel)
         _say(f"the whole story, for an operator: ./dev manage bus trace {market.story}")
 
 
@@ -103,7 +104,7 @@ def _look(market: Market) -> None:
     _say(f"found the docs, the admin and their {len(files)} static files")
 
 
-def _rent(market: Market, *, manager: str, renter: str) -> None:
+def _rent(market: Market, *, manager: str, renter: str, cancel: bool) -> None:
     offer = {
         "name": "Walking stick",
         "description": "Rented by ./dev walk.",
@@ -122,15 +123,24 @@ def _rent(market: Market, *, manager: str, renter: str) -> None:
     if paid.status not in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
         _end(f"the payment: {paid.status}: {paid.body.decode()}")
     _until(lambda: market.ask("GET", f"/api/v1/rentals/{rental}", token=renter).json()["state"] == "paid", "paid")
+    if cancel:
+        market.ask("POST", f"/api/v1/rentals/{rental}/cancel", token=renter, body={"reason": "changed my mind"}, expect=None)
+    else:
+        _lend(market, rental=rental, manager=manager)
+    status, wanted = f"/api/v1/status/rentals/{rental}", "cancelled" if cancel else "returned"
+    _until(lambda: market.ask("GET", status, token=renter, expect=None).json().get("state") == wanted, f"{wanted}, says the status view")
+    money = market.ask("GET", status, token=renter).json()["money"]
+    _say(f"paid {money['paid']} {money['currency']}, given back {money['refunded']} {money['currency']}")
+    market.ask("DELETE", f"/api/v1/items/{item}", token=manager, expect=204)
+    _say("withdrew the item")
+
+
+def _lend(market: Market, *, rental: str, manager: str) -> None:
     for step, state in (("handover", "rented"), ("return", "returned")):
         now = market.ask("POST", f"/api/v1/rentals/{rental}/{step}", token=manager).json()["state"]
         if now != state:
             _end(f"after the {step} the rental is {now}, not {state}")
         _say(state)
-    status = f"/api/v1/status/rentals/{rental}"
-    _until(lambda: market.ask("GET", status, token=renter, expect=None).json().get("state") == "returned", "told so by the status view")
-    market.ask("DELETE", f"/api/v1/items/{item}", token=manager, expect=204)
-    _say("withdrew the item")
 
 
 def _request(market: Market, *, item: str, renter: str) -> str:
