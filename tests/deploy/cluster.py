@@ -19,14 +19,6 @@ TOOLS = Path(sys.executable).parent
 # Our own resources of kinds that a cluster must be taught first.
 TAUGHT = {"HTTPRoute", "ScaledObject"}
 
-# Agreed upon, and read by what is not merged yet.
-COMING = {
-    "GDMARKET_ITEMS_DATABASE_URL",
-    "GDMARKET_PAYMENTS_DATABASE_URL",
-    "GDMARKET_RENTALS_DATABASE_URL",
-    "GDMARKET_STATUS_VIEW_DATABASE_URL",
-}
-
 Manifest = dict[str, Any]
 
 
@@ -94,7 +86,7 @@ def settings_of(overlay: str) -> dict[str, str]:
 
 def known_settings() -> set[str]:
     """Return every variable that the market reads."""
-    return {variable.name for variable in variables() if variable.heading != DEVELOPERS} | COMING
+    return {variable.name for variable in variables() if variable.heading != DEVELOPERS}
 
 
 def told_in_comments(path: Path) -> set[str]:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.architecture.house import ROOT
-from tests.deploy.cluster import COMING, known_settings, tool
+from tests.deploy.cluster import known_settings, tool
 from tests.deploy.test_pods import GRACEFUL_S
 
 COMPOSE = ROOT / "compose.yaml"
@@ -54,7 +54,7 @@ def test_what_it_sets_is_a_setting_and_no_secret_has_a_value() -> None:
     secrets = {"GDMARKET_SECRET_KEY", "GDMARKET_PAYMENT_WEBHOOK_SECRETS"}
     for name in OURS - {"provider"}:
         environment = SERVICES[name]["environment"]
-        assert environment.keys() <= known_settings() | COMING
+        assert environment.keys() <= known_settings()
         assert all(environment[secret] == f"${{{secret}:?see .env.example}}" for secret in secrets)
         assert re.fullmatch(r"postgresql://market:\$\{POSTGRES_PASSWORD:\?[^}]+\}@database/market", environment["DATABASE_URL"])
     example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
