@@ -28,6 +28,9 @@ COPY --from=build /opt/gdmarket /opt/gdmarket
 RUN /opt/sbom/bin/cyclonedx-py environment --output-reproducible --pyproject /tmp/pyproject.toml -o /tmp/sbom.cdx.json /opt/gdmarket/bin/python
 
 FROM base
+# For `manage.py backup`: pg_dump of Debian's version, which copies servers up to that version. The version is the base's to say.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
 RUN python -c "import ensurepip, pip, shutil; [shutil.rmtree(part.__path__[0]) for part in (ensurepip, pip)]" \
     && rm -f /usr/local/bin/pip* \
     && groupadd --gid 10001 gdmarket \

@@ -88,7 +88,7 @@ def opened(address: str, *, profile: Path, language: str) -> Iterator[Browser]:
 
     :raises ProgramMissingError: if Chromium or its driver is not installed
     """
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if not chromium or not driver:
         raise ProgramMissingError("Chromium is needed: apt-get install chromium chromium-driver fonts-nanum")
     options = webdriver.ChromeOptions()
