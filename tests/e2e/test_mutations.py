@@ -80,7 +80,11 @@ MUTATIONS = (
         guard="suspects are claimed alone",
         missed_by=LEASES,
         edits=(
-            (CLAIMS, '_claim(_SUSPECT, run="1"', "_claim(_SUSPECT, run=_share_of(IN_HAND)"),
+            (
+                CLAIMS,
+                'of=subscriber, in_hand=1, run="1", subscriber=subscriber, suspect=1',
+                "of=subscriber, in_hand=IN_HAND, run=_share_of(IN_HAND), subscriber=subscriber, suspect=1",
+            ),
             (CLAIMS, "(x.dead OR x.token IS NOT NULL)", "x.dead"),
         ),
     ),

@@ -38,7 +38,18 @@ def test_one_rental_is_walked_and_nothing_stays_for_rent(served: Served) -> None
 
     assert (walked.returncode, walked.stderr) == (0, "")
     said = [line.removeprefix("walk: ") for line in walked.stdout.splitlines()]
-    assert said[-5:] == ["paid", "rented", "returned", "told so by the status view", "withdrew the item"]
+    assert said[-7:-1] == [
+        *("paid", "rented", "returned", "returned, says the status view"),
+        *("paid 1000 KRW, given back 0 KRW", "withdrew the item"),
+    ]
+    assert items(served) == []
+
+
+def test_a_rental_that_was_called_off_has_its_money_back(served: Served) -> None:
+    walked = walk(served, "--cancel")
+
+    assert (walked.returncode, walked.stderr) == (0, "")
+    assert "walk: paid 1000 KRW, given back 1000 KRW\n" in walked.stdout
     assert items(served) == []
 
 
