@@ -89,7 +89,9 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is marked for other databases; a split has its rentals on PostgreSQL."""
-    others = {"sqlite": ("postgresql", "split"), "postgresql": ("sqlite", "split"), "split": ("sqlite",)}[config.option.database]
+    others = {"sqlite": ("postgresql", "split"), "postgresql": ("once", "sqlite", "split"), "split": ("once", "sqlite")}[
+        config.option.database
+    ]
     left_out = [item for item in items if any(item.get_closest_marker(other) for other in others)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -7,6 +7,8 @@ import pytest
 from tests.architecture.house import ROOT
 from tests.deploy.cluster import KUBERNETES, OVERLAYS, amount, containers, of_kind, ours, pods
 
+pytestmark = pytest.mark.once
+
 GRACEFUL_S = next(
     ast.literal_eval(node.value)
     for node in ast.parse((ROOT / "config" / "server.py").read_text()).body

@@ -23,6 +23,8 @@ from tests.deploy.cluster import (
     told_in_comments,
 )
 
+pytestmark = pytest.mark.once
+
 RELAY_THREADS = 6  # four contexts, the one that looks after them, and its own port's
 JOBS = 5  # migrate, purge, reconcile, backup, and a person
 BASE, SECRETS = KUBERNETES / "base" / "settings.env", KUBERNETES / "secrets.env.example"
