@@ -2,12 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import cache, wraps
 from http import HTTPStatus
+from threading import Lock
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
+from django.db import DatabaseError, connections, router
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -25,6 +27,7 @@ Probe = Callable[[], HttpResponse]
 _SHOWN = 5
 # It is asked every few seconds: each backlog is counted to here and no further.
 _MOST = 10_000
+_PATIENCE_S = 1.0
 _away = Away()
 
 
@@ -56,15 +59,17 @@ def ready() -> HttpResponse:
 
     Only `default` must be there, in which people and sessions are: where another context's database is away, the rest goes on without it.
     """
-    found = [_look_at(using) for using in homes.aliases()]
+    default, *others = homes.aliases()
+    asked = _ask(others)
+    found = [_look_at(default), *_answers(asked)]
     away = [look.using for look in found if look.is_away]
     missing = sorted({name for look in found for name in look.missing})
     if found[0].is_away:
         return _unready(["database"])
     if missing:
         return _unready(missing)
-    told = {"away": [f"database {using}" for using in away]} if len(found) > 1 else {}
-    return JsonResponse({"status": "ready", "missing": [], **told, "bus": _lag(away)})
+    told = {"away": [f"database {using}" for using in away]} if others else {}
+    return JsonResponse({"status": "ready", "missing": [], **told, "bus": _lag(found)})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,12 +77,50 @@ class _Look:
     using: str
     is_away: bool = False
     missing: Sequence[str] = ()
+    behind: Mapping[str, object] | None = None
+
+
+_running: dict[str, Future[_Look]] = {}
+_door = Lock()
+
+
+def _ask(others: Sequence[str]) -> dict[str, Future[_Look] | None]:
+    """Ask databases in threads, whose connections are their own: the gateway waits 2 s for a probe, connecting alone may take 5 s.
+
+    One that was just found away is not asked, lest the probe waits for it again and again; nor is one that still owes an answer.
+    """
+    with _door:
+        for using in others:
+            if not _away.left_s(using) and (using not in _running or _running[using].done()):
+                _running[using] = _threads(len(others)).submit(_look_and_leave, using)
+        return {using: None if _away.left_s(using) else _running[using] for using in others}
+
+
+def _answers(asked: Mapping[str, Future[_Look] | None]) -> Iterator[_Look]:
+    """Yield what each answered; whoever has not in time is away."""
+    wait([future for future in asked.values() if future], timeout=_PATIENCE_S)
+    for using, future in asked.items():
+        if future and future.done():
+            yield future.result()
+            continue
+        if future and _away.note(using, waited_s=_PATIENCE_S):
+            logger.warning("the database %s does not answer within %.0f s", using, _PATIENCE_S)
+        yield _Look(using=using, is_away=True)
+
+
+@cache
+def _threads(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix="health")
+
+
+def _look_and_leave(using: str) -> _Look:
+    try:
+        return _look_at(using)
+    finally:
+        connections[using].close()
 
 
 def _look_at(using: str) -> _Look:
-    """Look at a database; not at one that was just found away, lest the probe waits for it again and again."""
-    if using != DEFAULT_DB_ALIAS and _away.left_s(using):
-        return _Look(using=using, is_away=True)
     began_s = time.monotonic()
     try:
         missing = _missing_migrations(using)
@@ -86,7 +129,7 @@ def _look_at(using: str) -> _Look:
             logger.warning("the database %s does not answer", using, exc_info=True)
         return _Look(using=using, is_away=True)
     _away.forget(using)
-    return _Look(using=using, missing=missing)
+    return _Look(using=using, missing=missing, behind=None if missing else _behind(using))
 
 
 def _unready(missing: list[str]) -> JsonResponse:
@@ -96,15 +139,20 @@ def _unready(missing: list[str]) -> JsonResponse:
     return response
 
 
-def _lag(away: Collection[str]) -> dict[str, dict[str, object]] | None:
+def _lag(found: Sequence[_Look]) -> dict[str, object] | None:
+    there = [look.behind for look in found if not look.is_away]
+    known = [behind for behind in there if behind is not None]
+    return {subscriber: told for behind in known for subscriber, told in behind.items()} if len(known) == len(there) else None
+
+
+def _behind(using: str) -> dict[str, object] | None:
     """Return how far the bus is behind; None where that cannot be told, which is no reason to send nobody here."""
-    there = [using for using in homes.aliases() if using not in away]
     try:
-        measured = [backlog.measure(most=_MOST, using=using) for using in there]
+        measured = backlog.measure(most=_MOST, using=using)
     except DatabaseError:
         logger.warning("how far the bus is behind cannot be told", exc_info=True)
         return None
-    return {subscriber: asdict(behind) for found in measured for subscriber, behind in found.items()}
+    return {subscriber: asdict(behind) for subscriber, behind in measured.items()}
 
 
 def _missing_migrations(using: str) -> list[str]:

@@ -1,16 +1,21 @@
 """The two probes."""
 
+import socket
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.functions import Now
 from django.db.utils import OperationalError
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
+from config import databases
 from gdmarket.bus.models import Delivery, Event, Heartbeat
 
 
@@ -78,6 +83,28 @@ def test_a_database_out_of_reach_is_named(client: Client, monkeypatch: pytest.Mo
         monkeypatch.setattr(connection, "ensure_connection", nobody_there)
         answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "missing": ["database"]})
+
+
+@pytest.mark.usefixtures("django_db_setup")
+def test_a_context_s_database_that_lets_everybody_wait_holds_up_no_probe(
+    client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    # It takes connections, and says nothing ever.
+    with django_db_blocker.unblock(), socket.create_server(("127.0.0.1", 0)) as hole:
+        url = f"postgresql://nobody@127.0.0.1:{hole.getsockname()[1]}/view"
+        usual: dict[str, Any] = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "TIME_ZONE": None, "TEST": {}}
+        monkeypatch.setitem(connections.databases, "hole", usual | databases.database(url=url, data_dir=tmp_path))
+        settings.GDMARKET_HOMES = settings.GDMARKET_HOMES | {"status_view": "hole"}
+        took_s = []
+        connection.ensure_connection()
+        for _ in range(2):
+            began_s = time.monotonic()
+            answer = client.get("/health/ready")
+            took_s.append(time.monotonic() - began_s)
+            told = answer.json()
+            assert (answer.status_code, told["away"], "payments" in told["bus"]) == (200, ["database hole"], True)
+    assert 1 <= took_s[0] < 1.8
+    assert took_s[1] < 0.8  # it is not waited for again at once
 
 
 def test_probes_answer_get_alone(client: Client) -> None:
