@@ -6,12 +6,13 @@ twice. The lane keeps the order, as for every subscriber.
 """
 
 import logging
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-from django.db import DataError, Error, IntegrityError, connections, transaction
+from django.db import Error, InterfaceError, OperationalError, connections, transaction
 from django.db.backends.utils import CursorWrapper
 
 from gdmarket import crashing
@@ -36,7 +37,8 @@ RETURNING subscriber, lane
 """
 # SQLite's one writer is waited for no longer than this, lest a request that delivers at once hangs on another context's database.
 _BUSY_MS = 1000
-
+# A column that is missing, and a right to a table or column.
+_MARIADB_LACKS = frozenset({1054, 1142, 1143})
 
 _away = Away()
 
@@ -45,6 +47,7 @@ def forward(*, claims: Sequence[Claim]) -> None:
     """Copy the events of one forwarder's deliveries, in this order, to where they are heard, and acknowledge them here.
 
     :raises LogAwayError: if the other database does not answer; nobody is to blame
+    :raises Error: if it is there and refuses, for a table or a right that is missing say
     :raises LeaseLostError: if another worker has them now; copied they are all the same
     """
     target = places.target_of(claims[0].lane[0]) or ""
@@ -54,9 +57,9 @@ def forward(*, claims: Sequence[Claim]) -> None:
     try:
         with _bounded_wait(target):
             _copy([claim.event for claim in claims], target)
-    except (DataError, IntegrityError):
-        raise
-    except Error as failure:
+    except (OperationalError, InterfaceError) as failure:
+        if _is_of_ours(failure):
+            raise
         connections[target].close()
         if _away.note(target, waited_s=monotonic() - began_s):
             logger.warning("the database %s does not answer; events for it wait where they are: %s", target, str(failure).strip())
@@ -66,6 +69,16 @@ def forward(*, claims: Sequence[Claim]) -> None:
     crashing.point("event-copied")
     with transaction.atomic(using=claims[0].using):
         settling.acknowledge(claims=claims)
+
+
+def _is_of_ours(failure: Error) -> bool:
+    """Say whether the database is there and cannot do what it was told: a table or a right is missing.
+
+    PostgreSQL's driver has a class of its own for that; the two others call it operational.
+    """
+    cause = failure.__cause__
+    code = getattr(cause, "sqlite_errorcode", None) or (cause.args[0] if cause and cause.args else None)
+    return code == sqlite3.SQLITE_ERROR or code in _MARIADB_LACKS
 
 
 def _copy(events: Sequence[Event], target: str) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from apps.items.models import BusyPeriod
 from apps.status_view.models import RentalStatus
@@ -129,6 +130,31 @@ def test_a_database_that_is_away_holds_up_nobody_else_and_loses_nothing(hear: Co
 
     assert notes("status_view", box=7) == [7, 27]
     assert sorted(notes("status_view")) == list(range(1, 41))
+
+
+@pytest.mark.parametrize("context", ["status_view", "items", "payments"])
+@pytest.mark.parametrize("lacks", ["TABLE bus_event RENAME TO bus_{}", "TABLE bus_event RENAME COLUMN actor TO bus_{}"])
+def test_a_log_that_lacks_a_table_or_a_column_is_no_database_that_is_away(
+    hear: Connect, wait: Callable[[float], None], context: str, lacks: str
+) -> None:
+    hear({Posted: [reader(context)]})
+    post(1)
+    elsewhere, back = f"ALTER {lacks}".format("elsewhere"), "ALTER TABLE bus_elsewhere RENAME TO bus_event"
+    if "COLUMN" in lacks:
+        back = "ALTER TABLE bus_event RENAME COLUMN bus_elsewhere TO actor"
+    with connections[context].cursor() as cursor:
+        cursor.execute(elsewhere)
+    try:
+        for _ in range(10):
+            bus.run_until_idle(contexts=(f"rentals-to-{context}",))
+            wait(400)
+    finally:
+        with connections[context].cursor() as cursor:
+            cursor.execute(back)
+
+    (dead,) = outstanding(f"rentals-to-{context}", using="rentals")
+    assert dead.dead
+    assert ("actor" if "COLUMN" in lacks else "bus_event") in dead.error
 
 
 def test_a_relay_goes_on_beside_a_database_that_is_away(hear: Connect) -> None:
