@@ -20,7 +20,7 @@ env = Env(eager=False)
 # -- Who we are -----------------------------------------------------------------------------------------------------------------
 #: Django's debug mode. Never where others can reach it.
 DEBUG = env.bool("GDMARKET_DEBUG", False)
-#: The data folder: the SQLite file, the sandbox provider's book, collected static files.
+#: The data folder: the SQLite file, the sandbox provider's book.
 GDMARKET_DATA_DIR = env.path("GDMARKET_DATA_DIR", ROOT / "var")
 #: Where `manage.py collectstatic` puts the static files, named by what is in them and compressed. Without it they are served from where
 #: they lie; the container image has them.

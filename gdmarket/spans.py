@@ -108,9 +108,9 @@ def _tracer() -> "Tracer":
 
 def _make_tracer() -> "Tracer":
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415  # only where spans are wanted
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415  # as above
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415  # as above
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415  # as above
 
     os.environ.setdefault("OTEL_SERVICE_NAME", "gdmarket")
     # What is left is sent when the process ends.
@@ -120,21 +120,21 @@ def _make_tracer() -> "Tracer":
 
 
 def _current() -> "Span":
-    from opentelemetry import trace  # noqa: PLC0415
+    from opentelemetry import trace  # noqa: PLC0415  # as above
 
     return trace.get_current_span()
 
 
 def _kind(name: str) -> "SpanKind":
-    from opentelemetry.trace import SpanKind  # noqa: PLC0415
+    from opentelemetry.trace import SpanKind  # noqa: PLC0415  # as above
 
     return SpanKind[name.upper()]
 
 
 def _handed_on(traceparent: str) -> "Context":
     """Return the context in which the parent is the span of `traceparent`; without it the span begins a trace."""
-    from opentelemetry.context import Context  # noqa: PLC0415
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
+    from opentelemetry.context import Context  # noqa: PLC0415  # as above
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415  # as above
 
     return TraceContextTextMapPropagator().extract({"traceparent": traceparent}, context=Context())
 

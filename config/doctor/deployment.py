@@ -127,7 +127,7 @@ def data_folder(_stance: Stance) -> Findings:
 
 def static_files(stance: Stance) -> Findings:
     """Look whether the files that the admin needs were collected from this very version."""
-    remedy = "run manage.py collectstatic --noinput"
+    remedy = "set GDMARKET_STATIC_DIR, then run manage.py collectstatic --noinput"
     root = getattr(settings, "STATIC_ROOT", None)
     collected = Path(root) if root else None
     if collected is None or (not collected.is_dir() and settings.WHITENOISE_USE_FINDERS):

@@ -76,7 +76,7 @@ def delivers(relay: Relay) -> Relay:
     return relay
 
 
-def test_it_lives_counts_what_it_delivers_and_ends_at_once_when_told(hear: Connect, start: Start) -> None:  # noqa: F811
+def test_it_lives_counts_what_it_delivers_and_ends_at_once_when_told(hear: Connect, start: Start) -> None:  # noqa: F811  # pytest's fixture
     hear({Poured: [reader(RED), reader(BLUE)]})
     relay = delivers(start())
     pour(1, 2, 3)
@@ -95,7 +95,7 @@ def test_it_lives_counts_what_it_delivers_and_ends_at_once_when_told(hear: Conne
         assert relay.process.wait(10) == 0
 
 
-def test_a_thread_that_hangs_in_a_handler_is_told_of(hear: Connect, start: Start) -> None:  # noqa: F811
+def test_a_thread_that_hangs_in_a_handler_is_told_of(hear: Connect, start: Start) -> None:  # noqa: F811  # pytest's fixture
     hear({Poured: [reader(RED), reader(BLUE)]})
     relay = delivers(start())
     assert relay.life()[0] == 200
@@ -107,7 +107,7 @@ def test_a_thread_that_hangs_in_a_handler_is_told_of(hear: Connect, start: Start
     assert notes(BLUE) == [-1]  # the others go on meanwhile
 
 
-def test_a_relay_that_is_frozen_does_not_answer_and_answers_again(hear: Connect, start: Start) -> None:  # noqa: F811
+def test_a_relay_that_is_frozen_does_not_answer_and_answers_again(hear: Connect, start: Start) -> None:  # noqa: F811  # pytest's fixture
     hear({Poured: [reader(RED), reader(BLUE)]})
     relay = delivers(start())
 
@@ -119,7 +119,7 @@ def test_a_relay_that_is_frozen_does_not_answer_and_answers_again(hear: Connect,
     until(lambda: relay.life()[0] == 200, "a relay that lives again")
 
 
-def test_a_relay_whose_database_is_away_goes_on_trying_and_lives(hear: Connect, start: Start) -> None:  # noqa: F811
+def test_a_relay_whose_database_is_away_goes_on_trying_and_lives(hear: Connect, start: Start) -> None:  # noqa: F811  # pytest's fixture
     hear({Poured: [reader(RED), reader(BLUE)]})
     nobody = f"postgresql://u:p@127.0.0.1:{free_port()}/none"
     relay = delivers(start(DATABASE_URL=nobody))
@@ -129,7 +129,7 @@ def test_a_relay_whose_database_is_away_goes_on_trying_and_lives(hear: Connect, 
     assert relay.life() == (200, {"status": "live"})
 
 
-def test_a_port_that_is_taken_is_said_in_a_sentence(hear: Connect, start: Start) -> None:  # noqa: F811
+def test_a_port_that_is_taken_is_said_in_a_sentence(hear: Connect, start: Start) -> None:  # noqa: F811  # pytest's fixture
     hear({Poured: [reader(RED), reader(BLUE)]})
     first = delivers(start())
 
