@@ -39,7 +39,7 @@ workers = env.int("GDMARKET_WORKERS", 1, validate=validate.Range(min=1))
 #: Threads in each.
 threads = env.int("GDMARKET_THREADS", 16, validate=validate.Range(min=1))
 timeout = 8  # a worker that is silent for so long is killed and replaced, within 15 s in all; a slow request does not make it silent
-graceful_timeout = 25  # a cluster kills after 30 s
+graceful_timeout = 25  # and what runs beside has _STOP_S more: a cluster must wait for longer before it kills
 keepalive = 30
 chdir = str(_ROOT)
 control_socket_disable = True

@@ -23,6 +23,7 @@ _INSIDE = {
     "it runs as user 10001": 'test "$(id -u):$(id -g)" = 10001:10001',
     "it has no capability": "grep -q '^CapBnd:.0*$' /proc/self/status && grep -q '^NoNewPrivs:.1$' /proc/self/status",
     "its root is read-only": '! touch /app/here 2>/dev/null && ! touch "$GDMARKET_STATIC_DIR/here" 2>/dev/null',
+    "it can back up PostgreSQL": "pg_dump --version && pg_restore --version",
     "it has no pip, setuptools, compiler or cache": "! python -c 'import pip' 2>/dev/null && ! python -c 'import setuptools' 2>/dev/null"
     " && ! command -v cc gcc make && test ! -e ~root/.cache",
     "its bill of materials names Django": """python -c "

@@ -69,19 +69,20 @@ def main(arguments: list[str]) -> None:
     parser = ArgumentParser(prog="./dev deploy", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("overlay", choices=sorted(path.name for path in OVERLAYS.iterdir()))
     parser.add_argument("image", help="as in registry.example.com/gdmarket:0.1.0, better with its digest")
+    parser.add_argument("--back", action="store_true", help="to an older image: nothing is migrated, servers go before relays")
     parser.add_argument("--dry-run", action="store_true", help="print the steps")
     options = parser.parse_args(arguments)
     release = Release(manifests=manifests(overlay=options.overlay, image=options.image), is_dry=options.dry_run)
     release.apply(_BEFORE)
-    if release.has("migrate"):
+    if release.has("migrate") and not options.back:
         release.kubectl("delete", "job/migrate", "--ignore-not-found", "--wait")  # a job cannot be changed
         release.apply("gdmarket/step=migrate")
         release.wait_for_job("migrate")
-    for step in ("relay", "web"):
+    # Relays know every event that servers publish: they are the first to be new, and the last to be old.
+    for step in ("web", "relay") if options.back else ("relay", "web"):
         if release.has(step):
             release.apply(f"gdmarket/step={step}")
             release.kubectl("rollout", "status", f"deployment/{step}", f"--timeout={_PATIENCE_S}s")
-    release.kubectl("delete", "jobs", "--selector=gdmarket/step=jobs", "--ignore-not-found", "--wait")
     release.apply("gdmarket/step=jobs")
 
 

@@ -1,6 +1,6 @@
 """Looks after one process: starts it, and starts it again when it died or lives no more than in name.
 
-The numbers are those of the Kubernetes probes: see deploy/kubernetes.
+It asks more often than the probes in deploy/kubernetes do: here nothing else does.
 """
 
 import os

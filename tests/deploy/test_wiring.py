@@ -89,11 +89,10 @@ def routes() -> dict[str, set[str]]:
 def test_every_edge_lets_the_same_addresses_through() -> None:
     found = routes()
     edge = ROOT / "deploy" / "gateway" / "haproxy.cfg"
-    if edge.exists():
-        lines = re.findall(r"acl is_routed path(?:_beg)? (.+)", edge.read_text())
-        found["haproxy"] = {address.rstrip("/") or "/" for line in lines for address in line.split()}
+    lines = re.findall(r"acl is_routed path(?:_beg)? (.+)", edge.read_text())
+    found["haproxy"] = {address.rstrip("/") or "/" for line in lines for address in line.split()} | {"/health/ready"}
     assert len({frozenset(addresses) for addresses in found.values()}) == 1, found
-    assert not [address for address in found["route"] if address.startswith(("/health", "/metrics"))]
+    assert not [address for address in found["route"] if address.startswith(("/health/live", "/metrics"))]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -160,3 +159,19 @@ def test_a_release_applies_everything_once_and_in_order(
     applied = re.findall(r"apply --filename=- --selector=(\S+)", said)
     assert applied == ["!gdmarket/step", *(f"gdmarket/step={step}" for step in ("migrate", "relay", "web", "jobs") if step in steps)]
     assert "gdmarket:local" not in release.manifests(overlay=overlay, image="registry.example.com/gdmarket:7")
+
+
+def test_the_way_back_migrates_nothing_and_has_servers_go_before_relays(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{TOOLS}:{os.environ['PATH']}")
+
+    release.main(["production", "registry.example.com/gdmarket:6", "--back", "--dry-run"])
+
+    applied = re.findall(r"apply --filename=- --selector=(\S+)", capsys.readouterr().out)
+    assert applied == ["!gdmarket/step", "gdmarket/step=web", "gdmarket/step=relay", "gdmarket/step=jobs"]
+
+
+def test_what_settings_may_name_can_be_reached() -> None:
+    (rule,) = of_kind("production", "NetworkPolicy")["market-to-database"]["spec"]["egress"]
+    assert {each["port"] for each in rule["ports"]} == {5432, 3306, 6379}
