@@ -5,7 +5,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,7 +21,29 @@ SELECT count(*), coalesce(sum(('x' || left(md5(t::text), 15))::bit(60)::bigint),
 FROM {table} t
 """
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
-_OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+# Not the server's own workers, autovacuum's say, which come and go.
+_OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+# pg_restore drops only what the backup names. Tables of later migrations, and what refers to them, would stay, and stand in its way.
+_EMPTY = """
+SET client_min_messages = warning;
+DO $$
+DECLARE statement text;
+BEGIN
+  FOR statement IN
+    SELECT format('DROP %s IF EXISTS %s CASCADE', CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
+      WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, oid::regclass)
+    FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+    UNION ALL
+    SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure)
+    FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+  LOOP EXECUTE statement; END LOOP;
+END $$;
+"""
 _QUIET = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 
 
@@ -41,16 +65,26 @@ def copy(*, alias: str, target: Path) -> dict[str, Table]:
 
 
 def put_back(*, alias: str, source: Path) -> None:
-    """Restore into a database, in one transaction; what is there of the same name goes first.
+    """Restore into a database, in one transaction; what is there goes first.
 
-    :raises BackupError: if pg_restore is not there, too old, or fails, which changes nothing
+    :raises BackupError: if pg_restore or psql is not there, too old, or fails, which changes nothing
     """
     connection = connections[alias]
-    program = _program("pg_restore", connection)
+    programs = {name: _program(name, connection) for name in ("pg_restore", "psql")}
     connection.close()  # its locks, if any, are not to be in the way
-    options = ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
+    options = ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--exit-on-error", "--file=-"]
     address, environment = _address(connection)
-    _run([program, *options, *address, str(source)], environment)
+    psql = [programs["psql"], "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *address]
+    with subprocess.Popen(psql, env=os.environ | (environment or {}), stdin=PIPE, stdout=DEVNULL, stderr=PIPE) as writing:
+        assert writing.stdin is not None  # noqa: S101  # for mypy: it is a PIPE
+        with suppress(BrokenPipeError):  # it says itself why it left
+            writing.stdin.write(f"BEGIN;{_EMPTY}".encode())
+            writing.stdin.flush()
+        reading = subprocess.run([programs["pg_restore"], *options, str(source)], stdout=writing.stdin, stderr=PIPE, check=False)
+        # Without this last word nothing was done.
+        _, refused = writing.communicate(b"" if reading.returncode else b"COMMIT;")
+    if reading.returncode or writing.returncode:
+        raise BackupError(f"pg_restore failed: {(refused or reading.stderr).decode().strip()}")
 
 
 def is_empty(alias: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -246,6 +247,30 @@ def test_what_is_there_is_replaced_when_asked_to_only(here: Environment, there: 
 
     told(there, "restore", made, "--replace")
     assert ask(there, "SELECT count(*) FROM accounts_user WHERE display_name = 'nobody'") == 0
+
+
+@pytest.mark.postgresql
+def test_what_a_later_version_added_goes_too_or_all_of_it_stays(here: Environment, there: Environment, tmp_path: Path) -> None:
+    made = backup(here, tmp_path)
+    told(there, "restore", made)
+    change(there, "CREATE TABLE items_later (item_id uuid REFERENCES items_item (id))")
+    change(there, "CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    change(there, "CREATE TRIGGER later BEFORE INSERT ON items_item FOR EACH ROW EXECUTE FUNCTION later()")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    lists = f'case "$*" in *--list*|*--version*) exec {shutil.which("pg_restore", path=there["PATH"])} "$@";; esac'
+    (broken / "pg_restore").write_text(f"#!/bin/sh\n{lists}\necho 'DELETE FROM accounts_user;'; echo it broke >&2; exit 1\n")
+    (broken / "pg_restore").chmod(0o755)
+
+    refused = manage(there | {"PATH": f"{broken}:{there['PATH']}"}, "restore", made, "--replace")
+    assert (refused.returncode, "it broke" in refused.stderr or "accounts_user" in refused.stderr) == (1, True)
+    assert ask(there, "SELECT count(*) FROM items_later") == 0
+    assert ask(there, "SELECT count(*) FROM accounts_user") == 3
+
+    told(there, "restore", made, "--replace")
+    assert ask(there, "SELECT to_regclass('items_later')") is None
+    assert ask(there, "SELECT count(*) FROM pg_proc WHERE proname = 'later'") == 0
+    assert "guards: constraints, triggers and indexes are there" in told(there, "doctor")
 
 
 def test_a_backup_of_a_newer_version_is_refused(here: Environment, there: Environment, tmp_path: Path) -> None:
