@@ -18,8 +18,8 @@ _PAGE = 500
 def move(*, context: str, source: str) -> Iterator[tuple[str, int]]:
     """Copy a context from the database `source` to where it is at home now; yield each table's name and how many rows were new there.
 
-    Nothing else may run meanwhile. What is there already is left as it is, so that it may be stopped and repeated; where it came from
-    nothing is changed.
+    Nothing else may run meanwhile. What is there already is left as it is, so that it may be stopped and repeated. Where it
+    came from only what it has still to handle goes, once it is here.
     """
     target = homes.of(context)
     for model in apps.get_app_config(context).get_models():
@@ -73,10 +73,13 @@ def _copy_deliveries(deliveries: models.QuerySet[Delivery], target: str) -> int:
             here = Delivery.objects.using(target).filter(subscriber=page[0].subscriber, lane__in=[row.lane for row in page])
             there = set(here.values_list("lane", "version"))
             new = [row for row in page if (row.lane, row.version) not in there]
+            taken = [row.pk for row in page]
             for row in new:
                 row.pk, row.event_id = None, seqs[row.event.id]
             Delivery.objects.using(target).bulk_create(new)
             copied += len(new)
+        # Committed there, and nobody's here any more: they would stay for ever, and keep their events from being purged.
+        Delivery.objects.using(deliveries.db).filter(pk__in=taken).delete()
     return copied
 
 

@@ -1,8 +1,10 @@
 """A market that grows: payments and the status view move out of the one database, and nothing is amiss."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from tests.e2e.served import ROOT
@@ -18,10 +20,18 @@ def manage(environment: Environment, *command: str) -> str:
     return done.stdout
 
 
+def deliveries(path: Path, subscriber: str) -> list[tuple[str, int]]:
+    with closing(sqlite3.connect(path)) as database:
+        question = "SELECT lane, version FROM bus_delivery WHERE subscriber = ? ORDER BY lane, version"
+        return database.execute(question, [subscriber]).fetchall()
+
+
 def test_contexts_move_out_with_their_rows_their_streams_and_their_timers(tmp_path: Path) -> None:
     one: Environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/one.sqlite3", "GDMARKET_DATA_DIR": str(tmp_path)}
     manage(one, "migrate", "-v0")
     manage(one, "load_demo")
+    to_handle = deliveries(tmp_path / "one.sqlite3", "payments")
+    assert to_handle
     several = one | {
         "GDMARKET_PAYMENTS_DATABASE_URL": f"sqlite:///{tmp_path}/payments.sqlite3",
         "GDMARKET_STATUS_VIEW_DATABASE_URL": f"sqlite:///{tmp_path}/view.sqlite3",
@@ -31,6 +41,8 @@ def test_contexts_move_out_with_their_rows_their_streams_and_their_timers(tmp_pa
     moved = {context: manage(several, "move_context", context, "--from", "default") for context in ("payments", "status_view")}
     again = manage(several, "move_context", "payments", "--from", "default")
 
+    assert deliveries(tmp_path / "one.sqlite3", "payments") == []
+    assert deliveries(tmp_path / "payments.sqlite3", "payments") == to_handle
     lines = [line.split(": ") for line in "".join(moved.values()).splitlines()]
     assert {table: int(new.split()[0]) > 0 for table, new in lines if table in {"payments_posting", "status_view_itemstatus"}} == {
         "payments_posting": True,

@@ -14,7 +14,8 @@ class Command(BaseCommand):
 
     help = (
         "Copy a context from the database it was in to the one it is at home in now: its tables, the events it published and what it has "
-        "still to handle. Nothing else may run meanwhile. It may be stopped and repeated, and removes nothing where it came from."
+        "still to handle. Nothing else may run meanwhile. It may be stopped and repeated. Where it came from only what it has still "
+        "to handle is removed, once copied."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
