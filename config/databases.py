@@ -35,6 +35,7 @@ _MARIADB = {
 _MYSQL = "django.db.backends.mysql"
 _PORTS = {_MYSQL: 3306, "django.db.backends.postgresql": 5432}
 dj_database_url.register("mariadb", _MYSQL)
+_SCHEMES = ("postgresql", "postgres", "mariadb", "mysql", "sqlite")
 # MariaDB can keep neither the exclusion of overlapping periods nor the partial unique constraints on money.
 _MAY_BE_ON_MARIADB = frozenset({"status_view"})
 
@@ -60,6 +61,8 @@ def database(*, url: str, data_dir: Path) -> dict[str, Any]:
 
     :raises ValueError: if the URL's scheme is unknown, or its driver is not installed
     """
+    if url and url.split(":", maxsplit=1)[0] not in _SCHEMES:
+        raise ValueError(f"A database's URL begins with one of {', '.join(_SCHEMES)}, as in postgresql://user:password@host/name.")
     settings: dict[str, Any] = dict(dj_database_url.parse(url or f"sqlite:///{data_dir / 'gdmarket.sqlite3'}"))
     if settings["ENGINE"].endswith("sqlite3"):
         Path(settings["NAME"]).parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, values
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -55,7 +55,7 @@ def _may_read(request: HttpRequest) -> bool:
 def _registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     # Where gunicorn serves, the counters of its workers, and of what runs beside them, lie in files that all can read.
-    has_workers = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+    has_workers = values.ValueClass is not values.MutexValue
     if has_workers:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
     else:

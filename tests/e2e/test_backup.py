@@ -4,14 +4,11 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -21,24 +18,10 @@ from django.db import connection, connections
 from apps.accounts.models import User
 from apps.items import services as items
 from gdmarket import clock, ids
+from tests.e2e.copying import Environment, ask, backup, cut_off, manage, told, turn_a_byte
 from tests.factories.accounts import UserFactory
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-Environment = dict[str, str]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def manage(environment: Environment, *command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a management command in an environment, to its end."""
-    arguments = [sys.executable, "manage.py", *map(str, command)]
-    return subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
-
-
-def told(environment: Environment, *command: str | Path) -> str:
-    """Return what a command that does well says."""
-    ran = manage(environment, *command)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
 
 
 @pytest.fixture
@@ -76,10 +59,6 @@ def there(here: Environment, tmp_path: Path) -> Iterator[Environment]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def backup(environment: Environment, tmp_path: Path) -> Path:
-    return Path(told(environment, "backup", tmp_path / "backups").strip())
-
-
 @contextmanager
 def somebody_registers_items() -> Iterator[list[int]]:
     """Let a thread register items without a pause; the list grows by one for each."""
@@ -114,18 +93,6 @@ def somebody_registers_items() -> Iterator[list[int]]:
     finally:
         stop.set()
         writer.join()
-
-
-def ask(environment: Environment, question: str) -> Any:
-    """Return the one value that a query has in the database of an environment."""
-    url = environment["DATABASE_URL"]
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
-            return database.execute(question).fetchone()[0]
-    with psycopg.connect(url) as server:
-        row = server.execute(question).fetchone()
-        assert row is not None
-        return row[0]
 
 
 def test_what_was_copied_while_somebody_wrote_is_whole_elsewhere(here: Environment, there: Environment, tmp_path: Path) -> None:
@@ -176,16 +143,6 @@ def change(environment: Environment, statement: str) -> None:
     else:
         with psycopg.connect(url) as server:
             server.execute(statement)
-
-
-def cut_off(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def turn_a_byte(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,8 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-def told(client: Client, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def told(client: Client, transactional_db: None) -> set[str]:
     """Return the names of all that a real scrape of a server and of a relay tells, and what Prometheus adds."""
-    # Whoever imported config.server has set it; what no worker has counted yet would be missing.
-    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
     client.get("/api/v1/items")
     relay = CollectorRegistry()
     relay.register(Rounds(subscribers=["items"]))

@@ -1,0 +1,53 @@
+"""Commands that copy a market and put it back, as an operator gives them; and what may befall a copy."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+Environment = dict[str, str]
+
+
+def manage(environment: Environment, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a management command in an environment, to its end."""
+    arguments = [sys.executable, "manage.py", *map(str, command)]
+    return subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+def told(environment: Environment, *command: str | Path) -> str:
+    """Return what a command that does well says."""
+    ran = manage(environment, *command)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def backup(environment: Environment, tmp_path: Path) -> Path:
+    return Path(told(environment, "backup", tmp_path / "backups").strip())
+
+
+def ask(environment: Environment, question: str) -> Any:
+    """Return the one value that a query has in the database of an environment."""
+    url = environment["DATABASE_URL"]
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+            return database.execute(question).fetchone()[0]
+    with psycopg.connect(url) as server:
+        row = server.execute(question).fetchone()
+        assert row is not None
+        return row[0]
+
+
+def cut_off(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def turn_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
