@@ -43,6 +43,8 @@ def test_what_a_worker_had_under_way_is_forgotten_when_it_dies(process_environme
 
         until(lambda: server.get("/health/live") == "200", "new workers")
         until(lambda: server.value("http_requests_in_flight") == 0, "no request under way")
+        # It stays so: what asks for it is not counted itself, and nobody adds up what the dead have left.
+        assert {server.value("http_requests_in_flight") for _ in range(5)} == {0}
 
 
 def test_a_server_that_starts_anew_counts_anew(process_environment: dict[str, str], tmp_path: Path) -> None:

@@ -133,5 +133,7 @@ def test_each_alert_comes_when_it_should_and_alone(promtool: str, tmp_path: Path
 
 
 def test_promtool_takes_the_rules_and_the_scrapes(promtool: str) -> None:
-    subprocess.run([promtool, "check", "rules", "--lint=all", "--lint-fatal", str(FOLDER / "alerts.yml")], check=True)
-    subprocess.run([promtool, "check", "config", str(FOLDER / "prometheus.yml")], check=True)
+    for check in (("rules", "--lint=all", "--lint-fatal", str(FOLDER / "alerts.yml")), ("config", str(FOLDER / "prometheus.yml"))):
+        ran = subprocess.run([promtool, "check", *check], capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert "SUCCESS" in ran.stdout

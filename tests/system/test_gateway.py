@@ -233,6 +233,7 @@ def test_a_gateway_that_is_killed_comes_back_with_its_servers(cluster: Cluster) 
     with gateway(servers={"web3": cluster.webs[0].port}) as edge:
         os.kill(edge.pid, signal.SIGKILL)
         wait_for(lambda: _answers(edge.port), "the gateway to be back", patience_s=20)
+        assert [ask(edge.port, "/api/v1/items?limit=1").status for _ in range(5)] == [200] * 5
 
 
 def _is_held(line: socket.socket) -> bool:

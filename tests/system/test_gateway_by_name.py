@@ -47,6 +47,9 @@ def test_servers_come_and_go_with_their_names(names: Names, port: int) -> None:
             wait_for(lambda: _status(port) == 200 and second.asked != [], "the second to be found", patience_s=20)
             names.addresses.remove("127.0.0.1")
             wait_for(lambda: _is_left_alone(port, first), "the first to be forgotten", patience_s=20)
+            asked_before = len(second.asked)
+            assert [_status(port) for _ in range(5)] == [200] * 5
+            assert len(second.asked) == asked_before + 5
 
 
 def _status(port: int) -> int:
