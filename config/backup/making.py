@@ -22,12 +22,15 @@ BOOKS = ("sandbox.sqlite3", "fake_provider.sqlite3")
 def make(*, folder: Path, now: datetime, say: Callable[[str], None]) -> Path:
     """Make a backup in a new folder below `folder` and return that; the market may serve meanwhile. What fails leaves nothing behind.
 
-    :raises BackupError: if a database cannot be copied
+    :raises BackupError: if a database cannot be copied, or is empty
     """
     target = folder / f"gdmarket-{now:%Y%m%dT%H%M%SZ}"
     partial = target.with_suffix(".partial")
     if target.exists():
         raise BackupError(f"{target} is there already.")
+    for alias in filter(is_empty, connections):
+        where = connections[alias].settings_dict["NAME"]
+        raise BackupError(f"The database {alias} ({where}) has no tables: is it another than you mean, lost, or not mounted?")
     previous = os.umask(0o077)  # people's names and the hashes of their passwords are nobody else's business
     try:
         partial.mkdir(parents=True)
@@ -66,6 +69,14 @@ def verify(*, folder: Path) -> Iterator[str]:
     for name, copy in read.books.items():
         _refuse_different(folder / name, copy)
         yield f"{name}: {told(copy.tables)}"
+
+
+def is_empty(alias: str) -> bool:
+    """Say whether a database has no tables; a file that is missing is not made."""
+    connection = connections[alias]
+    if connection.vendor == "sqlite":
+        return sqlite.is_empty(Path(connection.settings_dict["NAME"]))
+    return not connection.introspection.table_names()
 
 
 def in_order() -> list[str]:

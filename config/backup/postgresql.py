@@ -89,11 +89,6 @@ def put_back(*, alias: str, source: Path) -> None:
         raise BackupError(f"pg_restore failed: {(refused or reading.stderr).decode().strip()}")
 
 
-def is_empty(alias: str) -> bool:
-    """Say whether a database has no tables."""
-    return not connections[alias].introspection.table_names()
-
-
 def others(alias: str) -> int:
     """Return how many other sessions are connected to a database."""
     with connections[alias].cursor() as cursor:

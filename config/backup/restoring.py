@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
-from config.backup import manifest, postgresql, sqlite
+from config.backup import making, manifest, postgresql, sqlite
 from config.backup.manifest import BackupError, Copy, Manifest, Table
 
 
@@ -61,16 +61,14 @@ def _refusals_of(alias: str, copy: Copy, folder: Path, *, replace: bool) -> Iter
         yield f"{alias} is a copy of {copy.engine} and would be restored into {vendor}: only the same engine can read it."
     elif vendor == "postgresql":
         postgresql.refuse_unreadable(alias=alias, source=folder / copy.file)
-    if not (replace or _is_empty(alias)):
+    if not (replace or making.is_empty(alias)):
         yield f"The database {alias} is not empty. To replace all that is in it: --replace."
     if vendor == "postgresql" and (count := postgresql.others(alias)):
         yield f"{count} other sessions are connected to the database {alias}: stop servers, relays and jobs first."
-
-
-def _is_empty(alias: str) -> bool:
-    if connections[alias].vendor == "postgresql":
-        return postgresql.is_empty(alias)
-    return sqlite.is_empty(Path(connections[alias].settings_dict["NAME"]))
+    if vendor == "sqlite":
+        connections[alias].close()
+        if sqlite.is_in_use(Path(connections[alias].settings_dict["NAME"])):
+            yield f"Others have the database {alias} open: stop servers, relays and jobs first."
 
 
 def _put_back(alias: str, copy: Copy, folder: Path) -> None:

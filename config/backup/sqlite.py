@@ -50,6 +50,20 @@ def is_empty(path: Path) -> bool:
         return database.execute(_TABLES).fetchone() is None
 
 
+def is_in_use(path: Path) -> bool:
+    """Say whether anybody else has a file open: who has it in WAL mode holds a lock, which an exclusive one cannot be had beside."""
+    if not path.is_file():
+        return False
+    with closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as database:
+        database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        try:
+            database.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            return True
+        database.execute("ROLLBACK")
+        return False
+
+
 def tables_of(path: Path) -> dict[str, Table]:
     """Return what is in each table of a file.
 

@@ -266,3 +266,24 @@ def test_a_backup_is_for_its_owner_s_eyes(here: Environment, tmp_path: Path) -> 
     made = backup(here, tmp_path)
     assert made.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in made.iterdir()} == {0o600}
+
+
+@pytest.mark.sqlite
+def test_a_file_that_others_have_open_is_not_restored_into(here: Environment, there: Environment, tmp_path: Path) -> None:
+    made = backup(here, tmp_path)
+    told(there, "restore", made)
+    told(there, "migrate", "--verbosity=0")
+    before = ask(there, "SELECT count(*) FROM accounts_user")
+    with closing(sqlite3.connect(there["DATABASE_URL"].removeprefix("sqlite:///"))) as relay:
+        relay.execute("SELECT count(*) FROM bus_heartbeat").fetchone()
+        refused = manage(there, "restore", made, "--replace")
+    assert (refused.returncode, "Others have the database default open" in refused.stderr) == (1, True)
+    assert ask(there, "SELECT count(*) FROM accounts_user") == before
+    told(there, "restore", made, "--replace")
+
+
+def test_an_empty_database_is_no_backup(there: Environment, tmp_path: Path) -> None:
+    refused = manage(there, "backup", tmp_path / "backups")
+    assert (refused.returncode, "The database default" in refused.stderr, "has no tables" in refused.stderr) == (1, True, True)
+    assert list((tmp_path / "backups").glob("*")) == []
+    assert not (tmp_path / "there" / "gdmarket.sqlite3").exists()

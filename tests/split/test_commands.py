@@ -9,8 +9,11 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import Client
 
+from config.doctor import bus as doctor
+from config.doctor.findings import Level, Stance
 from gdmarket import bus, homes
-from gdmarket.bus.models import Event, Heartbeat
+from gdmarket.bus import subscriptions as bus_subscriptions
+from gdmarket.bus.models import Event, Heartbeat, Subscription
 from gdmarket.rest import health
 from tests.split.conftest import Connect, Market
 from tests.split.village import TO_VIEW, Posted, away, notes, post, reader
@@ -123,3 +126,12 @@ def test_two_names_of_one_database_are_refused(transactional_db: None, settings:
         connections["rentals"].close()
         twin["NAME"] = name
         call_command("migrate", verbosity=0, database="payments")
+
+
+def test_the_doctor_finds_who_hears_what_in_every_log(transactional_db: None) -> None:
+    (found,) = doctor.subscriptions(Stance(deploy=False))
+    assert found.level is Level.OK, found
+    Subscription.objects.using(homes.of("items")).filter(subscriber="items")[:1].get().delete()
+    (found,) = doctor.subscriptions(Stance(deploy=False))
+    assert (found.level, found.found.split(",")[0]) == (Level.FAIL, "1 differ from the code's")
+    bus_subscriptions.write_subscriptions(using=homes.of("items"))
