@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 import django
 
 from tests.postgresql import PostgresqlServer
+from tests.server_process import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,7 +54,7 @@ def open_database(*, database: str) -> Iterator[dict[str, str]]:
 def open_market(*, database: str) -> Iterator[Market]:
     """Serve the demo on `sqlite` or `postgresql` for the length of the block."""
     with ExitStack() as stack:
-        environment = stack.enter_context(open_database(database=database)) | {"GDMARKET_PORT": str(_free_port())}
+        environment = stack.enter_context(open_database(database=database)) | {"GDMARKET_PORT": str(free_port())}
         served = subprocess.Popen(
             [sys.executable, "-m", "config.serve"], cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True
         )
@@ -88,10 +88,3 @@ def _wait_for_welcome(served: subprocess.Popen[str]) -> None:
 def _stop(served: subprocess.Popen[str]) -> None:
     served.terminate()
     served.communicate(timeout=60)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

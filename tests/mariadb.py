@@ -3,15 +3,12 @@
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
-from tests.server_process import START_TIMEOUT_S, ServerNotStartedError, die_with_parent, free_port, identity
+from tests.server_process import ServerNotStartedError, free_port, identity, start
 
-_LINES_OF_LOG = 30
 # Nothing here outlives the tests, so nothing is written with care.
 _OPTIONS = {
     "bind-address": "127.0.0.1",
@@ -70,8 +67,8 @@ class MariadbServer:
         if self._identity:
             shutil.chown(first, self._identity["user"], self._identity["group"])
         port = free_port()
-        self._process = self._spawn(port, first)
-        self._wait_until_open(port)
+        command = self._command(port, first)
+        self._process = start(command, home=self._home, as_whom=self._identity, port=port, ready="ready for connections")
         self.url = f"mysql://gdmarket:{self._password}@127.0.0.1:{port}/status_view"
 
     def stop(self) -> None:
@@ -85,7 +82,7 @@ class MariadbServer:
                 self._process.wait()
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def _spawn(self, port: int, first: Path) -> subprocess.Popen[bytes]:
+    def _command(self, port: int, first: Path) -> list[str]:
         own = {
             "datadir": str(self._home / "data"),
             "port": str(port),
@@ -94,30 +91,7 @@ class MariadbServer:
             "init-file": str(first),
         }
         options = [f"--{name}={value}" for name, value in {**_OPTIONS, **own}.items()]
-        with (self._home / "log").open("wb") as log:
-            return subprocess.Popen(
-                [self._programs["mariadbd"], "--no-defaults", "--skip-name-resolve", "--skip-log-bin", *options],
-                cwd=self._home,
-                **self._identity,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for pytest, which then stops the server in good order
-                preexec_fn=die_with_parent,  # noqa: PLW1509  # no thread runs yet in the process that starts the tests
-            )
-
-    def _wait_until_open(self, port: int) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0 and "ready for connections" in self._log():
-                    return
-            time.sleep(0.05)
-        tail = "\n".join(self._log().splitlines()[-_LINES_OF_LOG:])
-        raise ServerNotStartedError(f"MariaDB did not take connections within {START_TIMEOUT_S:g} s:\n{tail}")
-
-    def _log(self) -> str:
-        return (self._home / "log").read_text(errors="replace")
+        return [self._programs["mariadbd"], "--no-defaults", "--skip-name-resolve", "--skip-log-bin", *options]
 
 
 def _program(name: str) -> str:

@@ -3,18 +3,15 @@
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.server_process import START_TIMEOUT_S, Identity, ServerNotStartedError, die_with_parent, free_port, identity, may_run
+from tests.server_process import Identity, ServerNotStartedError, free_port, identity, may_run, start
 
-_LINES_OF_LOG = 30
 # Nothing here outlives the tests, so nothing is written with care.
 _OPTIONS = {
     "fsync": "off",
@@ -60,8 +57,9 @@ class PostgresqlServer:
         if made.returncode:
             raise ServerNotStartedError(f"initdb failed:\n{made.stdout}{made.stderr}")
         port = free_port()
-        self._process = self._spawn(port)
-        self._wait_until_open(port)
+        options = [part for name, value in {**self._options, "port": str(port)}.items() for part in ("-c", f"{name}={value}")]
+        server = [str(self._install / "bin" / "postgres"), "-D", str(self._home / "data"), *options]
+        self._process = start(server, home=self._home, as_whom=self._identity, port=port, ready="ready to accept connections")
         self.url = f"postgresql://gdmarket:{self._password}@127.0.0.1:{port}/postgres"
 
     def stop(self) -> None:
@@ -74,33 +72,6 @@ class PostgresqlServer:
                 self._process.send_signal(signal.SIGQUIT)
                 self._process.wait(timeout=20)
         shutil.rmtree(self._home, ignore_errors=True)
-
-    def _spawn(self, port: int) -> subprocess.Popen[bytes]:
-        options = [part for name, value in {**self._options, "port": str(port)}.items() for part in ("-c", f"{name}={value}")]
-        with (self._home / "log").open("wb") as log:
-            return subprocess.Popen(
-                [str(self._install / "bin" / "postgres"), "-D", str(self._home / "data"), *options],
-                cwd=self._home,
-                **self._identity,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for pytest, which then stops the server in good order
-                preexec_fn=die_with_parent,  # noqa: PLW1509  # no thread runs yet in the process that starts the tests
-            )
-
-    def _wait_until_open(self, port: int) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0 and "ready to accept connections" in self._log():
-                    return
-            time.sleep(0.05)
-        tail = "\n".join(self._log().splitlines()[-_LINES_OF_LOG:])
-        raise ServerNotStartedError(f"PostgreSQL did not take connections within {START_TIMEOUT_S:g} s:\n{tail}")
-
-    def _log(self) -> str:
-        return (self._home / "log").read_text(errors="replace")
 
     def _hand_over(self, path: Path) -> None:
         if self._identity:

@@ -6,10 +6,13 @@ import pwd
 import signal
 import socket
 import subprocess
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
 START_TIMEOUT_S = 60.0
+_LINES_OF_LOG = 30
 _PR_SET_PDEATHSIG = 1
 
 
@@ -47,6 +50,35 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def start(command: Sequence[str], *, home: Path, as_whom: Identity, port: int, ready: str) -> subprocess.Popen[bytes]:
+    """Start a server and return it once it takes connections at `port` and its log, `home`/log, says that it is `ready`.
+
+    :raises ServerNotStartedError: with the end of the log
+    """
+    log = home / "log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command,
+            cwd=home,
+            **as_whom,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,  # Ctrl-C is for pytest, which then stops the server in good order
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # no thread runs yet in the process that starts the tests
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0 and ready in log.read_text(errors="replace"):
+                return process
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LINES_OF_LOG:])
+    raise ServerNotStartedError(f"{command[0]} did not take connections within {START_TIMEOUT_S:g} s:\n{tail}")
 
 
 def die_with_parent() -> None:

@@ -1,7 +1,6 @@
 """The market of the measurement: PostgreSQL, servers of several workers, a relay, and a provider that can be made slow."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from bench.market import ROOT, enter, manage, open_database
 from bench.outage.plan import Plan
 from tests.fake_provider import FakeProcess
+from tests.server_process import free_port
 
 _PATIENCE_S = 60.0
 
@@ -52,9 +52,7 @@ def open_scene(*, plan: Plan) -> Iterator[Scene]:
 
 
 def _serve(stack: ExitStack) -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     os.environ["GDMARKET_PORT"] = str(port)
     _start(stack, "-m", "gunicorn", "-c", "python:config.server", "config.wsgi")
     deadline = time.monotonic() + _PATIENCE_S

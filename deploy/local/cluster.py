@@ -4,7 +4,6 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,11 +12,11 @@ from pathlib import Path
 from deploy.local.gateway import SLOTS, Gateway
 from deploy.local.keeper import Job, Keeper, answers
 from deploy.local.ports import pick_port
+from deploy.local.waiting import wait_for
 from tests.fake_provider import FakeProcess
 from tests.postgresql import PostgresqlServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-_PATIENCE_S = 90.0
 _RECONCILE = ("reconcile_payments", "--every", "3600", "--days", "30", "--older-than", "60")
 
 
@@ -190,18 +189,6 @@ def open_cluster(
             wait_for(lambda web=web: cluster.is_ready(web), f"{web.keeper.job.name} to be ready")  # type: ignore[misc]  # one web each
             gateway.admit(slot=web.slot, port=web.port)
         yield cluster
-
-
-def wait_for(seen: Callable[[], bool], what: str, *, patience_s: float = _PATIENCE_S) -> None:
-    """Look until it is so.
-
-    :raises TimeoutError: naming what was waited for
-    """
-    deadline = time.monotonic() + patience_s
-    while not seen():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{patience_s:g} s were not enough for {what}.")
-        time.sleep(0.1)
 
 
 def _environment(stack: ExitStack, *, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:

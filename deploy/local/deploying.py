@@ -1,7 +1,8 @@
 """One deploy: the next version's migrations, then its relay, then its servers; in good order, or as one should not."""
 
-from deploy.local.cluster import Cluster, wait_for
+from deploy.local.cluster import Cluster
 from deploy.local.versions import write_next
+from deploy.local.waiting import wait_for
 
 
 def roll_out(*, cluster: Cluster) -> None:

@@ -5,16 +5,14 @@ import os
 import shutil
 import socket
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy.local.keeper import Job, Keeper
+from deploy.local.waiting import wait_for
 
 CONFIGURATION = Path(__file__).resolve().parent.parent / "gateway" / "haproxy.cfg"
 SLOTS = 16
-_PATIENCE_S = 60.0
-_LOOK_S = 0.05
 # What a deployment must not do without: `./dev rollout --control` shows what is lost then.
 _CARELESS = {"default-server check inter 1s fall 2 rise 1 ": "default-server ", "retries 2": "retries 0", "option redispatch 1": ""}
 
@@ -58,7 +56,7 @@ class Gateway:
         )
         self._keeper = Keeper(job=job, tell=self._tell)
         self._keeper.start()
-        self._wait(self._is_listening, f"to start: see {self.log}")
+        wait_for(self._is_listening, f"the gateway to start: see {self.log}")
 
     def stop(self) -> None:
         """Stop it at once."""
@@ -69,13 +67,13 @@ class Gateway:
         """Send requests to a server that is ready, and wait until the gateway has seen so itself."""
         self._order(f"set server web/{slot} addr 127.0.0.1 port {port}")
         self._order(f"set server web/{slot} state ready")
-        self._wait(lambda: self.stands(slot)["status"] in {"UP", "no check"}, f"to find {slot} up")
+        wait_for(lambda: self.stands(slot)["status"] in {"UP", "no check"}, f"the gateway to find {slot} up")
         self._remember()
 
     def drain(self, *, slot: str) -> None:
         """Send no more requests to a server, and wait until none is under way there."""
         self._order(f"set server web/{slot} state drain")
-        self._wait(lambda: self.stands(slot)["scur"] == "0", f"to drain {slot}")
+        wait_for(lambda: self.stands(slot)["scur"] == "0", f"the gateway to drain {slot}")
 
     def dismiss(self, *, slot: str) -> None:
         """Free a server's slot."""
@@ -105,13 +103,6 @@ class Gateway:
             return bool(self._order("show info"))
         except OSError:
             return False
-
-    def _wait(self, seen: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + _PATIENCE_S
-        while not seen():
-            if time.monotonic() > deadline:
-                raise GatewayError(f"The gateway had {_PATIENCE_S:g} s {what}.")
-            time.sleep(_LOOK_S)
 
 
 def _careless(folder: Path) -> Path:

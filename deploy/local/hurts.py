@@ -8,7 +8,8 @@ from itertools import cycle
 
 import psutil
 
-from deploy.local.cluster import Cluster, Web, wait_for
+from deploy.local.cluster import Cluster, Web
+from deploy.local.waiting import wait_for
 
 _PATIENCE_S = 60.0
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from statistics import quantiles
 
 from bench import report
-from deploy.local.cluster import Cluster, open_cluster, wait_for
+from deploy.local.cluster import Cluster, open_cluster
 from deploy.local.deploying import roll_out, roll_out_carelessly
 from deploy.local.tally import Tally
 from deploy.local.traffic import Traffic
 from deploy.local.truth import Finding, compare
+from deploy.local.waiting import wait_for
 
 SETTINGS = {
     "GDMARKET_THROTTLE_ANON": "off",

@@ -1,6 +1,5 @@
 """A market that is open, as its processes are."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.server_process import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 60.0
@@ -35,9 +36,7 @@ class Served:
     """A market that is open, and its processes."""
 
     def __init__(self, environment: dict[str, str], output: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.output = output
         self.environment = environment | {"GDMARKET_PORT": str(self.port), "GDMARKET_LOG_LEVEL": "INFO"}
         with output.open("wb") as sink:

@@ -15,7 +15,7 @@ import pytest
 from gdmarket.breaker.models import Circuit, State
 from gdmarket.breaker.sight import LOOK_EVERY_S
 from tests.e2e.brisk import BRISK
-from tests.e2e.test_relay_process import wait_until
+from tests.e2e.served import until
 
 SERVERS = 2
 WORKERS = 8
@@ -93,12 +93,12 @@ def stands(state: State) -> bool:
 
 
 def test_eight_processes_share_one_breaker(street: Street) -> None:
-    wait_until(lambda: len({call.process for call in street.calls()}) == WORKERS)
+    until(lambda: len({call.process for call in street.calls()}) == WORKERS, "every process to have called")
 
     street.provider("fails")
-    wait_until(lambda: stands(State.OPEN))
+    until(lambda: stands(State.OPEN), "it to open")
     opened_at = time.time()
-    wait_until(lambda: len(street.probes()) >= FAILED_TRIALS)
+    until(lambda: len(street.probes()) >= FAILED_TRIALS, "the trials to fail")
     asked_closed = [call for call in street.calls() if call.state is State.CLOSED]
     assert {call.generation for call in asked_closed} == {0}
     assert min(street.probes()) == FIRST_TRIAL
@@ -106,15 +106,15 @@ def test_eight_processes_share_one_breaker(street: Street) -> None:
 
     street.provider("hangs")
     tried = max(street.probes())
-    wait_until(lambda: len(street.first_trial(after=tried)) == PROBES)
+    until(lambda: len(street.first_trial(after=tried)) == PROBES, "a trial after the provider is well")
     lost = street.first_trial(after=tried)
     for probe in lost:
         os.kill(probe.process, signal.SIGKILL)
     street.provider("answers")
-    wait_until(lambda: stands(State.CLOSED))
+    until(lambda: stands(State.CLOSED), "it to close")
     next_trial = street.first_trial(after=lost[0].generation)
     assert next_trial[0].at >= lost[-1].at + BRISK.probe_deadline_s - TICK_S
 
     closed_in = Circuit.objects.get().generation
-    wait_until(lambda: any(call.generation == closed_in for call in street.calls()))
+    until(lambda: any(call.generation == closed_in for call in street.calls()), "a call after it closed")
     assert max(street.probes().values()) <= PROBES

@@ -14,16 +14,11 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.served import ROOT, until
+from tests.server_process import free_port
 from tests.unit.gdmarket.bus.conftest import Connect, hear  # noqa: F401  # pytest finds the fixture here
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, pour, reader
 
 HANGS_AFTER_S = 3.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -13,10 +13,10 @@ from django.db.models import F
 
 from gdmarket.bus import claims
 from gdmarket.bus.models import Delivery
+from tests.e2e.served import until
 from tests.unit.gdmarket.bus.conftest import Connect, hear  # noqa: F401  # pytest finds the fixture here
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, pour, reader
 
-START_TIMEOUT_S = 60.0
 CUPS = 12
 POURED = 10
 KILLS = 12
@@ -43,14 +43,6 @@ def start(process_environment: dict[str, str]) -> Iterator[Start]:
         relay.communicate()
 
 
-def wait_until(is_so: Callable[[], bool], *, timeout_s: float = START_TIMEOUT_S) -> None:
-    """Wait for it to be so, and fail where it never is."""
-    until = time.monotonic() + timeout_s
-    while not is_so():
-        assert time.monotonic() < until, "it never came to be"
-        time.sleep(0.02)
-
-
 def let_leases_run_out() -> None:
     Delivery.objects.filter(token__isnull=False).update(not_before=F("not_before") - timedelta(seconds=claims.LEASE_S))
 
@@ -71,9 +63,9 @@ def test_relays_that_are_killed_lose_nothing_double_nothing_and_keep_the_order(h
         let_leases_run_out()
         for cup in range(CUPS):
             pour(POURED + 1 + kill, cup=cup)
-    wait_until(lambda: not Delivery.objects.exclude(token__isnull=False).exists())
+    until(lambda: not Delivery.objects.exclude(token__isnull=False).exists(), "all to be in hand")
     let_leases_run_out()
-    wait_until(lambda: not Delivery.objects.exists())
+    until(lambda: not Delivery.objects.exists(), "all to be handled")
 
     steady.terminate()
     assert steady.wait(10) == 0
@@ -85,7 +77,7 @@ def test_a_relay_told_to_stop_ends_well_and_holds_nothing(hear: Connect, start: 
     hear({Poured: [reader(RED), reader(BLUE)]})
     relay = start()
     pour(*range(1, 200))
-    wait_until(lambda: len(notes()) > 0)
+    until(lambda: len(notes()) > 0, "the first to be handled")
 
     relay.send_signal(signal.SIGTERM)
     out, _ = relay.communicate(timeout=10)

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +17,7 @@ from gdmarket.bus import claims, dispatch, operations, relay
 from gdmarket.bus.errors import OutsideTransactionError
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.ids import uuid7
+from tests.e2e.served import until
 from tests.split.conftest import Connect, Market
 from tests.split.village import TO_ITEMS, TO_VIEW, Posted, away, notes, outstanding, post, reader
 
@@ -162,20 +162,14 @@ def test_a_relay_goes_on_beside_a_database_that_is_away(hear: Connect) -> None:
     over = threading.Event()
     working = threading.Thread(target=relay.run, kwargs={"keep_going": lambda: not over.is_set()})
 
-    def until(seen: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60
-        while not seen():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
     try:
         with away("status_view"):
             working.start()
             post(1, 2, 3)
-            until(lambda: notes("items") == [1, 2, 3])
+            until(lambda: notes("items") == [1, 2, 3], "what was posted to be heard")
             post(4)
-            until(lambda: notes("items") == [1, 2, 3, 4])
-        until(lambda: notes("status_view") == [1, 2, 3, 4])
+            until(lambda: notes("items") == [1, 2, 3, 4], "what was posted to be heard")
+        until(lambda: notes("status_view") == [1, 2, 3, 4], "what was posted to be heard")
     finally:
         over.set()
         working.join(60)

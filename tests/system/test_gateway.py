@@ -12,8 +12,9 @@ from uuid import UUID
 
 import pytest
 
-from deploy.local.cluster import Cluster, wait_for
+from deploy.local.cluster import Cluster
 from deploy.local.gateway import CONFIGURATION
+from deploy.local.waiting import wait_for
 from tests.system.edge import Rogue, ask, gateway, running, say
 
 OWN_WORDS = b'{"email": "nobody@example.com", "password": "wrong-on-purpose"}'

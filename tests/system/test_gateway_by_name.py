@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.cluster import wait_for
 from deploy.local.gateway import CONFIGURATION
 from deploy.local.ports import pick_port
+from deploy.local.waiting import wait_for
 from tests.system.edge import Rogue, ask, running
 from tests.system.names import Names
 

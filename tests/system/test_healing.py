@@ -7,11 +7,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.cluster import Cluster, wait_for
+from deploy.local.cluster import Cluster
 from deploy.local.hurts import Hurt, hurt_relay, hurt_web, hurt_worker
 from deploy.local.keeper import Job, Keeper
 from deploy.local.traffic import Traffic
 from deploy.local.truth import compare
+from deploy.local.waiting import wait_for
 
 
 def test_a_killed_and_a_frozen_server_and_relay_are_back_and_nothing_is_lost(cluster: Cluster) -> None:
