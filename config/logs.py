@@ -37,6 +37,7 @@ def settings_for(*, form: str, level: int | str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.request": {"level": "ERROR", "filters": ["unforeseen"]},  # each refusal has its line in the access log already
+            "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners do this all day; the access log has it
             "stripe": {"level": "WARNING"},  # it would write down each call, and what it sends
             "httpcore": {"level": "WARNING"},  # the same
         },

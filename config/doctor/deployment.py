@@ -1,8 +1,10 @@
 """The settings themselves: secrets, names, HTTPS, what is shared between processes, time-outs, and the folder of data."""
 
+import difflib
 import filecmp
 import os
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 from django.conf import settings
@@ -11,13 +13,15 @@ from django.core.cache import cache
 
 from config.doctor.deadline import ask
 from config.doctor.findings import Findings, Level, Stance, at, fail, ok, warn
-from config.doctor.server import server_setting
+from config.doctor.server import names_read, server_setting
 from gdmarket.bus.claims import LEASE_S
 
 KEY_LENGTH = 50
 _FEWEST_LETTERS = 12
 # Words that stand where a key should: in examples, tests and builds.
 _NO_SECRETS = ("unused", "only-for-tests", "django-insecure", "change-me", "changeme", "secret", "example")
+# Read by a start, and by those who kill on purpose.
+_READ_ELSEWHERE = {"GDMARKET_CRASH_AT", "GDMARKET_RELAY", "GDMARKET_WELCOME"}
 _GIGABYTE = 1024**3
 _LITTLE_DISK, _NO_DISK = 2 * _GIGABYTE, _GIGABYTE // 5
 _LOCAL = {"localhost", "127.0.0.1", "[::1]"}
@@ -36,6 +40,17 @@ def secret_key(stance: Stance) -> Findings:
             yield at(stance.strict, what, f"has {len(key)} characters, {len(set(key))} of them different", remedy)
         else:
             yield ok(what, "is long enough")
+
+
+def names(_stance: Stance) -> Findings:
+    """Look for variables with our name that nothing reads: a mistyped one leaves a default in force."""
+    read = set(import_module("config.settings").env.dump()) | names_read() | _READ_ELSEWHERE
+    strange = sorted(name for name in os.environ if name.startswith("GDMARKET_") and name not in read and "_TEST_" not in name)
+    for name in strange:
+        near = difflib.get_close_matches(name, read, n=1)
+        yield warn("variables", f"nothing reads {name}", f"name it {near[0]}" if near else "take it out")
+    if not strange:
+        yield ok("variables", "each GDMARKET_… that is set is read")
 
 
 def exposure(stance: Stance) -> Findings:
@@ -156,4 +171,4 @@ def korean(_stance: Stance) -> Findings:
         yield ok("Korean", "compiled")
 
 
-CHECKS = (secret_key, exposure, https, shared_cache, time_outs, data_folder, static_files, korean)
+CHECKS = (names, secret_key, exposure, https, shared_cache, time_outs, data_folder, static_files, korean)

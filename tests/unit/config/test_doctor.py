@@ -57,6 +57,16 @@ def test_a_market_that_is_well_has_nothing_to_complain_of(settings: Any) -> None
     assert complaints() == {}
 
 
+def test_a_mistyped_variable_is_told_with_the_one_that_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GDMARKET_PAYMENT_GATWAY", "stripe")
+    found = consult()["variables"]
+    assert (found.level, found.found, found.remedy) == (
+        Level.WARN,
+        "nothing reads GDMARKET_PAYMENT_GATWAY",
+        "name it GDMARKET_PAYMENT_GATEWAY",
+    )
+
+
 def test_nor_has_one_in_service(in_service: Any) -> None:
     expected = {"database default": Level.WARN} if connections["default"].vendor == "sqlite" else {}
     assert complaints(deploy=True) == expected

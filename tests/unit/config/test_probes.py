@@ -1,5 +1,7 @@
 """An orchestrator's probes come to a pod by its address, over plain HTTP; everything else keeps to the list of hosts."""
 
+import logging
+
 import pytest
 from django.test import Client
 from pytest_django import Settings
@@ -34,3 +36,8 @@ def test_no_other_page_is(path: str, client: Client, settings: Settings) -> None
 def test_what_is_answered_at_any_host_is_in_the_map_of_routes() -> None:
     routes = (ROOT / "config" / "urls.py").read_text()
     assert [probe for probe in PROBES if f'path("{probe[1:]}"' not in routes] == []
+
+
+def test_a_host_that_is_not_ours_is_refused_and_is_no_error(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    assert client.get("/api/v1/items", headers={"host": "scanner.example"}).status_code == 400
+    assert [record.name for record in caplog.records if record.levelno >= logging.ERROR] == []
