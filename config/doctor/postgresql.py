@@ -12,6 +12,7 @@ _CARELESS_COMMITS = {"off"}
 _LIMITS_MS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 _SETTINGS = (*_CAREFUL, *_LIMITS_MS, "synchronous_commit", "server_encoding", "max_connections", "superuser_reserved_connections")
 _NEARLY = 0.8
+_SCRAPE = 5  # what config/metrics.py asks at once: bus, breaker, rentals, money, and the database itself
 
 
 def examine(connection: BaseDatabaseWrapper, what: str, stance: Stance) -> Findings:
@@ -28,6 +29,16 @@ def examine(connection: BaseDatabaseWrapper, what: str, stance: Stance) -> Findi
     yield _care(settings, what, stance)
     yield _limits(settings, what)
     yield _connections(settings, what, in_use)
+
+
+def needed_by_server(*, workers: int, threads: int) -> int:
+    """Return how many connections a server may take: one a thread, one that delivers beside them, and those of a scrape of `/metrics`."""
+    return workers * (threads + 1) + _SCRAPE
+
+
+def needed_by_relay() -> int:
+    """Return how many connections a relay may take: one for each context, and one that looks after them."""
+    return len(registry.subscribers()) + 1
 
 
 def _care(settings: dict[str, str], what: str, stance: Stance) -> Finding:
@@ -51,8 +62,8 @@ def _limits(settings: dict[str, str], what: str) -> Finding:
 
 def _connections(settings: dict[str, str], what: str, in_use: int) -> Finding:
     room = int(settings["max_connections"]) - int(settings["superuser_reserved_connections"])
-    server = server_setting("workers", 1) * (server_setting("threads", 1) + 1)
-    relay = len(registry.subscribers()) + 1
+    server = needed_by_server(workers=server_setting("workers", 1), threads=server_setting("threads", 1))
+    relay = needed_by_relay()
     found = f"{room} connections, {in_use} in use; a server takes up to {server}, a relay {relay}"
     remedy = "raise max_connections, or lower GDMARKET_WORKERS or GDMARKET_THREADS"
     if room < server + relay:

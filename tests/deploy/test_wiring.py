@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from config.doctor.postgresql import needed_by_relay, needed_by_server
 from deploy import release
 from tests.architecture.house import ROOT
 from tests.deploy.cluster import (
@@ -25,7 +26,6 @@ from tests.deploy.cluster import (
 
 pytestmark = pytest.mark.once
 
-RELAY_THREADS = 6  # four contexts, the one that looks after them, and its own port's
 JOBS = 5  # migrate, purge, reconcile, backup, and a person
 BASE, SECRETS = KUBERNETES / "base" / "settings.env", KUBERNETES / "secrets.env.example"
 
@@ -133,7 +133,8 @@ def test_the_database_has_a_connection_for_everybody(overlay: str) -> None:
     settings = settings_of(overlay)
     (scale,) = of_kind(overlay, "HorizontalPodAutoscaler").values()
     servers, relays = scale["spec"]["maxReplicas"] + 1, of_kind(overlay, "Deployment")["relay"]["spec"]["replicas"] + 1
-    needed = servers * int(settings["GDMARKET_WORKERS"]) * int(settings["GDMARKET_THREADS"]) + relays * RELAY_THREADS + JOBS
+    a_server = needed_by_server(workers=int(settings["GDMARKET_WORKERS"]), threads=int(settings["GDMARKET_THREADS"]))
+    needed = servers * a_server + relays * needed_by_relay() + JOBS
     page = (ROOT / "docs" / "deployment.md").read_text()
     assert f"**{needed}** connections" in page
     (allowed,) = set(re.findall(r"`max_connections` of at least \*\*(\d+)\*\*", page))
