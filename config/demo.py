@@ -14,7 +14,7 @@ from apps.items.models import Item
 from apps.payments import services as payments
 from apps.rentals import services as rentals
 from config.demo_catalogue import PLACES, THINGS
-from gdmarket import bus, homes
+from gdmarket import bus, databases
 from gdmarket.bus import operations
 from gdmarket.ids import uuid7
 
@@ -50,7 +50,7 @@ def load(*, now: datetime) -> Generator[str]:
     story = _Story(items=iter(catalogue), renters=[person for email, person in people.items() if email.startswith("renter")], now=now)
     story.tell()
     yield f"{story.told} rentals"
-    with homes.atomic("accounts"):
+    with databases.transaction_for("accounts"):
         for email, person in PEOPLE.items():
             User.objects.create_user(email, PASSWORD, id=people[email], **person)
     yield f"{len(people)} people"
@@ -59,7 +59,7 @@ def load(*, now: datetime) -> Generator[str]:
 def _empty() -> None:
     """Empty the market. Nobody lives in it, so that its ledger, which else refuses to lose a row, may go too."""
     with payments.unguarded_ledger():
-        for alias in homes.aliases():
+        for alias in databases.aliases():
             call_command("flush", database=alias, interactive=False, verbosity=0)
 
 

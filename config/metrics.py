@@ -85,7 +85,7 @@ class _Sources(Collector):
         self._sources = sources
         self._threads = ThreadPoolExecutor(len(sources), thread_name_prefix="metrics")
         self._running: dict[str, Future[list[Metric]]] = {}
-        self._door = Lock()
+        self._lock = Lock()
 
     def describe(self) -> Iterator[Metric]:
         """Name no metric: nobody registers another under the same names."""
@@ -106,7 +106,7 @@ class _Sources(Collector):
         yield from families.values()
 
     def _start(self) -> dict[str, "Future[list[Metric]]"]:
-        with self._door:  # a source that hangs since the last time is not asked a second time
+        with self._lock:  # a source that hangs since the last time is not asked a second time
             for name, source in self._sources.items():
                 if name not in self._running or self._running[name].done():
                     self._running[name] = self._threads.submit(_read, source)

@@ -8,7 +8,7 @@ from django.core.management.color import no_style
 from django.db import connections, models, transaction
 from django.db.models import Q
 
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.bus import registry
 from gdmarket.bus.models import Delivery, Event
 
@@ -21,7 +21,7 @@ def move(*, context: str, source: str) -> Iterator[tuple[str, int]]:
     Nothing else may run meanwhile. What is there already is left as it is, so that it may be stopped and repeated. Where it
     came from only what it has still to handle goes, once it is here.
     """
-    target = homes.of(context)
+    target = databases.alias_for(context)
     for model in apps.get_app_config(context).get_models():
         yield model._meta.db_table, _copy(model, _rows_of(model).using(source), target)  # noqa: SLF001  # Django documents it
     # What it published, whose streams go on; and what it heard, which it may ask the log beside it for.

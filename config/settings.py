@@ -58,8 +58,8 @@ _URLS = {
     #: The same for the status view, which may also be on MariaDB: `mysql://user:password@host/name`.
     "status_view": env.str("GDMARKET_STATUS_VIEW_DATABASE_URL", ""),
 }
-DATABASES, GDMARKET_HOMES = databases(url=_URL, urls=_URLS, data_dir=GDMARKET_DATA_DIR)
-DATABASE_ROUTERS = ["gdmarket.homes.Router"]
+DATABASES, GDMARKET_CONTEXT_DATABASES = databases(url=_URL, urls=_URLS, data_dir=GDMARKET_DATA_DIR)
+DATABASE_ROUTERS = ["gdmarket.databases.ContextRouter"]
 # MariaDB makes whole indexes of those with a condition: no harm, and the bus has others there.
 SILENCED_SYSTEM_CHECKS = ["models.W037"]
 #: Where request counts are kept. In memory it is per process: with several, name a shared one.

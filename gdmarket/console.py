@@ -42,7 +42,7 @@ def add_action(actions: Any, name: str, act: Callable[..., None], what: str, *, 
     return parser
 
 
-def tell(out: OutputWrapper, line: str) -> None:
+def report(out: OutputWrapper, line: str) -> None:
     """Say how a command that runs on and on is faring: to who watches, or in the log where that is JSON, for machines to collect."""
     if settings.GDMARKET_LOG_FORMAT == "json":
         _log.info("%s", line)
@@ -51,7 +51,7 @@ def tell(out: OutputWrapper, line: str) -> None:
         out.flush()
 
 
-def words(text: str) -> str:
+def one_line(text: str) -> str:
     """Return the text, which says something, on one line."""
     said = "".join(character if character.isprintable() else " " for character in text).strip()
     if not said:
@@ -70,7 +70,7 @@ def seconds(text: str) -> float:
     return found
 
 
-def whole(*, upto: int) -> Callable[[str], int]:
+def positive_int(*, upto: int) -> Callable[[str], int]:
     """Return what reads a whole number from 1 to `upto`."""
 
     def read(text: str) -> int:
@@ -94,7 +94,7 @@ def print_table(out: OutputWrapper, rows: Sequence[Sequence[object]]) -> None:
         out.write("  ".join(cells).rstrip())
 
 
-def spoken(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a length of time for people: `0.4 s`, `3 min 05 s`, `2 h 10 min`, `3 d 04 h`."""
     if seconds < _MINUTE_S:
         return f"{seconds:.1f} s"

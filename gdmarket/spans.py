@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
-Facts = Mapping[str, str | int]
+Attributes = Mapping[str, str | int]
 _made: dict[int, "Tracer"] = {}
-_door = threading.Lock()
+_lock = threading.Lock()
 
 
 @contextmanager
-def story(name: str, *, kind: str, trace: Trace, facts: Facts) -> Iterator["Span | None"]:
+def root_span(name: str, *, kind: str, trace: Trace, attributes: Attributes) -> Iterator["Span | None"]:
     """Work under `trace` for the length of the block, in a span whose parent is whoever handed the trace on; `kind` as OpenTelemetry's.
 
     Gives the span, None where there are none.
@@ -36,34 +36,34 @@ def story(name: str, *, kind: str, trace: Trace, facts: Facts) -> Iterator["Span
         with correlation.use(trace):
             yield None
         return
-    options = {"context": _handed_on(trace.parent), "kind": _kind(kind), "attributes": _told(facts, trace)}
-    with _opened(name, trace, **options) as span:
+    options = {"context": _parent_context(trace.parent), "kind": _kind(kind), "attributes": _with_correlation(attributes, trace)}
+    with _open_span(name, trace, **options) as span:
         yield span
 
 
 @contextmanager
-def step(name: str, *, facts: Facts) -> Iterator["Span | None"]:
+def client_span(name: str, *, attributes: Attributes) -> Iterator["Span | None"]:
     """Take the block as a call to something outside, in a span of its own; None where no story with spans is going on."""
     if not settings.OTEL_EXPORTER_OTLP_ENDPOINT or not _current().is_recording():
         yield None
         return
-    with _opened(name, correlation.current(), kind=_kind("client"), attributes=dict(facts)) as span:
+    with _open_span(name, correlation.current(), kind=_kind("client"), attributes=dict(attributes)) as span:
         yield span
 
 
-def tell(span: "Span | None", *, facts: Facts, failed: bool) -> None:
+def annotate(span: "Span | None", *, attributes: Attributes, failed: bool) -> None:
     """Add to a span, where there is one, how it ended."""
     if span is not None:
-        span.set_attributes(facts)
+        span.set_attributes(attributes)
         if failed:
             span.set_status(_error())
 
 
-def note(*, name: str, trace: Trace, began_ns: int, facts: Facts) -> None:
+def record_span(*, name: str, trace: Trace, began_ns: int, attributes: Attributes) -> None:
     """Note, after the fact, that the work of a story was done together with that of others."""
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
-        kind, told = _kind("consumer"), _told(facts, trace)
-        _tracer().start_span(name, context=_handed_on(trace.parent), kind=kind, attributes=told, start_time=began_ns).end()
+        kind, told = _kind("consumer"), _with_correlation(attributes, trace)
+        _tracer().start_span(name, context=_parent_context(trace.parent), kind=kind, attributes=told, start_time=began_ns).end()
 
 
 def watch_statements(connection: Any, **_: object) -> None:
@@ -75,20 +75,20 @@ def watch_statements(connection: Any, **_: object) -> None:
 def _span_of_statement(execute: Callable[..., Any], sql: str, params: object, many: bool, context: Mapping[str, Any]) -> Any:  # noqa: FBT001  # Django's signature
     system = context["connection"].vendor
     text = str(sql)  # psycopg has SQL that is put together of objects
-    facts = {"db.system.name": system, "db.namespace": context["connection"].alias, "db.query.text": text}
-    with step((text.split(None, 1) or ["SQL"])[0].upper(), facts=facts):
+    attributes = {"db.system.name": system, "db.namespace": context["connection"].alias, "db.query.text": text}
+    with client_span((text.split(None, 1) or ["SQL"])[0].upper(), attributes=attributes):
         return execute(sql, params, many, context)
 
 
 @contextmanager
-def _opened(name: str, trace: Trace, **options: Any) -> Iterator["Span"]:
+def _open_span(name: str, trace: Trace, **options: Any) -> Iterator["Span"]:
     # Of an exception its kind is told; its words may be what a person typed.
     options |= {"record_exception": False, "set_status_on_exception": False}
-    with _tracer().start_as_current_span(name, **options) as span, correlation.use(replace(trace, traceparent=_written(span))):
+    with _tracer().start_as_current_span(name, **options) as span, correlation.use(replace(trace, traceparent=_traceparent_of(span))):
         try:
             yield span
         except BaseException as failure:
-            tell(span, facts={"error.type": type(failure).__name__}, failed=True)
+            annotate(span, attributes={"error.type": type(failure).__name__}, failed=True)
             raise
 
 
@@ -100,7 +100,7 @@ def _error() -> "StatusCode":
 
 def _tracer() -> "Tracer":
     """Return this process's tracer: what exports the spans is a thread, which a fork leaves behind."""
-    with _door:
+    with _lock:
         if os.getpid() not in _made:
             _made[os.getpid()] = _make_tracer()
         return _made[os.getpid()]
@@ -131,7 +131,7 @@ def _kind(name: str) -> "SpanKind":
     return SpanKind[name.upper()]
 
 
-def _handed_on(traceparent: str) -> "Context":
+def _parent_context(traceparent: str) -> "Context":
     """Return the context in which the parent is the span of `traceparent`; without it the span begins a trace."""
     from opentelemetry.context import Context  # noqa: PLC0415  # as above
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415  # as above
@@ -139,10 +139,10 @@ def _handed_on(traceparent: str) -> "Context":
     return TraceContextTextMapPropagator().extract({"traceparent": traceparent}, context=Context())
 
 
-def _written(span: "Span") -> str:
+def _traceparent_of(span: "Span") -> str:
     context = span.get_span_context()
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
-def _told(facts: Facts, trace: Trace) -> dict[str, str | int]:
-    return {**facts, "gdmarket.correlation": trace.correlation}
+def _with_correlation(attributes: Attributes, trace: Trace) -> dict[str, str | int]:
+    return {**attributes, "gdmarket.correlation": trace.correlation}

@@ -14,7 +14,7 @@ from django.db import connections
 from django.utils import translation
 from rest_framework.test import APIClient
 
-from gdmarket import bus, homes
+from gdmarket import bus, databases
 from tests.factories.accounts import PASSWORD, UserFactory
 from tests.flushing import lift_guards_to_flush
 from tests.passing_time import PassingTime
@@ -54,7 +54,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give every test that asks for a database all there are: what it tests may be at home in any."""
-    for item in items if len(homes.aliases()) > 1 else ():
+    for item in items if len(databases.aliases()) > 1 else ():
         marker = item.get_closest_marker("django_db")
         if marker or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.django_db(**{**(marker.kwargs if marker else {}), "databases": "__all__"}), append=False)
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def process_environment(transactional_db: None) -> dict[str, str]:
     """Return the environment in which another process works on this test's databases."""
-    variables = {alias: f"GDMARKET_{alias.upper()}_DATABASE_URL" for alias in homes.aliases()} | {"default": "DATABASE_URL"}
+    variables = {alias: f"GDMARKET_{alias.upper()}_DATABASE_URL" for alias in databases.aliases()} | {"default": "DATABASE_URL"}
     urls = {variable: _url_of(alias, variable) for alias, variable in variables.items()}
     return {**os.environ, **urls, "DJANGO_SETTINGS_MODULE": "config.settings"}
 

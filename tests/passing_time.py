@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import time_machine
 from django.db.models import F
 
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.breaker.models import Circuit
 from gdmarket.bus.models import Delivery
 
@@ -36,7 +36,7 @@ class PassingTime:
         """Bring deliveries forward by `step`; those made since time first passed, by all that has passed."""
         if not self._passed:
             return
-        for alias in homes.aliases():
+        for alias in databases.aliases():
             for delivery in Delivery.objects.using(alias):
                 by = step if (alias, delivery.pk) in self._pulled else self._passed
                 self._pulled.add((alias, delivery.pk))

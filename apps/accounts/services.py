@@ -15,7 +15,7 @@ from apps.accounts import domain, queries
 from apps.accounts.domain import Tokens
 from apps.accounts.errors import EmailTakenError, InvalidCredentialsError, TokenNotValidError, TooManyFailedLoginsError, WeakPasswordError
 from apps.accounts.models import FailedLogin, RefreshToken, User
-from gdmarket import homes, ids
+from gdmarket import databases, ids
 
 
 def register(*, user_id: UUID, email: str, password: str, display_name: str, now: datetime) -> User:
@@ -28,7 +28,7 @@ def register(*, user_id: UUID, email: str, password: str, display_name: str, now
     _refuse_weak(password, person)
     person.set_password(password)
     try:
-        with homes.atomic("accounts"):
+        with databases.transaction_for("accounts"):
             person.save(force_insert=True)
     except IntegrityError as taken:
         earlier = User.objects.filter(id=user_id, email=person.email).first()
@@ -62,7 +62,7 @@ def recognise(*, email: str, password: str, address: str, now: datetime) -> User
 
 def issue_tokens(*, user: User, now: datetime) -> Tokens:
     """Return a first pair of tokens for somebody whose identity is beyond doubt, and forget their refresh tokens that ran out."""
-    with homes.atomic("accounts"):
+    with databases.transaction_for("accounts"):
         RefreshToken.objects.filter(user=user, expires_at__lte=now).delete()
         return _next_pair(user=user, chain=ids.uuid7(), now=now)
 
@@ -78,7 +78,7 @@ def refresh_tokens(*, refresh: str, now: datetime) -> Tokens:
         raise TokenNotValidError
     if not token.user.is_active or not queries.is_good_mark(user=token.user, mark=token.password_mark):
         raise TokenNotValidError
-    with homes.atomic("accounts"):
+    with databases.transaction_for("accounts"):
         if _use_up(token, now=now):
             return _next_pair(user=token.user, chain=token.chain, now=now)
         # Used a moment ago is a client that repeats itself; used long ago is a thief, or the victim of one.
@@ -122,7 +122,7 @@ def _count_attempt(*, email: str, address: str, now: datetime) -> list[int]:
     """Count a failure before the password is looked at, lest many at one moment all find room; return what to forget if it was right."""
     subjects = queries.failure_subjects(email=email, address=address)
     FailedLogin.objects.filter(failed_at__lte=now - domain.FAILURES_WITHIN).delete()
-    with homes.atomic("accounts"):
+    with databases.transaction_for("accounts"):
         _wait_for_turn(subjects)
         wait_s = queries.get_login_wait_s(email=email, address=address, now=now)
         if wait_s:

@@ -8,7 +8,7 @@ from apps.items import domain, queries
 from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.items.models import BusyPeriod, Item
-from gdmarket import bus, homes
+from gdmarket import bus, databases
 
 _Fact = TypeVar("_Fact", ItemRegistered, ItemRevised, ItemWithdrawn)
 
@@ -22,7 +22,7 @@ def register_item(*, item_id: UUID, manager_id: UUID, now: datetime, **details: 
     domain.check(details=details)
     written = {"manager_id": manager_id, "registered_at": now, "updated_at": now, **details}
     written["search_text"] = _search_text(Item(**written))
-    with homes.atomic("items"):
+    with databases.transaction_for("items"):
         item, is_new = Item.objects.get_or_create(id=item_id, defaults=written)
         if is_new:
             bus.publish(_fact(ItemRegistered, item, now), stream=_stream(item_id))
@@ -40,7 +40,7 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
     :raises InvalidError: the subclass of the first field that is not acceptable
     """
     domain.check(details=changes)
-    with homes.atomic("items"):
+    with databases.transaction_for("items"):
         item = _lock_own_item(item_id, by)
         _refuse_stale(item, expected_version)
         differing = [field for field, value in changes.items() if getattr(item, field) != value]
@@ -62,7 +62,7 @@ def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
     :raises ItemNotFoundError: if there is no such item, it was withdrawn before, or it is another's
     :raises ItemBusyError: if a rental of it is open, as far as items has heard
     """
-    with homes.atomic("items"):
+    with databases.transaction_for("items"):
         item = _lock_own_item(item_id, by)
         if item.availability != domain.Availability.AVAILABLE:
             raise ItemBusyError(availability=item.availability)
@@ -76,7 +76,7 @@ def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
 
 def reserve_item(*, claim: domain.Claim, now: datetime) -> None:
     """Keep an item's period for a rental just requested, or tell that the item cannot be had any more."""
-    with homes.atomic("items"):
+    with databases.transaction_for("items"):
         item = _lock_item(claim.item_id)
         if _has_heard(claim):
             return
@@ -104,7 +104,7 @@ def _refuse_stale(item: Item, expected_version: int | None) -> None:
 
 
 def _follow_known(claim: domain.Claim, hold: domain.Hold) -> None:
-    with homes.atomic("items"):
+    with databases.transaction_for("items"):
         item = _lock_item(claim.item_id)
         if item is not None and not _has_heard(claim):
             _follow(item, claim, hold)

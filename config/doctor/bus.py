@@ -1,11 +1,11 @@
 """The bus: who hears what, who delivers, and what has not been delivered."""
 
 from config.doctor.findings import Finding, Findings, Stance, at, fail, ok, warn
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.bus import backlog, registry
 from gdmarket.bus.backlog import Backlog
 from gdmarket.bus.models import Subscription
-from gdmarket.console import spoken
+from gdmarket.console import format_duration
 
 _MOST = 10_000
 _LATE_S, _VERY_LATE_S = 60.0, 600.0
@@ -16,7 +16,7 @@ def subscriptions(_stance: Stance) -> Findings:
     """Look whether what is written down of who hears what is what the code says."""
     known = set(registry.subscribers())
     # Each stands in the log beside its own tables; forwarders are none of the code's subscribers.
-    rows = (Subscription.objects.using(alias).filter(subscriber__in=known) for alias in homes.aliases())
+    rows = (Subscription.objects.using(alias).filter(subscriber__in=known) for alias in databases.aliases())
     written = {pair for of_one_log in rows for pair in of_one_log.values_list("subscriber", "type")}
     wanted = set(registry.pairs())
     apart = sorted(f"{subscriber} of {name}" for subscriber, name in wanted ^ written)
@@ -48,7 +48,7 @@ def _behind(subscriber: str, behind: Backlog) -> Finding:
         return warn(what, f"are paused, {behind.pending} wait", f"manage.py bus resume {subscriber}")
     if behind.oldest_age_s > _LATE_S:
         level = fail if behind.oldest_age_s > _VERY_LATE_S else warn
-        found = f"{behind.pending} wait, the oldest for {spoken(behind.oldest_age_s)}"
+        found = f"{behind.pending} wait, the oldest for {format_duration(behind.oldest_age_s)}"
         return level(what, found, "manage.py bus status --watch: does it shrink? If not, look at the relay's log; more relays deliver more")
     return ok(what, f"{behind.pending} wait, {behind.timers} timers")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connections
 
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.bus import places
 from gdmarket.bus.claims import FIRST_LANE
 from gdmarket.bus.models import Delivery, Subscription
@@ -60,7 +60,7 @@ def measure(*, most: int | None = None, using: str | None = None) -> dict[str, B
     are counted apart), `timers` and `dead` then say "so many or more", and `oldest_age_s` is at least what it says.
     """
     found: dict[str, Backlog] = {}
-    for alias in homes.aliases() if using is None else [using]:
+    for alias in databases.aliases() if using is None else [using]:
         found |= _measure(alias, most)
     return found
 

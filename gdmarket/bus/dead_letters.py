@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from gdmarket import clock, homes
+from gdmarket import clock, databases
 from gdmarket.bus import numbers, places, publishing, subscriptions
 from gdmarket.bus.errors import DeliveryNotDeadError, NoSuchDeliveryError
 from gdmarket.bus.events import DeliverySkipped
@@ -107,14 +107,14 @@ def _record_of(row: Delivery, reason: str) -> DeliverySkipped:
 def _dead(subscriber: str | None) -> list[QuerySet[Delivery]]:
     """Return the dead deliveries of each log; of one subscriber, those of its own alone."""
     if subscriber is None:
-        return [Delivery.objects.using(using).filter(dead=True) for using in homes.aliases()]
+        return [Delivery.objects.using(using).filter(dead=True) for using in databases.aliases()]
     subscriptions.refuse_unknown(subscriber=subscriber)
     return [Delivery.objects.using(places.log_of(subscriber)).filter(dead=True, subscriber=subscriber)]
 
 
 def _get(delivery_id: Number, *, lock: bool = False) -> Delivery:
     using, pk = numbers.place_of(delivery_id)
-    if using not in homes.aliases():
+    if using not in databases.aliases():
         raise NoSuchDeliveryError(delivery_id=delivery_id)
     rows = Delivery.objects.using(using).select_related("event")
     try:

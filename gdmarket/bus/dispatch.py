@@ -93,7 +93,9 @@ def _handle_together(run: Sequence[Claim]) -> Outcome:
         return "retried"
     _count(run, "done")
     for claim in run:
-        spans.note(name=_span_name(claim), trace=_story(claim), began_ns=began_ns, facts={**_facts(claim), "bus.together": len(run)})
+        spans.record_span(
+            name=_span_name(claim), trace=_story(claim), began_ns=began_ns, attributes={**_facts(claim), "bus.together": len(run)}
+        )
     return "done"
 
 
@@ -109,9 +111,9 @@ def _do_together(run: Sequence[Claim]) -> None:
 
 def _handle(claim: Claim) -> bool:
     """Handle one delivery and settle it; say whether it is done. Only a database that cannot be reached lets this raise."""
-    with spans.story(_span_name(claim), kind="consumer", trace=_story(claim), facts=_facts(claim)) as span:
+    with spans.root_span(_span_name(claim), kind="consumer", trace=_story(claim), attributes=_facts(claim)) as span:
         outcome = _settled(claim)
-        spans.tell(span, facts={"bus.outcome": outcome}, failed=outcome in {"retried", "dead", "lease_lost"})
+        spans.annotate(span, attributes={"bus.outcome": outcome}, failed=outcome in {"retried", "dead", "lease_lost"})
     _count([claim], outcome)
     return outcome == "done"
 

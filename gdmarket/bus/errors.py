@@ -8,7 +8,9 @@ class OutsideTransactionError(Exception):
 
     def __init__(self) -> None:
         """Say what to do."""
-        super().__init__("publish() needs the transaction of the change it tells of: call it inside `with homes.atomic(<its context>):`")
+        super().__init__(
+            "publish() needs the transaction of the change it tells of: call it inside `with databases.transaction_for(<its context>):`"
+        )
 
 
 class PublishedInBatchError(Exception):

@@ -49,12 +49,12 @@ class _Background:
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[list[Lane]] = SimpleQueue()
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
 
     def drain(self, lanes: list[Lane]) -> None:
         """Have these lanes drained soon, by the thread."""
-        with self._door:
+        with self._lock:
             self._waiting.put(lanes)
             # After a fork the thread is gone: only the parent has it.
             if self._worker is None or not self._worker.is_alive():
@@ -74,7 +74,7 @@ class _Background:
         try:
             return self._waiting.get(timeout=_IDLE_S)
         except Empty:
-            with self._door:
+            with self._lock:
                 if not self._waiting.empty():
                     return self._waiting.get()
                 self._worker = None

@@ -15,13 +15,13 @@ from typing import Any
 from django.db import Error, InterfaceError, OperationalError, connections, transaction
 from django.db.backends.utils import CursorWrapper
 
-from gdmarket import crashing
-from gdmarket.away import Away
+from gdmarket import failpoints
 from gdmarket.bus import places, publishing, settling, touched
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.errors import LogAwayError, StreamTakenError
 from gdmarket.bus.models import Event
 from gdmarket.bus.sql import insert_new, now_plus, quoted
+from gdmarket.unreachable import UnreachableDatabases
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ _BUSY_MS = 1000
 # A column that is missing, and a right to a table or column.
 _MARIADB_LACKS = frozenset({1054, 1142, 1143})
 
-_away = Away()
+_unreachable = UnreachableDatabases()
 
 
 def forward(*, claims: Sequence[Claim]) -> None:
@@ -51,7 +51,7 @@ def forward(*, claims: Sequence[Claim]) -> None:
     :raises LeaseLostError: if another worker has them now; copied they are all the same
     """
     target = places.target_of(claims[0].lane[0]) or ""
-    if left_s := _away.left_s(target):
+    if left_s := _unreachable.remaining_s(target):
         raise LogAwayError(target, after_s=left_s)
     began_s = monotonic()
     try:
@@ -61,12 +61,12 @@ def forward(*, claims: Sequence[Claim]) -> None:
         if _is_of_ours(failure):
             raise
         connections[target].close()
-        if _away.note(target, waited_s=monotonic() - began_s):
+        if _unreachable.add(target, waited_s=monotonic() - began_s):
             logger.warning("the database %s does not answer; events for it wait where they are: %s", target, str(failure).strip())
-        raise LogAwayError(target, after_s=_away.left_s(target)) from failure
-    if _away.forget(target):
+        raise LogAwayError(target, after_s=_unreachable.remaining_s(target)) from failure
+    if _unreachable.discard(target):
         logger.warning("the database %s answers again", target)
-    crashing.point("event-copied")
+    failpoints.hit("event-copied")
     with transaction.atomic(using=claims[0].using):
         settling.acknowledge(claims=claims)
 

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from gdmarket import correlation, homes
+from gdmarket import correlation, databases
 from gdmarket.bus import codec, registry
 from gdmarket.bus.errors import UndecodableError, UnknownEventError
 from gdmarket.bus.models import Event
@@ -53,7 +53,7 @@ def history(
     """
     names = [codec.type_of(event_class) for event_class in types]
     # Nothing but the streams to find rows by, and their order made here: else a planner may prefer to walk the whole log.
-    rows = [row for row in Event.objects.using(homes.of(reader)).filter(stream__in=streams) if row.type in names]
+    rows = [row for row in Event.objects.using(databases.alias_for(reader)).filter(stream__in=streams) if row.type in names]
     told = []
     for row in sorted(rows, key=attrgetter("stream", "version")):
         try:

@@ -10,7 +10,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.bus import backlog
 from gdmarket.bus.backlog import Backlog
 
@@ -65,7 +65,7 @@ class BacklogCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Measure."""
         found: dict[str, Backlog] = {}
-        for using in homes.aliases():
+        for using in databases.aliases():
             try:
                 found |= backlog.measure(most=_MOST, using=using)
             except Error:

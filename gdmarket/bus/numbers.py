@@ -4,14 +4,14 @@ from collections.abc import Collection
 
 from django.db import DEFAULT_DB_ALIAS
 
-from gdmarket import homes
+from gdmarket import databases
 
 Number = int | str
 
 
 def number_of(pk: int, *, using: str) -> Number:
     """Return what a delivery of a database is called."""
-    return pk if len(homes.aliases()) == 1 else f"{using}:{pk}"
+    return pk if len(databases.aliases()) == 1 else f"{using}:{pk}"
 
 
 def place_of(number: Number) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 Each database has a log of its own. A subscriber's name says which log it listens to: no two logs have subscribers of one name.
 """
 
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.bus import registry
 
 # No context and no alias has a hyphen in its name.
@@ -13,7 +13,7 @@ _TO = "-to-"
 def log_of(subscriber: str) -> str:
     """Return the alias of the database in whose log a subscriber's deliveries stand."""
     source, _, target = subscriber.partition(_TO)
-    return source if target else homes.of(subscriber)
+    return source if target else databases.alias_for(subscriber)
 
 
 def target_of(subscriber: str) -> str | None:
@@ -25,7 +25,7 @@ def pairs_of(using: str) -> set[tuple[str, str]]:
     """Return every (subscriber, type) that the code wants in a log: a forwarder is wanted where what is published is heard elsewhere."""
     wanted = set()
     for context, name in registry.pairs():
-        published_in, heard_in = homes.of(name.partition(".")[0]), homes.of(context)
+        published_in, heard_in = databases.alias_for(name.partition(".")[0]), databases.alias_for(context)
         if heard_in == using:
             wanted.add((context, name))
         elif published_in == using:
@@ -40,4 +40,4 @@ def subscribers_of(using: str) -> list[str]:
 
 def subscribers() -> list[str]:
     """Return every subscriber that the code knows, log by log; those that are not said to be at home anywhere are in `default`."""
-    return [subscriber for using in homes.aliases() for subscriber in subscribers_of(using)]
+    return [subscriber for using in databases.aliases() for subscriber in subscribers_of(using)]

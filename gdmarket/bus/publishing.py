@@ -9,7 +9,7 @@ from django.db import connections
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Field
 
-from gdmarket import correlation, homes, ids
+from gdmarket import correlation, databases, ids
 from gdmarket.bus import codec, registry, touched
 from gdmarket.bus.errors import OutsideTransactionError, PublishedInBatchError, UnknownEventError
 from gdmarket.bus.models import LANE_LENGTH, Delivery, Event
@@ -45,12 +45,12 @@ def publish(event: Publishable, *, stream: str, at: datetime | None = None) -> U
     `stream` names the aggregate (`"rental:<id>"`), whose lock the caller holds: each subscriber hears a stream's events in order.
     With `at` it is a timer: delivered no earlier than that instant, in no order with anything else. The log is the one beside the tables
     of the event's own context; where it is heard elsewhere, a forwarder takes it there.
-    :raises OutsideTransactionError: outside a transaction of that database, `homes.atomic("<the event's context>")`
+    :raises OutsideTransactionError: outside a transaction of that database, `databases.transaction_for("<the event's context>")`
     :raises PublishedInBatchError: in a handler marked `batch`
     :raises UnknownEventError: if the event's class does not stand in `config/subscriptions.py`
     :raises ValueError: if `stream` is not of the form `kind:key`, or is longer than 128 characters
     """
-    return record(event, stream=stream, at=at, using=homes.of(codec.context_of(type(event).__module__)))
+    return record(event, stream=stream, at=at, using=databases.alias_for(codec.context_of(type(event).__module__)))
 
 
 def record(event: Publishable, *, stream: str, using: str, at: datetime | None = None) -> UUID:

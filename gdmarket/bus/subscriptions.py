@@ -6,7 +6,7 @@ from django.apps import apps as installed
 from django.apps.registry import Apps
 from django.db import DEFAULT_DB_ALIAS
 
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.bus import places
 from gdmarket.bus.errors import NoSuchSubscriberError
 from gdmarket.bus.models import Subscription
@@ -37,8 +37,8 @@ def refuse_unknown(*, subscriber: str) -> None:
 
     :raises NoSuchSubscriberError: if it hears nothing
     """
-    if subscriber not in (known := _written(places.log_of(subscriber)) if places.log_of(subscriber) in homes.aliases() else []):
-        known = sorted({name for using in homes.aliases() for name in _written(using)})
+    if subscriber not in (known := _written(places.log_of(subscriber)) if places.log_of(subscriber) in databases.aliases() else []):
+        known = sorted({name for using in databases.aliases() for name in _written(using)})
         raise NoSuchSubscriberError(context=subscriber, known=", ".join(known) or "none; run `manage.py migrate`")
 
 

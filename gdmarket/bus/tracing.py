@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from gdmarket import homes, ids
+from gdmarket import databases, ids
 from gdmarket.bus import codec, numbers, places
 from gdmarket.bus.errors import NoSuchStoryError
 from gdmarket.bus.events import DeliverySkipped
@@ -41,7 +41,7 @@ def list_steps(*, correlation: str) -> list[Step]:
 
     :raises NoSuchStoryError: if no event bears this correlation id
     """
-    told = [_Told(correlation, using) for using in homes.aliases()]
+    told = [_Told(correlation, using) for using in databases.aliases()]
     events = _once([event for log in told for event in log.events])
     if not events:
         raise NoSuchStoryError(correlation=correlation)
@@ -86,7 +86,7 @@ class _Told:
 def _once(events: Sequence[Event]) -> list[Event]:
     """Return each event once, however many logs have it; those of several logs in the order in which they were made."""
     events_by_id = {event.id: event for event in reversed(events)}
-    if len(homes.aliases()) == 1:
+    if len(databases.aliases()) == 1:
         return list(events)
     return sorted(events_by_id.values(), key=lambda event: (ids.made_at(event.id), event.id))
 

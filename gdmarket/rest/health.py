@@ -16,10 +16,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from gdmarket import homes
-from gdmarket.away import Away
+from gdmarket import databases
 from gdmarket.bus import backlog
 from gdmarket.rest import problems
+from gdmarket.unreachable import UnreachableDatabases
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _SHOWN = 5
 # It is asked every few seconds: each backlog is counted to here and no further.
 _MOST = 10_000
 _PATIENCE_S = 1.0
-_away = Away()
+_unreachable = UnreachableDatabases()
 
 
 def _asked_by_get(probe: Probe) -> Callable[[HttpRequest], HttpResponse]:
@@ -59,7 +59,7 @@ def ready() -> HttpResponse:
 
     Only `default` must be there, in which people and sessions are: where another context's database is away, the rest goes on without it.
     """
-    default, *others = homes.aliases()
+    default, *others = databases.aliases()
     asked = _ask(others)
     found = [_look_at(default), *_answers(asked)]
     away = [look.using for look in found if look.is_away]
@@ -81,7 +81,7 @@ class _Look:
 
 
 _running: dict[str, Future[_Look]] = {}
-_door = Lock()
+_lock = Lock()
 
 
 def _ask(others: Sequence[str]) -> dict[str, Future[_Look] | None]:
@@ -89,11 +89,11 @@ def _ask(others: Sequence[str]) -> dict[str, Future[_Look] | None]:
 
     One that was just found away is not asked, lest the probe waits for it again and again; nor is one that still owes an answer.
     """
-    with _door:
+    with _lock:
         for using in others:
-            if not _away.left_s(using) and (using not in _running or _running[using].done()):
+            if not _unreachable.remaining_s(using) and (using not in _running or _running[using].done()):
                 _running[using] = _threads(len(others)).submit(_look_and_leave, using)
-        return {using: None if _away.left_s(using) else _running[using] for using in others}
+        return {using: None if _unreachable.remaining_s(using) else _running[using] for using in others}
 
 
 def _answers(asked: Mapping[str, Future[_Look] | None]) -> Iterator[_Look]:
@@ -103,7 +103,7 @@ def _answers(asked: Mapping[str, Future[_Look] | None]) -> Iterator[_Look]:
         if future and future.done():
             yield future.result()
             continue
-        if future and _away.note(using, waited_s=_PATIENCE_S):
+        if future and _unreachable.add(using, waited_s=_PATIENCE_S):
             logger.warning("the database %s does not answer within %.0f s", using, _PATIENCE_S)
         yield _Look(using=using, is_away=True)
 
@@ -125,10 +125,10 @@ def _look_at(using: str) -> _Look:
     try:
         missing = _missing_migrations(using)
     except DatabaseError:
-        if _away.note(using, waited_s=time.monotonic() - began_s):
+        if _unreachable.add(using, waited_s=time.monotonic() - began_s):
             logger.warning("the database %s does not answer", using, exc_info=True)
         return _Look(using=using, is_away=True)
-    _away.forget(using)
+    _unreachable.discard(using)
     return _Look(using=using, missing=missing, behind=None if missing else _behind(using))
 
 

@@ -29,11 +29,11 @@ class CorrelationMiddleware:
         if request.path_info.startswith("/health/"):
             with correlation.use(trace):  # probes are no story
                 return self._answer(request, began_s)
-        with spans.story(metrics.method_of(request), kind="server", trace=trace, facts={}) as span:
+        with spans.root_span(metrics.method_of(request), kind="server", trace=trace, attributes={}) as span:
             response = self._answer(request, began_s)
             if span is not None:
                 span.update_name(f"{metrics.method_of(request)} {metrics.route_of(request)}")
-            spans.tell(span, facts=_facts(request, response), failed=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR)
+            spans.annotate(span, attributes=_facts(request, response), failed=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR)
         return response
 
     def _answer(self, request: HttpRequest, began_s: float) -> HttpResponse:

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from apps.items.models import Item
 from apps.rentals.models import Rental
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.bus.models import Event
 from gdmarket.ids import uuid7
 from tests.acceptance.conftest import DRILL, Market
@@ -197,7 +197,7 @@ def test_a_good_correlation_id_is_kept_through_every_event_of_the_story(market: 
     answer = market.renter.post("/api/v1/rentals", {"item": item["id"], "payment_method": "pm_ok"}, format="json", headers=headers)
 
     assert answer["X-Correlation-ID"] == "story-1"
-    told = [event for log in homes.aliases() for event in Event.objects.using(log).filter(correlation="story-1")]
+    told = [event for log in databases.aliases() for event in Event.objects.using(log).filter(correlation="story-1")]
     assert {"rentals.RentalRequested", "rentals.RentalPaid", "payments.PaymentApproved"} <= {event.type for event in told}
     assert {event.traceparent.split("-")[1] for event in told} == {trace_id}
 

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 
 from apps.rentals import services
 from apps.rentals.models import Listing, Rental
-from gdmarket import clock, homes
+from gdmarket import clock, databases
 from gdmarket.ids import uuid7
 from tests.acceptance.conftest import Market
 from tests.factories.accounts import UserFactory
@@ -42,7 +42,7 @@ def race(renters: list[APIClient], *, item: dict[str, Any], wishes: dict[str, An
 @contextmanager
 def without_the_guard() -> Iterator[None]:
     """Take away what refuses an overlap in the database, and put it back empty-handed afterwards."""
-    connection = connections[homes.of("rentals")]
+    connection = connections[databases.alias_for("rentals")]
     with connection.cursor() as cursor:
         for statement in GUARD.UNGUARD[connection.vendor]:
             cursor.execute(statement)
@@ -185,7 +185,7 @@ def wait_for_the_listing(change: Callable[[], object]) -> bool:
 
     def hold() -> bool:
         try:
-            with homes.atomic("rentals"):
+            with databases.transaction_for("rentals"):
                 Listing.objects.select_for_update(no_key=True).get()
                 taken.set()
                 time.sleep(0.3)  # by now the change waits for us
@@ -201,7 +201,7 @@ def wait_for_the_listing(change: Callable[[], object]) -> bool:
         holder = threads.submit(hold)
         taken.wait(timeout=30)
         try:
-            with homes.atomic("rentals"), connections[homes.of("rentals")].cursor() as cursor:
+            with databases.transaction_for("rentals"), connections[databases.alias_for("rentals")].cursor() as cursor:
                 cursor.execute("SET LOCAL lock_timeout = '900ms'")
                 change()
         except OperationalError as refused:

@@ -82,6 +82,6 @@ def test_a_context_opens_transactions_on_its_own_database_and_no_other() -> None
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "atomic"):
                 continue
             named = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
-            if ast.unparse(node.func) != "homes.atomic" or named != [path.relative_to(ROOT).parts[1]]:
+            if ast.unparse(node.func) != "databases.transaction_for" or named != [path.relative_to(ROOT).parts[1]]:
                 strange.append(place(path, node))
     assert strange == []

@@ -84,7 +84,7 @@ import django; django.setup()
 from uuid import uuid4
 from gdmarket import clock, correlation, spans
 from apps.payments import facade
-with spans.story("test", kind="server", trace=correlation.start(traceparent={CALLER!r}), facts={{}}):
+with spans.root_span("test", kind="server", trace=correlation.start(traceparent={CALLER!r}), attributes={{}}):
     ids = dict(payment_id=uuid4(), rental_id=uuid4(), payer_id=uuid4(), payee_id=uuid4())
     facade.charge(**ids, amount=1, currency="KRW", method="pm_ok", now=clock.now())
 """

@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.models import F
 from django.utils.module_loading import import_string
 
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.bus import forwarding, registry, subscriptions
 from gdmarket.bus.models import Delivery
 from gdmarket.bus.registry import Handler
@@ -24,7 +24,7 @@ Connect = Callable[[Mapping[type, Sequence[Handler]]], None]
 
 
 def _write_subscriptions() -> None:
-    for alias in homes.aliases():
+    for alias in databases.aliases():
         subscriptions.write_subscriptions(using=alias)
 
 
@@ -41,8 +41,8 @@ def hear(transactional_db: None, settings: Any) -> Iterator[Connect]:
         yield connect
     registry.connect(import_string(configured.GDMARKET_SUBSCRIPTIONS))
     _write_subscriptions()
-    for alias in homes.aliases():
-        forwarding._away.forget(alias)
+    for alias in databases.aliases():
+        forwarding._unreachable.discard(alias)
 
 
 @pytest.fixture
@@ -50,12 +50,12 @@ def wait() -> Callable[[float], None]:
     """Return what lets seconds pass for the bus, in every database that is not away."""
 
     def pass_seconds(seconds: float) -> None:
-        for alias in homes.aliases():
+        for alias in databases.aliases():
             if connections[alias].settings_dict["PORT"] == NOBODYS:
                 continue
             Delivery.objects.using(alias).update(not_before=F("not_before") - timedelta(seconds=seconds))
-        for alias in homes.aliases():
-            forwarding._away.forget(alias)
+        for alias in databases.aliases():
+            forwarding._unreachable.discard(alias)
 
     return pass_seconds
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from config.doctor import bus as doctor
 from config.doctor.findings import Level, Stance
-from gdmarket import bus, homes
+from gdmarket import bus, databases
 from gdmarket.bus import subscriptions as bus_subscriptions
 from gdmarket.bus.models import Event, Heartbeat, Subscription
 from gdmarket.rest import health
@@ -84,11 +84,11 @@ def test_old_events_are_purged_from_every_log(hear: Connect, run: Run) -> None:
 
 
 def test_readiness_needs_default_alone_and_names_who_is_away(transactional_db: None) -> None:
-    health._away.forget("status_view")
+    health._unreachable.discard("status_view")
     with away("status_view"):
         answer = Client().get("/health/ready")
     again = Client().get("/health/ready")
-    health._away.forget("status_view")
+    health._unreachable.discard("status_view")
     back = Client().get("/health/ready")
 
     assert (answer.status_code, answer.json()["away"]) == (200, ["database status_view"])
@@ -110,8 +110,8 @@ def test_migrate_brings_every_database_up_to_date(transactional_db: None, capsys
     call_command("migrate")
 
     said = capsys.readouterr().out
-    assert [f"Database {alias}:" in said for alias in homes.aliases()] == [True] * 5
-    assert not any(Heartbeat.objects.using(alias).exists() for alias in homes.aliases())
+    assert [f"Database {alias}:" in said for alias in databases.aliases()] == [True] * 5
+    assert not any(Heartbeat.objects.using(alias).exists() for alias in databases.aliases())
 
 
 def test_two_names_of_one_database_are_refused(transactional_db: None, settings: Any) -> None:
@@ -131,7 +131,7 @@ def test_two_names_of_one_database_are_refused(transactional_db: None, settings:
 def test_the_doctor_finds_who_hears_what_in_every_log(transactional_db: None) -> None:
     (found,) = doctor.subscriptions(Stance(deploy=False))
     assert found.level is Level.OK, found
-    Subscription.objects.using(homes.of("items")).filter(subscriber="items")[:1].get().delete()
+    Subscription.objects.using(databases.alias_for("items")).filter(subscriber="items")[:1].get().delete()
     (found,) = doctor.subscriptions(Stance(deploy=False))
     assert (found.level, found.found.split(",")[0]) == (Level.FAIL, "1 differ from the code's")
-    bus_subscriptions.write_subscriptions(using=homes.of("items"))
+    bus_subscriptions.write_subscriptions(using=databases.alias_for("items"))

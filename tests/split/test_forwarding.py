@@ -12,7 +12,7 @@ from django.db import connections
 
 from apps.items.models import BusyPeriod
 from apps.status_view.models import RentalStatus
-from gdmarket import bus, homes
+from gdmarket import bus, databases
 from gdmarket.bus import claims, dispatch, operations, relay
 from gdmarket.bus.errors import OutsideTransactionError
 from gdmarket.bus.models import Delivery, Event
@@ -59,7 +59,7 @@ def test_an_event_is_copied_as_it_is_and_heard_in_order(hear: Connect) -> None:
         assert sorted(notes(context)) == list(range(1, 31))
     assert logged("rentals") == logged("status_view") == logged("items")
     assert logged("payments") == logged("default") == []
-    assert not any(Delivery.objects.using(alias).exists() for alias in homes.aliases())
+    assert not any(Delivery.objects.using(alias).exists() for alias in databases.aliases())
 
 
 def test_what_nobody_hears_elsewhere_stays_at_home(hear: Connect) -> None:
@@ -73,7 +73,7 @@ def test_what_nobody_hears_elsewhere_stays_at_home(hear: Connect) -> None:
 
 def test_an_event_is_published_in_its_own_contexts_transaction_and_no_other(hear: Connect) -> None:
     hear({Posted: [reader("items")]})
-    with homes.atomic("items"), homes.atomic("status_view"), pytest.raises(OutsideTransactionError):
+    with databases.transaction_for("items"), databases.transaction_for("status_view"), pytest.raises(OutsideTransactionError):
         bus.publish(Posted(n=1), stream="box:1")
 
     assert logged("rentals") == logged("items") == []

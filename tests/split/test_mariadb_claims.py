@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 from django.db import connections
 
-from gdmarket import bus, homes
+from gdmarket import bus, databases
 from gdmarket.bus import backlog, claims, dispatch, plain_claims
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.models import Delivery
@@ -112,4 +112,4 @@ def test_the_backlog_is_measured_in_each_log_and_the_way_counts(waiting: None) -
     assert (found[VIEW].pending, found[TO_VIEW].pending) == (60, 2)
     assert found[VIEW].oldest_age_s > 0
     assert backlog.backlog_of(subscriber=VIEW).pending == 62
-    assert len(outstanding(TO_VIEW, using=homes.of("rentals"))) == 2
+    assert len(outstanding(TO_VIEW, using=databases.alias_for("rentals"))) == 2

@@ -8,21 +8,21 @@ from django.db import Error, connections, transaction
 from apps.items.models import Item
 from apps.rentals.models import Rental
 from apps.status_view.models import RentalStatus
-from gdmarket import homes
+from gdmarket import databases
 from tests.split.conftest import Market
 
 pytestmark = pytest.mark.split
 
 
 def test_the_contexts_are_at_home_in_three_engines() -> None:
-    assert [(alias, connections[alias].vendor) for alias in homes.aliases()] == [
+    assert [(alias, connections[alias].vendor) for alias in databases.aliases()] == [
         ("default", "postgresql"),
         ("items", "sqlite"),
         ("rentals", "postgresql"),
         ("payments", "postgresql"),
         ("status_view", "mysql"),
     ]
-    assert len({(connections[alias].settings_dict["PORT"], connections[alias].settings_dict["NAME"]) for alias in homes.aliases()}) == 5
+    assert len({(connections[alias].settings_dict["PORT"], connections[alias].settings_dict["NAME"]) for alias in databases.aliases()}) == 5
 
 
 @pytest.mark.django_db
@@ -30,7 +30,7 @@ def test_each_database_has_its_contexts_tables_and_the_buss_and_no_others() -> N
     ours = ("items_", "rentals_", "payments_", "status_view_", "accounts_", "bus_event")
     found = {
         alias: {name.split("_")[0] for name in connections[alias].introspection.table_names() if name.startswith(ours)}
-        for alias in homes.aliases()
+        for alias in databases.aliases()
     }
     assert found == {
         "default": {"accounts", "bus"},
@@ -43,17 +43,21 @@ def test_each_database_has_its_contexts_tables_and_the_buss_and_no_others() -> N
 
 @pytest.mark.django_db
 def test_a_join_across_a_wall_fails() -> None:
-    with connections[homes.of("rentals")].cursor() as cursor, pytest.raises(Error, match="items_item"), homes.atomic("rentals"):
+    with (
+        connections[databases.alias_for("rentals")].cursor() as cursor,
+        pytest.raises(Error, match="items_item"),
+        databases.transaction_for("rentals"),
+    ):
         cursor.execute("SELECT * FROM rentals_rental JOIN items_item ON items_item.id = rentals_rental.item_id")
-    with pytest.raises(Error, match="items_item"), homes.atomic("rentals"):
+    with pytest.raises(Error, match="items_item"), databases.transaction_for("rentals"):
         list(Rental.objects.filter(item_id__in=Item.objects.values("id")))
 
 
 def test_a_transaction_across_a_wall_is_none(market: Market) -> None:
     item = market.register()
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         Item.objects.filter(id=item["id"]).update(place="nowhere")
-        transaction.set_rollback(True, using=homes.of("rentals"))
+        transaction.set_rollback(True, using=databases.alias_for("rentals"))
 
     assert Item.objects.get(id=item["id"]).place == "nowhere"
 

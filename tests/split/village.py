@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connections
 
-from gdmarket import bus, homes
+from gdmarket import bus, databases
 from gdmarket.bus.models import Delivery
 from gdmarket.bus.registry import Handler
 
@@ -33,7 +33,7 @@ class Posted:
 
 def post(*numbers: int, box: int = 1, at: datetime | None = None) -> list[UUID]:
     """Publish one `Posted` a number, all in one transaction of rentals."""
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         return [bus.publish(Posted(n=n), stream=f"box:{box}", at=at) for n in numbers]
 
 
@@ -44,7 +44,7 @@ def reader(context: str, react: Callable[[Posted], object] | None = None) -> Han
         if react is not None:
             react(event)
         heard = bus.current()
-        with connections[homes.of(context)].cursor() as cursor:
+        with connections[databases.alias_for(context)].cursor() as cursor:
             cursor.execute("INSERT INTO notebook (stream, n) VALUES (%s, %s)", [heard.stream if heard else "", event.n])
 
     on_posted.__module__ = f"apps.{context}.handlers"
@@ -53,7 +53,7 @@ def reader(context: str, react: Callable[[Posted], object] | None = None) -> Han
 
 def notes(context: str, *, box: int | None = None) -> list[int]:
     """Return the numbers a context wrote down, in order; of one box, or of all."""
-    with connections[homes.of(context)].cursor() as cursor:
+    with connections[databases.alias_for(context)].cursor() as cursor:
         cursor.execute("SELECT n, stream FROM notebook ORDER BY line")
         return [n for n, stream in cursor.fetchall() if box in {None, int(stream.partition(":")[2])}]
 
@@ -61,12 +61,12 @@ def notes(context: str, *, box: int | None = None) -> list[int]:
 @contextmanager
 def notebooks() -> Iterator[None]:
     """Have a table to write into in every database."""
-    for alias in homes.aliases():
+    for alias in databases.aliases():
         connection = connections[alias]
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE TABLE notebook (line {_KEYS[connection.vendor]}, stream varchar(128), n integer)")
     yield
-    for alias in homes.aliases():
+    for alias in databases.aliases():
         with connections[alias].cursor() as cursor:
             cursor.execute("DROP TABLE notebook")
 

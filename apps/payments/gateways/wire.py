@@ -81,7 +81,7 @@ class Wire:
         token = _call.set(call)
         try:
             with (
-                spans.step(method, facts={"http.request.method": method, "server.address": self._host}) as span,
+                spans.client_span(method, attributes={"http.request.method": method, "server.address": self._host}) as span,
                 self._connections().stream(
                     method,
                     self._base_url + path,
@@ -90,7 +90,7 @@ class Wire:
                     extensions={"timeout": {"pool": deadline_s}},
                 ) as response,
             ):
-                spans.tell(span, facts={"http.response.status_code": response.status}, failed=response.status >= _BROKEN)
+                spans.annotate(span, attributes={"http.response.status_code": response.status}, failed=response.status >= _BROKEN)
                 return _answer(response, _read(response.iter_stream(), largest_bytes))
         except _FAILURES as failure:
             raise (NoAnswerError if call.is_sent else NotSentError)(_reason(failure)) from failure

@@ -7,7 +7,7 @@ from uuid import UUID
 from apps.payments import queries
 from apps.payments.domain import ACCOUNTS, CHARGED, Entry, RefundState
 from apps.payments.models import Payment, Posting, Refund
-from gdmarket import homes, ids
+from gdmarket import databases, ids
 
 
 def book_charge(payment: Payment, *, now: datetime) -> None:
@@ -28,7 +28,7 @@ def book_refunded(refund: Refund, *, now: datetime) -> None:
 
 def book_late(*, payment_id: UUID, now: datetime) -> None:
     """Book what of a payment is not booked yet: while an upgrade goes on, a version from before the ledger runs beside us."""
-    with homes.atomic("payments"):
+    with databases.transaction_for("payments"):
         book_what_lacks(queries.get_payment(payment_id=payment_id, lock=True), now=now)
 
 

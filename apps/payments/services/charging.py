@@ -14,7 +14,7 @@ from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclin
 from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, RefusedError, Standing
 from apps.payments.models import Payment
 from apps.payments.services import asking, booking
-from gdmarket import breaker, bus, crashing, homes
+from gdmarket import breaker, bus, databases, failpoints
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def open_payment(
     """
     wanted = {"rental_id": rental_id, "payer_id": payer_id, "payee_id": payee_id, "amount": amount, "currency": currency}
     try:
-        with homes.atomic("payments"):
+        with databases.transaction_for("payments"):
             payment, is_new = Payment.objects.get_or_create(id=payment_id, defaults=wanted | {"method": method, "created_at": now})
             if is_new:
                 due = PaymentCheckDue(payment_id=payment_id, occurred_at=now)
@@ -83,14 +83,14 @@ def charge_payment(
         method=method,
         now=now,
     )
-    crashing.point("payments.charge.opened")
+    failpoints.hit("payments.charge.opened")
     if not claim_sending(payment_id=payment_id, now=now):
         return queries.get_payment(payment_id=payment_id), None
-    crashing.point("payments.charge.unsent")
+    failpoints.hit("payments.charge.unsent")
     outcome = _send(payment)
-    crashing.point("payments.charge.answered")
+    failpoints.hit("payments.charge.answered")
     payment = record_outcome(payment_id=payment_id, outcome=outcome, now=now)
-    crashing.point("payments.charge.recorded")
+    failpoints.hit("payments.charge.recorded")
     return payment, outcome.retry_after_s
 
 
@@ -116,7 +116,7 @@ def record_outcome(*, payment_id: UUID, outcome: Outcome, now: datetime) -> Paym
 
 
 def _record(payment_id: UUID, outcome: Outcome, *, now: datetime) -> Payment:
-    with homes.atomic("payments"):
+    with databases.transaction_for("payments"):
         payment = queries.get_payment(payment_id=payment_id, lock=True)
         if not domain.may_become(state=payment.state, wanted=outcome.state):
             _report_late(payment, outcome)

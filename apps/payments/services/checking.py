@@ -11,7 +11,7 @@ from apps.payments.errors import PaymentDiffersError
 from apps.payments.gateways.port import Entry, Standing
 from apps.payments.models import Payment
 from apps.payments.services import asking, charging
-from gdmarket import crashing
+from gdmarket import failpoints
 
 
 def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
@@ -30,7 +30,7 @@ def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
         never_sent = charging.Outcome(state=PaymentState.NOT_SENT, reason="never_sent")
         return charging.record_outcome(payment_id=payment_id, outcome=never_sent, now=now)
     entry = _ask_what_happened(payment)
-    crashing.point("payments.check.answered")
+    failpoints.hit("payments.check.answered")
     outcome = charging.outcome_of(entry, payment=payment)
     if outcome.state is PaymentState.UNKNOWN:
         raise PaymentDiffersError(payment=str(payment_id), amount=payment.amount, provider_amount=entry.amount)
@@ -59,7 +59,7 @@ def _ask_what_happened(payment: Payment) -> Entry:
     intent = asking.intent_of(payment)
     entry = asking.ask_again(lambda gateway, deadline_s: gateway.lookup(intent=intent, deadline_s=deadline_s), tries=tries)
     if entry.standing is Standing.NOT_FOUND:
-        crashing.point("payments.check.not_found")
+        failpoints.hit("payments.check.not_found")
         entry = asking.ask_again(lambda gateway, deadline_s: gateway.void(intent=intent, deadline_s=deadline_s), tries=tries)
     if entry.standing is Standing.PROCESSING:
         raise asking.not_yet(tries=tries)

@@ -8,7 +8,7 @@ from django.db.models import Q
 from apps.payments import gateways, queries
 from apps.payments.events import PaymentNoticed
 from apps.payments.models import Payment
-from gdmarket import bus, homes
+from gdmarket import bus, databases
 
 _AGAIN = timedelta(seconds=2)
 
@@ -28,6 +28,6 @@ def take_notice(*, headers: Mapping[str, str], body: bytes, now: datetime) -> No
 def _ask_about(payment: Payment, *, now: datetime) -> None:
     """Have it asked about, once in a while: providers send one thing twice, and anybody may send what is not signed."""
     is_new = Q(noticed_at=None) | Q(noticed_at__lt=now - _AGAIN)
-    with homes.atomic("payments"):
+    with databases.transaction_for("payments"):
         if Payment.objects.filter(is_new, id=payment.id).update(noticed_at=now):
             bus.publish(PaymentNoticed(payment_id=payment.id, occurred_at=now), stream=f"payment-notice:{payment.id}")

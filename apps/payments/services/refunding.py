@@ -19,7 +19,7 @@ from apps.payments.events import PaymentPartlyRefunded, PaymentRefunded, RefundR
 from apps.payments.gateways.port import Intent, RefundEntry, RefundStanding, Standing
 from apps.payments.models import Payment, Refund
 from apps.payments.services import asking, booking, charging
-from gdmarket import bus, crashing, homes, ids
+from gdmarket import bus, databases, failpoints, ids
 
 _UNTIL_SETTLED_S = 1.0
 
@@ -31,7 +31,7 @@ def record_refund(*, payment_id: UUID, now: datetime) -> Refund:
     :raises PaymentNotRefundableError: if nothing was charged
     :raises PaymentNotFoundError: if there is no such payment
     """
-    with homes.atomic("payments"):
+    with databases.transaction_for("payments"):
         payment = _refundable(payment_id)
         left = payment.amount - payment.refund_due
         standing = payment.refunds.order_by("-created_at", "-id").first()
@@ -56,7 +56,7 @@ def record_partial_refund(*, refund_id: UUID, payment_id: UUID, amount: int, now
 
 
 def _record_part(refund_id: UUID, payment_id: UUID, amount: int, *, now: datetime, dry_run: bool) -> Refund:
-    with homes.atomic("payments"):
+    with databases.transaction_for("payments"):
         payment = _refundable(payment_id)
         standing = Refund.objects.filter(id=refund_id).first()
         if standing is not None and (standing.payment_id, standing.amount) == (payment_id, amount):
@@ -68,7 +68,7 @@ def _record_part(refund_id: UUID, payment_id: UUID, amount: int, *, now: datetim
             raise RefundTooLargeError(amount=amount, left=left)
         refund = _record(payment, refund_id=refund_id, amount=amount, now=now)
         if dry_run:
-            transaction.set_rollback(True, using=homes.of("payments"))
+            transaction.set_rollback(True, using=databases.alias_for("payments"))
     return refund
 
 
@@ -84,12 +84,12 @@ def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
         return refund
     Refund.objects.filter(id=refund_id).update(attempts=F("attempts") + 1)
     intent, tries = asking.intent_of(refund.payment), refund.attempts + 1
-    crashing.point("payments.refund.unsent")
+    failpoints.hit("payments.refund.unsent")
     entry = asking.ask_again(
         lambda gateway, deadline_s: gateway.refund(intent=intent, refund_key=refund.id, amount=refund.amount, deadline_s=deadline_s),
         tries=tries,
     )
-    crashing.point("payments.refund.answered")
+    failpoints.hit("payments.refund.answered")
     if entry.standing is RefundStanding.PROCESSING:
         raise asking.not_yet(tries=tries)
     if entry.standing is RefundStanding.REFUSED and _is_all_back(intent, tries=tries):
@@ -126,7 +126,7 @@ def _record(payment: Payment, *, refund_id: UUID, amount: int, now: datetime) ->
 
 
 def _record_refunded(refund_id: UUID, entry: RefundEntry, *, now: datetime) -> Refund:
-    with homes.atomic("payments"):
+    with databases.transaction_for("payments"):
         payment = queries.get_payment(payment_id=queries.get_refund(refund_id=refund_id).payment_id, lock=True)
         refund = queries.get_refund(refund_id=refund_id)
         if refund.state == RefundState.REFUNDED:

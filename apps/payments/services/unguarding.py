@@ -6,7 +6,7 @@ from importlib import import_module
 
 from django.db import connections
 
-from gdmarket import homes
+from gdmarket import databases
 
 _GUARDED_BY = "apps.payments.migrations.0003_book_the_past"
 
@@ -14,8 +14,8 @@ _GUARDED_BY = "apps.payments.migrations.0003_book_the_past"
 @contextmanager
 def unguarded_ledger() -> Iterator[None]:
     """Let postings be changed and deleted for the length of the block, in one transaction; nobody else sees the guard away."""
-    guard, connection = import_module(_GUARDED_BY), connections[homes.of("payments")]
-    with homes.atomic("payments"), connection.cursor() as cursor:
+    guard, connection = import_module(_GUARDED_BY), connections[databases.alias_for("payments")]
+    with databases.transaction_for("payments"), connection.cursor() as cursor:
         for statement in guard.UNGUARD[connection.vendor]:
             cursor.execute(statement)
         yield

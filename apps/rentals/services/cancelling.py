@@ -9,7 +9,7 @@ from apps.rentals.errors import WrongStateError
 from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalPaymentCancelled, RentalRefundDue
 from apps.rentals.models import Rental
 from apps.rentals.services import facts
-from gdmarket import homes
+from gdmarket import databases
 
 
 def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", operation_id: UUID | None = None, now: datetime) -> Rental:
@@ -19,7 +19,7 @@ def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", operation_id: 
     :raises RentalNotFoundError: if `by` is neither
     :raises WrongStateError: if the item is out, or the rental has ended or is being cancelled already
     """
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         facts.only_parties(rental, by=by)
         if facts.is_new(rental, operation_id=operation_id):
@@ -29,7 +29,7 @@ def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", operation_id: 
 
 def refuse_rental(*, rental_id: UUID, reason: str, now: datetime) -> None:
     """Call a rental off because items cannot honour it; one that is out or has ended is left alone."""
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.state in {State.REQUESTED, State.PAYING, State.PAID, State.REFUNDING} and not rental.cancel_requested:
             _cancel(rental, reason=reason, now=now)
@@ -41,7 +41,7 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     :raises NotTheRenterError: if `by` is the manager
     :raises WrongStateError: if the rental is not paid, or the item is out
     """
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         facts.only_renter(rental, by=by)
         if rental.state != State.PAID:  # from `paying`, too, a rental may come to refund, but not because somebody asks
@@ -53,7 +53,7 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
 
 def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
     """Move a rental on once its money is back: `cancelled` where that was asked, else `requested` with a fresh hold."""
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.state != State.REFUNDING or rental.payment_id != payment_id:
             return

@@ -9,7 +9,7 @@ from apps.rentals.errors import ItemOutError, ItemPromisedError
 from apps.rentals.events import PeriodEnded, RentalHandedOver, RentalOverdue, RentalPeriodBegan, RentalReturned
 from apps.rentals.models import Rental
 from apps.rentals.services import facts
-from gdmarket import homes
+from gdmarket import databases
 
 
 def hand_over(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, now: datetime) -> Rental:
@@ -20,7 +20,7 @@ def hand_over(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
     :raises ItemOutError: if the item is still with another renter
     :raises ItemPromisedError: if another renter holds it now, or before this rental's period
     """
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         facts.only_manager(rental, by=by)
         if facts.is_new(rental, operation_id=operation_id):
@@ -34,7 +34,7 @@ def take_back(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
     :raises NotTheManagerError: if `by` is the renter
     :raises WrongStateError: if the item is not out
     """
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         facts.only_manager(rental, by=by)
         if facts.is_new(rental, operation_id=operation_id):
@@ -44,7 +44,7 @@ def take_back(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
 
 def begin_period(*, rental_id: UUID, now: datetime) -> None:
     """Tell, once, that a paid rental's period began; one that is out or not paid is left alone."""
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.state == State.PAID and rental.began_at is None:
             rental.began_at = now
@@ -53,7 +53,7 @@ def begin_period(*, rental_id: UUID, now: datetime) -> None:
 
 def end_period(*, rental_id: UUID, now: datetime) -> None:
     """Tell that an item should be back by now; one that is back, or has time left, is left alone."""
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now):
             facts.record(rental, RentalOverdue, now=now)

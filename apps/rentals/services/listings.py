@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from apps.rentals.models import Listing
-from gdmarket import homes
+from gdmarket import databases
 
 
 def learn_item(*, item_id: UUID, manager_id: UUID, name: str, daily_price: int, currency: str, withdrawn: bool, version: int) -> None:
@@ -16,7 +16,7 @@ def learn_item(*, item_id: UUID, manager_id: UUID, name: str, daily_price: int, 
         "withdrawn": withdrawn,
         "version": version,
     }
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         listing, created = Listing.objects.select_for_update(no_key=True).get_or_create(item_id=item_id, defaults=known)
         if not created and listing.version < version:
             Listing.objects.filter(item_id=item_id).update(**known)

@@ -20,7 +20,7 @@ from apps.rentals.events import (
 )
 from apps.rentals.models import Rental
 from apps.rentals.services import facts, requesting
-from gdmarket import crashing, homes, ids
+from gdmarket import databases, failpoints, ids
 
 
 def request_rental(
@@ -68,7 +68,7 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     rental = _start_payment(rental_id=rental_id, operation_id=operation_id, method=method, now=now)
     if rental.state != State.PAYING or not rental.payment_id:
         return rental
-    crashing.point("rentals.pay.started")
+    failpoints.hit("rentals.pay.started")
     result = payments.charge(
         payment_id=rental.payment_id,
         rental_id=rental.id,
@@ -88,7 +88,7 @@ def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: s
     `outcome` is one of `payments.facade.Outcome`. Return whether the payment is, or was, the rental's own: an approved one
     that is not is money without a rental.
     """
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.payment_id != payment_id:
             return False
@@ -104,7 +104,7 @@ def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: s
 
 def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
     """Free the item when a rental was not paid by `due_at`; a hold that was prolonged, paid or ended is left alone."""
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.state != State.REQUESTED or rental.payment_due_at > due_at:
             return
@@ -125,7 +125,7 @@ def _refuse_while_closed() -> None:
 
 
 def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> None:
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.state != State.REQUESTED:
             raise WrongStateError(state=rental.state, wanted="pay")
@@ -136,7 +136,7 @@ def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> No
 
 
 def _start_payment(*, rental_id: UUID, operation_id: UUID, method: str, now: datetime) -> Rental:
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         rental = facts.locked(rental_id=rental_id)
         if rental.operation == operation_id and rental.state in {State.PAYING, State.PAID}:
             return rental
@@ -156,7 +156,7 @@ def _answer(rental: Rental, result: ChargeResult, *, now: datetime) -> Rental:
     settle_payment(
         rental_id=rental.id, payment_id=result.payment_id, outcome=result.outcome, reason=result.reason, retry_after_s=wait_s, now=now
     )
-    crashing.point("rentals.pay.settled")
+    failpoints.hit("rentals.pay.settled")
     if result.outcome is Outcome.DECLINED:
         raise PaymentDeclinedError(reason=result.reason)
     if result.outcome is Outcome.NOT_SENT:

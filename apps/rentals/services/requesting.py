@@ -10,7 +10,7 @@ from apps.rentals.errors import ItemWithdrawnError, PeriodTakenError
 from apps.rentals.events import RentalRequested
 from apps.rentals.models import Listing, Rental
 from apps.rentals.services import facts
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.money import Money
 
 _NO_OVERLAP = "rentals_no_overlap"
@@ -27,7 +27,7 @@ def hold_period(
     :raises PeriodTakenError: if another rental holds a part of the period, or the item is overdue
     :raises InvalidError: if the period is reversed, past or too far ahead
     """
-    with homes.atomic("rentals"):
+    with databases.transaction_for("rentals"):
         listing = facts.locked_listing(item_id=item_id)
         made = queries.find_rental(rental_id=rental_id)
         if made:
@@ -64,7 +64,7 @@ def _draft(*, listing: Listing, rental_id: UUID, renter_id: UUID, starts_at: dat
 
 def _insert(rental: Rental) -> None:
     try:
-        with homes.atomic("rentals"):
+        with databases.transaction_for("rentals"):
             rental.save(force_insert=True)
     except IntegrityError as refused:
         if _NO_OVERLAP not in str(refused):

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from apps.status_view.errors import NoPreviousGenerationError, RebuildLostError, RebuildRunningError, RebuildUnfinishedError
 from apps.status_view.models import ONLY, Generations, ItemStatus, RentalStatus
-from gdmarket import homes
+from gdmarket import databases
 
 LEASE = timedelta(seconds=15)
 """For how long a rebuild that says nothing is held to be alive."""
@@ -49,7 +49,7 @@ def begin(*, restart: bool) -> Begun:
     :raises RebuildRunningError: if another rebuild is alive
     """
     Generations.objects.get_or_create(pk=ONLY)
-    with homes.atomic("status_view"):
+    with databases.transaction_for("status_view"):
         token = _take_lease()
         row = Generations.objects.select_for_update().get(pk=ONLY)
         if row.building is None or restart:

@@ -15,7 +15,7 @@ from apps.items import facade as items
 from apps.status_view.models import RentalStatus
 from apps.status_view.services import generations, owners, rows
 from apps.status_view.services.owners import Sources
-from gdmarket import homes
+from gdmarket import databases
 
 _RENTALS, _ITEMS, _DONE = "rentals", "items", "done"
 _LONGEST_REST_S = generations.LEASE.total_seconds() / 3
@@ -77,7 +77,7 @@ class _Build:
         told = owners.ask_of_rentals(sources=self._sources, after=self.reached, now=self._now)
         ids = [rental.rental_id for rental in told.rentals]
         remembered = dict(RentalStatus.objects.filter(id__in=ids).values_list("id", "timeline"))
-        with homes.atomic("status_view"):
+        with databases.transaction_for("status_view"):
             concerned = rows.locked(generation=self.generation, rental_ids=ids)
             told.fold_into(concerned)
             concerned.recall(timelines=remembered)
@@ -86,7 +86,7 @@ class _Build:
     def _build_items(self) -> None:
         told = items.list_snapshots(after=self.reached, limit=owners.PAGE)
         ids = [item.item_id for item in told]
-        with homes.atomic("status_view"):
+        with databases.transaction_for("status_view"):
             concerned = rows.locked(generation=self.generation, item_ids=ids)
             concerned.fold(items=told)
             self._save(concerned, ids, then=_DONE)

@@ -7,7 +7,7 @@ from django.core.management import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db.models.functions import Now
 
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.bus.models import Heartbeat
 
 
@@ -22,14 +22,14 @@ class Command(migrate.Command):
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         named = options["database"]
-        return super().get_check_kwargs(options) | {"databases": homes.aliases() if named is None else [named]}
+        return super().get_check_kwargs(options) | {"databases": databases.aliases() if named is None else [named]}
 
     def handle(self, *args: Any, database: str | None, **options: Any) -> None:
         if database is not None:
             super().handle(*args, database=database, **options)
             return
-        for alias in homes.aliases():
-            if len(homes.aliases()) > 1 and options["verbosity"]:
+        for alias in databases.aliases():
+            if len(databases.aliases()) > 1 and options["verbosity"]:
                 self.stdout.write(self.style.MIGRATE_HEADING(f"Database {alias}:"))
             super().handle(*args, database=alias, **options)
         if not options["plan"] and not options["check_unapplied"]:
@@ -38,11 +38,13 @@ class Command(migrate.Command):
 
 def _refuse_one_under_two_names() -> None:
     """Refuse two URLs that lead to one database: an event would be forwarded into the log it came from, and told to nobody."""
-    for alias in homes.aliases()[:-1]:
+    for alias in databases.aliases()[:-1]:
         mark = Heartbeat.objects.using(alias).create(relay=uuid4(), subscriber="migrate", process="migrate", seen_at=Now())
         try:
             twins = [
-                other for other in homes.aliases() if other != alias and Heartbeat.objects.using(other).filter(relay=mark.relay).exists()
+                other
+                for other in databases.aliases()
+                if other != alias and Heartbeat.objects.using(other).filter(relay=mark.relay).exists()
             ]
         finally:
             mark.delete()

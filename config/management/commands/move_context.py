@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config import moving
-from gdmarket import homes
+from gdmarket import databases
 
 
 class Command(BaseCommand):
@@ -19,11 +19,11 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("context", choices=sorted(settings.GDMARKET_HOMES))
-        parser.add_argument("--from", dest="source", choices=homes.aliases(), required=True, help="the database it was in")
+        parser.add_argument("context", choices=sorted(settings.GDMARKET_CONTEXT_DATABASES))
+        parser.add_argument("--from", dest="source", choices=databases.aliases(), required=True, help="the database it was in")
 
     def handle(self, *_: Any, context: str, source: str, **__: Any) -> None:
-        if source == homes.of(context):
+        if source == databases.alias_for(context):
             raise CommandError(f"{context} is at home in {source}: set its URL first, and migrate")
         for table, copied in moving.move(context=context, source=source):
             self.stdout.write(f"{table}: {copied} new")

@@ -4,7 +4,7 @@ from random import Random
 
 from msgspec import Struct
 
-# Every step at which a process can be told to die: `gdmarket.crashing.point`.
+# Every step at which a process can be told to die: `gdmarket.failpoints.hit`.
 CHARGING = (
     "rentals.pay.started",
     "payments.charge.opened",

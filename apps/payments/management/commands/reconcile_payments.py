@@ -18,7 +18,7 @@ from django.db import Error, connections
 from apps.payments import services
 from apps.payments.services import Finding, Verdict
 from gdmarket import clock, console
-from gdmarket.orders import Orders
+from gdmarket.shutdown import StopSignal
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only read; say what would be repaired")
         parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
-        days = console.whole(upto=_LONGEST_DAYS)
+        days = console.positive_int(upto=_LONGEST_DAYS)
         parser.add_argument("--days", type=days, metavar="DAYS", help="compare only what is younger (default: all there ever was)")
         parser.add_argument("--older-than", type=_seconds, default=0.0, metavar="SECONDS", help="leave younger payments alone (default: 0)")
         parser.add_argument("--every", type=_seconds, metavar="SECONDS", help="do it again and again, so often, until SIGTERM or Ctrl-C")
@@ -83,19 +83,19 @@ class Command(BaseCommand):
         with console.exit_codes():
             if options["every"] is None:
                 sys.exit(1 if self._reconcile(options, keep_going=lambda: True) else 0)
-            self._reconcile_on_and_on(options, Orders(parent=options["with_parent"]))
+            self._reconcile_on_and_on(options, StopSignal(parent=options["with_parent"]))
 
-    def _reconcile_on_and_on(self, options: dict[str, Any], orders: Orders) -> None:
-        while orders.keep_going():
+    def _reconcile_on_and_on(self, options: dict[str, Any], stop: StopSignal) -> None:
+        while stop.keep_going():
             try:
-                self._reconcile(options, keep_going=orders.keep_going)
+                self._reconcile(options, keep_going=stop.keep_going)
             except Error as away:
-                console.tell(self.stderr, f"The database does not answer; the next try is in {options['every']:g} s. {away}")
+                console.report(self.stderr, f"The database does not answer; the next try is in {options['every']:g} s. {away}")
             except Exception:  # noqa: BLE001  # a process edge: the next run may well succeed, and who starts this anew would do so at once
                 _log.exception("reconciling failed; the next try is in %g s", options["every"])
             finally:
                 connections.close_all()
-            _wait(options["every"], orders)
+            _wait(options["every"], stop)
 
     def _reconcile(self, options: dict[str, Any], *, keep_going: Callable[[], bool]) -> bool:
         now = clock.now()
@@ -116,7 +116,7 @@ class Command(BaseCommand):
         for finding in found:
             tally.count(finding)
             if tally.verdicts.total() % 500 == 0:
-                console.tell(self.stderr, f"{tally.verdicts.total()} payments compared …")
+                console.report(self.stderr, f"{tally.verdicts.total()} payments compared …")
             yield finding
 
     def _print_table(self, telling: list[Finding], tally: _Tally) -> None:
@@ -132,7 +132,7 @@ class Command(BaseCommand):
             self.stdout.write(sides.format(**line))
 
 
-def _wait(seconds: float, orders: Orders) -> None:
+def _wait(seconds: float, stop: StopSignal) -> None:
     due = time.monotonic() + seconds
-    while orders.keep_going() and (left := due - time.monotonic()) > 0:
+    while stop.keep_going() and (left := due - time.monotonic()) > 0:
         time.sleep(min(1.0, left))

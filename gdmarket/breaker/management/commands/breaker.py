@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from gdmarket.breaker import operations
 from gdmarket.breaker.models import State
 from gdmarket.breaker.store import Standing
-from gdmarket.console import EXIT_CODES, add_action, exit_codes, print_json, print_table, spoken, whole, words
+from gdmarket.console import EXIT_CODES, add_action, exit_codes, format_duration, one_line, positive_int, print_json, print_table
 
 _TITLES = ("dependency", "state", "for", "ends in", "reason")
 _WEEK_S = 7 * 24 * 3600
@@ -61,9 +61,13 @@ def _add_opening(actions: Any) -> None:
     )
     opening.add_argument("dependency", help="for example: payments")
     opening.add_argument(
-        "--for", dest="for_s", type=whole(upto=_WEEK_S), metavar="SECONDS", help="for so long, at most a week; else until it is closed"
+        "--for",
+        dest="for_s",
+        type=positive_int(upto=_WEEK_S),
+        metavar="SECONDS",
+        help="for so long, at most a week; else until it is closed",
     )
-    opening.add_argument("--reason", type=words, help="for whoever looks at the status")
+    opening.add_argument("--reason", type=one_line, help="for whoever looks at the status")
 
 
 def _add_closing(actions: Any) -> None:
@@ -82,10 +86,10 @@ def _status(*, out: OutputWrapper, json: bool, fail_open: bool, **_: Any) -> Non
 
 
 def _row(name: str, standing: Standing) -> tuple[str, ...]:
-    lasted = "-" if standing.lasted_s is None else spoken(standing.lasted_s)
+    lasted = "-" if standing.lasted_s is None else format_duration(standing.lasted_s)
     if standing.state is State.CLOSED:
         return name, standing.state, lasted, "-", standing.reason
-    left = "never" if standing.left_s is None else spoken(standing.left_s)
+    left = "never" if standing.left_s is None else format_duration(standing.left_s)
     return name, standing.state, lasted, left, standing.reason
 
 
@@ -97,7 +101,7 @@ def _refuse_open(found: Mapping[str, Standing]) -> None:
 
 def _open(*, out: OutputWrapper, dependency: str, for_s: int | None, reason: str | None, **_: Any) -> None:
     operations.open_by_hand(name=dependency, for_s=for_s, reason=f"{_BY_HAND}: {reason}" if reason else _BY_HAND)
-    until = f"for {spoken(for_s)}" if for_s else f"until `breaker close {dependency}`"
+    until = f"for {format_duration(for_s)}" if for_s else f"until `breaker close {dependency}`"
     out.write(f"{dependency} is open: nobody asks it, {until}")
 
 

@@ -8,7 +8,7 @@ from django.core.management.base import OutputWrapper
 from gdmarket.bus import dead_letters
 from gdmarket.bus.management.actions.parsing import add_dry_run, number
 from gdmarket.bus.numbers import Number
-from gdmarket.console import add_action, print_json, words
+from gdmarket.console import add_action, one_line, print_json
 
 _SHOWN = 20
 
@@ -51,7 +51,7 @@ def _add_remedies(of_dead: Any) -> None:
         more="A second time changes nothing. Whoever has old events delivered anew, or rebuilds the status view, brings it back there.",
     )
     skip.add_argument("delivery", type=number)
-    skip.add_argument("--reason", type=words, required=True, help="for the record, and for whoever asks `bus trace`")
+    skip.add_argument("--reason", type=one_line, required=True, help="for the record, and for whoever asks `bus trace`")
     add_dry_run(skip)
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.bus import retention, stretches
 from gdmarket.bus.management.actions.parsing import add_dry_run
 from gdmarket.bus.management.actions.printing import shown
-from gdmarket.console import add_action, whole
+from gdmarket.console import add_action, positive_int
 
 _CENTURY = 36_500
 # As many events can be named in one statement on every database.
@@ -28,11 +28,15 @@ def add_to(actions: Any) -> None:
         ),
     )
     purge.add_argument(
-        "--keep-days", type=whole(upto=_CENTURY), required=True, metavar="N", help="keep what happened in the last N days; at least 1"
+        "--keep-days",
+        type=positive_int(upto=_CENTURY),
+        required=True,
+        metavar="N",
+        help="keep what happened in the last N days; at least 1",
     )
     purge.add_argument(
         "--chunk",
-        type=whole(upto=_LONGEST),
+        type=positive_int(upto=_LONGEST),
         default=stretches.LENGTH,
         metavar="N",
         help="how many events to look at in a transaction (%(default)s)",
@@ -42,7 +46,7 @@ def add_to(actions: Any) -> None:
 
 def _purge(*, out: OutputWrapper, keep_days: int, chunk: int, dry_run: bool, **_: Any) -> None:
     purged = kept = 0
-    for using in homes.aliases():
+    for using in databases.aliases():
         for done in shown(retention.purge(keep_days=keep_days, chunk=chunk, dry_run=dry_run, using=using), title="purge"):
             purged, kept = purged + done.purged, kept + done.kept
     out.write(

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from django.core.management.base import CommandError, OutputWrapper
 from django.db import InterfaceError, OperationalError, connection, connections
 
-from gdmarket import clock, homes
+from gdmarket import clock, databases
 from gdmarket.bus import backlog, throughput
 from gdmarket.bus.backlog import Backlog
 from gdmarket.bus.management.actions.parsing import interval
 from gdmarket.bus.throughput import Look
-from gdmarket.console import add_action, print_json, print_table, seconds, spoken
+from gdmarket.console import add_action, format_duration, print_json, print_table, seconds
 
 _TITLES = ("context", "pending", "oldest", "per s", "timers", "dead", "relay seen", "")
 _CLEARED = "\x1b[H\x1b[2J"
@@ -82,11 +82,11 @@ def _measured() -> _Found:
     """Measure every log; where there are several, one that does not answer keeps the others from nobody's eyes."""
     backlogs: dict[str, Backlog] = {}
     away = []
-    for using in homes.aliases():
+    for using in databases.aliases():
         try:
             backlogs |= backlog.measure(using=using)
         except (OperationalError, InterfaceError) as failure:
-            if len(homes.aliases()) == 1:
+            if len(databases.aliases()) == 1:
                 raise
             away.append(using)
             connections[using].close()
@@ -96,12 +96,12 @@ def _measured() -> _Found:
 
 def _looks() -> dict[str, Look]:
     looks = {}
-    for using in homes.aliases():
+    for using in databases.aliases():
         try:
             looks[using] = throughput.look(using=using)
         except (OperationalError, InterfaceError):
             # Whoever measures says so.
-            if len(homes.aliases()) == 1:
+            if len(databases.aliases()) == 1:
                 raise
             connections[using].close()
     return looks
@@ -147,9 +147,9 @@ def _show(out: OutputWrapper, found: Mapping[str, Backlog], rates: _Rates | None
 
 
 def _row(context: str, behind: Backlog, rates: _Rates | None) -> tuple[object, ...]:
-    oldest = spoken(behind.oldest_age_s) if behind.pending else "-"
+    oldest = format_duration(behind.oldest_age_s) if behind.pending else "-"
     rate = "-" if rates is None else rates.get(context, 0.0)
-    seen = "never" if behind.relay_seen_s is None else f"{spoken(behind.relay_seen_s)} ago"
+    seen = "never" if behind.relay_seen_s is None else f"{format_duration(behind.relay_seen_s)} ago"
     return context, behind.pending, oldest, rate, behind.timers, behind.dead, seen, "paused" if behind.paused else ""
 
 
@@ -159,7 +159,7 @@ def _refuse_behind(found: _Found, fail_over_s: float | None) -> None:
     told = [f"{using}: database away" for using in found.away]
     told += [f"{context}: {row.dead} dead" for context, row in found.backlogs.items() if row.dead]
     told += [
-        f"{context}: behind by {spoken(row.oldest_age_s)}"
+        f"{context}: behind by {format_duration(row.oldest_age_s)}"
         for context, row in found.backlogs.items()
         if row.oldest_age_s > fail_over_s and not row.paused
     ]

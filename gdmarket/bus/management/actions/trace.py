@@ -8,7 +8,7 @@ from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import tracing
 from gdmarket.bus.tracing import Step
-from gdmarket.console import add_action, print_json, spoken
+from gdmarket.console import add_action, format_duration, print_json
 
 
 def add_to(actions: Any) -> None:
@@ -39,11 +39,15 @@ def _trace(*, out: OutputWrapper, correlation: str, json: bool, **_: Any) -> Non
         for line in _heard(step):
             out.write(f"{'':{len(when)}}{indent}  {line}")
     waiting = sum(len(step.waiting) for step in steps)
-    out.write(f"{len(steps)} events in {spoken((ended_at - began_at).total_seconds())}; {waiting or 'no'} deliveries outstanding")
+    out.write(f"{len(steps)} events in {format_duration((ended_at - began_at).total_seconds())}; {waiting or 'no'} deliveries outstanding")
 
 
 def _after(elapsed: timedelta) -> str:
-    return f"+{elapsed / timedelta(milliseconds=1):.0f} ms" if elapsed < timedelta(minutes=1) else f"+{spoken(elapsed.total_seconds())}"
+    return (
+        f"+{elapsed / timedelta(milliseconds=1):.0f} ms"
+        if elapsed < timedelta(minutes=1)
+        else f"+{format_duration(elapsed.total_seconds())}"
+    )
 
 
 def _heard(step: Step) -> list[str]:

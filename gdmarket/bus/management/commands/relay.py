@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from gdmarket import console
 from gdmarket.bus import registry, relay, relay_port
 from gdmarket.bus.rounds import Rounds
-from gdmarket.orders import Orders
+from gdmarket.shutdown import StopSignal
 
 
 class Command(BaseCommand):
@@ -36,13 +36,13 @@ class Command(BaseCommand):
         if once:
             self.stdout.write(f"{relay.run_until_idle()} deliveries handled")
             return
-        orders = Orders(parent=with_parent)
+        stop = StopSignal(parent=with_parent)
         rounds = Rounds(subscribers=registry.subscribers())
         if settings.GDMARKET_RELAY_PORT:
             _open_port(rounds)
-        console.tell(self.stdout, "relay: delivering")
-        relay.run(keep_going=orders.keep_going, rounds=rounds)
-        console.tell(self.stdout, "relay: stopped")
+        console.report(self.stdout, "relay: delivering")
+        relay.run(keep_going=stop.keep_going, rounds=rounds)
+        console.report(self.stdout, "relay: stopped")
 
 
 def _open_port(rounds: Rounds) -> None:

@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from gdmarket import bus
 from gdmarket.bus import relay
 from gdmarket.bus.models import Delivery
-from gdmarket.orders import Orders
+from gdmarket.shutdown import StopSignal
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, outstanding, pour, reader
 
@@ -78,9 +78,9 @@ def test_once_is_one_drain(hear: Connect, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_it_goes_on_while_its_parent_is_there() -> None:
-    assert Orders(parent=None).keep_going()
-    assert Orders(parent=os.getppid()).keep_going()
-    assert not Orders(parent=os.getpid()).keep_going()
+    assert StopSignal(parent=None).keep_going()
+    assert StopSignal(parent=os.getppid()).keep_going()
+    assert not StopSignal(parent=os.getpid()).keep_going()
 
 
 def cut_connection() -> None:

@@ -94,7 +94,7 @@ def test_a_context_s_database_that_lets_everybody_wait_holds_up_no_probe(
         url = f"postgresql://nobody@127.0.0.1:{hole.getsockname()[1]}/view"
         usual: dict[str, Any] = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "TIME_ZONE": None, "TEST": {}}
         monkeypatch.setitem(connections.databases, "hole", usual | databases.database(url=url, data_dir=tmp_path))
-        settings.GDMARKET_HOMES = settings.GDMARKET_HOMES | {"status_view": "hole"}
+        settings.GDMARKET_CONTEXT_DATABASES = settings.GDMARKET_CONTEXT_DATABASES | {"status_view": "hole"}
         took_s = []
         connection.ensure_connection()
         for _ in range(2):

@@ -8,33 +8,34 @@ from apps.accounts.models import User
 from apps.items.models import Item
 from apps.payments.models import Payment
 from config.subscriptions import SUBSCRIPTIONS
-from gdmarket import homes
+from gdmarket import databases
 from gdmarket.bus import places
 from gdmarket.bus.models import Event
 
-ROUTER = homes.Router()
+ROUTER = databases.ContextRouter()
 
 
 @pytest.fixture
 def split(settings: Any) -> None:
     """Items in a database of their own, rentals and payments in another; nothing is connected to."""
-    settings.GDMARKET_HOMES = {"items": "items", "rentals": "rentals", "payments": "rentals", "status_view": "default"}
+    settings.GDMARKET_CONTEXT_DATABASES = {"items": "items", "rentals": "rentals", "payments": "rentals", "status_view": "default"}
 
 
 @pytest.mark.usefixtures("split")
 def test_a_context_is_read_written_and_migrated_at_home_alone() -> None:
-    assert homes.aliases() == ["default", "items", "rentals"]
+    assert databases.aliases() == ["default", "items", "rentals"]
     assert [ROUTER.db_for_read(model) for model in (Item, Payment, User, Event)] == ["items", "rentals", None, None]
     assert ROUTER.db_for_write(Item) == "items"
     wanted = {
-        app: [alias for alias in homes.aliases() if ROUTER.allow_migrate(alias, app)] for app in ("items", "payments", "sessions", "bus")
+        app: [alias for alias in databases.aliases() if ROUTER.allow_migrate(alias, app)]
+        for app in ("items", "payments", "sessions", "bus")
     }
     assert wanted == {"items": ["items"], "payments": ["rentals"], "sessions": ["default"], "bus": ["default", "items", "rentals"]}
 
 
 @pytest.mark.usefixtures("split")
 def test_each_log_has_its_own_listeners_and_a_forwarder_to_each_other_where_it_is_heard() -> None:
-    assert {alias: places.subscribers_of(alias) for alias in homes.aliases()} == {
+    assert {alias: places.subscribers_of(alias) for alias in databases.aliases()} == {
         "default": ["status_view"],
         "items": ["items", "items-to-default", "items-to-rentals"],
         "rentals": ["payments", "rentals", "rentals-to-default", "rentals-to-items"],
@@ -46,8 +47,8 @@ def test_each_log_has_its_own_listeners_and_a_forwarder_to_each_other_where_it_i
 
 
 def test_with_one_database_there_are_no_forwarders_and_one_log(settings: Any) -> None:
-    settings.GDMARKET_HOMES = dict.fromkeys(("items", "rentals", "payments", "status_view"), "default")
+    settings.GDMARKET_CONTEXT_DATABASES = dict.fromkeys(("items", "rentals", "payments", "status_view"), "default")
 
-    assert homes.aliases() == ["default"]
+    assert databases.aliases() == ["default"]
     assert places.subscribers() == ["items", "payments", "rentals", "status_view"]
     assert len(places.pairs_of("default")) == sum(map(len, SUBSCRIPTIONS.values()))

@@ -1,0 +1,21 @@
+"""When a long-running command is to stop."""
+
+import os
+import signal
+
+
+class StopSignal:
+    """Tells a long-running command to stop: on SIGTERM or SIGINT, or when the process that started it has ended."""
+
+    def __init__(self, *, parent: int | None) -> None:
+        self._parent = parent
+        self._received = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._receive)
+
+    def _receive(self, *_: object) -> None:
+        self._received = True
+
+    def keep_going(self) -> bool:
+        """Say no once a signal came or the parent is gone."""
+        return not self._received and (self._parent is None or os.getppid() == self._parent)
