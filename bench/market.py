@@ -12,8 +12,8 @@ from pathlib import Path
 
 import django
 
-from tests.postgresql import PostgresqlServer
-from tests.server_process import free_port
+from deploy.servers.ports import free_port
+from deploy.servers.postgresql import PostgresqlServer
 
 ROOT = Path(__file__).resolve().parent.parent
 

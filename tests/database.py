@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from deploy.servers.postgresql import PostgresqlServer
 from tests.mariadb import MariadbServer
-from tests.postgresql import PostgresqlServer
 
 _ENVIRONMENT = {
     "GDMARKET_SECRET_KEY": "only-for-tests-and-long-enough-to-please-every-check-there-is",

@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.server_process import ServerNotStartedError, free_port, identity, start
+from deploy.servers.ports import free_port
+from deploy.servers.process import ServerNotStartedError, identity, start
 
 # Nothing here outlives the tests, so nothing is written with care.
 _OPTIONS = {

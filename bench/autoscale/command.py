@@ -11,9 +11,9 @@ from bench.autoscale.rule import Aim, Rule
 from bench.autoscale.scaling import Controller
 from bench.report import Figure
 from deploy.local.cluster import open_cluster
+from deploy.local.results import WorkloadResult
 from deploy.local.rollout import SETTINGS
-from deploy.local.tally import Tally
-from deploy.local.traffic import Traffic
+from deploy.local.workload import Workload
 
 _QUIET_S = 15.0
 _LONGEST_S = 150.0
@@ -38,22 +38,22 @@ def run(options: Namespace) -> None:
         tempfile.TemporaryDirectory(prefix="gdmarket-autoscale-") as folder,
         open_cluster(folder=Path(folder), webs=1, settings=SETTINGS, tell=_show) as cluster,
     ):
-        traffic = Traffic(port=cluster.port, seed=1, rate=options.rate, clients=options.users)
+        workload = Workload(port=cluster.port, seed=1, rate=options.rate, clients=options.users)
         controller = Controller(cluster=cluster, rule=Rule(aim=aim), request_cores=options.request / 1000, tell=_show)
-        controller.run(traffic=traffic, until=lambda at_s: at_s > _QUIET_S)
-        traffic.start()
-        controller.run(traffic=traffic, until=lambda at_s: at_s > ends_s)
-        tally = traffic.stop()
-        controller.run(traffic=traffic, until=lambda at_s: len(cluster.webs) == aim.least or at_s > ends_s + _LONGEST_S)
+        controller.run(workload=workload, until=lambda at_s: at_s > _QUIET_S)
+        workload.start()
+        controller.run(workload=workload, until=lambda at_s: at_s > ends_s)
+        result = workload.stop()
+        controller.run(workload=workload, until=lambda at_s: len(cluster.webs) == aim.least or at_s > ends_s + _LONGEST_S)
         looks = len(controller.looks) + 2
-        controller.run(traffic=traffic, until=lambda _: len(controller.looks) >= looks)
+        controller.run(workload=workload, until=lambda _: len(controller.looks) >= looks)
     notes = {
         "rule": f"CPU at {options.aim} % of a request of {options.request:g}m, 1 to {options.most} replicas; looks every "
         f"{aim.sync_s:g} s (Kubernetes: 15), takes away after {aim.stable_down_s:g} s (Kubernetes: 300)",
         "load": f"{options.users} users for {options.seconds:g} s, {options.rate:g} requests a second in all",
     }
-    report.print_figures(figures=_figures(controller, tally, ends_s), notes=notes, as_json=options.json)
-    for trouble in tally.examples:
+    report.print_figures(figures=_figures(controller, result, ends_s), notes=notes, as_json=options.json)
+    for trouble in result.examples:
         _show(f"not answered as it had to be: {trouble}")
     if options.plot:
         from bench.autoscale import plot  # noqa: PLC0415  # slow to load, and seldom asked for
@@ -61,7 +61,7 @@ def run(options: Namespace) -> None:
         plot.draw(looks=controller.looks, aim=aim.percent, load_s=(_QUIET_S, ends_s), path=options.plot)
 
 
-def _figures(controller: Controller, tally: Tally, ends_s: float) -> list[Figure]:
+def _figures(controller: Controller, result: WorkloadResult, ends_s: float) -> list[Figure]:
     looks = controller.looks
     most = max(look.serving for look in looks)
     return [
@@ -70,10 +70,10 @@ def _figures(controller: Controller, tally: Tally, ends_s: float) -> list[Figure
         Figure(what="replicas in the end", values=[looks[-1].serving], unit="", aim="1"),
         Figure(what="from the load to the most", values=[next(look.at_s for look in looks if look.serving == most) - _QUIET_S], unit="s"),
         Figure(what="from the end of the load to one", values=[_back_to_one_s(controller, ends_s)], unit="s"),
-        Figure(what="requests", values=[tally.requests], unit=""),
-        Figure(what="not answered as they had to be", values=[tally.failed], unit="", aim="0"),
-        Figure(what="latency, p50", values=[quantiles(tally.latencies_ms, n=100)[49]], unit="ms"),
-        Figure(what="latency, p99", values=[quantiles(tally.latencies_ms, n=100)[98]], unit="ms"),
+        Figure(what="requests", values=[result.requests], unit=""),
+        Figure(what="not answered as they had to be", values=[result.failed], unit="", aim="0"),
+        Figure(what="latency, p50", values=[quantiles(result.latencies_ms, n=100)[49]], unit="ms"),
+        Figure(what="latency, p99", values=[quantiles(result.latencies_ms, n=100)[98]], unit="ms"),
     ]
 
 

@@ -8,7 +8,7 @@ import psutil
 
 from bench.autoscale.rule import Rule
 from deploy.local.cluster import Cluster, Web
-from deploy.local.traffic import Traffic
+from deploy.local.workload import Workload
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,13 +33,13 @@ class Controller:
         self._used_s: dict[str, float] = {}
         self._serving = [*cluster.webs]
 
-    def run(self, *, traffic: Traffic | None, until: Callable[[float], bool]) -> None:
+    def run(self, *, workload: Workload | None, until: Callable[[float], bool]) -> None:
         """Look and scale, until told that it is enough; `until` is asked with the seconds from the start."""
         while not until(time.monotonic() - self._began):
             time.sleep(max(0.0, self._looked_at + self._rule.aim.sync_s - time.monotonic()))
-            self._look(traffic)
+            self._look(workload)
 
-    def _look(self, traffic: Traffic | None) -> None:
+    def _look(self, workload: Workload | None) -> None:
         self._admit()
         utilisations = self._utilisations()
         now_s = time.monotonic() - self._began
@@ -50,20 +50,20 @@ class Controller:
             serving=len(self._serving),
             wanted=wanted,
             utilisation=sum(utilisations) / len(utilisations) if utilisations else 0.0,
-            requests=traffic.tally.requests if traffic else 0,
-            lost=traffic.tally.failed if traffic else 0,
+            requests=workload.result.requests if workload else 0,
+            lost=workload.result.failed if workload else 0,
         )
         self.looks.append(look)
         self._tell(f"{now_s:4.0f} s: {look.utilisation:5.0%} of the request, {look.serving} of {current} replicas serve, {wanted} wanted")
         for _ in range(wanted - current):
-            self._cluster.begin_web()
+            self._cluster.start_web()
         for web in self._cluster.webs[wanted:]:
             self._remove(web)
 
     def _admit(self) -> None:
         for web in self._cluster.webs:
             if web not in self._serving and self._cluster.is_ready(web):
-                self._cluster.gateway.admit(slot=web.slot, port=web.port)
+                self._cluster.gateway.enable(slot=web.slot, port=web.port)
                 self._serving.append(web)
 
     def _remove(self, web: Web) -> None:
@@ -81,6 +81,6 @@ class Controller:
 
 def _used_s(web: Web) -> float:
     """Return the CPU time that a server's processes have had."""
-    master = psutil.Process(web.keeper.pid)
+    master = psutil.Process(web.supervisor.pid)
     times = [process.cpu_times() for process in (master, *master.children())]
     return float(sum(time.user + time.system for time in times))

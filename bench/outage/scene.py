@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bench.market import ROOT, enter, manage, open_database
 from bench.outage.plan import Plan
+from deploy.servers.ports import free_port
 from tests.fake_provider import FakeProcess
-from tests.server_process import free_port
 
 _PATIENCE_S = 60.0
 

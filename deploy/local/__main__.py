@@ -4,9 +4,9 @@ import argparse
 import signal
 import sys
 
-from deploy.local import heal, open_for_people, rollout
+from deploy.local import heal, interactive, rollout
 
-_COMMANDS = {"cluster": open_for_people, "rollout": rollout, "heal": heal}
+_COMMANDS = {"cluster": interactive, "rollout": rollout, "heal": heal}
 
 
 def main() -> None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.gateway import SLOTS, Gateway
-from deploy.local.keeper import Job, Keeper, answers
-from deploy.local.ports import pick_port
-from deploy.local.waiting import wait_for
+from deploy.local.supervisor import Job, Supervisor, answers
+from deploy.servers.ports import free_port
+from deploy.servers.postgresql import PostgresqlServer
+from deploy.servers.waiting import wait_until
 from tests.fake_provider import FakeProcess
-from tests.postgresql import PostgresqlServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _RECONCILE = ("reconcile_payments", "--every", "3600", "--days", "30", "--older-than", "60")
@@ -24,7 +24,7 @@ _RECONCILE = ("reconcile_payments", "--every", "3600", "--days", "30", "--older-
 class Web:
     """One server: who keeps it, where it answers, and its slot at the gateway."""
 
-    keeper: Keeper
+    supervisor: Supervisor
     port: int
     slot: str
     tree: Path
@@ -42,8 +42,8 @@ class Cluster:
     tree: Path = ROOT
     version: int = 0
     webs: list[Web] = field(default_factory=list)
-    relay: Keeper | None = None
-    others: list[Keeper] = field(default_factory=list)
+    relay: Supervisor | None = None
+    others: list[Supervisor] = field(default_factory=list)
     _born: int = 0
 
     @property
@@ -64,11 +64,11 @@ class Cluster:
         command = [sys.executable, "manage.py", *arguments]
         subprocess.run(command, cwd=self.tree, env=self.environment, stdout=subprocess.DEVNULL, check=True)
 
-    def begin_web(self, **settings: str) -> Web:
+    def start_web(self, **settings: str) -> Web:
         """Start a server, with settings of its own, and return at once: it takes no requests yet."""
         self._born += 1
-        port = pick_port()
-        web = Web(keeper=self._keep_web(f"web-{self._born}", port, settings), port=port, slot=self._free_slot(), tree=self.tree)
+        port = free_port()
+        web = Web(supervisor=self._keep_web(f"web-{self._born}", port, settings), port=port, slot=self._free_slot(), tree=self.tree)
         self.webs.append(web)
         return web
 
@@ -78,72 +78,72 @@ class Cluster:
 
     def add_web(self, **settings: str) -> Web:
         """Start a server, and send it requests once it is ready."""
-        web = self.begin_web(**settings)
-        wait_for(lambda: self.is_ready(web), f"{web.keeper.job.name} to be ready: see {web.keeper.job.log}")
-        self.gateway.admit(slot=web.slot, port=web.port)
+        web = self.start_web(**settings)
+        wait_until(lambda: self.is_ready(web), f"{web.supervisor.job.name} to be ready: see {web.supervisor.job.log}")
+        self.gateway.enable(slot=web.slot, port=web.port)
         return web
 
     def remove_web(self, web: Web) -> None:
         """Send a server no more requests, let it finish those it has, and stop it."""
         self.gateway.drain(slot=web.slot)
-        web.keeper.stop()
-        self.gateway.dismiss(slot=web.slot)
+        web.supervisor.stop()
+        self.gateway.disable(slot=web.slot)
         self.webs.remove(web)
 
-    def restart_carelessly(self, web: Web) -> None:
+    def restart_in_place(self, web: Web) -> None:
         """Stop a server and start it anew at its place, telling nobody and waiting for nothing: what `./dev rollout --control` does."""
-        web.keeper.stop()
+        web.supervisor.stop()
         web.tree = self.tree
-        web.keeper = self._keep_web(web.keeper.job.name, web.port, {})
+        web.supervisor = self._keep_web(web.supervisor.job.name, web.port, {})
 
     def replace_relay(self) -> None:
         """Start a relay of the version that is deployed, then stop the one before."""
         before = self.relay
         self._born += 1
-        port = pick_port()
+        port = free_port()
         self.relay = self._keep(f"relay-{self._born}", "manage.py", "relay", live_port=port, GDMARKET_RELAY_PORT=str(port))
-        wait_for(self.relay.is_live, f"{self.relay.job.name} to live: see {self.relay.job.log}")
+        wait_until(self.relay.is_live, f"{self.relay.job.name} to live: see {self.relay.job.log}")
         if before is not None:
             before.stop()
 
-    def keep_reconciling(self) -> None:
+    def start_reconciliation(self) -> None:
         """Hold the payments against the provider's book every hour."""
         self.others.append(self._keep("reconcile", "manage.py", *_RECONCILE))
 
     @contextmanager
-    def without_care(self) -> Iterator[None]:
+    def control_gateway(self) -> Iterator[None]:
         """Have people come by another gateway for the length of the block: one that checks no server and tries nothing again."""
         careful = self.gateway
-        careless = Gateway(port=pick_port(), folder=self.folder, tell=self.tell, name="careless")
-        careless.start(environment=self.environment)
+        control = Gateway(port=free_port(), folder=self.folder, tell=self.tell, name="control")
+        control.start(environment=self.environment)
         try:
             for web in self.webs:
-                careless.admit(slot=web.slot, port=web.port)
-            self.gateway = careless
+                control.enable(slot=web.slot, port=web.port)
+            self.gateway = control
             yield
         finally:
             self.gateway = careful
-            careless.stop()
+            control.stop()
 
     def stop(self) -> None:
         """Stop all: first who brings work, last who does what is left of it."""
         self.gateway.stop()
-        for keepers in ([web.keeper for web in self.webs], [*self.others, *([self.relay] if self.relay else [])]):
-            for keeper in keepers:
-                keeper.tell_to_stop()
-            for keeper in keepers:
-                keeper.stop()
+        for supervisors in ([web.supervisor for web in self.webs], [*self.others, *([self.relay] if self.relay else [])]):
+            for supervisor in supervisors:
+                supervisor.request_stop()
+            for supervisor in supervisors:
+                supervisor.stop()
 
     def _free_slot(self) -> str:
         taken = {web.slot for web in self.webs}
         return next(slot for number in range(1, SLOTS + 1) if (slot := f"web{number}") not in taken)
 
-    def _keep_web(self, name: str, port: int, settings: Mapping[str, str]) -> Keeper:
+    def _keep_web(self, name: str, port: int, settings: Mapping[str, str]) -> Supervisor:
         command = ("-m", "gunicorn", "-c", "python:config.server", "config.wsgi")
         counts = str(self.folder / f"{name}-counts")
         return self._keep(name, *command, live_port=port, **{**settings, "GDMARKET_PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": counts})
 
-    def _keep(self, name: str, *command: str, live_port: int = 0, **settings: str) -> Keeper:
+    def _keep(self, name: str, *command: str, live_port: int = 0, **settings: str) -> Supervisor:
         job = Job(
             name=name,
             command=[sys.executable, *command],
@@ -152,9 +152,9 @@ class Cluster:
             log=self.folder / f"{name}.log",
             live_port=live_port,
         )
-        keeper = Keeper(job=job, tell=self.tell)
-        keeper.start()
-        return keeper
+        supervisor = Supervisor(job=job, tell=self.tell)
+        supervisor.start()
+        return supervisor
 
 
 @contextmanager
@@ -171,7 +171,7 @@ def open_cluster(
     `settings` are those of the market and of the gateway; with `DATABASE_URL` among them that database is used, else one is made.
     """
     with ExitStack() as stack:
-        gateway = Gateway(port=port or pick_port(), folder=folder, tell=tell)
+        gateway = Gateway(port=port or free_port(), folder=folder, tell=tell)
         stack.callback(gateway.stop)
         gateway.start(environment=settings)
         environment = _environment(stack, folder=folder, settings=settings)
@@ -182,12 +182,12 @@ def open_cluster(
         cluster.manage("migrate", "--verbosity", "0")
         cluster.manage("load_demo")
         cluster.replace_relay()
-        cluster.keep_reconciling()
+        cluster.start_reconciliation()
         for _ in range(webs):
-            cluster.begin_web()
+            cluster.start_web()
         for web in cluster.webs:
-            wait_for(lambda web=web: cluster.is_ready(web), f"{web.keeper.job.name} to be ready")  # type: ignore[misc]  # one web each
-            gateway.admit(slot=web.slot, port=web.port)
+            wait_until(lambda web=web: cluster.is_ready(web), f"{web.supervisor.job.name} to be ready")  # type: ignore[misc]  # one web each
+            gateway.enable(slot=web.slot, port=web.port)
         yield cluster
 
 

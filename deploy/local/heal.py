@@ -10,11 +10,11 @@ from pathlib import Path
 
 from bench import report
 from deploy.local.cluster import Cluster, open_cluster
-from deploy.local.hurts import all_hurts
+from deploy.local.consistency import ConsistencyReport, check_consistency
+from deploy.local.faults import all_faults
+from deploy.local.results import WorkloadResult
 from deploy.local.rollout import SETTINGS, show
-from deploy.local.tally import Tally
-from deploy.local.traffic import Traffic
-from deploy.local.truth import Finding, compare
+from deploy.local.workload import Workload
 
 BACK_S = 15.0
 _REST_S = 4.0
@@ -29,41 +29,41 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Hurt, wait, print; 0 where all was back within 15 s and nothing was lost."""
+    """Fault, wait, print; 0 where all was back within 15 s and nothing was lost."""
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
     print(f"The seed is {seed}.", file=sys.stderr)
     with (
         tempfile.TemporaryDirectory(prefix="gdmarket-heal-") as folder,
         open_cluster(folder=Path(folder), settings=SETTINGS, tell=show) as cluster,
     ):
-        traffic = Traffic(port=cluster.port, seed=seed, rate=options.rate)
-        traffic.start()
+        workload = Workload(port=cluster.port, seed=seed, rate=options.rate)
+        workload.start()
         back_s = _hurt(cluster, rounds=options.rounds)
-        tally = traffic.stop()
-        finding = compare(url=cluster.database_url, tally=tally)
-    _print(back_s, tally=tally, finding=finding, seed=seed, as_json=options.json)
-    return int(not finding.is_whole or max(map(max, back_s.values())) > BACK_S)
+        result = workload.stop()
+        consistency = check_consistency(url=cluster.database_url, result=result)
+    _print(back_s, result=result, consistency=consistency, seed=seed, as_json=options.json)
+    return int(not consistency.is_consistent or max(map(max, back_s.values())) > BACK_S)
 
 
 def _hurt(cluster: Cluster, *, rounds: int) -> dict[str, list[float]]:
     back_s: dict[str, list[float]] = {}
     for _ in range(rounds):
-        for hurt in all_hurts(cluster):
+        for fault in all_faults(cluster):
             time.sleep(_REST_S)
-            took_s = hurt.befall()
-            back_s.setdefault(hurt.what, []).append(took_s)
-            cluster.tell(f"{hurt.what}: back after {took_s:.1f} s")
+            took_s = fault.inject()
+            back_s.setdefault(fault.what, []).append(took_s)
+            cluster.tell(f"{fault.what}: back after {took_s:.1f} s")
     return back_s
 
 
-def _print(back_s: dict[str, list[float]], *, tally: Tally, finding: Finding, seed: int, as_json: bool) -> None:
+def _print(back_s: dict[str, list[float]], *, result: WorkloadResult, consistency: ConsistencyReport, seed: int, as_json: bool) -> None:
     figures = {
-        "requests meanwhile": tally.requests,
-        "not answered as they had to be": tally.failed,
-        "rentals whose renters were told of": finding.acknowledged,
-        "of them not there, or otherwise": len(finding.lost),
-        "double bookings": finding.double_bookings,
-        "stories that did not end": len(finding.open_ends),
+        "requests meanwhile": result.requests,
+        "not answered as they had to be": result.failed,
+        "rentals whose renters were told of": consistency.acknowledged,
+        "of them not there, or otherwise": len(consistency.lost),
+        "double bookings": consistency.double_bookings,
+        "stories that did not end": len(consistency.unfinished),
     }
     if as_json:
         print(json.dumps({"machine": report.machine(), "seed": seed, "back after, s": back_s, "figures": figures}))
@@ -74,5 +74,5 @@ def _print(back_s: dict[str, list[float]], *, tally: Tally, finding: Finding, se
         print(f"{what:<48} {max(seconds):>7.1f}")
     for what, figure in figures.items():
         print(f"{what:<48} {figure:>7}")
-    for trouble in (*finding.lost[:5], *finding.open_ends[:5]):
+    for trouble in (*consistency.lost[:5], *consistency.unfinished[:5]):
         print(trouble)

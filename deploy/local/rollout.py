@@ -16,11 +16,11 @@ from statistics import quantiles
 
 from bench import report
 from deploy.local.cluster import Cluster, open_cluster
-from deploy.local.deploying import roll_out, roll_out_carelessly
-from deploy.local.tally import Tally
-from deploy.local.traffic import Traffic
-from deploy.local.truth import Finding, compare
-from deploy.local.waiting import wait_for
+from deploy.local.consistency import ConsistencyReport, check_consistency
+from deploy.local.results import WorkloadResult
+from deploy.local.rolling_update import restart_in_place, rolling_update
+from deploy.local.workload import Workload
+from deploy.servers.waiting import wait_until
 
 SETTINGS = {
     "GDMARKET_THROTTLE_ANON": "off",
@@ -50,13 +50,13 @@ class Outcome:
     name: str
     restarts: int
     seconds: float
-    tally: Tally
-    finding: Finding
+    result: WorkloadResult
+    consistency: ConsistencyReport
 
     @property
-    def is_whole(self) -> bool:
+    def is_consistent(self) -> bool:
         """Say whether nothing was lost: no request, no write, no story."""
-        return not self.tally.failed and self.finding.is_whole
+        return not self.result.failed and self.consistency.is_consistent
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -83,43 +83,43 @@ def run(options: Namespace) -> int:
         if options.control:
             outcomes.append(measure_control(cluster=cluster, work=replace(work, requests=0)))
     _print(outcomes, seed=seed, as_json=options.json)
-    return int(not (outcomes[0].is_whole and all(outcome.tally.failed for outcome in outcomes[1:])))
+    return int(not (outcomes[0].is_consistent and all(outcome.result.failed for outcome in outcomes[1:])))
 
 
-def measure(*, cluster: Cluster, work: Work, deploy: Callable[..., None] = roll_out, name: str = "in good order") -> Outcome:
+def measure(*, cluster: Cluster, work: Work, deploy: Callable[..., None] = rolling_update, name: str = "in good order") -> Outcome:
     """Roll out version after version under load."""
-    traffic = Traffic(port=cluster.port, seed=work.seed, rate=work.rate)
+    workload = Workload(port=cluster.port, seed=work.seed, rate=work.rate)
     began = time.monotonic()
-    traffic.start()
+    workload.start()
     for _ in range(work.restarts):
         time.sleep(_REST_S)
         deploy(cluster=cluster)
-        cluster.tell(f"{traffic.tally.requests} requests so far, {traffic.tally.failed} lost")
-    wait_for(lambda: traffic.tally.requests >= work.requests, "enough requests", patience_s=3600)
-    tally = traffic.stop()
+        cluster.tell(f"{workload.result.requests} requests so far, {workload.result.failed} lost")
+    wait_until(lambda: workload.result.requests >= work.requests, "enough requests", timeout_s=3600)
+    result = workload.stop()
     seconds = time.monotonic() - began
-    finding = compare(url=cluster.database_url, tally=tally)
-    return Outcome(name=name, restarts=work.restarts, seconds=seconds, tally=tally, finding=finding)
+    consistency = check_consistency(url=cluster.database_url, result=result)
+    return Outcome(name=name, restarts=work.restarts, seconds=seconds, result=result, consistency=consistency)
 
 
 def measure_control(*, cluster: Cluster, work: Work) -> Outcome:
     """Do the same as one should not."""
-    with cluster.without_care():
-        return measure(cluster=cluster, work=work, deploy=roll_out_carelessly, name="no readiness, drain, retries")
+    with cluster.control_gateway():
+        return measure(cluster=cluster, work=work, deploy=restart_in_place, name="no readiness, drain, retries")
 
 
 def _figures(outcome: Outcome) -> dict[str, object]:
-    tally = outcome.tally
+    result = outcome.result
     return {
         "versions rolled out, each with a migration": outcome.restarts,
-        "requests": tally.requests,
-        "answered as they had to be, %": f"{int(tally.share * 100) / 100:.2f}",
-        "lost": tally.failed,
-        "slowest 1 %, ms": round(quantiles(tally.latencies_ms, n=100)[98]),
-        "rentals whose renters were told of": outcome.finding.acknowledged,
-        "of them not there, or otherwise": len(outcome.finding.lost),
-        "double bookings": outcome.finding.double_bookings,
-        "stories that did not end": len(outcome.finding.open_ends),
+        "requests": result.requests,
+        "answered as they had to be, %": f"{int(result.share * 100) / 100:.2f}",
+        "lost": result.failed,
+        "slowest 1 %, ms": round(quantiles(result.latencies_ms, n=100)[98]),
+        "rentals whose renters were told of": outcome.consistency.acknowledged,
+        "of them not there, or otherwise": len(outcome.consistency.lost),
+        "double bookings": outcome.consistency.double_bookings,
+        "stories that did not end": len(outcome.consistency.unfinished),
         "seconds": round(outcome.seconds),
     }
 
@@ -127,7 +127,7 @@ def _figures(outcome: Outcome) -> dict[str, object]:
 def _print(outcomes: list[Outcome], *, seed: int, as_json: bool) -> None:
     columns = {outcome.name: _figures(outcome) for outcome in outcomes}
     if as_json:
-        lost = {outcome.name: dict(outcome.tally.lost) for outcome in outcomes}
+        lost = {outcome.name: dict(outcome.result.lost) for outcome in outcomes}
         print(json.dumps({"machine": report.machine(), "seed": seed, "figures": columns, "lost by kind": lost}, ensure_ascii=False))
         return
     print(f"{report.machine()}; seed {seed}")
@@ -135,7 +135,7 @@ def _print(outcomes: list[Outcome], *, seed: int, as_json: bool) -> None:
     for what in next(iter(columns.values())):
         print(" | ".join([f"{what:<44}", *(f"{figures[what]!s:>{len(name)}}" for name, figures in columns.items())]))
     for outcome in outcomes:
-        for trouble in (*outcome.tally.examples, *outcome.finding.lost[:5], *outcome.finding.open_ends[:5]):
+        for trouble in (*outcome.result.examples, *outcome.consistency.lost[:5], *outcome.consistency.unfinished[:5]):
             print(f"{outcome.name}: {trouble}")
 
 

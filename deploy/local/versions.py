@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 """
 
 
-def write_next(*, before: Path, folder: Path, number: int) -> Path:
+def write_next_version(*, before: Path, folder: Path, number: int) -> Path:
     """Write version `number` of the market, which follows the one in `before`, to a folder of its own below `folder`; return that."""
     tree = folder / f"version-{number}"
     tree.mkdir()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.postgresql import PostgresqlServer
+from deploy.servers.postgresql import PostgresqlServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHOICES = ("sqlite", "postgresql", "both")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from deploy.servers.ports import free_port
 from tests.e2e.served import ROOT, until
-from tests.server_process import free_port
 from tests.unit.gdmarket.bus.conftest import Connect, hear  # noqa: F401  # pytest finds the fixture here
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, pour, reader
 

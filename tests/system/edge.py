@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Any
 
 from deploy.local.gateway import Gateway
-from deploy.local.ports import pick_port
+from deploy.servers.ports import free_port
 
 PATIENCE_S = 30.0
 
@@ -59,11 +59,11 @@ def say(port: int, words: bytes) -> socket.socket:
 def gateway(*, servers: Mapping[str, int], **settings: str) -> Iterator[Gateway]:
     """Run a gateway of one's own in front of some servers, by slot and port, with settings such as `GATEWAY_RATE`."""
     with tempfile.TemporaryDirectory(prefix="gdmarket-edge-") as folder:
-        edge = Gateway(port=pick_port(), folder=Path(folder), tell=lambda _: None)
+        edge = Gateway(port=free_port(), folder=Path(folder), tell=lambda _: None)
         edge.start(environment={"GATEWAY_RATE": "100000", **settings})
         try:
             for slot, port in servers.items():
-                edge.admit(slot=slot, port=port)
+                edge.enable(slot=slot, port=port)
             yield edge
         finally:
             edge.stop()

@@ -14,7 +14,7 @@ import pytest
 
 from deploy.local.cluster import Cluster
 from deploy.local.gateway import CONFIGURATION
-from deploy.local.waiting import wait_for
+from deploy.servers.waiting import wait_until
 from tests.system.edge import Rogue, ask, gateway, running, say
 
 OWN_WORDS = b'{"email": "nobody@example.com", "password": "wrong-on-purpose"}'
@@ -116,13 +116,13 @@ def test_what_a_client_says_of_where_it_comes_from_is_dropped(echo: Rogue) -> No
 
 
 def test_a_forged_address_does_not_get_round_the_market_s_own_throttle(cluster: Cluster) -> None:
-    web = cluster.begin_web(GDMARKET_THROTTLE_ANON="3/hour")
+    web = cluster.start_web(GDMARKET_THROTTLE_ANON="3/hour")
     try:
-        wait_for(lambda: cluster.is_ready(web), "the server to be ready")
+        wait_until(lambda: cluster.is_ready(web), "the server to be ready")
         with gateway(servers={"web1": web.port}) as edge:
             statuses = [ask(edge.port, "/api/v1/items?limit=1", X_Forwarded_For=f"6.6.6.{number}").status for number in range(5)]
     finally:
-        web.keeper.stop()
+        web.supervisor.stop()
         cluster.webs.remove(web)
     assert statuses == [200, 200, 200, 429, 429]
 
@@ -150,11 +150,11 @@ def test_headers_and_addresses_have_a_limit(cluster: Cluster) -> None:
 
 def test_slow_clients_keep_nobody_waiting(cluster: Cluster) -> None:
     """Negative control: the same clients, without the gateway, take every thread of the server."""
-    web = cluster.begin_web(GDMARKET_THREADS="2")
+    web = cluster.start_web(GDMARKET_THREADS="2")
     slow_body = b"POST /api/v1/auth/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 60\r\n\r\n{"
     lines: list[socket.socket] = []
     try:
-        wait_for(lambda: cluster.is_ready(web), "the server to be ready")
+        wait_until(lambda: cluster.is_ready(web), "the server to be ready")
         with gateway(servers={"web1": web.port}) as edge:
             lines += [say(edge.port, slow_body) for _ in range(20)]
             lines += [say(edge.port, b"GET /api/v1/items HTTP/1.1\r\nHost: loc") for _ in range(20)]
@@ -170,7 +170,7 @@ def test_slow_clients_keep_nobody_waiting(cluster: Cluster) -> None:
     finally:
         for line in lines:
             line.close()
-        web.keeper.stop()
+        web.supervisor.stop()
         cluster.webs.remove(web)
 
 
@@ -205,8 +205,8 @@ def test_what_reads_is_tried_elsewhere_and_what_writes_never(cluster: Cluster) -
 def test_what_reached_nobody_is_tried_elsewhere(cluster: Cluster) -> None:
     with gateway(servers={}) as edge:
         with running(Rogue()) as gone:
-            edge.admit(slot="web1", port=gone.port)
-        edge.admit(slot="web2", port=cluster.webs[0].port)
+            edge.enable(slot="web1", port=gone.port)
+        edge.enable(slot="web2", port=cluster.webs[0].port)
         written = [
             ask(edge.port, "/api/v1/auth/token", method="POST", body=OWN_WORDS, Content_Type="application/json").status for _ in range(6)
         ]
@@ -224,7 +224,7 @@ def test_the_log_tells_the_story_and_nothing_private(cluster: Cluster) -> None:
     ask(cluster.port, f"/api/v1/items?q={secret}", X_Correlation_ID=story, Authorization=f"Bearer {secret}", Cookie=f"sessionid={secret}")
     ask(cluster.port, f"/nowhere/{secret}", X_Correlation_ID=story)
     log = cluster.gateway.log
-    wait_for(lambda: log.read_text().count(story) == 2, "two lines", patience_s=10)
+    wait_until(lambda: log.read_text().count(story) == 2, "two lines", timeout_s=10)
     lines = [json.loads(line) for line in log.read_text().splitlines() if story in line]
     assert [(line["method"], line["path"], line["status"]) for line in lines] == [("GET", "/api/v1/items", 401), ("GET", "-", 404)]
     assert secret not in log.read_text()
@@ -233,7 +233,7 @@ def test_the_log_tells_the_story_and_nothing_private(cluster: Cluster) -> None:
 def test_a_gateway_that_is_killed_comes_back_with_its_servers(cluster: Cluster) -> None:
     with gateway(servers={"web3": cluster.webs[0].port}) as edge:
         os.kill(edge.pid, signal.SIGKILL)
-        wait_for(lambda: _answers(edge.port), "the gateway to be back", patience_s=20)
+        wait_until(lambda: _answers(edge.port), "the gateway to be back", timeout_s=20)
         assert [ask(edge.port, "/api/v1/items?limit=1").status for _ in range(5)] == [200] * 5
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local.gateway import CONFIGURATION
-from deploy.local.ports import pick_port
-from deploy.local.waiting import wait_for
+from deploy.servers.ports import free_port
+from deploy.servers.waiting import wait_until
 from tests.system.edge import Rogue, ask, running
 from tests.system.names import Names
 
@@ -18,7 +18,7 @@ from tests.system.names import Names
 @pytest.fixture
 def port(names: Names, tmp_path: Path) -> Iterator[int]:
     """Return where a gateway listens that asks `names`."""
-    port = pick_port()
+    port = free_port()
     environment = {"GATEWAY_BIND": f"127.0.0.1:{port}", "GATEWAY_WEB": f"web:{_SERVES}", "GATEWAY_RESOLVER": names.address}
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -36,17 +36,17 @@ def names() -> Iterator[Names]:
         yield names
 
 
-_SERVES = pick_port()
+_SERVES = free_port()
 
 
 def test_servers_come_and_go_with_their_names(names: Names, port: int) -> None:
     with running(Rogue(is_kind=True, address=("127.0.0.1", _SERVES))) as first:
-        wait_for(lambda: _status(port) == 200, "the first to be found", patience_s=20)
+        wait_until(lambda: _status(port) == 200, "the first to be found", timeout_s=20)
         with running(Rogue(is_kind=True, address=("127.0.0.2", _SERVES))) as second:
             names.addresses.append("127.0.0.2")
-            wait_for(lambda: _status(port) == 200 and second.asked != [], "the second to be found", patience_s=20)
+            wait_until(lambda: _status(port) == 200 and second.asked != [], "the second to be found", timeout_s=20)
             names.addresses.remove("127.0.0.1")
-            wait_for(lambda: _is_left_alone(port, first), "the first to be forgotten", patience_s=20)
+            wait_until(lambda: _is_left_alone(port, first), "the first to be forgotten", timeout_s=20)
             asked_before = len(second.asked)
             assert [_status(port) for _ in range(5)] == [200] * 5
             assert len(second.asked) == asked_before + 5

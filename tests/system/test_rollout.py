@@ -8,13 +8,13 @@ SEED = 11
 
 def test_no_request_is_lost_while_versions_are_rolled_out(cluster: Cluster) -> None:
     outcome = measure(cluster=cluster, work=Work(restarts=2, requests=1500, rate=80, seed=SEED))
-    assert outcome.tally.requests >= 1500
-    assert (outcome.tally.failed, outcome.tally.examples) == (0, [])
-    assert outcome.finding.acknowledged > 100
-    assert outcome.finding.is_whole, outcome.finding
+    assert outcome.result.requests >= 1500
+    assert (outcome.result.failed, outcome.result.examples) == (0, [])
+    assert outcome.consistency.acknowledged > 100
+    assert outcome.consistency.is_consistent, outcome.consistency
 
 
 def test_without_readiness_drain_and_retries_some_are_lost(cluster: Cluster) -> None:
     outcome = measure_control(cluster=cluster, work=Work(restarts=1, requests=300, rate=80, seed=SEED + 1))
-    assert outcome.tally.failed > 0
-    assert outcome.finding.is_whole, outcome.finding
+    assert outcome.result.failed > 0
+    assert outcome.consistency.is_consistent, outcome.consistency

@@ -1,4 +1,4 @@
-"""`python -m deploy.local.leash PROGRAM …`: become PROGRAM, and die with the thread that started us, however that ends (prctl(2))."""
+"""`python -m deploy.local.die_with_parent PROGRAM …`: become PROGRAM, which the kernel ends when the thread that started us ends."""
 
 import ctypes
 import os
@@ -9,7 +9,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Put the leash on, and go."""
+    """Ask the kernel for the signal, then run the program."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvp(sys.argv[1], sys.argv[1:])

@@ -44,14 +44,6 @@ def may_run(program: Path, as_whom: Identity, *, cwd: Path) -> bool:
         return False
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def start(command: Sequence[str], *, home: Path, as_whom: Identity, port: int, ready: str) -> subprocess.Popen[bytes]:
     """Start a server and return it once it takes connections at `port` and its log, `home`/log, says that it is `ready`.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.http import API, PASSWORD, token
 from bench.load import Ask, Client
-from deploy.local.tally import Tally
+from deploy.local.results import WorkloadResult
 
 CLIENTS = 12
 RENTERS = ("renter@example.com", "renter2@example.com", "renter3@example.com")
@@ -45,14 +45,14 @@ _SETTLED = 2
 _OWN_FROM, _SHARED_FROM = timedelta(days=40), timedelta(days=330)
 
 
-class Traffic:
+class Workload:
     """Renters who ask at `rate` requests a second in all, over connections that are kept, and in three of ten cases new ones."""
 
     # No two loads ask for the same hours.
     _own, _shared = itertools.count(), itertools.count()
 
     def __init__(self, *, port: int, seed: int, rate: float, clients: int = CLIENTS) -> None:
-        self.tally = Tally()
+        self.result = WorkloadResult()
         self._port, self._seed, self._rate = port, seed, rate
         setup = Client(port)
         self._tokens = [token(setup, email=email) for email in RENTERS]
@@ -70,12 +70,12 @@ class Traffic:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> Tally:
+    def stop(self) -> WorkloadResult:
         """End, and return what came of it."""
         self._is_over.set()
         for thread in self._threads:
             thread.join()
-        return self.tally
+        return self.result
 
     def _ask_on(self, number: int) -> None:
         chance = random.Random(f"{self._seed}/{number}")
@@ -99,13 +99,13 @@ class Traffic:
         told = _read(body)
         went_well = status in _EXPECTED.get(kind, {HTTPStatus.OK}) and not (kind in _PAID and told.get("state") != "paid")
         with self._lock:
-            self.tally.note(kind=kind, went_well=went_well, told=f"{status} {body[:200]!r}", latency_ms=latency_ms)
+            self.result.record(kind=kind, went_well=went_well, told=f"{status} {body[:200]!r}", latency_ms=latency_ms)
             if ask.method != "POST" or kind == "sign in":
                 return
             if status in {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED}:
-                self.tally.promise(told)
+                self.result.acknowledge(told)
             elif rental_id:
-                self.tally.doubt(rental_id)
+                self.result.mark_unknown(rental_id)
         if status == HTTPStatus.CREATED:
             renter.keep(told)
 

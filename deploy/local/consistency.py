@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from deploy.local.tally import Tally
+from deploy.local.results import WorkloadResult
 
 _SETTLE_S = 120.0
 _LOOK_S = 0.2
@@ -27,41 +27,41 @@ FROM bus_delivery WHERE dead OR version > 0 OR not_before <= now()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class ConsistencyReport:
     """What was compared: `lost` are rentals that are not there, or not as their renters were told."""
 
     acknowledged: int
     lost: Sequence[str]
     double_bookings: int
-    open_ends: Sequence[str]
+    unfinished: Sequence[str]
 
     @property
-    def is_whole(self) -> bool:
+    def is_consistent(self) -> bool:
         """Say whether every promise was kept, and every story has ended."""
-        return not (self.lost or self.double_bookings or self.open_ends)
+        return not (self.lost or self.double_bookings or self.unfinished)
 
 
-def compare(*, url: str, tally: Tally) -> Finding:
+def check_consistency(*, url: str, result: WorkloadResult) -> ConsistencyReport:
     """Wait until every story has come to a rest, for two minutes at most; then look for all that was promised."""
-    open_ends = _open_ends_at_rest(url)
+    unfinished = _open_ends_at_rest(url)
     with psycopg.connect(url) as connection:
         stands = {str(row[0]): str(row[1]) for row in connection.execute("SELECT id, state FROM rentals_rental")}
     lost = [
         f"rental {rental_id}: told {sorted(told)}, found {stands.get(rental_id)}"
-        for rental_id, told in tally.promised.items()
+        for rental_id, told in result.acknowledged.items()
         if stands.get(rental_id) not in told
     ]
     with psycopg.connect(url) as connection:
         doubles = [str(row[0]) for row in connection.execute(_DOUBLE)]
-    return Finding(acknowledged=len(tally.promised), lost=lost, double_bookings=len(doubles), open_ends=open_ends)
+    return ConsistencyReport(acknowledged=len(result.acknowledged), lost=lost, double_bookings=len(doubles), unfinished=unfinished)
 
 
 def _open_ends_at_rest(url: str) -> list[str]:
     """Return what is open still after two minutes; nothing as soon as one look finds nothing: in the next a timer may be due."""
     deadline = time.monotonic() + _SETTLE_S
-    while (open_ends := _open_ends(url)) and time.monotonic() < deadline:
+    while (unfinished := _open_ends(url)) and time.monotonic() < deadline:
         time.sleep(_LOOK_S)
-    return open_ends
+    return unfinished
 
 
 def _open_ends(url: str) -> list[str]:

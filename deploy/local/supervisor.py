@@ -23,7 +23,7 @@ START_PERIOD_S = 0.5
 START_S = 30.0
 STOP_S = 30.0
 _LOOK_S = 0.1
-_LEASH = Path(__file__).with_name("leash.py")
+_DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 _BREATH_S = 1.0
 
 
@@ -39,7 +39,7 @@ class Job:
     live_port: int = 0
 
 
-class Keeper:
+class Supervisor:
     """Keeps one job running until told to stop. `tell` hears of every start, death and kill."""
 
     def __init__(self, *, job: Job, tell: Callable[[str], None]) -> None:
@@ -47,7 +47,7 @@ class Keeper:
         self._tell = tell
         self._is_over = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
-        # The process is on the leash of this thread, which outlives it.
+        # The kernel ends the process with this thread, which outlives it.
         self._thread = threading.Thread(target=self._keep, name=job.name, daemon=True)
 
     @property
@@ -61,10 +61,10 @@ class Keeper:
 
     def stop(self) -> None:
         """Let the process finish what it has in hand, for 30 s at most, and see it off."""
-        self.tell_to_stop()
+        self.request_stop()
         self._thread.join()
 
-    def tell_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Say so, and do not wait."""
         self._is_over.set()
 
@@ -108,7 +108,7 @@ class Keeper:
     def _spawn(self) -> "subprocess.Popen[bytes]":
         with self.job.log.open("ab") as sink:
             return subprocess.Popen(
-                [sys.executable, str(_LEASH), *self.job.command],
+                [sys.executable, str(_DIE_WITH_PARENT), *self.job.command],
                 cwd=self.job.folder,
                 env=self.job.environment,
                 stdin=subprocess.DEVNULL,

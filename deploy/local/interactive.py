@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from deploy.local.cluster import Cluster, open_cluster
-from deploy.local.ports import is_free
+from deploy.servers.ports import is_port_free
 
 _WELCOME = """
 The market is open at {address}
@@ -20,7 +20,7 @@ The market is open at {address}
   Database     {database}
   Provider     {provider}, what goes wrong there: http://127.0.0.1:{faults}/v1/faults
 
-  Who runs, and how to hurt it: all of it comes back by itself.
+  Who runs, and how to fault it: all of it comes back by itself.
 {processes}
     kill -9 -- -PID     the whole process group dies       kill -STOP -- -PID     it is there, and does nothing
 
@@ -36,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Stay until Ctrl-C."""
-    if not is_free(options.port):
+    if not is_port_free(options.port):
         sys.exit(f"Port {options.port} is taken: choose another with --port.")
     print("Starting PostgreSQL, the provider, the relay, the servers and the gateway …", file=sys.stderr)
     try:
@@ -66,8 +66,8 @@ def _settings() -> dict[str, str]:
 
 
 def _welcome(cluster: Cluster) -> str:
-    keepers = [*(web.keeper for web in cluster.webs), *([cluster.relay] if cluster.relay else []), *cluster.others]
-    rows = [f"    {keeper.job.name:<12} PID {keeper.pid:<8} port {keeper.job.live_port or '-'}" for keeper in keepers]
+    supervisors = [*(web.supervisor for web in cluster.webs), *([cluster.relay] if cluster.relay else []), *cluster.others]
+    rows = [f"    {supervisor.job.name:<12} PID {supervisor.pid:<8} port {supervisor.job.live_port or '-'}" for supervisor in supervisors]
     return _WELCOME.format(
         address=f"http://127.0.0.1:{cluster.port}",
         folder=cluster.folder,

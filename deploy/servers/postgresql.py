@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.server_process import Identity, ServerNotStartedError, free_port, identity, may_run, start
+from deploy.servers.ports import free_port
+from deploy.servers.process import Identity, ServerNotStartedError, identity, may_run, start
 
 # Nothing here outlives the tests, so nothing is written with care.
 _OPTIONS = {
@@ -23,7 +24,7 @@ _OPTIONS = {
     "timezone": "UTC",
     "deadlock_timeout": "200ms",
 }
-_CARELESS = frozenset({"fsync", "synchronous_commit", "full_page_writes"})
+_DURABILITY = frozenset({"fsync", "synchronous_commit", "full_page_writes"})
 
 
 class PostgresqlServer:
@@ -31,7 +32,7 @@ class PostgresqlServer:
 
     def __init__(self, *, durable: bool = False, options: Mapping[str, str] = MappingProxyType({})) -> None:
         """Prepare one; a `durable` one writes as carefully as one in service, for measuring. `options` are PostgreSQL's own."""
-        self._options = {name: value for name, value in _OPTIONS.items() if not (durable and name in _CARELESS)} | dict(options)
+        self._options = {name: value for name, value in _OPTIONS.items() if not (durable and name in _DURABILITY)} | dict(options)
         self._home = Path(tempfile.mkdtemp(prefix="gdmarket-postgresql-"))
         self._identity = identity()
         self._hand_over(self._home)

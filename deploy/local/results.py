@@ -9,7 +9,7 @@ _EXAMPLES = 10
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
+class WorkloadResult:
     """Requests by kind; those that were answered otherwise than they had to be, or not at all; and every promise that was made."""
 
     sent: Counter[str] = field(default_factory=Counter)
@@ -17,7 +17,7 @@ class Tally:
     examples: list[str] = field(default_factory=list)
     # The states in which a rental may be found, by what its renter was told and has asked since. One whose request was never answered may
     # be there or not: it was promised to nobody, and is not in here.
-    promised: dict[str, set[str]] = field(default_factory=dict)
+    acknowledged: dict[str, set[str]] = field(default_factory=dict)
     latencies_ms: list[float] = field(default_factory=list)
 
     @property
@@ -35,7 +35,7 @@ class Tally:
         """How many of a hundred went well; rounded down, so that 100 means all."""
         return 100 * (self.requests - self.failed) / self.requests if self.requests else 0.0
 
-    def note(self, *, kind: str, went_well: bool, told: str, latency_ms: float) -> None:
+    def record(self, *, kind: str, went_well: bool, told: str, latency_ms: float) -> None:
         """Count one request."""
         self.sent[kind] += 1
         self.latencies_ms.append(latency_ms)
@@ -44,13 +44,13 @@ class Tally:
             if len(self.examples) < _EXAMPLES:
                 self.examples.append(f"{kind}: {told}")
 
-    def promise(self, rental: Mapping[str, Any]) -> None:
+    def acknowledge(self, rental: Mapping[str, Any]) -> None:
         """Note the state of a rental that a renter was told."""
-        self.promised[str(rental["id"])] = _FROM[rental["state"]].copy()
+        self.acknowledged[str(rental["id"])] = _FROM[rental["state"]].copy()
 
-    def doubt(self, rental_id: str) -> None:
+    def mark_unknown(self, rental_id: str) -> None:
         """Note that a renter asked for a change and was not told what came of it."""
-        self.promised[rental_id] |= _UNSURE
+        self.acknowledged[rental_id] |= _UNSURE
 
 
 # What each state may become while nobody asks for anything: unpaid requests expire, refunds are made.
