@@ -18,5 +18,5 @@ SPECTACULAR_SETTINGS = {
         "ItemState": [state.value for state in items.State],
         "RentalState": [state.value for state in rentals.State],
     },
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "gdmarket.rest.schema.add_house_rules"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "gdmarket.rest.schema.add_common_responses"],
 }

@@ -68,7 +68,7 @@ def reach(_stance: Stance) -> Findings:
 
 def breakers(_stance: Stance) -> Findings:
     """Look whether the dependencies outside are asked."""
-    for name, standing in operations.list_standings().items():
+    for name, standing in operations.list_circuits().items():
         if standing.state is State.CLOSED:
             yield ok(f"breaker {name}", "closed: it is asked")
         else:

@@ -9,7 +9,7 @@ from apps.accounts.models import User
 from apps.status_view.models import Generations
 from config import demo
 from config.doctor.findings import Findings, Stance, fail, ok, warn
-from gdmarket.rest.answers import KEPT
+from gdmarket.rest.idempotency_store import RETENTION
 from gdmarket.rest.models import IdempotencyKey
 
 _DAY = timedelta(days=1)
@@ -35,7 +35,7 @@ def people(stance: Stance) -> Findings:
 
 def kept_for_too_long(_stance: Stance) -> Findings:
     """Look whether what is to be forgotten each day was."""
-    answers = IdempotencyKey.objects.filter(created_at__lt=Now() - KEPT - _DAY).count()
+    answers = IdempotencyKey.objects.filter(created_at__lt=Now() - RETENTION - _DAY).count()
     sessions = Session.objects.filter(expire_date__lt=Now() - _DAY).count()
     if answers:
         yield warn("kept answers", f"{answers} should have been forgotten a day ago", "run manage.py purge_idempotency_keys daily")

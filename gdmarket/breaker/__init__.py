@@ -16,12 +16,12 @@ from gdmarket.breaker.names import declare
 from gdmarket.breaker.policy import Policy
 
 if TYPE_CHECKING:
-    from gdmarket.breaker.circuit import Breaker
+    from gdmarket.breaker.breaker import Breaker
     from gdmarket.breaker.registry import of, reset
 
 __all__ = ["Breaker", "OpenError", "Policy", "declare", "of", "reset"]
 
-_HOMES = {"Breaker": "circuit", "of": "registry", "reset": "registry"}
+_HOMES = {"Breaker": "breaker", "of": "registry", "reset": "registry"}
 
 if not TYPE_CHECKING:
 

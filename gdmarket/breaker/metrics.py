@@ -10,8 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from gdmarket.breaker import names, store
-from gdmarket.breaker.models import State
-from gdmarket.breaker.store import Standing
+from gdmarket.breaker.models import CircuitSnapshot, State
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ def refused(*, dependency: str) -> None:
     _refused.labels(dependency).inc()
 
 
-def turned(*, dependency: str, state: State) -> None:
+def transitioned(*, dependency: str, state: State) -> None:
     """Count a change to `state`."""
     _transitions.labels(dependency, state.value).inc()
 
@@ -47,15 +46,15 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read."""
         try:
-            found = dict.fromkeys(names.declared(), Standing()) | store.read_all()
+            found = dict.fromkeys(names.declared(), CircuitSnapshot()) | store.read_all()
         except Error:
             _log.warning("how dependencies stand cannot be read", exc_info=True)
             found = {}
         return self._families(found)
 
-    def _families(self, found: dict[str, Standing]) -> Iterator[GaugeMetricFamily]:
+    def _families(self, found: dict[str, CircuitSnapshot]) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily("breaker_state", "1 for the state that the dependency is in.", labels=["dependency", "state"])
-        for name, standing in sorted(found.items()):
+        for name, snapshot in sorted(found.items()):
             for state in State:
-                family.add_metric([name, state.value], float(standing.state is state))
+                family.add_metric([name, state.value], float(snapshot.state is state))
         yield family

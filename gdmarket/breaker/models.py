@@ -1,5 +1,6 @@
 """The table of the breaker: how each dependency stands, for all processes."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
@@ -46,3 +47,19 @@ class Circuit(models.Model):
     def __str__(self) -> str:
         """Return how it stands."""
         return f"{self.name}: {self.state}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CircuitSnapshot:
+    """How a dependency stood when its row was read.
+
+    `left_s`: for how long that was to last; None where it has no end. `lasted_s`: for how long it had been so; None where it always was.
+    """
+
+    state: State = State.CLOSED
+    generation: int = 0
+    times_opened: int = 0
+    probes_left: int = 0
+    left_s: float | None = None
+    lasted_s: float | None = None
+    reason: str = ""

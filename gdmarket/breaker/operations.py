@@ -1,15 +1,14 @@
 """What an operator does by hand: see how dependencies stand, open, close."""
 
 from gdmarket.breaker import names, store
-from gdmarket.breaker.circuit import tell
+from gdmarket.breaker.breaker import log_transition
 from gdmarket.breaker.errors import NoSuchDependencyError
-from gdmarket.breaker.models import Circuit, State
-from gdmarket.breaker.store import Standing
+from gdmarket.breaker.models import Circuit, CircuitSnapshot, State
 
 
-def list_standings() -> dict[str, Standing]:
+def list_circuits() -> dict[str, CircuitSnapshot]:
     """Return how every dependency stands that there is, by name and in their order."""
-    return dict(sorted((dict.fromkeys(names.declared(), Standing()) | store.read_all()).items()))
+    return dict(sorted((dict.fromkeys(names.declared(), CircuitSnapshot()) | store.read_all()).items()))
 
 
 def open_by_hand(*, name: str, for_s: float | None, reason: str) -> None:
@@ -20,7 +19,7 @@ def open_by_hand(*, name: str, for_s: float | None, reason: str) -> None:
     _refuse_unknown(name)
     store.make_row(name=name)
     Circuit.objects.filter(name=name).update(**store.opened(for_s=for_s, reason=reason))
-    tell(name=name, state=State.OPEN, reason=reason)
+    log_transition(name=name, state=State.OPEN, reason=reason)
 
 
 def close_by_hand(*, name: str, reason: str) -> bool:
@@ -31,11 +30,11 @@ def close_by_hand(*, name: str, reason: str) -> bool:
     _refuse_unknown(name)
     was_open = Circuit.objects.filter(name=name).exclude(state=State.CLOSED).update(**store.closed(reason=reason)) == 1
     if was_open:
-        tell(name=name, state=State.CLOSED, reason=reason)
+        log_transition(name=name, state=State.CLOSED, reason=reason)
     return was_open
 
 
 def _refuse_unknown(name: str) -> None:
-    known = list_standings()
+    known = list_circuits()
     if name not in known:
         raise NoSuchDependencyError(dependency=name, known=", ".join(known) or "-")

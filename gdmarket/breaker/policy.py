@@ -11,7 +11,7 @@ class Policy:
     """The figures of a breaker; every duration in seconds, every ratio of the calls in the window."""
 
     window_s: int = 30
-    fewest_calls: int = 10
+    minimum_calls: int = 10
     failure_ratio: float = 0.5
     slow_ratio: float = 0.8
     slow_s: float = 1.5
@@ -45,10 +45,10 @@ class Window:
         bucket.failures += failed
         bucket.slow += slow
 
-    def fault(self) -> str:
+    def trip_reason(self) -> str:
         """Return for what the breaker is to open, in words; nothing while the calls counted do not call for it."""
         calls = sum(second.calls for second in self._seconds.values())
-        if calls < self._policy.fewest_calls:
+        if calls < self._policy.minimum_calls:
             return ""
         failures = sum(second.failures for second in self._seconds.values())
         slow = sum(second.slow for second in self._seconds.values())

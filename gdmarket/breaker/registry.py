@@ -3,7 +3,7 @@
 import threading
 import time
 
-from gdmarket.breaker.circuit import Breaker
+from gdmarket.breaker.breaker import Breaker
 from gdmarket.breaker.policy import Clock
 
 _breakers: dict[str, Breaker] = {}

@@ -13,9 +13,9 @@ from rest_framework import status
 from rest_framework.request import Request
 
 from gdmarket import clock
-from gdmarket.rest import answers
-from gdmarket.rest.answers import Answer, Turn
+from gdmarket.rest import idempotency_store
 from gdmarket.rest.errors import InvalidIdempotencyKeyError
+from gdmarket.rest.idempotency_store import IdempotencyLease, StoredResponse
 
 Handler = Callable[..., HttpResponseBase]
 
@@ -38,27 +38,27 @@ def idempotent(handler: Handler) -> Handler:
         key = request.headers.get("Idempotency-Key")
         if key is None:
             return handler(view, request, *args, **kwargs)
-        turn = _asked(request, key)
-        if isinstance(turn, Answer):
-            return _again(turn)
-        request.operation_id = turn.operation_id  # type: ignore[attr-defined]  # ours: see ApiView
+        lease = _asked(request, key)
+        if isinstance(lease, StoredResponse):
+            return _again(lease)
+        request.operation_id = lease.operation_id  # type: ignore[attr-defined]  # ours: see ApiView
         response = _answered(handler, view, request, *args, **kwargs)
-        _remember(turn, response)
+        _remember(lease, response)
         return response
 
     return keyed
 
 
-def _asked(request: Request, key: str) -> Turn | Answer:
+def _asked(request: Request, key: str) -> IdempotencyLease | StoredResponse:
     if not _VISIBLE.match(key):
         raise InvalidIdempotencyKeyError
     actor = str(request.user.pk) if request.user.is_authenticated else "anonymous"
-    scope = answers.scope_of(actor=actor, method=str(request.method), path=request.path)
-    return answers.take_turn(scope=scope, key=key, body=request.body, now=clock.now())
+    scope = idempotency_store.scope_of(actor=actor, method=str(request.method), path=request.path)
+    return idempotency_store.acquire_lease(scope=scope, key=key, body=request.body, now=clock.now())
 
 
 def _answered(handler: Handler, view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-    """Answer the request to the last byte, whatever the handler raises."""
+    """StoredResponse the request to the last byte, whatever the handler raises."""
     try:
         response = handler(view, request, *args, **kwargs)
     except Exception as error:  # noqa: BLE001   # the edge: refusals are answers too, and are kept
@@ -69,17 +69,17 @@ def _answered(handler: Handler, view: Any, request: Request, *args: Any, **kwarg
     return finished
 
 
-def _remember(turn: Turn, response: HttpResponse) -> None:
+def _remember(lease: IdempotencyLease, response: HttpResponse) -> None:
     try:
         if response.status_code in _PASSING or status.is_server_error(response.status_code):
-            answers.give_up(turn, now=clock.now())
+            idempotency_store.release(lease, now=clock.now())
         else:
             kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-            answers.keep(turn, Answer(status=response.status_code, headers=kept, body=response.content))
+            idempotency_store.store(lease, StoredResponse(status=response.status_code, headers=kept, body=response.content))
     except DatabaseError:
         # What was done is done and told; whoever repeats it gets the same operation id once the turn has run out.
         _log.exception("an answer could not be kept")
 
 
-def _again(answer: Answer) -> HttpResponse:
+def _again(answer: StoredResponse) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, headers={**answer.headers, "Idempotent-Replayed": "true"})

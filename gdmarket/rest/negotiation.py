@@ -12,7 +12,7 @@ from rest_framework.utils.mediatypes import media_type_matches
 from gdmarket.rest import problems
 
 
-class JsonAlone(BaseContentNegotiation):
+class JsonNegotiation(BaseContentNegotiation):
     """Takes the one parser and the one renderer there are, or refuses; `?format=` means nothing here."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:

@@ -61,7 +61,7 @@ def parsed(raw: bytes) -> dict[str, Any]:
     :raises ParseError: with the code `malformed_json`
     """
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_without_twins, parse_constant=_no_constant)
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_reject_duplicate_keys, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise _malformed(_("The body is not JSON: %s") % _reason(error)) from error
     if not isinstance(value, dict):
@@ -78,7 +78,7 @@ def _refuse_other_charsets(media_type: str) -> None:
         raise UnsupportedMediaType(media_type)
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     named = dict(pairs)
     if len(named) != len(pairs):
         raise ValueError(_("a name stands twice in one object"))

@@ -39,7 +39,7 @@ _WAITING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _OUTSIDE = ("/api/v1/schema", "/api/v1/docs")
 
 
-def add_house_rules(result: Document, generator: Any, request: Any, public: bool) -> Document:  # noqa: ARG001, FBT001  # the hook's signature
+def add_common_responses(result: Document, generator: Any, request: Any, public: bool) -> Document:  # noqa: ARG001, FBT001  # the hook's signature
     """Return the document with what every operation shares: problems, idempotency keys, versions."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = _PROBLEM
     for path, method, operation in _operations(result):

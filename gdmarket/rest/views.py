@@ -18,7 +18,7 @@ from gdmarket import correlation, ids
 from gdmarket.rest import idempotency, problems
 from gdmarket.rest.errors import LengthRequiredError, MalformedQueryError
 from gdmarket.rest.middleware import note_actor
-from gdmarket.rest.negotiation import JsonAlone
+from gdmarket.rest.negotiation import JsonNegotiation
 from gdmarket.rest.parsers import StrictJSONParser
 
 
@@ -43,7 +43,7 @@ class ApiView(APIView):
 
     renderer_classes = [JSONRenderer]
     parser_classes = [StrictJSONParser]
-    content_negotiation_class = JsonAlone
+    content_negotiation_class = JsonNegotiation
     http_method_names = ["get", "post", "patch", "delete", "head"]
 
     def __init_subclass__(cls, **options: Any) -> None:

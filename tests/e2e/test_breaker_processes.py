@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from gdmarket.breaker.cache import REFRESH_EVERY_S
 from gdmarket.breaker.models import Circuit, State
-from gdmarket.breaker.sight import LOOK_EVERY_S
 from tests.e2e.brisk import BRISK
 from tests.e2e.served import until
 
@@ -102,7 +102,7 @@ def test_eight_processes_share_one_breaker(street: Street) -> None:
     asked_closed = [call for call in street.calls() if call.state is State.CLOSED]
     assert {call.generation for call in asked_closed} == {0}
     assert min(street.probes()) == FIRST_TRIAL
-    assert max(call.at for call in asked_closed) <= opened_at + LOOK_EVERY_S + SLACK_S
+    assert max(call.at for call in asked_closed) <= opened_at + REFRESH_EVERY_S + SLACK_S
 
     street.provider("hangs")
     tried = max(street.probes())

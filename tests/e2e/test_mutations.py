@@ -16,7 +16,7 @@ pytestmark = pytest.mark.sqlite  # it is the tests that are tried here; once wil
 BATCHES, LEASES, ORDER, PUBLISHING, REDELIVERY = (
     f"tests/unit/gdmarket/bus/test_{name}.py" for name in ("batches", "leases", "order", "publishing", "redelivery")
 )
-RACES, SHARING, VOUCHING = (f"tests/unit/gdmarket/breaker/test_{name}.py" for name in ("races", "sharing", "vouching"))
+RACES, SHARING, SUCCESSES = (f"tests/unit/gdmarket/breaker/test_{name}.py" for name in ("races", "sharing", "successes"))
 TREE = ("apps", "config", "gdmarket", "tests", "manage.py", "pyproject.toml")
 PLUGINS = ("-p", "pytest_django.plugin", "-p", "no:cacheprovider")
 TESTS_FAILED = 1
@@ -35,7 +35,7 @@ CLAIMS, DISPATCH, SETTLING = "gdmarket/bus/claims.py", "gdmarket/bus/dispatch.py
 MODELS, TABLES = "gdmarket/bus/models.py", "gdmarket/bus/migrations/0001_initial.py"
 MATRIX = "tests/e2e/test_fault_matrix.py"
 CHARGING, CHECKING, REFUNDING = (f"apps/payments/services/{name}.py" for name in ("charging", "checking", "refunding"))
-CIRCUIT, STORE = "gdmarket/breaker/circuit.py", "gdmarket/breaker/store.py"
+BREAKER, STORE = "gdmarket/breaker/breaker.py", "gdmarket/breaker/store.py"
 MUTATIONS = (
     Mutation(
         guard="the token in the acknowledgement",
@@ -120,9 +120,9 @@ MUTATIONS = (
         edits=((STORE, "Q(state=State.HALF_OPEN, probe_deadline__lte=Now())", "Q(state=State.HALF_OPEN)"),),
     ),
     Mutation(
-        guard="a success that does not vouch is not counted",
-        missed_by=VOUCHING,
-        edits=((CIRCUIT, "if not vouches:", "if not vouches and permit.state is not State.CLOSED:"),),
+        guard="a success that is not to be counted is not",
+        missed_by=SUCCESSES,
+        edits=((BREAKER, "if not counts_as_success:", "if not counts_as_success and permit.state is not State.CLOSED:"),),
     ),
     Mutation(
         guard="a settled outcome never changes",
@@ -190,7 +190,7 @@ def spoil(tree: Path, mutation: Mutation) -> None:
 
 
 def test_with_every_guard_in_place_the_tests_pass(tree: Path) -> None:
-    suite = run(tree, BATCHES, LEASES, ORDER, PUBLISHING, REDELIVERY, RACES, SHARING, VOUCHING)
+    suite = run(tree, BATCHES, LEASES, ORDER, PUBLISHING, REDELIVERY, RACES, SHARING, SUCCESSES)
     assert suite.returncode == 0, suite.stdout
 
 

@@ -38,7 +38,7 @@ def intent_of(payment: Payment) -> Intent:
 def ask(question: Question[Answer], *, charges: bool = False) -> Answer:
     """Put `question` to the gateway with its deadline in seconds, and return what it surely said.
 
-    That the provider can be asked other things does not show that it `charges`: only a charge vouches for it.
+    That the provider can be asked other things does not show that it `charges`: only a charge counts as a success.
     :raises breaker.OpenError: without asking, while the breaker is open
     :raises GatewayError: `NotSentError` or `RefusedError` if surely nothing was done, `NoAnswerError` if nobody knows
     :raises InsideTransactionError: without asking
@@ -47,7 +47,9 @@ def ask(question: Question[Answer], *, charges: bool = False) -> Answer:
     gateway = gateways.current()
     try:
         # Who refuses our words or credentials is at work: nothing for the breaker to count.
-        return breaker.of(DEPENDENCY).call(lambda: question(gateway, _timeout_s()), vouches=charges, passes=(RefusedError,))
+        return breaker.of(DEPENDENCY).call(
+            lambda: question(gateway, _timeout_s()), counts_as_success=charges, ignored_exceptions=(RefusedError,)
+        )
     except GatewayError as failure:
         level = logging.ERROR if isinstance(failure, RefusedError) else logging.WARNING
         _log.log(level, "the payment provider: %s: %s", type(failure).__name__, domain.as_reason(told=failure.reason))

@@ -8,8 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
 from gdmarket.breaker import operations
-from gdmarket.breaker.models import State
-from gdmarket.breaker.store import Standing
+from gdmarket.breaker.models import CircuitSnapshot, State
 from gdmarket.console import EXIT_CODES, add_action, exit_codes, format_duration, one_line, positive_int, print_json, print_table
 
 _TITLES = ("dependency", "state", "for", "ends in", "reason")
@@ -76,25 +75,25 @@ def _add_closing(actions: Any) -> None:
 
 
 def _status(*, out: OutputWrapper, json: bool, fail_open: bool, **_: Any) -> None:
-    found = operations.list_standings()
+    found = operations.list_circuits()
     if json:
-        print_json(out, {name: asdict(standing) for name, standing in found.items()})
+        print_json(out, {name: asdict(snapshot) for name, snapshot in found.items()})
     else:
-        print_table(out, [_TITLES, *(_row(name, standing) for name, standing in found.items())])
+        print_table(out, [_TITLES, *(_row(name, snapshot) for name, snapshot in found.items())])
     if fail_open:
         _refuse_open(found)
 
 
-def _row(name: str, standing: Standing) -> tuple[str, ...]:
-    lasted = "-" if standing.lasted_s is None else format_duration(standing.lasted_s)
-    if standing.state is State.CLOSED:
-        return name, standing.state, lasted, "-", standing.reason
-    left = "never" if standing.left_s is None else format_duration(standing.left_s)
-    return name, standing.state, lasted, left, standing.reason
+def _row(name: str, snapshot: CircuitSnapshot) -> tuple[str, ...]:
+    lasted = "-" if snapshot.lasted_s is None else format_duration(snapshot.lasted_s)
+    if snapshot.state is State.CLOSED:
+        return name, snapshot.state, lasted, "-", snapshot.reason
+    left = "never" if snapshot.left_s is None else format_duration(snapshot.left_s)
+    return name, snapshot.state, lasted, left, snapshot.reason
 
 
-def _refuse_open(found: Mapping[str, Standing]) -> None:
-    told = [f"{name}: {standing.state.value}" for name, standing in found.items() if standing.state is not State.CLOSED]
+def _refuse_open(found: Mapping[str, CircuitSnapshot]) -> None:
+    told = [f"{name}: {snapshot.state.value}" for name, snapshot in found.items() if snapshot.state is not State.CLOSED]
     if told:
         raise CommandError("; ".join(told))
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from gdmarket import clock
-from gdmarket.rest import answers
+from gdmarket.rest import idempotency_store
 
 
 class Command(BaseCommand):
@@ -18,5 +18,5 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="Only say how many there are.")
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
-        count = sum(answers.purge(now=clock.now(), dry_run=dry_run))
+        count = sum(idempotency_store.purge(now=clock.now(), dry_run=dry_run))
         self.stdout.write(f"{'Would forget' if dry_run else 'Forgot'} {count} answer(s) older than 24 hours.")

@@ -75,11 +75,11 @@ def fail(breaker: Breaker, times: int = 1, *, retry_after_s: float | None = None
             breaker.call(raise_error)
 
 
-def refuse(breaker: Breaker, *, vouches: bool = True) -> float:
+def refuse(breaker: Breaker, *, counts_as_success: bool = True) -> float:
     """See that the breaker refuses without calling; return when it says to come back, in seconds."""
     called: list[bool] = []
     with pytest.raises(OpenError) as refusal:
-        breaker.call(lambda: called.append(True), vouches=vouches)
+        breaker.call(lambda: called.append(True), counts_as_success=counts_as_success)
     assert called == []
     return refusal.value.retry_after_s
 

@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gdmarket.breaker import OpenError, Policy
-from gdmarket.breaker.models import Circuit, State
-from gdmarket.breaker.store import Standing
+from gdmarket.breaker.models import Circuit, CircuitSnapshot, State
 from tests.unit.gdmarket.breaker.bench import ProviderError, together
 from tests.unit.gdmarket.breaker.watching import WatchedBreaker
 
@@ -20,14 +19,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PROCESSES = 6
 # Every failure opens it, and nothing is waited for: each call may change the state.
-HOT = Policy(fewest_calls=1, open_s=0.0, jitter=0.0, probe_deadline_s=0.0)
-CALLS = st.sampled_from(["succeeds", "fails", "does not vouch", "dies"])
+HOT = Policy(minimum_calls=1, open_s=0.0, jitter=0.0, probe_deadline_s=0.0)
+CALLS = st.sampled_from(["succeeds", "fails", "not counted", "dies"])
 
 
 class Process:
     """A process with its own breaker, and the calls it has to make."""
 
-    def __init__(self, calls: Sequence[str], permits: list[Standing]) -> None:
+    def __init__(self, calls: Sequence[str], permits: list[CircuitSnapshot]) -> None:
         self._breaker = WatchedBreaker(name="provider", monotonic=time.monotonic, policy=HOT)
         self._calls = calls
         self._permits = permits
@@ -41,11 +40,11 @@ class Process:
         if call == "dies":
             self._permits.append(self._breaker._permit())
             return
-        self._breaker.call(lambda: self._ask(call), vouches=call != "does not vouch")
+        self._breaker.call(lambda: self._ask(call), counts_as_success=call != "not counted")
 
     def _ask(self, call: str) -> None:
-        # One that does not vouch takes nobody's place: it gives its permit back.
-        if call != "does not vouch":
+        # One that is not counted takes nobody's place: it gives its permit back.
+        if call != "not counted":
             self._permits.append(self._breaker.permit)
         if call == "fails":
             raise ProviderError
@@ -67,7 +66,7 @@ def test_whatever_processes_do_at_once_each_generation_is_begun_once_and_probed_
 ) -> None:
     Circuit.objects.all().delete()
     caplog.clear()
-    permits: list[Standing] = []
+    permits: list[CircuitSnapshot] = []
 
     with caplog.at_level(logging.WARNING):
         run_together([Process(calls, permits) for calls in plans])

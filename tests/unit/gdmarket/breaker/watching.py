@@ -3,20 +3,20 @@
 from threading import local
 
 from gdmarket.breaker import Breaker
-from gdmarket.breaker.store import Standing
+from gdmarket.breaker.models import CircuitSnapshot
 
 
 class WatchedBreaker(Breaker):
-    """Remembers, in each thread, the standing that let the last call through."""
+    """Remembers, in each thread, the snapshot that let the last call through."""
 
     _seen = local()
 
     @property
-    def permit(self) -> Standing:
-        """Under which standing the call of this thread goes."""
-        permit: Standing = self._seen.permit
+    def permit(self) -> CircuitSnapshot:
+        """The snapshot under which the call of this thread goes through."""
+        permit: CircuitSnapshot = self._seen.permit
         return permit
 
-    def _permit(self, *, vouches: bool = True) -> Standing:
-        self._seen.permit = super()._permit(vouches=vouches)
+    def _permit(self, *, counts_as_success: bool = True) -> CircuitSnapshot:
+        self._seen.permit = super()._permit(counts_as_success=counts_as_success)
         return self.permit

@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from rest_framework.test import APIClient
 
 from gdmarket import clock, errors
-from gdmarket.rest import answers
+from gdmarket.rest import idempotency_store
 from gdmarket.rest.models import IdempotencyKey
 from tests.factories.accounts import UserFactory
 from tests.unit.gdmarket.rest.desk import DESK, ClosedError, Desk, TakenError
@@ -106,9 +106,9 @@ def test_what_failed_for_now_is_done_again_as_the_same_operation(api: APIClient,
 
 def test_a_run_that_died_is_repeated_as_the_same_operation_once_its_turn_has_run_out(api: APIClient, desk: Desk) -> None:
     body = b'{"note":"a"}'
-    scope = answers.scope_of(actor="anonymous", method="POST", path="/api/v1/notes")
-    died = answers.take_turn(scope=scope, key="k1", body=body, now=clock.now())
-    assert isinstance(died, answers.Turn)
+    scope = idempotency_store.scope_of(actor="anonymous", method="POST", path="/api/v1/notes")
+    died = idempotency_store.acquire_lease(scope=scope, key="k1", body=body, now=clock.now())
+    assert isinstance(died, idempotency_store.IdempotencyLease)
     waiting = post(api)
     assert (waiting.status_code, waiting.json()["code"], waiting["Retry-After"]) == (409, "request_in_progress", "1")
     IdempotencyKey.objects.update(locked_until=clock.now())
@@ -119,14 +119,14 @@ def test_a_run_that_died_is_repeated_as_the_same_operation_once_its_turn_has_run
 def test_who_lost_the_turn_cannot_keep_an_answer(desk: Desk) -> None:
     asked: dict[str, Any] = {"scope": "s", "key": "k", "body": b"{}"}
     now = clock.now()
-    slow = answers.take_turn(**asked, now=now)
-    quick = answers.take_turn(**asked, now=now + answers.TURN)
-    assert isinstance(slow, answers.Turn)
-    assert isinstance(quick, answers.Turn)
-    answers.keep(slow, answers.Answer(status=201, headers={}, body=b"late"))
-    answers.keep(quick, answers.Answer(status=201, headers={}, body=b"right"))
-    answers.give_up(quick, now=now)
-    assert answers.take_turn(**asked, now=now) == answers.Answer(status=201, headers={}, body=b"right")
+    slow = idempotency_store.acquire_lease(**asked, now=now)
+    quick = idempotency_store.acquire_lease(**asked, now=now + idempotency_store.LEASE)
+    assert isinstance(slow, idempotency_store.IdempotencyLease)
+    assert isinstance(quick, idempotency_store.IdempotencyLease)
+    idempotency_store.store(slow, idempotency_store.StoredResponse(status=201, headers={}, body=b"late"))
+    idempotency_store.store(quick, idempotency_store.StoredResponse(status=201, headers={}, body=b"right"))
+    idempotency_store.release(quick, now=now)
+    assert idempotency_store.acquire_lease(**asked, now=now) == idempotency_store.StoredResponse(status=201, headers={}, body=b"right")
 
 
 def test_answers_are_not_kept_in_clear(api: APIClient, desk: Desk) -> None:
@@ -147,7 +147,7 @@ def test_a_key_is_forgotten_after_a_day(api: APIClient, desk: Desk) -> None:
 def test_old_answers_are_purged_and_young_ones_kept(capsys: pytest.CaptureFixture[str]) -> None:
     now = clock.now()
     for hours in (1, 23, 25, 300):
-        answers.take_turn(scope="s", key=f"{hours}h", body=b"", now=now - timedelta(hours=hours))
+        idempotency_store.acquire_lease(scope="s", key=f"{hours}h", body=b"", now=now - timedelta(hours=hours))
     call_command("purge_idempotency_keys", "--dry-run")
     assert IdempotencyKey.objects.count() == 4
     call_command("purge_idempotency_keys")

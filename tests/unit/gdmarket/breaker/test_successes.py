@@ -36,7 +36,7 @@ def tried(breaker: Breaker, clock: Clock) -> Breaker:
 def look_up(breaker: Breaker, times: int = 1) -> None:
     """Ask with success what says nothing of the rest."""
     for _ in range(times):
-        assert breaker.call(lambda: "found", vouches=False) == "found"
+        assert breaker.call(lambda: "found", counts_as_success=False) == "found"
 
 
 def be_refused(breaker: Breaker, times: int = 1) -> None:
@@ -45,10 +45,10 @@ def be_refused(breaker: Breaker, times: int = 1) -> None:
 
     for _ in range(times):
         with pytest.raises(RequestRefusedError):
-            breaker.call(refuse_request, passes=(RequestRefusedError,))
+            breaker.call(refuse_request, ignored_exceptions=(RequestRefusedError,))
 
 
-def test_successes_that_do_not_vouch_do_not_outweigh_failures(breaker: Breaker) -> None:
+def test_successes_that_do_not_count_do_not_outweigh_failures(breaker: Breaker) -> None:
     for _ in range(9):
         look_up(breaker, 10)
         fail(breaker)
@@ -60,11 +60,11 @@ def test_successes_that_do_not_vouch_do_not_outweigh_failures(breaker: Breaker) 
 def test_a_failure_counts_whatever_was_asked(breaker: Breaker) -> None:
     for _ in range(10):
         with pytest.raises(ProviderError):
-            breaker.call(_fail, vouches=False)
+            breaker.call(_fail, counts_as_success=False)
     assert stands(breaker) is State.OPEN
 
 
-def test_a_probe_that_does_not_vouch_gives_its_place_to_another(tried: Breaker) -> None:
+def test_a_probe_that_does_not_count_gives_its_place_to_another(tried: Breaker) -> None:
     look_up(tried, 10)
     assert stands(tried) is State.HALF_OPEN
     succeed(tried, 2)
@@ -73,13 +73,13 @@ def test_a_probe_that_does_not_vouch_gives_its_place_to_another(tried: Breaker) 
 
 def test_a_probe_that_fails_opens_it_whatever_was_asked(tried: Breaker) -> None:
     with pytest.raises(ProviderError):
-        tried.call(_fail, vouches=False)
+        tried.call(_fail, counts_as_success=False)
     assert (stands(tried), refuse(tried)) == (State.OPEN, about(30))
 
 
 def test_there_are_never_more_than_two_probes_whatever_is_asked(tried: Breaker) -> None:
     refused: list[float] = []
-    tried.call(lambda: tried.call(lambda: refused.append(refuse(tried))), vouches=False)
+    tried.call(lambda: tried.call(lambda: refused.append(refuse(tried))), counts_as_success=False)
     assert refused == [about(10)]
 
 
@@ -97,7 +97,7 @@ def test_two_probes_that_are_refused_close_it(tried: Breaker) -> None:
 def test_what_is_not_among_them_is_a_failure_still(breaker: Breaker) -> None:
     for _ in range(10):
         with pytest.raises(ProviderError):
-            breaker.call(_fail, passes=(RequestRefusedError,))
+            breaker.call(_fail, ignored_exceptions=(RequestRefusedError,))
     assert stands(breaker) is State.OPEN
 
 
@@ -107,7 +107,7 @@ def _fail() -> None:
 
 def test_what_says_nothing_leaves_a_permit_for_what_does(tried: Breaker) -> None:
     def charge_meanwhile() -> str:
-        refuse(tried, vouches=False)
+        refuse(tried, counts_as_success=False)
         return tried.call(lambda: "charged")
 
     assert tried.call(charge_meanwhile) == "charged"

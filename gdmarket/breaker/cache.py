@@ -10,30 +10,30 @@ from typing import TypeVar
 from django.db import Error, connection, transaction
 
 from gdmarket.breaker import store
+from gdmarket.breaker.models import CircuitSnapshot
 from gdmarket.breaker.policy import Clock
-from gdmarket.breaker.store import Standing
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.25
+REFRESH_EVERY_S = 0.25
 # A database that is away may take seconds to say so; nobody else shall wait for that meanwhile.
-BLIND_S = 2.0
-TOLD_EVERY_S = 10.0
+FAIL_OPEN_S = 2.0
+WARN_EVERY_S = 10.0
 # No row has this generation.
-UNSEEN = Standing(generation=-1)
+UNKNOWN = CircuitSnapshot(generation=-1)
 
 
-class Sight:
-    """One dependency's row, as this process saw it last; `UNSEEN`, which lets calls through, while the database cannot be used."""
+class StateCache:
+    """One dependency's row, as this process saw it last; `UNKNOWN`, which lets calls through, while the database cannot be used."""
 
     def __init__(self, *, name: str, monotonic: Clock) -> None:
         self._name = name
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._seen: Standing | None = None
+        self._seen: CircuitSnapshot | None = None
         self._seen_at = self._look_again_at = self._silent_until = 0.0
         self._is_looking = False
         self._looks = self._newest = 0
@@ -41,9 +41,9 @@ class Sight:
     @property
     def generation(self) -> int:
         """The generation that was seen last."""
-        return UNSEEN.generation if self._seen is None else self._seen.generation
+        return UNKNOWN.generation if self._seen is None else self._seen.generation
 
-    def standing(self) -> Standing:
+    def snapshot(self) -> CircuitSnapshot:
         """Return how the dependency stands, as of a quarter of a second ago or less; `left_s` is as of now.
 
         Where the row is to be looked at again, one thread does it, and the others go by what was seen before.
@@ -54,27 +54,27 @@ class Sight:
                 return _counted_down(self._seen, passed_s=now - self._seen_at)
             self._is_looking = True
         try:
-            return self.look()
+            return self.refresh()
         finally:
             self._is_looking = False
 
-    def look(self) -> Standing:
+    def refresh(self) -> CircuitSnapshot:
         """Return how the dependency stands now."""
         mine = self._begin()
-        standing = self.use(lambda: store.read(name=self._name), blind=None)
-        if standing is None:
-            return UNSEEN
-        self._keep(standing, look=mine, for_s=LOOK_EVERY_S)
-        return standing
+        snapshot = self.use(lambda: store.read(name=self._name), on_failure=None)
+        if snapshot is None:
+            return UNKNOWN
+        self._keep(snapshot, look=mine, for_s=REFRESH_EVERY_S)
+        return snapshot
 
     def change(self, act: Callable[[], bool]) -> bool:
         """Return whether `act` changed the row, and look at what it is now; False if the database cannot be used."""
-        is_changed = self.use(act, blind=None)
+        is_changed = self.use(act, on_failure=None)
         if is_changed is not None:
-            self.look()
+            self.refresh()
         return bool(is_changed)
 
-    def use(self, act: Callable[[], T], *, blind: S) -> T | S:
+    def use(self, act: Callable[[], T], *, on_failure: S) -> T | S:
         """Return what `act`, which uses the store, returns; if the database cannot be used, be blind for a while and return `blind`.
 
         Whether or not it fails, a transaction around it stays whole.
@@ -85,15 +85,15 @@ class Sight:
             with transaction.atomic():
                 return act()
         except Error as failure:
-            self._go_blind(failure)
-            return blind
+            self._fail_open(failure)
+            return on_failure
 
-    def _go_blind(self, failure: Error) -> None:
-        self._keep(UNSEEN, look=self._begin(), for_s=BLIND_S)
+    def _fail_open(self, failure: Error) -> None:
+        self._keep(UNKNOWN, look=self._begin(), for_s=FAIL_OPEN_S)
         with self._lock:
             is_news = self._silent_until <= self._monotonic()
             if is_news:
-                self._silent_until = self._monotonic() + TOLD_EVERY_S
+                self._silent_until = self._monotonic() + WARN_EVERY_S
         if is_news:
             _log.warning("breaker %s: its row cannot be used, calls go through: %s", self._name, str(failure).strip())
         if not connection.in_atomic_block:
@@ -105,14 +105,14 @@ class Sight:
             self._looks += 1
             return self._looks
 
-    def _keep(self, standing: Standing, *, look: int, for_s: float) -> None:
+    def _keep(self, snapshot: CircuitSnapshot, *, look: int, for_s: float) -> None:
         """Remember what a look saw, unless one that began later has ended already."""
         with self._lock:
             if look < self._newest:
                 return
             now = self._monotonic()
-            self._seen, self._seen_at, self._look_again_at, self._newest = standing, now, now + for_s, look
+            self._seen, self._seen_at, self._look_again_at, self._newest = snapshot, now, now + for_s, look
 
 
-def _counted_down(standing: Standing, *, passed_s: float) -> Standing:
-    return standing if standing.left_s is None else replace(standing, left_s=standing.left_s - passed_s)
+def _counted_down(snapshot: CircuitSnapshot, *, passed_s: float) -> CircuitSnapshot:
+    return snapshot if snapshot.left_s is None else replace(snapshot, left_s=snapshot.left_s - passed_s)
