@@ -90,12 +90,12 @@ class MarketAdminSite(AdminSite):
 def _cards(request: HttpRequest) -> Iterator[Card]:
     # Models cannot be imported yet when Django makes the site.
     from apps.status_view import queries  # noqa: PLC0415
-    from apps.status_view.admin import AT_HAND, day_ends_at  # noqa: PLC0415
+    from apps.status_view.admin import WORK_QUEUES, day_ends_at  # noqa: PLC0415
 
     manager_id = None if sees_all(request) else request.user.pk
     rentals = reverse("admin:status_view_rentalstatus_changelist")
-    for what, count in queries.count_at_hand(manager_id=manager_id, day_ends_at=day_ends_at()).items():
-        yield Card(kind=what.value, label=AT_HAND[what], count=count, address=f"{rentals}?{urlencode({'at_hand': what.value})}")
+    for what, count in queries.count_work_queues(manager_id=manager_id, day_ends_at=day_ends_at()).items():
+        yield Card(kind=what.value, label=WORK_QUEUES[what], count=count, address=f"{rentals}?{urlencode({'at_hand': what.value})}")
     listed = queries.count_listed_items(manager_id=manager_id)
     items = reverse("admin:status_view_itemstatus_changelist")
     yield Card(kind="listed", label=_("Items listed"), count=listed, address=f"{items}?{urlencode({'state': 'listed'})}")

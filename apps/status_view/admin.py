@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts import facade as accounts
 from apps.status_view import domain, queries
 from apps.status_view.models import ItemStatus, RentalStatus
-from apps.status_view.queries import AtHand
+from apps.status_view.queries import WorkQueue
 from gdmarket import clock
 from gdmarket.admin import NOTHING, OwnedByManager, badge, command_button, link, moment, money, period
 from gdmarket.errors import NotFoundError
@@ -70,17 +70,17 @@ _FACTS: Words = {
     "PaymentPartlyRefunded": _("part of the money given back"),
     "PaymentRefunded": _("money given back"),
 }
-_TURNS = {
-    domain.Turn.RENTER: _("renter"),
-    domain.Turn.MANAGER: _("item manager"),
-    domain.Turn.PROVIDER: _("payment provider"),
-    domain.Turn.NOBODY: _("nobody"),
+_NEXT_ACTORS = {
+    domain.NextActor.RENTER: _("renter"),
+    domain.NextActor.MANAGER: _("item manager"),
+    domain.NextActor.PROVIDER: _("payment provider"),
+    domain.NextActor.NOBODY: _("nobody"),
 }
-AT_HAND = {
-    AtHand.TO_HAND_OVER: _("To hand over today"),
-    AtHand.OUT: _("Out now"),
-    AtHand.OVERDUE: _("Overdue"),
-    AtHand.UNPAID: _("Waiting for payment"),
+WORK_QUEUES = {
+    WorkQueue.TO_HAND_OVER: _("To hand over today"),
+    WorkQueue.OUT: _("Out now"),
+    WorkQueue.OVERDUE: _("Overdue"),
+    WorkQueue.UNPAID: _("Waiting for payment"),
 }
 _COMMANDS = {"paid": ("hand-over", _("Hand over")), "rented": ("take-back", _("Take back"))}
 
@@ -115,19 +115,19 @@ class _AvailabilityFilter(_Worded):
     title, parameter_name, words = _("availability"), "availability", _AVAILABILITIES
 
 
-class _AtHandFilter(admin.SimpleListFilter):
+class _WorkQueueFilter(admin.SimpleListFilter):
     """Filters by what a manager has to look after."""
 
     title, parameter_name = _("to look after"), "at_hand"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(what.value, str(label)) for what, label in AT_HAND.items()]
+        return [(what.value, str(label)) for what, label in WORK_QUEUES.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        if value not in list(AtHand):
+        if value not in list(WorkQueue):
             return queryset
-        return queryset.filter(queries.is_at_hand(what=AtHand(value), day_ends_at=day_ends_at()))
+        return queryset.filter(queries.in_work_queue(what=WorkQueue(value), day_ends_at=day_ends_at()))
 
 
 class _ById(ChangeList):
@@ -199,7 +199,7 @@ class RentalStatusAdmin(_Status):
     """How every rental stands, and how it came to that."""
 
     list_display = ("item_name", "stands", "period", "turn_until", "paid_of_price", "command")
-    list_filter = (_AtHandFilter, _StateFilter, "requested_at")
+    list_filter = (_WorkQueueFilter, _StateFilter, "requested_at")
     search_fields = ("=id", "item_name")
     ordering = ("-requested_at", "id")
     # Nothing happens to the chosen rows of this list; its form carries the buttons.
@@ -221,7 +221,7 @@ class RentalStatusAdmin(_Status):
 
     @admin.display(description=_("whose turn"))
     def turn_until(self, rental: RentalStatus) -> SafeString | str:
-        who, until = _TURNS[domain.whose_turn(state=rental.state)], domain.deadline(rental=vars(rental))
+        who, until = _NEXT_ACTORS[domain.next_actor(state=rental.state)], domain.deadline(rental=vars(rental))
         return format_html(str(_("{who}, until {until}")), who=who, until=moment(until)) if until else str(who)
 
     @admin.display(description=_("cancel requested"))

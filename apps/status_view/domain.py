@@ -31,7 +31,7 @@ class Availability(StrEnum):
     RENTED = "rented"
 
 
-class Turn(StrEnum):
+class NextActor(StrEnum):
     """Who must act next for a rental to go on."""
 
     RENTER = "renter"
@@ -40,12 +40,12 @@ class Turn(StrEnum):
     NOBODY = "nobody"
 
 
-_TURNS = {
-    "requested": Turn.RENTER,  # pays
-    "paying": Turn.PROVIDER,
-    "paid": Turn.MANAGER,  # hands over
-    "refunding": Turn.PROVIDER,
-    "rented": Turn.RENTER,  # brings it back
+_NEXT_ACTORS = {
+    "requested": NextActor.RENTER,  # pays
+    "paying": NextActor.PROVIDER,
+    "paid": NextActor.MANAGER,  # hands over
+    "refunding": NextActor.PROVIDER,
+    "rented": NextActor.RENTER,  # brings it back
 }
 _DEADLINES = {"requested": "payment_due_at", "paid": "starts_at", "rented": "ends_at"}
 
@@ -118,9 +118,9 @@ Timeline = Sequence[Mapping[str, Any]]
 Payments = Mapping[str, Mapping[str, Any]]
 
 
-def whose_turn(*, state: str) -> Turn:
+def next_actor(*, state: str) -> NextActor:
     """Return who must act next for a rental in `state`; nobody when it is over."""
-    return _TURNS.get(state, Turn.NOBODY)
+    return _NEXT_ACTORS.get(state, NextActor.NOBODY)
 
 
 def deadline(*, rental: Mapping[str, Any]) -> datetime | None:
@@ -178,7 +178,7 @@ def payment_changes(*, payments: Payments, timeline: Timeline, fact: PaymentStat
     return money_part(payments=payments, fact=fact) | _timeline_changes(timeline=timeline, entries=[entry])
 
 
-def with_forgotten(*, timeline: Timeline, told: Timeline) -> dict[str, Any]:
+def merge_purged_timeline(*, timeline: Timeline, told: Timeline) -> dict[str, Any]:
     """Return the columns that change when what `timeline` remembers from before the log begins is added to what is `told` in the log.
 
     A log that was purged has lost the oldest facts of a source and kept the newest; where it has none of a source, that source never
@@ -192,7 +192,7 @@ def with_forgotten(*, timeline: Timeline, told: Timeline) -> dict[str, Any]:
     return _timeline_changes(timeline=told, entries=forgotten)
 
 
-def told_at(*, timeline: Timeline) -> datetime | None:
+def last_instant(*, timeline: Timeline) -> datetime | None:
     """Return the last instant that a timeline tells of; None where it tells of nothing."""
     return max(map(_instant, timeline), default=None)
 

@@ -51,7 +51,7 @@ SOURCES = services.Sources(
 @bus.idempotent
 def on_facts(facts: Sequence[Any]) -> None:
     """Bring the rows that these facts concern up to them, all at once."""
-    services.note_facts(items=_among(facts, _ITEM_FACTS), rentals=_among(facts, SOURCES.rentals), payments=_among(facts, SOURCES.payments))
+    services.apply_facts(items=_among(facts, _ITEM_FACTS), rentals=_among(facts, SOURCES.rentals), payments=_among(facts, SOURCES.payments))
 
 
 def _among(facts: Sequence[Any], kinds: tuple[type, ...]) -> list[Any]:

@@ -24,7 +24,7 @@ _PATIENCE_S = 0.2
 _GLANCE_S = 0.01
 
 
-class AtHand(StrEnum):
+class WorkQueue(StrEnum):
     """What a manager has to look after."""
 
     TO_HAND_OVER = "to_hand_over"
@@ -33,24 +33,24 @@ class AtHand(StrEnum):
     UNPAID = "unpaid"
 
 
-def is_at_hand(*, what: AtHand, day_ends_at: datetime) -> Q:
+def in_work_queue(*, what: WorkQueue, day_ends_at: datetime) -> Q:
     """Return the condition on rentals to look after; those to hand over are the paid ones whose period begins before `day_ends_at`."""
     match what:
-        case AtHand.TO_HAND_OVER:
+        case WorkQueue.TO_HAND_OVER:
             return Q(state="paid", starts_at__lt=day_ends_at)
-        case AtHand.OUT:
+        case WorkQueue.OUT:
             return Q(state="rented")
-        case AtHand.OVERDUE:
+        case WorkQueue.OVERDUE:
             return Q(state="rented", overdue=True)
-        case AtHand.UNPAID:
+        case WorkQueue.UNPAID:
             return Q(state="requested")
 
 
-def count_at_hand(*, manager_id: UUID | None, day_ends_at: datetime) -> dict[AtHand, int]:
+def count_work_queues(*, manager_id: UUID | None, day_ends_at: datetime) -> dict[WorkQueue, int]:
     """Return how many rentals a manager has to look after, by what; without a manager, everybody's."""
-    counts = {what.value: Count("id", filter=is_at_hand(what=what, day_ends_at=day_ends_at)) for what in AtHand}
+    counts = {what.value: Count("id", filter=in_work_queue(what=what, day_ends_at=day_ends_at)) for what in WorkQueue}
     open_ones = RentalStatus.objects.filter(_is_managed_by(manager_id), version__gt=0, state__in=domain.OPEN)
-    return {AtHand(what): count for what, count in open_ones.aggregate(**counts).items()}
+    return {WorkQueue(what): count for what, count in open_ones.aggregate(**counts).items()}
 
 
 def count_listed_items(*, manager_id: UUID | None) -> int:

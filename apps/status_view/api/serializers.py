@@ -48,7 +48,7 @@ def rental_json(row: Row) -> dict[str, Any]:
         "renter": row["renter_id"],
         "manager": row["manager_id"],
         "payment": _payment(row),
-        "turn": domain.whose_turn(state=row["state"]),
+        "turn": domain.next_actor(state=row["state"]),
         "deadline": domain.deadline(rental=row),
         "money": {name: row[name] for name in ("price", "paid", "refunded", "currency")},
     }
@@ -127,7 +127,7 @@ class RentalStatusSchema(serializers.Serializer[Any]):
     handed_over_at = serializers.DateTimeField(allow_null=True)
     returned_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
-    turn = serializers.ChoiceField(choices=[str(value) for value in domain.Turn])
+    turn = serializers.ChoiceField(choices=[str(value) for value in domain.NextActor])
     deadline = serializers.DateTimeField(allow_null=True)
     money = _Money()
     timeline = _TimelineEntry(many=True)

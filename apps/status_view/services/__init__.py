@@ -3,7 +3,7 @@
 from apps.status_view.services.checking import Difference, list_differences, look_again
 from apps.status_view.services.generations import activate_previous, discard_others, get_generations
 from apps.status_view.services.owners import Sources, count_owned
-from apps.status_view.services.projecting import note_facts
+from apps.status_view.services.projecting import apply_facts
 from apps.status_view.services.rebuilding import Progress, rebuild_view
 
 __all__ = [
@@ -11,11 +11,11 @@ __all__ = [
     "Progress",
     "Sources",
     "activate_previous",
+    "apply_facts",
     "count_owned",
     "discard_others",
     "get_generations",
     "list_differences",
     "look_again",
-    "note_facts",
     "rebuild_view",
 ]

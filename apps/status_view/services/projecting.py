@@ -7,7 +7,7 @@ from apps.status_view.services import generations, rows
 from gdmarket import databases
 
 
-def note_facts(
+def apply_facts(
     *,
     items: Sequence[domain.ItemState] = (),
     rentals: Sequence[domain.RentalState] = (),

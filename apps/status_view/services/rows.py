@@ -58,8 +58,8 @@ class Rows:
         """Add to rentals what these timelines, of another generation, remember from before the log begins."""
         for rental_id, timeline in timelines.items():
             row = self.rentals[rental_id]
-            self.change(row, domain.with_forgotten(timeline=timeline, told=row.timeline))
-            row.updated_at = max(filter(None, (row.updated_at, domain.told_at(timeline=row.timeline))), default=None)
+            self.change(row, domain.merge_purged_timeline(timeline=timeline, told=row.timeline))
+            row.updated_at = max(filter(None, (row.updated_at, domain.last_instant(timeline=row.timeline))), default=None)
 
     def change(self, row: ItemStatus | RentalStatus, changes: Mapping[str, Any], *, told: domain.Told | None = None) -> None:
         """Set the columns that differ; the row then is as new as what was told."""
@@ -95,11 +95,11 @@ def save(*, rows: Rows, generation: int) -> None:
         holding[rental["item_id"]].append(rental)
     for item in rows.items.values():
         rows.change(item, domain.held_by(open_rentals=holding[item.id]))
-    told_at: dict[UUID | None, datetime] = {}
+    last_instant: dict[UUID | None, datetime] = {}
     for spoken in rows.rentals.values():
-        told_at[spoken.item_id] = max(filter(None, (told_at.get(spoken.item_id), spoken.updated_at)))
+        last_instant[spoken.item_id] = max(filter(None, (last_instant.get(spoken.item_id), spoken.updated_at)))
     for item in rows.items.values():
-        item.updated_at = max(filter(None, (item.updated_at, told_at.get(item.id))), default=None)
+        item.updated_at = max(filter(None, (item.updated_at, last_instant.get(item.id))), default=None)
     _write(ItemStatus, [row for row in rows.items.values() if row.id in rows.changed])
 
 

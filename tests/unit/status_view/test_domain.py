@@ -11,7 +11,7 @@ from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn
 from apps.payments.events import PaymentApproved
 from apps.rentals.events import RentalCancelRequested, RentalHandedOver, RentalPaid, RentalPaymentStarted, RentalRefundDue, RentalRequested
 from apps.status_view import domain, handlers
-from apps.status_view.domain import Turn
+from apps.status_view.domain import NextActor
 from config.subscriptions import SUBSCRIPTIONS
 from gdmarket import ids
 from tests.unit.status_view.story import DAY, NOON, ItemTale, RentalTale, payment_fact
@@ -22,18 +22,18 @@ TIMES: dict[str, Any] = {"payment_due_at": NOON, "starts_at": NOON + DAY, "ends_
 @pytest.mark.parametrize(
     ("state", "turn", "deadline"),
     [
-        ("requested", Turn.RENTER, TIMES["payment_due_at"]),
-        ("paying", Turn.PROVIDER, None),
-        ("paid", Turn.MANAGER, TIMES["starts_at"]),
-        ("refunding", Turn.PROVIDER, None),
-        ("rented", Turn.RENTER, TIMES["ends_at"]),
-        ("returned", Turn.NOBODY, None),
-        ("cancelled", Turn.NOBODY, None),
-        ("expired", Turn.NOBODY, None),
+        ("requested", NextActor.RENTER, TIMES["payment_due_at"]),
+        ("paying", NextActor.PROVIDER, None),
+        ("paid", NextActor.MANAGER, TIMES["starts_at"]),
+        ("refunding", NextActor.PROVIDER, None),
+        ("rented", NextActor.RENTER, TIMES["ends_at"]),
+        ("returned", NextActor.NOBODY, None),
+        ("cancelled", NextActor.NOBODY, None),
+        ("expired", NextActor.NOBODY, None),
     ],
 )
-def test_each_state_has_its_turn_and_its_deadline(state: str, turn: Turn, deadline: Any) -> None:
-    assert domain.whose_turn(state=state) is turn
+def test_each_state_has_its_turn_and_its_deadline(state: str, turn: NextActor, deadline: Any) -> None:
+    assert domain.next_actor(state=state) is turn
     assert domain.deadline(rental={"state": state, **TIMES}) == deadline
 
 
