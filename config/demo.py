@@ -15,7 +15,7 @@ from apps.payments import services as payments
 from apps.rentals import services as rentals
 from config.demo_catalogue import PLACES, THINGS
 from gdmarket import bus, databases
-from gdmarket.bus import operations
+from gdmarket.bus import subscriptions
 from gdmarket.ids import uuid7
 
 PASSWORD = "gdmarket-demo"  # noqa: S105  # the demo's, printed for everybody
@@ -109,12 +109,12 @@ class _Story:
         bus.run_until_idle()
         self._pay(self._request(), method="pm_error")  # paying, until the provider is asked again
         refunded = self._pay(self._request())
-        operations.pause(context="payments")
+        subscriptions.pause(context="payments")
         try:
             self._cancel(refunded)  # refunding, until payments hears of it
             bus.run_until_idle()
         finally:
-            operations.resume(context="payments")
+            subscriptions.resume(context="payments")
 
     def _request(self, *, ago: timedelta = timedelta(), starts_in: timedelta = timedelta(), lasting: timedelta = DAY) -> "_Told":
         requested_at = self.now - ago

@@ -25,7 +25,7 @@ def move(*, context: str, source: str) -> Iterator[tuple[str, int]]:
     for model in apps.get_app_config(context).get_models():
         yield model._meta.db_table, _copy(model, _rows_of(model).using(source), target)  # noqa: SLF001  # Django documents it
     # What it published, whose streams go on; and what it heard, which it may ask the log beside it for.
-    heard = [name for subscriber, name in registry.pairs() if subscriber == context]
+    heard = [name for subscriber, name in registry.subscriptions() if subscriber == context]
     known = Event.objects.using(source).filter(Q(type__startswith=f"{context}.") | Q(type__in=heard))
     to_handle = Delivery.objects.using(source).filter(subscriber=context)
     yield "bus_event", _copy_events(known, target)

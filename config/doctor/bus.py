@@ -18,7 +18,7 @@ def subscriptions(_stance: Stance) -> Findings:
     # Each stands in the log beside its own tables; forwarders are none of the code's subscribers.
     rows = (Subscription.objects.using(alias).filter(subscriber__in=known) for alias in databases.aliases())
     written = {pair for of_one_log in rows for pair in of_one_log.values_list("subscriber", "type")}
-    wanted = set(registry.pairs())
+    wanted = set(registry.subscriptions())
     apart = sorted(f"{subscriber} of {name}" for subscriber, name in wanted ^ written)
     if apart:
         found = f"{len(apart)} differ from the code's, {apart[0]} among them"

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connections
 
 from gdmarket import databases
-from gdmarket.bus import places
+from gdmarket.bus import routing
 from gdmarket.bus.claims import FIRST_LANE
 from gdmarket.bus.models import Delivery, Subscription
 from gdmarket.bus.sql import now_plus, seconds_since
@@ -67,10 +67,10 @@ def measure(*, most: int | None = None, using: str | None = None) -> dict[str, B
 
 def backlog_of(*, subscriber: str) -> Backlog:
     """Return the backlog of one subscriber, counted to the end, with what is still on its way to it from other logs."""
-    home = places.log_of(subscriber)
+    home = routing.alias_of(subscriber)
     own = measure(using=home)[subscriber]
-    to_come = [forwarder for forwarder in places.subscribers() if places.target_of(forwarder) == home]
-    on_the_way = [measure(using=places.log_of(forwarder))[forwarder] for forwarder in to_come]
+    to_come = [forwarder for forwarder in routing.subscribers() if routing.forward_target(forwarder) == home]
+    on_the_way = [measure(using=routing.alias_of(forwarder))[forwarder] for forwarder in to_come]
     return replace(
         own,
         pending=own.pending + sum(there.pending for there in on_the_way),
@@ -82,10 +82,10 @@ def backlog_of(*, subscriber: str) -> Backlog:
 def _measure(using: str, most: int | None) -> dict[str, Backlog]:
     paused = dict(Subscription.objects.using(using).order_by("subscriber").values_list("subscriber", "paused"))
     seen = dict(_rows(_SEEN.format(age=seconds_since("seen_at", using=using)), {}, using))
-    known = {*places.subscribers_of(using), *paused, *_with_deliveries(using)}
+    known = {*routing.subscribers_of(using), *paused, *_with_deliveries(using)}
     return {
         # What waits in a log for somebody who listens to another now, nobody will handle.
-        subscriber if places.log_of(subscriber) == using else f"{subscriber} in {using}": _backlog(
+        subscriber if routing.alias_of(subscriber) == using else f"{subscriber} in {using}": _backlog(
             subscriber, most=most, paused=paused.get(subscriber, False), relay_seen_s=_rounded(seen.get(subscriber)), using=using
         )
         for subscriber in sorted(known)

@@ -13,10 +13,10 @@ from uuid import UUID, uuid4
 
 from django.db import connections
 
-from gdmarket.bus import places, plain_claims
+from gdmarket.bus import plain_claims, routing
 from gdmarket.bus.models import Delivery, Event
+from gdmarket.bus.pending_lanes import Lane
 from gdmarket.bus.sql import MARIADB, lock_of, now_plus
-from gdmarket.bus.touched import Lane
 
 LEASE_S = 10
 LANES = 50
@@ -46,7 +46,7 @@ WHERE bus_delivery.subscriber = run.subscriber AND bus_delivery.lane = run.lane
   AND bus_delivery.version >= run.version AND bus_delivery.version < run.ends
 RETURNING bus_delivery.id, bus_delivery.event_id, bus_delivery.subscriber, bus_delivery.lane, bus_delivery.attempts
 """
-# The head of each of the lanes a transaction touched.
+# The head of each of the lanes a transaction pending_lanes.
 _TOUCHED = """
 WITH touched (subscriber, lane) AS (VALUES {lanes}),
 head AS MATERIALIZED (
@@ -102,12 +102,12 @@ class Claim:
     token: UUID
     lane: Lane
     attempts: int
-    is_suspect: bool
+    lease_expired: bool
     event: Event
     using: str
 
 
-def claim_suspect(*, subscriber: str) -> list[Claim]:
+def claim_expired(*, subscriber: str) -> list[Claim]:
     """Claim one delivery whose worker died or hung, alone; its `attempts` then counts that death."""
     return _claim(_SUSPECT, plain_claims.SUSPECT, of=subscriber, in_hand=1, run="1", subscriber=subscriber, suspect=1)
 
@@ -119,7 +119,7 @@ def claim_timers(*, subscriber: str) -> list[Claim]:
 
 def claim_lanes(*, subscriber: str) -> list[Claim]:
     """Claim runs of deliveries from lanes that are free, beginning anywhere; nothing only where there is nothing."""
-    if _is_plain(places.log_of(subscriber)):
+    if _is_plain(routing.alias_of(subscriber)):
         return _claim_page_by_page(subscriber)
     start: str | None = _some_lane(subscriber)
     if start is not None and (claimed := _claim_walking(subscriber, start)):
@@ -133,7 +133,7 @@ def claim_lanes(*, subscriber: str) -> list[Claim]:
     return []
 
 
-def claim_touched(*, lanes: Sequence[Lane]) -> list[Claim]:
+def claim_pending_lanes(*, lanes: Sequence[Lane]) -> list[Claim]:
     """Claim runs of deliveries from these lanes, all of one log, as far as they are free."""
     names: dict[str, Any] = {f"{part}{n}": value for n, lane in enumerate(lanes) for part, value in zip(("s", "l"), lane, strict=True)}
     values = ", ".join(f"(%(s{n})s, %(l{n})s)" for n in range(len(lanes)))
@@ -142,7 +142,7 @@ def claim_touched(*, lanes: Sequence[Lane]) -> list[Claim]:
 
 
 def _claim(heads: str, plain_heads: str, *, of: str, in_hand: int, run: str, suspect: int = 0, **parameters: Any) -> list[Claim]:
-    token, using = uuid4(), places.log_of(of)
+    token, using = uuid4(), routing.alias_of(of)
     adapted = Delivery._meta.get_field("token").get_db_prep_save(token, connections[using])  # noqa: SLF001  # Django's documented door
     parameters |= {"token": adapted, "suspect": suspect}
     if _is_plain(using):
@@ -152,7 +152,7 @@ def _claim(heads: str, plain_heads: str, *, of: str, in_hand: int, run: str, sus
         rows = _rows((heads + _CLAIM).format(free=free, lock=lock_of("d", using=using), lease=lease, run=run), parameters, using)
     events = Event.objects.using(using).in_bulk({row[1] for row in rows})
     claims = [
-        Claim(id=pk, token=token, lane=(subscriber, lane), attempts=attempts, is_suspect=bool(suspect), event=events[seq], using=using)
+        Claim(id=pk, token=token, lane=(subscriber, lane), attempts=attempts, lease_expired=bool(suspect), event=events[seq], using=using)
         for pk, seq, subscriber, lane, attempts in rows
     ]
     return sorted(claims, key=lambda claim: (claim.event.seq, claim.id))
@@ -169,7 +169,7 @@ def _claim_walking(subscriber: str, start: str) -> list[Claim]:
 
 def _claim_page_by_page(subscriber: str) -> list[Claim]:
     where: dict[str, Any] = {"subscriber": subscriber, "lanes": LANES}
-    for after in plain_claims.pages(using=places.log_of(subscriber), after=_BEFORE_LANES, **where):
+    for after in plain_claims.pages(using=routing.alias_of(subscriber), after=_BEFORE_LANES, **where):
         if claimed := _claim("", plain_claims.LANES, of=subscriber, in_hand=IN_HAND, run="", after=after, **where):
             return claimed
     return []
@@ -185,7 +185,7 @@ def _some_lane(subscriber: str) -> str | None:
 
 
 def _lane(sql: str, *, subscriber: str, **parameters: Any) -> str | None:
-    rows = _rows(sql, {"subscriber": subscriber, **parameters}, places.log_of(subscriber))
+    rows = _rows(sql, {"subscriber": subscriber, **parameters}, routing.alias_of(subscriber))
     return str(rows[0][0]) if rows else None
 
 

@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from gdmarket import clock, databases
-from gdmarket.bus import numbers, places, publishing, subscriptions
+from gdmarket.bus import delivery_ids, publishing, routing, subscriptions
+from gdmarket.bus.delivery_ids import DeliveryId
 from gdmarket.bus.errors import DeliveryNotDeadError, NoSuchDeliveryError
 from gdmarket.bus.events import DeliverySkipped
 from gdmarket.bus.models import Delivery, Event
-from gdmarket.bus.numbers import Number
 from gdmarket.bus.sql import row_itself
 
 _SHOWN = 20
@@ -32,24 +32,24 @@ def list_dead(*, subscriber: str | None = None) -> list[dict[str, Any]]:
             new = {"subscriber": of, "type": event_type, "error": error, "count": 0, "deliveries": []}
             group = groups.setdefault((dead.db, of, event_type, _PARTICULARS.sub("…", error)), new)
             group["count"] += 1
-            group["deliveries"] += [numbers.number_of(pk, using=dead.db)] if group["count"] <= _SHOWN else []
+            group["deliveries"] += [delivery_ids.format_delivery_id(pk, using=dead.db)] if group["count"] <= _SHOWN else []
     return sorted(groups.values(), key=lambda group: (-group["count"], group["deliveries"][0]))
 
 
-def get_delivery(*, delivery_id: Number) -> dict[str, Any]:
+def get_delivery(*, delivery_id: DeliveryId) -> dict[str, Any]:
     """Return an outstanding delivery with its event, and how many wait behind it in its lane.
 
     :raises NoSuchDeliveryError: if it was handled, or never was
     """
     row = _get(delivery_id)
-    lane = Delivery.objects.using(numbers.place_of(delivery_id)[0]).filter(subscriber=row.subscriber, lane=row.lane)
+    lane = Delivery.objects.using(delivery_ids.parse_delivery_id(delivery_id)[0]).filter(subscriber=row.subscriber, lane=row.lane)
     shown: dict[str, Any] = {name: getattr(row, name) for name in ("subscriber", "lane", "dead", "attempts", "error", "created_at")}
     event = {name: getattr(row.event, name) for name in ("type", "schema", "stream", "version", "occurred_at", "correlation", "payload")}
     behind = lane.filter(version__gt=row.version).count()
     return {"id": delivery_id, **shown, "waiting_behind": behind, "event": {"id": row.event.id, **event}}
 
 
-def replay(*, deliveries: Collection[Number] | None = None, subscriber: str | None = None, dry_run: bool = False) -> int:
+def replay(*, deliveries: Collection[DeliveryId] | None = None, subscriber: str | None = None, dry_run: bool = False) -> int:
     """Give dead deliveries another eight attempts, from now: these, or all of one subscriber, or all; return how many.
 
     Those among the deliveries named that are not dead any more are left alone.
@@ -60,7 +60,7 @@ def replay(*, deliveries: Collection[Number] | None = None, subscriber: str | No
         _get(delivery_id)
     count = 0
     for every in _dead(subscriber):
-        named = None if deliveries is None else numbers.among(deliveries, using=every.db)
+        named = None if deliveries is None else delivery_ids.primary_keys_in(deliveries, using=every.db)
         if named == []:
             continue
         dead = every if named is None else every.filter(pk__in=named)
@@ -68,14 +68,14 @@ def replay(*, deliveries: Collection[Number] | None = None, subscriber: str | No
     return count
 
 
-def skip(*, delivery_id: Number, reason: str, dry_run: bool = False) -> bool:
+def skip(*, delivery_id: DeliveryId, reason: str, dry_run: bool = False) -> bool:
     """Give up a dead delivery, so that its lane goes on without it; `DeliverySkipped` keeps the record. Say whether it was there still.
 
     With `dry_run` nothing is changed.
     :raises DeliveryNotDeadError: if it is still to be handled
     :raises NoSuchDeliveryError: if it was handled, or never was
     """
-    using, pk = numbers.place_of(delivery_id)
+    using, pk = delivery_ids.parse_delivery_id(delivery_id)
     stream = f"delivery:{pk}"
     with transaction.atomic(using=using):
         try:
@@ -109,11 +109,11 @@ def _dead(subscriber: str | None) -> list[QuerySet[Delivery]]:
     if subscriber is None:
         return [Delivery.objects.using(using).filter(dead=True) for using in databases.aliases()]
     subscriptions.refuse_unknown(subscriber=subscriber)
-    return [Delivery.objects.using(places.log_of(subscriber)).filter(dead=True, subscriber=subscriber)]
+    return [Delivery.objects.using(routing.alias_of(subscriber)).filter(dead=True, subscriber=subscriber)]
 
 
-def _get(delivery_id: Number, *, lock: bool = False) -> Delivery:
-    using, pk = numbers.place_of(delivery_id)
+def _get(delivery_id: DeliveryId, *, lock: bool = False) -> Delivery:
+    using, pk = delivery_ids.parse_delivery_id(delivery_id)
     if using not in databases.aliases():
         raise NoSuchDeliveryError(delivery_id=delivery_id)
     rows = Delivery.objects.using(using).select_related("event")

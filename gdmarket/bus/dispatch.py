@@ -9,11 +9,11 @@ from itertools import groupby
 from django.db import transaction
 
 from gdmarket import correlation, spans
-from gdmarket.bus import forwarding, log, metrics, places, registry, settling
+from gdmarket.bus import forwarding, log, metrics, registry, routing, settling
 from gdmarket.bus.claims import Claim
-from gdmarket.bus.errors import LeaseLostError, LogAwayError, Reject, Retry, UndecodableError, UnknownEventError
-from gdmarket.bus.metrics import Outcome
-from gdmarket.bus.touched import Lane
+from gdmarket.bus.errors import LeaseLostError, LogUnreachableError, Reject, Retry, UndecodableError, UnknownEventError
+from gdmarket.bus.metrics import DeliveryOutcome
+from gdmarket.bus.pending_lanes import Lane
 from gdmarket.correlation import Trace
 
 logger = logging.getLogger(__name__)
@@ -74,16 +74,16 @@ def _runs(batch: Sequence[Claim]) -> Iterator[list[Claim]]:
 def _who_takes_it(claim: Claim) -> object:
     if claim.attempts:
         return claim.id
-    return places.target_of(claim.lane[0]) or registry.batch_handler(subscriber=claim.lane[0], name=claim.event.type) or claim.id
+    return routing.forward_target(claim.lane[0]) or registry.batch_handler(subscriber=claim.lane[0], name=claim.event.type) or claim.id
 
 
-def _handle_together(run: Sequence[Claim]) -> Outcome:
+def _handle_together(run: Sequence[Claim]) -> DeliveryOutcome:
     """Handle deliveries in one transaction; say what became of them. Where anything fails none is done, and nobody is blamed."""
     subscriber, began_ns = run[0].lane[0], time.time_ns()
     try:
         with metrics.handle_time(subscriber=subscriber):
             _do_together(run)
-    except LogAwayError as away:
+    except LogUnreachableError as away:
         settling.postpone_all(claims=run, after_s=away.after_s, reason=str(away))
         _count(run, "postponed")
         return "postponed"
@@ -100,7 +100,7 @@ def _handle_together(run: Sequence[Claim]) -> Outcome:
 
 
 def _do_together(run: Sequence[Claim]) -> None:
-    if places.target_of(run[0].lane[0]):
+    if routing.forward_target(run[0].lane[0]):
         forwarding.forward(claims=run)
         return
     events = [log.read(claim.event).event for claim in run]
@@ -118,7 +118,7 @@ def _handle(claim: Claim) -> bool:
     return outcome == "done"
 
 
-def _settled(claim: Claim) -> Outcome:
+def _settled(claim: Claim) -> DeliveryOutcome:
     try:
         _call(claim)
     except LeaseLostError:
@@ -130,7 +130,7 @@ def _settled(claim: Claim) -> Outcome:
         return "postponed"
     except (Reject, UndecodableError) as refusal:
         logger.error("%s can never handle %s: %s; dead, as delivery %s", claim.lane[0], claim.event, refusal, claim.id)  # noqa: TRY400
-        settling.bury(claim=claim, error=_told(refusal))
+        settling.dead_letter(claim=claim, error=_told(refusal))
         return "dead"
     except Exception as failure:  # noqa: BLE001  # whatever a handler raises is that delivery's failure, and no other's
         return _record_failure(claim, failure)
@@ -138,10 +138,10 @@ def _settled(claim: Claim) -> Outcome:
 
 
 def _call(claim: Claim) -> None:
-    if claim.is_suspect and claim.attempts >= settling.MAX_ATTEMPTS:
+    if claim.lease_expired and claim.attempts >= settling.MAX_ATTEMPTS:
         raise Reject(f"the worker died or hung {claim.attempts} times with this in hand")
     subscriber = claim.lane[0]
-    if places.target_of(subscriber):
+    if routing.forward_target(subscriber):
         with metrics.handle_time(subscriber=subscriber):
             forwarding.forward(claims=[claim])
         return
@@ -156,7 +156,7 @@ def _call(claim: Claim) -> None:
                 settling.acknowledge(claims=[claim])
 
 
-def _record_failure(claim: Claim, failure: Exception) -> Outcome:
+def _record_failure(claim: Claim, failure: Exception) -> DeliveryOutcome:
     wait_s = _UNKNOWN_WAIT_S if isinstance(failure, UnknownEventError) else None
     is_dead = settling.fail(claim=claim, error=_told(failure), after_s=wait_s)
     then = "dead" if is_dead else "to be tried again"
@@ -176,7 +176,7 @@ def _facts(claim: Claim) -> Mapping[str, str | int]:
     return {"bus.subscriber": claim.lane[0], "bus.event.type": claim.event.type, "bus.delivery": claim.id, "bus.attempts": claim.attempts}
 
 
-def _count(claims: Sequence[Claim], outcome: Outcome) -> None:
+def _count(claims: Sequence[Claim], outcome: DeliveryOutcome) -> None:
     for subscriber, count in Counter(claim.lane[0] for claim in claims).items():
         metrics.handled(subscriber=subscriber, outcome=outcome, count=count)
 

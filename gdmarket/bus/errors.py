@@ -38,7 +38,7 @@ class Retry(Exception):  # noqa: N818  # an answer, not a fault: it reads `raise
         super().__init__(reason)
 
 
-class LogAwayError(Retry):
+class LogUnreachableError(Retry):
     """The database whose log an event is to be copied into does not answer just now."""
 
     def __init__(self, target: str, *, after_s: float) -> None:
@@ -78,7 +78,7 @@ class NotIdempotentError(ConflictError):
     code = "not_idempotent"
 
 
-class NoSuchStoryError(NotFoundError):
+class NoSuchTraceError(NotFoundError):
     """No event bears the correlation id "{correlation}". It stands in the X-Correlation-ID header of every answer."""
 
     code = "no_such_story"

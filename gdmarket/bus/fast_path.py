@@ -13,8 +13,8 @@ from time import monotonic
 from django.conf import settings
 from django.db import close_old_connections, connections
 
-from gdmarket.bus import claims, dispatch, places, touched
-from gdmarket.bus.touched import Lane
+from gdmarket.bus import claims, dispatch, pending_lanes, routing
+from gdmarket.bus.pending_lanes import Lane
 
 logger = logging.getLogger(__name__)
 
@@ -24,24 +24,24 @@ _IDLE_S = 1.0
 def after_commit() -> None:
     """Drain the lanes that were touched, here and now or by the background thread."""
     if settings.GDMARKET_DISPATCH == "thread":
-        _background.drain(touched.take())
+        _background.drain(pending_lanes.take())
     else:
-        _drain(touched.take(), until=monotonic() + settings.GDMARKET_DISPATCH_BUDGET_MS / 1000)
+        _drain(pending_lanes.take(), until=monotonic() + settings.GDMARKET_DISPATCH_BUDGET_MS / 1000)
 
 
 def _drain(lanes: list[Lane], *, until: float) -> None:
     try:
-        with touched.held_back():
+        with pending_lanes.suppress_dispatch():
             while lanes and monotonic() < until:
                 for _, of_one_log in groupby(sorted(lanes, key=_log_of), key=_log_of):
-                    dispatch.work(batch=claims.claim_touched(lanes=list(of_one_log)), keep_going=lambda: monotonic() < until)
-                lanes = touched.take()
+                    dispatch.work(batch=claims.claim_pending_lanes(lanes=list(of_one_log)), keep_going=lambda: monotonic() < until)
+                lanes = pending_lanes.take()
     except Exception:
         logger.exception("delivering at once failed; the relay will deliver")
 
 
 def _log_of(lane: Lane) -> str:
-    return places.log_of(lane[0])
+    return routing.alias_of(lane[0])
 
 
 class _Background:
@@ -82,4 +82,4 @@ class _Background:
 
 
 _background = _Background()
-touched.drained_by(after_commit)
+pending_lanes.set_drain(after_commit)

@@ -16,9 +16,9 @@ from django.db import Error, InterfaceError, OperationalError, connections, tran
 from django.db.backends.utils import CursorWrapper
 
 from gdmarket import failpoints
-from gdmarket.bus import places, publishing, settling, touched
+from gdmarket.bus import pending_lanes, publishing, routing, settling
 from gdmarket.bus.claims import Claim
-from gdmarket.bus.errors import LogAwayError, StreamTakenError
+from gdmarket.bus.errors import LogUnreachableError, StreamTakenError
 from gdmarket.bus.models import Event
 from gdmarket.bus.sql import insert_new, now_plus, quoted
 from gdmarket.unreachable import UnreachableDatabases
@@ -46,13 +46,13 @@ _unreachable = UnreachableDatabases()
 def forward(*, claims: Sequence[Claim]) -> None:
     """Copy the events of one forwarder's deliveries, in this order, to where they are heard, and acknowledge them here.
 
-    :raises LogAwayError: if the other database does not answer; nobody is to blame
+    :raises LogUnreachableError: if the other database does not answer; nobody is to blame
     :raises Error: if it is there and refuses, for a table or a right that is missing say
     :raises LeaseLostError: if another worker has them now; copied they are all the same
     """
-    target = places.target_of(claims[0].lane[0]) or ""
+    target = routing.forward_target(claims[0].lane[0]) or ""
     if left_s := _unreachable.remaining_s(target):
-        raise LogAwayError(target, after_s=left_s)
+        raise LogUnreachableError(target, after_s=left_s)
     began_s = monotonic()
     try:
         with _bounded_wait(target):
@@ -63,7 +63,7 @@ def forward(*, claims: Sequence[Claim]) -> None:
         connections[target].close()
         if _unreachable.add(target, waited_s=monotonic() - began_s):
             logger.warning("the database %s does not answer; events for it wait where they are: %s", target, str(failure).strip())
-        raise LogAwayError(target, after_s=_unreachable.remaining_s(target)) from failure
+        raise LogUnreachableError(target, after_s=_unreachable.remaining_s(target)) from failure
     if _unreachable.discard(target):
         logger.warning("the database %s answers again", target)
     failpoints.hit("event-copied")
@@ -117,7 +117,7 @@ def _fan_out(
     if seqs:
         sql = _FAN_OUT.format(place=place, now=now_plus(seconds=0, using=target), seqs=", ".join(["%s"] * len(seqs)))
         cursor.execute(sql, [*names, *seqs])
-        touched.touch(cursor.fetchall(), using=target)
+        pending_lanes.add(cursor.fetchall(), using=target)
 
 
 @contextmanager

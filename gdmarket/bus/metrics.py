@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 # Nothing is counted further: a scrape must not cost more, the worse things are.
 _MOST = 100_000
 
-Outcome = Literal["done", "retried", "postponed", "dead", "lease_lost", "released"]
+DeliveryOutcome = Literal["done", "retried", "postponed", "dead", "lease_lost", "released"]
 
 _handled = Counter("bus_handled", "Deliveries taken in hand, by what became of them.", ["subscriber", "outcome"])
 _handle_seconds = Histogram(
@@ -41,7 +41,7 @@ _GAUGES = {
 }
 
 
-def handled(*, subscriber: str, outcome: Outcome, count: int = 1) -> None:
+def handled(*, subscriber: str, outcome: DeliveryOutcome, count: int = 1) -> None:
     """Count deliveries that were settled, once each time they were in hand.
 
     `done`: handled and acknowledged. `retried`: it failed, and is put off. `postponed`: put off by the handler's own wish. `dead`: it

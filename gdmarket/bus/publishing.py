@@ -10,7 +10,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Field
 
 from gdmarket import correlation, databases, ids
-from gdmarket.bus import codec, registry, touched
+from gdmarket.bus import codec, pending_lanes, registry
 from gdmarket.bus.errors import OutsideTransactionError, PublishedInBatchError, UnknownEventError
 from gdmarket.bus.models import LANE_LENGTH, Delivery, Event
 from gdmarket.bus.sql import now_plus, quoted
@@ -82,7 +82,7 @@ def fan_out(cursor: CursorWrapper, event: Event, *, using: str) -> None:
         sql, place = _FAN_OUT.format(not_before="%s"), [str(event.id), 0, adapt("not_before", event.due_at, of=Delivery, using=using)]
     cursor.execute(sql, [event.seq, *place, event.type])
     if event.due_at is None:
-        touched.touch(((subscriber, event.stream) for (subscriber,) in cursor.fetchall()), using=using)
+        pending_lanes.add(((subscriber, event.stream) for (subscriber,) in cursor.fetchall()), using=using)
 
 
 def adapt(name: str, value: object, *, of: type[Event | Delivery], using: str) -> Any:

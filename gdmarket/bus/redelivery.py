@@ -7,11 +7,11 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.models import Max
 
-from gdmarket.bus import places, registry, stretches, subscriptions
+from gdmarket.bus import log_ranges, registry, routing, subscriptions
 from gdmarket.bus.errors import NotIdempotentError
+from gdmarket.bus.log_ranges import LogRange
 from gdmarket.bus.models import Event
 from gdmarket.bus.sql import insert_new, now_plus, share_of
-from gdmarket.bus.stretches import Stretch
 
 _OLD = """
 FROM bus_event e
@@ -30,7 +30,7 @@ AND NOT EXISTS (SELECT 1 FROM bus_delivery d WHERE d.subscriber = %s AND d.lane 
 
 def redeliver(
     *, subscriber: str, since: datetime | None = None, stream: str | None = None, dry_run: bool = False
-) -> Iterator[tuple[Stretch, int]]:
+) -> Iterator[tuple[LogRange, int]]:
     """Deliver old events of the types that `subscriber` hears to it once more: of one stream, from an instant on, or all there are.
 
     The work is done as the result is read: a stretch of the log at a time, each in a transaction of its own, with how many deliveries it
@@ -55,7 +55,7 @@ class _Choice:
     """Which events, for whom."""
 
     def __init__(self, subscriber: str, types: list[str], *, since: datetime | None, stream: str | None) -> None:
-        self.subscriber, self.stream, self.using = subscriber, stream, places.log_of(subscriber)
+        self.subscriber, self.stream, self.using = subscriber, stream, routing.alias_of(subscriber)
         chosen = {"e.occurred_at >= %s": since, "e.stream = %s": stream}
         conditions = [condition for condition, value in chosen.items() if value is not None]
         self.sql = _OLD.format(types=", ".join(["%s"] * len(types)), choice="".join(f" AND {condition}" for condition in conditions))
@@ -63,30 +63,30 @@ class _Choice:
         self.values: list[Any] = [*types, *(value for value in (adapted, stream) if value is not None)]
 
 
-def _redeliver(choice: _Choice, *, dry_run: bool) -> Iterator[tuple[Stretch, int]]:
-    for stretch in _stretches(choice, rests=not dry_run):
-        yield stretch, _count(choice, stretch) if dry_run else _deliver(choice, stretch)
+def _redeliver(choice: _Choice, *, dry_run: bool) -> Iterator[tuple[LogRange, int]]:
+    for log_range in _log_ranges(choice, rests=not dry_run):
+        yield log_range, _count(choice, log_range) if dry_run else _deliver(choice, log_range)
 
 
-def _stretches(choice: _Choice, *, rests: bool) -> Iterator[Stretch]:
+def _log_ranges(choice: _Choice, *, rests: bool) -> Iterator[LogRange]:
     if choice.stream is None:
-        return stretches.walk(rests=rests, using=choice.using)
+        return log_ranges.walk(rests=rests, using=choice.using)
     # One stream is short, and found by its name.
     of_stream = Event.objects.using(choice.using).filter(stream=choice.stream)
-    return iter([Stretch(0, of_stream.aggregate(last=Max("seq"))["last"] or 0, 1.0)])
+    return iter([LogRange(0, of_stream.aggregate(last=Max("seq"))["last"] or 0, 1.0)])
 
 
-def _deliver(choice: _Choice, stretch: Stretch) -> int:
+def _deliver(choice: _Choice, log_range: LogRange) -> int:
     using = choice.using
     rows = _DELIVER.format(now=now_plus(seconds=0, using=using), old=choice.sql, share=share_of("e", using=using))
     sql = insert_new("bus_delivery", rows, key="subscriber, lane, version", using=using)
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
-        cursor.execute(sql, [choice.subscriber, stretch.after, stretch.upto, *choice.values])
+        cursor.execute(sql, [choice.subscriber, log_range.after, log_range.upto, *choice.values])
         return int(cursor.rowcount)
 
 
-def _count(choice: _Choice, stretch: Stretch) -> int:
+def _count(choice: _Choice, log_range: LogRange) -> int:
     with connections[choice.using].cursor() as cursor:
-        cursor.execute(_COUNT.format(old=choice.sql), [stretch.after, stretch.upto, *choice.values, choice.subscriber])
+        cursor.execute(_COUNT.format(old=choice.sql), [log_range.after, log_range.upto, *choice.values, choice.subscriber])
         (count,) = cursor.fetchone()
     return int(count)

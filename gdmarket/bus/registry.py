@@ -101,7 +101,7 @@ def _receiver(handler: Handler) -> Callable[..., None]:
     return receive_batch if handler in _batched else receive_each
 
 
-def pairs() -> set[tuple[str, str]]:
+def subscriptions() -> set[tuple[str, str]]:
     """Return every (subscriber, type) connected here."""
     return set(_handlers)
 

@@ -10,10 +10,10 @@ from uuid import uuid4
 
 from django.db import InterfaceError, OperationalError, connections
 
-from gdmarket.bus import claims, dispatch, places, sessions, touched
+from gdmarket.bus import claims, dispatch, pending_lanes, routing, statement_timeout
 from gdmarket.bus.claims import Claim
-from gdmarket.bus.heartbeat import Pulse
-from gdmarket.bus.rounds import Rounds
+from gdmarket.bus.heartbeats import HeartbeatWriter
+from gdmarket.bus.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -28,26 +28,26 @@ class Round(NamedTuple):
     done: int
 
 
-def run(*, keep_going: Callable[[], bool], rounds: Rounds | None = None) -> None:
+def run(*, keep_going: Callable[[], bool], watchdog: Watchdog | None = None) -> None:
     """Deliver what is due until `keep_going` says no, each subscriber in a thread of its own: who waits for others holds up nobody else.
 
-    A thread asks `keep_going` before each delivery and each wait, and notes each time in `rounds` that it has come round.
+    A thread asks `keep_going` before each delivery and each wait, and notes each time in `watchdog` that it has come round.
     Waits 20 ms to 1 s where there is nothing, and outlives a database that goes away. What ends one thread ends all, and is raised here.
     """
-    subscribers = places.subscribers()
+    subscribers = routing.subscribers()
     has_failed = Event()
     relay = uuid4()
 
     def goes_on(subscriber: str) -> bool:
-        if rounds is not None:
-            rounds.came(subscriber=subscriber)
+        if watchdog is not None:
+            watchdog.reset(subscriber=subscriber)
         return not has_failed.is_set() and keep_going()
 
     def work(subscriber: str) -> None:
-        pulse = Pulse(relay=relay, subscriber=subscriber)
+        heartbeat = HeartbeatWriter(relay=relay, subscriber=subscriber)
         try:
-            _run_one(subscriber, pulse, keep_going=lambda: goes_on(subscriber))
-            pulse.stop()
+            _run_one(subscriber, heartbeat, keep_going=lambda: goes_on(subscriber))
+            heartbeat.stop()
         except BaseException:
             has_failed.set()
             raise
@@ -73,8 +73,8 @@ def run_until_idle(*, contexts: Collection[str] | None = None) -> int:
 def run_once(*, keep_going: Callable[[], bool], contexts: Collection[str] | None = None) -> Round:
     """Let each subscriber have its suspects, each alone, then a batch of timers that are due, then one of lanes."""
     claimed = done = 0
-    with touched.held_back():
-        for subscriber in places.subscribers():
+    with pending_lanes.suppress_dispatch():
+        for subscriber in routing.subscribers():
             for batch in _batches(subscriber, keep_going) if contexts is None or subscriber in contexts else ():
                 claimed += len(batch)
                 done += dispatch.work(batch=batch, keep_going=_within(dispatch.BATCH_S, keep_going))
@@ -87,20 +87,20 @@ def _batches(subscriber: str, keep_going: Callable[[], bool]) -> Iterator[list[C
     All suspects there are, not one: under load a round takes seconds, and what a dead worker had in hand would lie there for minutes.
     """
     is_time_left = _within(dispatch.BATCH_S, keep_going)
-    while is_time_left() and (suspect := claims.claim_suspect(subscriber=subscriber)):
+    while is_time_left() and (suspect := claims.claim_expired(subscriber=subscriber)):
         yield suspect
     for claim in (claims.claim_timers, claims.claim_lanes):
         if keep_going():
             yield claim(subscriber=subscriber)
 
 
-def _run_one(subscriber: str, pulse: Pulse, *, keep_going: Callable[[], bool]) -> None:
-    wait_s, is_away, using = _SHORTEST_WAIT_S, False, places.log_of(subscriber)
+def _run_one(subscriber: str, heartbeat: HeartbeatWriter, *, keep_going: Callable[[], bool]) -> None:
+    wait_s, is_away, using = _SHORTEST_WAIT_S, False, routing.alias_of(subscriber)
     while keep_going():
         try:
-            sessions.bound_statements(using=using)
+            statement_timeout.limit_statements(using=using)
             claimed = run_once(keep_going=keep_going, contexts=(subscriber,)).claimed
-            pulse.beat()
+            heartbeat.beat()
         except Exception as failure:
             if not is_away:
                 logger.exception("the relay cannot work for %s; trying again every %.0f s", subscriber, _LONGEST_WAIT_S)

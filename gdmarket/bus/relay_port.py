@@ -11,19 +11,19 @@ from urllib.parse import urlsplit
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from gdmarket.builds import BuildCollector
-from gdmarket.bus.rounds import Rounds
+from gdmarket.bus.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
 
 
-def open_port(*, host: str, port: int, rounds: Rounds) -> ThreadingHTTPServer:
+def open_port(*, host: str, port: int, watchdog: Watchdog) -> ThreadingHTTPServer:
     """Answer `GET /health/live` and `GET /metrics` at this address, in threads that end with the process.
 
     :raises OSError: if the address is taken, or cannot be had
     """
-    REGISTRY.register(rounds)
+    REGISTRY.register(watchdog)
     REGISTRY.register(BuildCollector())
-    server = _Server((host, port), rounds)
+    server = _Server((host, port), watchdog)
     Thread(target=server.serve_forever, name="port", daemon=True).start()
     return server
 
@@ -31,8 +31,8 @@ def open_port(*, host: str, port: int, rounds: Rounds) -> ThreadingHTTPServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], rounds: Rounds) -> None:
-        self.rounds = rounds
+    def __init__(self, address: tuple[str, int], watchdog: Watchdog) -> None:
+        self.watchdog = watchdog
         super().__init__(address, _Answer)
 
     def server_bind(self) -> None:
@@ -61,7 +61,7 @@ class _Answer(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815  # the same
 
     def _tell_life(self) -> None:
-        hanging = self.server.rounds.hanging()
+        hanging = self.server.watchdog.hanging()
         status = HTTPStatus.SERVICE_UNAVAILABLE if hanging else HTTPStatus.OK
         body = {"status": "hanging", "hanging": hanging} if hanging else {"status": "live"}
         self._send(status, "application/json", json.dumps(body).encode())

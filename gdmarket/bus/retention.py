@@ -8,10 +8,10 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
-from gdmarket.bus import stretches
+from gdmarket.bus import log_ranges
+from gdmarket.bus.log_ranges import LogRange
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.bus.sql import row_itself
-from gdmarket.bus.stretches import Stretch
 
 # Asked once the events are locked: by then each delivery of theirs is either there to be seen, or cannot come any more.
 _FORGET = """
@@ -28,8 +28,8 @@ class Purged:
 
 
 def purge(
-    *, keep_days: int, chunk: int = stretches.LENGTH, dry_run: bool = False, using: str = DEFAULT_DB_ALIAS
-) -> Iterator[tuple[Stretch, Purged]]:
+    *, keep_days: int, chunk: int = log_ranges.LENGTH, dry_run: bool = False, using: str = DEFAULT_DB_ALIAS
+) -> Iterator[tuple[LogRange, Purged]]:
     """Delete events of a log that happened more than `keep_days` days ago, by its database's clock; with `dry_run` only count them.
 
     Never the newest of a stream, from which the next takes its version; never one that somebody has still to handle. The work is done as
@@ -42,15 +42,15 @@ def purge(
     return _purge(keep_days, chunk, dry_run=dry_run, using=using)
 
 
-def _purge(keep_days: int, chunk: int, *, dry_run: bool, using: str) -> Iterator[tuple[Stretch, Purged]]:
-    for stretch in stretches.walk(length=chunk, rests=not dry_run, using=using):
-        of_stretch = Event.objects.using(using).filter(seq__gt=stretch.after, seq__lte=stretch.upto)
-        old = of_stretch.filter(occurred_at__lt=Now() - timedelta(days=keep_days))
+def _purge(keep_days: int, chunk: int, *, dry_run: bool, using: str) -> Iterator[tuple[LogRange, Purged]]:
+    for log_range in log_ranges.walk(length=chunk, rests=not dry_run, using=using):
+        in_range = Event.objects.using(using).filter(seq__gt=log_range.after, seq__lte=log_range.upto)
+        old = in_range.filter(occurred_at__lt=Now() - timedelta(days=keep_days))
         if not old.exists():
             # The log is about as old as it is long: from here on all is young enough.
             return
         purged = _dispensable(old).count() if dry_run else _forget(old)
-        yield stretch, Purged(purged=purged, kept=old.count() - purged if dry_run else old.count())
+        yield log_range, Purged(purged=purged, kept=old.count() - purged if dry_run else old.count())
 
 
 def _dispensable(events: QuerySet[Event]) -> QuerySet[Event]:

@@ -47,16 +47,16 @@ def fail(*, claim: Claim, error: str, after_s: float | None = None) -> bool:
     """Put a failed delivery off, twice as long each time and jittered, or let it be dead after `MAX_ATTEMPTS`; say whether it is dead."""
     attempts = claim.attempts + 1
     if attempts >= MAX_ATTEMPTS:
-        bury(claim=claim, error=error)
+        dead_letter(claim=claim, error=error)
         return True
     backoff_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2**attempts)
     _put_off([claim], after_s=after_s or uniform(0, backoff_s), attempts=attempts, error=error)  # noqa: S311  # no secret
     return False
 
 
-def bury(*, claim: Claim, error: str) -> None:
+def dead_letter(*, claim: Claim, error: str) -> None:
     """Let a delivery be dead: its lane waits behind it for an operator, other lanes go on."""
-    _held([claim]).update(token=None, dead=True, attempts=claim.attempts + (not claim.is_suspect), error=_printable(error))
+    _held([claim]).update(token=None, dead=True, attempts=claim.attempts + (not claim.lease_expired), error=_printable(error))
 
 
 def _put_off(claims: Sequence[Claim], *, after_s: float, attempts: int, error: str) -> None:

@@ -7,8 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from gdmarket import databases, ids
-from gdmarket.bus import codec, numbers, places
-from gdmarket.bus.errors import NoSuchStoryError
+from gdmarket.bus import codec, delivery_ids, routing
+from gdmarket.bus.errors import NoSuchTraceError
 from gdmarket.bus.events import DeliverySkipped
 from gdmarket.bus.models import Delivery, Event, Subscription
 
@@ -39,12 +39,12 @@ class Step:
 def list_steps(*, correlation: str) -> list[Step]:
     """Return the events of a story, each followed by those it caused.
 
-    :raises NoSuchStoryError: if no event bears this correlation id
+    :raises NoSuchTraceError: if no event bears this correlation id
     """
     told = [_Told(correlation, using) for using in databases.aliases()]
     events = _once([event for log in told for event in log.events])
     if not events:
-        raise NoSuchStoryError(correlation=correlation)
+        raise NoSuchTraceError(correlation=correlation)
     return [_step(event, depth, told) for event, depth in _as_tree(events)]
 
 
@@ -57,7 +57,7 @@ class _Told:
         self._seqs = {event.id: event.seq for event in self.events}
         self._listeners: dict[str, set[str]] = defaultdict(set)
         for subscriber, event_type in Subscription.objects.using(using).order_by("pk").values_list("subscriber", "type"):
-            if not places.target_of(subscriber):
+            if not routing.forward_target(subscriber):
                 self._listeners[event_type].add(subscriber)
         self._outstanding: dict[int, list[Delivery]] = defaultdict(list)
         for delivery in Delivery.objects.using(using).filter(event__correlation=correlation).order_by("subscriber"):
@@ -124,7 +124,7 @@ def _as_tree(events: Sequence[Event]) -> Iterator[tuple[Event, int]]:
 
 def _outlook(delivery: Delivery, using: str) -> str:
     if delivery.dead:
-        number = numbers.number_of(delivery.pk, using=using)
+        number = delivery_ids.format_delivery_id(delivery.pk, using=using)
         return f"{delivery.subscriber}: dead after {delivery.attempts} attempts, delivery {number}: {delivery.error}"
     if delivery.token is not None:
         return f"{delivery.subscriber}: in hand"

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from apps.payments.models import Payment
 from gdmarket import clock
-from gdmarket.bus import dead_letters, operations
+from gdmarket.bus import dead_letters, subscriptions
 from gdmarket.ids import uuid7
 from tests.acceptance.conftest import Market
 from tests.log import recorded
@@ -147,11 +147,11 @@ def test_a_cancel_when_paid_gives_the_money_back_in_the_same_breath(market: Mark
 def test_a_refund_waits_for_payments_and_then_goes_through(market: Market, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental)
-    operations.pause(context="payments")
+    subscriptions.pause(context="payments")
 
     answer = market.command(market.manager, rental, "cancel")
     assert (answer.status_code, answer.json()["state"]) == (202, "refunding")
-    operations.resume(context="payments")
+    subscriptions.resume(context="payments")
     drain()
 
     assert market.see(rental)["state"] == "cancelled"
@@ -160,11 +160,11 @@ def test_a_refund_waits_for_payments_and_then_goes_through(market: Market, drain
 def test_a_payment_cancel_that_is_followed_by_a_cancel_ends_the_rental(market: Market, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental)
-    operations.pause(context="payments")
+    subscriptions.pause(context="payments")
     assert market.renter.delete(f"/api/v1/rentals/{rental['id']}/payment").status_code == 202
 
     assert market.command(market.renter, rental, "cancel").status_code == 202
-    operations.resume(context="payments")
+    subscriptions.resume(context="payments")
     drain()
 
     assert market.see(rental)["state"] == "cancelled"
@@ -174,14 +174,14 @@ def test_a_payment_cancel_that_is_followed_by_a_cancel_ends_the_rental(market: M
 def test_a_request_for_an_item_withdrawn_meanwhile_is_called_off_and_refunded(market: Market, drain: Drain) -> None:
     item = market.register()
     drain()
-    operations.pause(context="items")
-    operations.pause(context="rentals")
+    subscriptions.pause(context="items")
+    subscriptions.pause(context="rentals")
     assert market.manager.delete(f"/api/v1/items/{item['id']}").status_code == 204
     answer = market.renter.post("/api/v1/rentals", {"item": item["id"], "payment_method": "pm_ok"}, format="json")
     assert answer.json()["state"] == "paid"
 
-    operations.resume(context="items")
-    operations.resume(context="rentals")
+    subscriptions.resume(context="items")
+    subscriptions.resume(context="rentals")
     drain()
 
     seen = market.see(answer.json())

@@ -14,12 +14,12 @@ from django.core.management import call_command
 django.setup()
 
 from gdmarket import bus  # noqa: E402  # Django first
-from gdmarket.bus import registry, rounds  # noqa: E402  # Django first
+from gdmarket.bus import registry, watchdog  # noqa: E402  # Django first
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, reader  # noqa: E402
 
 slow = reader(RED, lambda event: time.sleep(0.002 if event.n >= 0 else 3600))
 if "KITCHEN_HANGS_AFTER_S" in os.environ:
-    rounds.HANGS_AFTER_S = float(os.environ["KITCHEN_HANGS_AFTER_S"])
+    watchdog.HANGS_AFTER_S = float(os.environ["KITCHEN_HANGS_AFTER_S"])
     slow = bus.external(slow)
 registry.connect({Poured: [slow, reader(BLUE)]})
 call_command("relay", *sys.argv[1:])

@@ -13,7 +13,7 @@ from django.db import connections
 from apps.items.models import BusyPeriod
 from apps.status_view.models import RentalStatus
 from gdmarket import bus, databases
-from gdmarket.bus import claims, dispatch, operations, relay
+from gdmarket.bus import claims, dispatch, relay, subscriptions
 from gdmarket.bus.errors import OutsideTransactionError
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.ids import uuid7
@@ -84,7 +84,7 @@ def test_two_who_copy_the_same_leave_one_copy_that_is_heard_once(hear: Connect, 
     post(1, 2, 3)
     asleep = claims.claim_lanes(subscriber=TO_VIEW)
     wait(11)
-    while awake := claims.claim_suspect(subscriber=TO_VIEW):
+    while awake := claims.claim_expired(subscriber=TO_VIEW):
         dispatch.work(batch=awake, keep_going=always)
     bus.run_until_idle()
 
@@ -177,12 +177,12 @@ def test_a_relay_goes_on_beside_a_database_that_is_away(hear: Connect) -> None:
 
 def test_a_paused_context_gets_its_copies_and_catches_up_in_order(hear: Connect) -> None:
     hear({Posted: [reader("status_view")]})
-    operations.pause(context="status_view")
+    subscriptions.pause(context="status_view")
     post(1, 2, 3)
     bus.run_until_idle()
     assert (len(logged("status_view")), notes("status_view")) == (3, [])
 
-    operations.resume(context="status_view")
+    subscriptions.resume(context="status_view")
     bus.run_until_idle()
 
     assert notes("status_view") == [1, 2, 3]

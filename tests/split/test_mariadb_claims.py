@@ -77,13 +77,13 @@ def test_a_claim_takes_runs_in_order_and_ends_before_what_is_dead(waiting: None)
 
 
 def test_a_lane_in_somebodys_hand_is_his_alone_and_a_suspect_is_claimed_alone(waiting: None, wait: Callable[[float], None]) -> None:
-    (first, *_) = claims.claim_touched(lanes=[(VIEW, "box:3")])
-    assert claims.claim_touched(lanes=[(VIEW, "box:3")]) == []
+    (first, *_) = claims.claim_pending_lanes(lanes=[(VIEW, "box:3")])
+    assert claims.claim_pending_lanes(lanes=[(VIEW, "box:3")]) == []
 
     wait(11)
-    suspects = claims.claim_suspect(subscriber=VIEW)
+    suspects = claims.claim_expired(subscriber=VIEW)
 
-    assert [(claim.id, claim.attempts, claim.is_suspect) for claim in suspects] == [(first.id, 1, True)]
+    assert [(claim.id, claim.attempts, claim.lease_expired) for claim in suspects] == [(first.id, 1, True)]
     dispatch.work(batch=suspects, keep_going=lambda: True)
     assert notes(VIEW) == [3]
 

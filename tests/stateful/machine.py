@@ -133,7 +133,7 @@ class MarketMachine(RuleBasedStateMachine):
                 raise AssertionError("an old token was taken for the lease")
             settling.fail(claim=claim, error="too late")
             settling.postpone(claim=claim, after_s=60, reason="too late")
-            settling.bury(claim=claim, error="too late")
+            settling.dead_letter(claim=claim, error="too late")
         settling.release(claims=lost)
         assert self._everything() == before
 

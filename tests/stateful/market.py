@@ -28,7 +28,7 @@ from apps.rentals.models import Listing, Rental
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import breaker, clock
 from gdmarket.breaker.models import Circuit
-from gdmarket.bus import claims, dead_letters, dispatch, operations, registry
+from gdmarket.bus import claims, dead_letters, dispatch, registry, subscriptions
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.errors import DomainError
@@ -164,8 +164,8 @@ class Market:
         """Take deliveries in hand."""
         if door is Door.TOUCHED:
             lanes = Delivery.objects.filter(subscriber=subscriber).order_by("-pk").values_list("subscriber", "lane")[:3]
-            return claims.claim_touched(lanes=sorted(set(lanes))) if lanes else []
-        by_door = {Door.SUSPECT: claims.claim_suspect, Door.TIMERS: claims.claim_timers, Door.LANES: claims.claim_lanes}
+            return claims.claim_pending_lanes(lanes=sorted(set(lanes))) if lanes else []
+        by_door = {Door.SUSPECT: claims.claim_expired, Door.TIMERS: claims.claim_timers, Door.LANES: claims.claim_lanes}
         return by_door[door](subscriber=subscriber)
 
     def work(self, batch: Sequence[Claim], *, all_of_it: bool = True, blow: Blow | None = None) -> None:
@@ -194,12 +194,12 @@ class Market:
 
     def pause(self, context: str) -> None:
         """Let a context's deliveries wait."""
-        operations.pause(context=context)
+        subscriptions.pause(context=context)
 
     def resume(self) -> None:
         """Let every context catch up."""
         for context in registry.subscribers():
-            operations.resume(context=context)
+            subscriptions.resume(context=context)
 
     def replay_dead(self) -> None:
         """Give everything that is dead another life."""

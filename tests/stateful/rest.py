@@ -117,7 +117,7 @@ def the_view_says_what_the_owners_say() -> None:
 def hearing_everything_again_changes_nothing(market: Market) -> None:
     before = contents(_KEPT_BY_THEM)
     events_before = Event.objects.count()
-    pairs = registry.pairs()
+    pairs = registry.subscriptions()
     with transaction.atomic():
         for event in Event.objects.order_by("seq"):
             for subscriber in FORGIVING:

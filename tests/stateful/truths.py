@@ -87,7 +87,7 @@ def only_the_end_of_a_lane_is_outstanding(streams: Streams) -> None:
     outstanding: dict[tuple[str, str], list[int]] = defaultdict(list)
     for subscriber, lane, version in Delivery.objects.order_by("version").values_list("subscriber", "lane", "version"):
         outstanding[subscriber, lane].append(version)
-    pairs = registry.pairs()
+    pairs = registry.subscriptions()
     for (subscriber, lane), versions in outstanding.items():
         if lane in streams:
             hears = [event.version for event in streams[lane] if (subscriber, event.type) in pairs]

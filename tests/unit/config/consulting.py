@@ -7,7 +7,7 @@ from django.db import connections
 from config.doctor import examination
 from config.doctor.findings import Finding, Level, Stance
 from gdmarket.bus import registry
-from gdmarket.bus.heartbeat import Pulse
+from gdmarket.bus.heartbeats import HeartbeatWriter
 
 # The tests' databases do not write with care.
 CARELESS = {"sqlite": "database default: journal", "postgresql": "database default: durability"}
@@ -33,4 +33,4 @@ def relay_is_alive() -> None:
     """Leave a relay's sign of life for every context."""
     relay = uuid4()
     for subscriber in registry.subscribers():
-        Pulse(relay=relay, subscriber=subscriber).beat()
+        HeartbeatWriter(relay=relay, subscriber=subscriber).beat()

@@ -18,7 +18,7 @@ from config import demo
 from config.doctor.findings import Level
 from gdmarket import ids
 from gdmarket.breaker import operations as breakers
-from gdmarket.bus import operations
+from gdmarket.bus import subscriptions
 from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.rest.models import IdempotencyKey
 from tests.factories.accounts import UserFactory
@@ -203,7 +203,7 @@ def test_deliveries_that_nobody_delivers_are_found(how: dict[str, Any], level: L
 
 
 def test_a_context_that_is_paused_is_found() -> None:
-    operations.pause(context="items")
+    subscriptions.pause(context="items")
     assert complaints() == {"deliveries to items": Level.WARN}
     assert "bus resume items" in consult()["deliveries to items"].remedy
 

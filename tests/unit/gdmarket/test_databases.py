@@ -9,7 +9,7 @@ from apps.items.models import Item
 from apps.payments.models import Payment
 from config.subscriptions import SUBSCRIPTIONS
 from gdmarket import databases
-from gdmarket.bus import places
+from gdmarket.bus import routing
 from gdmarket.bus.models import Event
 
 ROUTER = databases.ContextRouter()
@@ -35,20 +35,20 @@ def test_a_context_is_read_written_and_migrated_at_home_alone() -> None:
 
 @pytest.mark.usefixtures("split")
 def test_each_log_has_its_own_listeners_and_a_forwarder_to_each_other_where_it_is_heard() -> None:
-    assert {alias: places.subscribers_of(alias) for alias in databases.aliases()} == {
+    assert {alias: routing.subscribers_of(alias) for alias in databases.aliases()} == {
         "default": ["status_view"],
         "items": ["items", "items-to-default", "items-to-rentals"],
         "rentals": ["payments", "rentals", "rentals-to-default", "rentals-to-items"],
     }
-    assert ("rentals-to-items", "rentals.RentalRequested") in places.pairs_of("rentals")
-    assert ("rentals-to-items", "rentals.RentalPaid") not in places.pairs_of("rentals")
-    assert {places.log_of(name) for name in ("rentals-to-items", "payments", "rentals")} == {"rentals"}
-    assert (places.target_of("rentals-to-items"), places.target_of("rentals")) == ("items", None)
+    assert ("rentals-to-items", "rentals.RentalRequested") in routing.subscriptions_of("rentals")
+    assert ("rentals-to-items", "rentals.RentalPaid") not in routing.subscriptions_of("rentals")
+    assert {routing.alias_of(name) for name in ("rentals-to-items", "payments", "rentals")} == {"rentals"}
+    assert (routing.forward_target("rentals-to-items"), routing.forward_target("rentals")) == ("items", None)
 
 
 def test_with_one_database_there_are_no_forwarders_and_one_log(settings: Any) -> None:
     settings.GDMARKET_CONTEXT_DATABASES = dict.fromkeys(("items", "rentals", "payments", "status_view"), "default")
 
     assert databases.aliases() == ["default"]
-    assert places.subscribers() == ["items", "payments", "rentals", "status_view"]
-    assert len(places.pairs_of("default")) == sum(map(len, SUBSCRIPTIONS.values()))
+    assert routing.subscribers() == ["items", "payments", "rentals", "status_view"]
+    assert len(routing.subscriptions_of("default")) == sum(map(len, SUBSCRIPTIONS.values()))

@@ -10,7 +10,7 @@ import yaml
 from django.test import Client
 from prometheus_client import CollectorRegistry, generate_latest
 
-from gdmarket.bus.rounds import Rounds
+from gdmarket.bus.watchdog import Watchdog
 from tests.docs.papers import ROOT
 
 FOLDER = ROOT / "deploy" / "observability"
@@ -42,7 +42,7 @@ def told(client: Client, transactional_db: None) -> set[str]:
     """Return the names of all that a real scrape of a server and of a relay tells, and what Prometheus adds."""
     client.get("/api/v1/items")
     relay = CollectorRegistry()
-    relay.register(Rounds(subscribers=["items"]))
+    relay.register(Watchdog(subscribers=["items"]))
     scraped = client.get("/metrics").content + generate_latest(relay)
     names = {"up"}
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", scraped.decode(), flags=re.MULTILINE):

@@ -16,7 +16,7 @@ from apps.rentals.models import Rental
 from apps.status_view.models import Generations, ItemStatus, RentalStatus
 from apps.status_view.services import owners
 from gdmarket import bus, ids
-from gdmarket.bus import operations
+from gdmarket.bus import subscriptions
 from gdmarket.bus.models import Event
 from tests.unit.status_view.commands import check, rebuild
 from tests.unit.status_view.story import NOON, ItemTale, RentalTale, payment_fact, record, rental_row, rows
@@ -228,7 +228,7 @@ def test_a_check_names_all_that_cannot_be_read_and_compares_the_rest(told: dict[
 
 
 def test_a_check_says_that_the_view_is_only_behind(told: dict[str, Any]) -> None:
-    operations.pause(context="status_view")
+    subscriptions.pause(context="status_view")
     item = ItemTale()
     record(item.then(ItemRegistered))
 

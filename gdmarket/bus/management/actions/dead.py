@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import dead_letters
+from gdmarket.bus.delivery_ids import DeliveryId
 from gdmarket.bus.management.actions.parsing import add_dry_run, number
-from gdmarket.bus.numbers import Number
 from gdmarket.console import add_action, one_line, print_json
 
 _SHOWN = 20
@@ -67,16 +67,16 @@ def _list(*, out: OutputWrapper, subscriber: str | None, json: bool, **_: Any) -
         out.write("no dead deliveries")
 
 
-def _show(*, out: OutputWrapper, delivery: Number, **_: Any) -> None:
+def _show(*, out: OutputWrapper, delivery: DeliveryId, **_: Any) -> None:
     print_json(out, dead_letters.get_delivery(delivery_id=delivery))
 
 
-def _replay(*, out: OutputWrapper, deliveries: list[Number], subscriber: str | None, dry_run: bool, **_: Any) -> None:
+def _replay(*, out: OutputWrapper, deliveries: list[DeliveryId], subscriber: str | None, dry_run: bool, **_: Any) -> None:
     count = dead_letters.replay(deliveries=deliveries or None, subscriber=subscriber, dry_run=dry_run)
     out.write(f"{count} dead deliveries {'would' if dry_run else 'will'} be tried again")
 
 
-def _skip(*, out: OutputWrapper, delivery: Number, reason: str, dry_run: bool, **_: Any) -> None:
+def _skip(*, out: OutputWrapper, delivery: DeliveryId, reason: str, dry_run: bool, **_: Any) -> None:
     was_there = dead_letters.skip(delivery_id=delivery, reason=reason, dry_run=dry_run)
     told = "would be skipped" if dry_run else "is skipped"
     out.write(f"delivery {delivery} {told if was_there else 'was skipped before'}")

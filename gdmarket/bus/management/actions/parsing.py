@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime
 
-from gdmarket.bus import numbers
-from gdmarket.bus.numbers import Number
+from gdmarket.bus import delivery_ids
+from gdmarket.bus.delivery_ids import DeliveryId
 from gdmarket.console import seconds
 
 _SHORTEST_S = 0.1
@@ -34,10 +34,10 @@ def interval(text: str) -> float:
     return found
 
 
-def number(text: str) -> Number:
+def number(text: str) -> DeliveryId:
     """Return what a delivery is called: 7, or items:7 where there are several databases."""
     try:
-        using, pk = numbers.place_of(text)
+        using, pk = delivery_ids.parse_delivery_id(text)
     except ValueError as unreadable:
         raise ArgumentTypeError(f"{text!r} is no delivery: write its number, as `bus dead list` shows it") from unreadable
     return f"{using}:{pk}" if ":" in text else pk

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
-from gdmarket.bus import operations
+from gdmarket.bus import subscriptions
 from gdmarket.console import add_action
 
 
@@ -19,10 +19,10 @@ def add_to(actions: Any) -> None:
 
 
 def _pause(*, out: OutputWrapper, context: str, **_: Any) -> None:
-    operations.pause(context=context)
+    subscriptions.pause(context=context)
     out.write(f"{context} is paused; `bus resume {context}` lets it catch up")
 
 
 def _resume(*, out: OutputWrapper, context: str, **_: Any) -> None:
-    operations.resume(context=context)
+    subscriptions.resume(context=context)
     out.write(f"{context} goes on; `bus status` shows it catching up")

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from gdmarket import databases
-from gdmarket.bus import retention, stretches
+from gdmarket.bus import log_ranges, retention
 from gdmarket.bus.management.actions.parsing import add_dry_run
 from gdmarket.bus.management.actions.printing import shown
 from gdmarket.console import add_action, positive_int
@@ -37,7 +37,7 @@ def add_to(actions: Any) -> None:
     purge.add_argument(
         "--chunk",
         type=positive_int(upto=_LONGEST),
-        default=stretches.LENGTH,
+        default=log_ranges.LENGTH,
         metavar="N",
         help="how many events to look at in a transaction (%(default)s)",
     )

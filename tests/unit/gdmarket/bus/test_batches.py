@@ -43,7 +43,7 @@ def always() -> bool:
 
 def claim_all() -> list[Claim]:
     """Claim every lane, however many wait, in the log's order."""
-    return claims.claim_touched(lanes=sorted({(row.subscriber, row.lane) for row in Delivery.objects.all()}))
+    return claims.claim_pending_lanes(lanes=sorted({(row.subscriber, row.lane) for row in Delivery.objects.all()}))
 
 
 def test_deliveries_of_many_lanes_and_types_are_handled_together_each_lane_in_order(hear: Connect) -> None:
@@ -183,7 +183,7 @@ def test_a_batch_of_which_one_lease_was_lost_does_nothing_twice(hear: Connect, w
     pour(1, cup="a")
     asleep = claims.claim_lanes(subscriber=RED)
     wait(claims.LEASE_S)
-    dispatch.work(batch=claims.claim_suspect(subscriber=RED), keep_going=always)
+    dispatch.work(batch=claims.claim_expired(subscriber=RED), keep_going=always)
     pour(2, cup="b")
     awake = claims.claim_lanes(subscriber=RED)
     late = [*asleep, *(replace(claim, token=asleep[0].token) for claim in awake)]

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from gdmarket import bus
-from gdmarket.bus import dispatch, fast_path, operations
+from gdmarket.bus import dispatch, fast_path, subscriptions
 from gdmarket.bus.models import Delivery
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, Spilled, notes, outstanding, pour, reader
@@ -112,7 +112,7 @@ def test_a_timer_is_left_to_the_relay(hear: Connect) -> None:
 
 def test_a_paused_context_hears_nothing_at_once(hear: Connect) -> None:
     hear({Poured: [reader(RED), reader(BLUE)]})
-    operations.pause(context=RED)
+    subscriptions.pause(context=RED)
 
     pour(1)
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from gdmarket import bus
 from gdmarket.bus import relay
-from gdmarket.bus.heartbeat import Pulse
+from gdmarket.bus.heartbeats import HeartbeatWriter
 from gdmarket.bus.models import Heartbeat
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, pour, reader
@@ -68,13 +68,13 @@ def test_a_thread_that_hangs_in_a_handler_does_not_beat(hear: Connect) -> None:
 
 
 def test_it_beats_no_more_often_than_every_few_seconds(hear: Connect) -> None:
-    pulse = Pulse(relay=uuid4(), subscriber=RED)
+    pulse = HeartbeatWriter(relay=uuid4(), subscriber=RED)
     pulse.beat()
     first = Heartbeat.objects.get().seen_at
 
     pulse.beat()
     assert Heartbeat.objects.get().seen_at == first
-    Pulse(relay=relay_of(RED), subscriber=RED).beat()
+    HeartbeatWriter(relay=relay_of(RED), subscriber=RED).beat()
     assert Heartbeat.objects.get().seen_at > first
 
 
@@ -87,7 +87,7 @@ def test_who_was_silent_for_an_hour_is_forgotten(hear: Connect) -> None:
         seen_at = Now() - timedelta(minutes=minutes)
         Heartbeat.objects.create(relay=uuid4(), subscriber=BLUE, process=f"kitchen:{minutes}", seen_at=seen_at)
 
-    Pulse(relay=uuid4(), subscriber=RED).beat()
+    HeartbeatWriter(relay=uuid4(), subscriber=RED).beat()
 
     assert signs() == [BLUE, RED]
     assert Heartbeat.objects.get(subscriber=BLUE).process == "kitchen:59"
@@ -95,7 +95,7 @@ def test_who_was_silent_for_an_hour_is_forgotten(hear: Connect) -> None:
 
 @pytest.mark.postgresql
 def test_it_stops_in_good_order_though_the_database_is_away(hear: Connect) -> None:
-    pulse = Pulse(relay=uuid4(), subscriber=RED)
+    pulse = HeartbeatWriter(relay=uuid4(), subscriber=RED)
     pulse.beat()
     with contextlib.suppress(Exception), connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")

@@ -74,7 +74,7 @@ def test_a_worker_that_wakes_while_another_works_changes_nothing(hear: Connect, 
     pour(1, 2)
     asleep = claims.claim_lanes(subscriber=RED)
     wait(claims.LEASE_S)
-    awake = claims.claim_suspect(subscriber=RED)
+    awake = claims.claim_expired(subscriber=RED)
 
     assert dispatch.work(batch=asleep, keep_going=always) == 0
     assert notes() == []
@@ -97,19 +97,19 @@ def test_without_the_fence_a_late_worker_would_do_it_twice(
     assert notes() == [1, 1]
 
 
-@pytest.mark.parametrize("settle", ["postpone", "fail", "bury", "release"])
+@pytest.mark.parametrize("settle", ["postpone", "fail", "dead_letter", "release"])
 def test_a_late_worker_cannot_settle_what_another_has_in_hand(hear: Connect, wait: Callable[[float], None], settle: str) -> None:
     hear({Poured: [reader(RED)]})
     pour(1)
     (asleep,) = claims.claim_lanes(subscriber=RED)
     wait(claims.LEASE_S)
-    claims.claim_suspect(subscriber=RED)
+    claims.claim_expired(subscriber=RED)
     before = Delivery.objects.values().get()
 
     {
         "postpone": lambda: settling.postpone(claim=asleep, after_s=1, reason=""),
         "fail": lambda: settling.fail(claim=asleep, error=""),
-        "bury": lambda: settling.bury(claim=asleep, error=""),
+        "dead_letter": lambda: settling.dead_letter(claim=asleep, error=""),
         "release": lambda: settling.release(claims=[asleep]),
     }[settle]()
 
@@ -125,7 +125,7 @@ def test_suspects_are_claimed_alone(hear: Connect, wait: Callable[[float], None]
     wait(claims.LEASE_S)
 
     assert claims.claim_lanes(subscriber=RED) == []
-    assert [claim.attempts for claim in claims.claim_suspect(subscriber=RED)] == [1]
+    assert [claim.attempts for claim in claims.claim_expired(subscriber=RED)] == [1]
     assert sorted(Delivery.objects.values_list("attempts", flat=True)) == [0, 0, 1]
 
 
@@ -173,7 +173,7 @@ def test_a_claim_passes_over_what_another_is_just_claiming_and_does_not_wait_for
 
     other = threading.Thread(target=claim_too)
     with transaction.atomic():
-        claims.claim_touched(lanes=[(RED, "cup:1")])
+        claims.claim_pending_lanes(lanes=[(RED, "cup:1")])
         other.start()
         other.join(3)
         assert found == [[2]]

@@ -10,8 +10,8 @@ from django.db.utils import OperationalError
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
 from gdmarket import bus
-from gdmarket.bus import metrics, operations
-from gdmarket.bus.heartbeat import Pulse
+from gdmarket.bus import metrics, subscriptions
+from gdmarket.bus.heartbeats import HeartbeatWriter
 from gdmarket.bus.metrics import BacklogCollector
 from gdmarket.bus.models import Delivery
 from tests.unit.gdmarket.bus.conftest import Connect
@@ -76,9 +76,9 @@ def test_a_handler_s_time_is_taken_whether_it_succeeds_or_fails() -> None:
 
 
 def test_the_backlog_is_measured_when_it_is_asked_for(rejecting: list[int], registry: CollectorRegistry) -> None:
-    operations.pause(context=RED)
+    subscriptions.pause(context=RED)
     Delivery.objects.update(created_at=Now() - timedelta(seconds=90))
-    Pulse(relay=uuid4(), subscriber=RED).beat()
+    HeartbeatWriter(relay=uuid4(), subscriber=RED).beat()
 
     def value(name: str) -> float | None:
         return registry.get_sample_value(name, {"subscriber": RED})

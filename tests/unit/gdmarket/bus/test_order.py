@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from gdmarket import bus
-from gdmarket.bus import claims, operations
+from gdmarket.bus import claims, subscriptions
 from gdmarket.bus.models import Delivery
 from tests.log import recorded
 from tests.unit.gdmarket.bus.conftest import Connect
@@ -127,7 +127,7 @@ def test_a_stuck_lane_does_not_hold_up_its_timers(hear: Connect) -> None:
 
 def test_a_paused_context_waits_and_then_catches_up_in_order(hear: Connect) -> None:
     hear({Poured: [reader(RED), reader(BLUE)]})
-    operations.pause(context=RED)
+    subscriptions.pause(context=RED)
     pour(1, 2)
     pour(3, at=datetime.now(UTC))
 
@@ -135,7 +135,7 @@ def test_a_paused_context_waits_and_then_catches_up_in_order(hear: Connect) -> N
     assert notes(RED) == []
     assert sorted(notes(BLUE)) == [1, 2, 3]
 
-    operations.resume(context=RED)
+    subscriptions.resume(context=RED)
     bus.run_until_idle()
     assert sorted(notes(RED)) == [1, 2, 3]
     assert [n for n in notes(RED) if n != 3] == [1, 2]

@@ -7,7 +7,7 @@ from django.core.management import CommandError
 from django.db import transaction
 
 from gdmarket import bus
-from gdmarket.bus import claims, dispatch, redelivery, stretches
+from gdmarket.bus import claims, dispatch, log_ranges, redelivery
 from gdmarket.bus.errors import NotIdempotentError
 from gdmarket.bus.models import Delivery, Event
 from tests.unit.gdmarket.bus.conftest import Connect, Run, all_at_once
@@ -184,7 +184,7 @@ def test_it_goes_beside_live_deliveries(told: None) -> None:
 def test_the_log_is_walked_in_stretches_without_a_hole(told: None) -> None:
     seqs = list(Event.objects.order_by("seq").values_list("seq", flat=True))
 
-    walked = list(stretches.walk(length=2))
+    walked = list(log_ranges.walk(length=2))
 
     assert [upto for _, upto, _ in walked] == [seqs[1], seqs[3], seqs[4]]
     assert [after for after, _, _ in walked] == [0, seqs[1], seqs[3]]
@@ -192,4 +192,4 @@ def test_the_log_is_walked_in_stretches_without_a_hole(told: None) -> None:
 
 
 def test_an_empty_log_has_no_stretch(hear: Connect) -> None:
-    assert list(stretches.walk()) == []
+    assert list(log_ranges.walk()) == []

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from gdmarket import bus
-from gdmarket.bus import backlog, claims, operations, throughput
+from gdmarket.bus import backlog, claims, subscriptions, throughput
 from gdmarket.bus.models import Delivery, Heartbeat
 from tests.unit.gdmarket.bus.conftest import Connect, Run
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, pour, reader
@@ -112,7 +112,7 @@ def test_the_cost_does_not_grow_with_the_backlog(hear: Connect) -> None:
 
 
 def test_status_shows_a_line_a_context(rejecting: list[int], run: Run) -> None:
-    operations.pause(context=RED)
+    subscriptions.pause(context=RED)
 
     lines = run("status", "--sample", "0").splitlines()
 
@@ -155,7 +155,7 @@ def test_status_can_be_asked_whether_somebody_must_look(hear: Connect, run: Run)
     with pytest.raises(CommandError, match=r"^red: behind by 1 min 3\d s$") as behind:
         run("status", "--sample", "0", "--fail-over", "60")
     assert behind.value.returncode == 1
-    operations.pause(context=RED)
+    subscriptions.pause(context=RED)
     run("status", "--sample", "0", "--fail-over", "60")
 
 

@@ -6,7 +6,7 @@ from django.apps.registry import Apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
-from gdmarket.bus import operations, registry, subscriptions
+from gdmarket.bus import registry, subscriptions
 from gdmarket.bus.checks import check_sqlite
 from gdmarket.bus.models import Subscription
 from tests.unit.gdmarket.bus.conftest import Connect
@@ -43,7 +43,7 @@ def test_a_subscriber_that_only_a_newer_process_knows_is_left_alone(hear: Connec
 
 def test_a_paused_context_stays_paused_for_what_it_newly_hears(hear: Connect) -> None:
     hear({Poured: [reader(RED), reader(BLUE)], Spilled: []})
-    operations.pause(context=RED)
+    subscriptions.pause(context=RED)
 
     hear({Poured: [reader(RED), reader(BLUE)], Spilled: [reader(RED), reader(BLUE)]})
 

@@ -5,7 +5,7 @@ import logging
 import pytest
 from django.db import connection
 
-from gdmarket.bus import relay, sessions
+from gdmarket.bus import relay, statement_timeout
 from gdmarket.bus.models import Delivery
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import RED, Poured, pour, reader
@@ -29,7 +29,7 @@ def configure(wanted: str) -> None:
 def test_a_limit_that_is_none_or_too_long_is_replaced(hear: Connect, configured: str, kept: str) -> None:
     configure(configured)
 
-    sessions.bound_statements()
+    statement_timeout.limit_statements()
 
     assert limit() == kept
     connection.close()
@@ -39,8 +39,8 @@ def test_it_is_looked_at_once_a_connection(hear: Connect, caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             configure("0")
-            sessions.bound_statements()
-            sessions.bound_statements()
+            statement_timeout.limit_statements()
+            statement_timeout.limit_statements()
 
     assert caplog.text.count("statement_timeout is 0 ms; for the relay it is 8 s") == 3
     connection.close()

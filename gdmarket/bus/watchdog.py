@@ -10,16 +10,16 @@ from prometheus_client.registry import Collector
 HANGS_AFTER_S = 30.0
 
 
-class Rounds(Collector):
+class Watchdog(Collector):
     """When each thread of a relay last came round; a thread that waits for a database that is away comes round."""
 
     def __init__(self, *, subscribers: Iterable[str]) -> None:
         """Begin to count now, so that a thread that never comes to its first round is noticed too."""
-        self._came_s = dict.fromkeys(subscribers, monotonic())
+        self._last_reset_s = dict.fromkeys(subscribers, monotonic())
 
-    def came(self, *, subscriber: str) -> None:
+    def reset(self, *, subscriber: str) -> None:
         """Note that a thread is about to go on."""
-        self._came_s[subscriber] = monotonic()
+        self._last_reset_s[subscriber] = monotonic()
 
     def hanging(self) -> list[str]:
         """Return for whom nobody has come round for 30 s."""
@@ -35,7 +35,7 @@ class Rounds(Collector):
 
     def _silent_s(self) -> dict[str, float]:
         now_s = monotonic()
-        return {subscriber: now_s - came_s for subscriber, came_s in self._came_s.items()}
+        return {subscriber: now_s - came_s for subscriber, came_s in self._last_reset_s.items()}
 
     def _families(self, silent_s: dict[str, float]) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily("relay_silent_seconds", "For how long a thread of this relay has not come round.", labels=["subscriber"])

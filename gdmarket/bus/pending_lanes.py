@@ -26,12 +26,12 @@ _thread = _Thread()
 _drains: list[Callable[[], None]] = []
 
 
-def drained_by(drain: Callable[[], None]) -> None:
+def set_drain(drain: Callable[[], None]) -> None:
     """Have `drain` called after each commit that touched lanes, unless the thread is draining already."""
     _drains[:] = [drain]
 
 
-def touch(lanes: Iterable[Lane], *, using: str = DEFAULT_DB_ALIAS) -> None:
+def add(lanes: Iterable[Lane], *, using: str = DEFAULT_DB_ALIAS) -> None:
     """Note the lanes that the transaction at hand on `using` puts deliveries into, and have them drained after its commit."""
     if settings.GDMARKET_DISPATCH == "off":
         return
@@ -49,7 +49,7 @@ def take() -> list[Lane]:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def suppress_dispatch() -> Iterator[None]:
     """Drain nothing for the length of the block, by its own commits: whoever drains, or is a relay, comes to it anyway."""
     was_busy, _thread.is_busy = _thread.is_busy, True
     try:

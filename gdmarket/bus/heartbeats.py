@@ -10,20 +10,20 @@ from uuid import UUID
 from django.db import Error, connections
 from django.db.models.functions import Now
 
-from gdmarket.bus import places
+from gdmarket.bus import routing
 from gdmarket.bus.models import Heartbeat
 
 _EVERY_S = 5.0
 _FORGOTTEN_AFTER = timedelta(hours=1)
 
 
-class Pulse:
+class HeartbeatWriter:
     """The sign that the thread of `relay` which works for `subscriber` comes round."""
 
     def __init__(self, *, relay: UUID, subscriber: str) -> None:
         """Be silent until the first beat."""
         self._relay, self._subscriber = relay, subscriber
-        self._rows, self._connection = Heartbeat.objects.using(places.log_of(subscriber)), connections[places.log_of(subscriber)]
+        self._rows, self._connection = Heartbeat.objects.using(routing.alias_of(subscriber)), connections[routing.alias_of(subscriber)]
         self._next_s = 0.0
 
     def beat(self) -> None:

@@ -12,7 +12,7 @@ from gdmarket.bus.models import Event
 LENGTH = 1000
 
 
-class Stretch(NamedTuple):
+class LogRange(NamedTuple):
     """The events with `after < seq <= upto`, and which part of the whole lies behind its end, from 0 to 1."""
 
     after: int
@@ -20,7 +20,7 @@ class Stretch(NamedTuple):
     part: float
 
 
-def walk(*, length: int = LENGTH, rests: bool = True, using: str = DEFAULT_DB_ALIAS) -> Iterator[Stretch]:
+def walk(*, length: int = LENGTH, rests: bool = True, using: str = DEFAULT_DB_ALIAS) -> Iterator[LogRange]:
     """Yield the log of a database as it stands now, in stretches of `length` events.
 
     With `rests` it waits after each for as long as its work took, so that whoever else writes has half of the time.
@@ -29,7 +29,7 @@ def walk(*, length: int = LENGTH, rests: bool = True, using: str = DEFAULT_DB_AL
     while after < last_seq:
         upto = min(_next(after, using, skipping=length - 1) or last_seq, last_seq)
         began_s = time.monotonic()
-        yield Stretch(after, upto, (upto - first_seq + 1) / (last_seq - first_seq + 1))
+        yield LogRange(after, upto, (upto - first_seq + 1) / (last_seq - first_seq + 1))
         if rests and upto < last_seq:
             time.sleep(time.monotonic() - began_s)
         after = upto

@@ -14,7 +14,7 @@ _STATEMENT_S = 8
 _bounded = threading.local()
 
 
-def bound_statements(*, using: str = DEFAULT_DB_ALIAS) -> None:
+def limit_statements(*, using: str = DEFAULT_DB_ALIAS) -> None:
     """See to it, once a connection, that a statement gives up before the lease of a delivery in hand does.
 
     A limit in DATABASE_URL, or of the server's own, holds if it is short enough. Otherwise one is set for this session: to refuse would

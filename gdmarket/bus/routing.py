@@ -10,21 +10,21 @@ from gdmarket.bus import registry
 _TO = "-to-"
 
 
-def log_of(subscriber: str) -> str:
+def alias_of(subscriber: str) -> str:
     """Return the alias of the database in whose log a subscriber's deliveries stand."""
     source, _, target = subscriber.partition(_TO)
     return source if target else databases.alias_for(subscriber)
 
 
-def target_of(subscriber: str) -> str | None:
+def forward_target(subscriber: str) -> str | None:
     """Return the alias that a forwarder copies events to; None for a context."""
     return subscriber.partition(_TO)[2] or None
 
 
-def pairs_of(using: str) -> set[tuple[str, str]]:
+def subscriptions_of(using: str) -> set[tuple[str, str]]:
     """Return every (subscriber, type) that the code wants in a log: a forwarder is wanted where what is published is heard elsewhere."""
     wanted = set()
-    for context, name in registry.pairs():
+    for context, name in registry.subscriptions():
         published_in, heard_in = databases.alias_for(name.partition(".")[0]), databases.alias_for(context)
         if heard_in == using:
             wanted.add((context, name))
@@ -35,7 +35,7 @@ def pairs_of(using: str) -> set[tuple[str, str]]:
 
 def subscribers_of(using: str) -> list[str]:
     """Return every subscriber that the code knows in a log, sorted."""
-    return sorted({subscriber for subscriber, _ in pairs_of(using)})
+    return sorted({subscriber for subscriber, _ in subscriptions_of(using)})
 
 
 def subscribers() -> list[str]:
