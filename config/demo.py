@@ -12,7 +12,7 @@ from apps.accounts.models import User
 from apps.items import services as items
 from apps.items.models import Item
 from apps.payments import services as payments
-from apps.rentals import services as rentals
+from apps.rentals.services import cancelling, lending, paying, requesting
 from config.demo_catalogue import PLACES, THINGS
 from gdmarket import bus, databases
 from gdmarket.bus import subscriptions
@@ -122,7 +122,7 @@ class _Story:
         renter_id = self.renters[self.told % len(self.renters)]
         self.told += 1
         item = next(self.items)
-        rental = rentals.request_rental(
+        rental = requesting.request_rental(
             rental_id=uuid7(),
             item_id=item.id,
             renter_id=renter_id,
@@ -134,20 +134,20 @@ class _Story:
 
     def _pay(self, told: "_Told", *, method: str = "pm_ok") -> "_Told":
         told.at += timedelta(minutes=2)
-        rentals.pay_rental(rental_id=told.rental_id, by=told.renter_id, method=method, operation_id=uuid7(), now=told.at)
+        paying.pay_rental(rental_id=told.rental_id, by=told.renter_id, method=method, operation_id=uuid7(), now=told.at)
         return told
 
     def _hand_over(self, told: "_Told") -> "_Told":
         told.at += timedelta(minutes=40)
-        rentals.hand_over(rental_id=told.rental_id, by=told.manager_id, now=told.at)
+        lending.hand_over(rental_id=told.rental_id, by=told.manager_id, now=told.at)
         return told
 
     def _take_back(self, told: "_Told") -> None:
-        rentals.take_back(rental_id=told.rental_id, by=told.manager_id, now=told.ends_at - timedelta(hours=1))
+        lending.take_back(rental_id=told.rental_id, by=told.manager_id, now=told.ends_at - timedelta(hours=1))
 
     def _cancel(self, told: "_Told") -> None:
         told.at += timedelta(minutes=1)
-        rentals.cancel_rental(rental_id=told.rental_id, by=told.renter_id, reason="plans changed", now=told.at)
+        cancelling.cancel_rental(rental_id=told.rental_id, by=told.renter_id, reason="plans changed", now=told.at)
 
 
 @dataclass(kw_only=True)

@@ -21,7 +21,7 @@ class RentalsCollector(Collector):
         """Count."""
         return iter(self._families(rentals.count_open(now=clock.now())))
 
-    def _families(self, found: list[rentals.Open]) -> list[Metric]:
+    def _families(self, found: list[rentals.OpenRentals]) -> list[Metric]:
         count = GaugeMetricFamily("rentals_open", "Rentals that have not ended, by state.", labels=["state"])
         late = GaugeMetricFamily("rentals_late", "Those of them for which the time to leave the state is over.", labels=["state"])
         for row in found:

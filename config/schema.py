@@ -15,8 +15,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "ENUM_NAME_OVERRIDES": {
-        "ItemState": [state.value for state in items.State],
-        "RentalState": [state.value for state in rentals.State],
+        "ItemState": [state.value for state in items.ItemState],
+        "RentalState": [state.value for state in rentals.RentalState],
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "gdmarket.rest.schema.add_common_responses"],
 }

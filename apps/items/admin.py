@@ -89,7 +89,7 @@ class ItemAdmin(OwnedByManager):
 
     @admin.display(description=_("state"), ordering="availability")
     def stands(self, item: Item) -> SafeString:
-        if item.state == domain.State.WITHDRAWN:
+        if item.state == domain.ItemState.WITHDRAWN:
             return badge(kind=item.state, label=item.get_state_display())
         return badge(kind=item.availability, label=item.get_availability_display())
 
@@ -105,7 +105,7 @@ class ItemAdmin(OwnedByManager):
 
     @admin.action(description=_("Withdraw the chosen items"), permissions=["change"])
     def withdraw(self, request: HttpRequest, items: QuerySet[Item]) -> HttpResponse:
-        chosen = list(items.filter(state=domain.State.LISTED).values_list("pk", flat=True)[: MAX_WITHDRAWN_AT_ONCE + 1])
+        chosen = list(items.filter(state=domain.ItemState.LISTED).values_list("pk", flat=True)[: MAX_WITHDRAWN_AT_ONCE + 1])
         if not 0 < len(chosen) <= MAX_WITHDRAWN_AT_ONCE:
             self.message_user(request, _("Choose 1 to 50 listed items."), messages.WARNING)
             return HttpResponseRedirect(request.get_full_path())
@@ -130,7 +130,7 @@ class ItemAdmin(OwnedByManager):
             named = [UUID(text) for text in request.GET.getlist("item")[:MAX_WITHDRAWN_AT_ONCE]]
         except ValueError:
             named = []
-        return list(self.get_queryset(request).filter(pk__in=named, state=domain.State.LISTED).order_by("name", "pk"))
+        return list(self.get_queryset(request).filter(pk__in=named, state=domain.ItemState.LISTED).order_by("name", "pk"))
 
     def _is_withdrawn_now(self, request: HttpRequest, item: Item) -> bool:
         try:
@@ -178,7 +178,7 @@ class ItemAdmin(OwnedByManager):
         return is_manager(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        is_listed = getattr(obj, "state", domain.State.LISTED) == domain.State.LISTED
+        is_listed = getattr(obj, "state", domain.ItemState.LISTED) == domain.ItemState.LISTED
         return is_listed and self.has_view_permission(request, obj)
 
 

@@ -28,7 +28,7 @@ MAX_RADIUS_M = 50_000
 EARTH_RADIUS_M = 6_371_000
 
 
-class State(StrEnum):
+class ItemState(StrEnum):
     """Whether an item can be found and requested; withdrawn is for good."""
 
     LISTED = "listed"
@@ -80,7 +80,7 @@ class Changes(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class RentalPeriod:
     """What a rental wants of an item: its period `[starts_at, ends_at)`, as of the rental's `version`."""
 
     rental_id: UUID

@@ -11,34 +11,34 @@ _RentalFact = RentalRequested | RentalHandedOver | RentalReturned | RentalCancel
 
 def on_rental_requested(event: RentalRequested) -> None:
     """Keep the period, or refuse the rental when the item was withdrawn meanwhile."""
-    services.reserve_item(claim=_claim(event), now=clock.now())
+    services.reserve_item(period=_period(event), now=clock.now())
 
 
 @bus.idempotent
 def on_rental_handed_over(event: RentalHandedOver) -> None:
     """Note that the item is out, be it before its period."""
-    services.lend_item(claim=replace(_claim(event), starts_at=min(event.starts_at, event.handed_over_at or event.starts_at)))
+    services.lend_item(period=replace(_period(event), starts_at=min(event.starts_at, event.handed_over_at or event.starts_at)))
 
 
 @bus.idempotent
 def on_rental_returned(event: RentalReturned) -> None:
     """Make the item available again."""
-    services.free_item(claim=_claim(event))
+    services.free_item(period=_period(event))
 
 
 @bus.idempotent
 def on_rental_cancelled(event: RentalCancelled) -> None:
     """Give the period back."""
-    services.free_item(claim=_claim(event))
+    services.free_item(period=_period(event))
 
 
 @bus.idempotent
 def on_rental_expired(event: RentalExpired) -> None:
     """Give the period back."""
-    services.free_item(claim=_claim(event))
+    services.free_item(period=_period(event))
 
 
-def _claim(event: _RentalFact) -> domain.Claim:
-    return domain.Claim(
+def _period(event: _RentalFact) -> domain.RentalPeriod:
+    return domain.RentalPeriod(
         rental_id=event.rental_id, item_id=event.item_id, starts_at=event.starts_at, ends_at=event.ends_at, version=event.version
     )

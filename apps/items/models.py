@@ -9,14 +9,14 @@ from django.utils.translation import gettext_lazy as _
 from apps.items import domain
 from gdmarket import ids
 
-_STATES = [(domain.State.LISTED, _("Listed")), (domain.State.WITHDRAWN, _("Withdrawn"))]
+_STATES = [(domain.ItemState.LISTED, _("Listed")), (domain.ItemState.WITHDRAWN, _("Withdrawn"))]
 _AVAILABILITIES = [
     (domain.Availability.AVAILABLE, _("Available")),
     (domain.Availability.RESERVED, _("Reserved")),
     (domain.Availability.RENTED, _("Rented out")),
 ]
 _HOLDS = [(domain.Hold.RESERVED, _("Reserved")), (domain.Hold.RENTED, _("Rented out")), (domain.Hold.OVER, _("Over"))]
-_IS_LISTED = Q(state=domain.State.LISTED)
+_IS_LISTED = Q(state=domain.ItemState.LISTED)
 _IS_OPEN = ~Q(hold=domain.Hold.OVER)
 
 
@@ -34,7 +34,7 @@ class Item(models.Model):
     latitude = models.FloatField(_("latitude"))
     longitude = models.FloatField(_("longitude"))
     place = models.CharField(_("place"), max_length=domain.MAX_PLACE)
-    state = models.CharField(_("state"), max_length=9, choices=_STATES, default=domain.State.LISTED, editable=False)
+    state = models.CharField(_("state"), max_length=9, choices=_STATES, default=domain.ItemState.LISTED, editable=False)
     availability = models.CharField(
         _("availability"), max_length=9, choices=_AVAILABILITIES, default=domain.Availability.AVAILABLE, editable=False
     )
@@ -73,7 +73,8 @@ class Item(models.Model):
                 condition=Q(longitude__range=(-domain.MAX_LONGITUDE, domain.MAX_LONGITUDE)), name="items_longitude_range"
             ),
             models.CheckConstraint(
-                condition=Q(state=domain.State.LISTED, withdrawn_at=None) | Q(state=domain.State.WITHDRAWN, withdrawn_at__isnull=False),
+                condition=Q(state=domain.ItemState.LISTED, withdrawn_at=None)
+                | Q(state=domain.ItemState.WITHDRAWN, withdrawn_at__isnull=False),
                 name="items_withdrawn_since",
             ),
             models.CheckConstraint(condition=Q(availability__in=list(domain.Availability)), name="items_availability_known"),

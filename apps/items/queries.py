@@ -33,7 +33,7 @@ def list_items(*, after: UUID | None = None, item_ids: Collection[UUID] | None =
 
 def list_listed_items() -> QuerySet[Item]:
     """List what can be found and requested."""
-    return Item.objects.filter(state=domain.State.LISTED)
+    return Item.objects.filter(state=domain.ItemState.LISTED)
 
 
 def public(*, item: Item) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
         item = _lock_own_item(item_id, by)
         if item.availability != domain.Availability.AVAILABLE:
             raise ItemBusyError(availability=item.availability)
-        item.state = domain.State.WITHDRAWN
+        item.state = domain.ItemState.WITHDRAWN
         item.version += 1
         item.updated_at = item.withdrawn_at = now
         item.save(update_fields=["state", "version", "updated_at", "withdrawn_at"])
@@ -74,28 +74,28 @@ def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
     return item
 
 
-def reserve_item(*, claim: domain.Claim, now: datetime) -> None:
+def reserve_item(*, period: domain.RentalPeriod, now: datetime) -> None:
     """Keep an item's period for a rental just requested, or tell that the item cannot be had any more."""
     with databases.transaction_for("items"):
-        item = _lock_item(claim.item_id)
-        if _has_heard(claim):
+        item = _lock_item(period.item_id)
+        if _has_heard(period):
             return
-        if item is not None and item.state == domain.State.LISTED:
-            _follow(item, claim, domain.Hold.RESERVED)
+        if item is not None and item.state == domain.ItemState.LISTED:
+            _follow(item, period, domain.Hold.RESERVED)
             return
         reason = "item_unknown" if item is None else "item_withdrawn"
-        refusal = RentalRefused(rental_id=claim.rental_id, item_id=claim.item_id, reason=reason, occurred_at=now)
-        bus.publish(refusal, stream=_stream(claim.item_id))
+        refusal = RentalRefused(rental_id=period.rental_id, item_id=period.item_id, reason=reason, occurred_at=now)
+        bus.publish(refusal, stream=_stream(period.item_id))
 
 
-def lend_item(*, claim: domain.Claim) -> None:
+def lend_item(*, period: domain.RentalPeriod) -> None:
     """Note that an item is out with a renter."""
-    _follow_known(claim, domain.Hold.RENTED)
+    _follow_known(period, domain.Hold.RENTED)
 
 
-def free_item(*, claim: domain.Claim) -> None:
+def free_item(*, period: domain.RentalPeriod) -> None:
     """Give an item's period back: its rental is over."""
-    _follow_known(claim, domain.Hold.OVER)
+    _follow_known(period, domain.Hold.OVER)
 
 
 def _refuse_stale(item: Item, expected_version: int | None) -> None:
@@ -103,22 +103,22 @@ def _refuse_stale(item: Item, expected_version: int | None) -> None:
         raise VersionMismatchError(version=item.version)
 
 
-def _follow_known(claim: domain.Claim, hold: domain.Hold) -> None:
+def _follow_known(period: domain.RentalPeriod, hold: domain.Hold) -> None:
     with databases.transaction_for("items"):
-        item = _lock_item(claim.item_id)
-        if item is not None and not _has_heard(claim):
-            _follow(item, claim, hold)
+        item = _lock_item(period.item_id)
+        if item is not None and not _has_heard(period):
+            _follow(item, period, hold)
 
 
-def _has_heard(claim: domain.Claim) -> bool:
+def _has_heard(period: domain.RentalPeriod) -> bool:
     """Return whether this fact, or a later one of the same rental, was taken in before."""
-    return BusyPeriod.objects.filter(rental_id=claim.rental_id, version__gte=claim.version).exists()
+    return BusyPeriod.objects.filter(rental_id=period.rental_id, version__gte=period.version).exists()
 
 
-def _follow(item: Item, claim: domain.Claim, hold: domain.Hold) -> None:
+def _follow(item: Item, period: domain.RentalPeriod, hold: domain.Hold) -> None:
     """Write down what a rental does to its item, and what that makes of the item; the item's row is locked."""
-    period = {"item": item, "starts_at": claim.starts_at, "ends_at": claim.ends_at, "hold": hold, "version": claim.version}
-    BusyPeriod.objects.update_or_create(rental_id=claim.rental_id, defaults=period)
+    row = {"item": item, "starts_at": period.starts_at, "ends_at": period.ends_at, "hold": hold, "version": period.version}
+    BusyPeriod.objects.update_or_create(rental_id=period.rental_id, defaults=row)
     holds = item.busy_periods.exclude(hold=domain.Hold.OVER).values_list("hold", flat=True)
     item.availability = domain.availability(holds={domain.Hold(hold) for hold in holds})
     item.save(update_fields=["availability"])
@@ -130,7 +130,7 @@ def _lock_item(item_id: UUID) -> Item | None:
 
 def _lock_own_item(item_id: UUID, manager_id: UUID) -> Item:
     item = _lock_item(item_id)
-    if item is None or item.manager_id != manager_id or item.state != domain.State.LISTED:
+    if item is None or item.manager_id != manager_id or item.state != domain.ItemState.LISTED:
         raise ItemNotFoundError
     return item
 

@@ -14,15 +14,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import facade as accounts
-from apps.rentals import services
-from apps.rentals.domain import State
+from apps.rentals.domain import RentalState
 from apps.rentals.models import Rental
+from apps.rentals.services import lending
 from gdmarket import clock
 from gdmarket.admin import NOTHING, OwnedByManager, badge, command_button, moment, money, period
 from gdmarket.errors import DomainError
 
-_COMMANDS: dict[str, Callable[..., Rental]] = {"hand-over": services.hand_over, "take-back": services.take_back}
-_ALLOWED = {State.PAID: ("hand-over", _("Hand over")), State.RENTED: ("take-back", _("Take back"))}
+_COMMANDS: dict[str, Callable[..., Rental]] = {"hand-over": lending.hand_over, "take-back": lending.take_back}
+_ALLOWED = {RentalState.PAID: ("hand-over", _("Hand over")), RentalState.RENTED: ("take-back", _("Take back"))}
 _DONE = {"hand-over": _("“%(rental)s” was handed over."), "take-back": _("“%(rental)s” is back.")}
 _PAYMENT_STATES = {
     "pending": _("in progress"),
@@ -104,7 +104,7 @@ class RentalAdmin(OwnedByManager):
     def command(self, rental: Rental) -> SafeString | str:
         if rental.state not in _ALLOWED:
             return NOTHING
-        command, label = _ALLOWED[State(rental.state)]
+        command, label = _ALLOWED[RentalState(rental.state)]
         return command_button(address=_address(rental, command), label=label, about=rental.item_name)
 
     @admin.action(description=_("Hand over the chosen items"), permissions=["view"])
@@ -137,7 +137,7 @@ class RentalAdmin(OwnedByManager):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
         rental: Rental = kwargs["obj"]
         if rental.state in _ALLOWED:
-            command, label = _ALLOWED[State(rental.state)]
+            command, label = _ALLOWED[RentalState(rental.state)]
             context["command"] = {"url": _address(rental, command), "label": label}
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -18,7 +18,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 DAY = timedelta(days=1)
 
 
-class State(StrEnum):
+class RentalState(StrEnum):
     """Where a rental stands."""
 
     REQUESTED = "requested"
@@ -31,7 +31,7 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
-class PaymentState(StrEnum):
+class RentalPaymentState(StrEnum):
     """How the latest attempt to pay a rental turned out, as far as rentals has heard."""
 
     PENDING = "pending"
@@ -41,15 +41,15 @@ class PaymentState(StrEnum):
     REFUNDED = "refunded"
 
 
-NEXT: Mapping[State, frozenset[State]] = {
-    State.REQUESTED: frozenset({State.PAYING, State.CANCELLED, State.EXPIRED}),
-    State.PAYING: frozenset({State.PAID, State.REQUESTED, State.REFUNDING, State.CANCELLED}),
-    State.PAID: frozenset({State.RENTED, State.REFUNDING}),
-    State.REFUNDING: frozenset({State.REQUESTED, State.CANCELLED}),
-    State.RENTED: frozenset({State.RETURNED}),
-    State.RETURNED: frozenset(),
-    State.CANCELLED: frozenset(),
-    State.EXPIRED: frozenset(),
+NEXT: Mapping[RentalState, frozenset[RentalState]] = {
+    RentalState.REQUESTED: frozenset({RentalState.PAYING, RentalState.CANCELLED, RentalState.EXPIRED}),
+    RentalState.PAYING: frozenset({RentalState.PAID, RentalState.REQUESTED, RentalState.REFUNDING, RentalState.CANCELLED}),
+    RentalState.PAID: frozenset({RentalState.RENTED, RentalState.REFUNDING}),
+    RentalState.REFUNDING: frozenset({RentalState.REQUESTED, RentalState.CANCELLED}),
+    RentalState.RENTED: frozenset({RentalState.RETURNED}),
+    RentalState.RETURNED: frozenset(),
+    RentalState.CANCELLED: frozenset(),
+    RentalState.EXPIRED: frozenset(),
 }
 
 HOLDING = tuple(state for state, following in NEXT.items() if following)
@@ -86,7 +86,7 @@ def price(*, daily_price: Money, starts_at: datetime, ends_at: datetime) -> Mone
 
 def is_overdue(*, state: str, ends_at: datetime, now: datetime) -> bool:
     """Say whether the item should be back by now and is not."""
-    return state == State.RENTED and ends_at <= now
+    return state == RentalState.RENTED and ends_at <= now
 
 
 def next_free_start(*, taken: Iterable[tuple[datetime, datetime]], starts_at: datetime, lasting: timedelta) -> datetime:

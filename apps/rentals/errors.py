@@ -9,7 +9,7 @@ class RentalNotFoundError(NotFoundError):
     code = "rental_not_found"
 
 
-class ItemNotFoundError(NotFoundError):
+class ListingNotFoundError(NotFoundError):
     """There is no such item."""
 
     code = "item_not_found"
@@ -27,8 +27,8 @@ class ItemOutError(ConflictError):
     code = "item_out"
 
 
-class ItemPromisedError(ConflictError):
-    """The item is promised to another renter before this rental's period."""
+class ItemReservedError(ConflictError):
+    """The item is reserved for another renter before this rental's period."""
 
     code = "item_promised"
 

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentRefunded
-from apps.rentals import services
 from apps.rentals.events import PaymentDeadlinePassed, PeriodBegan, PeriodEnded
+from apps.rentals.services import cancelling, lending, listings, paying, requesting
 from gdmarket import bus, clock
 
 
@@ -29,7 +29,7 @@ def on_item_withdrawn(event: ItemWithdrawn) -> None:
 
 def on_rental_refused(event: RentalRefused) -> None:
     """Compensate: cancel the rental, and refund it where it was paid."""
-    services.refuse_rental(rental_id=event.rental_id, reason=event.reason, now=clock.now())
+    cancelling.refuse_rental(rental_id=event.rental_id, reason=event.reason, now=clock.now())
 
 
 def on_payment_approved(event: PaymentApproved) -> None:
@@ -37,14 +37,14 @@ def on_payment_approved(event: PaymentApproved) -> None:
 
     :raises bus.Reject: if the money belongs to no attempt of the rental; a person must look
     """
-    ours = services.settle_payment(rental_id=event.rental_id, payment_id=event.payment_id, outcome=event.state, now=event.occurred_at)
+    ours = paying.settle_payment(rental_id=event.rental_id, payment_id=event.payment_id, outcome=event.state, now=event.occurred_at)
     if not ours:
         raise bus.Reject(f"payment {event.payment_id} is not an attempt that rental {event.rental_id} waits for")
 
 
 def on_payment_declined(event: PaymentDeclined) -> None:
     """Let the renter try again, unless the synchronous answer already did."""
-    services.settle_payment(
+    paying.settle_payment(
         rental_id=event.rental_id,
         payment_id=event.payment_id,
         outcome=event.state,
@@ -55,22 +55,22 @@ def on_payment_declined(event: PaymentDeclined) -> None:
 
 def on_payment_refunded(event: PaymentRefunded) -> None:
     """Cancel the rental, or let it be paid anew."""
-    services.settle_refund(rental_id=event.rental_id, payment_id=event.payment_id, now=clock.now())
+    cancelling.settle_refund(rental_id=event.rental_id, payment_id=event.payment_id, now=clock.now())
 
 
 def on_payment_deadline_passed(event: PaymentDeadlinePassed) -> None:
     """Expire the rental if it still waits to be paid."""
-    services.expire_unpaid(rental_id=event.rental_id, due_at=event.due_at, now=_no_earlier_than(event.due_at))
+    requesting.expire_unpaid(rental_id=event.rental_id, due_at=event.due_at, now=_no_earlier_than(event.due_at))
 
 
 def on_period_began(event: PeriodBegan) -> None:
     """Tell the others that a paid rental's period began."""
-    services.begin_period(rental_id=event.rental_id, now=_no_earlier_than(event.due_at))
+    lending.begin_period(rental_id=event.rental_id, now=_no_earlier_than(event.due_at))
 
 
 def on_period_ended(event: PeriodEnded) -> None:
     """Tell the others that an item is overdue."""
-    services.end_period(rental_id=event.rental_id, now=_no_earlier_than(event.due_at))
+    lending.end_period(rental_id=event.rental_id, now=_no_earlier_than(event.due_at))
 
 
 def _no_earlier_than(due_at: datetime) -> datetime:
@@ -79,7 +79,7 @@ def _no_earlier_than(due_at: datetime) -> datetime:
 
 
 def _learn(event: ItemRegistered | ItemRevised | ItemWithdrawn, *, withdrawn: bool) -> None:
-    services.learn_item(
+    listings.upsert_listing(
         item_id=event.item_id,
         manager_id=event.manager_id,
         name=event.name,

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.rentals.domain import State
+from apps.rentals.domain import RentalState
 from gdmarket.ids import uuid7
 
 
@@ -31,16 +31,16 @@ class Rental(models.Model):
     """
 
     class States(models.TextChoices):
-        """The states of `domain.State`, with the words people read."""
+        """The states of `domain.RentalState`, with the words people read."""
 
-        REQUESTED = State.REQUESTED.value, _("requested")
-        PAYING = State.PAYING.value, _("paying")
-        PAID = State.PAID.value, _("paid")
-        REFUNDING = State.REFUNDING.value, _("refunding")
-        RENTED = State.RENTED.value, _("rented")
-        RETURNED = State.RETURNED.value, _("returned")
-        CANCELLED = State.CANCELLED.value, _("cancelled")
-        EXPIRED = State.EXPIRED.value, _("expired")
+        REQUESTED = RentalState.REQUESTED.value, _("requested")
+        PAYING = RentalState.PAYING.value, _("paying")
+        PAID = RentalState.PAID.value, _("paid")
+        REFUNDING = RentalState.REFUNDING.value, _("refunding")
+        RENTED = RentalState.RENTED.value, _("rented")
+        RETURNED = RentalState.RETURNED.value, _("returned")
+        CANCELLED = RentalState.CANCELLED.value, _("cancelled")
+        EXPIRED = RentalState.EXPIRED.value, _("expired")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     item_id = models.UUIDField(_("item"), db_index=True)
@@ -51,7 +51,7 @@ class Rental(models.Model):
     ends_at = models.DateTimeField(_("to"))
     price = models.PositiveBigIntegerField(_("price"))
     currency = models.CharField(_("currency"), max_length=3)
-    state = models.CharField(_("state"), max_length=9, choices=States.choices, default=State.REQUESTED.value)
+    state = models.CharField(_("state"), max_length=9, choices=States.choices, default=RentalState.REQUESTED.value)
     payment_due_at = models.DateTimeField(_("to be paid by"))
     payment_id = models.UUIDField(_("payment"), null=True)
     payment_state = models.CharField(_("payment state"), max_length=10, default="")
@@ -74,12 +74,12 @@ class Rental(models.Model):
         constraints = (
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="rentals_period_forward"),
             models.CheckConstraint(condition=Q(price__gte=0), name="rentals_price_gte_0"),
-            models.CheckConstraint(condition=Q(state__in=[state.value for state in State]), name="rentals_state_known"),
+            models.CheckConstraint(condition=Q(state__in=[state.value for state in RentalState]), name="rentals_state_known"),
             models.CheckConstraint(
                 condition=Q(handed_over_at__isnull=True) | Q(paid_at__isnull=False),
                 name="rentals_nothing_unpaid_is_handed_over",
             ),
-            models.UniqueConstraint(fields=["item_id"], condition=Q(state=State.RENTED.value), name="rentals_one_out_per_item"),
+            models.UniqueConstraint(fields=["item_id"], condition=Q(state=RentalState.RENTED.value), name="rentals_one_out_per_item"),
         )
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from apps.rentals.models import Rental
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Open:
+class OpenRentals:
     """How many rentals are in a state that is no end, and for how many of them the time to leave it is over."""
 
     state: str
@@ -57,16 +57,16 @@ def list_holding(*, item_ids: Collection[UUID]) -> QuerySet[Rental]:
     return list_rentals().filter(item_id__in=item_ids, state__in=domain.HOLDING)
 
 
-def count_open(*, now: datetime) -> list[Open]:
+def count_open(*, now: datetime) -> list[OpenRentals]:
     """Count the rentals that have not ended, by state, zeros too; ended ones are many, and nothing becomes of them.
 
     Late: not paid, nor settled, though the hold is over; or not back though the period is.
     """
-    unpaid = Q(state__in=[domain.State.REQUESTED, domain.State.PAYING], payment_due_at__lte=now)
-    late = Count("id", filter=unpaid | Q(state=domain.State.RENTED, ends_at__lte=now))
+    unpaid = Q(state__in=[domain.RentalState.REQUESTED, domain.RentalState.PAYING], payment_due_at__lte=now)
+    late = Count("id", filter=unpaid | Q(state=domain.RentalState.RENTED, ends_at__lte=now))
     rows = Rental.objects.filter(state__in=domain.HOLDING).values_list("state").annotate(count=Count("id"), late=late)
     found = {state: (count, late) for state, count, late in rows}
-    return [Open(state=state, count=found.get(state, (0, 0))[0], late=found.get(state, (0, 0))[1]) for state in domain.HOLDING]
+    return [OpenRentals(state=state, count=found.get(state, (0, 0))[0], late=found.get(state, (0, 0))[1]) for state in domain.HOLDING]
 
 
 def changed_at(*, rental: Rental) -> datetime:
@@ -120,7 +120,7 @@ def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime
 
 def is_out_too_long(*, item_id: UUID, now: datetime) -> bool:
     """Say whether the item is with a renter whose period is over."""
-    return Rental.objects.filter(item_id=item_id, state=domain.State.RENTED, ends_at__lte=now).exists()
+    return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED, ends_at__lte=now).exists()
 
 
 def find_rental(*, rental_id: UUID) -> Rental | None:
@@ -130,10 +130,10 @@ def find_rental(*, rental_id: UUID) -> Rental | None:
 
 def is_out(*, item_id: UUID) -> bool:
     """Say whether the item is with a renter."""
-    return Rental.objects.filter(item_id=item_id, state=domain.State.RENTED).exists()
+    return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED).exists()
 
 
-def is_promised_before(*, rental: Rental, now: datetime) -> bool:
+def is_reserved_before(*, rental: Rental, now: datetime) -> bool:
     """Say whether somebody else holds the item now, or before the rental's own period begins."""
     others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.HOLDING, ends_at__gt=now).exclude(id=rental.id)
     return others.filter(Q(starts_at__lte=now) | Q(starts_at__lt=rental.starts_at)).exists()

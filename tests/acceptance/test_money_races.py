@@ -10,8 +10,8 @@ from apps.payments import queries
 from apps.payments import services as payments
 from apps.payments.models import Payment, Refund
 from apps.payments.services import Verdict
-from apps.rentals import services as rentals
 from apps.rentals.models import Rental
+from apps.rentals.services import requesting
 from gdmarket import clock
 from tests.acceptance.conftest import Market
 from tests.acceptance.webhooks import booked, payment_of
@@ -65,7 +65,7 @@ def test_the_payment_races_the_deadline(market: Market, provider: Provider, drai
     paid, expired = at_once(
         [
             lambda: market.pay(rental),
-            lambda: rentals.expire_unpaid(rental_id=row.id, due_at=row.payment_due_at, now=row.payment_due_at),
+            lambda: requesting.expire_unpaid(rental_id=row.id, due_at=row.payment_due_at, now=row.payment_due_at),
         ]
     )
     drain()

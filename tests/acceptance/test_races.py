@@ -14,8 +14,8 @@ import pytest
 from django.db import OperationalError, connections
 from rest_framework.test import APIClient
 
-from apps.rentals import services
 from apps.rentals.models import Listing, Rental
+from apps.rentals.services import cancelling, requesting
 from gdmarket import clock, databases
 from gdmarket.ids import uuid7
 from tests.acceptance.conftest import Market
@@ -137,7 +137,7 @@ def test_one_operation_tried_many_times_at_once_makes_one_rental(market: Market)
     def request(_: int) -> UUID:
         try:
             start.wait(timeout=30)
-            return services.request_rental(rental_id=rental_id, item_id=UUID(item["id"]), renter_id=renter.id, now=clock.now()).id
+            return requesting.request_rental(rental_id=rental_id, item_id=UUID(item["id"]), renter_id=renter.id, now=clock.now()).id
         finally:
             connections.close_all()
 
@@ -218,8 +218,8 @@ def test_every_change_of_a_rental_waits_for_the_listing_first(market: Market) ->
     rental_id, renter, now = UUID(rental["id"]), UUID(rental["renter"]), clock.now()
     asked: dict[str, Any] = {"rental_id": uuid7(), "item_id": UUID(rental["item"]), "renter_id": renter}
 
-    assert wait_for_the_listing(lambda: services.request_rental(**asked, now=now))
-    assert wait_for_the_listing(lambda: services.cancel_rental(rental_id=rental_id, by=renter, now=now))
-    assert wait_for_the_listing(lambda: services.expire_unpaid(rental_id=rental_id, due_at=now, now=now))
+    assert wait_for_the_listing(lambda: requesting.request_rental(**asked, now=now))
+    assert wait_for_the_listing(lambda: cancelling.cancel_rental(rental_id=rental_id, by=renter, now=now))
+    assert wait_for_the_listing(lambda: requesting.expire_unpaid(rental_id=rental_id, due_at=now, now=now))
     assert not wait_for_the_listing(lambda: Rental.objects.select_for_update(no_key=True).get(id=rental_id))
     assert market.see(rental) == rental

@@ -8,8 +8,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from apps.payments.models import Payment
-from apps.rentals import services
 from apps.rentals.errors import PaymentUnavailableError, WrongStateError
+from apps.rentals.services import paying
 from gdmarket import clock
 from gdmarket.ids import uuid7
 from gdmarket.rest.models import IdempotencyKey
@@ -84,12 +84,12 @@ def test_a_repeated_payment_goes_on_with_the_attempt_it_began(market: Market) ->
     first, second = uuid7(), uuid7()
     paid: dict[str, Any] = {"rental_id": UUID(rental["id"]), "by": UUID(rental["renter"]), "method": "pm_ok"}
     with pytest.raises(PaymentUnavailableError):
-        services.pay_rental(**{**paid, "method": "pm_down"}, operation_id=first, now=clock.now())
-    services.pay_rental(**paid, operation_id=first, now=clock.now())
+        paying.pay_rental(**{**paid, "method": "pm_down"}, operation_id=first, now=clock.now())
+    paying.pay_rental(**paid, operation_id=first, now=clock.now())
 
-    again = services.pay_rental(**paid, operation_id=first, now=clock.now())
+    again = paying.pay_rental(**paid, operation_id=first, now=clock.now())
 
     assert again.state == "paid"
     assert Payment.objects.filter(rental_id=rental["id"], state="approved").count() == 1
     with pytest.raises(WrongStateError):
-        services.pay_rental(**paid, operation_id=second, now=clock.now())
+        paying.pay_rental(**paid, operation_id=second, now=clock.now())

@@ -89,5 +89,5 @@ def test_every_call_is_documented_and_no_other() -> None:
 
 def test_the_states_lead_where_the_page_says() -> None:
     table = re.findall(r"^\| `(\w+)` \| [^|`]*(?:`[^`]+`[^|`]*)* \| ?((?:`\w+` ?)*)\|$", API.read_text(), flags=re.MULTILINE)
-    documented = {state: set(re.findall(r"`(\w+)`", following)) for state, following in table if state in list(rentals.State)}
+    documented = {state: set(re.findall(r"`(\w+)`", following)) for state, following in table if state in list(rentals.RentalState)}
     assert documented == {str(state): {str(after) for after in following} for state, following in rentals.NEXT.items()}

@@ -20,7 +20,7 @@ class ItemFactory(factory.django.DjangoModelFactory):
         model = Item
 
     class Params:
-        withdrawn = factory.Trait(state=domain.State.WITHDRAWN, withdrawn_at=factory.LazyFunction(lambda: datetime.now(UTC)), version=2)
+        withdrawn = factory.Trait(state=domain.ItemState.WITHDRAWN, withdrawn_at=factory.LazyFunction(lambda: datetime.now(UTC)), version=2)
 
     id = factory.LazyFunction(ids.uuid7)
     manager_id = factory.LazyFunction(ids.uuid7)

@@ -22,9 +22,9 @@ from apps.items.models import BusyPeriod, Item
 from apps.payments import services as payments
 from apps.payments.models import Payment, Posting, Refund
 from apps.payments.services import unguarded_ledger
-from apps.rentals import services as rentals
-from apps.rentals.domain import State
+from apps.rentals.domain import RentalState
 from apps.rentals.models import Listing, Rental
+from apps.rentals.services import cancelling, lending, paying, requesting
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import breaker, clock
 from gdmarket.breaker.models import Circuit
@@ -123,7 +123,7 @@ class Market:
         starts_at = now + timedelta(hours=period.after_h)
         wish: Any = {"item_id": item_id, "renter_id": by, "method": method, "starts_at": starts_at}
         ends_at = starts_at + timedelta(hours=period.lasting_h)
-        self._command(partial(rentals.request_rental, rental_id=rental_id, ends_at=ends_at, now=now, **wish), blow)
+        self._command(partial(requesting.request_rental, rental_id=rental_id, ends_at=ends_at, now=now, **wish), blow)
         return rental_id
 
     def do(self, verb: Verb, rental_id: UUID, *, method: str = "", blow: Blow | None) -> None:
@@ -131,11 +131,11 @@ class Market:
         renter = Rental.objects.get(id=rental_id).renter_id
         whole: Any = {"rental_id": rental_id, "now": clock.now()}
         commands: dict[Verb, Callable[[], object]] = {
-            Verb.PAY: partial(rentals.pay_rental, by=renter, method=method, operation_id=next(self._ids), **whole),
-            Verb.CANCEL: partial(rentals.cancel_rental, by=renter, **whole),
-            Verb.CANCEL_PAYMENT: partial(rentals.cancel_payment, by=renter, **whole),
-            Verb.HAND_OVER: partial(rentals.hand_over, by=MANAGER, **whole),
-            Verb.TAKE_BACK: partial(rentals.take_back, by=MANAGER, **whole),
+            Verb.PAY: partial(paying.pay_rental, by=renter, method=method, operation_id=next(self._ids), **whole),
+            Verb.CANCEL: partial(cancelling.cancel_rental, by=renter, **whole),
+            Verb.CANCEL_PAYMENT: partial(cancelling.cancel_payment, by=renter, **whole),
+            Verb.HAND_OVER: partial(lending.hand_over, by=MANAGER, **whole),
+            Verb.TAKE_BACK: partial(lending.take_back, by=MANAGER, **whole),
         }
         self._command(commands[verb], blow)
 
@@ -156,7 +156,7 @@ class Market:
 
     def is_out(self, rental_id: UUID) -> bool:
         """Say whether the item is with the renter."""
-        return Rental.objects.filter(id=rental_id, state=State.RENTED).exists()
+        return Rental.objects.filter(id=rental_id, state=RentalState.RENTED).exists()
 
     # -- Workers -------------------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from apps.items.models import BusyPeriod, Item
 from apps.payments import queries
 from apps.payments.domain import Account, RefundState
 from apps.payments.models import Payment, Refund
-from apps.rentals.domain import HOLDING, State
+from apps.rentals.domain import HOLDING, RentalState
 from apps.rentals.models import Listing, Rental
 from apps.status_view import domain as view
 from apps.status_view.models import ItemStatus, RentalStatus
@@ -26,7 +26,7 @@ from tests.stateful.market import Market
 # Whoever may hear everything again; rentals and payments may refuse what is long past.
 FORGIVING = ("items", "status_view")
 _KEPT_BY_THEM: Sequence[type[Model]] = (Item, BusyPeriod, ItemStatus, RentalStatus)
-_AWAITING_PEOPLE = {State.PAID, State.RENTED}
+_AWAITING_PEOPLE = {RentalState.PAID, RentalState.RENTED}
 _A_MONTH = timedelta(days=30)
 _MOST_MONTHS = 12
 
@@ -111,7 +111,7 @@ def the_view_says_what_the_owners_say() -> None:
         payments = Payment.objects.filter(rental_id=rental.id)
         assert rental.paid == sum(payment.amount for payment in payments if payment.state in {"approved", "refunded"}), rental.id
         assert rental.refunded == sum(payment.refunded for payment in payments), rental.id
-        assert rental.overdue == (rental.state == State.RENTED), rental.id
+        assert rental.overdue == (rental.state == RentalState.RENTED), rental.id
 
 
 def hearing_everything_again_changes_nothing(market: Market) -> None:
@@ -151,6 +151,6 @@ def _none_if_blank(value: Any) -> Any:
 
 def _availability(item_id: UUID) -> Availability:
     states = set(Rental.objects.filter(item_id=item_id, state__in=HOLDING).values_list("state", flat=True))
-    if State.RENTED in states:
+    if RentalState.RENTED in states:
         return Availability.RENTED
     return Availability.RESERVED if states else Availability.AVAILABLE

@@ -17,15 +17,15 @@ from apps.payments import queries
 from apps.payments.domain import CHARGED, UNSETTLED, RefundState
 from apps.payments.domain import Entry as Booked
 from apps.payments.models import Payment, Posting, Refund
-from apps.rentals.domain import HOLDING, State
+from apps.rentals.domain import HOLDING, RentalState
 from apps.rentals.models import Rental
 from gdmarket.bus import log, registry
 from gdmarket.bus.models import Delivery, Event
 from tests.stateful import ledger
 
-_PAID = {State.PAID, State.RENTED, State.RETURNED}
+_PAID = {RentalState.PAID, RentalState.RENTED, RentalState.RETURNED}
 # The provider may have the money, or not any more: rentals has still to hear what came of it.
-_MOVING = {State.PAYING, State.REFUNDING}
+_MOVING = {RentalState.PAYING, RentalState.REFUNDING}
 
 
 class Entry(NamedTuple):
@@ -101,7 +101,7 @@ def no_item_is_promised_twice() -> None:
     for rental in Rental.objects.filter(state__in=HOLDING):
         promised[rental.item_id].append(rental)
     for rivals in promised.values():
-        assert sum(rental.state == State.RENTED for rental in rivals) <= 1, rivals
+        assert sum(rental.state == RentalState.RENTED for rental in rivals) <= 1, rivals
         for one, other in combinations(rivals, 2):
             assert one.ends_at <= _kept_from(other) or other.ends_at <= _kept_from(one), rivals
 

@@ -22,7 +22,7 @@ _DEGREES = re.compile(r"[+\- ]?\d{1,3}(\.\d{1,15})?", re.ASCII)
 _ORDERINGS = {"name": "name", "daily_price": "daily_price", "registered_at": "registered_at", "distance": "distance_m"}
 
 
-class InstantField(forms.Field):
+class InstantFormField(forms.Field):
     """A moment in RFC 3339, kept in UTC."""
 
     def to_python(self, value: Any) -> datetime | None:
@@ -80,7 +80,7 @@ class SearchForm(forms.Form):
 
 
 class _InstantFilter(django_filters.Filter):  # type: ignore[misc]  # django-filter ships no types
-    field_class = InstantField
+    field_class = InstantFormField
 
 
 class _PointFilter(django_filters.Filter):  # type: ignore[misc]  # django-filter ships no types

@@ -60,7 +60,7 @@ class ItemSerializer(StrictSerializer):
     latitude = DegreesField(most=domain.MAX_LATITUDE)
     longitude = DegreesField(most=domain.MAX_LONGITUDE)
     place = TextField(max_length=domain.MAX_PLACE)
-    state = serializers.ChoiceField(list(domain.State), read_only=True)
+    state = serializers.ChoiceField(list(domain.ItemState), read_only=True)
     availability = serializers.ChoiceField(list(domain.Availability), read_only=True)
     version = serializers.IntegerField(read_only=True)
     registered_at = serializers.DateTimeField(read_only=True, default_timezone=UTC)

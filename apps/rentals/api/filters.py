@@ -2,13 +2,13 @@
 
 from rest_framework import serializers
 
-from apps.rentals.domain import State
+from apps.rentals.domain import RentalState
 from gdmarket.rest.lists import ListParameters
 
 
 class RentalFilter(ListParameters):
     """By state, by item, and by what the caller is in the rental."""
 
-    state = serializers.ChoiceField(choices=list(State), required=False)
+    state = serializers.ChoiceField(choices=list(RentalState), required=False)
     item = serializers.UUIDField(source="item_id", required=False)
     role = serializers.ChoiceField(choices=["renter", "manager"], required=False, help_text="As which of the two; both when not given.")

@@ -32,7 +32,7 @@ class CancelRentalSerializer(StrictSerializer):
     reason = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
 
 
-class NothingSerializer(StrictSerializer):
+class EmptyBodySerializer(StrictSerializer):
     """A command that needs no words."""
 
 
@@ -49,7 +49,7 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
     item = serializers.UUIDField(source="item_id")
     renter = serializers.UUIDField(source="renter_id")
     manager = serializers.UUIDField(source="manager_id")
-    state = serializers.ChoiceField(choices=list(domain.State))
+    state = serializers.ChoiceField(choices=list(domain.RentalState))
     overdue = serializers.SerializerMethodField()
     payment = serializers.SerializerMethodField()
 

@@ -10,18 +10,19 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.response import Response
 
-from apps.rentals import queries, services
+from apps.rentals import queries
 from apps.rentals.api.filters import RentalFilter
 from apps.rentals.api.serializers import (
     CancelRentalSerializer,
-    NothingSerializer,
+    EmptyBodySerializer,
     PayRentalSerializer,
     RentalSerializer,
     RequestRentalSerializer,
 )
-from apps.rentals.domain import State
+from apps.rentals.domain import RentalState
 from apps.rentals.errors import PaymentDeclinedError, PaymentUnavailableError, RentalNotFoundError
 from apps.rentals.models import Rental
+from apps.rentals.services import cancelling, lending, paying, requesting
 from gdmarket import clock
 from gdmarket.rest import etags
 from gdmarket.rest.lists import page_of
@@ -30,7 +31,7 @@ from gdmarket.rest.permissions import has_role
 from gdmarket.rest.serializers import StrictSerializer
 from gdmarket.rest.views import ApiRequest, ApiView
 
-_MONEY_MOVES = {State.PAYING, State.REFUNDING}
+_MONEY_MOVES = {RentalState.PAYING, RentalState.REFUNDING}
 _DONE_OR_UNDER_WAY = {200: RentalSerializer, 202: RentalSerializer}
 
 
@@ -56,10 +57,10 @@ class Rentals(ApiView):
     )
     def post(self, request: ApiRequest) -> Response:
         """Request an item and hold its period for 15 minutes; with `payment_method` pay for it in the same call."""
-        asked = _parsed(RequestRentalSerializer, request)
+        body = _parsed(RequestRentalSerializer, request)
         with _rental_in_the_problem(request.operation_id):
-            rental = services.request_rental(rental_id=request.operation_id, renter_id=request.person_id, now=clock.now(), **asked)
-        response = _told(request, rental, done=status.HTTP_201_CREATED)
+            rental = requesting.request_rental(rental_id=request.operation_id, renter_id=request.person_id, now=clock.now(), **body)
+        response = _answer_command(request, rental, done=status.HTTP_201_CREATED)
         response["Location"] = request.build_absolute_uri(reverse("rental", args=[rental.id]))
         return response
 
@@ -80,15 +81,15 @@ class RentalPayment(ApiView):
     @extend_schema(tags=["rentals"], operation_id="payRental", request=PayRentalSerializer, responses={**_DONE_OR_UNDER_WAY, 402: None})
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Pay for a requested rental; 202 means that the outcome is not known yet."""
-        asked = _parsed(PayRentalSerializer, request)
+        body = _parsed(PayRentalSerializer, request)
         with _rental_in_the_problem(rental_id):
-            rental = services.pay_rental(**_command(request, rental_id), **asked)
-        return _told(request, rental)
+            rental = paying.pay_rental(**_command(request, rental_id), **body)
+        return _answer_command(request, rental)
 
     @extend_schema(tags=["rentals"], operation_id="cancelPayment", responses=_DONE_OR_UNDER_WAY)
     def delete(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Give the payment back and keep the rental; 202 means that the money is on its way."""
-        return _told(request, services.cancel_payment(rental_id=rental_id, by=request.person_id, now=clock.now()))
+        return _answer_command(request, cancelling.cancel_payment(rental_id=rental_id, by=request.person_id, now=clock.now()))
 
 
 class CancelRental(ApiView):
@@ -102,28 +103,28 @@ class CancelRental(ApiView):
     )
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Call a rental off, as its renter or manager; 202 means that money is still moving."""
-        asked = _parsed(CancelRentalSerializer, request)
-        return _told(request, services.cancel_rental(**_command(request, rental_id), **asked))
+        body = _parsed(CancelRentalSerializer, request)
+        return _answer_command(request, cancelling.cancel_rental(**_command(request, rental_id), **body))
 
 
 class HandOverRental(ApiView):
     """The moment the renter gets the item."""
 
-    @extend_schema(tags=["rentals"], operation_id="handOverRental", request=NothingSerializer, responses=RentalSerializer)
+    @extend_schema(tags=["rentals"], operation_id="handOverRental", request=EmptyBodySerializer, responses=RentalSerializer)
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Hand the item of a paid rental over, as its manager."""
-        _parsed(NothingSerializer, request)
-        return _told(request, services.hand_over(**_command(request, rental_id)))
+        _parsed(EmptyBodySerializer, request)
+        return _answer_command(request, lending.hand_over(**_command(request, rental_id)))
 
 
 class ReturnRental(ApiView):
     """The moment the manager has the item back."""
 
-    @extend_schema(tags=["rentals"], operation_id="returnRental", request=NothingSerializer, responses=RentalSerializer)
+    @extend_schema(tags=["rentals"], operation_id="returnRental", request=EmptyBodySerializer, responses=RentalSerializer)
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Take the item back, as its manager."""
-        _parsed(NothingSerializer, request)
-        return _told(request, services.take_back(**_command(request, rental_id)))
+        _parsed(EmptyBodySerializer, request)
+        return _answer_command(request, lending.take_back(**_command(request, rental_id)))
 
 
 def _parsed(serializer_class: type[StrictSerializer], request: ApiRequest) -> dict[str, Any]:
@@ -136,7 +137,7 @@ def _command(request: ApiRequest, rental_id: UUID) -> dict[str, Any]:
     return {"rental_id": rental_id, "by": request.person_id, "operation_id": request.operation_id, "now": clock.now()}
 
 
-def _told(request: ApiRequest, rental: Rental, *, done: int = status.HTTP_200_OK) -> Response:
+def _answer_command(request: ApiRequest, rental: Rental, *, done: int = status.HTTP_200_OK) -> Response:
     """Answer a command: `done`, or 202 while money is still moving, with a link to where its end will be seen."""
     if rental.state not in _MONEY_MOVES:
         return _answer(request, rental, code=done)

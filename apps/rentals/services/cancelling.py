@@ -4,11 +4,11 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.rentals import domain, queries
-from apps.rentals.domain import PaymentState, State
+from apps.rentals.domain import RentalPaymentState, RentalState
 from apps.rentals.errors import WrongStateError
 from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalPaymentCancelled, RentalRefundDue
 from apps.rentals.models import Rental
-from apps.rentals.services import facts
+from apps.rentals.services import transitions
 from gdmarket import databases
 
 
@@ -20,9 +20,9 @@ def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", operation_id: 
     :raises WrongStateError: if the item is out, or the rental has ended or is being cancelled already
     """
     with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
-        facts.only_parties(rental, by=by)
-        if facts.is_new(rental, operation_id=operation_id):
+        rental = transitions.lock_rental(rental_id=rental_id)
+        transitions.only_parties(rental, by=by)
+        if transitions.is_new(rental, operation_id=operation_id):
             _cancel(rental, reason=reason, now=now)
     return queries.get_rental(rental_id=rental_id)
 
@@ -30,8 +30,11 @@ def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", operation_id: 
 def refuse_rental(*, rental_id: UUID, reason: str, now: datetime) -> None:
     """Call a rental off because items cannot honour it; one that is out or has ended is left alone."""
     with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
-        if rental.state in {State.REQUESTED, State.PAYING, State.PAID, State.REFUNDING} and not rental.cancel_requested:
+        rental = transitions.lock_rental(rental_id=rental_id)
+        if (
+            rental.state in {RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING}
+            and not rental.cancel_requested
+        ):
             _cancel(rental, reason=reason, now=now)
 
 
@@ -42,47 +45,47 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     :raises WrongStateError: if the rental is not paid, or the item is out
     """
     with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
-        facts.only_renter(rental, by=by)
-        if rental.state != State.PAID:  # from `paying`, too, a rental may come to refund, but not because somebody asks
+        rental = transitions.lock_rental(rental_id=rental_id)
+        transitions.only_renter(rental, by=by)
+        if rental.state != RentalState.PAID:  # from `paying`, too, a rental may come to refund, but not because somebody asks
             raise WrongStateError(state=rental.state, wanted="cancel the payment")
-        facts.move(rental, to=State.REFUNDING, wanted="cancel the payment")
-        facts.record(rental, RentalRefundDue, now=now, reason="payment cancelled")
+        transitions.transition(rental, to=RentalState.REFUNDING, wanted="cancel the payment")
+        transitions.save_and_publish(rental, RentalRefundDue, now=now, reason="payment cancelled")
     return queries.get_rental(rental_id=rental_id)
 
 
 def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
     """Move a rental on once its money is back: `cancelled` where that was asked, else `requested` with a fresh hold."""
     with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
-        if rental.state != State.REFUNDING or rental.payment_id != payment_id:
+        rental = transitions.lock_rental(rental_id=rental_id)
+        if rental.state != RentalState.REFUNDING or rental.payment_id != payment_id:
             return
-        rental.payment_state = PaymentState.REFUNDED
+        rental.payment_state = RentalPaymentState.REFUNDED
         if rental.cancel_requested:
             _close(rental, now=now)
             return
         rental.paid_at = None
-        facts.move(rental, to=State.REQUESTED, wanted="cancel the payment")
-        facts.hold_until(rental, due_at=now + domain.HOLD, now=now)
-        facts.record(rental, RentalPaymentCancelled, now=now)
+        transitions.transition(rental, to=RentalState.REQUESTED, wanted="cancel the payment")
+        transitions.hold_until(rental, due_at=now + domain.HOLD, now=now)
+        transitions.save_and_publish(rental, RentalPaymentCancelled, now=now)
 
 
 def _cancel(rental: Rental, *, reason: str, now: datetime) -> None:
     if rental.cancel_requested:
         raise WrongStateError(state=rental.state, wanted="cancel again")
     rental.cancel_reason = reason
-    if rental.state in {State.PAYING, State.REFUNDING}:
+    if rental.state in {RentalState.PAYING, RentalState.REFUNDING}:
         rental.cancel_requested = True
-        facts.record(rental, RentalCancelRequested, now=now, reason=reason)
-    elif rental.state == State.PAID:
-        facts.move(rental, to=State.REFUNDING, wanted="cancel")
+        transitions.save_and_publish(rental, RentalCancelRequested, now=now, reason=reason)
+    elif rental.state == RentalState.PAID:
+        transitions.transition(rental, to=RentalState.REFUNDING, wanted="cancel")
         rental.cancel_requested = True
-        facts.record(rental, RentalRefundDue, now=now, reason=reason)
+        transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=reason)
     else:
         _close(rental, now=now)
 
 
 def _close(rental: Rental, *, now: datetime) -> None:
-    facts.move(rental, to=State.CANCELLED, wanted="cancel")
+    transitions.transition(rental, to=RentalState.CANCELLED, wanted="cancel")
     rental.closed_at = now
-    facts.record(rental, RentalCancelled, now=now, reason=rental.cancel_reason)
+    transitions.save_and_publish(rental, RentalCancelled, now=now, reason=rental.cancel_reason)

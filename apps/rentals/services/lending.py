@@ -4,11 +4,11 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.rentals import domain, queries
-from apps.rentals.domain import State
-from apps.rentals.errors import ItemOutError, ItemPromisedError
+from apps.rentals.domain import RentalState
+from apps.rentals.errors import ItemOutError, ItemReservedError
 from apps.rentals.events import PeriodEnded, RentalHandedOver, RentalOverdue, RentalPeriodBegan, RentalReturned
 from apps.rentals.models import Rental
-from apps.rentals.services import facts
+from apps.rentals.services import transitions
 from gdmarket import databases
 
 
@@ -18,12 +18,12 @@ def hand_over(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
     :raises NotTheManagerError: if `by` is the renter
     :raises WrongStateError: if the rental is not paid
     :raises ItemOutError: if the item is still with another renter
-    :raises ItemPromisedError: if another renter holds it now, or before this rental's period
+    :raises ItemReservedError: if another renter holds it now, or before this rental's period
     """
     with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
-        facts.only_manager(rental, by=by)
-        if facts.is_new(rental, operation_id=operation_id):
+        rental = transitions.lock_rental(rental_id=rental_id)
+        transitions.only_manager(rental, by=by)
+        if transitions.is_new(rental, operation_id=operation_id):
             _hand_over(rental, now=now)
     return queries.get_rental(rental_id=rental_id)
 
@@ -35,9 +35,9 @@ def take_back(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
     :raises WrongStateError: if the item is not out
     """
     with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
-        facts.only_manager(rental, by=by)
-        if facts.is_new(rental, operation_id=operation_id):
+        rental = transitions.lock_rental(rental_id=rental_id)
+        transitions.only_manager(rental, by=by)
+        if transitions.is_new(rental, operation_id=operation_id):
             _take_back(rental, now=now)
     return queries.get_rental(rental_id=rental_id)
 
@@ -45,32 +45,32 @@ def take_back(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
 def begin_period(*, rental_id: UUID, now: datetime) -> None:
     """Tell, once, that a paid rental's period began; one that is out or not paid is left alone."""
     with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
-        if rental.state == State.PAID and rental.began_at is None:
+        rental = transitions.lock_rental(rental_id=rental_id)
+        if rental.state == RentalState.PAID and rental.began_at is None:
             rental.began_at = now
-            facts.record(rental, RentalPeriodBegan, now=now)
+            transitions.save_and_publish(rental, RentalPeriodBegan, now=now)
 
 
 def end_period(*, rental_id: UUID, now: datetime) -> None:
     """Tell that an item should be back by now; one that is back, or has time left, is left alone."""
     with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
+        rental = transitions.lock_rental(rental_id=rental_id)
         if domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now):
-            facts.record(rental, RentalOverdue, now=now)
+            transitions.save_and_publish(rental, RentalOverdue, now=now)
 
 
 def _hand_over(rental: Rental, *, now: datetime) -> None:
-    facts.move(rental, to=State.RENTED, wanted="hand over")
+    transitions.transition(rental, to=RentalState.RENTED, wanted="hand over")
     if queries.is_out(item_id=rental.item_id):
         raise ItemOutError
-    if queries.is_promised_before(rental=rental, now=now):
-        raise ItemPromisedError
+    if queries.is_reserved_before(rental=rental, now=now):
+        raise ItemReservedError
     rental.handed_over_at = now
-    facts.record(rental, RentalHandedOver, now=now)
-    facts.remind(rental, PeriodEnded, at=rental.ends_at, now=now)
+    transitions.save_and_publish(rental, RentalHandedOver, now=now)
+    transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
 
 
 def _take_back(rental: Rental, *, now: datetime) -> None:
-    facts.move(rental, to=State.RETURNED, wanted="take back")
+    transitions.transition(rental, to=RentalState.RETURNED, wanted="take back")
     rental.returned_at = rental.closed_at = now
-    facts.record(rental, RentalReturned, now=now)
+    transitions.save_and_publish(rental, RentalReturned, now=now)

@@ -6,7 +6,7 @@ from apps.rentals.models import Listing
 from gdmarket import databases
 
 
-def learn_item(*, item_id: UUID, manager_id: UUID, name: str, daily_price: int, currency: str, withdrawn: bool, version: int) -> None:
+def upsert_listing(*, item_id: UUID, manager_id: UUID, name: str, daily_price: int, currency: str, withdrawn: bool, version: int) -> None:
     """Remember what items says of an item; older news than what is known changes nothing."""
     known = {
         "manager_id": manager_id,

@@ -6,12 +6,11 @@ from uuid import UUID
 from apps.payments import facade as payments
 from apps.payments.facade import ChargeResult, Outcome
 from apps.rentals import domain, queries
-from apps.rentals.domain import PaymentState, State
+from apps.rentals.domain import RentalPaymentState, RentalState
 from apps.rentals.errors import PaymentDeclinedError, PaymentUnavailableError, UnknownPaymentMethodError, WrongStateError
 from apps.rentals.events import (
     PeriodBegan,
     RentalCancelled,
-    RentalExpired,
     RentalHoldProlonged,
     RentalPaid,
     RentalPaymentFailed,
@@ -19,35 +18,8 @@ from apps.rentals.events import (
     RentalRefundDue,
 )
 from apps.rentals.models import Rental
-from apps.rentals.services import facts, requesting
+from apps.rentals.services import transitions
 from gdmarket import databases, failpoints, ids
-
-
-def request_rental(
-    *,
-    rental_id: UUID,
-    item_id: UUID,
-    renter_id: UUID,
-    starts_at: datetime | None = None,
-    ends_at: datetime | None = None,
-    method: str | None = None,
-    now: datetime,
-) -> Rental:
-    """Request an item for a renter, and with `method` pay for it in the same breath.
-
-    Nothing is held while it is to be paid and payments are known to be unavailable.
-    :raises PaymentDeclinedError, PaymentUnavailableError: as `pay_rental` does
-    :raises ItemNotFoundError, ItemWithdrawnError, PeriodTakenError, InvalidError: as `hold_period` does
-    """
-    if method is not None:
-        _refuse_unknown_method(method)
-        _refuse_while_closed()
-    rental = requesting.hold_period(
-        rental_id=rental_id, item_id=item_id, renter_id=renter_id, starts_at=starts_at, ends_at=ends_at, now=now
-    )
-    if method is None:
-        return rental
-    return pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=rental_id, now=now)
 
 
 def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, now: datetime) -> Rental:
@@ -58,15 +30,15 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     :raises PaymentUnavailableError: if the provider was surely not asked; the hold is prolonged
     :raises WrongStateError: if the rental does not wait to be paid
     """
-    _refuse_unknown_method(method)
-    facts.only_renter(queries.get_rental(rental_id=rental_id), by=by)
+    check_method(method=method)
+    transitions.only_renter(queries.get_rental(rental_id=rental_id), by=by)
     try:
-        _refuse_while_closed()
+        check_available()
     except PaymentUnavailableError as closed:
         _prolong_hold(rental_id=rental_id, retry_after_s=closed.retry_after_s, now=now)
         raise
     rental = _start_payment(rental_id=rental_id, operation_id=operation_id, method=method, now=now)
-    if rental.state != State.PAYING or not rental.payment_id:
+    if rental.state != RentalState.PAYING or not rental.payment_id:
         return rental
     failpoints.hit("rentals.pay.started")
     result = payments.charge(
@@ -89,12 +61,12 @@ def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: s
     that is not is money without a rental.
     """
     with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
+        rental = transitions.lock_rental(rental_id=rental_id)
         if rental.payment_id != payment_id:
             return False
-        if rental.state != State.PAYING or outcome == Outcome.UNKNOWN:
+        if rental.state != RentalState.PAYING or outcome == Outcome.UNKNOWN:
             return True
-        rental.payment_state = PaymentState(outcome)
+        rental.payment_state = RentalPaymentState(outcome)
         if outcome == Outcome.APPROVED:
             _book(rental, now=now)
         else:
@@ -102,23 +74,20 @@ def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: s
     return True
 
 
-def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
-    """Free the item when a rental was not paid by `due_at`; a hold that was prolonged, paid or ended is left alone."""
-    with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
-        if rental.state != State.REQUESTED or rental.payment_due_at > due_at:
-            return
-        facts.move(rental, to=State.EXPIRED, wanted="expire")
-        rental.closed_at = now
-        facts.record(rental, RentalExpired, now=now)
+def check_method(*, method: str) -> None:
+    """Refuse a payment method that the provider does not know.
 
-
-def _refuse_unknown_method(method: str) -> None:
+    :raises UnknownPaymentMethodError: then
+    """
     if not payments.accepts(method=method):
         raise UnknownPaymentMethodError
 
 
-def _refuse_while_closed() -> None:
+def check_available() -> None:
+    """Refuse to start a payment while the provider is not being asked.
+
+    :raises PaymentUnavailableError: then, with the seconds after which to try again
+    """
     wait_s = payments.closed_for_s()
     if wait_s > 0:
         raise PaymentUnavailableError(retry_after_s=wait_s)
@@ -126,28 +95,28 @@ def _refuse_while_closed() -> None:
 
 def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> None:
     with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
-        if rental.state != State.REQUESTED:
+        rental = transitions.lock_rental(rental_id=rental_id)
+        if rental.state != RentalState.REQUESTED:
             raise WrongStateError(state=rental.state, wanted="pay")
         due_at = domain.prolonged(due_at=rental.payment_due_at, retry_after_s=retry_after_s, now=now)
         if due_at > rental.payment_due_at:
-            facts.hold_until(rental, due_at=due_at, now=now)
-            facts.record(rental, RentalHoldProlonged, now=now)
+            transitions.hold_until(rental, due_at=due_at, now=now)
+            transitions.save_and_publish(rental, RentalHoldProlonged, now=now)
 
 
 def _start_payment(*, rental_id: UUID, operation_id: UUID, method: str, now: datetime) -> Rental:
     with databases.transaction_for("rentals"):
-        rental = facts.locked(rental_id=rental_id)
-        if rental.operation == operation_id and rental.state in {State.PAYING, State.PAID}:
+        rental = transitions.lock_rental(rental_id=rental_id)
+        if rental.operation == operation_id and rental.state in {RentalState.PAYING, RentalState.PAID}:
             return rental
-        if rental.operation == operation_id and rental.payment_state == PaymentState.DECLINED:
+        if rental.operation == operation_id and rental.payment_state == RentalPaymentState.DECLINED:
             raise PaymentDeclinedError(reason="")
-        if rental.state == State.REQUESTED and rental.payment_due_at <= now:
-            raise WrongStateError(state=State.EXPIRED, wanted="pay")
-        facts.move(rental, to=State.PAYING, wanted="pay")
+        if rental.state == RentalState.REQUESTED and rental.payment_due_at <= now:
+            raise WrongStateError(state=RentalState.EXPIRED, wanted="pay")
+        transitions.transition(rental, to=RentalState.PAYING, wanted="pay")
         rental.payment_id, rental.operation = ids.uuid7(), operation_id
-        rental.payment_state = PaymentState.PENDING
-        facts.record(rental, RentalPaymentStarted, now=now, method=method)
+        rental.payment_state = RentalPaymentState.PENDING
+        transitions.save_and_publish(rental, RentalPaymentStarted, now=now, method=method)
     return rental
 
 
@@ -162,33 +131,33 @@ def _answer(rental: Rental, result: ChargeResult, *, now: datetime) -> Rental:
     if result.outcome is Outcome.NOT_SENT:
         raise PaymentUnavailableError(retry_after_s=wait_s)
     rental = queries.get_rental(rental_id=rental.id)
-    if rental.state in {State.REFUNDING, State.CANCELLED}:  # cancelled while the provider was being asked: the money goes back
+    if rental.state in {RentalState.REFUNDING, RentalState.CANCELLED}:  # cancelled while the provider was being asked: the money goes back
         raise WrongStateError(state=rental.state, wanted="pay")
     return rental
 
 
 def _book(rental: Rental, *, now: datetime) -> None:
     if rental.cancel_requested:
-        facts.move(rental, to=State.REFUNDING, wanted="refund")
-        facts.record(rental, RentalRefundDue, now=now, reason=rental.cancel_reason)
+        transitions.transition(rental, to=RentalState.REFUNDING, wanted="refund")
+        transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=rental.cancel_reason)
         return
-    facts.move(rental, to=State.PAID, wanted="pay")
+    transitions.transition(rental, to=RentalState.PAID, wanted="pay")
     rental.paid_at = now
-    facts.record(rental, RentalPaid, now=now)
+    transitions.save_and_publish(rental, RentalPaid, now=now)
     if rental.began_at is None:
-        facts.remind(rental, PeriodBegan, at=rental.starts_at, now=now)
+        transitions.schedule_timer(rental, PeriodBegan, at=rental.starts_at, now=now)
 
 
 def _fall_back(rental: Rental, *, outcome: str, reason: str, retry_after_s: float, now: datetime) -> None:
     if rental.cancel_requested:
-        facts.move(rental, to=State.CANCELLED, wanted="cancel")
+        transitions.transition(rental, to=RentalState.CANCELLED, wanted="cancel")
         rental.closed_at = now
-        facts.record(rental, RentalCancelled, now=now, reason=rental.cancel_reason)
+        transitions.save_and_publish(rental, RentalCancelled, now=now, reason=rental.cancel_reason)
         return
-    facts.move(rental, to=State.REQUESTED, wanted="try again")
+    transitions.transition(rental, to=RentalState.REQUESTED, wanted="try again")
     due_at = rental.payment_due_at
     if outcome == Outcome.NOT_SENT:
         due_at = domain.prolonged(due_at=due_at, retry_after_s=retry_after_s, now=now)
     # Even an unchanged deadline is set anew: it may have passed, unheeded, while the payment was in flight.
-    facts.hold_until(rental, due_at=due_at, now=now)
-    facts.record(rental, RentalPaymentFailed, now=now, reason=reason)
+    transitions.hold_until(rental, due_at=due_at, now=now)
+    transitions.save_and_publish(rental, RentalPaymentFailed, now=now, reason=reason)

@@ -1,4 +1,4 @@
-"""Asking for an item: the one place where double booking is decided."""
+"""Requesting an item, and the expiry of what was not paid in time: the one place where double booking is refused."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,29 +6,62 @@ from uuid import UUID
 from django.db import IntegrityError
 
 from apps.rentals import domain, queries
+from apps.rentals.domain import RentalState
 from apps.rentals.errors import ItemWithdrawnError, PeriodTakenError
-from apps.rentals.events import RentalRequested
+from apps.rentals.events import RentalExpired, RentalRequested
 from apps.rentals.models import Listing, Rental
-from apps.rentals.services import facts
+from apps.rentals.services import paying, transitions
 from gdmarket import databases
 from gdmarket.money import Money
 
 _NO_OVERLAP = "rentals_no_overlap"
 
 
-def hold_period(
-    *, rental_id: UUID, item_id: UUID, renter_id: UUID, starts_at: datetime | None, ends_at: datetime | None, now: datetime
+def request_rental(
+    *,
+    rental_id: UUID,
+    item_id: UUID,
+    renter_id: UUID,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    method: str | None = None,
+    now: datetime,
 ) -> Rental:
-    """Hold an item's period for a renter for 15 minutes, to be paid meanwhile.
+    """Request an item for a renter, and with `method` pay for it in the same call.
 
-    The period defaults to one day from now. The same `rental_id` again answers with the rental it made.
-    :raises ItemNotFoundError: if rentals has not heard of the item
+    The period is held for 15 minutes until it is paid; it defaults to one day from now. With `method`, nothing is held while payments are
+    known to be unavailable. The same `rental_id` again returns the rental it made.
+    :raises ListingNotFoundError: if rentals has no listing of the item
     :raises ItemWithdrawnError: if it was withdrawn
     :raises PeriodTakenError: if another rental holds a part of the period, or the item is overdue
     :raises InvalidError: if the period is reversed, past or too far ahead
+    :raises PaymentDeclinedError, PaymentUnavailableError: as `pay_rental` does
     """
+    if method is not None:
+        paying.check_method(method=method)
+        paying.check_available()
+    rental = _hold_period(rental_id=rental_id, item_id=item_id, renter_id=renter_id, starts_at=starts_at, ends_at=ends_at, now=now)
+    if method is None:
+        return rental
+    return paying.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=rental_id, now=now)
+
+
+def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
+    """Free the item when a rental was not paid by `due_at`; a hold that was prolonged, paid or ended is left alone."""
     with databases.transaction_for("rentals"):
-        listing = facts.locked_listing(item_id=item_id)
+        rental = transitions.lock_rental(rental_id=rental_id)
+        if rental.state != RentalState.REQUESTED or rental.payment_due_at > due_at:
+            return
+        transitions.transition(rental, to=RentalState.EXPIRED, wanted="expire")
+        rental.closed_at = now
+        transitions.save_and_publish(rental, RentalExpired, now=now)
+
+
+def _hold_period(
+    *, rental_id: UUID, item_id: UUID, renter_id: UUID, starts_at: datetime | None, ends_at: datetime | None, now: datetime
+) -> Rental:
+    with databases.transaction_for("rentals"):
+        listing = transitions.lock_listing(item_id=item_id)
         made = queries.find_rental(rental_id=rental_id)
         if made:
             return made
@@ -39,8 +72,8 @@ def hold_period(
             raise PeriodTakenError(next_free=None)
         rental = _draft(listing=listing, rental_id=rental_id, renter_id=renter_id, starts_at=start, ends_at=end, now=now)
         _insert(rental)
-        facts.tell(rental, RentalRequested, now=now)
-        facts.hold_until(rental, due_at=rental.payment_due_at, now=now)
+        transitions.publish(rental, RentalRequested, now=now)
+        transitions.hold_until(rental, due_at=rental.payment_due_at, now=now)
     return queries.get_rental(rental_id=rental_id)
 
 

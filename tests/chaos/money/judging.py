@@ -11,13 +11,13 @@ from apps.payments.domain import UNSETTLED, Account, RefundState
 from apps.payments.gateways.book import Book
 from apps.payments.gateways.port import Entry
 from apps.payments.models import Payment, Refund
-from apps.rentals.domain import State
+from apps.rentals.domain import RentalState
 from apps.rentals.models import Rental
 from gdmarket.bus.models import Delivery
 from tests.chaos.money.outcome import Verdict
 
-_PAID = {State.PAID, State.RENTED, State.RETURNED}
-_MOVING = {State.PAYING, State.REFUNDING}
+_PAID = {RentalState.PAID, RentalState.RENTED, RentalState.RETURNED}
+_MOVING = {RentalState.PAYING, RentalState.REFUNDING}
 _MOST_EXAMPLES = 20
 _EVER = {"since": datetime(2000, 1, 1, tzinfo=UTC), "until": datetime(2100, 1, 1, tzinfo=UTC)}
 

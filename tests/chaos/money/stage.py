@@ -19,7 +19,7 @@ django.setup()
 from django.db import connections  # noqa: E402  # Django first
 
 from apps.payments import services as payments  # noqa: E402
-from apps.rentals import services as rentals  # noqa: E402
+from apps.rentals.services import cancelling  # noqa: E402
 from gdmarket import bus, clock  # noqa: E402
 from gdmarket.bus.models import Delivery  # noqa: E402
 from gdmarket.errors import DomainError  # noqa: E402
@@ -40,7 +40,7 @@ def _request(*, rental_id: str, item_id: str, renter_id: str, starts_at: str, me
 
 
 def _cancel(*, rental_id: str, renter_id: str) -> None:
-    rentals.cancel_rental(rental_id=UUID(rental_id), by=UUID(renter_id), now=clock.now())
+    cancelling.cancel_rental(rental_id=UUID(rental_id), by=UUID(renter_id), now=clock.now())
 
 
 def _deliver() -> None:

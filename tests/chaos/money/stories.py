@@ -13,8 +13,8 @@ from django.db import connection
 
 from apps.items import services as items
 from apps.payments import services as payments
-from apps.rentals import services as rentals
 from apps.rentals.models import Rental
+from apps.rentals.services import cancelling, paying, requesting
 from gdmarket import bus, clock, ids
 from gdmarket.errors import DomainError
 from tests.chaos.money.plan import Plan
@@ -63,10 +63,10 @@ class Renter:
         pay(rental_id=rental_id, renter_id=renter_id, method=self._method())
 
     def _cancel(self, rental_id: UUID, renter_id: UUID) -> None:
-        rentals.cancel_rental(rental_id=rental_id, by=renter_id, now=clock.now())
+        cancelling.cancel_rental(rental_id=rental_id, by=renter_id, now=clock.now())
 
     def _cancel_payment(self, rental_id: UUID, renter_id: UUID) -> None:
-        rentals.cancel_payment(rental_id=rental_id, by=renter_id, now=clock.now())
+        cancelling.cancel_payment(rental_id=rental_id, by=renter_id, now=clock.now())
 
     def _race(self, rental_id: UUID, renter_id: UUID) -> None:
         at_once(
@@ -102,7 +102,7 @@ def register(*, by: UUID) -> UUID:
 
 def request(*, rental_id: UUID, item_id: UUID, renter_id: UUID, starts_at: datetime, method: str | None) -> None:
     """Ask for an item for a day, and with a method pay in the same breath."""
-    rentals.request_rental(
+    requesting.request_rental(
         rental_id=rental_id,
         item_id=item_id,
         renter_id=renter_id,
@@ -115,7 +115,7 @@ def request(*, rental_id: UUID, item_id: UUID, renter_id: UUID, starts_at: datet
 
 def pay(*, rental_id: UUID, renter_id: UUID, method: str) -> None:
     """Pay for a rental."""
-    rentals.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=ids.uuid7(), now=clock.now())
+    paying.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=ids.uuid7(), now=clock.now())
 
 
 def give_back(*, rental_id: UUID, amount: int) -> None:

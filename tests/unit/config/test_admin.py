@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from apps.items import services as items
 from apps.items.models import Item
-from apps.rentals import services as rentals
 from apps.rentals.models import Rental
+from apps.rentals.services import lending, paying, requesting
 from gdmarket import bus, clock
 from gdmarket.ids import uuid7
 from tests.factories.accounts import PASSWORD, UserFactory
@@ -47,13 +47,13 @@ class Shop:
         item = items.register_item(item_id=uuid7(), manager_id=self.manager.pk, name=name, description="", deposit=0, now=now, **details)
         bus.run_until_idle()
         starts_at = now + starts_in
-        rental = rentals.request_rental(
+        rental = requesting.request_rental(
             rental_id=uuid7(), item_id=item.pk, renter_id=self.renter.pk, starts_at=starts_at, ends_at=starts_at + DAY, now=now
         )
         if paid or out:
-            rentals.pay_rental(rental_id=rental.pk, by=self.renter.pk, method="pm_ok", operation_id=uuid7(), now=now)
+            paying.pay_rental(rental_id=rental.pk, by=self.renter.pk, method="pm_ok", operation_id=uuid7(), now=now)
         if out:
-            rentals.hand_over(rental_id=rental.pk, by=self.manager.pk, now=now)
+            lending.hand_over(rental_id=rental.pk, by=self.manager.pk, now=now)
         bus.run_until_idle()
         return Rental.objects.get(pk=rental.pk)
 

@@ -8,7 +8,7 @@ from django.core.management import call_command
 
 from apps.accounts.models import User
 from apps.items.models import Item
-from apps.rentals.domain import State
+from apps.rentals.domain import RentalState
 from apps.rentals.models import Rental
 from apps.status_view.models import RentalStatus
 from config import demo
@@ -24,7 +24,7 @@ def test_the_demo_has_people_items_and_rentals_in_every_state(pass_time: Callabl
     call_command("load_demo", stdout=said)
 
     assert said.getvalue().splitlines() == ["Demo: 40 items …", "Demo: 16 rentals …", "Demo: 6 people …"]
-    assert set(Rental.objects.values_list("state", flat=True)) == set(State)
+    assert set(Rental.objects.values_list("state", flat=True)) == set(RentalState)
     assert sorted(User.objects.filter(is_item_manager=True).values_list("email", flat=True)) == [
         "manager2@example.com",
         "manager@example.com",
@@ -32,7 +32,7 @@ def test_the_demo_has_people_items_and_rentals_in_every_state(pass_time: Callabl
     assert len(set(Item.objects.values_list("category", flat=True))) == 8
     pass_time(minutes=5)
     drain()
-    assert not Rental.objects.filter(state__in=[State.PAYING, State.REFUNDING]).exists()
+    assert not Rental.objects.filter(state__in=[RentalState.PAYING, RentalState.REFUNDING]).exists()
     assert RentalStatus.objects.filter(overdue=True).count() == 1
 
 

@@ -155,7 +155,7 @@ def test_an_item_with_an_open_rental_cannot_be_withdrawn(availability: str) -> N
 def _reserve_while_withdrawing() -> tuple[str, int]:
     """Reserve an item and, before that is committed, let another thread withdraw it; return how the item stands at last."""
     item = ItemFactory(manager_id=MANAGER)
-    claim = domain.Claim(rental_id=ids.uuid7(), item_id=item.id, starts_at=NOW, ends_at=NOW + timedelta(days=1), version=1)
+    period = domain.RentalPeriod(rental_id=ids.uuid7(), item_id=item.id, starts_at=NOW, ends_at=NOW + timedelta(days=1), version=1)
 
     def withdraw() -> None:
         try:
@@ -167,7 +167,7 @@ def _reserve_while_withdrawing() -> tuple[str, int]:
 
     rival = threading.Thread(target=withdraw)
     with transaction.atomic():
-        services.reserve_item(claim=claim, now=NOW)
+        services.reserve_item(period=period, now=NOW)
         rival.start()
         rival.join(timeout=0.7)
     rival.join()

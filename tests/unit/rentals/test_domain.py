@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.rentals import domain
-from apps.rentals.domain import HOLDING, NEXT, State
+from apps.rentals.domain import HOLDING, NEXT, RentalState
 from apps.rentals.errors import PeriodPastError, PeriodReversedError, PeriodTooFarError
 from gdmarket.money import Money
 
@@ -80,10 +80,10 @@ def test_a_hold_that_has_run_out_meanwhile_leaves_time_to_try_again() -> None:
 
 def test_every_state_can_end_and_only_ends_let_go_of_the_period() -> None:
     ends = {state for state, following in NEXT.items() if not following}
-    assert ends == {State.RETURNED, State.CANCELLED, State.EXPIRED}
-    assert set(HOLDING) == set(State) - ends
+    assert ends == {RentalState.RETURNED, RentalState.CANCELLED, RentalState.EXPIRED}
+    assert set(HOLDING) == set(RentalState) - ends
     for state in HOLDING:
-        reached: set[State] = set()
+        reached: set[RentalState] = set()
         todo = {state}
         while todo:
             reached |= todo
@@ -92,6 +92,6 @@ def test_every_state_can_end_and_only_ends_let_go_of_the_period() -> None:
 
 
 def test_a_rental_is_overdue_from_the_moment_its_period_ended() -> None:
-    assert domain.is_overdue(state=State.RENTED, ends_at=NOON, now=NOON)
-    assert not domain.is_overdue(state=State.RENTED, ends_at=NOON, now=NOON - timedelta(microseconds=1))
-    assert not domain.is_overdue(state=State.RETURNED, ends_at=NOON, now=NOON + DAY)
+    assert domain.is_overdue(state=RentalState.RENTED, ends_at=NOON, now=NOON)
+    assert not domain.is_overdue(state=RentalState.RENTED, ends_at=NOON, now=NOON - timedelta(microseconds=1))
+    assert not domain.is_overdue(state=RentalState.RETURNED, ends_at=NOON, now=NOON + DAY)

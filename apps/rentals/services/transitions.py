@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from apps.rentals import domain, queries
-from apps.rentals.domain import State
-from apps.rentals.errors import ItemNotFoundError, NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
+from apps.rentals.domain import RentalState
+from apps.rentals.errors import ListingNotFoundError, NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
 from apps.rentals.events import PaymentDeadlinePassed
 from apps.rentals.models import Listing, Rental
 from gdmarket import bus
@@ -28,7 +28,7 @@ _CHANGING = (
 )
 
 
-def locked(*, rental_id: UUID) -> Rental:
+def lock_rental(*, rental_id: UUID) -> Rental:
     """Return a rental, locked with its item's listing until the end of the transaction.
 
     The listing always comes first: PostgreSQL checks the exclusion constraint at every change of a rental's state, and waits there for
@@ -41,23 +41,23 @@ def locked(*, rental_id: UUID) -> Rental:
     return Rental.objects.select_for_update(no_key=True).get(id=rental_id)
 
 
-def locked_listing(*, item_id: UUID) -> Listing:
+def lock_listing(*, item_id: UUID) -> Listing:
     """Return what rentals knows of an item, locked until the end of the transaction: the lock under which its rentals are decided.
 
-    :raises ItemNotFoundError: if rentals has not heard of the item
+    :raises ListingNotFoundError: if rentals has not heard of the item
     """
     try:
         return Listing.objects.select_for_update(no_key=True).get(item_id=item_id)
     except Listing.DoesNotExist as missing:
-        raise ItemNotFoundError from missing
+        raise ListingNotFoundError from missing
 
 
-def move(rental: Rental, *, to: State, wanted: str) -> None:
+def transition(rental: Rental, *, to: RentalState, wanted: str) -> None:
     """Set the rental's state.
 
     :raises WrongStateError: if the present state does not lead there; `wanted` names what was asked, for the person
     """
-    if to not in domain.NEXT[State(rental.state)]:
+    if to not in domain.NEXT[RentalState(rental.state)]:
         raise WrongStateError(state=rental.state, wanted=wanted)
     rental.state = to
 
@@ -70,20 +70,20 @@ def is_new(rental: Rental, *, operation_id: UUID | None) -> bool:
     return True
 
 
-def record(rental: Rental, fact: type, *, now: datetime, **particulars: Any) -> None:
+def save_and_publish(rental: Rental, fact: type, *, now: datetime, **particulars: Any) -> None:
     """Save the rental under its next version and publish `fact` about it."""
     rental.version += 1
     rental.save(update_fields=_CHANGING)
-    tell(rental, fact, now=now, **particulars)
+    publish(rental, fact, now=now, **particulars)
 
 
-def tell(rental: Rental, fact: type, *, now: datetime, **particulars: Any) -> None:
+def publish(rental: Rental, fact: type, *, now: datetime, **particulars: Any) -> None:
     """Publish `fact` with the whole public rental as it stands."""
     public = queries.public(rental=rental, now=now)
     bus.publish(fact(**public, **particulars, occurred_at=now), stream=f"rental:{rental.id}")
 
 
-def remind(rental: Rental, timer: type, *, at: datetime, now: datetime) -> None:
+def schedule_timer(rental: Rental, timer: type, *, at: datetime, now: datetime) -> None:
     """Set a durable timer for the rental."""
     bus.publish(timer(rental_id=rental.id, due_at=at, occurred_at=now), stream=f"rental-timer:{rental.id}", at=at)
 
@@ -91,7 +91,7 @@ def remind(rental: Rental, timer: type, *, at: datetime, now: datetime) -> None:
 def hold_until(rental: Rental, *, due_at: datetime, now: datetime) -> None:
     """Hold the period until `due_at`, and be reminded of it. An earlier reminder may still come; it is ignored."""
     rental.payment_due_at = due_at
-    remind(rental, PaymentDeadlinePassed, at=due_at, now=now)
+    schedule_timer(rental, PaymentDeadlinePassed, at=due_at, now=now)
 
 
 def only_renter(rental: Rental, *, by: UUID) -> None:
