@@ -24,7 +24,8 @@ _COMMANDS = {
 def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(
-        prog="./dev bench", description="Measure this machine: figures for the record, never a pass or a fail. See docs/performance.md."
+        prog="./dev bench",
+        description="Measure this machine: figures for the record, never a pass or a fail. See docs/explanation/performance.md.",
     )
     commands = parser.add_subparsers(metavar="http|bus|payments|rebuild|autoscale", required=True)
     for name, (command, told) in _COMMANDS.items():

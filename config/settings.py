@@ -1,4 +1,4 @@
-"""Every setting, read from the environment; docs/configuration.md says what each variable means."""
+"""Every setting, read from the environment; docs/reference/settings.md says what each variable means."""
 
 import importlib.util
 import logging

@@ -111,7 +111,7 @@ def _copy_database(alias: str, *, folder: Path) -> Copy:
         target = folder / f"{alias}.dump"
         tables = postgresql.copy(alias=alias, target=target)
         return _as_copy(target, "postgresql", tables)
-    raise BackupError(f"{alias} is on {connection.display_name}, which this command cannot copy: see docs/operations.md, Backup.")
+    raise BackupError(f"{alias} is on {connection.display_name}, which this command cannot copy: see docs/how-to/operate.md, Backup.")
 
 
 def _as_copy(path: Path, engine: str, tables: dict[str, Table]) -> Copy:

@@ -126,7 +126,7 @@ def _migrations(connection: BaseDatabaseWrapper, what: str) -> Findings:
         yield fail(f"{what}: migrations", f"lacks {_some(missing)}", "run manage.py migrate, from the new version, before servers start")
     if unknown:
         found = f"is of a newer version than this program: {_some(unknown)}"
-        yield warn(f"{what}: migrations", found, "finish the upgrade, or mind docs/operations.md, Rollback")
+        yield warn(f"{what}: migrations", found, "finish the upgrade, or mind docs/how-to/operate.md, Rollback")
     if not (missing or unknown):
         yield ok(f"{what}: migrations", "all there")
 

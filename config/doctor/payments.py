@@ -24,7 +24,7 @@ def provider(stance: Stance) -> Findings:
     """Look at which provider it is and by which secrets it is asked and believed."""
     gateway = settings.GDMARKET_PAYMENT_GATEWAY
     if gateway in _PLAY:
-        remedy = "set GDMARKET_PAYMENT_GATEWAY: docs/payment-providers.md"
+        remedy = "set GDMARKET_PAYMENT_GATEWAY: docs/reference/payment-providers.md"
         if stance.deploy:
             yield fail("payment provider", f"{gateway} takes no real money", remedy)
         else:

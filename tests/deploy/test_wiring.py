@@ -135,7 +135,7 @@ def test_the_database_has_a_connection_for_everybody(overlay: str) -> None:
     servers, relays = scale["spec"]["maxReplicas"] + 1, of_kind(overlay, "Deployment")["relay"]["spec"]["replicas"] + 1
     a_server = needed_by_server(workers=int(settings["GDMARKET_WORKERS"]), threads=int(settings["GDMARKET_THREADS"]))
     needed = servers * a_server + relays * needed_by_relay() + JOBS
-    page = (ROOT / "docs" / "deployment.md").read_text()
+    page = (ROOT / "docs" / "how-to" / "deploy.md").read_text()
     assert f"**{needed}** connections" in page
     (allowed,) = set(re.findall(r"`max_connections` of at least \*\*(\d+)\*\*", page))
     assert needed <= int(allowed) - 10

@@ -1,4 +1,4 @@
-"""docs/configuration.md, written from the code: `python -m tests.docs.configuration`, or `./dev docs`.
+"""docs/reference/settings.md, written from the code: `python -m tests.docs.configuration`, or `./dev docs`.
 
 A variable is told of where it is read, in a comment that begins with `#:` right above the line or the statement: one sentence or two. Its
 name, type, default and bounds are those of the call. The headings are the code's own (`# -- Payments ---`). `./dev`, which is no Python,
@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.docs.papers import ROOT
 
-PAGE = ROOT / "docs" / "configuration.md"
+PAGE = ROOT / "docs" / "reference" / "settings.md"
 SETTINGS, SERVER = ROOT / "config" / "settings.py", ROOT / "config" / "server.py"
 DEVELOPERS = "For developers"
 # A variable whose name begins so is ours to tell of, and may be read nowhere without being told of.
@@ -39,13 +39,13 @@ _HEAD = """# Configuration
 
 Everything is set by environment variables; there is no other file. `./dev run` and `./dev manage` choose good values for one machine, so
 that nothing has to be set to try things out. A deployment sets at least `GDMARKET_SECRET_KEY`, `DATABASE_URL`, `GDMARKET_ALLOWED_HOSTS` and
-`GDMARKET_HTTPS`; `manage.py doctor --deploy` says [what else it lacks](operations.md#the-doctor).
+`GDMARKET_HTTPS`; `manage.py doctor --deploy` says [what else it lacks](../how-to/operate.md#the-doctor).
 
-The variables are read in [`config/settings.py`](../config/settings.py), where nothing else is said below; a value that makes no sense stops
+The variables are read in [`config/settings.py`](../../config/settings.py), where nothing else is said below; a value that makes no sense stops
 the start with a sentence that names it. A list is written with commas, a truth as `true` or `false`.
 """
 _NOTES = {
-    "The server": "Read by [`config/server.py`](../config/server.py), which is gunicorn's configuration.",
+    "The server": "Read by [`config/server.py`](../../config/server.py), which is gunicorn's configuration.",
     DEVELOPERS: "Read by `./dev` and the tests.",
 }
 

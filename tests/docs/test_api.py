@@ -1,4 +1,4 @@
-"""docs/api.md says what the code does: every call, every state, every error code with its status and its words."""
+"""docs/reference/api.md says what the code does: every call, every state, every error code with its status and its words."""
 
 import ast
 import re
@@ -17,8 +17,8 @@ from gdmarket.rest import problems
 from tests.architecture.house import CONTEXTS, ROOT, room, sources
 from tests.docs.papers import first_cells
 
-API = ROOT / "docs" / "api.md"
-OPERATIONS = ROOT / "docs" / "operations.md"
+API = ROOT / "docs" / "reference" / "api.md"
+OPERATIONS = ROOT / "docs" / "how-to" / "operate.md"
 VERBS = ("get", "post", "put", "patch", "delete")
 
 

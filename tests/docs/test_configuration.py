@@ -1,4 +1,4 @@
-"""docs/configuration.md is what the code says of its variables, and the code says something of each."""
+"""docs/reference/settings.md is what the code says of its variables, and the code says something of each."""
 
 import ast
 import shutil

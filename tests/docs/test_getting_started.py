@@ -16,8 +16,8 @@ from tests.docs.papers import ROOT, Block, blocks
 from tests.e2e.served import Served
 
 WALKS = {
-    "getting started": (ROOT / "README.md", ROOT / "docs" / "getting-started.md"),
-    "checkpoints": (ROOT / "docs" / "checkpoints.md",),
+    "getting started": (ROOT / "README.md", ROOT / "docs" / "tutorial" / "getting-started.md"),
+    "checkpoints": (ROOT / "docs" / "reference" / "checkpoints.md",),
 }
 ADDRESS = "http://127.0.0.1:8000"
 END = "end of block"

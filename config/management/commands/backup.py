@@ -19,7 +19,7 @@ class Command(BaseCommand):
     help = (
         "Copy every database, and the books of providers to try things with, into a new folder below FOLDER, while the market serves. "
         "PostgreSQL needs its own pg_dump on PATH, no older than the server. Several databases are copied one after another, not at one "
-        "instant: see docs/operations.md. Exit codes: 0 made, or whole; 1 not; 3 the database cannot be used."
+        "instant: see docs/how-to/operate.md. Exit codes: 0 made, or whole; 1 not; 3 the database cannot be used."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -19,7 +19,7 @@ class Command(BaseCommand):
     """Serve until SIGTERM or Ctrl-C."""
 
     help = (
-        "Serve the sandbox as a payment provider of its own, over HTTP, that can be hurt while it runs: docs/operations.md tells how. "
+        "Serve the sandbox as a payment provider of its own, over HTTP, that can be hurt while it runs: docs/how-to/operate.md tells how. "
         "What was answered survives in its book, even when it is killed. Takes no real money; never show it to the world."
     )
     requires_system_checks = []
