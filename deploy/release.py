@@ -1,6 +1,6 @@
 """Bring a cluster to an image: `./dev deploy OVERLAY IMAGE`, with the kubectl, the cluster and the rights that the caller has.
 
-In the order of docs/how-to/operate.md, "Upgrade": what is needed, the migration to its end, relays, servers, jobs. Each step is waited for, so
+In the order of docs/how-to/operate.md, "Upgrade": prerequisites, migration, relays, servers, jobs. Each step is waited for, so
 that one that fails leaves the version before serving. `--dry-run` prints the steps and asks no cluster.
 """
 
