@@ -33,7 +33,7 @@ _TYPES = {
     "path": "path",
     "str": "text",
 }
-_HEAD = """# Configuration
+_HEAD = """# Settings
 
 <!-- Written by `./dev docs` from the comments beside each setting: change those, not this page. -->
 
@@ -41,8 +41,8 @@ Everything is set by environment variables; there is no other file. `./dev run` 
 that nothing has to be set to try things out. A deployment sets at least `GDMARKET_SECRET_KEY`, `DATABASE_URL`, `GDMARKET_ALLOWED_HOSTS` and
 `GDMARKET_HTTPS`; `manage.py doctor --deploy` says [what else it lacks](../how-to/operate.md#the-doctor).
 
-The variables are read in [`config/settings.py`](../../config/settings.py), where nothing else is said below; a value that makes no sense stops
-the start with a sentence that names it. A list is written with commas, a truth as `true` or `false`.
+The variables are read in [`config/settings.py`](../../config/settings.py), unless said otherwise below. A value that makes no sense stops
+the start, with a sentence that names it. Lists are comma-separated; booleans are `true` or `false`.
 """
 _NOTES = {
     "The server": "Read by [`config/server.py`](../../config/server.py), which is gunicorn's configuration.",
