@@ -15,6 +15,7 @@ from gdmarket.bus.errors import OutsideTransactionError, Reject, Retry, Undecoda
 if TYPE_CHECKING:
     from gdmarket.bus.backlog import backlog_of
     from gdmarket.bus.log import Recorded, current, history
+    from gdmarket.bus.pending_lanes import defer_dispatch
     from gdmarket.bus.publishing import publish
     from gdmarket.bus.registry import batch, external, idempotent
     from gdmarket.bus.relay import run_until_idle
@@ -29,6 +30,7 @@ __all__ = [
     "backlog_of",
     "batch",
     "current",
+    "defer_dispatch",
     "external",
     "history",
     "idempotent",
@@ -41,6 +43,7 @@ _HOMES = {
     "backlog_of": "backlog",
     "batch": "registry",
     "current": "log",
+    "defer_dispatch": "pending_lanes",
     "external": "registry",
     "history": "log",
     "idempotent": "registry",

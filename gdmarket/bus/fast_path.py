@@ -1,7 +1,7 @@
-"""Delivering at once, in the process that published: only latency; the promise is the relay's.
+"""Deliver at once, in the process that published. This only lowers the latency; the relay guarantees delivery.
 
-After the outermost commit the lanes it touched are drained, breadth first and never recursively: what handlers publish meanwhile is
-noted and drained in the next turn of the same loop.
+After the outermost commit the lanes it published to are drained, breadth first and never recursively: what handlers publish meanwhile is
+drained in the next turn of the same loop.
 """
 
 import logging
@@ -21,42 +21,43 @@ logger = logging.getLogger(__name__)
 _IDLE_S = 1.0
 
 
-def after_commit() -> None:
-    """Drain the lanes that were touched, here and now or by the background thread."""
-    if settings.GDMARKET_DISPATCH == "thread":
-        _background.drain(pending_lanes.take())
-    else:
-        _drain(pending_lanes.take(), until=monotonic() + settings.GDMARKET_DISPATCH_BUDGET_MS / 1000)
-
-
-def _drain(lanes: list[Lane], *, until: float) -> None:
+def dispatch_pending() -> None:
+    """Deliver to the pending lanes, now or in the background thread. Errors are logged: the relay will deliver."""
+    lanes = pending_lanes.take()
     try:
-        with pending_lanes.suppress_dispatch():
-            while lanes and monotonic() < until:
-                for _, of_one_log in groupby(sorted(lanes, key=_log_of), key=_log_of):
-                    dispatch.work(batch=claims.claim_pending_lanes(lanes=list(of_one_log)), keep_going=lambda: monotonic() < until)
-                lanes = pending_lanes.take()
+        if settings.GDMARKET_DISPATCH == "thread":
+            _background.submit(lanes)
+        else:
+            _drain(lanes, until=monotonic() + settings.GDMARKET_DISPATCH_BUDGET_MS / 1000)
     except Exception:
         logger.exception("delivering at once failed; the relay will deliver")
 
 
-def _log_of(lane: Lane) -> str:
+def _drain(lanes: list[Lane], *, until: float) -> None:
+    with pending_lanes.suppress_dispatch():
+        while lanes and monotonic() < until:
+            for _, in_one_log in groupby(sorted(lanes, key=_alias_of), key=_alias_of):
+                dispatch.work(batch=claims.claim_pending_lanes(lanes=list(in_one_log)), keep_going=lambda: monotonic() < until)
+            lanes = pending_lanes.take()
+
+
+def _alias_of(lane: Lane) -> str:
     return routing.alias_of(lane[0])
 
 
-class _Background:
-    """One thread a process that drains what the others have touched; it goes home when idle, and the next who touches starts another."""
+class _BackgroundThread:
+    """One thread per process that drains lanes for all others. It ends after a second without work; the next `submit` starts a new one."""
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[list[Lane]] = SimpleQueue()
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
 
-    def drain(self, lanes: list[Lane]) -> None:
-        """Have these lanes drained soon, by the thread."""
+    def submit(self, lanes: list[Lane]) -> None:
+        """Have the thread drain these lanes."""
         with self._lock:
             self._waiting.put(lanes)
-            # After a fork the thread is gone: only the parent has it.
+            # A forked child has no thread: only its parent does.
             if self._worker is None or not self._worker.is_alive():
                 self._worker = threading.Thread(target=self._run, name="bus", daemon=True)
                 self._worker.start()
@@ -65,12 +66,15 @@ class _Background:
         try:
             while (lanes := self._next()) is not None:
                 close_old_connections()
-                _drain(lanes, until=monotonic() + dispatch.BATCH_S)
+                try:
+                    _drain(lanes, until=monotonic() + dispatch.BATCH_S)
+                except Exception:
+                    logger.exception("delivering at once failed; the relay will deliver")
         finally:
             connections.close_all()
 
     def _next(self) -> list[Lane] | None:
-        """Wait for lanes to drain; None when there were none for a while."""
+        """Wait for lanes to drain; return None after a second without any."""
         try:
             return self._waiting.get(timeout=_IDLE_S)
         except Empty:
@@ -81,5 +85,5 @@ class _Background:
                 return None
 
 
-_background = _Background()
-pending_lanes.set_drain(after_commit)
+_background = _BackgroundThread()
+pending_lanes.dispatch_with(dispatch_pending)

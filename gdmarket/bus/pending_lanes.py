@@ -1,4 +1,4 @@
-"""Which lanes this thread has put deliveries into: noted by whoever writes them, drained after the commit by the fast path."""
+"""Lanes that this thread has published to since its last dispatch; the fast path delivers them after the commit."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -8,58 +8,80 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, transaction
 
 Lane = tuple[str, str]
-"""A subscriber, and its share of a stream."""
+"""A subscriber, and the stream whose events it receives in order."""
 
-# A transaction that touches more lanes than this is a bulk load, and the relay's work.
-_MOST_LANES = 200
+# A transaction that publishes to more lanes than this is a bulk load, which is left to the relay.
+_MAX_LANES = 200
 
 
-class _Thread(threading.local):
-    """What this thread has published and not drained. Lanes of a rolled-back transaction may stand here too: there is nothing in them."""
+class _ThreadState(threading.local):
+    """One thread's lanes. Those of a rolled-back transaction may be among them: they are empty, and do no harm."""
 
     def __init__(self) -> None:
         self.lanes: dict[Lane, None] = {}
-        self.is_busy = False
+        self.is_suppressed = False
+        self.is_deferred = False
+        self.has_committed = False
 
 
-_thread = _Thread()
-_drains: list[Callable[[], None]] = []
+_state = _ThreadState()
+_dispatchers: list[Callable[[], None]] = []
 
 
-def set_drain(drain: Callable[[], None]) -> None:
-    """Have `drain` called after each commit that touched lanes, unless the thread is draining already."""
-    _drains[:] = [drain]
+def dispatch_with(dispatch: Callable[[], None]) -> None:
+    """Set the function that delivers to the pending lanes; it must not raise."""
+    _dispatchers[:] = [dispatch]
 
 
 def add(lanes: Iterable[Lane], *, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Note the lanes that the transaction at hand on `using` puts deliveries into, and have them drained after its commit."""
+    """Add lanes that the current transaction on `using` writes deliveries for; they are dispatched after its commit."""
     if settings.GDMARKET_DISPATCH == "off":
         return
-    if len(_thread.lanes) < _MOST_LANES:
-        _thread.lanes.update(dict.fromkeys(lanes))
-    if not _thread.is_busy:
+    if len(_state.lanes) < _MAX_LANES:
+        _state.lanes.update(dict.fromkeys(lanes))
+    if not _state.is_suppressed:
         transaction.on_commit(_after_commit, using=using, robust=True)
 
 
 def take() -> list[Lane]:
-    """Return the lanes noted, and forget them."""
-    lanes = list(_thread.lanes)
-    _thread.lanes.clear()
+    """Return the pending lanes, and forget them."""
+    lanes = list(_state.lanes)
+    _state.lanes.clear()
     return lanes
 
 
 @contextmanager
 def suppress_dispatch() -> Iterator[None]:
-    """Drain nothing for the length of the block, by its own commits: whoever drains, or is a relay, comes to it anyway."""
-    was_busy, _thread.is_busy = _thread.is_busy, True
+    """Dispatch nothing that is published in the block: for those who deliver it themselves."""
+    outer, _state.lanes = _state.lanes, {}
+    was_suppressed, _state.is_suppressed = _state.is_suppressed, True
     try:
         yield
     finally:
-        _thread.is_busy = was_busy
-        _thread.lanes.clear()
+        _state.lanes, _state.is_suppressed = outer, was_suppressed
+
+
+@contextmanager
+def defer_dispatch() -> Iterator[None]:
+    """Deliver nothing in this thread until the outermost such block has ended, then at once what was published in it.
+
+    Also when the block raises: what it committed is delivered. What it published in a transaction that is still open when it ends is
+    delivered after that transaction's commit, as ever.
+    """
+    if _state.is_deferred:
+        yield
+        return
+    _state.is_deferred = True
+    try:
+        yield
+    finally:
+        _state.is_deferred = False
+        if _state.has_committed:
+            _after_commit()
 
 
 def _after_commit() -> None:
-    if _thread.lanes and not _thread.is_busy:
-        for drain in _drains:
-            drain()
+    _state.has_committed = _state.is_deferred
+    if _state.lanes and not (_state.is_deferred or _state.is_suppressed):
+        for dispatch in _dispatchers:
+            dispatch()

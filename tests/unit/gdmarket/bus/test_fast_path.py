@@ -186,3 +186,87 @@ def test_in_a_thread_what_exceeds_a_batch_is_left_to_the_relay(hear: Connect, se
     worker.join(30)
     assert notes() == [1]
     assert bus.run_until_idle() == 2
+
+
+def test_a_deferred_dispatch_delivers_once_after_the_outermost_block(hear: Connect, settings: Any) -> None:
+    hear({Poured: [reader(RED)]})
+
+    with bus.defer_dispatch():
+        pour(1)
+        with bus.defer_dispatch():
+            pour(2)
+        pour(3, cup=2)
+        assert notes() == []
+
+    assert notes() == [1, 2, 3]
+    pour(4)
+    assert notes() == [1, 2, 3, 4]
+
+
+def test_a_deferred_dispatch_delivers_what_was_committed_before_an_error(hear: Connect) -> None:
+    hear({Poured: [reader(RED)]})
+
+    @bus.defer_dispatch()
+    def pour_and_fail() -> None:
+        pour(1)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        pour_and_fail()
+
+    assert notes() == [1]
+
+
+def test_a_deferred_dispatch_waits_for_a_transaction_that_is_still_open(hear: Connect) -> None:
+    hear({Poured: [reader(RED)]})
+
+    with transaction.atomic():
+        with bus.defer_dispatch():
+            pour(1)
+        assert notes() == []
+
+    assert notes() == [1]
+
+
+def test_a_dispatch_deferred_by_a_handler_follows_in_its_turn(hear: Connect) -> None:
+    heard: list[int] = []
+
+    def publish_more(event: Poured) -> None:
+        heard.append(event.n)
+        if event.n < 3:
+            with bus.defer_dispatch():
+                pour(event.n + 2, cup=event.n + 2)
+
+    hear({Poured: [reader(RED, publish_more)]})
+
+    with transaction.atomic():
+        pour(1, cup=1)
+        pour(2, cup=2)
+
+    assert heard == [1, 2, 3, 4]
+
+
+def test_a_delivery_by_hand_keeps_what_is_deferred(hear: Connect) -> None:
+    hear({Poured: [reader(RED), reader(BLUE)]})
+
+    with bus.defer_dispatch():
+        pour(1)
+        bus.run_until_idle(contexts=[RED])
+        assert (notes(RED), notes(BLUE)) == ([1], [])
+
+    assert notes(BLUE) == [1]
+
+
+def test_a_deferred_dispatch_in_a_thread_begins_after_the_block(hear: Connect, settings: Any) -> None:
+    settings.GDMARKET_DISPATCH = "thread"
+    hear({Poured: [reader(RED)]})
+
+    with bus.defer_dispatch():
+        pour(1, 2)
+        began_early = fast_path._background._worker is not None
+
+    assert not began_early
+    worker = fast_path._background._worker
+    assert worker is not None
+    worker.join(30)
+    assert notes() == [1, 2]
