@@ -11,7 +11,7 @@ from apps.payments.domain import UNSETTLED, RefundState
 from apps.payments.models import Payment, Refund
 from config.doctor.deadline import PATIENCE_S, ask
 from config.doctor.findings import Findings, Stance, at, fail, ok, warn
-from gdmarket.breaker import operations
+from gdmarket.breaker import store
 from gdmarket.breaker.models import State
 
 _LONG = timedelta(hours=1)
@@ -68,12 +68,12 @@ def reach(_stance: Stance) -> Findings:
 
 def breakers(_stance: Stance) -> Findings:
     """Look whether the dependencies outside are asked."""
-    for name, standing in operations.list_circuits().items():
-        if standing.state is State.CLOSED:
+    for name, circuit in store.list_circuits().items():
+        if circuit.state is State.CLOSED:
             yield ok(f"breaker {name}", "closed: it is asked")
         else:
             remedy = f"mend the cause; it closes by itself, unless by hand: manage.py breaker close {name}"
-            yield warn(f"breaker {name}", f"{standing.state.value}: {standing.reason}", remedy)
+            yield warn(f"breaker {name}", f"{circuit.state.value}: {circuit.reason}", remedy)
 
 
 def unsettled(_stance: Stance) -> Findings:

@@ -1,4 +1,4 @@
-"""What a process sees of a dependency's row: it looks a few times a second, at once where it changed the row itself, and may be blind."""
+"""A dependency's row as this process read it last: read again a few times a second, and at once after a change of our own."""
 
 import logging
 import threading
@@ -19,65 +19,65 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 REFRESH_EVERY_S = 0.25
-# A database that is away may take seconds to say so; nobody else shall wait for that meanwhile.
+# An unreachable database may take seconds to fail; meanwhile nobody else shall wait for it.
 FAIL_OPEN_S = 2.0
 WARN_EVERY_S = 10.0
-# No row has this generation.
+# The state while the database cannot be used. No row has this generation.
 UNKNOWN = CircuitSnapshot(generation=-1)
 
 
 class StateCache:
-    """One dependency's row, as this process saw it last; `UNKNOWN`, which lets calls through, while the database cannot be used."""
+    """Caches one dependency's snapshot; it is `UNKNOWN`, which permits calls, while the database cannot be used."""
 
     def __init__(self, *, name: str, monotonic: Clock) -> None:
         self._name = name
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._seen: CircuitSnapshot | None = None
-        self._seen_at = self._look_again_at = self._silent_until = 0.0
-        self._is_looking = False
-        self._looks = self._newest = 0
+        self._snapshot: CircuitSnapshot | None = None
+        self._read_at = self._refresh_at = self._warn_at = 0.0
+        self._is_refreshing = False
+        self._last_read = self._newest_read = 0
 
     @property
     def generation(self) -> int:
-        """The generation that was seen last."""
-        return UNKNOWN.generation if self._seen is None else self._seen.generation
+        """The generation that was read last."""
+        return UNKNOWN.generation if self._snapshot is None else self._snapshot.generation
 
     def snapshot(self) -> CircuitSnapshot:
-        """Return how the dependency stands, as of a quarter of a second ago or less; `left_s` is as of now.
+        """Return the state, at most a quarter of a second old; `left_s` is as of now.
 
-        Where the row is to be looked at again, one thread does it, and the others go by what was seen before.
+        Once it is older one thread reads the row, while the others get the old snapshot.
         """
         with self._lock:
             now = self._monotonic()
-            if self._seen is not None and (self._is_looking or now < self._look_again_at):
-                return _counted_down(self._seen, passed_s=now - self._seen_at)
-            self._is_looking = True
+            if self._snapshot is not None and (self._is_refreshing or now < self._refresh_at):
+                if self._snapshot.left_s is None:
+                    return self._snapshot
+                return replace(self._snapshot, left_s=self._snapshot.left_s - (now - self._read_at))
+            self._is_refreshing = True
         try:
             return self.refresh()
         finally:
-            self._is_looking = False
+            self._is_refreshing = False
 
     def refresh(self) -> CircuitSnapshot:
-        """Return how the dependency stands now."""
-        mine = self._begin()
+        """Read the row and return its snapshot."""
+        number = self._next_read()
         snapshot = self.use(lambda: store.read(name=self._name), on_failure=None)
         if snapshot is None:
             return UNKNOWN
-        self._keep(snapshot, look=mine, for_s=REFRESH_EVERY_S)
+        self._keep(snapshot, number=number, for_s=REFRESH_EVERY_S)
         return snapshot
 
-    def change(self, act: Callable[[], bool]) -> bool:
-        """Return whether `act` changed the row, and look at what it is now; False if the database cannot be used."""
-        is_changed = self.use(act, on_failure=None)
-        if is_changed is not None:
+    def change(self, act: Callable[[], bool]) -> None:
+        """Let `act` change the row, and refresh."""
+        if self.use(act, on_failure=None) is not None:
             self.refresh()
-        return bool(is_changed)
 
     def use(self, act: Callable[[], T], *, on_failure: S) -> T | S:
-        """Return what `act`, which uses the store, returns; if the database cannot be used, be blind for a while and return `blind`.
+        """Return what `act`, which uses the store, returns; or `on_failure` if the database fails, and then fail open for a while.
 
-        Whether or not it fails, a transaction around it stays whole.
+        A transaction around the call stays usable either way.
         """
         try:
             if not connection.in_atomic_block:
@@ -89,30 +89,25 @@ class StateCache:
             return on_failure
 
     def _fail_open(self, failure: Error) -> None:
-        self._keep(UNKNOWN, look=self._begin(), for_s=FAIL_OPEN_S)
+        self._keep(UNKNOWN, number=self._next_read(), for_s=FAIL_OPEN_S)
         with self._lock:
-            is_news = self._silent_until <= self._monotonic()
-            if is_news:
-                self._silent_until = self._monotonic() + WARN_EVERY_S
-        if is_news:
+            warns = self._warn_at <= self._monotonic()
+            if warns:
+                self._warn_at = self._monotonic() + WARN_EVERY_S
+        if warns:
             _log.warning("breaker %s: its row cannot be used, calls go through: %s", self._name, str(failure).strip())
         if not connection.in_atomic_block:
             with suppress(Error):
                 connection.close_if_unusable_or_obsolete()
 
-    def _begin(self) -> int:
+    def _next_read(self) -> int:
         with self._lock:
-            self._looks += 1
-            return self._looks
+            self._last_read += 1
+            return self._last_read
 
-    def _keep(self, snapshot: CircuitSnapshot, *, look: int, for_s: float) -> None:
-        """Remember what a look saw, unless one that began later has ended already."""
+    def _keep(self, snapshot: CircuitSnapshot, *, number: int, for_s: float) -> None:
+        """Keep what a read found, unless a read that began later has ended already."""
         with self._lock:
-            if look < self._newest:
-                return
-            now = self._monotonic()
-            self._seen, self._seen_at, self._look_again_at, self._newest = snapshot, now, now + for_s, look
-
-
-def _counted_down(snapshot: CircuitSnapshot, *, passed_s: float) -> CircuitSnapshot:
-    return snapshot if snapshot.left_s is None else replace(snapshot, left_s=snapshot.left_s - passed_s)
+            if number >= self._newest_read:
+                now = self._monotonic()
+                self._snapshot, self._read_at, self._refresh_at, self._newest_read = snapshot, now, now + for_s, number

@@ -4,12 +4,12 @@ from gdmarket.errors import NotFoundError, UnavailableError
 
 
 class OpenError(UnavailableError):
-    """This dependency is not being asked just now."""
+    """This dependency is not being called for now."""
 
     code = "breaker_open"
 
 
 class NoSuchDependencyError(NotFoundError):
-    """No breaker guards anything called "{dependency}". There are: {known}."""
+    """There is no dependency "{dependency}". Known: {known}."""
 
     code = "no_such_dependency"

@@ -1,4 +1,4 @@
-"""The table of the breaker: how each dependency stands, for all processes."""
+"""The breaker's table: the state of each dependency, shared by all processes."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ REASON_LENGTH = 200
 
 
 class State(StrEnum):
-    """Whether calls go through: all, none, or a few probes."""
+    """Which calls go through: all, none, or a few probes."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -20,11 +20,11 @@ class State(StrEnum):
 
 
 class Circuit(models.Model):
-    """How one dependency stands; one that has no row is closed, in generation 0. Every instant is by the database's clock.
+    """The state of one dependency; without a row it is closed, in generation 0. Every instant is by the database's clock.
 
-    Each change of state begins a new generation, and names the one it ends: of several that want to change it, one does. Open: until
-    `open_until`, or with none until somebody closes it. Half-open: `probes_left` may still go, `successes_due` must come back well, and
-    after `probe_deadline` those that are still out are given up.
+    Each transition begins a new generation and is conditional on the old one, so that one of several concurrent transitions happens. Open:
+    until `open_until`; without it, until an operator closes it. Half-open: `probes_left` more probes may start and `successes_due` must
+    succeed; probes still running at `probe_deadline` are given up.
     """
 
     name = models.CharField(max_length=64, primary_key=True)
@@ -39,21 +39,18 @@ class Circuit(models.Model):
     changed_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        """A state that no process knows would let calls through in one and not in another."""
-
         db_table = "breaker_circuit"
         constraints: ClassVar = [CheckConstraint(condition=Q(state__in=[state.value for state in State]), name="breaker_circuit_state")]
 
     def __str__(self) -> str:
-        """Return how it stands."""
         return f"{self.name}: {self.state}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CircuitSnapshot:
-    """How a dependency stood when its row was read.
+    """A circuit when its row was read.
 
-    `left_s`: for how long that was to last; None where it has no end. `lasted_s`: for how long it had been so; None where it always was.
+    `left_s`: seconds until the state ends; None if it has no end. `lasted_s`: seconds since it began; None if it never changed.
     """
 
     state: State = State.CLOSED

@@ -1,4 +1,4 @@
-"""When a breaker opens and for how long: the figures, and the counting they apply to."""
+"""When a breaker opens and for how long: its figures, and the window of calls they apply to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """The figures of a breaker; every duration in seconds, every ratio of the calls in the window."""
+    """The figures of a breaker; durations in seconds, ratios of the calls in the window."""
 
     window_s: int = 30
     minimum_calls: int = 10
@@ -30,14 +30,14 @@ class _Second:
 
 
 class Window:
-    """The calls of the last seconds, counted by the second, so that it stays small however many they are. Not thread-safe."""
+    """The calls of the last seconds, counted per second, so that its size does not depend on the load. Not thread-safe."""
 
     def __init__(self, *, policy: Policy) -> None:
         self._policy = policy
         self._seconds: dict[int, _Second] = {}
 
     def count(self, *, at: float, failed: bool, slow: bool) -> None:
-        """Add one call that ended at the instant `at`, and forget what is older than the window."""
+        """Add a call that ended at the instant `at`, and drop the seconds that are older than the window."""
         oldest = int(at) - self._policy.window_s
         self._seconds = {second: calls for second, calls in self._seconds.items() if second > oldest}
         bucket = self._seconds.setdefault(int(at), _Second())
@@ -46,12 +46,12 @@ class Window:
         bucket.slow += slow
 
     def trip_reason(self) -> str:
-        """Return for what the breaker is to open, in words; nothing while the calls counted do not call for it."""
+        """Return why the breaker must open; empty while it need not."""
         calls = sum(second.calls for second in self._seconds.values())
-        if calls < self._policy.minimum_calls:
-            return ""
         failures = sum(second.failures for second in self._seconds.values())
         slow = sum(second.slow for second in self._seconds.values())
+        if calls < self._policy.minimum_calls:
+            return ""
         if failures >= calls * self._policy.failure_ratio:
             return f"{failures} of {calls} calls failed"
         return f"{slow} of {calls} calls were slow" if slow >= calls * self._policy.slow_ratio else ""

@@ -1,93 +1,129 @@
-"""What is read from a dependency's row and written to it: a statement each, by the database's clock. No statement waits for a call to end.
+"""Reads and writes of the breaker's rows: one statement each, by the database's clock. No row stays locked during a call.
 
-What changes a row names the generation it goes by, and says whether it did: the one that comes too late changes nothing.
+A write is conditional on the generation it was decided in and returns whether it changed the row: the later of two changes nothing.
 """
 
+import logging
 from datetime import timedelta
 from typing import Any
 
 from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
+from gdmarket.breaker import declared, metrics
+from gdmarket.breaker.errors import NoSuchDependencyError
 from gdmarket.breaker.models import REASON_LENGTH, Circuit, CircuitSnapshot, State
 
+_log = logging.getLogger(__name__)
 _LEFT = ExpressionWrapper(Coalesce("open_until", "probe_deadline") - Now(), output_field=DurationField())
 _LASTED = ExpressionWrapper(Now() - F("changed_at"), output_field=DurationField())
-_NO_PROBES: dict[str, Any] = {"probes_left": 0, "successes_due": 0, "probe_deadline": None}
 
 
-def read_all() -> dict[str, CircuitSnapshot]:
-    """Return how every dependency stands that ever stood otherwise than closed, by name."""
-    return _snapshots(Circuit.objects.all())
+def list_circuits() -> dict[str, CircuitSnapshot]:
+    """Return every dependency that is declared or has a row, by name, in order."""
+    return dict(sorted((dict.fromkeys(declared(), CircuitSnapshot()) | _snapshots(Circuit.objects.all())).items()))
 
 
 def read(*, name: str) -> CircuitSnapshot:
-    """Return how a dependency stands."""
+    """Return the state of a dependency."""
     return _snapshots(Circuit.objects.filter(name=name)).get(name, CircuitSnapshot())
 
 
 def open_circuit(*, name: str, generation: int, for_s: float, reason: str) -> bool:
-    """Open, for so many seconds; say whether this did it."""
+    """Open for `for_s` seconds."""
     if generation == 0:
-        make_row(name=name)
-    opening = opened(for_s=for_s, reason=reason) | {"times_opened": F("times_opened") + 1}
-    return _at(name, generation).update(**opening) == 1
+        _create_row(name)
+    changes = _opened(for_s=for_s, reason=reason) | {"times_opened": F("times_opened") + 1}
+    return _transition(name, _at(name, generation), changes, reason=f"{reason}, for {for_s:.1f} s")
 
 
-def begin_probing(*, name: str, generation: int, probes: int, deadline_s: float) -> bool:
-    """Let so many probes go, the first of them the caller's, if the time for it has come; say whether this did it."""
+def begin_probing(*, name: str, generation: int, probes: int, deadline_s: float, reason: str) -> bool:
+    """Become half-open if the time for it has come, with so many probes, the first of them the caller's."""
     is_over = Q(state=State.OPEN, open_until__lte=Now()) | Q(state=State.HALF_OPEN, probe_deadline__lte=Now())
-    change = _transition_to(State.HALF_OPEN) | {
+    changes = {
+        "state": State.HALF_OPEN,
         "open_until": None,
         "probes_left": probes - 1,
         "successes_due": probes,
         "probe_deadline": Now() + timedelta(seconds=deadline_s),
     }
-    return _at(name, generation).filter(is_over).update(**change) == 1
+    return _transition(name, _at(name, generation).filter(is_over), changes, reason=reason)
 
 
 def take_permit(*, name: str, generation: int, deadline_s: float) -> bool:
-    """Take a probe's permit, and with it the time until the deadline; say whether one was left."""
+    """Take a probe's permit if one is left, and put the deadline `deadline_s` seconds from now."""
     probing = _at(name, generation).filter(state=State.HALF_OPEN, probes_left__gt=0)
     return probing.update(probes_left=F("probes_left") - 1, probe_deadline=Now() + timedelta(seconds=deadline_s)) == 1
 
 
 def take_spare_permit(*, name: str, generation: int) -> bool:
-    """Take a permit if another one stays for a call that counts, without prolonging the deadline; say whether this did it."""
+    """Take a permit if another one stays for a call that counts; the deadline stays."""
     probing = _at(name, generation).filter(state=State.HALF_OPEN, probes_left__gt=1)
     return probing.update(probes_left=F("probes_left") - 1) == 1
 
 
 def give_back_permit(*, name: str, generation: int) -> bool:
-    """Let another probe go instead of one that told nothing; say whether one is wanted still."""
+    """Give back the permit of a probe that decided nothing."""
     return _at(name, generation).filter(state=State.HALF_OPEN).update(probes_left=F("probes_left") + 1) == 1
 
 
 def count_success(*, name: str, generation: int, reason: str) -> bool:
-    """Count a probe that came back well, and close with the last that was due; say whether this closed it."""
+    """Count a probe that succeeded, and close with the last one that was due; return whether this closed it."""
     probing = _at(name, generation).filter(state=State.HALF_OPEN)
     probing.filter(successes_due__gt=0).update(successes_due=F("successes_due") - 1)
-    return probing.filter(successes_due=0).update(**closed(reason=reason)) == 1
+    return _transition(name, probing.filter(successes_due=0), _closed(reason=reason), reason=reason)
 
 
-def make_row(*, name: str) -> None:
-    """Let a dependency have a row; where it has one, nothing is changed."""
+def open_by_hand(*, name: str, for_s: float | None, reason: str) -> None:
+    """Open for `for_s` seconds from now, or with None until it is closed, whatever the state is.
+
+    :raises NoSuchDependencyError: if there is none of this name
+    """
+    _check_known(name)
+    _create_row(name)
+    _transition(name, Circuit.objects.filter(name=name), _opened(for_s=for_s, reason=reason), reason=reason)
+
+
+def close_by_hand(*, name: str, reason: str) -> bool:
+    """Close and forget past openings; return whether it was not closed before.
+
+    :raises NoSuchDependencyError: if there is none of this name
+    """
+    _check_known(name)
+    return _transition(name, Circuit.objects.filter(name=name).exclude(state=State.CLOSED), _closed(reason=reason), reason=reason)
+
+
+def _check_known(name: str) -> None:
+    known = list_circuits()
+    if name not in known:
+        raise NoSuchDependencyError(dependency=name, known=", ".join(known) or "-")
+
+
+def _create_row(name: str) -> None:
     Circuit.objects.bulk_create([Circuit(name=name)], ignore_conflicts=True)
 
 
-def opened(*, for_s: float | None, reason: str) -> dict[str, Any]:
-    """Return what a row says that is open from now on, for so many seconds or, with None, until somebody closes it."""
+def _opened(*, for_s: float | None, reason: str) -> dict[str, Any]:
     until = None if for_s is None else Now() + timedelta(seconds=for_s)
-    return _transition_to(State.OPEN) | _NO_PROBES | {"open_until": until, "reason": reason[:REASON_LENGTH]}
+    return _without_probes(State.OPEN, reason=reason) | {"open_until": until}
 
 
-def closed(*, reason: str) -> dict[str, Any]:
-    """Return what a row says that is closed from now on; the past is forgotten."""
-    return _transition_to(State.CLOSED) | _NO_PROBES | {"open_until": None, "times_opened": 0, "reason": reason[:REASON_LENGTH]}
+def _closed(*, reason: str) -> dict[str, Any]:
+    return _without_probes(State.CLOSED, reason=reason) | {"open_until": None, "times_opened": 0}
 
 
-def _transition_to(state: State) -> dict[str, Any]:
-    return {"state": state, "generation": F("generation") + 1, "changed_at": Now()}
+def _without_probes(state: State, *, reason: str) -> dict[str, Any]:
+    return {"state": state, "probes_left": 0, "successes_due": 0, "probe_deadline": None, "reason": reason[:REASON_LENGTH]}
+
+
+def _transition(name: str, rows: QuerySet[Circuit], changes: dict[str, Any], *, reason: str) -> bool:
+    """Begin a new generation, and log and count the transition if it happened."""
+    if not rows.update(**changes, generation=F("generation") + 1, changed_at=Now()):
+        return False
+    state: State = changes["state"]
+    metrics.TRANSITIONS.labels(name, state.value).inc()
+    _log.warning("breaker %s: %s: %s", name, state.value, reason)
+    return True
 
 
 def _at(name: str, generation: int) -> QuerySet[Circuit]:

@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from apps.payments.domain import UNSETTLED
 from apps.payments.models import Payment
 from apps.rentals.models import Rental
-from gdmarket.breaker import operations as breaker
+from gdmarket.breaker import store as breaker
 from gdmarket.bus import subscriptions
 from gdmarket.bus.models import Delivery
 from tests.chaos.money.judging import judge

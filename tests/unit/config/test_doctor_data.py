@@ -17,7 +17,7 @@ from apps.status_view.models import ONLY, Generations
 from config import demo
 from config.doctor.findings import Level
 from gdmarket import ids
-from gdmarket.breaker import operations as breakers
+from gdmarket.breaker import store as breakers
 from gdmarket.bus import subscriptions
 from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.rest.models import IdempotencyKey

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from gdmarket.breaker import Breaker, OpenError, Policy
+from gdmarket.breaker import OpenError, Policy
+from gdmarket.breaker.breaker import Breaker
 from gdmarket.breaker.models import State
 from tests.passing_time import pull_breakers
 

@@ -67,11 +67,11 @@ def test_what_is_opened_by_hand_is_open_until_it_is_closed(run: Run) -> None:
     clock = Clock()
     breaker = breaker_at(clock, name="payments")
     succeed(breaker)
-    assert run("open", "payments", "--reason", "maintenance") == "payments is open: nobody asks it, until `breaker close payments`\n"
+    assert run("open", "payments", "--reason", "maintenance") == "payments is open: no calls go through, until `breaker close payments`\n"
     clock.pass_s(24 * 3600)
     assert refuse(breaker) == 300.0
     assert run("status").splitlines()[1].endswith("never  by hand: maintenance")
-    assert run("close", "payments") == "payments is closed: it is asked again\n"
+    assert run("close", "payments") == "payments is closed: calls go through\n"
     clock.pass_s(0.25)
     succeed(breaker)
 
@@ -115,7 +115,7 @@ def test_a_second_time_changes_nothing(run: Run) -> None:
     run("open", "payments")
     run("close", "payments")
     closed = Circuit.objects.get()
-    assert run("close", "payments") == "payments was closed before\n"
+    assert run("close", "payments") == "payments was closed already\n"
     assert Circuit.objects.get().generation == closed.generation
 
 
@@ -134,7 +134,7 @@ def test_several_may_open_and_close_at_once() -> None:
 
 @pytest.mark.parametrize("action", ["open", "close"])
 def test_a_dependency_that_nobody_knows_is_refused_with_those_there_are(run: Run, action: str) -> None:
-    with pytest.raises(CommandError, match=r'^No breaker guards anything called "stripes"\. There are: payments\.$') as refusal:
+    with pytest.raises(CommandError, match=r'^There is no dependency "stripes"\. Known: payments\.$') as refusal:
         run(action, "stripes")
     assert refusal.value.returncode == 1
     assert not Circuit.objects.exists()

@@ -5,7 +5,7 @@ import logging
 import pytest
 from django.db import connection, transaction
 
-from gdmarket.breaker import Breaker
+from gdmarket.breaker.breaker import Breaker
 from gdmarket.breaker.models import Circuit, State
 from tests.unit.gdmarket.breaker.bench import Clock, breaker_at, fail, refuse, stands, succeed
 from tests.unit.gdmarket.breaker.outages import without_its_database, without_its_table

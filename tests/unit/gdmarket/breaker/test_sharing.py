@@ -7,7 +7,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gdmarket.breaker import Breaker, store
+from gdmarket.breaker import store
+from gdmarket.breaker.breaker import Breaker
 from gdmarket.breaker.models import Circuit, State
 from tests.unit.gdmarket.breaker.bench import Clock, ProviderError, about, breaker_at, fail, refuse, stands, succeed, take
 
@@ -81,11 +82,11 @@ def test_a_process_that_saw_a_permit_left_finds_it_taken(both: tuple[Breaker, Br
 def test_before_its_time_nobody_begins_a_trial_whatever_a_process_believes(both: tuple[Breaker, Breaker], clock: Clock) -> None:
     one, other = both
     fail(one, 10)
-    assert not store.begin_probing(name="provider", generation=1, probes=2, deadline_s=10)
+    assert not store.begin_probing(name="provider", generation=1, probes=2, deadline_s=10, reason="")
     clock.pass_s(15)
     die(one)
     die(other)
-    assert not store.begin_probing(name="provider", generation=2, probes=2, deadline_s=10)
+    assert not store.begin_probing(name="provider", generation=2, probes=2, deadline_s=10, reason="")
 
 
 def test_two_good_probes_of_two_processes_close_it(both: tuple[Breaker, Breaker], clock: Clock) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gdmarket.breaker import Breaker
+from gdmarket.breaker.breaker import Breaker
 from gdmarket.breaker.models import State
 from tests.unit.gdmarket.breaker.bench import Clock, ProviderError, about, breaker_at, fail, refuse, stands, succeed
 

@@ -7,7 +7,8 @@ from threading import Barrier, Lock
 import pytest
 
 from gdmarket import breaker as breakers
-from gdmarket.breaker import Breaker, OpenError
+from gdmarket.breaker import OpenError
+from gdmarket.breaker.breaker import Breaker
 from gdmarket.breaker.models import State
 from tests.unit.gdmarket.breaker.bench import PATIENCE_S, Clock, ProviderError, about, breaker_at, fail, stands, succeed, together
 

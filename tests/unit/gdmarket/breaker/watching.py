@@ -2,7 +2,7 @@
 
 from threading import local
 
-from gdmarket.breaker import Breaker
+from gdmarket.breaker.breaker import Breaker
 from gdmarket.breaker.models import CircuitSnapshot
 
 
