@@ -1,5 +1,5 @@
 # One image for the server, the relay and every command: docs/how-to/deploy.md says how to build, check and run it.
-#   ./dev image gdmarket:local                   with everything that a setting may ask for: Stripe, MariaDB, OpenTelemetry
+#   ./dev image gdmarket:local                   with everything that a setting may ask for: Stripe, OpenTelemetry
 #   ./dev image gdmarket:small --build-arg LOCK=run.lock    with nothing but what the market needs
 # A release pins the base by its digest: FROM python:3.13-slim@sha256:… (once, here; Dependabot keeps it fresh).
 FROM python:3.13-slim AS base

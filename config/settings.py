@@ -55,13 +55,11 @@ _URLS = {
     "rentals": env.str("GDMARKET_RENTALS_DATABASE_URL", ""),
     #: The same for payments.
     "payments": env.str("GDMARKET_PAYMENTS_DATABASE_URL", ""),
-    #: The same for the status view, which may also be on MariaDB: `mysql://user:password@host/name`.
+    #: The same for the status view.
     "status_view": env.str("GDMARKET_STATUS_VIEW_DATABASE_URL", ""),
 }
 DATABASES, GDMARKET_CONTEXT_DATABASES = databases(url=_URL, urls=_URLS, data_dir=GDMARKET_DATA_DIR)
 DATABASE_ROUTERS = ["gdmarket.databases.ContextRouter"]
-# MariaDB makes whole indexes of those with a condition: no harm, and the bus has others there.
-SILENCED_SYSTEM_CHECKS = ["models.W037"]
 #: Where request counts are kept. In memory it is per process: with several, name a shared one.
 CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://")}
 

@@ -63,8 +63,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def process_environment(transactional_db: None) -> dict[str, str]:
     """Return the environment in which another process works on this test's databases."""
-    variables = {alias: f"GDMARKET_{alias.upper()}_DATABASE_URL" for alias in databases.aliases()} | {"default": "DATABASE_URL"}
-    urls = {variable: _url_of(alias, variable) for alias, variable in variables.items()}
+    apart = {context: alias for context, alias in settings.GDMARKET_CONTEXT_DATABASES.items() if alias != "default"}
+    variables = {"DATABASE_URL": "default"} | {f"GDMARKET_{context.upper()}_DATABASE_URL": alias for context, alias in apart.items()}
+    urls = {variable: _url_of(alias, variable) for variable, alias in variables.items()}
     return {**os.environ, **urls, "DJANGO_SETTINGS_MODULE": "config.settings"}
 
 

@@ -1,8 +1,8 @@
 """The pytest plugin that gives the tests a database, or several: `pytest --database sqlite|postgresql|split`.
 
 It works before Django's settings are read, once for all workers, and puts what it made into the environment, where the settings
-look. Name a server of your own with GDMARKET_TEST_POSTGRES_URL, and with GDMARKET_TEST_MARIADB_URL; the test databases on it are made
-anew and dropped again.
+look. Name a server of your own with GDMARKET_TEST_POSTGRES_URL; the test databases on it are made anew
+and dropped again.
 """
 
 import os
@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from deploy.servers.postgresql import PostgresqlServer
-from tests.mariadb import MariadbServer
 
 _ENVIRONMENT = {
     "GDMARKET_SECRET_KEY": "only-for-tests-and-long-enough-to-please-every-check-there-is",
@@ -36,7 +35,7 @@ class _Session:
     """What one run of pytest made outside itself and must take away again."""
 
     data_dir: Path | None = None
-    servers: ClassVar[list[PostgresqlServer | MariadbServer]] = []
+    servers: ClassVar[list[PostgresqlServer]] = []
 
     @classmethod
     def end(cls) -> None:
@@ -55,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="sqlite",
         help=(
             "the database the tests run on (default: sqlite, in a temporary file; postgresql starts a server of its own); "
-            "split: items on SQLite, rentals and payments on two PostgreSQL databases, the status view on MariaDB"
+            "split: items on SQLite, people and rentals on one PostgreSQL database, payments and the status view on another"
         ),
     )
 
@@ -110,22 +109,10 @@ def _postgresql_url() -> str:
 
 
 def _split_urls(data_dir: Path) -> dict[str, str]:
-    """Return where each context is at home, none of them where another is, or people are."""
-    postgresql = urlsplit(os.environ["DATABASE_URL"])
+    """Return the database of each context that is not in `default`, where people and rentals are."""
+    second = urlsplit(os.environ["DATABASE_URL"])._replace(path="/payments").geturl()
     return {
         "GDMARKET_ITEMS_DATABASE_URL": f"sqlite:///{data_dir / 'items.sqlite3'}",
-        "GDMARKET_RENTALS_DATABASE_URL": postgresql._replace(path="/rentals").geturl(),
-        "GDMARKET_PAYMENTS_DATABASE_URL": postgresql._replace(path="/payments").geturl(),
-        "GDMARKET_STATUS_VIEW_DATABASE_URL": _mariadb_url(),
+        "GDMARKET_PAYMENTS_DATABASE_URL": second,
+        "GDMARKET_STATUS_VIEW_DATABASE_URL": second,
     }
-
-
-def _mariadb_url() -> str:
-    #: A MariaDB server for the tests on a split, instead of one of their own.
-    given = os.environ.get("GDMARKET_TEST_MARIADB_URL")
-    if given:
-        return given
-    server = MariadbServer()
-    _Session.servers.append(server)
-    server.start()
-    return server.url

@@ -29,7 +29,7 @@ class ServerNotStartedError(RuntimeError):
 
 
 def identity() -> Identity:
-    """Return who runs a server: nobody when we are root (PostgreSQL and MariaDB refuse root), else ourselves."""
+    """Return who runs a server: nobody when we are root (PostgreSQL refuses root), else ourselves."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")

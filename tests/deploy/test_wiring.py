@@ -175,4 +175,4 @@ def test_the_way_back_migrates_nothing_and_has_servers_go_before_relays(
 
 def test_what_settings_may_name_can_be_reached() -> None:
     (rule,) = of_kind("production", "NetworkPolicy")["market-to-database"]["spec"]["egress"]
-    assert {each["port"] for each in rule["ports"]} == {5432, 3306, 6379}
+    assert {each["port"] for each in rule["ports"]} == {5432, 6379}

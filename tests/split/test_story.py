@@ -1,4 +1,4 @@
-"""A market over five databases and three engines, as real processes: the items' database is away, rentals go on, and it catches up."""
+"""A market over three databases and two engines, as real processes: the items' database is away, rentals go on, and it catches up."""
 
 import json
 import subprocess

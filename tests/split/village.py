@@ -14,11 +14,11 @@ from gdmarket.bus.models import Delivery
 from gdmarket.bus.registry import Handler
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
-TO_VIEW = "rentals-to-status_view"
-TO_ITEMS = "rentals-to-items"
+RENTALS, VIEW = "default", "payments"  # which databases these two are in
+TO_VIEW, TO_ITEMS = f"{RENTALS}-to-{VIEW}", f"{RENTALS}-to-items"
 NOBODYS = 1
 """A port that nobody listens on."""
-_KEYS = {"postgresql": "bigserial PRIMARY KEY", "sqlite": "integer PRIMARY KEY AUTOINCREMENT", "mysql": "bigint AUTO_INCREMENT PRIMARY KEY"}
+_KEYS = {"postgresql": "bigserial PRIMARY KEY", "sqlite": "integer PRIMARY KEY AUTOINCREMENT"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

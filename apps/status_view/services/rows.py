@@ -13,7 +13,6 @@ from django.db import connections
 
 from apps.status_view import domain, queries
 from apps.status_view.models import ItemStatus, RentalStatus
-from gdmarket import databases
 
 Row = TypeVar("Row", ItemStatus, RentalStatus)
 
@@ -119,6 +118,4 @@ def _write(model: type[Row], changed: list[Row]) -> None:
         row.revision += 1
     if changed:
         columns = [field.name for field in model._meta.concrete_fields if not field.primary_key]  # noqa: SLF001  # Django documents it
-        # MariaDB goes by whichever unique key is hit: the rows are there and locked, so that it is their own.
-        unique = ["key"] if connections[databases.alias_for("status_view")].features.supports_update_conflicts_with_target else None
-        model.every.bulk_create(changed, update_conflicts=True, unique_fields=unique, update_fields=columns)
+        model.every.bulk_create(changed, update_conflicts=True, unique_fields=["key"], update_fields=columns)
