@@ -4,7 +4,6 @@ The address is answered before anything else looks at the request: whoever scrap
 the market answers to. It is for the machines within; the gateway knows no such address.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
@@ -21,10 +20,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from config.gauges import DatabaseCollector, MoneyCollector, RentalsCollector
-from gdmarket import builds
 from gdmarket.breaker.metrics import StateCollector
+from gdmarket.builds import BUILD
 from gdmarket.bus.metrics import BacklogCollector
-from gdmarket.processes import FamilyCollector
 
 _log = getLogger(__name__)
 # Prometheus waits for 10 s; a database that is away must not cost it the rest.
@@ -55,13 +53,11 @@ def _may_read(request: HttpRequest) -> bool:
 def _registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     # Where gunicorn serves, the counters of its workers, and of what runs beside them, lie in files that all can read.
-    has_workers = values.ValueClass is not values.MutexValue
-    if has_workers:
+    if values.ValueClass is not values.MutexValue:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
+        registry.register(BUILD)
     else:
-        registry.register(_Ours())
-    registry.register(FamilyCollector(root=os.getppid() if has_workers else os.getpid()))
-    registry.register(builds.BuildCollector())
+        registry.register(REGISTRY)
     registry.register(_Sources(_sources()))
     return registry
 
@@ -69,13 +65,6 @@ def _registry() -> CollectorRegistry:
 def _sources() -> dict[str, Collector]:
     databases = {f"database {alias}": DatabaseCollector(alias=alias) for alias in connections}
     return {"bus": BacklogCollector(), "breaker": StateCollector(), "rentals": RentalsCollector(), "money": MoneyCollector(), **databases}
-
-
-class _Ours(Collector):
-    """What this process counts, without prometheus_client's own look at it, which the family's replaces."""
-
-    def collect(self) -> Iterator[Metric]:
-        return (family for family in REGISTRY.collect() if not family.name.startswith(("process_", "python_")))
 
 
 class _Sources(Collector):

@@ -1,17 +1,10 @@
-"""Which version runs, for Prometheus."""
+"""`gdmarket_build_info`: the version that runs, in prometheus_client's default registry once this module is imported."""
 
 import platform
-from collections.abc import Iterator
 
-from prometheus_client.core import InfoMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import Info
 
 from gdmarket import __version__
 
-
-class BuildCollector(Collector):
-    """Tells the version of the market and of Python."""
-
-    def collect(self) -> Iterator[Metric]:
-        """Tell."""
-        yield InfoMetricFamily("gdmarket_build", "What runs.", {"version": __version__, "python": platform.python_version()})
+BUILD = Info("gdmarket_build", "What runs.")
+BUILD.info({"version": __version__, "python": platform.python_version()})

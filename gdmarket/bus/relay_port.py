@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
-from gdmarket.builds import BuildCollector
+from gdmarket import builds  # noqa: F401  # registers gdmarket_build_info
 from gdmarket.bus.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
@@ -22,7 +22,6 @@ def open_port(*, host: str, port: int, watchdog: Watchdog) -> ThreadingHTTPServe
     :raises OSError: if the address is taken, or cannot be had
     """
     REGISTRY.register(watchdog)
-    REGISTRY.register(BuildCollector())
     server = _Server((host, port), watchdog)
     Thread(target=server.serve_forever, name="port", daemon=True).start()
     return server
