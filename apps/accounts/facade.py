@@ -1,19 +1,10 @@
 """What neighbours may ask of accounts."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from uuid import UUID
 
 from apps.accounts import queries
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Person:
-    """Somebody, as neighbours see them: never an address, a telephone number or a password."""
-
-    id: UUID
-    display_name: str
-    roles: tuple[str, ...]
+from apps.accounts.contracts import Person
 
 
 def list_people(*, user_ids: Collection[UUID]) -> list[Person]:

@@ -1,41 +1,24 @@
-"""What items tells the others."""
+"""The facts that items publishes; each about an item carries its snapshot after the change."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _ItemFact:
-    """Everything public about an item, as it stands after the fact; prices in minor units of `currency`."""
-
-    item_id: UUID
-    manager_id: UUID
-    name: str
-    category: str
-    place: str
-    latitude: float
-    longitude: float
-    daily_price: int
-    deposit: int
-    currency: str
-    state: str
-    version: int
-    occurred_at: datetime
+from apps.items.contracts import ItemSnapshot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ItemRegistered(_ItemFact):
+class ItemRegistered(ItemSnapshot):
     """An item manager put an item up for rent."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ItemRevised(_ItemFact):
+class ItemRevised(ItemSnapshot):
     """Something about a listed item changed. Not sent when only its availability did."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ItemWithdrawn(_ItemFact):
+class ItemWithdrawn(ItemSnapshot):
     """An item can no longer be requested. Rentals already agreed are not touched."""
 
 

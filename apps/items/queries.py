@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
@@ -34,24 +33,6 @@ def list_items(*, after: UUID | None = None, item_ids: Collection[UUID] | None =
 def list_listed_items() -> QuerySet[Item]:
     """List what can be found and requested."""
     return Item.objects.filter(state=domain.ItemState.LISTED)
-
-
-def public(*, item: Item) -> dict[str, Any]:
-    """Return what items tells of an item in its facts and snapshots; prices in minor units of `currency`."""
-    return {
-        "item_id": item.id,
-        "manager_id": item.manager_id,
-        "name": item.name,
-        "category": item.category,
-        "place": item.place,
-        "latitude": item.latitude,
-        "longitude": item.longitude,
-        "daily_price": item.daily_price,
-        "deposit": item.deposit,
-        "currency": item.currency,
-        "state": item.state,
-        "version": item.version,
-    }
 
 
 def list_open_periods(*, item_id: UUID) -> QuerySet[BusyPeriod]:

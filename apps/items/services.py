@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import TypeVar, Unpack
 from uuid import UUID
 
-from apps.items import domain, queries
+from apps.items import domain
 from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.items.models import BusyPeriod, Item
 from gdmarket import bus, databases
+from gdmarket.contracts import build
 
 _Fact = TypeVar("_Fact", ItemRegistered, ItemRevised, ItemWithdrawn)
 
@@ -145,4 +146,4 @@ def _stream(item_id: UUID) -> str:
 
 def _fact(kind: type[_Fact], item: Item, now: datetime) -> _Fact:
     """Return a fact about an item as it stands."""
-    return kind(**queries.public(item=item), occurred_at=now)
+    return build(kind, item, item_id=item.id, occurred_at=now)

@@ -3,15 +3,16 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Coalesce, Least
 
 from apps.rentals import domain
+from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.errors import RentalNotFoundError
 from apps.rentals.models import Rental
+from gdmarket.contracts import build
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,37 +70,11 @@ def count_open(*, now: datetime) -> list[OpenRentals]:
     return [OpenRentals(state=state, count=found.get(state, (0, 0))[0], late=found.get(state, (0, 0))[1]) for state in domain.HOLDING]
 
 
-def changed_at(*, rental: Rental) -> datetime:
-    """Return the last of the instants that a rental bears."""
+def snapshot(*, rental: Rental, now: datetime) -> RentalSnapshot:
+    """Return a rental as it stands, `overdue` as of `now`; it occurred at the last of the instants that the rental bears."""
     instants = (rental.requested_at, rental.paid_at, rental.began_at, rental.handed_over_at, rental.closed_at)
-    return max(instant for instant in instants if instant is not None)
-
-
-def public(*, rental: Rental, now: datetime) -> dict[str, Any]:
-    """Return what rentals tells of a rental in its facts and snapshots, `overdue` as of `now`; `price` in minor units of `currency`."""
-    return {
-        "rental_id": rental.id,
-        "item_id": rental.item_id,
-        "item_name": rental.item_name,
-        "renter_id": rental.renter_id,
-        "manager_id": rental.manager_id,
-        "starts_at": rental.starts_at,
-        "ends_at": rental.ends_at,
-        "price": rental.price,
-        "currency": rental.currency,
-        "state": str(rental.state),
-        "overdue": domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now),
-        "payment_due_at": rental.payment_due_at,
-        "payment_id": rental.payment_id,
-        "payment_state": rental.payment_state or None,
-        "cancel_requested": rental.cancel_requested,
-        "version": rental.version,
-        "requested_at": rental.requested_at,
-        "paid_at": rental.paid_at,
-        "handed_over_at": rental.handed_over_at,
-        "returned_at": rental.returned_at,
-        "closed_at": rental.closed_at,
-    }
+    overdue = domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now)
+    return build(RentalSnapshot, rental, rental_id=rental.id, overdue=overdue, occurred_at=max(filter(None, instants)))
 
 
 def list_rentals_of(*, person_id: UUID, role: str | None = None, **columns: object) -> QuerySet[Rental]:

@@ -6,7 +6,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.rentals import domain
+from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.models import Rental
+from gdmarket.contracts import names_of
+from gdmarket.rest.contracts import api_names
 from gdmarket.rest.instants import InstantField
 from gdmarket.rest.serializers import StrictSerializer
 
@@ -46,40 +49,18 @@ class PaymentSerializer(serializers.Serializer[Any]):
 class RentalSerializer(serializers.ModelSerializer[Rental]):
     """A rental, as its renter and its manager see it at the instant `now` of the context; `price` in minor units of `currency`."""
 
-    item = serializers.UUIDField(source="item_id")
-    renter = serializers.UUIDField(source="renter_id")
-    manager = serializers.UUIDField(source="manager_id")
     state = serializers.ChoiceField(choices=list(domain.RentalState))
     overdue = serializers.SerializerMethodField()
     payment = serializers.SerializerMethodField()
 
     class Meta:
-        """The fields of the contract, in its order."""
-
         model = Rental
-        fields = (
-            "id",
-            "item",
-            "item_name",
-            "renter",
-            "manager",
-            "starts_at",
-            "ends_at",
-            "price",
-            "currency",
-            "state",
-            "overdue",
-            "payment_due_at",
-            "payment",
-            "cancel_requested",
-            "version",
-            "requested_at",
-            "paid_at",
-            "handed_over_at",
-            "returned_at",
-            "closed_at",
-        )
-        read_only_fields = fields
+        fields = tuple(api_names(RentalSnapshot, key="rental_id"))
+        read_only_fields = names_of(RentalSnapshot)
+
+    def build_unknown_field(self, field_name: str, model_class: Any) -> Any:
+        """Show who or what is meant by a column that ends in `_id`."""
+        return serializers.UUIDField, {"source": f"{field_name}_id"}
 
     def get_overdue(self, rental: Rental) -> bool:
         """Say whether the item should be back by now."""

@@ -4,12 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from apps.rentals import domain, queries
+from apps.rentals import domain
+from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.domain import RentalState
 from apps.rentals.errors import ListingNotFoundError, NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
 from apps.rentals.events import PaymentDeadlinePassed
 from apps.rentals.models import Listing, Rental
 from gdmarket import bus
+from gdmarket.contracts import build
 
 _CHANGING = (
     "state",
@@ -70,17 +72,18 @@ def is_new(rental: Rental, *, operation_id: UUID | None) -> bool:
     return True
 
 
-def save_and_publish(rental: Rental, fact: type, *, now: datetime, **particulars: Any) -> None:
+def save_and_publish(rental: Rental, fact: type[RentalSnapshot], *, now: datetime, **particulars: Any) -> None:
     """Save the rental under its next version and publish `fact` about it."""
     rental.version += 1
     rental.save(update_fields=_CHANGING)
     publish(rental, fact, now=now, **particulars)
 
 
-def publish(rental: Rental, fact: type, *, now: datetime, **particulars: Any) -> None:
+def publish(rental: Rental, fact: type[RentalSnapshot], *, now: datetime, **particulars: Any) -> None:
     """Publish `fact` with the whole public rental as it stands."""
-    public = queries.public(rental=rental, now=now)
-    bus.publish(fact(**public, **particulars, occurred_at=now), stream=f"rental:{rental.id}")
+    overdue = domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now)
+    event = build(fact, rental, rental_id=rental.id, overdue=overdue, occurred_at=now, **particulars)
+    bus.publish(event, stream=f"rental:{rental.id}")
 
 
 def schedule_timer(rental: Rental, timer: type, *, at: datetime, now: datetime) -> None:

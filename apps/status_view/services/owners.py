@@ -10,7 +10,7 @@ from apps.items import facade as items
 from apps.payments import facade as payments
 from apps.payments.facade import PaymentSnapshot
 from apps.rentals import facade as rentals
-from apps.rentals.facade import RentalSnapshot
+from apps.rentals.contracts import RentalSnapshot
 from apps.status_view.services.rows import Rows
 from gdmarket import bus
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from django.db import IntegrityError
 
-from apps.accounts import facade, queries, services
+from apps.accounts import contracts, facade, queries, services
 from apps.accounts.errors import EmailTakenError, PersonNotFoundError, TokenNotValidError
 from apps.accounts.models import User
 from gdmarket import clock, ids
@@ -44,7 +44,7 @@ def test_issued_tokens_speak_for_the_person() -> None:
 
 def test_neighbours_learn_a_name_and_the_roles() -> None:
     both: Any = UserFactory(is_item_manager=True, is_staff=True, display_name="둘 다")
-    assert facade.get_person(user_id=both.id) == facade.Person(
+    assert facade.get_person(user_id=both.id) == contracts.Person(
         id=both.id, display_name="둘 다", roles=("renter", "item_manager", "operator")
     )
     with pytest.raises(PersonNotFoundError):

@@ -1,0 +1,13 @@
+"""What accounts shows of a person to its neighbours."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """A person; never an e-mail address, a telephone number or a password."""
+
+    id: UUID
+    display_name: str
+    roles: tuple[str, ...]

@@ -1,0 +1,27 @@
+"""What items shows of an item to its neighbours, each field written once: facts and snapshots derive from it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemSnapshot:
+    """An item as it stands; prices in minor units of `currency`, degrees in WGS 84; `occurred_at` is its last change.
+
+    A new field needs a default, for stored events lack it.
+    """
+
+    item_id: UUID
+    manager_id: UUID
+    name: str
+    category: str
+    place: str
+    latitude: float
+    longitude: float
+    daily_price: int
+    deposit: int
+    currency: str
+    state: str
+    version: int
+    occurred_at: datetime

@@ -1,0 +1,36 @@
+"""What rentals shows of a rental to its neighbours, each field written once: facts, snapshots and the API derive from it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RentalSnapshot:
+    """A rental as it stands; `price` in minor units of `currency`; `version` grows by one with every fact.
+
+    `overdue` is as of the moment it was asked for, `occurred_at` the last change. A new field needs a default, for stored events lack it.
+    """
+
+    rental_id: UUID
+    item_id: UUID
+    item_name: str
+    renter_id: UUID
+    manager_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    price: int
+    currency: str
+    state: str
+    overdue: bool
+    payment_due_at: datetime
+    payment_id: UUID | None
+    payment_state: str | None
+    cancel_requested: bool
+    version: int
+    requested_at: datetime
+    paid_at: datetime | None
+    handed_over_at: datetime | None
+    returned_at: datetime | None
+    closed_at: datetime | None
+    occurred_at: datetime
