@@ -39,9 +39,9 @@ GDMARKET_HTTPS = env.bool("GDMARKET_HTTPS", False)
 GDMARKET_TRUSTED_PROXIES = env.int("GDMARKET_TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
 #: `DEBUG`, `INFO`, `WARNING` or `ERROR`.
 LOG_LEVEL = env.log_level("GDMARKET_LOG_LEVEL", logging.INFO)
-#: `text`: lines for people. `json`: [one JSON object a line](../how-to/operate.md#logs), for a log collector.
+#: `text`: lines for people. `json`: [one JSON object a line](observability.md#logs), for a log collector.
 GDMARKET_LOG_FORMAT = env.str("GDMARKET_LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"]))
-#: The bearer token that a scrape of [`/metrics`](../how-to/operate.md#watching) must send. Without it, everybody who reaches the server
+#: The bearer token that a scrape of [`/metrics`](observability.md#metrics) must send. Without it, everybody who reaches the server
 #: past the gateway may read them.
 GDMARKET_METRICS_TOKEN = env.str("GDMARKET_METRICS_TOKEN", "")
 
@@ -71,7 +71,7 @@ GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.One
 #: How long one request may go on delivering `inline`.
 GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 250, validate=validate.Range(min=0))
 GDMARKET_HOST = env.str("GDMARKET_HOST", "127.0.0.1")
-#: The port on which a relay serves [`/health/live` and `/metrics`](../how-to/operate.md#the-relay), on `GDMARKET_HOST`; `0`: none.
+#: The port on which a relay serves [`/health/live` and `/metrics`](commands.md#the-relay), on `GDMARKET_HOST`; `0`: none.
 GDMARKET_RELAY_PORT = env.int("GDMARKET_RELAY_PORT", 0, validate=validate.Range(0, 65535))
 
 # -- Traces ---------------------------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def _libraries_for_traces(endpoint: str) -> None:
         raise ValidationError("OpenTelemetry's libraries are missing: pip install --require-hashes -r requirements/full.lock")
 
 
-#: Where [traces](../how-to/operate.md#traces) are sent by OTLP over HTTP: `http://collector:4318`. Needs `requirements/full.lock`.
+#: Where [traces](observability.md#traces) are sent by OTLP over HTTP: `http://collector:4318`. Needs `requirements/full.lock`.
 #: OpenTelemetry's other variables, as `OTEL_SERVICE_NAME` (`gdmarket`) and `OTEL_TRACES_SAMPLER`, mean what it says.
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=_libraries_for_traces)
 

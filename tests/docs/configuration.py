@@ -39,7 +39,7 @@ _HEAD = """# Settings
 
 Everything is set by environment variables; there is no other file. `./dev run` and `./dev manage` choose good values for one machine, so
 that nothing has to be set to try things out. A deployment sets at least `GDMARKET_SECRET_KEY`, `DATABASE_URL`, `GDMARKET_ALLOWED_HOSTS` and
-`GDMARKET_HTTPS`; `manage.py doctor --deploy` says [what else it lacks](../how-to/operate.md#the-doctor).
+`GDMARKET_HTTPS`; `manage.py doctor --deploy` says [what else it lacks](commands.md#the-doctor).
 
 The variables are read in [`config/settings.py`](../../config/settings.py), unless said otherwise below. A value that makes no sense stops
 the start, with a sentence that names it. Lists are comma-separated; booleans are `true` or `false`.
