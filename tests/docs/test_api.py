@@ -18,7 +18,7 @@ from tests.architecture.house import CONTEXTS, ROOT, room, sources
 from tests.docs.papers import first_cells
 
 API = ROOT / "docs" / "reference" / "api.md"
-OPERATIONS = ROOT / "docs" / "how-to" / "operate.md"
+ERRORS = ROOT / "docs" / "reference" / "errors.md"
 VERBS = ("get", "post", "put", "patch", "delete")
 
 
@@ -66,12 +66,12 @@ def codes_of_http() -> set[str]:
 
 
 def test_every_code_is_documented_once_and_no_other() -> None:
-    documented = [*rows(API.read_text()), *first_cells(OPERATIONS, under="## Codes an operator may meet")]
+    documented = [*rows(ERRORS.read_text()), *first_cells(ERRORS, under="## Commands and logs")]
     assert sorted(documented) == sorted({kind.code for kind in refusals()} | codes_of_http())
 
 
 def test_every_code_comes_with_the_documented_status_and_words() -> None:
-    said = rows(API.read_text())
+    said = rows(ERRORS.read_text())
     meanings: dict[str, set[tuple[int, str]]] = defaultdict(set)
     for kind in refusals():
         meanings[kind.code].add((status_of(kind), (kind.__doc__ or "").splitlines()[0]))

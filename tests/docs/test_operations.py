@@ -1,11 +1,11 @@
-"""docs/how-to/operate.md knows every command there is."""
+"""docs/how-to/operate.md and docs/reference/commands.md know every command there is."""
 
 import pytest
 from django.core.management import get_commands
 
 from tests.docs.papers import ROOT
 
-PAGE = (ROOT / "docs" / "how-to" / "operate.md").read_text()
+PAGE = (ROOT / "docs/how-to/operate.md").read_text() + (ROOT / "docs/reference/commands.md").read_text()
 COMMANDS = sorted(name for name, app in get_commands().items() if app.startswith(("apps.", "config", "gdmarket.")))
 
 
