@@ -58,7 +58,7 @@ def load(*, now: datetime) -> Generator[str]:
 
 def _empty() -> None:
     """Empty the market. Nobody lives in it, so that its ledger, which else refuses to lose a row, may go too."""
-    with payments.unguarded_ledger():
+    with payments.ledger_guard_disabled():
         for alias in databases.aliases():
             call_command("flush", database=alias, interactive=False, verbosity=0)
 

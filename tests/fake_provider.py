@@ -1,4 +1,4 @@
-"""The fake provider as a process of its own, for tests, the campaign and the bench: started, stopped, killed, hurt, and asked.
+"""The fake provider as a process of its own, for tests, the campaign and the harness: started, stopped, killed, hurt, and asked.
 
 with FakeProcess(folder=tmp_path) as fake:
     settings.GDMARKET_PAYMENT_GATEWAY, settings.GDMARKET_PAYMENT_URL = "http", fake.url
@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from apps.payments.gateways.book import Book
-from apps.payments.gateways.port import Entry
+from apps.payments.gateways.port import ChargeRecord
+from apps.payments.gateways.sandbox_store import SandboxStore
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 30.0
@@ -116,9 +116,9 @@ class FakeProcess:
         """Return what it has seen since its start, and what its book holds in all."""
         return self._control("GET", "/v1/stats")
 
-    def entry(self, key: UUID) -> Entry:
+    def record(self, key: UUID) -> ChargeRecord:
         """Return what its book says under a key, read behind its back."""
-        return Book(path=self.book).lookup(key=key, deadline_s=PATIENCE_S)
+        return SandboxStore(path=self.book).lookup(key=key, deadline_s=PATIENCE_S)
 
     def _end(self, order: Any) -> int:
         assert self._process is not None

@@ -35,7 +35,7 @@ class Account(StrEnum):
     REFUNDS = "refunds"
 
 
-class Entry(StrEnum):
+class LedgerEntry(StrEnum):
     """Why a sum was booked."""
 
     EARNED = "earned"
@@ -45,11 +45,11 @@ class Entry(StrEnum):
 
 
 # (debit, credit) of each
-ACCOUNTS: Mapping[Entry, tuple[Account, Account]] = {
-    Entry.EARNED: (Account.RENTER_RECEIVABLE, Account.MANAGER_PAYABLE),
-    Entry.CHARGED: (Account.PROVIDER_CLEARING, Account.RENTER_RECEIVABLE),
-    Entry.REFUND_DUE: (Account.MANAGER_PAYABLE, Account.REFUNDS),
-    Entry.REFUNDED: (Account.REFUNDS, Account.PROVIDER_CLEARING),
+ACCOUNTS: Mapping[LedgerEntry, tuple[Account, Account]] = {
+    LedgerEntry.EARNED: (Account.RENTER_RECEIVABLE, Account.MANAGER_PAYABLE),
+    LedgerEntry.CHARGED: (Account.PROVIDER_CLEARING, Account.RENTER_RECEIVABLE),
+    LedgerEntry.REFUND_DUE: (Account.MANAGER_PAYABLE, Account.REFUNDS),
+    LedgerEntry.REFUNDED: (Account.REFUNDS, Account.PROVIDER_CLEARING),
 }
 
 _OUTCOMES = frozenset({PaymentState.APPROVED, PaymentState.DECLINED, PaymentState.NOT_SENT})

@@ -59,7 +59,7 @@ def on_payment_check_due(event: PaymentCheckDue) -> None:
 def on_payment_noticed(event: PaymentNoticed) -> None:
     """Ask the provider what its notice was about."""
     try:
-        services.heed_notice(payment_id=event.payment_id, now=clock.now())
+        services.check_after_webhook(payment_id=event.payment_id, now=clock.now())
     except OutcomeUnknownError as silence:
         raise bus.Retry(after_s=silence.retry_after_s) from silence
 

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.payments.domain import ACCOUNTS, CHARGED, HOLDING, UNSETTLED, Account, Entry, PaymentState, RefundState
+from apps.payments.domain import ACCOUNTS, CHARGED, HOLDING, UNSETTLED, Account, LedgerEntry, PaymentState, RefundState
 
 PAYMENT_STATES = {
     PaymentState.PENDING: _("pending"),
@@ -22,10 +22,10 @@ ACCOUNT_NAMES = {
     Account.REFUNDS: _("we owe renters back"),
 }
 ENTRY_NAMES = {
-    Entry.EARNED: _("earned"),
-    Entry.CHARGED: _("charged"),
-    Entry.REFUND_DUE: _("refund due"),
-    Entry.REFUNDED: _("refunded"),
+    LedgerEntry.EARNED: _("earned"),
+    LedgerEntry.CHARGED: _("charged"),
+    LedgerEntry.REFUND_DUE: _("refund due"),
+    LedgerEntry.REFUNDED: _("refunded"),
 }
 
 _LONGEST_METHOD = 300

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Case, Count, F, Min, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
-from apps.payments.domain import CHARGED, UNSETTLED, Account, Entry, RefundState
+from apps.payments.domain import CHARGED, UNSETTLED, Account, LedgerEntry, RefundState
 from apps.payments.errors import PaymentNotFoundError
 from apps.payments.models import Payment, Posting, Refund
 
@@ -87,12 +87,12 @@ def held_by_ledger(*, payment_ids: Collection[UUID]) -> dict[UUID, int]:
 def list_earnings(*, since: datetime, until: datetime) -> list[Earnings]:
     """Return what each manager earned by what was booked in [`since`, `until`), a row for each currency, the most first."""
     rows = (
-        Posting.objects.filter(posted_at__gte=since, posted_at__lt=until, entry__in=[Entry.EARNED, Entry.REFUND_DUE])
+        Posting.objects.filter(posted_at__gte=since, posted_at__lt=until, entry__in=[LedgerEntry.EARNED, LedgerEntry.REFUND_DUE])
         .values("payment__payee_id", "currency")
         .annotate(
-            payments=Count("id", filter=Q(entry=Entry.EARNED)),
-            earned=Coalesce(Sum("amount", filter=Q(entry=Entry.EARNED)), 0),
-            given_back=Coalesce(Sum("amount", filter=Q(entry=Entry.REFUND_DUE)), 0),
+            payments=Count("id", filter=Q(entry=LedgerEntry.EARNED)),
+            earned=Coalesce(Sum("amount", filter=Q(entry=LedgerEntry.EARNED)), 0),
+            given_back=Coalesce(Sum("amount", filter=Q(entry=LedgerEntry.REFUND_DUE)), 0),
         )
         .order_by("currency", F("earned") - F("given_back"), "payment__payee_id")
         .reverse()

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from gdmarket import breaker
 from tests.factories.accounts import UserFactory
-from tests.unit.payments.provider import Provider, in_use
+from tests.unit.payments.fake_gateway import FakeGateway, in_use
 
 DRILL: dict[str, Any] = {
     "name": "충전 드릴",
@@ -76,7 +76,7 @@ def market(transactional_db: None, as_user: Callable[[Any], APIClient], api: API
 
 
 @pytest.fixture
-def provider(settings: Settings) -> Iterator[Provider]:
+def provider(settings: Settings) -> Iterator[FakeGateway]:
     """Return the provider that payments ask, instead of the sandbox."""
     with in_use(settings) as provider:
         yield provider

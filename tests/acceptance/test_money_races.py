@@ -9,14 +9,14 @@ import pytest
 from apps.payments import queries
 from apps.payments import services as payments
 from apps.payments.models import Payment, Refund
-from apps.payments.services import Verdict
+from apps.payments.services import FindingVerdict
 from apps.rentals.models import Rental
 from apps.rentals.services import requesting
 from gdmarket import clock
 from tests.acceptance.conftest import Market
 from tests.acceptance.webhooks import booked, payment_of
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import at_once, balances
+from tests.unit.payments.actions import at_once, balances
+from tests.unit.payments.fake_gateway import FakeGateway
 
 Drain = Callable[[], int]
 
@@ -25,7 +25,7 @@ GIVEN_BACK = [*CHARGED, ("refund_due", 8_000), ("refunded", 8_000)]
 TIMES = 6
 
 
-def kept_by(provider: Provider) -> int:
+def kept_by(provider: FakeGateway) -> int:
     """Return what the provider holds of all it charged, having seen that the ledger says the same, rental by rental."""
     keys = [payment.id for payment in Payment.objects.all()]
     held = queries.held_by_ledger(payment_ids=keys)
@@ -36,12 +36,12 @@ def kept_by(provider: Provider) -> int:
 
 
 def assert_books_agree() -> None:
-    assert {finding.verdict for finding in payments.reconcile_payments(now=clock.now(), dry_run=True)} <= {Verdict.AGREES}
+    assert {finding.verdict for finding in payments.reconcile_payments(now=clock.now(), dry_run=True)} <= {FindingVerdict.AGREES}
     assert sum(balance for _account, _currency, balance in queries.list_balances()) == 0
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
-def test_a_cancel_races_the_payment(market: Market, provider: Provider, drain: Drain, _time: int) -> None:
+def test_a_cancel_races_the_payment(market: Market, provider: FakeGateway, drain: Drain, _time: int) -> None:
     rental = market.request(market.register())
 
     paid, cancelled = at_once([lambda: market.pay(rental), lambda: market.command(market.renter, rental, "cancel")])
@@ -58,7 +58,7 @@ def test_a_cancel_races_the_payment(market: Market, provider: Provider, drain: D
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
-def test_the_payment_races_the_deadline(market: Market, provider: Provider, drain: Drain, _time: int) -> None:
+def test_the_payment_races_the_deadline(market: Market, provider: FakeGateway, drain: Drain, _time: int) -> None:
     rental = market.request(market.register())
     row = Rental.objects.get(id=rental["id"])
 
@@ -78,7 +78,7 @@ def test_the_payment_races_the_deadline(market: Market, provider: Provider, drai
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
-def test_two_cancels_give_the_money_back_once(market: Market, provider: Provider, drain: Drain, _time: int) -> None:
+def test_two_cancels_give_the_money_back_once(market: Market, provider: FakeGateway, drain: Drain, _time: int) -> None:
     rental = market.request(market.register())
     market.pay(rental)
 
@@ -94,7 +94,7 @@ def test_two_cancels_give_the_money_back_once(market: Market, provider: Provider
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
-def test_a_part_given_back_races_the_cancel(market: Market, provider: Provider, drain: Drain, _time: int) -> None:
+def test_a_part_given_back_races_the_cancel(market: Market, provider: FakeGateway, drain: Drain, _time: int) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     part: dict[str, Any] = {"refund_id": UUID(int=_time + 1), "payment_id": payment_of(rental).id, "amount": 3_000, "now": clock.now()}
@@ -108,7 +108,7 @@ def test_a_part_given_back_races_the_cancel(market: Market, provider: Provider, 
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
-def test_two_renters_who_pay_with_one_charge_pay_once(market: Market, provider: Provider, drain: Drain, _time: int) -> None:
+def test_two_renters_who_pay_with_one_charge_pay_once(market: Market, provider: FakeGateway, drain: Drain, _time: int) -> None:
     provider.reference = "theirs"
     mine, hers = market.request(market.register()), market.request(market.register(), by=market.neighbour)
 

@@ -8,8 +8,8 @@ from django.core.management import call_command
 from apps.payments.models import Refund
 from tests.acceptance.conftest import Market
 from tests.acceptance.webhooks import payment_of
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import balances
+from tests.unit.payments.actions import balances
+from tests.unit.payments.fake_gateway import FakeGateway
 
 Drain = Callable[[], int]
 
@@ -24,7 +24,9 @@ def money_of(market: Market, rental: dict[str, Any]) -> tuple[str, int, int]:
     return row["state"], row["money"]["paid"], row["money"]["refunded"]
 
 
-def test_the_status_view_shows_more_and_more_given_back_and_the_rental_stays_paid(market: Market, provider: Provider, drain: Drain) -> None:
+def test_the_status_view_shows_more_and_more_given_back_and_the_rental_stays_paid(
+    market: Market, provider: FakeGateway, drain: Drain
+) -> None:
     item = market.register()
     rental = market.request(item)
     market.pay(rental)
@@ -42,7 +44,7 @@ def test_the_status_view_shows_more_and_more_given_back_and_the_rental_stays_pai
     assert market.command(market.manager, rental, "handover").json()["state"] == "rented"
 
 
-def test_after_a_part_a_cancel_gives_just_the_rest(market: Market, provider: Provider, drain: Drain) -> None:
+def test_after_a_part_a_cancel_gives_just_the_rest(market: Market, provider: FakeGateway, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     give_back(rental, 3_000)
@@ -56,7 +58,7 @@ def test_after_a_part_a_cancel_gives_just_the_rest(market: Market, provider: Pro
     assert (provider.book[payment_of(rental).id].refunded, balances()) == (8_000, {})
 
 
-def test_after_a_part_the_payment_can_be_called_off_and_made_anew(market: Market, provider: Provider, drain: Drain) -> None:
+def test_after_a_part_the_payment_can_be_called_off_and_made_anew(market: Market, provider: FakeGateway, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     give_back(rental, 3_000)
@@ -70,7 +72,7 @@ def test_after_a_part_the_payment_can_be_called_off_and_made_anew(market: Market
     assert balances() == {"manager_payable": -8_000, "provider_clearing": 8_000}
 
 
-def test_the_view_made_anew_says_the_same(market: Market, provider: Provider, drain: Drain) -> None:
+def test_the_view_made_anew_says_the_same(market: Market, provider: FakeGateway, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     give_back(rental, 3_000)

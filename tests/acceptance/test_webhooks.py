@@ -19,7 +19,7 @@ from tests.acceptance.conftest import Market
 from tests.acceptance.test_contract import CHECKS
 from tests.acceptance.test_hostile_input import assert_problem
 from tests.acceptance.webhooks import booked, ends, notices, payment_of, sent, told
-from tests.unit.payments.provider import Provider
+from tests.unit.payments.fake_gateway import FakeGateway
 
 Drain = Callable[[], int]
 
@@ -27,7 +27,7 @@ CHARGED = [("charged", 8_000), ("earned", 8_000)]
 
 
 @pytest.fixture
-def awaited(market: Market, provider: Provider) -> dict[str, Any]:
+def awaited(market: Market, provider: FakeGateway) -> dict[str, Any]:
     """Return a rental whose payment the provider took, without telling: it is being waited for."""
     rental = market.request(market.register())
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
@@ -39,7 +39,7 @@ def awaited(market: Market, provider: Provider) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["key", "order"])
 def test_a_webhook_has_the_provider_asked_and_the_rental_is_paid(
-    market: Market, provider: Provider, awaited: dict[str, Any], name: str
+    market: Market, provider: FakeGateway, awaited: dict[str, Any], name: str
 ) -> None:
     answer = told(key=payment_of(awaited).id) if name == "key" else told(order=awaited["id"])
 
@@ -49,14 +49,14 @@ def test_a_webhook_has_the_provider_asked_and_the_rental_is_paid(
     assert (ends(), booked()) == (["PaymentApproved"], CHARGED)
 
 
-def test_a_webhook_that_comes_twice_pays_once(market: Market, provider: Provider, awaited: dict[str, Any]) -> None:
+def test_a_webhook_that_comes_twice_pays_once(market: Market, provider: FakeGateway, awaited: dict[str, Any]) -> None:
     key = payment_of(awaited).id
     assert [told(key=key).status_code for _ in range(2)] == [204, 204]
     assert (provider.calls, ends(), booked()) == (["lookup"], ["PaymentApproved"], CHARGED)
 
 
 def test_many_at_one_time_are_asked_about_once(
-    market: Market, provider: Provider, awaited: dict[str, Any], drain: Drain, settings: Settings
+    market: Market, provider: FakeGateway, awaited: dict[str, Any], drain: Drain, settings: Settings
 ) -> None:
     settings.GDMARKET_DISPATCH = "off"
     for _ in range(20):
@@ -69,7 +69,7 @@ def test_many_at_one_time_are_asked_about_once(
     assert market.see(awaited)["state"] == "paid"
 
 
-def test_for_a_settled_payment_nobody_is_asked(market: Market, provider: Provider) -> None:
+def test_for_a_settled_payment_nobody_is_asked(market: Market, provider: FakeGateway) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     provider.calls.clear()
@@ -81,20 +81,20 @@ def test_for_a_settled_payment_nobody_is_asked(market: Market, provider: Provide
 
 
 @pytest.mark.parametrize("about", [{"key": ids.uuid7()}, {"order": ids.uuid7()}, {}], ids=["key", "order", "nothing"])
-def test_about_what_nobody_knows_nothing_happens(provider: Provider, awaited: dict[str, Any], about: dict[str, Any]) -> None:
+def test_about_what_nobody_knows_nothing_happens(provider: FakeGateway, awaited: dict[str, Any], about: dict[str, Any]) -> None:
     before = Event.objects.count()
     assert told(**about).status_code == 204
     assert (provider.calls, Event.objects.count(), payment_of(awaited).state) == ([], before, "unknown")
 
 
-def test_an_attempt_that_nobody_has_sent_yet_is_left_to_whoever_sends_it(provider: Provider, awaited: dict[str, Any]) -> None:
+def test_an_attempt_that_nobody_has_sent_yet_is_left_to_whoever_sends_it(provider: FakeGateway, awaited: dict[str, Any]) -> None:
     Payment.objects.update(state="pending", asked_at=None)
     assert told(key=payment_of(awaited).id).status_code == 204
     assert (provider.calls, notices(), payment_of(awaited).state) == ([], 0, "pending")
 
 
 def test_while_the_provider_does_not_answer_it_is_asked_again(
-    market: Market, provider: Provider, awaited: dict[str, Any], drain: Drain, pass_time: Callable[..., Any]
+    market: Market, provider: FakeGateway, awaited: dict[str, Any], drain: Drain, pass_time: Callable[..., Any]
 ) -> None:
     provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
     assert told(key=payment_of(awaited).id).status_code == 204
@@ -108,7 +108,7 @@ def test_while_the_provider_does_not_answer_it_is_asked_again(
 
 
 @pytest.mark.parametrize("wrong", ["unsigned", "signed by another", "too old", "of tomorrow", "changed on the way", "empty"])
-def test_what_is_not_the_providers_is_refused_and_nothing_happens(provider: Provider, awaited: dict[str, Any], wrong: str) -> None:
+def test_what_is_not_the_providers_is_refused_and_nothing_happens(provider: FakeGateway, awaited: dict[str, Any], wrong: str) -> None:
     key, before = payment_of(awaited).id, Event.objects.count()
     answers: dict[str, Callable[[], Any]] = {
         "unsigned": lambda: told(key=key, signed=""),
@@ -125,13 +125,13 @@ def test_what_is_not_the_providers_is_refused_and_nothing_happens(provider: Prov
 
 
 @pytest.mark.parametrize("gateway", ["sandbox", "stripe", "provider-2"])
-def test_only_the_provider_in_use_is_heard(provider: Provider, awaited: dict[str, Any], gateway: str) -> None:
+def test_only_the_provider_in_use_is_heard(provider: FakeGateway, awaited: dict[str, Any], gateway: str) -> None:
     before = Event.objects.count()
     assert_problem(told(gateway=gateway, key=payment_of(awaited).id), status=404, code="not_found")
     assert (provider.calls, Event.objects.count()) == ([], before)
 
 
-def test_a_body_that_is_too_large_is_refused_before_it_is_read(provider: Provider, awaited: dict[str, Any]) -> None:
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(provider: FakeGateway, awaited: dict[str, Any]) -> None:
     before = Event.objects.count()
     assert_problem(sent(b" " * (configured.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)), status=413, code="body_too_large")
     assert (provider.calls, Event.objects.count()) == ([], before)
@@ -139,20 +139,20 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(provider: Provide
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=euc-kr"])
 def test_a_body_of_any_type_is_taken_as_the_bytes_it_is(
-    market: Market, provider: Provider, awaited: dict[str, Any], content_type: str
+    market: Market, provider: FakeGateway, awaited: dict[str, Any], content_type: str
 ) -> None:
     body = json.dumps({"key": str(payment_of(awaited).id), "sent_at": clock.now().isoformat()}).encode()
     answer = sent(body, content_type=content_type, Accept="*/*")
     assert (answer.status_code, market.see(awaited)["state"]) == (204, "paid")
 
 
-def test_a_stale_login_does_not_keep_a_webhook_out(provider: Provider, awaited: dict[str, Any]) -> None:
+def test_a_stale_login_does_not_keep_a_webhook_out(provider: FakeGateway, awaited: dict[str, Any]) -> None:
     body = json.dumps({"key": str(payment_of(awaited).id), "sent_at": clock.now().isoformat()}).encode()
     assert sent(body, Authorization="Bearer what-is-this").status_code == 204
     assert payment_of(awaited).state == "approved"
 
 
-def test_webhooks_are_answered_as_they_are_documented(provider: Provider, awaited: dict[str, Any]) -> None:
+def test_webhooks_are_answered_as_they_are_documented(provider: FakeGateway, awaited: dict[str, Any]) -> None:
     operation = schemathesis.openapi.from_wsgi("/api/v1/schema", application)["/api/v1/payments/webhooks/{gateway}"]["POST"]
     genuine = {"key": str(payment_of(awaited).id)}
     for gateway, body, status in (("provider", genuine, 400), ("provider", {}, 400), ("sandbox", genuine, 404)):

@@ -8,13 +8,13 @@ import pytest
 from pytest_django import Settings
 
 from apps.payments import services
-from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError
 from apps.payments.models import Payment
 from gdmarket import clock
 from tests.acceptance.conftest import Market
 from tests.acceptance.webhooks import booked, ends, notices, payment_of, told
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import at_once, elsewhere
+from tests.unit.payments.actions import at_once, elsewhere
+from tests.unit.payments.fake_gateway import FakeGateway
 
 Drain = Callable[[], int]
 
@@ -22,7 +22,7 @@ CHARGED = [("charged", 8_000), ("earned", 8_000)]
 
 
 @pytest.fixture
-def rental(market: Market, provider: Provider) -> dict[str, Any]:
+def rental(market: Market, provider: FakeGateway) -> dict[str, Any]:
     return market.request(market.register())
 
 
@@ -36,7 +36,7 @@ def assert_paid_once(market: Market, rental: dict[str, Any]) -> None:
     assert (payment_of(rental).state, ends(), booked()) == ("approved", ["PaymentApproved"], CHARGED)
 
 
-def test_the_webhook_wins(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+def test_the_webhook_wins(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
     provider.then["charge"] = webhook(rental)
 
     answer = market.pay(rental)
@@ -46,7 +46,7 @@ def test_the_webhook_wins(market: Market, provider: Provider, rental: dict[str, 
     assert_paid_once(market, rental)
 
 
-def test_the_webhook_wins_and_the_answer_is_lost(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+def test_the_webhook_wins_and_the_answer_is_lost(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
     provider.then["charge"] = webhook(rental)
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
 
@@ -56,7 +56,7 @@ def test_the_webhook_wins_and_the_answer_is_lost(market: Market, provider: Provi
     assert_paid_once(market, rental)
 
 
-def test_the_answer_wins(market: Market, provider: Provider, rental: dict[str, Any], settings: Settings, drain: Drain) -> None:
+def test_the_answer_wins(market: Market, provider: FakeGateway, rental: dict[str, Any], settings: Settings, drain: Drain) -> None:
     settings.GDMARKET_DISPATCH = "off"
     provider.then["charge"] = webhook(rental)
     assert market.pay(rental).json()["state"] == "paid"
@@ -68,7 +68,7 @@ def test_the_answer_wins(market: Market, provider: Provider, rental: dict[str, A
     assert_paid_once(market, rental)
 
 
-def test_another_check_settles_the_payment_while_the_webhook_asks(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+def test_another_check_settles_the_payment_while_the_webhook_asks(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
     market.pay(rental)
     provider.loses.clear()
@@ -85,7 +85,7 @@ def test_another_check_settles_the_payment_while_the_webhook_asks(market: Market
     assert_paid_once(market, rental)
 
 
-def test_a_webhook_with_a_decline_wins(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+def test_a_webhook_with_a_decline_wins(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
     provider.declines = "card_declined"
     provider.then["charge"] = webhook(rental)
 
@@ -95,9 +95,9 @@ def test_a_webhook_with_a_decline_wins(market: Market, provider: Provider, renta
     assert (payment_of(rental).state, ends(), booked()) == ("declined", ["PaymentDeclined"], [])
 
 
-@pytest.mark.parametrize("there", [None, Entry(standing=Standing.PROCESSING)])
+@pytest.mark.parametrize("there", [None, ChargeRecord(status=ChargeStatus.PROCESSING)])
 def test_a_forged_webhook_never_stops_a_charge_on_its_way(
-    market: Market, provider: Provider, rental: dict[str, Any], there: Entry | None
+    market: Market, provider: FakeGateway, rental: dict[str, Any], there: ChargeRecord | None
 ) -> None:
     def forge() -> None:
         if there:
@@ -115,7 +115,7 @@ def test_a_forged_webhook_never_stops_a_charge_on_its_way(
     assert_paid_once(market, rental)
 
 
-def test_a_webhook_of_another_sum_settles_nothing(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+def test_a_webhook_of_another_sum_settles_nothing(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
     market.pay(rental)
     key = payment_of(rental).id
@@ -126,7 +126,7 @@ def test_a_webhook_of_another_sum_settles_nothing(market: Market, provider: Prov
     assert (payment_of(rental).state, ends(), booked()) == ("unknown", [], [])
 
 
-def test_ten_webhooks_at_once_and_the_answer_pay_once(market: Market, provider: Provider, rental: dict[str, Any]) -> None:
+def test_ten_webhooks_at_once_and_the_answer_pay_once(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
     provider.then["charge"] = lambda: at_once([lambda: told(order=rental["id"]).status_code] * 10)
 
     answer = market.pay(rental)

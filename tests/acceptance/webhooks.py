@@ -10,7 +10,7 @@ from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentNotice
 from apps.payments.models import Payment, Posting
 from gdmarket import clock
 from tests.log import recorded
-from tests.unit.payments.provider import signature
+from tests.unit.payments.fake_gateway import signature
 
 
 def told(*, gateway: str = "provider", sent_at: datetime | None = None, signed: str | None = None, **about: Any) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from apps.payments.gateways.http import HttpGateway
-from apps.payments.gateways.port import Entry, Intent, NoAnswerError, NotSentError, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeRequest, ChargeStatus, NoAnswerError, NotSentError
 from gdmarket import ids
 from tests.fake_provider import ROOT, FakeProcess
 
@@ -29,28 +29,28 @@ def gateway(fake: FakeProcess) -> Iterator[HttpGateway]:
     gateway.close()
 
 
-def intent(method: str = "pm_ok") -> Intent:
+def charge_request(method: str = "pm_ok") -> ChargeRequest:
     key = ids.uuid7()
-    return Intent(key=key, order=key, amount=8_000, currency="KRW", method=method)
+    return ChargeRequest(payment_id=key, rental_id=key, amount=8_000, currency="KRW", method=method)
 
 
 def test_what_was_answered_stands_in_the_book_after_a_kill(fake: FakeProcess, gateway: HttpGateway) -> None:
-    answered = intent()
-    entry = gateway.charge(intent=answered, deadline_s=AMPLE_S)
+    answered = charge_request()
+    record = gateway.charge(request=answered, deadline_s=AMPLE_S)
 
     fake.kill()
     with pytest.raises(NotSentError):
-        gateway.lookup(intent=answered, deadline_s=AMPLE_S)
+        gateway.lookup(request=answered, deadline_s=AMPLE_S)
     fake.start()
 
-    assert gateway.lookup(intent=answered, deadline_s=AMPLE_S) == fake.entry(answered.key) == entry
-    assert gateway.charge(intent=answered, deadline_s=AMPLE_S) == entry
+    assert gateway.lookup(request=answered, deadline_s=AMPLE_S) == fake.record(answered.payment_id) == record
+    assert gateway.charge(request=answered, deadline_s=AMPLE_S) == record
     assert fake.stats()["book"] == {"charged": 1, "refunds": 0, "amount": 8_000, "amount_refunded": 0}
 
 
 def test_it_ends_in_good_order_with_calls_in_hand(fake: FakeProcess, gateway: HttpGateway) -> None:
     with pytest.raises(NoAnswerError):
-        gateway.charge(intent=intent("pm_lost"), deadline_s=0.5)
+        gateway.charge(request=charge_request("pm_lost"), deadline_s=0.5)
     with socket.create_connection(("127.0.0.1", fake.port)):
         assert fake.stop() == 0
     said = fake.output.read_text()
@@ -60,28 +60,28 @@ def test_it_ends_in_good_order_with_calls_in_hand(fake: FakeProcess, gateway: Ht
 
 def test_faults_are_set_told_and_cleared_while_it_runs(fake: FakeProcess, gateway: HttpGateway) -> None:
     fake.set_faults({"do": "answer_lost", "call": "charge", "times": 1}, {"do": "error", "call": "lookup", "status": 503})
-    lost = intent()
+    lost = charge_request()
     with pytest.raises(NoAnswerError):
-        gateway.charge(intent=lost, deadline_s=AMPLE_S)
+        gateway.charge(request=lost, deadline_s=AMPLE_S)
     with pytest.raises(NoAnswerError, match="http_503"):
-        gateway.lookup(intent=lost, deadline_s=AMPLE_S)
+        gateway.lookup(request=lost, deadline_s=AMPLE_S)
     assert [fault["do"] for fault in fake.faults()] == ["answer_lost", "error"]
     assert fake.stats()["faults"] == {"answer_lost": 1, "error": 1}
 
     fake.clear_faults()
 
     assert fake.faults() == []
-    assert gateway.lookup(intent=lost, deadline_s=AMPLE_S).standing is Standing.CHARGED
-    assert f"charge {lost.key} 200, answer_lost" in fake.output.read_text()
+    assert gateway.lookup(request=lost, deadline_s=AMPLE_S).status is ChargeStatus.CHARGED
+    assert f"charge {lost.payment_id} 200, answer_lost" in fake.output.read_text()
 
 
 def test_it_can_be_told_to_be_down_and_up(fake: FakeProcess, gateway: HttpGateway) -> None:
-    asked = intent()
+    asked = charge_request()
     fake.go_down()
     with pytest.raises(NotSentError):
-        gateway.charge(intent=asked, deadline_s=AMPLE_S)
+        gateway.charge(request=asked, deadline_s=AMPLE_S)
     fake.come_up()
-    assert gateway.lookup(intent=asked, deadline_s=AMPLE_S) == Entry(standing=Standing.NOT_FOUND)
+    assert gateway.lookup(request=asked, deadline_s=AMPLE_S) == ChargeRecord(status=ChargeStatus.NOT_FOUND)
 
 
 def test_a_port_that_is_taken_is_told_in_one_sentence(tmp_path: Path) -> None:

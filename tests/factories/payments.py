@@ -7,7 +7,7 @@ import factory
 
 from apps.payments.domain import CHARGED, UNSETTLED, PaymentState, RefundState
 from apps.payments.models import Payment, Refund
-from apps.payments.services import booking
+from apps.payments.services import ledger
 from gdmarket import ids
 
 
@@ -41,14 +41,14 @@ class PaymentFactory(factory.django.DjangoModelFactory):
         if not create:
             return
         if self.state in CHARGED:
-            booking.book_charge(self, now=self.created_at)
+            ledger.post_charge(self, now=self.created_at)
         if self.state == PaymentState.REFUNDED:
             at = self.created_at
             refund = Refund.objects.create(
                 id=ids.uuid7(), payment=self, amount=self.amount, state=RefundState.REFUNDED, created_at=at, settled_at=at
             )
-            booking.book_refund_due(refund, now=at)
-            booking.book_refunded(refund, now=at)
+            ledger.post_refund_due(refund, now=at)
+            ledger.post_refunded(refund, now=at)
 
 
 class RefundFactory(factory.django.DjangoModelFactory):
@@ -69,4 +69,4 @@ class RefundFactory(factory.django.DjangoModelFactory):
         """Let the payment and the ledger know of it."""
         self.payment.refund_due += self.amount
         self.payment.save(update_fields=["refund_due"])
-        booking.book_refund_due(self, now=self.created_at)
+        ledger.post_refund_due(self, now=self.created_at)

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 from pytest_django import Settings
 
 from apps.payments import gateways
-from apps.payments.gateways.port import Notice
+from apps.payments.gateways.port import WebhookHint
 from apps.payments.gateways.sandbox import SandboxGateway
 from gdmarket.bus import registry, subscriptions
 from gdmarket.bus.models import Subscription
@@ -23,8 +23,8 @@ from tests.stateful.machine import MarketMachine
 class TellingSandbox(SandboxGateway):
     """A sandbox whose webhooks are the name of a rental, and signed by nobody: the worst there could be."""
 
-    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
-        return Notice(order=UUID(body.decode()))
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
+        return WebhookHint(rental_id=UUID(body.decode()))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def machine(transactional_db: None, settings: Settings, tmp_path: Path) -> Itera
     """Return the machine, with a provider whose slow answers and lost ones take no time."""
     settings.GDMARKET_DISPATCH = "off"
     settings.GDMARKET_PAYMENT_GATEWAY = "stateful"
-    sandbox = TellingSandbox(book=tmp_path / "book.sqlite3", sleep=lambda _seconds: None)
+    sandbox = TellingSandbox(store=tmp_path / "book.sqlite3", sleep=lambda _seconds: None)
     sandbox.list_charges(since=datetime.now(UTC), until=datetime.now(UTC), deadline_s=5.0)
     gateways.GATEWAYS["stateful"] = lambda: sandbox
     everybody = import_string(configured.GDMARKET_SUBSCRIPTIONS)

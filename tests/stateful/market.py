@@ -21,7 +21,7 @@ from apps.items import services as items
 from apps.items.models import BusyPeriod, Item
 from apps.payments import services as payments
 from apps.payments.models import Payment, Posting, Refund
-from apps.payments.services import unguarded_ledger
+from apps.payments.services import ledger_guard_disabled
 from apps.rentals.domain import RentalState
 from apps.rentals.models import Listing, Rental
 from apps.rentals.services import cancelling, lending, paying, requesting
@@ -148,7 +148,7 @@ class Market:
 
     def hear_of(self, rental_id: UUID, *, blow: Blow | None) -> None:
         """Let the provider's webhook tell that something happened to the money of a rental, be it true or not."""
-        self._command(partial(payments.take_notice, headers={}, body=str(rental_id).encode(), now=clock.now()), blow)
+        self._command(partial(payments.receive_webhook, headers={}, body=str(rental_id).encode(), now=clock.now()), blow)
 
     def has_rental(self, rental_id: UUID) -> bool:
         """Say whether a request, refused or not, came to anything."""
@@ -237,7 +237,7 @@ class Market:
             self._pull_timers()
 
     def _empty(self) -> None:
-        with unguarded_ledger():
+        with ledger_guard_disabled():
             for table in TABLES:
                 QuerySet(table).all().delete()
         Circuit.objects.all().delete()

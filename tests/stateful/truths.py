@@ -14,8 +14,7 @@ from django.db.models import Model
 
 from apps.items.models import Item
 from apps.payments import queries
-from apps.payments.domain import CHARGED, UNSETTLED, RefundState
-from apps.payments.domain import Entry as Booked
+from apps.payments.domain import CHARGED, UNSETTLED, LedgerEntry, RefundState
 from apps.payments.models import Payment, Posting, Refund
 from apps.rentals.domain import HOLDING, RentalState
 from apps.rentals.models import Rental
@@ -109,11 +108,11 @@ def no_item_is_promised_twice() -> None:
 def everything_is_booked_once() -> None:
     due: list[tuple[UUID, UUID | None, str, int]] = []
     for payment in Payment.objects.filter(state__in=CHARGED):
-        due += [(payment.pk, None, entry, payment.amount) for entry in (Booked.EARNED, Booked.CHARGED)]
+        due += [(payment.pk, None, entry, payment.amount) for entry in (LedgerEntry.EARNED, LedgerEntry.CHARGED)]
     for refund in Refund.objects.all():
-        due.append((refund.payment_id, refund.pk, Booked.REFUND_DUE, refund.amount))
+        due.append((refund.payment_id, refund.pk, LedgerEntry.REFUND_DUE, refund.amount))
         if refund.state == RefundState.REFUNDED:
-            due.append((refund.payment_id, refund.pk, Booked.REFUNDED, refund.amount))
+            due.append((refund.payment_id, refund.pk, LedgerEntry.REFUNDED, refund.amount))
     assert Counter(Posting.objects.values_list("payment_id", "refund_id", "entry", "amount")) == Counter(due)
     assert sum(balance for _, _, balance in queries.list_balances()) == 0
 

@@ -35,5 +35,5 @@ class WebhookView(ApiView):
             raise Http404
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = cast("bytes", request.data or b"")  # an empty body never reaches a parser
-        services.take_notice(headers=headers, body=body, now=clock.now())
+        services.receive_webhook(headers=headers, body=body, now=clock.now())
         return Response(status=status.HTTP_204_NO_CONTENT)

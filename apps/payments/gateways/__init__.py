@@ -13,7 +13,7 @@ from apps.payments.gateways.toss import TossGateway
 
 
 def _sandbox() -> PaymentGateway:
-    return SandboxGateway(book=settings.GDMARKET_DATA_DIR / "sandbox.sqlite3")
+    return SandboxGateway(store=settings.GDMARKET_DATA_DIR / "sandbox.sqlite3")
 
 
 def _http() -> PaymentGateway:

@@ -11,11 +11,30 @@ import msgspec
 from msgspec import Struct
 
 from apps.payments.errors import WebhookRefusedError
-from apps.payments.gateways import wire
-from apps.payments.gateways.fake.messages import SIGNATURE, ChargeAsked, ChargesTold, EntryTold, NoticeTold, RefundAsked, RefundTold, digest
-from apps.payments.gateways.port import Entry, Intent, Listed, NoAnswerError, Notice, Page, RefundEntry, RefusedError, Standing
+from apps.payments.gateways import deadline_http
+from apps.payments.gateways.deadline_http import DeadlineHttpClient
+from apps.payments.gateways.fake.messages import (
+    SIGNATURE,
+    ChargeListResponse,
+    ChargeRequestBody,
+    ChargeResponse,
+    RefundRequestBody,
+    RefundResponse,
+    WebhookBody,
+    digest,
+)
+from apps.payments.gateways.port import (
+    ChargePage,
+    ChargeRecord,
+    ChargeRequest,
+    ChargeStatus,
+    ListedCharge,
+    NoAnswerError,
+    RefundRecord,
+    RefusedError,
+    WebhookHint,
+)
 from apps.payments.gateways.sandbox import METHODS
-from apps.payments.gateways.wire import Wire
 
 TOLERANCE_S = 300
 
@@ -30,79 +49,81 @@ class HttpGateway:
     """The fake provider at `base_url`; a webhook is genuine if one of the secrets signed it, so that they can be changed in turn."""
 
     def __init__(self, *, base_url: str, webhook_secrets: Sequence[str], insecure_hosts: Sequence[str] = ()) -> None:
-        self._wire = Wire(base_url=base_url, insecure_hosts=insecure_hosts)
+        self._http = DeadlineHttpClient(base_url=base_url, insecure_hosts=insecure_hosts)
         self._secrets = tuple(webhook_secrets)
 
     def accepts(self, *, method: str) -> bool:
         """Say whether `method` is one of the sandbox's."""
         return method in METHODS
 
-    def refusal_of(self, *, intent: Intent) -> Entry | None:
+    def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
         """Return None: everything is asked."""
         return None
 
-    def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
+    def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Charge: PUT is idempotent by the key in its path."""
-        wish = ChargeAsked(order=intent.order, amount=intent.amount, currency=intent.currency, method=intent.method)
-        entry = self._entry("PUT", "", intent=intent, message=wish, deadline_s=deadline_s)
-        if entry.standing is Standing.NOT_FOUND:
+        wish = ChargeRequestBody(order=request.rental_id, amount=request.amount, currency=request.currency, method=request.method)
+        record = self._entry("PUT", "", request=request, message=wish, deadline_s=deadline_s)
+        if record.status is ChargeStatus.NOT_FOUND:
             raise NoAnswerError("unreadable")
-        return entry
+        return record
 
-    def refund(self, *, intent: Intent, refund_key: UUID, amount: int, deadline_s: float) -> RefundEntry:
+    def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
         """Give money back; the same `refund_key` never does so twice."""
-        path = f"/v1/charges/{intent.key}/refunds/{refund_key}"
-        told = self._ask("PUT", path, shape=RefundTold, message=RefundAsked(amount=amount), deadline_s=deadline_s)
+        path = f"/v1/charges/{request.payment_id}/refunds/{refund_key}"
+        told = self._ask("PUT", path, shape=RefundResponse, message=RefundRequestBody(amount=amount), deadline_s=deadline_s)
         if told.refund_key != refund_key:
             raise NoAnswerError("unreadable")
-        return told.entry()
+        return told.record()
 
-    def void(self, *, intent: Intent, deadline_s: float) -> Entry:
+    def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Put a tombstone under an unseen key."""
-        entry = self._entry("POST", "/void", intent=intent, deadline_s=deadline_s)
-        if entry.standing is Standing.NOT_FOUND:
+        record = self._entry("POST", "/void", request=request, deadline_s=deadline_s)
+        if record.status is ChargeStatus.NOT_FOUND:
             raise NoAnswerError("unreadable")
-        return entry
+        return record
 
-    def lookup(self, *, intent: Intent, deadline_s: float) -> Entry:
+    def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Read the provider's book."""
-        return self._entry("GET", "", intent=intent, deadline_s=deadline_s)
+        return self._entry("GET", "", request=request, deadline_s=deadline_s)
 
-    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> Page:
+    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
         """Read the provider's book, page by page."""
         query = urlencode({"since": since.isoformat(), "until": until.isoformat(), "cursor": cursor})
-        told = self._ask("GET", f"/v1/charges?{query}", shape=ChargesTold, deadline_s=deadline_s)
-        return Page(charges=tuple(Listed(key=entry.key, entry=entry.entry()) for entry in told.charges), cursor=told.cursor)
+        told = self._ask("GET", f"/v1/charges?{query}", shape=ChargeListResponse, deadline_s=deadline_s)
+        return ChargePage(
+            charges=tuple(ListedCharge(payment_id=record.key, record=record.record()) for record in told.charges), cursor=told.cursor
+        )
 
-    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
         """Read a notice that one of the secrets signed within the last 5 minutes."""
         if not self._is_genuine(headers.get(SIGNATURE, ""), body, now):
             raise WebhookRefusedError
         try:
-            told = msgspec.json.decode(body, type=NoticeTold)
+            told = msgspec.json.decode(body, type=WebhookBody)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise WebhookRefusedError from error
-        return Notice(key=told.key)
+        return WebhookHint(payment_id=told.key)
 
     def close(self) -> None:
         """Close its connections; the next call makes new ones."""
-        self._wire.close()
+        self._http.close()
 
-    def _entry(self, verb: str, path: str, *, intent: Intent, message: Struct | None = None, deadline_s: float) -> Entry:
-        told = self._ask(verb, f"/v1/charges/{intent.key}{path}", shape=EntryTold, message=message, deadline_s=deadline_s)
-        if told.key != intent.key:
+    def _entry(self, verb: str, path: str, *, request: ChargeRequest, message: Struct | None = None, deadline_s: float) -> ChargeRecord:
+        told = self._ask(verb, f"/v1/charges/{request.payment_id}{path}", shape=ChargeResponse, message=message, deadline_s=deadline_s)
+        if told.key != request.payment_id:
             raise NoAnswerError("unreadable")
-        return told.entry()
+        return told.record()
 
     def _ask(self, verb: str, path: str, *, shape: type[Shape], message: Struct | None = None, deadline_s: float) -> Shape:
         body = b"" if message is None else msgspec.json.encode(message)
         headers = {"Content-Type": "application/json"}
-        answer = self._wire.send(method=verb, path=path, headers=headers, body=body, deadline_s=deadline_s)
+        answer = self._http.send(method=verb, path=path, headers=headers, body=body, deadline_s=deadline_s)
         if answer.status in _READABLE:
-            return wire.decode(answer, shape=shape)
+            return deadline_http.decode(answer, shape=shape)
         if 400 <= answer.status < 500 and answer.status not in _UNSETTLED:  # noqa: PLR2004  # the 4xx
             raise RefusedError(f"http_{answer.status}")
-        raise wire.unsettled(answer)
+        raise deadline_http.unsettled(answer)
 
     def _is_genuine(self, signature: str, body: bytes, now: datetime) -> bool:
         parts = [part.partition("=")[::2] for part in signature.split(",")]

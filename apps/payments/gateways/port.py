@@ -13,7 +13,7 @@ from typing import Protocol
 from uuid import UUID
 
 
-class Standing(StrEnum):
+class ChargeStatus(StrEnum):
     """What a provider's book says under one key."""
 
     CHARGED = "charged"
@@ -23,7 +23,7 @@ class Standing(StrEnum):
     NOT_FOUND = "not_found"
 
 
-class RefundStanding(StrEnum):
+class RefundStatus(StrEnum):
     """What became of one refund; a refused one may be asked for again under the same key."""
 
     REFUNDED = "refunded"
@@ -32,15 +32,15 @@ class RefundStanding(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Intent:
-    """What we mean to charge, the same in every call about it: `amount` minor units of `currency`, once for ever under `key`.
+class ChargeRequest:
+    """What we mean to charge, the same in every call about it: `amount` minor units of `currency`, once for ever under `payment_id`.
 
-    `order` is the rental that it pays for, `method` what the renter pays with; `reference` is the provider's own name for it, once
+    `method` is what the renter pays with; `reference` is the provider's own name for it, once
     it told one.
     """
 
-    key: UUID
-    order: UUID
+    payment_id: UUID
+    rental_id: UUID
     amount: int
     currency: str
     method: str
@@ -48,10 +48,10 @@ class Intent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class ChargeRecord:
     """What the provider's book holds under one key; sums in minor units, 0 and "" where nothing was charged."""
 
-    standing: Standing
+    status: ChargeStatus
     amount: int = 0
     refunded: int = 0
     currency: str = ""
@@ -60,40 +60,40 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RefundEntry:
+class RefundRecord:
     """What became of one refund, and why it was refused, if it was."""
 
-    standing: RefundStanding
+    status: RefundStatus
     reference: str = ""
     reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Listed:
-    """One charge of the provider's own list; `key` is ours, or, where the provider keeps none, `order` the rental it pays for."""
+class ListedCharge:
+    """One charge of the provider's own list; where the provider keeps no key of ours, only `rental_id` is known."""
 
-    key: UUID | None
-    entry: Entry
-    order: UUID | None = None
+    payment_id: UUID | None
+    record: ChargeRecord
+    rental_id: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
+class ChargePage:
     """A page of the provider's list; `cursor` asks for the next one, and is "" on the last."""
 
-    charges: tuple[Listed, ...]
+    charges: tuple[ListedCharge, ...]
     cursor: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Notice:
-    """A provider's webhook: something happened to the charge under `key`, or to one for the rental `order`. A hint, never a fact.
+class WebhookHint:
+    """A provider's webhook: something happened to the charge `payment_id`, or to one for `rental_id`. A hint, never a fact.
 
     Why it comes twice or late does not matter: it only makes us ask.
     """
 
-    key: UUID | None = None
-    order: UUID | None = None
+    payment_id: UUID | None = None
+    rental_id: UUID | None = None
 
 
 class GatewayError(Exception):
@@ -123,32 +123,32 @@ class PaymentGateway(Protocol):
     def accepts(self, *, method: str) -> bool:
         """Say whether `method` can be a payment method of this provider, without asking it."""
 
-    def refusal_of(self, *, intent: Intent) -> Entry | None:
-        """Return the decline that an intent gets without the provider being asked, or None where it is asked."""
+    def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
+        """Return the decline that an request gets without the provider being asked, or None where it is asked."""
 
-    def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
-        """Take the money once for ever under the intent's key and return the entry: charged, declined, voided, or processing.
+    def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
+        """Take the money once for ever under the request's key and return the record: charged, declined, voided, or processing.
 
-        A key that was used before, for another sum too, charges nothing more and returns its entry as it stands.
+        A key that was used before, for another sum too, charges nothing more and returns its record as it stands.
         """
 
-    def refund(self, *, intent: Intent, refund_key: UUID, amount: int, deadline_s: float) -> RefundEntry:
+    def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
         """Give `amount` of the charge back, once for ever under `refund_key`, and return what became of that refund."""
 
-    def void(self, *, intent: Intent, deadline_s: float) -> Entry:
-        """See to it that nothing will ever be charged under the key, and return the entry: voided, or what it was already.
+    def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
+        """See to it that nothing will ever be charged under the key, and return the record: voided, or what it was already.
 
         An unseen key gets a tombstone, so that a charge still on its way is refused when it arrives; a provider that keeps none
         answers `processing` for as long as that charge could still succeed.
         """
 
-    def lookup(self, *, intent: Intent, deadline_s: float) -> Entry:
-        """Return the entry under the key, charging nothing."""
+    def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
+        """Return the record under the key, charging nothing."""
 
-    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> Page:
+    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
         """Return a page of what was charged in [`since`, `until`) by the provider's clock, each with what was given back of it since."""
 
-    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
         """Return what a webhook is about, or None if it is about no charge; names of `headers` are in lower case.
 
         :raises WebhookRefusedError: if it is not the provider's, too old, or not to be read

@@ -7,8 +7,8 @@ from pathlib import Path
 from uuid import UUID
 
 from apps.payments.errors import WebhookRefusedError
-from apps.payments.gateways.book import Book
-from apps.payments.gateways.port import Entry, Intent, NoAnswerError, Notice, NotSentError, Page, RefundEntry
+from apps.payments.gateways.port import ChargePage, ChargeRecord, ChargeRequest, NoAnswerError, NotSentError, RefundRecord, WebhookHint
+from apps.payments.gateways.sandbox_store import SandboxStore
 
 METHODS = frozenset({"pm_ok", "pm_declined", "pm_slow", "pm_lost", "pm_error", "pm_down"})
 SLOW_S = 2.0
@@ -21,50 +21,50 @@ class SandboxGateway:
     and never answers; pm_error answers 500 and charges nothing; pm_down refuses the connection. It sends no webhooks.
     """
 
-    def __init__(self, *, book: Path, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._book = Book(path=book)
+    def __init__(self, *, store: Path, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._store = SandboxStore(path=store)
         self._sleep = sleep
 
     def accepts(self, *, method: str) -> bool:
         """Say whether `method` is one of the sandbox's."""
         return method in METHODS
 
-    def refusal_of(self, *, intent: Intent) -> Entry | None:
+    def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
         """Return None: everything is asked."""
         return None
 
-    def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
+    def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Charge, or fail in the way that the method names."""
-        if intent.method == "pm_down":
+        if request.method == "pm_down":
             raise NotSentError("connection_refused")
-        if intent.method == "pm_error":
+        if request.method == "pm_error":
             raise NoAnswerError("provider_error")
-        if intent.method == "pm_slow":
+        if request.method == "pm_slow":
             self._sleep(min(SLOW_S, deadline_s))
-        entry = self._book.charge(intent=intent, declined=why_declined(intent.method), deadline_s=deadline_s)
-        if intent.method == "pm_lost":
+        record = self._store.charge(request=request, declined=why_declined(request.method), deadline_s=deadline_s)
+        if request.method == "pm_lost":
             self._sleep(deadline_s)
-        if intent.method == "pm_lost" or (intent.method == "pm_slow" and deadline_s < SLOW_S):
+        if request.method == "pm_lost" or (request.method == "pm_slow" and deadline_s < SLOW_S):
             raise NoAnswerError("timed_out")
-        return entry
+        return record
 
-    def refund(self, *, intent: Intent, refund_key: UUID, amount: int, deadline_s: float) -> RefundEntry:
+    def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
         """Give money back; the same `refund_key` never does so twice."""
-        return self._book.refund(key=intent.key, refund_key=refund_key, amount=amount, deadline_s=deadline_s)
+        return self._store.refund(key=request.payment_id, refund_key=refund_key, amount=amount, deadline_s=deadline_s)
 
-    def void(self, *, intent: Intent, deadline_s: float) -> Entry:
+    def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Put a tombstone under an unseen key."""
-        return self._book.void(key=intent.key, deadline_s=deadline_s)
+        return self._store.void(key=request.payment_id, deadline_s=deadline_s)
 
-    def lookup(self, *, intent: Intent, deadline_s: float) -> Entry:
+    def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Read the book."""
-        return self._book.lookup(key=intent.key, deadline_s=deadline_s)
+        return self._store.lookup(key=request.payment_id, deadline_s=deadline_s)
 
-    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> Page:
+    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
         """Read the book, page by page."""
-        return self._book.list_charges(since=since, until=until, cursor=cursor, deadline_s=deadline_s)
+        return self._store.list_charges(since=since, until=until, cursor=cursor, deadline_s=deadline_s)
 
-    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
         """Refuse: the sandbox sends none."""
         raise WebhookRefusedError
 

@@ -11,9 +11,9 @@ from apps.payments import domain, gateways, queries
 from apps.payments.domain import PaymentState
 from apps.payments.errors import PaymentInProgressError, PaymentReusedError
 from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded
-from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, RefusedError, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError, RefusedError
 from apps.payments.models import Payment
-from apps.payments.services import asking, booking
+from apps.payments.services import ledger, provider_calls
 from gdmarket import breaker, bus, databases, failpoints
 
 _log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def open_payment(
             payment, is_new = Payment.objects.get_or_create(id=payment_id, defaults=wanted | {"method": method, "created_at": now})
             if is_new:
                 due = PaymentCheckDue(payment_id=payment_id, occurred_at=now)
-                bus.publish(due, stream=f"payment-timer:{payment_id}", at=now + asking.check_delay())
+                bus.publish(due, stream=f"payment-timer:{payment_id}", at=now + provider_calls.check_delay())
     except IntegrityError as taken:
         # Where the other attempt stands by now does not matter: it was in the way when this one was begun.
         if not queries.has_other_attempt(rental_id=rental_id, payment_id=payment_id):
@@ -72,7 +72,7 @@ def charge_payment(
 
     Raises as `open_payment` does, and InsideTransactionError.
     """
-    asking.refuse_inside_transaction()
+    provider_calls.refuse_inside_transaction()
     payment = open_payment(
         payment_id=payment_id,
         rental_id=rental_id,
@@ -128,7 +128,7 @@ def _record(payment_id: UUID, outcome: Outcome, *, now: datetime) -> Payment:
         payment.version += 1
         payment.save(update_fields=["state", "reason", "provider_reference", "settled_at", "version"])
         if outcome.state is PaymentState.APPROVED:
-            booking.book_charge(payment, now=now)
+            ledger.post_charge(payment, now=now)
         if outcome.state in _FACTS:
             publish_fact(payment, _FACTS[outcome.state], now=now)
     return payment
@@ -139,41 +139,41 @@ def publish_fact(payment: Payment, fact: type[PaymentFact], *, now: datetime) ->
     bus.publish(fact(**queries.public(payment=payment), occurred_at=now), stream=f"payment:{payment.id}")
 
 
-def outcome_of(entry: Entry, *, payment: Payment) -> Outcome:
-    """Return what the provider's entry means for an unsettled payment.
+def outcome_of(record: ChargeRecord, *, payment: Payment) -> Outcome:
+    """Return what the provider's record means for an unsettled payment.
 
-    A charge of another sum, or of which a part went back already, and no certain entry, mean unknown; one given back in full buys
+    A charge of another sum, or of which a part went back already, and no certain record, mean unknown; one given back in full buys
     nothing.
     """
-    match entry.standing:
-        case Standing.CHARGED if (entry.amount, entry.currency, entry.refunded) == (payment.amount, payment.currency, 0):
-            return Outcome(state=PaymentState.APPROVED, reference=entry.reference)
-        case Standing.CHARGED if entry.refunded == entry.amount:
-            return Outcome(state=PaymentState.DECLINED, reason="given_back", reference=entry.reference)
-        case Standing.CHARGED:
-            return Outcome(state=PaymentState.UNKNOWN, reason="provider_differs", reference=entry.reference)
-        case Standing.DECLINED:
-            return Outcome(state=PaymentState.DECLINED, reason=entry.reason, reference=entry.reference)
-        case Standing.VOIDED:
+    match record.status:
+        case ChargeStatus.CHARGED if (record.amount, record.currency, record.refunded) == (payment.amount, payment.currency, 0):
+            return Outcome(state=PaymentState.APPROVED, reference=record.reference)
+        case ChargeStatus.CHARGED if record.refunded == record.amount:
+            return Outcome(state=PaymentState.DECLINED, reason="given_back", reference=record.reference)
+        case ChargeStatus.CHARGED:
+            return Outcome(state=PaymentState.UNKNOWN, reason="provider_differs", reference=record.reference)
+        case ChargeStatus.DECLINED:
+            return Outcome(state=PaymentState.DECLINED, reason=record.reason, reference=record.reference)
+        case ChargeStatus.VOIDED:
             return Outcome(state=PaymentState.NOT_SENT, reason="voided")
-        case Standing.NOT_FOUND | Standing.PROCESSING:
-            return Outcome(state=PaymentState.UNKNOWN, reason=entry.standing)
+        case ChargeStatus.NOT_FOUND | ChargeStatus.PROCESSING:
+            return Outcome(state=PaymentState.UNKNOWN, reason=record.status)
 
 
 def _send(payment: Payment) -> Outcome:
-    intent = asking.intent_of(payment)
-    unasked = gateways.current().refusal_of(intent=intent)
+    request = provider_calls.request_of(payment)
+    unasked = gateways.current().preflight_decline(request=request)
     if unasked is not None:  # the breaker has nothing to learn from it
         return outcome_of(unasked, payment=payment)
     try:
-        entry = asking.ask(lambda gateway, deadline_s: gateway.charge(intent=intent, deadline_s=deadline_s), charges=True)
+        record = provider_calls.ask(lambda gateway, deadline_s: gateway.charge(request=request, deadline_s=deadline_s), charges=True)
     except breaker.OpenError as refusal:
         return Outcome(state=PaymentState.NOT_SENT, reason=refusal.code, retry_after_s=refusal.retry_after_s)
     except (NotSentError, RefusedError) as failure:
         return Outcome(state=PaymentState.NOT_SENT, reason=failure.reason, retry_after_s=failure.retry_after_s)
     except NoAnswerError as silence:
         return Outcome(state=PaymentState.UNKNOWN, reason=silence.reason)
-    return outcome_of(entry, payment=payment)
+    return outcome_of(record, payment=payment)
 
 
 def _report_late(payment: Payment, outcome: Outcome) -> None:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from apps.payments.gateways.port import Entry, Listed, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, ListedCharge
 from apps.payments.models import Payment
 
 
-class Verdict(StrEnum):
+class FindingVerdict(StrEnum):
     """What comparing one payment came to."""
 
     AGREES = "agrees"
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class PaymentFinding:
     """One payment compared; `ours` and `provider` say in words how it stands on each side.
 
     `held` is what the provider holds of it by its own book, `booked` what it holds by our ledger, in minor units of `currency`. No
@@ -29,7 +29,7 @@ class Finding:
 
     payment_id: UUID | None = None
     rental_id: UUID | None = None
-    verdict: Verdict
+    verdict: FindingVerdict
     ours: str = "no payment"
     provider: str
     currency: str = ""
@@ -37,34 +37,36 @@ class Finding:
     booked: int = 0
 
 
-def found(payment: Payment, verdict: Verdict, *, provider: str = "", entry: Entry | None = None, booked: int = 0) -> Finding:
-    """Return what a payment was found to be; what the provider says is its entry, unless it is told otherwise."""
+def found(
+    payment: Payment, verdict: FindingVerdict, *, provider: str = "", record: ChargeRecord | None = None, booked: int = 0
+) -> PaymentFinding:
+    """Return what a payment was found to be; what the provider says is its record, unless it is told otherwise."""
     due = payment.refund_due - payment.refunded
     given_back = f", refunded {payment.refunded}" if 0 < payment.refunded < payment.amount else ""
-    return Finding(
+    return PaymentFinding(
         payment_id=payment.id,
         rental_id=payment.rental_id,
         verdict=verdict,
         ours=f"{payment.state} {payment.amount} {payment.currency}{given_back}" + (f", refund due {due}" if due else ""),
-        provider=provider or (_in_words(entry) if entry else ""),
+        provider=provider or (_in_words(record) if record else ""),
         currency=payment.currency,
-        held=entry.amount - entry.refunded if entry and entry.standing is Standing.CHARGED else 0,
+        held=record.amount - record.refunded if record and record.status is ChargeStatus.CHARGED else 0,
         booked=booked,
     )
 
 
-def stranger(listed: Listed) -> Finding:
+def unmatched_charge(listed: ListedCharge) -> PaymentFinding:
     """Return a charge that is no payment of ours: a person must look."""
-    entry = listed.entry
-    name = listed.key or entry.reference
-    return Finding(
-        verdict=Verdict.NEEDS_PERSON,
-        provider=f"{_in_words(entry)} as {name}",
-        currency=entry.currency,
-        held=entry.amount - entry.refunded,
+    record = listed.record
+    name = listed.payment_id or record.reference
+    return PaymentFinding(
+        verdict=FindingVerdict.NEEDS_PERSON,
+        provider=f"{_in_words(record)} as {name}",
+        currency=record.currency,
+        held=record.amount - record.refunded,
     )
 
 
-def _in_words(entry: Entry) -> str:
-    refunded = f", refunded {entry.refunded}" if entry.refunded else ""
-    return f"{entry.standing} {entry.amount} {entry.currency}{refunded}" if entry.amount else entry.standing.value
+def _in_words(record: ChargeRecord) -> str:
+    refunded = f", refunded {record.refunded}" if record.refunded else ""
+    return f"{record.status} {record.amount} {record.currency}{refunded}" if record.amount else record.status.value

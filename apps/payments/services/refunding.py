@@ -16,9 +16,9 @@ from apps.payments.errors import (
     RefundTooLargeError,
 )
 from apps.payments.events import PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
-from apps.payments.gateways.port import Intent, RefundEntry, RefundStanding, Standing
+from apps.payments.gateways.port import ChargeRequest, ChargeStatus, RefundRecord, RefundStatus
 from apps.payments.models import Payment, Refund
-from apps.payments.services import asking, booking, charging
+from apps.payments.services import charging, ledger, provider_calls
 from gdmarket import bus, databases, failpoints, ids
 
 _UNTIL_SETTLED_S = 1.0
@@ -83,27 +83,27 @@ def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
     if refund.state == RefundState.REFUNDED:
         return refund
     Refund.objects.filter(id=refund_id).update(attempts=F("attempts") + 1)
-    intent, tries = asking.intent_of(refund.payment), refund.attempts + 1
+    request, tries = provider_calls.request_of(refund.payment), refund.attempts + 1
     failpoints.hit("payments.refund.unsent")
-    entry = asking.ask_again(
-        lambda gateway, deadline_s: gateway.refund(intent=intent, refund_key=refund.id, amount=refund.amount, deadline_s=deadline_s),
+    record = provider_calls.ask_again(
+        lambda gateway, deadline_s: gateway.refund(request=request, refund_key=refund.id, amount=refund.amount, deadline_s=deadline_s),
         tries=tries,
     )
     failpoints.hit("payments.refund.answered")
-    if entry.standing is RefundStanding.PROCESSING:
-        raise asking.not_yet(tries=tries)
-    if entry.standing is RefundStanding.REFUSED and _is_all_back(intent, tries=tries):
+    if record.status is RefundStatus.PROCESSING:
+        raise provider_calls.not_yet(tries=tries)
+    if record.status is RefundStatus.REFUSED and _is_all_back(request, tries=tries):
         # Somebody gave it all back at the provider: whatever is due to the renter has been given.
-        return _record_refunded(refund_id, entry, now=now)
-    if entry.standing is RefundStanding.REFUSED:
-        Refund.objects.filter(id=refund_id, state=RefundState.PENDING).update(reason=domain.as_reason(told=entry.reason))
-        raise RefundRefusedError(refund=str(refund_id), reason=domain.as_reason(told=entry.reason))
-    return _record_refunded(refund_id, entry, now=now)
+        return _record_refunded(refund_id, record, now=now)
+    if record.status is RefundStatus.REFUSED:
+        Refund.objects.filter(id=refund_id, state=RefundState.PENDING).update(reason=domain.as_reason(told=record.reason))
+        raise RefundRefusedError(refund=str(refund_id), reason=domain.as_reason(told=record.reason))
+    return _record_refunded(refund_id, record, now=now)
 
 
-def _is_all_back(intent: Intent, *, tries: int) -> bool:
-    entry = asking.ask_again(lambda gateway, deadline_s: gateway.lookup(intent=intent, deadline_s=deadline_s), tries=tries)
-    return entry.standing is Standing.CHARGED and (entry.amount, entry.refunded) == (intent.amount, intent.amount)
+def _is_all_back(request: ChargeRequest, *, tries: int) -> bool:
+    record = provider_calls.ask_again(lambda gateway, deadline_s: gateway.lookup(request=request, deadline_s=deadline_s), tries=tries)
+    return record.status is ChargeStatus.CHARGED and (record.amount, record.refunded) == (request.amount, request.amount)
 
 
 def _refundable(payment_id: UUID) -> Payment:
@@ -119,28 +119,28 @@ def _record(payment: Payment, *, refund_id: UUID, amount: int, now: datetime) ->
     refund = Refund.objects.create(id=refund_id, payment=payment, amount=amount, created_at=now)
     payment.refund_due += amount
     payment.save(update_fields=["refund_due"])
-    booking.book_refund_due(refund, now=now)
+    ledger.post_refund_due(refund, now=now)
     recorded = RefundRecorded(refund_id=refund.id, payment_id=payment.id, occurred_at=now)
     bus.publish(recorded, stream=f"refund:{refund.id}")
     return refund
 
 
-def _record_refunded(refund_id: UUID, entry: RefundEntry, *, now: datetime) -> Refund:
+def _record_refunded(refund_id: UUID, record: RefundRecord, *, now: datetime) -> Refund:
     with databases.transaction_for("payments"):
         payment = queries.get_payment(payment_id=queries.get_refund(refund_id=refund_id).payment_id, lock=True)
         refund = queries.get_refund(refund_id=refund_id)
         if refund.state == RefundState.REFUNDED:
             return refund
-        booking.book_what_lacks(payment, now=now)
+        ledger.post_missing_locked(payment, now=now)
         refund.state, refund.reason, refund.settled_at = RefundState.REFUNDED, "", now
-        refund.provider_reference = domain.as_reference(told=entry.reference)
+        refund.provider_reference = domain.as_reference(told=record.reference)
         refund.save(update_fields=["state", "reason", "provider_reference", "settled_at"])
         payment.refunded += refund.amount
         payment.version += 1
         if payment.refunded == payment.amount:
             payment.state = PaymentState.REFUNDED
         payment.save(update_fields=["state", "refunded", "version"])
-        booking.book_refunded(refund, now=now)
+        ledger.post_refunded(refund, now=now)
         fact = PaymentRefunded if payment.state == PaymentState.REFUNDED else PaymentPartlyRefunded
         charging.publish_fact(payment, fact, now=now)
     return refund

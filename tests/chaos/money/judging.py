@@ -8,8 +8,8 @@ from uuid import UUID
 
 from apps.payments import queries
 from apps.payments.domain import UNSETTLED, Account, RefundState
-from apps.payments.gateways.book import Book
-from apps.payments.gateways.port import Entry
+from apps.payments.gateways.port import ChargeRecord
+from apps.payments.gateways.sandbox_store import SandboxStore
 from apps.payments.models import Payment, Refund
 from apps.rentals.domain import RentalState
 from apps.rentals.models import Rental
@@ -26,10 +26,10 @@ Broken = tuple[str, str]
 
 def judge(*, book: Path) -> Verdict:
     """Compare everything with everything, once nothing moves any more."""
-    charges = dict(_charges(Book(path=book)))
+    charges = dict(_charges(SandboxStore(path=book)))
     broken = [*_of_rentals(charges), *_of_payments(charges), *_unsettled()]
     balances = {account: balance for account, _currency, balance in queries.list_balances()}
-    held = sum(entry.amount - entry.refunded for entry in charges.values())
+    held = sum(record.amount - record.refunded for record in charges.values())
     return Verdict(
         broken=Counter(promise for promise, _ in broken),
         ledger_difference=held - balances.get(Account.PROVIDER_CLEARING, 0),
@@ -43,13 +43,13 @@ def judge(*, book: Path) -> Verdict:
     )
 
 
-def _of_rentals(charges: Mapping[UUID, Entry]) -> Iterator[Broken]:
+def _of_rentals(charges: Mapping[UUID, ChargeRecord]) -> Iterator[Broken]:
     """What a rental is and what the provider holds for it belong together, whatever our own payments say."""
-    held: defaultdict[UUID, list[Entry]] = defaultdict(list)
+    held: defaultdict[UUID, list[ChargeRecord]] = defaultdict(list)
     for payment_id, rental_id in Payment.objects.values_list("id", "rental_id"):
-        entry = charges.get(payment_id)
-        if entry is not None and entry.refunded < entry.amount:
-            held[rental_id].append(entry)
+        record = charges.get(payment_id)
+        if record is not None and record.refunded < record.amount:
+            held[rental_id].append(record)
     for rental in Rental.objects.all():
         kept = held[rental.id]
         if len(kept) > 1:
@@ -62,15 +62,15 @@ def _of_rentals(charges: Mapping[UUID, Entry]) -> Iterator[Broken]:
             yield "rental unsettled", f"{rental.id} {rental.state}"
 
 
-def _of_payments(charges: Mapping[UUID, Entry]) -> Iterator[Broken]:
+def _of_payments(charges: Mapping[UUID, ChargeRecord]) -> Iterator[Broken]:
     payments = {payment.id: payment for payment in Payment.objects.all()}
-    for key, entry in charges.items():
-        if entry.refunded > entry.amount:
-            yield "refunded above the charge", f"{key} {entry}"
+    for key, record in charges.items():
+        if record.refunded > record.amount:
+            yield "refunded above the charge", f"{key} {record}"
         if key not in payments:
-            yield "charged and unknown to us", f"{key} {entry}"
-        elif payments[key].refunded != entry.refunded:
-            yield "refunds differ", f"{payments[key]} refunded {payments[key].refunded}: {entry}"
+            yield "charged and unknown to us", f"{key} {record}"
+        elif payments[key].refunded != record.refunded:
+            yield "refunds differ", f"{payments[key]} refunded {payments[key].refunded}: {record}"
 
 
 def _unsettled() -> Iterator[Broken]:
@@ -82,9 +82,9 @@ def _unsettled() -> Iterator[Broken]:
         yield "dead letter", f"{delivery.lane}: {delivery.error[-300:]}"
 
 
-def _charges(book: Book) -> Iterator[tuple[UUID, Entry]]:
+def _charges(book: SandboxStore) -> Iterator[tuple[UUID, ChargeRecord]]:
     cursor, is_last = "", False
     while not is_last:
         page = book.list_charges(**_EVER, cursor=cursor, deadline_s=30.0)
-        yield from ((listed.key, listed.entry) for listed in page.charges if listed.key is not None)
+        yield from ((listed.payment_id, listed.record) for listed in page.charges if listed.payment_id is not None)
         cursor, is_last = page.cursor, not page.cursor

@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from gdmarket import breaker
-from tests.unit.payments.provider import Provider, in_use
+from tests.unit.payments.fake_gateway import FakeGateway, in_use
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ def quiet(settings: Settings) -> Iterator[None]:
 
 
 @pytest.fixture
-def provider(settings: Settings) -> Iterator[Provider]:
+def provider(settings: Settings) -> Iterator[FakeGateway]:
     """Return the provider that payments ask, instead of the sandbox."""
     with in_use(settings) as provider:
         yield provider

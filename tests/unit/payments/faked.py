@@ -10,9 +10,9 @@ from apps.payments.gateways.fake.faults import Fault
 from apps.payments.gateways.fake.provider import FakeProvider
 from apps.payments.gateways.fake.server import FakeServer
 from apps.payments.gateways.http import HttpGateway
-from apps.payments.gateways.port import Standing
+from apps.payments.gateways.port import ChargeStatus
 from gdmarket import ids
-from tests.unit.payments.till import intent
+from tests.unit.payments.actions import charge_request
 
 AMPLE_S = 20.0
 SECRET = "a secret"
@@ -37,8 +37,8 @@ class Fake:
     def set_faults(self, *faults: Fault) -> None:
         self.provider.faults.put(faults=faults)
 
-    def charge(self, key: UUID | None = None, *, method: str = "pm_ok") -> Standing:
-        return self.gateway.charge(intent=intent(key or ids.uuid7(), method=method), deadline_s=AMPLE_S).standing
+    def charge(self, key: UUID | None = None, *, method: str = "pm_ok") -> ChargeStatus:
+        return self.gateway.charge(request=charge_request(key or ids.uuid7(), method=method), deadline_s=AMPLE_S).status
 
     def close(self) -> None:
         self.gateway.close()

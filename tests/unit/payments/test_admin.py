@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from tests.factories.accounts import UserFactory
 from tests.factories.payments import RefundFactory
-from tests.unit.payments.till import everything
+from tests.unit.payments.actions import everything
 
 pytestmark = pytest.mark.django_db
 

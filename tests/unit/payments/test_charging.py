@@ -10,21 +10,21 @@ from apps.payments import facade, services
 from apps.payments.errors import InsideTransactionError, PaymentInProgressError, PaymentReusedError
 from apps.payments.events import PaymentApproved, PaymentDeclined
 from apps.payments.facade import ChargeResult, Outcome
-from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError
 from apps.payments.models import Payment
-from apps.payments.services import asking
+from apps.payments.services import provider_calls
 from gdmarket import ids
 from gdmarket.bus.models import Delivery
 from tests.factories.payments import PaymentFactory
 from tests.log import recorded
+from tests.unit.payments.actions import charge, charge_request, elsewhere, everything, facts, new_attempt, open_breaker, reminders, state_of
 from tests.unit.payments.conftest import NOON
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, elsewhere, everything, facts, intent, new_attempt, open_breaker, reminders, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_charge_is_approved_booked_and_told(provider: Provider) -> None:
+def test_a_charge_is_approved_booked_and_told(provider: FakeGateway) -> None:
     attempt = new_attempt()
     payment_id, rental_id, payer_id = attempt["payment_id"], attempt["rental_id"], attempt["payer_id"]
 
@@ -68,7 +68,7 @@ def test_a_charge_is_approved_booked_and_told(provider: Provider) -> None:
     assert (provider.calls, provider.deadlines_s) == (["charge"], [3.0])
 
 
-def test_the_attempt_and_its_check_are_committed_before_the_provider_is_asked(provider: Provider) -> None:
+def test_the_attempt_and_its_check_are_committed_before_the_provider_is_asked(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
     seen: list[Any] = []
 
@@ -83,7 +83,7 @@ def test_the_attempt_and_its_check_are_committed_before_the_provider_is_asked(pr
     assert seen == [("pending", [payment_id], NOON + timedelta(seconds=5))]
 
 
-def test_a_declined_card_is_booked_and_told(provider: Provider) -> None:
+def test_a_declined_card_is_booked_and_told(provider: FakeGateway) -> None:
     provider.declines = "card_declined"
 
     result = charge(now=NOON)
@@ -94,7 +94,7 @@ def test_a_declined_card_is_booked_and_told(provider: Provider) -> None:
     assert (told.event.state, told.event.reason, told.event.version) == ("declined", "card_declined", 2)
 
 
-def test_what_surely_was_not_sent_says_when_to_try_again(provider: Provider) -> None:
+def test_what_surely_was_not_sent_says_when_to_try_again(provider: FakeGateway) -> None:
     provider.fails["charge"] = lambda: NotSentError("connection_refused", retry_after_s=7.0)
 
     result = charge(now=NOON)
@@ -107,7 +107,7 @@ def test_what_surely_was_not_sent_says_when_to_try_again(provider: Provider) -> 
 
 
 @pytest.mark.parametrize("way", ["fails", "loses"])
-def test_an_answer_that_never_came_is_unknown_and_nothing_is_told(provider: Provider, way: str) -> None:
+def test_an_answer_that_never_came_is_unknown_and_nothing_is_told(provider: FakeGateway, way: str) -> None:
     getattr(provider, way)["charge"] = lambda: NoAnswerError("timed_out")
 
     result = charge(now=NOON)
@@ -118,7 +118,7 @@ def test_an_answer_that_never_came_is_unknown_and_nothing_is_told(provider: Prov
     assert reminders() == [result.payment_id]
 
 
-def test_while_the_breaker_is_open_the_provider_is_not_asked(provider: Provider) -> None:
+def test_while_the_breaker_is_open_the_provider_is_not_asked(provider: FakeGateway) -> None:
     open_breaker()
 
     result = charge(now=NOON)
@@ -130,7 +130,7 @@ def test_while_the_breaker_is_open_the_provider_is_not_asked(provider: Provider)
     assert (state_of(result.payment_id), facts()) == ("not_sent", ["PaymentDeclined"])
 
 
-def test_declined_cards_keep_the_breaker_closed_and_lost_answers_open_it(provider: Provider) -> None:
+def test_declined_cards_keep_the_breaker_closed_and_lost_answers_open_it(provider: FakeGateway) -> None:
     provider.declines = "card_declined"
     for _ in range(12):
         charge(now=NOON)
@@ -144,21 +144,21 @@ def test_declined_cards_keep_the_breaker_closed_and_lost_answers_open_it(provide
     assert len(provider.calls) == asked
 
 
-def test_a_decline_that_needs_no_question_says_nothing_of_the_provider(provider: Provider) -> None:
+def test_a_decline_that_needs_no_question_says_nothing_of_the_provider(provider: FakeGateway) -> None:
     open_breaker()
-    provider.unasked = Entry(standing=Standing.DECLINED, reason="order_differs")
+    provider.unasked = ChargeRecord(status=ChargeStatus.DECLINED, reason="order_differs")
     result = charge(now=NOON)
     assert (result.outcome, result.reason, provider.calls) == (Outcome.DECLINED, "order_differs", [])
     assert facade.closed_for_s() > 0
 
 
-def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(provider: Provider) -> None:
+def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
     provider.fails["charge"] = lambda: NoAnswerError("provider_error")
     for _ in range(8):
         charge(now=NOON)
         for _ in range(5):
-            asking.ask(lambda gateway, deadline_s: gateway.lookup(intent=intent(payment_id), deadline_s=deadline_s))
+            provider_calls.ask(lambda gateway, deadline_s: gateway.lookup(request=charge_request(payment_id), deadline_s=deadline_s))
     assert facade.closed_for_s() == 0.0
     charge(now=NOON)
     assert facade.closed_for_s() > 0
@@ -173,7 +173,7 @@ def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(
         ({"loses": {"charge": lambda: NoAnswerError("timed_out")}}, Outcome.UNKNOWN),
     ],
 )
-def test_the_same_id_again_answers_the_same_and_asks_nobody(provider: Provider, bend: dict[str, Any], outcome: Outcome) -> None:
+def test_the_same_id_again_answers_the_same_and_asks_nobody(provider: FakeGateway, bend: dict[str, Any], outcome: Outcome) -> None:
     for name, value in bend.items():
         setattr(provider, name, value)
     attempt = new_attempt()
@@ -192,7 +192,7 @@ def test_the_same_id_again_answers_the_same_and_asks_nobody(provider: Provider, 
     [{"amount": 9_000}, {"currency": "USD"}, {"rental_id": ids.uuid7()}, {"payer_id": ids.uuid7()}, {"payee_id": ids.uuid7()}],
     ids=lambda change: next(iter(change)),
 )
-def test_an_id_that_names_another_payment_is_refused(provider: Provider, change: dict[str, Any]) -> None:
+def test_an_id_that_names_another_payment_is_refused(provider: FakeGateway, change: dict[str, Any]) -> None:
     attempt = new_attempt()
     charge(**attempt, now=NOON)
     before = everything()
@@ -204,7 +204,7 @@ def test_an_id_that_names_another_payment_is_refused(provider: Provider, change:
     assert everything() == before
 
 
-def test_a_payment_that_the_version_before_wrote_down_without_a_payee_learns_it(provider: Provider) -> None:
+def test_a_payment_that_the_version_before_wrote_down_without_a_payee_learns_it(provider: FakeGateway) -> None:
     attempt = new_attempt()
     charge(**attempt, now=NOON)
     Payment.objects.update(payee_id=None)
@@ -215,7 +215,7 @@ def test_a_payment_that_the_version_before_wrote_down_without_a_payee_learns_it(
 
 
 @pytest.mark.parametrize("state", ["pending", "unknown", "approved"])
-def test_while_one_attempt_holds_the_rentals_money_there_is_no_other(provider: Provider, state: str) -> None:
+def test_while_one_attempt_holds_the_rentals_money_there_is_no_other(provider: FakeGateway, state: str) -> None:
     held = PaymentFactory(state=state)
     before = everything()
 
@@ -228,28 +228,28 @@ def test_while_one_attempt_holds_the_rentals_money_there_is_no_other(provider: P
 
 
 @pytest.mark.parametrize("state", ["declined", "not_sent", "refunded"])
-def test_after_an_attempt_that_holds_nothing_another_may_be_made(provider: Provider, state: str) -> None:
+def test_after_an_attempt_that_holds_nothing_another_may_be_made(provider: FakeGateway, state: str) -> None:
     assert charge(rental_id=PaymentFactory(state=state).rental_id, now=NOON).outcome is Outcome.APPROVED
 
 
 @pytest.mark.parametrize("amount", [0, -1])
-def test_a_sum_that_is_none_is_refused_by_the_database(provider: Provider, amount: int) -> None:
+def test_a_sum_that_is_none_is_refused_by_the_database(provider: FakeGateway, amount: int) -> None:
     with pytest.raises(IntegrityError):
         charge(amount=amount, now=NOON)
     assert provider.calls == []
     assert everything() == [[], [], [], []]
 
 
-def test_inside_a_transaction_nothing_is_written_and_nobody_asked(provider: Provider) -> None:
+def test_inside_a_transaction_nothing_is_written_and_nobody_asked(provider: FakeGateway) -> None:
     with transaction.atomic(), pytest.raises(InsideTransactionError):
         charge(now=NOON)
     assert provider.calls == []
     assert everything() == [[], [], [], []]
 
 
-def test_a_charge_of_another_sum_is_not_taken_for_ours(provider: Provider) -> None:
+def test_a_charge_of_another_sum_is_not_taken_for_ours(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
-    provider.book[payment_id] = Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW")
+    provider.book[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW")
 
     result = charge(payment_id=payment_id, now=NOON)
 
@@ -257,14 +257,14 @@ def test_a_charge_of_another_sum_is_not_taken_for_ours(provider: Provider) -> No
     assert facts() == []
 
 
-def test_whoever_asks_after_a_refund_is_told_that_nothing_may_be_had(provider: Provider) -> None:
+def test_whoever_asks_after_a_refund_is_told_that_nothing_may_be_had(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="refunded")
     attempt = {name: getattr(payment, name) for name in ("rental_id", "payer_id", "payee_id")}
     assert charge(payment_id=payment.id, **attempt, now=NOON).outcome is Outcome.DECLINED
     assert provider.calls == []
 
 
-def test_only_methods_of_the_gateway_are_accepted(provider: Provider) -> None:
+def test_only_methods_of_the_gateway_are_accepted(provider: FakeGateway) -> None:
     assert facade.accepts(method="pm_ok")
     assert not facade.accepts(method="pm_gold")
     assert provider.calls == []

@@ -10,14 +10,14 @@ from apps.payments import services
 from apps.payments.errors import PaymentInProgressError
 from apps.payments.events import PaymentApproved
 from apps.payments.facade import ChargeResult, Outcome
-from apps.payments.gateways.port import Standing
+from apps.payments.gateways.port import ChargeStatus
 from apps.payments.models import Payment
 from apps.payments.services import charging
 from gdmarket import ids
 from tests.log import recorded
+from tests.unit.payments.actions import at_once, charge, facts, new_attempt, reminders, state_of
 from tests.unit.payments.conftest import NOON
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import at_once, charge, facts, new_attempt, reminders, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,7 +29,7 @@ def attempt() -> dict[str, Any]:
     return new_attempt()
 
 
-def test_ten_callers_with_one_id_charge_once(provider: Provider, attempt: dict[str, Any]) -> None:
+def test_ten_callers_with_one_id_charge_once(provider: FakeGateway, attempt: dict[str, Any]) -> None:
     results = at_once([lambda: charge(**attempt, now=NOON)] * CALLERS)
 
     outcomes = Counter(result.outcome for result in results if isinstance(result, ChargeResult))
@@ -41,7 +41,7 @@ def test_ten_callers_with_one_id_charge_once(provider: Provider, attempt: dict[s
 
 
 def test_without_the_claim_each_of_the_ten_would_send_the_charge(
-    provider: Provider, attempt: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    provider: FakeGateway, attempt: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(charging, "claim_sending", lambda **_: True)
 
@@ -52,7 +52,7 @@ def test_without_the_claim_each_of_the_ten_would_send_the_charge(
     assert facts() == ["PaymentApproved"]
 
 
-def test_ten_attempts_for_one_rental_charge_once(provider: Provider) -> None:
+def test_ten_attempts_for_one_rental_charge_once(provider: FakeGateway) -> None:
     rental_id = ids.uuid7()
 
     results = at_once([lambda: charge(rental_id=rental_id, now=NOON)] * CALLERS)
@@ -65,7 +65,7 @@ def test_ten_attempts_for_one_rental_charge_once(provider: Provider) -> None:
     assert [told.event.payment_id for told in recorded([PaymentApproved])] == [won.payment_id]
 
 
-def test_charges_and_checks_at_one_moment_agree_with_the_provider(provider: Provider) -> None:
+def test_charges_and_checks_at_one_moment_agree_with_the_provider(provider: FakeGateway) -> None:
     later = NOON + timedelta(seconds=5)
     for _ in range(10):
         attempt = new_attempt()
@@ -80,12 +80,12 @@ def test_charges_and_checks_at_one_moment_agree_with_the_provider(provider: Prov
         results = at_once([check, pay] * 3)
 
         assert not [result for result in results if isinstance(result, Exception)]
-        is_charged = attempt["payment_id"] in provider.book and provider.book[attempt["payment_id"]].standing is Standing.CHARGED
+        is_charged = attempt["payment_id"] in provider.book and provider.book[attempt["payment_id"]].status is ChargeStatus.CHARGED
         assert state_of(attempt["payment_id"]) == ("approved" if is_charged else "not_sent")
     assert len(facts()) == 10
 
 
-def test_ten_checks_at_one_moment_settle_once(provider: Provider, attempt: dict[str, Any]) -> None:
+def test_ten_checks_at_one_moment_settle_once(provider: FakeGateway, attempt: dict[str, Any]) -> None:
     provider.loses["charge"] = SystemExit
     with pytest.raises(SystemExit):
         charge(**attempt, now=NOON)

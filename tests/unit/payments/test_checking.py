@@ -10,14 +10,14 @@ from pytest_django import Settings
 
 from apps.payments import gateways, services
 from apps.payments.errors import InsideTransactionError, OutcomeUnknownError, PaymentDiffersError, PaymentNotFoundError
-from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError
 from apps.payments.gateways.sandbox import SandboxGateway
 from apps.payments.models import Payment
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
+from tests.unit.payments.actions import charge, charge_request, everything, facts, new_attempt, open_breaker, state_of
 from tests.unit.payments.conftest import NOON
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, everything, facts, intent, new_attempt, open_breaker, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,18 +29,18 @@ def check(payment_id: UUID) -> Payment:
 
 
 @pytest.mark.parametrize(
-    ("method", "at_first", "in_the_end", "standing"),
+    ("method", "at_first", "in_the_end", "status"),
     [
-        ("pm_ok", "approved", "approved", Standing.CHARGED),
-        ("pm_declined", "declined", "declined", Standing.DECLINED),
-        ("pm_slow", "unknown", "approved", Standing.CHARGED),
-        ("pm_lost", "unknown", "approved", Standing.CHARGED),
-        ("pm_error", "unknown", "not_sent", Standing.VOIDED),
-        ("pm_down", "not_sent", "not_sent", Standing.NOT_FOUND),
+        ("pm_ok", "approved", "approved", ChargeStatus.CHARGED),
+        ("pm_declined", "declined", "declined", ChargeStatus.DECLINED),
+        ("pm_slow", "unknown", "approved", ChargeStatus.CHARGED),
+        ("pm_lost", "unknown", "approved", ChargeStatus.CHARGED),
+        ("pm_error", "unknown", "not_sent", ChargeStatus.VOIDED),
+        ("pm_down", "not_sent", "not_sent", ChargeStatus.NOT_FOUND),
     ],
 )
 def test_every_way_of_the_sandbox_comes_to_a_certain_end(
-    settings: Settings, method: str, at_first: str, in_the_end: str, standing: Standing
+    settings: Settings, method: str, at_first: str, in_the_end: str, status: ChargeStatus
 ) -> None:
     settings.GDMARKET_PAYMENT_TIMEOUT_MS = 100
     result = charge(method=method, now=NOON)
@@ -48,8 +48,8 @@ def test_every_way_of_the_sandbox_comes_to_a_certain_end(
 
     assert check(result.payment_id).state == in_the_end
 
-    entry = gateways.current().lookup(intent=intent(result.payment_id), deadline_s=1)
-    assert (entry.standing, entry.amount) == (standing, 8_000 if standing is Standing.CHARGED else 0)
+    record = gateways.current().lookup(request=charge_request(result.payment_id), deadline_s=1)
+    assert (record.status, record.amount) == (status, 8_000 if status is ChargeStatus.CHARGED else 0)
     assert facts() == ["PaymentApproved" if in_the_end == "approved" else "PaymentDeclined"]
 
 
@@ -57,18 +57,18 @@ def test_a_charge_that_comes_after_the_tombstone_is_refused_for_ever() -> None:
     payment_id = charge(method="pm_error", now=NOON).payment_id
     check(payment_id)
     # The request that the provider answered with an error arrives once more, from some queue on the way.
-    sandbox = SandboxGateway(book=configured.GDMARKET_DATA_DIR / "sandbox.sqlite3")
+    sandbox = SandboxGateway(store=configured.GDMARKET_DATA_DIR / "sandbox.sqlite3")
 
-    late = sandbox.charge(intent=intent(payment_id), deadline_s=1)
+    late = sandbox.charge(request=charge_request(payment_id), deadline_s=1)
 
-    assert late == Entry(standing=Standing.VOIDED)
+    assert late == ChargeRecord(status=ChargeStatus.VOIDED)
     assert (state_of(payment_id), facts()) == ("not_sent", ["PaymentDeclined"])
 
 
-def test_a_charge_that_comes_between_lookup_and_void_is_found(provider: Provider) -> None:
+def test_a_charge_that_comes_between_lookup_and_void_is_found(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     provider.meanwhile["void"] = lambda: provider.book.update(
-        {payment.id: Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW", reference="late")}
+        {payment.id: ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW", reference="late")}
     )
 
     settled = check(payment.id)
@@ -77,7 +77,7 @@ def test_a_charge_that_comes_between_lookup_and_void_is_found(provider: Provider
     assert (provider.calls, facts()) == (["lookup", "void"], ["PaymentApproved"])
 
 
-def test_an_attempt_that_nobody_sent_is_closed_without_asking_and_nobody_sends_it_any_more(provider: Provider) -> None:
+def test_an_attempt_that_nobody_sent_is_closed_without_asking_and_nobody_sends_it_any_more(provider: FakeGateway) -> None:
     attempt = new_attempt()
     services.open_payment(**attempt, amount=8_000, currency="KRW", method="pm_ok", now=NOON)
 
@@ -89,14 +89,14 @@ def test_an_attempt_that_nobody_sent_is_closed_without_asking_and_nobody_sends_i
     assert (provider.calls, provider.book, facts()) == ([], {}, ["PaymentDeclined"])
 
 
-def test_a_checker_that_dies_after_its_claim_leaves_an_attempt_that_heals(provider: Provider) -> None:
+def test_a_checker_that_dies_after_its_claim_leaves_an_attempt_that_heals(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="pending")
     assert check(payment.id).state == "not_sent"
     assert provider.calls == ["lookup", "void"]
 
 
 @pytest.mark.parametrize("state", ["approved", "declined", "not_sent", "refunded"])
-def test_a_settled_payment_is_left_alone(provider: Provider, state: str) -> None:
+def test_a_settled_payment_is_left_alone(provider: FakeGateway, state: str) -> None:
     payment = PaymentFactory(state=state)
     before = everything()
     assert check(payment.id) == payment
@@ -107,7 +107,7 @@ def test_a_settled_payment_is_left_alone(provider: Provider, state: str) -> None
 @pytest.mark.parametrize("state", ["pending", "unknown"])
 @pytest.mark.parametrize("silent", ["lookup", "void"])
 @pytest.mark.parametrize("fault", [NoAnswerError("timed_out"), NotSentError("connection_refused")], ids=lambda fault: fault.reason)
-def test_a_silent_provider_is_asked_again_ever_more_patiently(provider: Provider, state: str, silent: str, fault: Exception) -> None:
+def test_a_silent_provider_is_asked_again_ever_more_patiently(provider: FakeGateway, state: str, silent: str, fault: Exception) -> None:
     payment = PaymentFactory(state=state)
     provider.fails[silent] = lambda: fault
     waits = []
@@ -119,7 +119,7 @@ def test_a_silent_provider_is_asked_again_ever_more_patiently(provider: Provider
     assert (state_of(payment.id), facts(), provider.book) == (state, [], {})
 
 
-def test_a_provider_that_says_when_to_come_back_is_obeyed(provider: Provider) -> None:
+def test_a_provider_that_says_when_to_come_back_is_obeyed(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     provider.fails["lookup"] = lambda: NoAnswerError("busy", retry_after_s=90.0)
     with pytest.raises(OutcomeUnknownError) as silence:
@@ -128,7 +128,7 @@ def test_a_provider_that_says_when_to_come_back_is_obeyed(provider: Provider) ->
     assert state_of(payment.id) == "unknown"
 
 
-def test_while_the_breaker_is_open_the_check_waits(provider: Provider) -> None:
+def test_while_the_breaker_is_open_the_check_waits(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     open_breaker()
     with pytest.raises(OutcomeUnknownError) as silence:
@@ -138,22 +138,22 @@ def test_while_the_breaker_is_open_the_check_waits(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize(("amount", "currency"), [(8_001, "KRW"), (8_000, "USD")])
-def test_another_sum_than_ours_is_for_a_person(provider: Provider, amount: int, currency: str) -> None:
+def test_another_sum_than_ours_is_for_a_person(provider: FakeGateway, amount: int, currency: str) -> None:
     payment = PaymentFactory(state="unknown")
-    provider.book[payment.id] = Entry(standing=Standing.CHARGED, amount=amount, currency=currency)
+    provider.book[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=amount, currency=currency)
     with pytest.raises(PaymentDiffersError) as difference:
         check(payment.id)
     assert difference.value.details == {"payment": str(payment.id), "amount": 8_000, "provider_amount": amount}
     assert (state_of(payment.id), facts(), provider.calls) == ("unknown", [], ["lookup"])
 
 
-def test_what_nobody_knows_cannot_be_checked(provider: Provider) -> None:
+def test_what_nobody_knows_cannot_be_checked(provider: FakeGateway) -> None:
     with pytest.raises(PaymentNotFoundError):
         check(ids.uuid7())
     assert provider.calls == []
 
 
-def test_inside_a_transaction_the_provider_is_not_asked(provider: Provider) -> None:
+def test_inside_a_transaction_the_provider_is_not_asked(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     before = everything()
     with pytest.raises(InsideTransactionError), transaction.atomic():

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from apps.payments.gateways.fake.calls import MisaskedError, understand
+from apps.payments.gateways.fake.calls import BadRequestError, understand
 from apps.payments.gateways.fake.faults import Fault, Faults
-from apps.payments.gateways.port import NoAnswerError, NotSentError, Standing
+from apps.payments.gateways.port import ChargeStatus, NoAnswerError, NotSentError
 from gdmarket import ids
+from tests.unit.payments.actions import at_once, charge_request
 from tests.unit.payments.faked import AMPLE_S, Fake, opened, until
-from tests.unit.payments.till import at_once, intent
 
 KEY = "019de368-f600-70e2-bf16-9b9b50a857c9"
 
@@ -69,7 +69,7 @@ def test_a_probable_fault_strikes_the_same_calls_with_the_same_seed() -> None:
 
 def test_a_payment_method_fails_in_its_own_way_unless_a_fault_was_set(fake: Fake) -> None:
     fake.set_faults(Fault(do="wrong_amount", times=1))
-    assert fake.charge(method="pm_error") is Standing.CHARGED
+    assert fake.charge(method="pm_error") is ChargeStatus.CHARGED
     with pytest.raises(NoAnswerError, match="http_500"):
         fake.charge(method="pm_error")
 
@@ -105,7 +105,7 @@ def test_a_fault_that_makes_no_sense_is_refused(fault: dict[str, Any]) -> None:
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(verb: str, target: str, body: dict[str, Any]) -> None:
-    with pytest.raises(MisaskedError):
+    with pytest.raises(BadRequestError):
         understand(verb=verb, target=target, body=json.dumps(body).encode())
 
 
@@ -116,13 +116,13 @@ def test_a_provider_that_is_down_for_a_while_comes_back_by_itself_at_the_same_ad
     with pytest.raises(NotSentError):
         fake.charge()
     until(lambda: "charged" in fake.provider.stats()["book"] and _answers(fake))
-    assert fake.charge() is Standing.CHARGED
+    assert fake.charge() is ChargeStatus.CHARGED
     assert fake.server.address == address
 
 
 def _answers(fake: Fake) -> bool:
     try:
-        return fake.charge() is Standing.CHARGED
+        return fake.charge() is ChargeStatus.CHARGED
     except NotSentError:
         return False
 
@@ -142,9 +142,9 @@ def test_calls_in_hand_are_cut_off_when_it_goes_down(fake: Fake) -> None:
 def test_it_holds_hundreds_of_slow_calls_at_once(fake: Fake) -> None:
     fake.set_faults(Fault(do="latency", call="lookup", before_s=3))
 
-    def look_up() -> Standing:
-        return fake.gateway.lookup(intent=intent(ids.uuid7()), deadline_s=AMPLE_S).standing
+    def look_up() -> ChargeStatus:
+        return fake.gateway.lookup(request=charge_request(ids.uuid7()), deadline_s=AMPLE_S).status
 
-    assert at_once([look_up] * 200) == [Standing.NOT_FOUND] * 200
+    assert at_once([look_up] * 200) == [ChargeStatus.NOT_FOUND] * 200
     assert fake.provider.stats()["most_in_flight"] > 100
     assert fake.provider.stats()["calls"] == {"lookup": 200}

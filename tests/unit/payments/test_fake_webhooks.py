@@ -14,9 +14,9 @@ import pytest
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways.fake.faults import Fault
 from gdmarket import ids
+from tests.unit.payments.actions import charge_request
 from tests.unit.payments.faked import AMPLE_S, SECRET, Fake, opened, until
 from tests.unit.payments.raw_server import Line, answer, raw_server
-from tests.unit.payments.till import intent
 
 
 class Inbox:
@@ -58,8 +58,8 @@ def test_what_happened_is_told_once_and_signed(telling: Fake, inbox: Inbox) -> N
     key, refund_key, voided = ids.uuid7(), ids.uuid7(), ids.uuid7()
     for _ in range(2):
         telling.charge(key)
-        telling.gateway.refund(intent=intent(key), refund_key=refund_key, amount=1, deadline_s=AMPLE_S)
-        telling.gateway.void(intent=intent(voided), deadline_s=AMPLE_S)
+        telling.gateway.refund(request=charge_request(key), refund_key=refund_key, amount=1, deadline_s=AMPLE_S)
+        telling.gateway.void(request=charge_request(voided), deadline_s=AMPLE_S)
     received = inbox.read(3)
 
     assert inbox.requests[0].startswith(b"POST /hook?from=fake HTTP/1.1\r\n")

@@ -9,16 +9,16 @@ import pytest
 from django.db.models import F
 
 from apps.payments.events import PaymentCheckDue, RefundRecorded
-from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError
 from apps.payments.models import Payment, Refund
 from apps.rentals.events import RentalPaymentStarted, RentalRefundDue
 from gdmarket import breaker, bus, ids
 from gdmarket.bus.models import Delivery
 from tests.factories.items import rental_fact
 from tests.factories.payments import PaymentFactory, RefundFactory
+from tests.unit.payments.actions import charge, everything, facts, publish, recorded_refunds, reminders, state_of
 from tests.unit.payments.conftest import NOON
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, everything, facts, publish, recorded_refunds, reminders, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,7 +44,7 @@ def let_pass(seconds: float) -> None:
     Delivery.objects.update(not_before=F("not_before") - timedelta(seconds=seconds))
 
 
-def test_an_attempt_is_written_down_when_it_begins_and_checked_even_if_nobody_charges(provider: Provider) -> None:
+def test_an_attempt_is_written_down_when_it_begins_and_checked_even_if_nobody_charges(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
     begun = tell(RentalPaymentStarted, payment_id=payment_id, at=datetime.now(UTC), method="pm_ok")
 
@@ -59,7 +59,7 @@ def test_an_attempt_is_written_down_when_it_begins_and_checked_even_if_nobody_ch
     assert (state_of(payment_id), provider.calls, outstanding()) == ("not_sent", [], [])
 
 
-def test_an_attempt_that_was_charged_meanwhile_is_not_begun_again(provider: Provider) -> None:
+def test_an_attempt_that_was_charged_meanwhile_is_not_begun_again(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
     begun = tell(RentalPaymentStarted, payment_id=payment_id, method="pm_ok")
     charge(payment_id=payment_id, rental_id=begun.rental_id, payer_id=begun.renter_id, payee_id=begun.manager_id, now=NOON)
@@ -71,7 +71,7 @@ def test_an_attempt_that_was_charged_meanwhile_is_not_begun_again(provider: Prov
     assert (provider.calls, outstanding()) == (["charge"], [])
 
 
-def test_a_refund_due_is_recorded_sent_and_told(provider: Provider) -> None:
+def test_a_refund_due_is_recorded_sent_and_told(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
     tell(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
 
@@ -81,7 +81,7 @@ def test_a_refund_due_is_recorded_sent_and_told(provider: Provider) -> None:
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
 
 
-def test_a_refund_due_twice_is_given_once(provider: Provider) -> None:
+def test_a_refund_due_twice_is_given_once(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
     for _ in range(2):
         tell(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
@@ -90,9 +90,9 @@ def test_a_refund_due_twice_is_given_once(provider: Provider) -> None:
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
 
 
-def test_a_refund_waits_until_its_payment_is_settled(provider: Provider) -> None:
+def test_a_refund_waits_until_its_payment_is_settled(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
-    provider.book[payment.id] = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW")
+    provider.book[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
     tell(RentalRefundDue, payment_id=payment.id, reason="changed my mind")
     for _ in range(12):
         deliver()
@@ -109,7 +109,7 @@ def test_a_refund_waits_until_its_payment_is_settled(provider: Provider) -> None
 
 
 @pytest.mark.parametrize("state", ["declined", "not_sent"])
-def test_a_refund_of_nothing_is_dead_at_once_and_waits_for_an_operator(provider: Provider, state: str) -> None:
+def test_a_refund_of_nothing_is_dead_at_once_and_waits_for_an_operator(provider: FakeGateway, state: str) -> None:
     payment = PaymentFactory(state=state)
     before = everything()
     tell(RentalRefundDue, payment_id=payment.id, reason="changed my mind")
@@ -122,14 +122,14 @@ def test_a_refund_of_nothing_is_dead_at_once_and_waits_for_an_operator(provider:
 
 
 @pytest.mark.parametrize(("kind", "more"), [(RentalPaymentStarted, {"method": "pm_ok"}), (RentalRefundDue, {"reason": ""})])
-def test_a_fact_that_names_no_payment_is_dead_at_once(provider: Provider, kind: type, more: dict[str, Any]) -> None:
+def test_a_fact_that_names_no_payment_is_dead_at_once(provider: FakeGateway, kind: type, more: dict[str, Any]) -> None:
     tell(kind, payment_id=None, **more)
     deliver()
     assert [dead for dead, _ in outstanding()] == [True]
     assert everything() == [[], [], [], []]
 
 
-def test_a_refund_is_asked_for_until_the_provider_answers(provider: Provider) -> None:
+def test_a_refund_is_asked_for_until_the_provider_answers(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
     provider.loses["refund"] = lambda: NoAnswerError("timed_out")
     tell(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
@@ -147,7 +147,7 @@ def test_a_refund_is_asked_for_until_the_provider_answers(provider: Provider) ->
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
 
 
-def test_a_refund_that_the_provider_refuses_is_dead_at_once(provider: Provider) -> None:
+def test_a_refund_that_the_provider_refuses_is_dead_at_once(provider: FakeGateway) -> None:
     refund = RefundFactory()
     publish(
         RefundRecorded(refund_id=refund.id, payment_id=refund.payment_id, occurred_at=NOON),
@@ -160,7 +160,7 @@ def test_a_refund_that_the_provider_refuses_is_dead_at_once(provider: Provider) 
     assert (state_of(refund.payment_id), facts(), provider.calls) == ("approved", [], ["refund", "lookup"])
 
 
-def test_a_payment_is_checked_until_the_provider_answers(provider: Provider) -> None:
+def test_a_payment_is_checked_until_the_provider_answers(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
     provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
@@ -178,7 +178,7 @@ def test_a_payment_is_checked_until_the_provider_answers(provider: Provider) -> 
     assert (state_of(payment_id), facts(), outstanding()) == ("approved", ["PaymentApproved"], [])
 
 
-def test_a_payment_is_not_checked_before_its_outcome_must_be_known(provider: Provider) -> None:
+def test_a_payment_is_not_checked_before_its_outcome_must_be_known(provider: FakeGateway) -> None:
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
     payment_id = charge(now=datetime.now(UTC)).payment_id
     deliver()
@@ -188,9 +188,9 @@ def test_a_payment_is_not_checked_before_its_outcome_must_be_known(provider: Pro
     assert (state_of(payment_id), provider.calls) == ("approved", ["charge", "lookup"])
 
 
-def test_a_payment_that_differs_is_dead_at_once_and_waits_for_a_person(provider: Provider) -> None:
+def test_a_payment_that_differs_is_dead_at_once_and_waits_for_a_person(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
-    provider.book[payment_id] = Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW")
+    provider.book[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW")
     charge(payment_id=payment_id, now=NOON)
 
     deliver()

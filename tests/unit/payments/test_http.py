@@ -12,15 +12,15 @@ from pytest_django import Settings
 from apps.payments import gateways
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways.http import HttpGateway
-from apps.payments.gateways.port import Entry, NoAnswerError, Page, RefundEntry, RefundStanding, Standing
+from apps.payments.gateways.port import ChargePage, ChargeRecord, ChargeStatus, NoAnswerError, RefundRecord, RefundStatus
 from gdmarket import ids
+from tests.unit.payments.actions import charge_request
 from tests.unit.payments.raw_server import Line, answer, raw_server
-from tests.unit.payments.till import intent
 
 AMPLE_S = 20.0
 KEY = ids.uuid7()
-CHARGED = {"key": str(KEY), "standing": "charged", "amount": 8_000, "refunded": 0, "currency": "KRW", "reference": "r", "reason": ""}
-REFUNDED = {"refund_key": str(KEY), "standing": "refunded", "reference": "r", "reason": ""}
+CHARGED = {"key": str(KEY), "status": "charged", "amount": 8_000, "refunded": 0, "currency": "KRW", "reference": "r", "reason": ""}
+REFUNDED = {"refund_key": str(KEY), "status": "refunded", "reference": "r", "reason": ""}
 LISTED = {"charges": [CHARGED], "cursor": ""}
 
 
@@ -40,19 +40,19 @@ def told(message: Any, *, status: str = "200 OK") -> Iterator[HttpGateway]:
 
 
 def charge(gateway: HttpGateway) -> object:
-    return gateway.charge(intent=intent(KEY), deadline_s=AMPLE_S)
+    return gateway.charge(request=charge_request(KEY), deadline_s=AMPLE_S)
 
 
 def void(gateway: HttpGateway) -> object:
-    return gateway.void(intent=intent(KEY), deadline_s=AMPLE_S)
+    return gateway.void(request=charge_request(KEY), deadline_s=AMPLE_S)
 
 
 def look_up(gateway: HttpGateway) -> object:
-    return gateway.lookup(intent=intent(KEY), deadline_s=AMPLE_S)
+    return gateway.lookup(request=charge_request(KEY), deadline_s=AMPLE_S)
 
 
 def refund(gateway: HttpGateway) -> object:
-    return gateway.refund(intent=intent(KEY), refund_key=KEY, amount=8_000, deadline_s=AMPLE_S)
+    return gateway.refund(request=charge_request(KEY), refund_key=KEY, amount=8_000, deadline_s=AMPLE_S)
 
 
 def list_charges(gateway: HttpGateway) -> object:
@@ -60,15 +60,15 @@ def list_charges(gateway: HttpGateway) -> object:
 
 
 def test_what_was_agreed_is_read() -> None:
-    entry = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW", reference="r")
+    record = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW", reference="r")
     with told(CHARGED | {"news": 1}) as gateway:
-        assert [ask(gateway) for ask in (charge, void, look_up)] == [entry] * 3
+        assert [ask(gateway) for ask in (charge, void, look_up)] == [record] * 3
     with told(REFUNDED) as gateway:
-        assert refund(gateway) == RefundEntry(standing=RefundStanding.REFUNDED, reference="r")
+        assert refund(gateway) == RefundRecord(status=RefundStatus.REFUNDED, reference="r")
     with told(LISTED | {"cursor": "next"}) as gateway:
         page = list_charges(gateway)
-        assert isinstance(page, Page)
-        assert ([listed.entry for listed in page.charges], page.cursor) == ([entry], "next")
+        assert isinstance(page, ChargePage)
+        assert ([listed.record for listed in page.charges], page.cursor) == ([record], "next")
 
 
 OTHERS: dict[str, Any] = {
@@ -76,7 +76,7 @@ OTHERS: dict[str, Any] = {
     "a sum with a point": CHARGED | {"amount": 8000.0},
     "a negative sum": CHARGED | {"amount": -8_000},
     "no sum": CHARGED | {"amount": None},
-    "a standing of its own": CHARGED | {"standing": "perhaps"},
+    "a standing of its own": CHARGED | {"status": "perhaps"},
     "another key": CHARGED | {"key": str(ids.uuid7())},
     "no key": CHARGED | {"key": ""},
     "a list": [CHARGED],
@@ -96,11 +96,11 @@ def test_an_entry_that_is_not_what_was_agreed_settles_nothing(ask: Callable[[Htt
 
 @pytest.mark.parametrize("ask", [charge, void])
 def test_what_was_charged_or_voided_cannot_be_unknown_to_the_provider(ask: Callable[[HttpGateway], object]) -> None:
-    with told(CHARGED | {"standing": "not_found"}) as gateway, pytest.raises(NoAnswerError, match="unreadable"):
+    with told(CHARGED | {"status": "not_found"}) as gateway, pytest.raises(NoAnswerError, match="unreadable"):
         ask(gateway)
 
 
-@pytest.mark.parametrize("changes", [{"standing": "perhaps"}, {"refund_key": str(ids.uuid7())}, {"reference": None}])
+@pytest.mark.parametrize("changes", [{"status": "perhaps"}, {"refund_key": str(ids.uuid7())}, {"reference": None}])
 def test_a_refund_that_is_not_what_was_agreed_settles_nothing(changes: dict[str, Any]) -> None:
     with told(REFUNDED | changes) as gateway, pytest.raises(NoAnswerError, match="unreadable"):
         refund(gateway)

@@ -7,18 +7,18 @@ import pytest
 from apps.payments import services
 from apps.payments.domain import PaymentState
 from apps.payments.facade import Outcome
-from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError
 from apps.payments.services import charging
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
+from tests.unit.payments.actions import charge, elsewhere, everything, facts, reminders, state_of
 from tests.unit.payments.conftest import NOON
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, elsewhere, everything, facts, reminders, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_caller_that_dies_in_the_midst_leaves_an_attempt_that_heals(provider: Provider) -> None:
+def test_a_caller_that_dies_in_the_midst_leaves_an_attempt_that_heals(provider: FakeGateway) -> None:
     provider.loses["charge"] = SystemExit
     payment_id = ids.uuid7()
     with pytest.raises(SystemExit):
@@ -30,7 +30,7 @@ def test_a_caller_that_dies_in_the_midst_leaves_an_attempt_that_heals(provider: 
     assert (state_of(payment_id), facts(), provider.calls) == ("approved", ["PaymentApproved"], ["charge", "lookup"])
 
 
-def test_a_gateway_that_breaks_its_word_leaves_an_attempt_that_heals(provider: Provider) -> None:
+def test_a_gateway_that_breaks_its_word_leaves_an_attempt_that_heals(provider: FakeGateway) -> None:
     provider.fails["charge"] = lambda: ValueError("an answer nobody can read")
     payment_id = ids.uuid7()
     with pytest.raises(ValueError, match="nobody can read"):
@@ -41,7 +41,7 @@ def test_a_gateway_that_breaks_its_word_leaves_an_attempt_that_heals(provider: P
     assert (state_of(payment_id), provider.calls) == ("not_sent", ["charge", "lookup", "void"])
 
 
-def test_a_charge_that_arrives_after_it_was_given_up_is_refused_by_the_tombstone(provider: Provider) -> None:
+def test_a_charge_that_arrives_after_it_was_given_up_is_refused_by_the_tombstone(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
 
     def give_up() -> None:
@@ -52,11 +52,11 @@ def test_a_charge_that_arrives_after_it_was_given_up_is_refused_by_the_tombstone
     result = charge(payment_id=payment_id, now=NOON)
 
     assert (result.outcome, result.reason, result.version) == (Outcome.NOT_SENT, "voided", 2)
-    assert provider.book[payment_id] == Entry(standing=Standing.VOIDED)
+    assert provider.book[payment_id] == ChargeRecord(status=ChargeStatus.VOIDED)
     assert (provider.calls, facts()) == (["charge", "lookup", "void"], ["PaymentDeclined"])
 
 
-def test_an_answer_lost_after_the_check_found_the_charge_changes_nothing(provider: Provider) -> None:
+def test_an_answer_lost_after_the_check_found_the_charge_changes_nothing(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
 
     def lose_the_answer() -> NoAnswerError:

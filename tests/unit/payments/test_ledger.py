@@ -9,16 +9,16 @@ from hypothesis import settings as trying
 from hypothesis import strategies as st
 
 from apps.payments import queries, services
-from apps.payments.domain import ACCOUNTS, Entry, PaymentState
+from apps.payments.domain import ACCOUNTS, LedgerEntry, PaymentState
 from apps.payments.errors import OutcomeUnknownError, PaymentNotRefundableError, RefundTooLargeError
 from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Posting
-from apps.payments.services import booking, charging
+from apps.payments.services import charging, ledger
 from gdmarket import breaker, ids
 from tests.factories.payments import PaymentFactory, RefundFactory
+from tests.unit.payments.actions import balances, charge, postings
 from tests.unit.payments.conftest import NOON
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import balances, charge, postings
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,7 +34,7 @@ def give_back(payment_id: Any, *parts: int) -> None:
         services.send_refund(refund_id=refund.id, now=NOON)
 
 
-def test_a_charge_is_the_managers_and_lies_with_the_provider(provider: Provider) -> None:
+def test_a_charge_is_the_managers_and_lies_with_the_provider(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
 
     assert postings(payment_id) == CHARGED
@@ -45,14 +45,14 @@ def test_a_charge_is_the_managers_and_lies_with_the_provider(provider: Provider)
 
 
 @pytest.mark.parametrize("bend", [{"declines": "card_declined"}, {"fails": {"charge": lambda: NoAnswerError("timed_out")}}])
-def test_what_was_not_charged_is_not_booked(provider: Provider, bend: dict[str, Any]) -> None:
+def test_what_was_not_charged_is_not_booked(provider: FakeGateway, bend: dict[str, Any]) -> None:
     for name, value in bend.items():
         setattr(provider, name, value)
     charge(now=NOON)
     assert not Posting.objects.exists()
 
 
-def test_a_refund_is_owed_from_when_it_is_recorded_and_gone_when_it_was_given(provider: Provider) -> None:
+def test_a_refund_is_owed_from_when_it_is_recorded_and_gone_when_it_was_given(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
 
     refund = services.record_refund(payment_id=payment_id, now=NOON)
@@ -64,7 +64,7 @@ def test_a_refund_is_owed_from_when_it_is_recorded_and_gone_when_it_was_given(pr
     assert balances() == {}
 
 
-def test_each_part_given_back_is_booked_and_the_cancel_books_just_the_rest(provider: Provider) -> None:
+def test_each_part_given_back_is_booked_and_the_cancel_books_just_the_rest(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
 
     give_back(payment_id, 1_000, 2_500)
@@ -76,7 +76,7 @@ def test_each_part_given_back_is_booked_and_the_cancel_books_just_the_rest(provi
     assert (balances(), provider.book[payment_id].refunded) == ({}, 8_000)
 
 
-def test_what_is_recorded_again_is_booked_once(provider: Provider) -> None:
+def test_what_is_recorded_again_is_booked_once(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
     refund = services.record_refund(payment_id=payment_id, now=NOON)
     for _ in range(3):
@@ -91,13 +91,13 @@ def test_what_is_recorded_again_is_booked_once(provider: Provider) -> None:
 def test_the_database_refuses_to_book_a_sum_twice(entry: str) -> None:
     refund = RefundFactory()
     payment = refund.payment
-    booking.book_refunded(refund, now=NOON)
+    ledger.post_refunded(refund, now=NOON)
     before = list(Posting.objects.order_by("id").values())
     with pytest.raises(IntegrityError), transaction.atomic():
         {
-            "charge": lambda: booking.book_charge(payment, now=NOON),
-            "refund_due": lambda: booking.book_refund_due(refund, now=NOON),
-            "refunded": lambda: booking.book_refunded(refund, now=NOON),
+            "charge": lambda: ledger.post_charge(payment, now=NOON),
+            "refund_due": lambda: ledger.post_refund_due(refund, now=NOON),
+            "refunded": lambda: ledger.post_refunded(refund, now=NOON),
         }[entry]()
     assert list(Posting.objects.order_by("id").values()) == before
 
@@ -122,9 +122,9 @@ def test_the_database_refuses_to_change_or_lose_a_posting_whoever_asks(sql: str)
     assert list(Posting.objects.order_by("id").values()) == before
 
 
-@pytest.mark.parametrize("entry", list(Entry))
+@pytest.mark.parametrize("entry", list(LedgerEntry))
 @pytest.mark.parametrize("change", ["turned", "other", "unknown"])
-def test_a_posting_on_other_accounts_than_its_entrys_is_refused(entry: Entry, change: str) -> None:
+def test_a_posting_on_other_accounts_than_its_entrys_is_refused(entry: LedgerEntry, change: str) -> None:
     debit, credit = ACCOUNTS[entry]
     other = next(accounts for known, accounts in ACCOUNTS.items() if known is not entry)
     wrong: tuple[str, str] = {"turned": (credit, debit), "other": other, "unknown": (debit, "pocket")}[change]
@@ -138,9 +138,9 @@ def test_a_posting_on_other_accounts_than_its_entrys_is_refused(entry: Entry, ch
 
 def test_an_entry_that_nobody_knows_and_a_sum_that_is_none_are_refused() -> None:
     payment = PaymentFactory()
-    debit, credit = ACCOUNTS[Entry.EARNED]
+    debit, credit = ACCOUNTS[LedgerEntry.EARNED]
     right = {"payment": payment, "debit": debit, "credit": credit, "currency": "KRW", "posted_at": NOON}
-    for entry, amount in (("tip", 1), (Entry.EARNED, 0), (Entry.EARNED, -1)):
+    for entry, amount in (("tip", 1), (LedgerEntry.EARNED, 0), (LedgerEntry.EARNED, -1)):
         with pytest.raises(IntegrityError), transaction.atomic():
             Posting.objects.create(id=ids.uuid7(), entry=entry, amount=amount, **right)
     assert not Posting.objects.exists()
@@ -155,7 +155,7 @@ ACTS = st.tuples(
 
 @trying(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(acts=st.lists(ACTS, max_size=25))
-def test_whatever_is_done_in_each_currency_all_balances_add_up_to_0(provider: Provider, acts: list[tuple[int, str, int]]) -> None:
+def test_whatever_is_done_in_each_currency_all_balances_add_up_to_0(provider: FakeGateway, acts: list[tuple[int, str, int]]) -> None:
     breaker.reset()
     payments = [ids.uuid7() for _ in range(4)]
     for number, act, amount in acts:
@@ -183,7 +183,7 @@ def _do(act: str, payment_id: Any, amount: int, currency: str) -> None:
             services.send_refund(refund_id=refund.id, now=NOON)
 
 
-def _assert_balanced(provider: Provider) -> None:
+def _assert_balanced(provider: FakeGateway) -> None:
     sums: dict[str, int] = {}
     for _account, currency, balance in queries.list_balances():
         sums[currency] = sums.get(currency, 0) + balance
@@ -196,7 +196,7 @@ def _assert_balanced(provider: Provider) -> None:
 
 
 @pytest.mark.sqlite  # PostgreSQL has no such words
-def test_nor_is_a_posting_replaced(provider: Provider) -> None:
+def test_nor_is_a_posting_replaced(provider: FakeGateway) -> None:
     charge(now=NOON)
     before = list(Posting.objects.order_by("id").values())
     columns = [str(field.column) for field in Posting._meta.concrete_fields]

@@ -17,8 +17,8 @@ from apps.rentals.events import RentalPaymentStarted
 from gdmarket import ids
 from tests.factories.items import rental_fact
 from tests.migrating import migrate
+from tests.unit.payments.actions import balances, postings, publish
 from tests.unit.payments.conftest import NOON
-from tests.unit.payments.till import balances, postings, publish
 
 BEFORE, AFTER = ("payments", "0001_initial"), ("payments", "0004_never_more_than_charged")
 LATER = NOON + timedelta(hours=1)

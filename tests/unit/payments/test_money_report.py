@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.payments.models import Payment
-from apps.payments.services import booking
+from apps.payments.services import ledger
 from gdmarket import ids
 from tests.factories.accounts import UserFactory
 from tests.factories.payments import PaymentFactory, RefundFactory
@@ -194,7 +194,7 @@ def test_it_asks_as_often_for_many_managers_as_for_one(min_ji: UUID) -> None:
 
 
 def test_it_changes_nothing(min_ji: UUID) -> None:
-    booking.book_charge(PaymentFactory(payee_id=min_ji), now=IN_MAY)
+    ledger.post_charge(PaymentFactory(payee_id=min_ji), now=IN_MAY)
     with CaptureQueriesContext(connection) as asked:
         report("--month", "2026-05")
     assert [query["sql"] for query in asked if not query["sql"].startswith("SELECT")] == []

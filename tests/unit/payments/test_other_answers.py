@@ -7,25 +7,25 @@ import pytest
 from apps.payments import facade, services
 from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError
 from apps.payments.facade import Outcome
-from apps.payments.gateways.port import Entry, RefusedError, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, RefusedError
 from apps.payments.models import Payment, Posting
-from apps.payments.services import Verdict
+from apps.payments.services import FindingVerdict
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory
+from tests.unit.payments.actions import charge, everything, facts, new_attempt, state_of
 from tests.unit.payments.conftest import NOON
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, everything, facts, new_attempt, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PROCESSING = Entry(standing=Standing.PROCESSING)
+PROCESSING = ChargeRecord(status=ChargeStatus.PROCESSING)
 
 
 def refusing() -> RefusedError:
     return RefusedError("UNAUTHORIZED_KEY")
 
 
-def test_a_charge_that_the_provider_refuses_to_hear_was_surely_not_made(provider: Provider) -> None:
+def test_a_charge_that_the_provider_refuses_to_hear_was_surely_not_made(provider: FakeGateway) -> None:
     provider.fails["charge"] = refusing
 
     result = charge(now=NOON)
@@ -35,7 +35,7 @@ def test_a_charge_that_the_provider_refuses_to_hear_was_surely_not_made(provider
     assert not Posting.objects.exists()
 
 
-def test_a_provider_that_refuses_works_so_the_breaker_counts_nothing(provider: Provider) -> None:
+def test_a_provider_that_refuses_works_so_the_breaker_counts_nothing(provider: FakeGateway) -> None:
     provider.fails["charge"] = refusing
     for _ in range(15):
         assert charge(now=NOON).outcome is Outcome.NOT_SENT
@@ -44,7 +44,7 @@ def test_a_provider_that_refuses_works_so_the_breaker_counts_nothing(provider: P
     assert charge(now=NOON).outcome is Outcome.APPROVED
 
 
-def test_a_refund_that_the_provider_refuses_to_hear_is_asked_for_again_later(provider: Provider) -> None:
+def test_a_refund_that_the_provider_refuses_to_hear_is_asked_for_again_later(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
     refund = services.record_refund(payment_id=payment_id, now=NOON)
     provider.fails["refund"] = refusing
@@ -60,7 +60,7 @@ def test_a_refund_that_the_provider_refuses_to_hear_is_asked_for_again_later(pro
     assert services.send_refund(refund_id=refund.id, now=NOON).state == "refunded"
 
 
-def test_a_check_that_the_provider_refuses_to_hear_settles_nothing(provider: Provider) -> None:
+def test_a_check_that_the_provider_refuses_to_hear_settles_nothing(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     provider.fails["lookup"] = refusing
     before = everything()
@@ -70,7 +70,7 @@ def test_a_check_that_the_provider_refuses_to_hear_settles_nothing(provider: Pro
     assert everything() == before
 
 
-def test_a_charge_that_is_still_processing_is_unknown_and_asked_about_again(provider: Provider) -> None:
+def test_a_charge_that_is_still_processing_is_unknown_and_asked_about_again(provider: FakeGateway) -> None:
     attempt = new_attempt()
     payment_id = attempt["payment_id"]
     provider.book[payment_id] = PROCESSING
@@ -86,11 +86,11 @@ def test_a_charge_that_is_still_processing_is_unknown_and_asked_about_again(prov
     assert (waits, state_of(payment_id), facts()) == ([1, 2, 4], "unknown", [])
     assert provider.calls == ["charge", "lookup", "lookup", "lookup"]  # what is under way is never voided
 
-    provider.book[payment_id] = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW")
+    provider.book[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
     assert services.check_payment(payment_id=payment_id, now=NOON).state == "approved"
 
 
-def test_a_provider_that_keeps_no_tombstones_is_asked_until_the_charge_can_come_no_more(provider: Provider) -> None:
+def test_a_provider_that_keeps_no_tombstones_is_asked_until_the_charge_can_come_no_more(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     provider.meanwhile["void"] = lambda: provider.book.update({payment.id: PROCESSING})
     with pytest.raises(OutcomeUnknownError):
@@ -98,7 +98,7 @@ def test_a_provider_that_keeps_no_tombstones_is_asked_until_the_charge_can_come_
     assert (state_of(payment.id), facts(), provider.calls) == ("unknown", [], ["lookup", "void"])
 
 
-def test_a_refund_that_is_still_processing_is_asked_about_again(provider: Provider) -> None:
+def test_a_refund_that_is_still_processing_is_asked_about_again(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
     refund = services.record_refund(payment_id=payment_id, now=NOON)
     provider.dawdles = True
@@ -111,23 +111,23 @@ def test_a_refund_that_is_still_processing_is_asked_about_again(provider: Provid
     assert (provider.book[payment_id].refunded, facts()) == (8_000, ["PaymentApproved", "PaymentRefunded"])
 
 
-def test_what_is_still_processing_does_not_hold_reconciling_up(provider: Provider) -> None:
+def test_what_is_still_processing_does_not_hold_reconciling_up(provider: FakeGateway) -> None:
     processing, dawdling, lost = (PaymentFactory(state="unknown", id=ids.uuid7()) for _ in range(3))
     provider.book |= {processing.id: PROCESSING, dawdling.id: PROCESSING}
-    provider.book[lost.id] = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW")
+    provider.book[lost.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
 
     findings = {finding.payment_id: (finding.verdict, finding.provider) for finding in services.reconcile_payments(now=clock.now())}
 
     assert findings == {
-        processing.id: (Verdict.IN_FLIGHT, "still processing"),
-        dawdling.id: (Verdict.IN_FLIGHT, "still processing"),
-        lost.id: (Verdict.REPAIRED, "now approved"),
+        processing.id: (FindingVerdict.IN_FLIGHT, "still processing"),
+        dawdling.id: (FindingVerdict.IN_FLIGHT, "still processing"),
+        lost.id: (FindingVerdict.REPAIRED, "now approved"),
     }
 
 
-def test_a_charge_of_which_a_part_went_back_already_is_for_a_person(provider: Provider) -> None:
+def test_a_charge_of_which_a_part_went_back_already_is_for_a_person(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
-    whole = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW")
+    whole = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
     provider.book[payment.id] = replace(whole, refunded=3_000)
     with pytest.raises(PaymentDiffersError):
         services.check_payment(payment_id=payment.id, now=NOON)

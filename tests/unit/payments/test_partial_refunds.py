@@ -19,13 +19,13 @@ from apps.payments.errors import (
 from apps.payments.events import PaymentPartlyRefunded
 from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Posting, Refund
-from apps.payments.services import unguarded_ledger
+from apps.payments.services import ledger_guard_disabled
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
 from tests.log import recorded
+from tests.unit.payments.actions import at_once, charge, everything, facts, recorded_refunds, state_of
 from tests.unit.payments.conftest import NOON
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import at_once, charge, everything, facts, recorded_refunds, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,7 +33,7 @@ CALLERS = 10
 
 
 @pytest.fixture
-def paid(provider: Provider) -> UUID:
+def paid(provider: FakeGateway) -> UUID:
     """Return a payment of 8,000 won that was charged."""
     return charge(now=NOON).payment_id
 
@@ -46,7 +46,7 @@ def send(refund: Refund) -> Refund:
     return services.send_refund(refund_id=refund.id, now=NOON)
 
 
-def test_a_part_is_written_down_and_counted_before_the_provider_is_asked(provider: Provider, paid: UUID) -> None:
+def test_a_part_is_written_down_and_counted_before_the_provider_is_asked(provider: FakeGateway, paid: UUID) -> None:
     refund = part_of(paid, 3_000)
 
     assert (refund.payment_id, refund.amount, refund.state, refund.created_at) == (paid, 3_000, "pending", NOON)
@@ -56,7 +56,7 @@ def test_a_part_is_written_down_and_counted_before_the_provider_is_asked(provide
     assert (provider.calls, facts()) == (["charge"], ["PaymentApproved"])
 
 
-def test_a_part_given_back_is_told_and_the_payment_stands(provider: Provider, paid: UUID) -> None:
+def test_a_part_given_back_is_told_and_the_payment_stands(provider: FakeGateway, paid: UUID) -> None:
     send(part_of(paid, 3_000))
 
     payment = Payment.objects.get()
@@ -72,7 +72,7 @@ def test_a_part_given_back_is_told_and_the_payment_stands(provider: Provider, pa
     )
 
 
-def test_a_part_whose_answer_is_lost_is_given_once(provider: Provider, paid: UUID) -> None:
+def test_a_part_whose_answer_is_lost_is_given_once(provider: FakeGateway, paid: UUID) -> None:
     part = part_of(paid, 3_000)
     provider.loses["refund"] = lambda: NoAnswerError("timed_out")
     with pytest.raises(OutcomeUnknownError):
@@ -84,7 +84,7 @@ def test_a_part_whose_answer_is_lost_is_given_once(provider: Provider, paid: UUI
     assert (provider.calls.count("refund"), provider.book[paid].refunded, Payment.objects.get().refunded) == (2, 3_000, 3_000)
 
 
-def test_after_a_part_a_refund_of_the_payment_gives_just_the_rest(provider: Provider, paid: UUID) -> None:
+def test_after_a_part_a_refund_of_the_payment_gives_just_the_rest(provider: FakeGateway, paid: UUID) -> None:
     send(part_of(paid, 3_000))
 
     rest = services.record_refund(payment_id=paid, now=NOON)
@@ -96,7 +96,7 @@ def test_after_a_part_a_refund_of_the_payment_gives_just_the_rest(provider: Prov
     assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentRefunded"]
 
 
-def test_the_rest_may_be_given_before_the_part_is(provider: Provider, paid: UUID) -> None:
+def test_the_rest_may_be_given_before_the_part_is(provider: FakeGateway, paid: UUID) -> None:
     part = part_of(paid, 3_000)
     send(services.record_refund(payment_id=paid, now=NOON))
     assert (state_of(paid), facts()) == ("approved", ["PaymentApproved", "PaymentPartlyRefunded"])
@@ -108,7 +108,7 @@ def test_the_rest_may_be_given_before_the_part_is(provider: Provider, paid: UUID
 
 
 @pytest.mark.parametrize("amount", [8_000, 8_001, 0, -1])
-def test_what_would_leave_nothing_or_is_nothing_is_refused(provider: Provider, paid: UUID, amount: int) -> None:
+def test_what_would_leave_nothing_or_is_nothing_is_refused(provider: FakeGateway, paid: UUID, amount: int) -> None:
     before = everything()
     with pytest.raises(RefundTooLargeError) as refusal:
         part_of(paid, amount)
@@ -116,7 +116,7 @@ def test_what_would_leave_nothing_or_is_nothing_is_refused(provider: Provider, p
     assert everything() == before
 
 
-def test_what_is_due_already_is_not_left_any_more(provider: Provider, paid: UUID) -> None:
+def test_what_is_due_already_is_not_left_any_more(provider: FakeGateway, paid: UUID) -> None:
     part_of(paid, 5_000)
     before = everything()
     with pytest.raises(RefundTooLargeError) as refusal:
@@ -128,7 +128,7 @@ def test_what_is_due_already_is_not_left_any_more(provider: Provider, paid: UUID
         part_of(paid, 1)
 
 
-def test_the_same_id_again_gives_nothing_more(provider: Provider, paid: UUID) -> None:
+def test_the_same_id_again_gives_nothing_more(provider: FakeGateway, paid: UUID) -> None:
     refund_id = ids.uuid7()
     first = part_of(paid, 5_000, refund_id=refund_id)
     before = everything()
@@ -141,7 +141,7 @@ def test_the_same_id_again_gives_nothing_more(provider: Provider, paid: UUID) ->
     assert everything() == before
 
 
-def test_an_id_that_names_another_refund_is_refused(provider: Provider, paid: UUID) -> None:
+def test_an_id_that_names_another_refund_is_refused(provider: FakeGateway, paid: UUID) -> None:
     refund_id, other = ids.uuid7(), charge(now=NOON).payment_id
     part_of(paid, 3_000, refund_id=refund_id)
     before = everything()
@@ -162,7 +162,7 @@ def test_an_id_that_names_another_refund_is_refused(provider: Provider, paid: UU
         ("refunded", RefundTooLargeError),
     ],
 )
-def test_of_what_holds_no_money_no_part_is_given(provider: Provider, state: str, refusal: type[Exception]) -> None:
+def test_of_what_holds_no_money_no_part_is_given(provider: FakeGateway, state: str, refusal: type[Exception]) -> None:
     payment = PaymentFactory(state=state)
     before = everything()
     with pytest.raises(refusal):
@@ -172,7 +172,7 @@ def test_of_what_holds_no_money_no_part_is_given(provider: Provider, state: str,
     assert everything() == before
 
 
-def test_a_dry_run_checks_everything_and_keeps_nothing(provider: Provider, paid: UUID) -> None:
+def test_a_dry_run_checks_everything_and_keeps_nothing(provider: FakeGateway, paid: UUID) -> None:
     before = everything()
     assert part_of(paid, 3_000, dry_run=True).amount == 3_000
     with pytest.raises(RefundTooLargeError):
@@ -181,7 +181,7 @@ def test_a_dry_run_checks_everything_and_keeps_nothing(provider: Provider, paid:
     assert Payment.objects.get().refund_due == 0
 
 
-def test_ten_parts_at_once_are_never_more_than_was_charged(provider: Provider, paid: UUID) -> None:
+def test_ten_parts_at_once_are_never_more_than_was_charged(provider: FakeGateway, paid: UUID) -> None:
     answers = at_once([lambda: send(part_of(paid, 1_500))] * CALLERS)
 
     given = [answer for answer in answers if isinstance(answer, Refund)]
@@ -192,7 +192,7 @@ def test_ten_parts_at_once_are_never_more_than_was_charged(provider: Provider, p
     assert queries.held_by_ledger(payment_ids=[paid]) == {paid: 500}
 
 
-def test_ten_with_one_id_at_once_give_it_once(provider: Provider, paid: UUID) -> None:
+def test_ten_with_one_id_at_once_give_it_once(provider: FakeGateway, paid: UUID) -> None:
     refund_id = ids.uuid7()
 
     answers = at_once([lambda: part_of(paid, 3_000, refund_id=refund_id)] * CALLERS)
@@ -210,7 +210,7 @@ def without_the_constraint() -> Iterator[None]:
     try:
         yield
     finally:
-        with unguarded_ledger():
+        with ledger_guard_disabled():
             for table in (Posting, Refund, Payment):
                 table.objects.all().delete()
         with connection.schema_editor() as editor:
@@ -219,7 +219,7 @@ def without_the_constraint() -> Iterator[None]:
 
 @pytest.mark.postgresql
 def test_without_the_lock_and_the_constraint_ten_at_once_would_give_too_much(
-    provider: Provider, paid: UUID, monkeypatch: pytest.MonkeyPatch
+    provider: FakeGateway, paid: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queries, "get_payment", lambda *, payment_id, **_: Payment.objects.get(id=payment_id))
 

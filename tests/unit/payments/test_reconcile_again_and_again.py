@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from gdmarket import clock
-from tests.unit.payments.till import charge, state_of
+from tests.unit.payments.actions import charge, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,15 +10,15 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, everything, facts, state_of
+from tests.unit.payments.actions import charge, everything, facts, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CHARGED = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW")
+CHARGED = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,17 @@ def even(sum_: int) -> str:
     return f"Held by the provider {sum_:,} KRW, by the ledger {sum_:,}: difference 0."
 
 
-def test_with_no_payments_there_is_nothing_to_say(provider: Provider) -> None:
+def test_with_no_payments_there_is_nothing_to_say(provider: FakeGateway) -> None:
     assert reconcile() == Run(0, "Payments compared: none.\n", "")
 
 
-def test_books_that_agree_are_counted_and_not_listed(provider: Provider) -> None:
+def test_books_that_agree_are_counted_and_not_listed(provider: FakeGateway) -> None:
     charge(now=clock.now())
     charge(now=clock.now())
     assert reconcile() == Run(0, f"Payments compared: 2 agrees.\n{even(16_000)}\n", "")
 
 
-def test_what_was_repaired_is_listed_and_the_next_run_agrees(provider: Provider) -> None:
+def test_what_was_repaired_is_listed_and_the_next_run_agrees(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     provider.book[payment.id] = CHARGED
 
@@ -68,7 +68,7 @@ def test_what_was_repaired_is_listed_and_the_next_run_agrees(provider: Provider)
     assert facts() == ["PaymentApproved"]
 
 
-def test_a_difference_ends_with_exit_code_1_and_changes_nothing(provider: Provider) -> None:
+def test_a_difference_ends_with_exit_code_1_and_changes_nothing(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="not_sent")
     provider.book[payment.id] = CHARGED
     before = everything()
@@ -81,7 +81,7 @@ def test_a_difference_ends_with_exit_code_1_and_changes_nothing(provider: Provid
     assert everything() == before
 
 
-def test_a_difference_does_not_keep_the_rest_from_being_repaired(provider: Provider) -> None:
+def test_a_difference_does_not_keep_the_rest_from_being_repaired(provider: FakeGateway) -> None:
     PaymentFactory(state="approved")
     lost = PaymentFactory(state="unknown")
     provider.book[lost.id] = CHARGED
@@ -90,7 +90,7 @@ def test_a_difference_does_not_keep_the_rest_from_being_repaired(provider: Provi
     assert state_of(lost.id) == "approved"
 
 
-def test_a_provider_that_is_not_reached_ends_with_exit_code_1(provider: Provider) -> None:
+def test_a_provider_that_is_not_reached_ends_with_exit_code_1(provider: FakeGateway) -> None:
     PaymentFactory(state="unknown")
     before = everything()
     provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
@@ -99,7 +99,7 @@ def test_a_provider_that_is_not_reached_ends_with_exit_code_1(provider: Provider
     assert everything() == before
 
 
-def test_a_dry_run_changes_nothing_and_finds_it_well(provider: Provider) -> None:
+def test_a_dry_run_changes_nothing_and_finds_it_well(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     provider.book[payment.id] = CHARGED
     before = everything()
@@ -108,15 +108,15 @@ def test_a_dry_run_changes_nothing_and_finds_it_well(provider: Provider) -> None
     assert everything() == before
 
 
-def test_a_dry_run_too_ends_with_exit_code_1_where_a_person_must_look(provider: Provider) -> None:
+def test_a_dry_run_too_ends_with_exit_code_1_where_a_person_must_look(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
-    provider.book[payment.id] = Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW")
+    provider.book[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW")
     run = reconcile("--dry-run")
     assert (run.code, run.out.splitlines()[-2]) == (1, "Payments compared: 1 needs_person.")
     assert state_of(payment.id) == "unknown"
 
 
-def test_what_the_provider_charged_and_we_do_not_know_is_named(provider: Provider) -> None:
+def test_what_the_provider_charged_and_we_do_not_know_is_named(provider: FakeGateway) -> None:
     stranger = ids.uuid7()
     provider.book[stranger] = CHARGED
 
@@ -128,14 +128,14 @@ def test_what_the_provider_charged_and_we_do_not_know_is_named(provider: Provide
     assert sums == "Held by the provider 8,000 KRW, by the ledger 0: difference 8,000."
 
 
-def test_a_list_that_is_not_reached_ends_with_exit_code_1(provider: Provider) -> None:
+def test_a_list_that_is_not_reached_ends_with_exit_code_1(provider: FakeGateway) -> None:
     provider.fails["list"] = lambda: NoAnswerError("timed_out")
     run = reconcile()
     assert (run.code, run.out.splitlines()[1].split()[0]) == (1, "not_reached")
     assert run.out.splitlines()[-1] == "Payments compared: 1 not_reached."
 
 
-def test_each_currency_is_summed_for_itself(provider: Provider) -> None:
+def test_each_currency_is_summed_for_itself(provider: FakeGateway) -> None:
     charge(now=clock.now())
     charge(now=clock.now(), amount=500, currency="USD")
     assert json.loads(reconcile("--json").out)["sums"] == [
@@ -144,7 +144,7 @@ def test_each_currency_is_summed_for_itself(provider: Provider) -> None:
     ]
 
 
-def test_only_younger_ones_can_be_compared(provider: Provider) -> None:
+def test_only_younger_ones_can_be_compared(provider: FakeGateway) -> None:
     now = clock.now()
     for days in (1, 40):
         old = PaymentFactory(state="approved", created_at=now - timedelta(days=days))
@@ -153,7 +153,7 @@ def test_only_younger_ones_can_be_compared(provider: Provider) -> None:
     assert reconcile() == Run(0, f"Payments compared: 2 agrees.\n{even(16_000)}\n", "")
 
 
-def test_as_json_it_is_one_document(provider: Provider) -> None:
+def test_as_json_it_is_one_document(provider: FakeGateway) -> None:
     charge(now=clock.now())
     payment = PaymentFactory(state="not_sent")
     provider.book[payment.id] = CHARGED
@@ -179,24 +179,24 @@ def test_as_json_it_is_one_document(provider: Provider) -> None:
     }
 
 
-def test_as_json_it_is_a_document_even_of_nothing(provider: Provider) -> None:
+def test_as_json_it_is_a_document_even_of_nothing(provider: FakeGateway) -> None:
     assert json.loads(reconcile("--json").out) == {"counts": {}, "sums": [], "findings": []}
 
 
-def test_a_long_run_tells_how_far_it_is(provider: Provider) -> None:
+def test_a_long_run_tells_how_far_it_is(provider: FakeGateway) -> None:
     PaymentFactory.create_batch(500, state="not_sent")
     run = reconcile()
     assert (run.code, run.out, run.progress) == (0, f"Payments compared: 500 agrees.\n{even(0)}\n", "500 payments compared …\n")
 
 
-def test_younger_payments_are_left_alone(provider: Provider) -> None:
+def test_younger_payments_are_left_alone(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     assert reconcile("--older-than", "7200").out == "Payments compared: none.\n"
     assert (state_of(payment.id), provider.calls) == ("unknown", ["list"])
 
 
 @pytest.mark.parametrize("age", ["-1", "soon", "nan", "inf", "1e300"])
-def test_an_age_that_is_none_is_refused(provider: Provider, age: str) -> None:
+def test_an_age_that_is_none_is_refused(provider: FakeGateway, age: str) -> None:
     PaymentFactory(state="unknown")
     before = everything()
     with pytest.raises(CommandError, match=f"'{age}' is not a number of seconds"):

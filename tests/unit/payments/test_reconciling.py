@@ -9,41 +9,41 @@ import pytest
 from django.db import connection
 
 from apps.payments import services
-from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError
 from apps.payments.models import Payment
-from apps.payments.services import Finding, Verdict, booking
+from apps.payments.services import FindingVerdict, PaymentFinding, ledger
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory, RefundFactory
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import at_once, charge, everything, facts, intent, open_breaker, state_of
+from tests.unit.payments.actions import at_once, charge, charge_request, everything, facts, open_breaker, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CHARGED = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW", reference="theirs")
-REFUNDED = Entry(standing=Standing.CHARGED, amount=8_000, refunded=8_000, currency="KRW")
-DECLINED = Entry(standing=Standing.DECLINED, reason="card_declined")
-VOIDED = Entry(standing=Standing.VOIDED)
+CHARGED = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW", reference="theirs")
+REFUNDED = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, refunded=8_000, currency="KRW")
+DECLINED = ChargeRecord(status=ChargeStatus.DECLINED, reason="card_declined")
+VOIDED = ChargeRecord(status=ChargeStatus.VOIDED)
 
 
-def reconcile(**wishes: Any) -> list[Finding]:
+def reconcile(**wishes: Any) -> list[PaymentFinding]:
     return list(services.reconcile_payments(now=clock.now(), **wishes))
 
 
-def verdicts(**wishes: Any) -> list[Verdict]:
+def verdicts(**wishes: Any) -> list[FindingVerdict]:
     return [finding.verdict for finding in reconcile(**wishes)]
 
 
-def with_refund(provider: Provider, entry: Entry | None) -> UUID:
+def with_refund(provider: FakeGateway, record: ChargeRecord | None) -> UUID:
     """Return a payment whose refund is recorded but not sent, as the provider knows it."""
     payment: Payment = RefundFactory().payment
-    if entry is not None:
-        provider.book[payment.id] = entry
+    if record is not None:
+        provider.book[payment.id] = record
     return payment.id
 
 
 @pytest.mark.parametrize("state", ["pending", "unknown"])
 @pytest.mark.parametrize(
-    ("entry", "in_the_end", "told"),
+    ("record", "in_the_end", "told"),
     [
         (CHARGED, "approved", "PaymentApproved"),
         (DECLINED, "declined", "PaymentDeclined"),
@@ -52,51 +52,55 @@ def with_refund(provider: Provider, entry: Entry | None) -> UUID:
     ],
 )
 def test_what_is_open_is_settled_as_the_provider_says(
-    provider: Provider, state: str, entry: Entry | None, in_the_end: str, told: str
+    provider: FakeGateway, state: str, record: ChargeRecord | None, in_the_end: str, told: str
 ) -> None:
     payment = PaymentFactory(state=state)
-    if entry:
-        provider.book[payment.id] = entry
+    if record:
+        provider.book[payment.id] = record
 
     (finding,) = reconcile()
 
-    assert finding == Finding(
+    assert finding == PaymentFinding(
         payment_id=payment.id,
         rental_id=payment.rental_id,
-        verdict=Verdict.REPAIRED,
+        verdict=FindingVerdict.REPAIRED,
         ours=f"{state} 8000 KRW",
         provider=f"now {in_the_end}",
         currency="KRW",
-        held=8_000 if entry is CHARGED else 0,
-        booked=8_000 if entry is CHARGED else 0,
+        held=8_000 if record is CHARGED else 0,
+        booked=8_000 if record is CHARGED else 0,
     )
     assert (state_of(payment.id), facts()) == (in_the_end, [told])
-    assert verdicts() == [Verdict.AGREES]
+    assert verdicts() == [FindingVerdict.AGREES]
     assert facts() == [told]
 
 
-def test_an_attempt_that_nobody_sent_is_closed(provider: Provider) -> None:
+def test_an_attempt_that_nobody_sent_is_closed(provider: FakeGateway) -> None:
     payment = PaymentFactory(never_sent=True)
-    assert verdicts() == [Verdict.REPAIRED]
+    assert verdicts() == [FindingVerdict.REPAIRED]
     assert (state_of(payment.id), "charge" in provider.calls) == ("not_sent", False)
 
 
-@pytest.mark.parametrize("entry", [CHARGED, REFUNDED])
-def test_a_refund_that_is_due_is_sent(provider: Provider, entry: Entry) -> None:
+@pytest.mark.parametrize("record", [CHARGED, REFUNDED])
+def test_a_refund_that_is_due_is_sent(provider: FakeGateway, record: ChargeRecord) -> None:
     payment_id = with_refund(provider, CHARGED)
-    if entry is REFUNDED:  # its answer was lost
+    if record is REFUNDED:  # its answer was lost
         refund = Payment.objects.get(id=payment_id).refunds.get()
-        provider.refund(intent=intent(payment_id), refund_key=refund.id, amount=8_000, deadline_s=1)
+        provider.refund(request=charge_request(payment_id), refund_key=refund.id, amount=8_000, deadline_s=1)
 
     (finding,) = reconcile()
 
-    assert (finding.verdict, finding.ours, finding.provider) == (Verdict.REPAIRED, "approved 8000 KRW, refund due 8000", "now refunded")
+    assert (finding.verdict, finding.ours, finding.provider) == (
+        FindingVerdict.REPAIRED,
+        "approved 8000 KRW, refund due 8000",
+        "now refunded",
+    )
     assert (state_of(payment_id), provider.book[payment_id].refunded, facts()) == ("refunded", 8_000, ["PaymentRefunded"])
-    assert verdicts() == [Verdict.AGREES]
+    assert verdicts() == [FindingVerdict.AGREES]
 
 
 @pytest.mark.parametrize(
-    ("state", "entry"),
+    ("state", "record"),
     [
         ("approved", CHARGED),
         ("refunded", REFUNDED),
@@ -108,68 +112,72 @@ def test_a_refund_that_is_due_is_sent(provider: Provider, entry: Entry) -> None:
         ("declined", REFUNDED),
     ],
 )
-def test_books_that_agree_are_left_alone(provider: Provider, state: str, entry: Entry | None) -> None:
+def test_books_that_agree_are_left_alone(provider: FakeGateway, state: str, record: ChargeRecord | None) -> None:
     payment = PaymentFactory(state=state)
-    if entry:
-        provider.book[payment.id] = entry
+    if record:
+        provider.book[payment.id] = record
     before = everything()
-    assert verdicts() == [Verdict.AGREES]
+    assert verdicts() == [FindingVerdict.AGREES]
     assert everything() == before
     assert provider.calls == ["list"]
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize(
-    ("state", "entry", "in_words"),
+    ("state", "record", "in_words"),
     [
         ("approved", None, "not_found"),
         ("approved", DECLINED, "declined"),
         ("approved", REFUNDED, "charged 8000 KRW, refunded 8000"),
-        ("approved", Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW"), "charged 80000 KRW"),
-        ("approved", Entry(standing=Standing.CHARGED, amount=8_000, currency="USD"), "charged 8000 USD"),
+        ("approved", ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW"), "charged 80000 KRW"),
+        ("approved", ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="USD"), "charged 8000 USD"),
         ("refunded", CHARGED, "charged 8000 KRW"),
         ("declined", CHARGED, "charged 8000 KRW"),
         ("not_sent", CHARGED, "charged 8000 KRW"),
-        ("unknown", Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW"), "charged 80000 KRW"),
-        ("pending", Entry(standing=Standing.CHARGED, amount=80_000, currency="KRW"), "charged 80000 KRW"),
+        ("unknown", ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW"), "charged 80000 KRW"),
+        ("pending", ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW"), "charged 80000 KRW"),
     ],
 )
-def test_a_difference_is_left_for_a_person(provider: Provider, state: str, entry: Entry | None, in_words: str, dry_run: bool) -> None:
+def test_a_difference_is_left_for_a_person(
+    provider: FakeGateway, state: str, record: ChargeRecord | None, in_words: str, dry_run: bool
+) -> None:
     payment = PaymentFactory(state=state)
-    if entry:
-        provider.book[payment.id] = entry
+    if record:
+        provider.book[payment.id] = record
     before, book = everything(), dict(provider.book)
 
     (finding,) = reconcile(dry_run=dry_run)
 
-    assert (finding.verdict, finding.ours, finding.provider) == (Verdict.NEEDS_PERSON, f"{state} 8000 KRW", in_words)
+    assert (finding.verdict, finding.ours, finding.provider) == (FindingVerdict.NEEDS_PERSON, f"{state} 8000 KRW", in_words)
     assert everything() == before
     assert (provider.book, sorted(provider.calls)) == (book, ["list", "lookup"])
 
 
 @pytest.mark.parametrize(
-    ("entry", "would_be"),
+    ("record", "would_be"),
     [
-        (None, Verdict.NEEDS_PERSON),
-        (DECLINED, Verdict.NEEDS_PERSON),
+        (None, FindingVerdict.NEEDS_PERSON),
+        (DECLINED, FindingVerdict.NEEDS_PERSON),
         # To a reader it looks like a refund of ours whose answer was lost.
-        (Entry(standing=Standing.CHARGED, amount=8_000, refunded=5_000, currency="KRW"), Verdict.WOULD_REPAIR),
+        (ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, refunded=5_000, currency="KRW"), FindingVerdict.WOULD_REPAIR),
     ],
 )
-def test_a_refund_that_the_provider_refuses_is_left_for_a_person(provider: Provider, entry: Entry | None, would_be: Verdict) -> None:
-    payment_id = with_refund(provider, entry)
+def test_a_refund_that_the_provider_refuses_is_left_for_a_person(
+    provider: FakeGateway, record: ChargeRecord | None, would_be: FindingVerdict
+) -> None:
+    payment_id = with_refund(provider, record)
     book = dict(provider.book)
 
     (dry,) = reconcile(dry_run=True)
     (finding,) = reconcile()
 
-    assert (dry.verdict, finding.verdict) == (would_be, Verdict.NEEDS_PERSON)
+    assert (dry.verdict, finding.verdict) == (would_be, FindingVerdict.NEEDS_PERSON)
     assert finding.ours == dry.ours == "approved 8000 KRW, refund due 8000"
     assert finding.provider == "refuses the refund: more_than_charged"
     assert (state_of(payment_id), facts(), provider.book) == ("approved", [], book)
 
 
-def test_a_dry_run_says_what_would_be_repaired_and_changes_nothing_anywhere(provider: Provider) -> None:
+def test_a_dry_run_says_what_would_be_repaired_and_changes_nothing_anywhere(provider: FakeGateway) -> None:
     lost, unseen, never_sent = PaymentFactory(state="unknown"), PaymentFactory(), PaymentFactory(never_sent=True)
     provider.book[lost.id] = CHARGED
     due = with_refund(provider, CHARGED)
@@ -179,25 +187,25 @@ def test_a_dry_run_says_what_would_be_repaired_and_changes_nothing_anywhere(prov
 
     told = {finding.payment_id: (finding.verdict, finding.provider) for finding in findings}
     assert told == {
-        lost.id: (Verdict.WOULD_REPAIR, "charged 8000 KRW"),
-        unseen.id: (Verdict.WOULD_REPAIR, "not_found"),
-        never_sent.id: (Verdict.WOULD_REPAIR, "not_found"),
-        due: (Verdict.WOULD_REPAIR, "charged 8000 KRW"),
+        lost.id: (FindingVerdict.WOULD_REPAIR, "charged 8000 KRW"),
+        unseen.id: (FindingVerdict.WOULD_REPAIR, "not_found"),
+        never_sent.id: (FindingVerdict.WOULD_REPAIR, "not_found"),
+        due: (FindingVerdict.WOULD_REPAIR, "charged 8000 KRW"),
     }
     assert everything() == before
     assert (provider.book, set(provider.calls)) == (book, {"list", "lookup"})
 
 
-def test_an_attempt_that_is_just_being_made_is_not_touched(provider: Provider) -> None:
+def test_an_attempt_that_is_just_being_made_is_not_touched(provider: FakeGateway) -> None:
     payment = PaymentFactory(created_at=clock.now())
     before = everything()
     (finding,) = reconcile()
-    assert (finding.payment_id, finding.verdict) == (payment.id, Verdict.IN_FLIGHT)
+    assert (finding.payment_id, finding.verdict) == (payment.id, FindingVerdict.IN_FLIGHT)
     assert everything() == before
     assert provider.calls == ["list"]
 
 
-def test_younger_payments_can_be_left_out(provider: Provider) -> None:
+def test_younger_payments_can_be_left_out(provider: FakeGateway) -> None:
     old, young = PaymentFactory(state="unknown"), PaymentFactory(state="unknown", created_at=clock.now() - timedelta(minutes=1))
     findings = reconcile(older_than_s=120.0)
     assert [finding.payment_id for finding in findings] == [old.id]
@@ -205,7 +213,7 @@ def test_younger_payments_can_be_left_out(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_it_ends_at_once_where_nobody_is_there(provider: Provider, dry_run: bool) -> None:
+def test_it_ends_at_once_where_nobody_is_there(provider: FakeGateway, dry_run: bool) -> None:
     PaymentFactory(state="approved")
     first = min(PaymentFactory.create_batch(2, state="unknown"), key=lambda payment: payment.id)
     before = everything()
@@ -213,39 +221,43 @@ def test_it_ends_at_once_where_nobody_is_there(provider: Provider, dry_run: bool
 
     (finding,) = reconcile(dry_run=dry_run)
 
-    assert (finding.payment_id, finding.verdict, finding.provider) == (first.id, Verdict.NOT_REACHED, "not reached: connection_refused")
+    assert (finding.payment_id, finding.verdict, finding.provider) == (
+        first.id,
+        FindingVerdict.NOT_REACHED,
+        "not reached: connection_refused",
+    )
     assert everything() == before
     assert provider.calls == ["lookup"]
 
 
-def test_one_that_no_answer_comes_about_keeps_no_other_from_its_turn(provider: Provider) -> None:
+def test_one_that_no_answer_comes_about_keeps_no_other_from_its_turn(provider: FakeGateway) -> None:
     silent, told = sorted(PaymentFactory.create_batch(2, state="unknown"), key=lambda payment: payment.id)
     paid = charge(now=clock.now()).payment_id
     provider.book[told.id] = CHARGED
     provider.silent_about.add(silent.id)
 
     assert {finding.payment_id: finding.verdict for finding in reconcile()} == {
-        silent.id: Verdict.NOT_REACHED,
-        told.id: Verdict.REPAIRED,
-        paid: Verdict.AGREES,
+        silent.id: FindingVerdict.NOT_REACHED,
+        told.id: FindingVerdict.REPAIRED,
+        paid: FindingVerdict.AGREES,
     }
 
 
-def test_it_ends_after_five_that_no_answer_comes_about(provider: Provider) -> None:
+def test_it_ends_after_five_that_no_answer_comes_about(provider: FakeGateway) -> None:
     PaymentFactory.create_batch(7, state="unknown")
     provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
-    assert verdicts() == [Verdict.NOT_REACHED] * 5
+    assert verdicts() == [FindingVerdict.NOT_REACHED] * 5
 
 
-def test_it_asks_nobody_while_the_breaker_is_open(provider: Provider) -> None:
+def test_it_asks_nobody_while_the_breaker_is_open(provider: FakeGateway) -> None:
     PaymentFactory(state="unknown")
     open_breaker()
-    assert verdicts() == [Verdict.NOT_REACHED]
+    assert verdicts() == [FindingVerdict.NOT_REACHED]
     assert provider.calls == []
 
 
 @pytest.mark.parametrize("is_recorded", [True, False])
-def test_a_payment_that_moves_on_while_it_is_compared_is_no_difference(provider: Provider, is_recorded: bool) -> None:
+def test_a_payment_that_moves_on_while_it_is_compared_is_no_difference(provider: FakeGateway, is_recorded: bool) -> None:
     payment = PaymentFactory(state="approved")
     provider.book[payment.id] = CHARGED
     provider.made_at[payment.id] = clock.now() - timedelta(days=2)  # by a clock that is slow: it is not on the list
@@ -256,14 +268,14 @@ def test_a_payment_that_moves_on_while_it_is_compared_is_no_difference(provider:
         if is_recorded:
             services.send_refund(refund_id=refund.id, now=clock.now())
         else:  # given back, but not yet written down
-            provider.refund(intent=intent(payment.id), refund_key=refund.id, amount=8_000, deadline_s=1)
+            provider.refund(request=charge_request(payment.id), refund_key=refund.id, amount=8_000, deadline_s=1)
 
     provider.meanwhile["lookup"] = give_it_back
 
-    assert verdicts(since=clock.now() - timedelta(days=1)) == [Verdict.IN_FLIGHT]
+    assert verdicts(since=clock.now() - timedelta(days=1)) == [FindingVerdict.IN_FLIGHT]
 
 
-def test_runs_at_one_moment_settle_each_payment_once(provider: Provider) -> None:
+def test_runs_at_one_moment_settle_each_payment_once(provider: FakeGateway) -> None:
     open_ones = [PaymentFactory(state="unknown") for _ in range(5)]
     for payment in open_ones:
         provider.book[payment.id] = replace(CHARGED, reference=f"theirs-{payment.id}")
@@ -272,22 +284,22 @@ def test_runs_at_one_moment_settle_each_payment_once(provider: Provider) -> None
     runs = at_once([verdicts] * 4)
 
     assert not [run for run in runs if isinstance(run, Exception)]
-    assert all(Verdict.NEEDS_PERSON not in run for run in runs if not isinstance(run, Exception))
+    assert all(FindingVerdict.NEEDS_PERSON not in run for run in runs if not isinstance(run, Exception))
     assert {state_of(payment.id) for payment in open_ones} == {"approved"}
     assert {(state_of(payment_id), provider.book[payment_id].refunded) for payment_id in due} == {("refunded", 8_000)}
     assert sorted(facts()) == ["PaymentApproved"] * 5 + ["PaymentRefunded"] * 5
-    assert verdicts() == [Verdict.AGREES] * 10
+    assert verdicts() == [FindingVerdict.AGREES] * 10
 
 
-def test_it_goes_through_any_number_and_never_in_a_transaction(provider: Provider) -> None:
+def test_it_goes_through_any_number_and_never_in_a_transaction(provider: FakeGateway) -> None:
     payments = [PaymentFactory.build(state=state, rental_id=ids.uuid7()) for state in ("approved", "declined") for _ in range(600)]
     Payment.objects.bulk_create(payments)
     for payment in payments[:600]:
-        booking.book_charge(payment, now=payment.created_at)
+        ledger.post_charge(payment, now=payment.created_at)
         provider.book[payment.id] = CHARGED
 
     findings = services.reconcile_payments(now=clock.now())
 
     seen = {finding.payment_id: (finding.verdict, connection.in_atomic_block) for finding in findings}
-    assert seen == {payment.id: (Verdict.AGREES, False) for payment in payments}
+    assert seen == {payment.id: (FindingVerdict.AGREES, False) for payment in payments}
     assert provider.calls == ["list"] * 6

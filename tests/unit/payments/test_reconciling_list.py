@@ -7,29 +7,29 @@ from typing import Any
 import pytest
 
 from apps.payments import services
-from apps.payments.gateways.port import Entry, NoAnswerError, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError
 from apps.payments.models import Posting, Refund
-from apps.payments.services import Finding, Verdict, unguarded_ledger
+from apps.payments.services import FindingVerdict, PaymentFinding, ledger_guard_disabled
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, everything, facts, intent, state_of
+from tests.unit.payments.actions import charge, charge_request, everything, facts, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CHARGED = Entry(standing=Standing.CHARGED, amount=8_000, currency="KRW", reference="theirs")
+CHARGED = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW", reference="theirs")
 
 
-def reconcile(**wishes: Any) -> list[Finding]:
+def reconcile(**wishes: Any) -> list[PaymentFinding]:
     return list(services.reconcile_payments(now=clock.now(), **wishes))
 
 
-def verdicts(**wishes: Any) -> list[Verdict]:
+def verdicts(**wishes: Any) -> list[FindingVerdict]:
     return [finding.verdict for finding in reconcile(**wishes)]
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_what_the_provider_charged_and_we_do_not_know_is_named_for_a_person(provider: Provider, dry_run: bool) -> None:
+def test_what_the_provider_charged_and_we_do_not_know_is_named_for_a_person(provider: FakeGateway, dry_run: bool) -> None:
     stranger, nameless = ids.uuid7(), ids.uuid7()
     provider.book |= {stranger: CHARGED, nameless: replace(CHARGED, reference="pay_7", refunded=3_000)}
     provider.forgets.add(nameless)
@@ -37,13 +37,15 @@ def test_what_the_provider_charged_and_we_do_not_know_is_named_for_a_person(prov
     findings = reconcile(dry_run=dry_run)
 
     assert sorted(findings, key=lambda finding: -finding.held) == [
-        Finding(verdict=Verdict.NEEDS_PERSON, provider=f"charged 8000 KRW as {stranger}", currency="KRW", held=8_000),
-        Finding(verdict=Verdict.NEEDS_PERSON, provider="charged 8000 KRW, refunded 3000 as pay_7", currency="KRW", held=5_000),
+        PaymentFinding(verdict=FindingVerdict.NEEDS_PERSON, provider=f"charged 8000 KRW as {stranger}", currency="KRW", held=8_000),
+        PaymentFinding(
+            verdict=FindingVerdict.NEEDS_PERSON, provider="charged 8000 KRW, refunded 3000 as pay_7", currency="KRW", held=5_000
+        ),
     ]
     assert everything() == [[], [], [], []]
 
 
-def test_a_list_of_many_pages_is_read_to_its_end(provider: Provider) -> None:
+def test_a_list_of_many_pages_is_read_to_its_end(provider: FakeGateway) -> None:
     provider.page = 3
     payments = [charge(now=clock.now()).payment_id for _ in range(7)]
     stranger = ids.uuid7()
@@ -52,131 +54,131 @@ def test_a_list_of_many_pages_is_read_to_its_end(provider: Provider) -> None:
     findings = reconcile()
 
     told = {finding.payment_id: finding.verdict for finding in findings}
-    assert told == dict.fromkeys(payments, Verdict.AGREES) | {None: Verdict.NEEDS_PERSON}
+    assert told == dict.fromkeys(payments, FindingVerdict.AGREES) | {None: FindingVerdict.NEEDS_PERSON}
     assert (len(findings), provider.calls.count("list"), provider.calls.count("lookup")) == (8, 3, 0)
 
 
-def test_where_the_provider_keeps_no_key_of_ours_its_own_name_tells_which_payment_it_is(provider: Provider) -> None:
+def test_where_the_provider_keeps_no_key_of_ours_its_own_name_tells_which_payment_it_is(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     provider.forgets.add(payment_id)
 
     (finding,) = reconcile()
 
-    assert (finding.payment_id, finding.verdict, finding.held, finding.booked) == (payment_id, Verdict.AGREES, 8_000, 8_000)
+    assert (finding.payment_id, finding.verdict, finding.held, finding.booked) == (payment_id, FindingVerdict.AGREES, 8_000, 8_000)
     assert "lookup" not in provider.calls
 
 
-def test_a_ledger_that_differs_from_the_provider_is_for_a_person(provider: Provider) -> None:
+def test_a_ledger_that_differs_from_the_provider_is_for_a_person(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
-    with unguarded_ledger():
+    with ledger_guard_disabled():
         Posting.objects.filter(entry="charged").delete()
 
     (finding,) = reconcile()
 
-    assert (finding.payment_id, finding.verdict) == (payment_id, Verdict.NEEDS_PERSON)
+    assert (finding.payment_id, finding.verdict) == (payment_id, FindingVerdict.NEEDS_PERSON)
     assert (finding.held, finding.booked) == (8_000, 0)
     assert (state_of(payment_id), provider.book[payment_id].refunded) == ("approved", 0)
 
 
-def test_a_second_charge_under_one_key_is_named_for_a_person(provider: Provider) -> None:
+def test_a_second_charge_under_one_key_is_named_for_a_person(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     provider.again[payment_id] = replace(provider.book[payment_id], reference="another")
 
     findings = reconcile()
 
     assert {(finding.payment_id, finding.verdict, finding.held) for finding in findings} == {
-        (payment_id, Verdict.AGREES, 8_000),
-        (None, Verdict.NEEDS_PERSON, 8_000),
+        (payment_id, FindingVerdict.AGREES, 8_000),
+        (None, FindingVerdict.NEEDS_PERSON, 8_000),
     }
 
 
 @pytest.mark.parametrize("older_than_s", [0.0, 3600.0])
-def test_a_charge_whose_answer_is_still_on_its_way_is_nobody_s_stranger(provider: Provider, older_than_s: float) -> None:
+def test_a_charge_whose_answer_is_still_on_its_way_is_nobody_s_stranger(provider: FakeGateway, older_than_s: float) -> None:
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
     payment_id = charge(now=clock.now()).payment_id
     provider.forgets.add(payment_id)
 
     verdicts_ = [finding.verdict for finding in reconcile(older_than_s=older_than_s)]
 
-    assert verdicts_ == ([] if older_than_s else [Verdict.REPAIRED])
+    assert verdicts_ == ([] if older_than_s else [FindingVerdict.REPAIRED])
 
 
-def test_what_a_version_from_before_the_ledger_charged_is_booked(provider: Provider) -> None:
+def test_what_a_version_from_before_the_ledger_charged_is_booked(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     booked = set(Posting.objects.values_list("entry", "debit", "credit", "amount"))
-    with unguarded_ledger():
+    with ledger_guard_disabled():
         Posting.objects.all().delete()
 
-    assert [finding.verdict for finding in reconcile(dry_run=True)] == [Verdict.WOULD_REPAIR]
+    assert [finding.verdict for finding in reconcile(dry_run=True)] == [FindingVerdict.WOULD_REPAIR]
     assert not Posting.objects.exists()
     (finding,) = reconcile()
 
-    assert (finding.payment_id, finding.verdict, finding.provider) == (payment_id, Verdict.REPAIRED, "now booked")
+    assert (finding.payment_id, finding.verdict, finding.provider) == (payment_id, FindingVerdict.REPAIRED, "now booked")
     assert (finding.held, finding.booked) == (8_000, 8_000)
     assert set(Posting.objects.values_list("entry", "debit", "credit", "amount")) == booked
-    assert [finding.verdict for finding in reconcile()] == [Verdict.AGREES]
+    assert [finding.verdict for finding in reconcile()] == [FindingVerdict.AGREES]
 
 
-def test_a_refund_that_a_version_from_before_the_ledger_recorded_is_booked_and_given(provider: Provider) -> None:
+def test_a_refund_that_a_version_from_before_the_ledger_recorded_is_booked_and_given(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     Refund.objects.create(id=ids.uuid7(), payment_id=payment_id, amount=8_000, created_at=clock.now())
 
-    assert [finding.verdict for finding in reconcile()] == [Verdict.REPAIRED]
+    assert [finding.verdict for finding in reconcile()] == [FindingVerdict.REPAIRED]
 
     assert (state_of(payment_id), provider.book[payment_id].refunded) == ("refunded", 8_000)
     assert set(Posting.objects.values_list("entry", flat=True)) == {"earned", "charged", "refund_due", "refunded"}
 
 
-def test_a_refund_that_is_refused_is_in_the_sums_all_the_same(provider: Provider) -> None:
+def test_a_refund_that_is_refused_is_in_the_sums_all_the_same(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
-    provider.refund(intent=intent(payment_id), refund_key=ids.uuid7(), amount=3_000, deadline_s=1)
+    provider.refund(request=charge_request(payment_id), refund_key=ids.uuid7(), amount=3_000, deadline_s=1)
     services.record_refund(payment_id=payment_id, now=clock.now())
 
     (finding,) = reconcile()
 
-    assert (finding.verdict, finding.provider) == (Verdict.NEEDS_PERSON, "refuses the refund: more_than_charged")
+    assert (finding.verdict, finding.provider) == (FindingVerdict.NEEDS_PERSON, "refuses the refund: more_than_charged")
     assert (finding.held, finding.booked) == (5_000, 8_000)
 
 
-def test_what_was_declined_here_and_given_back_in_full_there_agrees(provider: Provider) -> None:
+def test_what_was_declined_here_and_given_back_in_full_there_agrees(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="declined", reason="given_back")
     provider.book[payment.id] = replace(CHARGED, refunded=8_000)
     (finding,) = reconcile()
-    assert (finding.payment_id, finding.verdict, finding.held, finding.booked) == (payment.id, Verdict.AGREES, 0, 0)
+    assert (finding.payment_id, finding.verdict, finding.held, finding.booked) == (payment.id, FindingVerdict.AGREES, 0, 0)
 
 
 @pytest.mark.parametrize("amount", [3_000, 8_000])
-def test_a_refund_made_at_the_providers_side_alone_is_for_a_person(provider: Provider, amount: int) -> None:
+def test_a_refund_made_at_the_providers_side_alone_is_for_a_person(provider: FakeGateway, amount: int) -> None:
     payment_id = charge(now=clock.now()).payment_id
-    provider.refund(intent=intent(payment_id), refund_key=ids.uuid7(), amount=amount, deadline_s=1)
+    provider.refund(request=charge_request(payment_id), refund_key=ids.uuid7(), amount=amount, deadline_s=1)
     before = everything()
 
     (finding,) = reconcile()
 
-    assert (finding.verdict, finding.ours) == (Verdict.NEEDS_PERSON, "approved 8000 KRW")
+    assert (finding.verdict, finding.ours) == (FindingVerdict.NEEDS_PERSON, "approved 8000 KRW")
     assert finding.provider == f"charged 8000 KRW, refunded {amount}"
     assert (finding.held, finding.booked) == (8_000 - amount, 8_000)
     assert everything() == before
 
 
-def test_two_refunds_that_are_due_are_both_sent(provider: Provider) -> None:
+def test_two_refunds_that_are_due_are_both_sent(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     for amount in (1_000, 2_000):
         services.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=amount, now=clock.now())
     (dry,) = reconcile(dry_run=True)
-    assert (dry.verdict, dry.ours) == (Verdict.WOULD_REPAIR, "approved 8000 KRW, refund due 3000")
+    assert (dry.verdict, dry.ours) == (FindingVerdict.WOULD_REPAIR, "approved 8000 KRW, refund due 3000")
     assert (provider.book[payment_id].refunded, facts()) == (0, ["PaymentApproved"])
 
     (finding,) = reconcile()
 
-    assert (finding.verdict, finding.provider, finding.held, finding.booked) == (Verdict.REPAIRED, "now refunded", 5_000, 5_000)
+    assert (finding.verdict, finding.provider, finding.held, finding.booked) == (FindingVerdict.REPAIRED, "now refunded", 5_000, 5_000)
     assert (provider.book[payment_id].refunded, set(Refund.objects.values_list("state", flat=True))) == (3_000, {"refunded"})
     assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentPartlyRefunded"]
     (again,) = reconcile()
-    assert (again.verdict, again.ours, again.held) == (Verdict.AGREES, "approved 8000 KRW, refunded 3000", 5_000)
+    assert (again.verdict, again.ours, again.held) == (FindingVerdict.AGREES, "approved 8000 KRW, refunded 3000", 5_000)
 
 
-def test_only_younger_ones_are_compared_and_what_is_open_is_settled_however_old(provider: Provider) -> None:
+def test_only_younger_ones_are_compared_and_what_is_open_is_settled_however_old(provider: FakeGateway) -> None:
     now = clock.now()
     young, old = (PaymentFactory(state="approved", created_at=now - timedelta(days=days)) for days in (1, 40))
     forgotten = PaymentFactory(state="unknown", created_at=now - timedelta(days=400))
@@ -185,34 +187,38 @@ def test_only_younger_ones_are_compared_and_what_is_open_is_settled_however_old(
 
     findings = {finding.payment_id: finding.verdict for finding in reconcile(since=now - timedelta(days=30))}
 
-    assert findings == {forgotten.id: Verdict.REPAIRED, young.id: Verdict.AGREES}
+    assert findings == {forgotten.id: FindingVerdict.REPAIRED, young.id: FindingVerdict.AGREES}
 
 
-def test_a_charge_that_the_providers_clock_dates_a_little_ahead_is_on_the_list(provider: Provider) -> None:
+def test_a_charge_that_the_providers_clock_dates_a_little_ahead_is_on_the_list(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     provider.made_at[payment_id] = clock.now() + timedelta(hours=1)
-    assert verdicts() == [Verdict.AGREES]
+    assert verdicts() == [FindingVerdict.AGREES]
     assert provider.calls.count("lookup") == 0
 
 
-def test_a_charge_that_the_list_does_not_show_is_looked_up(provider: Provider) -> None:
+def test_a_charge_that_the_list_does_not_show_is_looked_up(provider: FakeGateway) -> None:
     now = clock.now()
     payment_id = charge(now=now).payment_id
     provider.made_at[payment_id] = now - timedelta(hours=2)
     (finding,) = reconcile(since=now - timedelta(hours=1))
-    assert (finding.payment_id, finding.verdict, provider.calls[-1]) == (payment_id, Verdict.AGREES, "lookup")
+    assert (finding.payment_id, finding.verdict, provider.calls[-1]) == (payment_id, FindingVerdict.AGREES, "lookup")
 
 
-def test_it_ends_where_the_list_is_not_reached(provider: Provider) -> None:
+def test_it_ends_where_the_list_is_not_reached(provider: FakeGateway) -> None:
     PaymentFactory(state="approved")
     provider.fails["list"] = lambda: NoAnswerError("timed_out")
 
     (finding,) = reconcile()
 
-    assert (finding.payment_id, finding.verdict, finding.provider) == (None, Verdict.NOT_REACHED, "its list was not reached: timed_out")
+    assert (finding.payment_id, finding.verdict, finding.provider) == (
+        None,
+        FindingVerdict.NOT_REACHED,
+        "its list was not reached: timed_out",
+    )
     assert provider.calls == ["list"]
 
 
-def test_a_younger_payment_on_the_list_is_left_alone(provider: Provider) -> None:
+def test_a_younger_payment_on_the_list_is_left_alone(provider: FakeGateway) -> None:
     charge(now=clock.now())
     assert verdicts(older_than_s=60.0) == []

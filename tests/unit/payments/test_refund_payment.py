@@ -11,14 +11,14 @@ from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Refund
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import charge, everything, state_of
+from tests.unit.payments.actions import charge, everything, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def paid(provider: Provider) -> UUID:
+def paid(provider: FakeGateway) -> UUID:
     return charge(now=clock.now()).payment_id
 
 
@@ -28,7 +28,9 @@ def refund(*arguments: object) -> str:
     return out.getvalue()
 
 
-def test_the_part_is_recorded_and_where_events_are_delivered_at_once_given_back(provider: Provider, paid: UUID, settings: Settings) -> None:
+def test_the_part_is_recorded_and_where_events_are_delivered_at_once_given_back(
+    provider: FakeGateway, paid: UUID, settings: Settings
+) -> None:
     settings.GDMARKET_DISPATCH = "inline"
     said = refund(paid, 3_000)
 
@@ -37,13 +39,13 @@ def test_the_part_is_recorded_and_where_events_are_delivered_at_once_given_back(
     assert (row.amount, provider.book[paid].refunded, state_of(paid)) == (3_000, 3_000, "approved")
 
 
-def test_while_the_provider_is_silent_it_says_that_it_is_pending(provider: Provider, paid: UUID, settings: Settings) -> None:
+def test_while_the_provider_is_silent_it_says_that_it_is_pending(provider: FakeGateway, paid: UUID, settings: Settings) -> None:
     settings.GDMARKET_DISPATCH = "inline"
     provider.fails["refund"] = lambda: NoAnswerError("timed_out")
     assert refund(paid, 3_000) == f"Refund {Refund.objects.get().id}: 3,000 KRW of payment {paid}, pending.\n"
 
 
-def test_sent_again_with_the_same_id_it_gives_nothing_more(provider: Provider, paid: UUID) -> None:
+def test_sent_again_with_the_same_id_it_gives_nothing_more(provider: FakeGateway, paid: UUID) -> None:
     refund_id = ids.uuid7()
     first = refund(paid, 3_000, "--refund", refund_id)
     before = everything()
@@ -54,14 +56,14 @@ def test_sent_again_with_the_same_id_it_gives_nothing_more(provider: Provider, p
     assert everything() == before
 
 
-def test_a_dry_run_says_what_it_would_do_and_changes_nothing(provider: Provider, paid: UUID) -> None:
+def test_a_dry_run_says_what_it_would_do_and_changes_nothing(provider: FakeGateway, paid: UUID) -> None:
     before = everything()
     assert refund(paid, 3_000, "--dry-run") == f"Would give back 3,000 KRW of payment {paid}; nothing was changed.\n"
     assert everything() == before
     assert provider.calls == ["charge"]
 
 
-def test_what_is_refused_is_told_in_one_sentence(provider: Provider, paid: UUID) -> None:
+def test_what_is_refused_is_told_in_one_sentence(provider: FakeGateway, paid: UUID) -> None:
     declined = PaymentFactory(state="declined").id
     before = everything()
     for dry_run in ([], ["--dry-run"]):

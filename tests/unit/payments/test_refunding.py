@@ -20,9 +20,9 @@ from apps.payments.models import Payment, Refund
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory, RefundFactory
 from tests.log import recorded
+from tests.unit.payments.actions import at_once, charge, charge_request, everything, facts, open_breaker, recorded_refunds, state_of
 from tests.unit.payments.conftest import NOON
-from tests.unit.payments.provider import Provider
-from tests.unit.payments.till import at_once, charge, everything, facts, intent, open_breaker, recorded_refunds, state_of
+from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +30,7 @@ CALLERS = 10
 
 
 @pytest.fixture
-def paid(provider: Provider) -> UUID:
+def paid(provider: FakeGateway) -> UUID:
     """Return a payment that was charged."""
     return charge(now=NOON).payment_id
 
@@ -39,7 +39,7 @@ def refund_of(payment_id: UUID) -> Refund:
     return services.record_refund(payment_id=payment_id, now=NOON)
 
 
-def test_a_refund_is_written_down_before_the_provider_is_asked(provider: Provider, paid: UUID) -> None:
+def test_a_refund_is_written_down_before_the_provider_is_asked(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
 
     assert (refund.payment_id, refund.amount, refund.state, refund.created_at) == (paid, 8_000, "pending", NOON)
@@ -47,7 +47,7 @@ def test_a_refund_is_written_down_before_the_provider_is_asked(provider: Provide
     assert (state_of(paid), provider.calls) == ("approved", ["charge"])
 
 
-def test_a_refund_that_was_sent_is_booked_and_told(provider: Provider, paid: UUID) -> None:
+def test_a_refund_that_was_sent_is_booked_and_told(provider: FakeGateway, paid: UUID) -> None:
     refund = services.send_refund(refund_id=refund_of(paid).id, now=NOON)
 
     assert (refund.state, refund.settled_at, refund.provider_reference) == ("refunded", NOON, f"refund-{refund.id}")
@@ -58,7 +58,7 @@ def test_a_refund_that_was_sent_is_booked_and_told(provider: Provider, paid: UUI
     assert (told.stream, told.event.state, told.event.refunded, told.event.version) == (f"payment:{paid}", "refunded", 8_000, 3)
 
 
-def test_a_refund_recorded_again_is_the_one_that_stands(provider: Provider, paid: UUID) -> None:
+def test_a_refund_recorded_again_is_the_one_that_stands(provider: FakeGateway, paid: UUID) -> None:
     first = refund_of(paid)
     assert refund_of(paid) == first
     services.send_refund(refund_id=first.id, now=NOON)
@@ -66,7 +66,7 @@ def test_a_refund_recorded_again_is_the_one_that_stands(provider: Provider, paid
     assert recorded_refunds() == [paid]
 
 
-def test_a_refund_sent_again_asks_nobody(provider: Provider, paid: UUID) -> None:
+def test_a_refund_sent_again_asks_nobody(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
     services.send_refund(refund_id=refund.id, now=NOON)
     before = everything()
@@ -77,7 +77,7 @@ def test_a_refund_sent_again_asks_nobody(provider: Provider, paid: UUID) -> None
     assert everything() == before
 
 
-def test_a_refund_whose_answer_was_lost_is_sent_again_and_given_once(provider: Provider, paid: UUID) -> None:
+def test_a_refund_whose_answer_was_lost_is_sent_again_and_given_once(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
     provider.loses["refund"] = lambda: NoAnswerError("timed_out")
     waits = []
@@ -95,7 +95,7 @@ def test_a_refund_whose_answer_was_lost_is_sent_again_and_given_once(provider: P
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
 
 
-def test_a_server_that_dies_after_the_provider_gave_the_money_back_is_made_good(provider: Provider, paid: UUID) -> None:
+def test_a_server_that_dies_after_the_provider_gave_the_money_back_is_made_good(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
     provider.loses["refund"] = SystemExit
     with pytest.raises(SystemExit):
@@ -107,14 +107,14 @@ def test_a_server_that_dies_after_the_provider_gave_the_money_back_is_made_good(
     assert (provider.book[paid].refunded, state_of(paid)) == (8_000, "refunded")
 
 
-def test_ten_that_record_at_once_record_one_refund(provider: Provider, paid: UUID) -> None:
+def test_ten_that_record_at_once_record_one_refund(provider: FakeGateway, paid: UUID) -> None:
     refunds = at_once([lambda: refund_of(paid)] * CALLERS)
 
     assert refunds == [Refund.objects.get()] * CALLERS
     assert recorded_refunds() == [paid]
 
 
-def test_ten_that_send_at_once_give_the_money_back_once(provider: Provider, paid: UUID) -> None:
+def test_ten_that_send_at_once_give_the_money_back_once(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
 
     sent = at_once([lambda: services.send_refund(refund_id=refund.id, now=NOON)] * CALLERS)
@@ -125,7 +125,7 @@ def test_ten_that_send_at_once_give_the_money_back_once(provider: Provider, paid
 
 
 @pytest.mark.parametrize("state", ["pending", "unknown"])
-def test_a_payment_that_is_not_settled_is_refunded_later(provider: Provider, state: str) -> None:
+def test_a_payment_that_is_not_settled_is_refunded_later(provider: FakeGateway, state: str) -> None:
     payment = PaymentFactory(state=state)
     before = everything()
     with pytest.raises(OutcomeUnknownError) as not_yet:
@@ -135,7 +135,7 @@ def test_a_payment_that_is_not_settled_is_refunded_later(provider: Provider, sta
 
 
 @pytest.mark.parametrize("state", ["declined", "not_sent"])
-def test_what_was_never_charged_is_never_refunded(provider: Provider, state: str) -> None:
+def test_what_was_never_charged_is_never_refunded(provider: FakeGateway, state: str) -> None:
     payment = PaymentFactory(state=state)
     before = everything()
     with pytest.raises(PaymentNotRefundableError) as refusal:
@@ -145,7 +145,7 @@ def test_what_was_never_charged_is_never_refunded(provider: Provider, state: str
     assert provider.calls == []
 
 
-def test_what_nobody_knows_is_never_refunded(provider: Provider) -> None:
+def test_what_nobody_knows_is_never_refunded(provider: FakeGateway) -> None:
     with pytest.raises(PaymentNotFoundError):
         refund_of(ids.uuid7())
     with pytest.raises(PaymentNotFoundError):
@@ -154,8 +154,8 @@ def test_what_nobody_knows_is_never_refunded(provider: Provider) -> None:
     assert provider.calls == []
 
 
-def test_a_refusal_of_the_provider_is_kept_and_nothing_told(provider: Provider, paid: UUID) -> None:
-    provider.refund(intent=intent(paid), refund_key=ids.uuid7(), amount=5_000, deadline_s=1)
+def test_a_refusal_of_the_provider_is_kept_and_nothing_told(provider: FakeGateway, paid: UUID) -> None:
+    provider.refund(request=charge_request(paid), refund_key=ids.uuid7(), amount=5_000, deadline_s=1)
     refund = refund_of(paid)
 
     with pytest.raises(RefundRefusedError) as refusal:
@@ -167,8 +167,8 @@ def test_a_refusal_of_the_provider_is_kept_and_nothing_told(provider: Provider, 
     assert (state_of(paid), facts(), provider.book[paid].refunded) == ("approved", ["PaymentApproved"], 5_000)
 
 
-def test_what_somebody_gave_back_in_full_at_the_provider_is_taken_over(provider: Provider, paid: UUID) -> None:
-    provider.refund(intent=intent(paid), refund_key=ids.uuid7(), amount=8_000, deadline_s=1)
+def test_what_somebody_gave_back_in_full_at_the_provider_is_taken_over(provider: FakeGateway, paid: UUID) -> None:
+    provider.refund(request=charge_request(paid), refund_key=ids.uuid7(), amount=8_000, deadline_s=1)
 
     refund = services.send_refund(refund_id=refund_of(paid).id, now=NOON)
 
@@ -176,7 +176,7 @@ def test_what_somebody_gave_back_in_full_at_the_provider_is_taken_over(provider:
     assert provider.book[paid].refunded == 8_000
 
 
-def test_while_the_breaker_is_open_the_refund_waits(provider: Provider, paid: UUID) -> None:
+def test_while_the_breaker_is_open_the_refund_waits(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
     open_breaker()
     with pytest.raises(OutcomeUnknownError) as silence:
@@ -185,7 +185,7 @@ def test_while_the_breaker_is_open_the_refund_waits(provider: Provider, paid: UU
     assert (provider.calls, state_of(paid)) == (["charge"], "approved")
 
 
-def test_inside_a_transaction_the_provider_is_not_asked(provider: Provider, paid: UUID) -> None:
+def test_inside_a_transaction_the_provider_is_not_asked(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
     before = everything()
     with pytest.raises(InsideTransactionError), transaction.atomic():

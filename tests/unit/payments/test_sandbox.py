@@ -15,13 +15,13 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from apps.payments import gateways
-from apps.payments.gateways.port import Entry, NoAnswerError, NotSentError, RefundEntry, RefundStanding, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError, RefundRecord, RefundStatus
 from apps.payments.gateways.sandbox import METHODS, SandboxGateway
 from gdmarket import ids
-from tests.unit.payments.till import at_once, intent
+from tests.unit.payments.actions import at_once, charge_request
 
-NOTHING = Entry(standing=Standing.NOT_FOUND)
-TOMBSTONE = Entry(standing=Standing.VOIDED)
+NOTHING = ChargeRecord(status=ChargeStatus.NOT_FOUND)
+TOMBSTONE = ChargeRecord(status=ChargeStatus.VOIDED)
 DEADLINE_S = 20.0
 
 
@@ -38,7 +38,7 @@ def slept() -> list[float]:
 
 @pytest.fixture
 def sandbox(book: Path, slept: list[float]) -> SandboxGateway:
-    return SandboxGateway(book=book, sleep=slept.append)
+    return SandboxGateway(store=book, sleep=slept.append)
 
 
 @pytest.fixture
@@ -46,24 +46,26 @@ def key() -> UUID:
     return ids.uuid7()
 
 
-def charge(sandbox: SandboxGateway, key: UUID, *, method: str = "pm_ok", amount: int = 8_000, deadline_s: float = DEADLINE_S) -> Entry:
-    return sandbox.charge(intent=intent(key, method=method, amount=amount), deadline_s=deadline_s)
+def charge(
+    sandbox: SandboxGateway, key: UUID, *, method: str = "pm_ok", amount: int = 8_000, deadline_s: float = DEADLINE_S
+) -> ChargeRecord:
+    return sandbox.charge(request=charge_request(key, method=method, amount=amount), deadline_s=deadline_s)
 
 
-def refund(sandbox: SandboxGateway, key: UUID, refund_key: UUID, amount: int = 8_000) -> RefundEntry:
-    return sandbox.refund(intent=intent(key), refund_key=refund_key, amount=amount, deadline_s=DEADLINE_S)
+def refund(sandbox: SandboxGateway, key: UUID, refund_key: UUID, amount: int = 8_000) -> RefundRecord:
+    return sandbox.refund(request=charge_request(key), refund_key=refund_key, amount=amount, deadline_s=DEADLINE_S)
 
 
-def look_up(sandbox: SandboxGateway, key: UUID) -> Entry:
-    return sandbox.lookup(intent=intent(key), deadline_s=DEADLINE_S)
+def look_up(sandbox: SandboxGateway, key: UUID) -> ChargeRecord:
+    return sandbox.lookup(request=charge_request(key), deadline_s=DEADLINE_S)
 
 
-def charged(key: UUID, *, refunded: int = 0) -> Entry:
-    return Entry(standing=Standing.CHARGED, amount=8_000, refunded=refunded, currency="KRW", reference=f"sandbox-{key}")
+def charged(key: UUID, *, refunded: int = 0) -> ChargeRecord:
+    return ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, refunded=refunded, currency="KRW", reference=f"sandbox-{key}")
 
 
-def given_back(refund_key: UUID) -> RefundEntry:
-    return RefundEntry(standing=RefundStanding.REFUNDED, reference=f"sandbox-{refund_key}")
+def given_back(refund_key: UUID) -> RefundRecord:
+    return RefundRecord(status=RefundStatus.REFUNDED, reference=f"sandbox-{refund_key}")
 
 
 def test_a_slow_card_is_charged_after_two_seconds(sandbox: SandboxGateway, key: UUID, slept: list[float]) -> None:
@@ -102,7 +104,7 @@ def test_its_methods_are_six(sandbox: SandboxGateway) -> None:
 
 
 def test_a_tombstone_refuses_a_charge_whose_answer_is_lost(sandbox: SandboxGateway, key: UUID) -> None:
-    sandbox.void(intent=intent(key), deadline_s=DEADLINE_S)
+    sandbox.void(request=charge_request(key), deadline_s=DEADLINE_S)
     with pytest.raises(NoAnswerError):
         charge(sandbox, key, method="pm_lost")
     assert look_up(sandbox, key) == TOMBSTONE
@@ -112,9 +114,9 @@ def test_the_book_survives_a_restart(sandbox: SandboxGateway, book: Path, key: U
     refund_key, voided = ids.uuid7(), ids.uuid7()
     charge(sandbox, key)
     refund(sandbox, key, refund_key)
-    sandbox.void(intent=intent(voided), deadline_s=DEADLINE_S)
+    sandbox.void(request=charge_request(voided), deadline_s=DEADLINE_S)
 
-    restarted = SandboxGateway(book=book)
+    restarted = SandboxGateway(store=book)
 
     assert look_up(restarted, key) == charge(restarted, key) == charged(key, refunded=8_000)
     assert refund(restarted, key, refund_key) == given_back(refund_key)
@@ -139,23 +141,23 @@ def test_a_book_that_cannot_be_read_gives_no_answer(sandbox: SandboxGateway, boo
 
 def test_threads_with_one_key_charge_once_on_a_book_that_is_new(book: Path, key: UUID) -> None:
     amounts = range(8_000, 8_016)
-    entries = at_once([partial(charge, SandboxGateway(book=book), key, amount=amount) for amount in amounts])
-    assert len(set(entries)) == 1
-    assert look_up(SandboxGateway(book=book), key) == entries[0]
+    records = at_once([partial(charge, SandboxGateway(store=book), key, amount=amount) for amount in amounts])
+    assert len(set(records)) == 1
+    assert look_up(SandboxGateway(store=book), key) == records[0]
 
 
 _TRADE = """
 import sys, uuid
 from pathlib import Path
-from apps.payments.gateways.port import Intent
+from apps.payments.gateways.port import ChargeRequest
 from apps.payments.gateways.sandbox import SandboxGateway
-sandbox = SandboxGateway(book=Path(sys.argv[1]))
+sandbox = SandboxGateway(store=Path(sys.argv[1]))
 for key in sys.argv[2:]:
     key = uuid.UUID(key)
-    intent = Intent(key=key, order=key, amount=8_000, currency="KRW", method="pm_ok")
-    charged = sandbox.charge(intent=intent, deadline_s=20)
-    given_back = sandbox.refund(intent=intent, refund_key=uuid.uuid4(), amount=8_000, deadline_s=20)
-    print(charged.standing, given_back.reason)
+    wanted = ChargeRequest(payment_id=key, rental_id=key, amount=8_000, currency="KRW", method="pm_ok")
+    charged = sandbox.charge(request=wanted, deadline_s=20)
+    given_back = sandbox.refund(request=wanted, refund_key=uuid.uuid4(), amount=8_000, deadline_s=20)
+    print(charged.status, given_back.reason)
 """
 
 
@@ -169,18 +171,18 @@ def test_processes_with_the_same_keys_charge_and_give_back_once(book: Path) -> N
     assert [trader.returncode for trader in traders] == [0] * 4
     for answers in zip(*told, strict=True):
         assert Counter(answers) == {"charged ": 1, "charged more_than_charged": 3}
-    assert [look_up(SandboxGateway(book=book), key) for key in keys] == [charged(key, refunded=8_000) for key in keys]
+    assert [look_up(SandboxGateway(store=book), key) for key in keys] == [charged(key, refunded=8_000) for key in keys]
 
 
 _CHARGE_FOR_EVER = """
 import sys, uuid
 from pathlib import Path
-from apps.payments.gateways.port import Intent
+from apps.payments.gateways.port import ChargeRequest
 from apps.payments.gateways.sandbox import SandboxGateway
-sandbox = SandboxGateway(book=Path(sys.argv[1]))
+sandbox = SandboxGateway(store=Path(sys.argv[1]))
 while True:
     key = uuid.uuid4()
-    sandbox.charge(intent=Intent(key=key, order=key, amount=8_000, currency="KRW", method="pm_ok"), deadline_s=20)
+    sandbox.charge(request=ChargeRequest(payment_id=key, rental_id=key, amount=8_000, currency="KRW", method="pm_ok"), deadline_s=20)
     print(key, flush=True)
 """
 

@@ -12,11 +12,11 @@ from uuid import UUID
 
 import msgspec
 
-from apps.payments.gateways.book import Book
 from apps.payments.gateways.fake.faults import Call, Fault
-from apps.payments.gateways.fake.messages import ChargeAsked, ChargesTold, EntryTold, RefundAsked, RefundTold
-from apps.payments.gateways.port import Entry, Intent, NoAnswerError, Standing
+from apps.payments.gateways.fake.messages import ChargeListResponse, ChargeRequestBody, ChargeResponse, RefundRequestBody, RefundResponse
+from apps.payments.gateways.port import ChargeRecord, ChargeRequest, ChargeStatus, NoAnswerError
 from apps.payments.gateways.sandbox import SLOW_S, why_declined
+from apps.payments.gateways.sandbox_store import SandboxStore
 
 Shape = TypeVar("Shape")
 
@@ -40,7 +40,7 @@ METHOD_FAULTS = MappingProxyType(
 )
 
 
-class MisaskedError(Exception):
+class BadRequestError(Exception):
     """The request is none of ours, or not to be read; `status` says which."""
 
     def __init__(self, status: HTTPStatus, why: str) -> None:
@@ -80,7 +80,7 @@ class Asked:
 def understand(*, verb: str, target: str, body: bytes) -> Asked:
     """Return which call a request is.
 
-    :raises MisaskedError: if it is none
+    :raises BadRequestError: if it is none
     """
     address = urlsplit(target)
     for route_verb, path, call in _ROUTES:
@@ -93,13 +93,13 @@ def understand(*, verb: str, target: str, body: bytes) -> Asked:
                 query=dict(parse_qsl(address.query)),
                 body=read(body=body, shape=_BODIES[call]) if call in _BODIES else None,
             )
-    raise MisaskedError(HTTPStatus.NOT_FOUND, f"there is no {verb} {address.path}")
+    raise BadRequestError(HTTPStatus.NOT_FOUND, f"there is no {verb} {address.path}")
 
 
-def perform(*, book: Book, asked: Asked) -> Answer:
+def perform(*, book: SandboxStore, asked: Asked) -> Answer:
     """Read or write the book, and return what it answers.
 
-    :raises MisaskedError: if the request is not to be read
+    :raises BadRequestError: if the request is not to be read
     """
     try:
         return _PERFORM[asked.call](book, asked)
@@ -110,12 +110,12 @@ def perform(*, book: Book, asked: Asked) -> Answer:
 def read(*, body: bytes, shape: type[Shape]) -> Shape:
     """Return what a body says.
 
-    :raises MisaskedError: if it does not say that
+    :raises BadRequestError: if it does not say that
     """
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.DecodeError as error:
-        raise MisaskedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, str(error)) from error
 
 
 def told(status: int, message: object) -> Answer:
@@ -123,38 +123,38 @@ def told(status: int, message: object) -> Answer:
     return Answer(status=status, headers={"Content-Type": "application/json"}, body=msgspec.json.encode(message))
 
 
-def _charge(book: Book, asked: Asked) -> Answer:
-    wish: ChargeAsked = asked.body
+def _charge(book: SandboxStore, asked: Asked) -> Answer:
+    wish: ChargeRequestBody = asked.body
     key = asked.keys["key"]
-    intent = Intent(key=key, order=wish.order, amount=wish.amount, currency=wish.currency, method=wish.method)
-    return _entry(key, book.charge(intent=intent, declined=why_declined(wish.method), deadline_s=_PATIENCE_S))
+    request = ChargeRequest(payment_id=key, rental_id=wish.order, amount=wish.amount, currency=wish.currency, method=wish.method)
+    return _entry(key, book.charge(request=request, declined=why_declined(wish.method), deadline_s=_PATIENCE_S))
 
 
-def _lookup(book: Book, asked: Asked) -> Answer:
+def _lookup(book: SandboxStore, asked: Asked) -> Answer:
     key = asked.keys["key"]
     return _entry(key, book.lookup(key=key, deadline_s=_PATIENCE_S))
 
 
-def _void(book: Book, asked: Asked) -> Answer:
+def _void(book: SandboxStore, asked: Asked) -> Answer:
     key = asked.keys["key"]
     return _entry(key, book.void(key=key, deadline_s=_PATIENCE_S))
 
 
-def _refund(book: Book, asked: Asked) -> Answer:
-    wish: RefundAsked = asked.body
+def _refund(book: SandboxStore, asked: Asked) -> Answer:
+    wish: RefundRequestBody = asked.body
     refund_key = asked.keys["refund_key"]
-    entry = book.refund(key=asked.keys["key"], refund_key=refund_key, amount=wish.amount, deadline_s=_PATIENCE_S)
-    return told(HTTPStatus.OK, RefundTold.of(refund_key=refund_key, entry=entry))
+    record = book.refund(key=asked.keys["key"], refund_key=refund_key, amount=wish.amount, deadline_s=_PATIENCE_S)
+    return told(HTTPStatus.OK, RefundResponse.of(refund_key=refund_key, record=record))
 
 
-def _list(book: Book, asked: Asked) -> Answer:
+def _list(book: SandboxStore, asked: Asked) -> Answer:
     since, until = (_instant(asked.query, name) for name in ("since", "until"))
     page = book.list_charges(since=since, until=until, cursor=asked.query.get("cursor", ""), deadline_s=_PATIENCE_S)
-    charges = [EntryTold.of(key=listed.key, entry=listed.entry) for listed in page.charges if listed.key is not None]
-    return told(HTTPStatus.OK, ChargesTold(charges=charges, cursor=page.cursor))
+    charges = [ChargeResponse.of(key=listed.payment_id, record=listed.record) for listed in page.charges if listed.payment_id is not None]
+    return told(HTTPStatus.OK, ChargeListResponse(charges=charges, cursor=page.cursor))
 
 
-_PERFORM: Mapping[Call, Callable[[Book, Asked], Answer]] = MappingProxyType(
+_PERFORM: Mapping[Call, Callable[[SandboxStore, Asked], Answer]] = MappingProxyType(
     {
         "charge": _charge,
         "lookup": _lookup,
@@ -163,26 +163,26 @@ _PERFORM: Mapping[Call, Callable[[Book, Asked], Answer]] = MappingProxyType(
         "list": _list,
     }
 )
-_BODIES: Mapping[Call, type[Any]] = MappingProxyType({"charge": ChargeAsked, "refund": RefundAsked})
+_BODIES: Mapping[Call, type[Any]] = MappingProxyType({"charge": ChargeRequestBody, "refund": RefundRequestBody})
 
 
-def _entry(key: UUID, entry: Entry) -> Answer:
-    status = HTTPStatus.PAYMENT_REQUIRED if entry.standing is Standing.DECLINED else HTTPStatus.OK
-    return told(status, EntryTold.of(key=key, entry=entry))
+def _entry(key: UUID, record: ChargeRecord) -> Answer:
+    status = HTTPStatus.PAYMENT_REQUIRED if record.status is ChargeStatus.DECLINED else HTTPStatus.OK
+    return told(status, ChargeResponse.of(key=key, record=record))
 
 
 def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise MisaskedError(HTTPStatus.BAD_REQUEST, f"{text} is no UUID") from error
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, f"{text} is no UUID") from error
 
 
 def _instant(query: Mapping[str, str], name: str) -> datetime:
     try:
         at = datetime.fromisoformat(query.get(name, ""))
     except ValueError as error:
-        raise MisaskedError(HTTPStatus.BAD_REQUEST, f"{name} is no time, as 2026-05-01T12:00:00Z") from error
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, f"{name} is no time, as 2026-05-01T12:00:00Z") from error
     if at.utcoffset() is None:
-        raise MisaskedError(HTTPStatus.BAD_REQUEST, f"{name} names no time zone")
+        raise BadRequestError(HTTPStatus.BAD_REQUEST, f"{name} names no time zone")
     return at

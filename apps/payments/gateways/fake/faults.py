@@ -61,7 +61,7 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Hurt:
+class InjectedFaults:
     """What goes wrong with one call: how long it is held up, and the one thing that is done to it, if any is."""
 
     before_s: float
@@ -110,13 +110,13 @@ class Faults:
         with self._lock:
             return dict(self._done)
 
-    def take(self, *, call: Call, key: UUID | None, method: Fault | None = None) -> Hurt:
+    def take(self, *, call: Call, key: UUID | None, method: Fault | None = None) -> InjectedFaults:
         """Return what goes wrong with a call: every latency, and the first of the rest; the payment `method`'s own fault comes last."""
         with self._lock:
             fired = self._fired(call=call, key=key, is_webhook=False)
         return _hurt([*fired, *([method] if method else [])])
 
-    def take_webhook(self, *, call: Call, key: UUID) -> Hurt:
+    def take_webhook(self, *, call: Call, key: UUID) -> InjectedFaults:
         """Return what goes wrong with the webhook that a call causes."""
         with self._lock:
             return _hurt(self._fired(call=call, key=key, is_webhook=True))
@@ -137,8 +137,8 @@ def _is_done(fault: Fault) -> bool:
     return fault.do != "latency"
 
 
-def _hurt(fired: Sequence[Fault]) -> Hurt:
-    return Hurt(
+def _hurt(fired: Sequence[Fault]) -> InjectedFaults:
+    return InjectedFaults(
         before_s=sum(fault.before_s for fault in fired),
         after_s=sum(fault.after_s for fault in fired),
         by=next(filter(_is_done, fired), None),

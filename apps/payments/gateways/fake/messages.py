@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from apps.payments.gateways.port import Entry, RefundEntry, RefundStanding, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, RefundRecord, RefundStatus
 
 SIGNATURE = "fake-signature"
 
@@ -19,7 +19,7 @@ def digest(*, body: bytes, secret: str, at: int) -> str:
     return hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
 
 
-class ChargeAsked(Struct, frozen=True, kw_only=True):
+class ChargeRequestBody(Struct, frozen=True, kw_only=True):
     """What is to be charged under the key in the path."""
 
     order: UUID
@@ -28,17 +28,17 @@ class ChargeAsked(Struct, frozen=True, kw_only=True):
     method: str
 
 
-class RefundAsked(Struct, frozen=True, kw_only=True):
+class RefundRequestBody(Struct, frozen=True, kw_only=True):
     """What is to be given back under the refund key in the path."""
 
     amount: Annotated[int, Meta(ge=1, le=2**63 - 1)]
 
 
-class EntryTold(Struct, frozen=True, kw_only=True):
-    """The entry under a key."""
+class ChargeResponse(Struct, frozen=True, kw_only=True):
+    """The record under a key."""
 
     key: UUID
-    standing: Standing
+    status: ChargeStatus
     amount: Sum
     refunded: Sum
     currency: str
@@ -46,41 +46,41 @@ class EntryTold(Struct, frozen=True, kw_only=True):
     reason: str
 
     @classmethod
-    def of(cls, *, key: UUID, entry: Entry) -> Self:
+    def of(cls, *, key: UUID, record: ChargeRecord) -> Self:
         """Return what is told of an entry."""
-        return cls(key=key, **_fields(entry))
+        return cls(key=key, **_fields(record))
 
-    def entry(self) -> Entry:
-        """Return the entry that was told of."""
-        return Entry(**{name: getattr(self, name) for name in _names(Entry)})
+    def record(self) -> ChargeRecord:
+        """Return the record that was told of."""
+        return ChargeRecord(**{name: getattr(self, name) for name in _names(ChargeRecord)})
 
 
-class RefundTold(Struct, frozen=True, kw_only=True):
+class RefundResponse(Struct, frozen=True, kw_only=True):
     """What became of a refund."""
 
     refund_key: UUID
-    standing: RefundStanding
+    status: RefundStatus
     reference: str
     reason: str
 
     @classmethod
-    def of(cls, *, refund_key: UUID, entry: RefundEntry) -> Self:
+    def of(cls, *, refund_key: UUID, record: RefundRecord) -> Self:
         """Return what is told of a refund."""
-        return cls(refund_key=refund_key, **_fields(entry))
+        return cls(refund_key=refund_key, **_fields(record))
 
-    def entry(self) -> RefundEntry:
+    def record(self) -> RefundRecord:
         """Return the refund that was told of."""
-        return RefundEntry(**{name: getattr(self, name) for name in _names(RefundEntry)})
+        return RefundRecord(**{name: getattr(self, name) for name in _names(RefundRecord)})
 
 
-class ChargesTold(Struct, frozen=True, kw_only=True):
+class ChargeListResponse(Struct, frozen=True, kw_only=True):
     """A page of charges; `cursor` asks for the next one, "" on the last."""
 
-    charges: list[EntryTold]
+    charges: list[ChargeResponse]
     cursor: str
 
 
-class NoticeTold(Struct, frozen=True, kw_only=True):
+class WebhookBody(Struct, frozen=True, kw_only=True):
     """A webhook: what happened, under which key."""
 
     id: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -92,5 +92,5 @@ def _names(shape: type[Any]) -> tuple[str, ...]:
     return tuple(shape.__dataclass_fields__)
 
 
-def _fields(entry: Entry | RefundEntry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in _names(type(entry))}
+def _fields(record: ChargeRecord | RefundRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in _names(type(record))}

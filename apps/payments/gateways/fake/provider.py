@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from apps.payments.gateways.book import Book
-from apps.payments.gateways.fake import calls, tricks
+from apps.payments.gateways.fake import calls, fault_injection
 from apps.payments.gateways.fake.calls import Answer, Asked
-from apps.payments.gateways.fake.faults import Faults, Hurt
+from apps.payments.gateways.fake.fault_injection import Line
+from apps.payments.gateways.fake.faults import Faults, InjectedFaults
 from apps.payments.gateways.fake.stats import Stats
-from apps.payments.gateways.fake.tricks import Line
 from apps.payments.gateways.fake.webhooks import Webhooks
+from apps.payments.gateways.sandbox_store import SandboxStore
 
 _NOT_ASKED = Answer(status=0, body=b"")
 _PATIENCE_S = 5.0
@@ -26,7 +26,7 @@ class FakeProvider:
 
     def __init__(self, *, book: Path, webhook_url: str, webhook_secret: str, say: Callable[[str], None]) -> None:
         self.faults = Faults()
-        self._book = Book(path=book)
+        self._book = SandboxStore(path=book)
         self._stats = Stats()
         self._say = say
         self._pen = Lock()  # SQLite lets writers poll for their turn: with hundreds of them that takes seconds
@@ -42,9 +42,9 @@ class FakeProvider:
             self._say(_told(asked, answer, hurt, took_s=time.monotonic() - began))
             time.sleep(hurt.after_s)
             if hurt.by is None:
-                tricks.send(line=line, answer=answer)
+                fault_injection.send(line=line, answer=answer)
             else:
-                tricks.play(line=line, fault=hurt.by, answer=answer)
+                fault_injection.play(line=line, fault=hurt.by, answer=answer)
 
     def stats(self) -> dict[str, Any]:
         """Return what it has seen since its start, what went wrong on purpose, and what its book holds in all."""
@@ -56,13 +56,13 @@ class FakeProvider:
         with self._pen:
             answer = calls.perform(book=self._book, asked=asked)
         if asked.key is not None:
-            happened: str = msgspec.json.decode(answer.body).get("standing", "")
+            happened: str = msgspec.json.decode(answer.body).get("status", "")
             if happened:
                 self.webhooks.tell(call=asked.call, happened=happened, key=asked.key, about=asked.keys.get("refund_key", asked.key))
         return answer
 
 
-def _told(asked: Asked, answer: Answer, hurt: Hurt, *, took_s: float) -> str:
+def _told(asked: Asked, answer: Answer, hurt: InjectedFaults, *, took_s: float) -> str:
     outcome = f" {answer.status}" if answer.status else ""
     fault = f", {hurt.by.do}" if hurt.by else ""
     return f"{asked.call} {asked.key or ''}{outcome}{fault} ({took_s * 1000:.0f} ms)"

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from apps.payments.gateways.fake import calls, tricks
-from apps.payments.gateways.fake.calls import Answer, MisaskedError
+from apps.payments.gateways.fake import calls, fault_injection
+from apps.payments.gateways.fake.calls import Answer, BadRequestError
 from apps.payments.gateways.fake.faults import Fault, Seconds
 from apps.payments.gateways.fake.provider import FakeProvider
 
@@ -24,13 +24,13 @@ Address: TypeAlias = tuple[str, int]
 _LARGEST_BYTES = 64 * 1024
 
 
-class FaultsAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FaultsRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The faults that shall be set from now on, and no others."""
 
     faults: list[Fault]
 
 
-class DownAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DowntimeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long the provider shall be down; until it is told otherwise, if that is left out."""
 
     for_s: Seconds | None = None
@@ -152,11 +152,11 @@ class _Handler(BaseHTTPRequestHandler):
             body = self._read()
             control = _CONTROL.get((self.command, self.path))
             if control is not None:
-                tricks.send(line=self, answer=control(server, body))
+                fault_injection.send(line=self, answer=control(server, body))
                 return
             server.provider.serve(line=self, asked=calls.understand(verb=self.command, target=self.path, body=body))
-        except MisaskedError as error:
-            tricks.send(line=self, answer=calls.told(error.status, {"error": str(error)}))
+        except BadRequestError as error:
+            fault_injection.send(line=self, answer=calls.told(error.status, {"error": str(error)}))
 
     do_GET = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815  # the library's names
 
@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal() or int(length) > _LARGEST_BYTES:
             self.close_connection = True
-            raise MisaskedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body says its length, {_LARGEST_BYTES} bytes at most")
+            raise BadRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body says its length, {_LARGEST_BYTES} bytes at most")
         return self.rfile.read(int(length))
 
 
@@ -173,17 +173,17 @@ def _tell_faults(server: FakeServer, _body: bytes) -> Answer:
 
 
 def _set_faults(server: FakeServer, body: bytes) -> Answer:
-    server.provider.faults.put(faults=calls.read(body=body, shape=FaultsAsked).faults)
+    server.provider.faults.put(faults=calls.read(body=body, shape=FaultsRequest).faults)
     server.provider.webhooks.release()
     return _tell_faults(server, body)
 
 
 def _clear_faults(server: FakeServer, _body: bytes) -> Answer:
-    return _set_faults(server, msgspec.json.encode(FaultsAsked(faults=[])))
+    return _set_faults(server, msgspec.json.encode(FaultsRequest(faults=[])))
 
 
 def _go_down(server: FakeServer, body: bytes) -> Answer:
-    server.go_down(for_s=calls.read(body=body or b"{}", shape=DownAsked).for_s)
+    server.go_down(for_s=calls.read(body=body or b"{}", shape=DowntimeRequest).for_s)
     return calls.told(HTTPStatus.OK, {"is_down": True})
 
 

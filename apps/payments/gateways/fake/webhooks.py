@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from apps.payments.gateways.fake.faults import Call, Faults
-from apps.payments.gateways.fake.messages import SIGNATURE, NoticeTold, digest
+from apps.payments.gateways.fake.messages import SIGNATURE, WebhookBody, digest
 from apps.payments.gateways.fake.stats import Stats
 
 _TIMEOUT_S = 5.0
@@ -29,12 +29,12 @@ class Webhooks:
         self._stats = stats
         self._say = say
         self._told: set[str] = set()
-        self._held: list[tuple[NoticeTold, str]] = []
+        self._held: list[tuple[WebhookBody, str]] = []
         self._lock = Lock()
 
     def tell(self, *, call: Call, happened: str, key: UUID, about: UUID) -> None:
         """Send word of what happened to `about`, a key or a refund key of the charge under `key`, unless that was told before."""
-        notice = NoticeTold(id=f"{call}-{about}-{happened}", happened=f"{call}.{happened}", key=key)
+        notice = WebhookBody(id=f"{call}-{about}-{happened}", happened=f"{call}.{happened}", key=key)
         with self._lock:
             if not self._url.netloc or notice.id in self._told:
                 return
@@ -52,22 +52,22 @@ class Webhooks:
         """Send what is held back to be out of order, the last first."""
         self._start(self._take_held(), 0)
 
-    def _take_held(self) -> list[tuple[NoticeTold, str]]:
+    def _take_held(self) -> list[tuple[WebhookBody, str]]:
         with self._lock:
             held, self._held = self._held[::-1], []
         return held
 
-    def _start(self, notices: Sequence[tuple[NoticeTold, str]], delay_s: float) -> None:
+    def _start(self, notices: Sequence[tuple[WebhookBody, str]], delay_s: float) -> None:
         Thread(target=self._send_all, args=(notices, delay_s), daemon=True).start()
 
-    def _send_all(self, notices: Sequence[tuple[NoticeTold, str]], delay_s: float) -> None:
+    def _send_all(self, notices: Sequence[tuple[WebhookBody, str]], delay_s: float) -> None:
         time.sleep(delay_s)
         for notice, fault in notices:
             outcome = self._send(notice, fault)
             self._stats.count_webhook(outcome=outcome)
             self._say(f"webhook {notice.id}: {outcome}")
 
-    def _send(self, notice: NoticeTold, fault: str) -> str:
+    def _send(self, notice: WebhookBody, fault: str) -> str:
         body = msgspec.json.encode(notice)
         for rest_s in (*_RESTS_S, 0):
             at = int(time.time()) - (_OLD_S if fault == "webhook_old" else 0)

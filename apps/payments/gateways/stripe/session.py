@@ -8,21 +8,30 @@ from uuid import UUID
 
 import stripe
 
-from apps.payments.gateways.port import Entry, Intent, NoAnswerError, NotSentError, RefundEntry, RefundStanding, RefusedError, Standing
-from apps.payments.gateways.stripe.shapes import (
+from apps.payments.gateways.deadline_http import Answer, DeadlineHttpClient, Shape, decode
+from apps.payments.gateways.port import (
+    ChargeRecord,
+    ChargeRequest,
+    ChargeStatus,
+    NoAnswerError,
+    NotSentError,
+    RefundRecord,
+    RefundStatus,
+    RefusedError,
+)
+from apps.payments.gateways.stripe.schemas import (
     KEY,
     REFUND,
     RENTAL,
-    Found,
-    Listed,
     PaymentIntent,
-    Refund,
-    Refusal,
-    entry_of,
+    StripeErrorBody,
+    StripeList,
+    StripeRefund,
+    StripeSearchHit,
     reason_of,
+    record_of,
     refund_of,
 )
-from apps.payments.gateways.wire import Answer, Shape, Wire, decode
 
 API_VERSION = "2026-10-28.endive"
 PAGE = 100
@@ -37,9 +46,9 @@ stripe.enable_telemetry = False  # it would tell Stripe about this machine, and 
 class _Transport(stripe.HTTPClient):
     name = "gdmarket"
 
-    def __init__(self, wire: Wire, *, ends_at: float) -> None:
+    def __init__(self, http: DeadlineHttpClient, *, ends_at: float) -> None:
         super().__init__()
-        self._wire = wire
+        self._http = http
         self._ends_at = ends_at
         self.last: Answer | None = None
 
@@ -47,7 +56,7 @@ class _Transport(stripe.HTTPClient):
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, *, _usage: list[str] | None = None
     ) -> tuple[str, int, Mapping[str, str]]:
         self.last = None
-        self.last = self._wire.send(
+        self.last = self._http.send(
             method=method.upper(),
             path=url.removeprefix(_SOMEWHERE),
             headers=headers,
@@ -61,14 +70,14 @@ class _Transport(stripe.HTTPClient):
         """Leave the wire to those after us."""
 
 
-class Session:
+class StripeSession:
     """What is asked of Stripe within one call of the port.
 
     Every method raises the port's errors: `RefusedError` where Stripe surely did nothing, `NoAnswerError` where nobody knows.
     """
 
-    def __init__(self, *, wire: Wire, secret_key: str, deadline_s: float) -> None:
-        self._transport = _Transport(wire, ends_at=time.monotonic() + deadline_s)
+    def __init__(self, *, http: DeadlineHttpClient, secret_key: str, deadline_s: float) -> None:
+        self._transport = _Transport(http, ends_at=time.monotonic() + deadline_s)
         client = stripe.StripeClient(
             secret_key,
             http_client=self._transport,
@@ -78,7 +87,7 @@ class Session:
         )
         self._intents, self._refunds = client.v1.payment_intents, client.v1.refunds
 
-    def make(self, intent: Intent) -> PaymentIntent | None:
+    def make(self, request: ChargeRequest) -> PaymentIntent | None:
         """Make the PaymentIntent of a key, which charges nothing, and return it as it stands now; the same one for a day at least.
 
         None if the key was used for another sum.
@@ -87,18 +96,18 @@ class Session:
             try:
                 self._intents.create(
                     {
-                        "amount": intent.amount,
-                        "currency": intent.currency.lower(),
+                        "amount": request.amount,
+                        "currency": request.currency.lower(),
                         "allowed_payment_method_types": ["card"],
-                        "metadata": {KEY: str(intent.key), RENTAL: str(intent.order)},
+                        "metadata": {KEY: str(request.payment_id), RENTAL: str(request.rental_id)},
                     },
-                    {"idempotency_key": f"intent-{intent.key}"},
+                    {"idempotency_key": f"intent-{request.payment_id}"},
                 )
             except stripe.IdempotencyError:
                 return None
             made = self._answer(PaymentIntent)
         is_replay = self._transport.last is not None and self._transport.last.headers.get("idempotent-replayed") == "true"
-        return self.read(made.id, key=intent.key) if is_replay else made
+        return self.read(made.id, key=request.payment_id) if is_replay else made
 
     def read(self, reference: str, *, key: UUID) -> PaymentIntent:
         """Return a PaymentIntent as it stands now.
@@ -116,26 +125,26 @@ class Session:
         """Find the PaymentIntent of a key, made an hour ago or earlier."""
         with self._truthful():
             self._intents.search({"query": f"metadata['{KEY}']:'{key}'", "limit": 1})
-            found = self._answer(Listed[Found]).data
+            found = self._answer(StripeList[StripeSearchHit]).data
         return self.read(found[0].id, key=key) if found else None
 
-    def confirm(self, reference: str, intent: Intent) -> Entry:
+    def confirm(self, reference: str, request: ChargeRequest) -> ChargeRecord:
         """Charge the PaymentIntent with the renter's payment method, and return what came of it."""
         with self._truthful():
             try:
                 self._intents.confirm(
                     reference,
-                    {"payment_method": intent.method, "error_on_requires_action": True, "expand": _IN_FULL},
-                    {"idempotency_key": f"confirm-{intent.key}"},
+                    {"payment_method": request.method, "error_on_requires_action": True, "expand": _IN_FULL},
+                    {"idempotency_key": f"confirm-{request.payment_id}"},
                 )
             except stripe.CardError:
-                reason = reason_of(self._answer(Refusal).error)
-                return Entry(standing=Standing.DECLINED, reason=reason, reference=reference)
+                reason = reason_of(self._answer(StripeErrorBody).error)
+                return ChargeRecord(status=ChargeStatus.DECLINED, reason=reason, reference=reference)
             except (stripe.IdempotencyError, stripe.InvalidRequestError) as refusal:
-                return self._settled_before(refusal, reference, key=intent.key)
-            return entry_of(self._answer(PaymentIntent))
+                return self._settled_before(refusal, reference, key=request.payment_id)
+            return record_of(self._answer(PaymentIntent))
 
-    def cancel(self, reference: str, *, key: UUID) -> Entry:
+    def cancel(self, reference: str, *, key: UUID) -> ChargeRecord:
         """Cancel the PaymentIntent, which then can never be confirmed, and return how it stands.
 
         Under a key of its own each time: Stripe replays an error too, and canceling twice does no harm.
@@ -144,19 +153,19 @@ class Session:
             try:
                 self._intents.cancel(reference)
             except stripe.InvalidRequestError:  # it is settled already
-                return entry_of(self.read(reference, key=key))
-            return entry_of(self._answer(PaymentIntent))
+                return record_of(self.read(reference, key=key))
+            return record_of(self._answer(PaymentIntent))
 
-    def refunds_of(self, reference: str, *, refund_key: UUID) -> list[Refund]:
+    def refunds_of(self, reference: str, *, refund_key: UUID) -> list[StripeRefund]:
         """Return the refunds of a PaymentIntent that carry our key."""
         with self._truthful():
             self._refunds.list({"payment_intent": reference, "limit": PAGE})
-            listed = self._answer(Listed[Refund])
+            listed = self._answer(StripeList[StripeRefund])
         if listed.has_more:  # ours may be among those not seen: rather a person looks than a refund is given twice
             raise NoAnswerError("too_many_refunds")
         return [refund for refund in listed.data if refund.metadata.get(REFUND) == str(refund_key)]
 
-    def refund(self, reference: str, *, key: UUID, refund_key: UUID, amount: int) -> RefundEntry:
+    def refund(self, reference: str, *, key: UUID, refund_key: UUID, amount: int) -> RefundRecord:
         """Give `amount` of a PaymentIntent back."""
         metadata = {KEY: str(key), REFUND: str(refund_key)}
         with self._truthful():
@@ -165,10 +174,10 @@ class Session:
                     {"payment_intent": reference, "amount": amount, "metadata": metadata}, {"idempotency_key": f"refund-{refund_key}"}
                 )
             except stripe.IdempotencyError:
-                return RefundEntry(standing=RefundStanding.REFUSED, reason="refund_key_reused")
+                return RefundRecord(status=RefundStatus.REFUSED, reason="refund_key_reused")
             except stripe.InvalidRequestError as refusal:
-                return RefundEntry(standing=RefundStanding.REFUSED, reason=refusal.code or "invalid_request")
-            return refund_of(self._answer(Refund), amount=amount)
+                return RefundRecord(status=RefundStatus.REFUSED, reason=refusal.code or "invalid_request")
+            return refund_of(self._answer(StripeRefund), amount=amount)
 
     def list(self, *, since_s: int, until_s: int, after: str) -> tuple[list[PaymentIntent], str]:
         """Return a page of the PaymentIntents made in [`since_s`, `until_s`), in Unix seconds, and the cursor of the next."""
@@ -179,7 +188,7 @@ class Session:
                 "expand": [f"data.{name}" for name in _IN_FULL],
             }
             self._intents.list(wish | {"starting_after": after} if after else wish)
-            page = self._answer(Listed[PaymentIntent])
+            page = self._answer(StripeList[PaymentIntent])
         return page.data, page.data[-1].id if page.has_more and page.data else ""
 
     def _answer(self, shape: type[Shape]) -> Shape:
@@ -188,14 +197,14 @@ class Session:
             raise NoAnswerError("unreadable")
         return decode(self._transport.last, shape=shape)
 
-    def _settled_before(self, refusal: stripe.StripeError, reference: str, *, key: UUID) -> Entry:
+    def _settled_before(self, refusal: stripe.StripeError, reference: str, *, key: UUID) -> ChargeRecord:
         """Return how a PaymentIntent stands that could not be confirmed; an untouched one may have been refused for what we sent."""
         try:
-            entry = entry_of(self.read(reference, key=key))
+            record = record_of(self.read(reference, key=key))
         except (NotSentError, RefusedError) as failure:  # sure of the reading alone: a confirmation before this one may have charged
             raise NoAnswerError("not_read_again") from failure
-        if entry.standing is not Standing.NOT_FOUND:
-            return entry
+        if record.status is not ChargeStatus.NOT_FOUND:
+            return record
         if isinstance(refusal, stripe.InvalidRequestError) and refusal.code != _UNEXPECTED:
             raise RefusedError(refusal.code or "invalid_request") from refusal
         raise NoAnswerError("key_in_use") from refusal

@@ -7,28 +7,28 @@ import msgspec
 import stripe
 
 from apps.payments.errors import WebhookRefusedError
-from apps.payments.gateways.port import Notice
-from apps.payments.gateways.stripe.shapes import ChargeEvent, Event, key_of
+from apps.payments.gateways.port import WebhookHint
+from apps.payments.gateways.stripe.schemas import StripeChargeEvent, StripeEvent, key_of
 
 TOLERANCE_S = 300
 _ABOUT_CHARGES = ("payment_intent.", "charge.", "refund.")
 
 
-def read(*, signature: str, body: bytes, secrets: Sequence[str], now: datetime) -> Notice | None:
+def read(*, signature: str, body: bytes, secrets: Sequence[str], now: datetime) -> WebhookHint | None:
     """Return which payment an event is about, or None if it names none of ours; any of `secrets` may have signed it.
 
     :raises WebhookRefusedError: if none did, or not within 300 s of `now`, or it cannot be read
     """
     try:
         _verify(signature, body.decode(), secrets, now)
-        event = msgspec.json.decode(body, type=Event)
+        event = msgspec.json.decode(body, type=StripeEvent)
         if not event.type.startswith(_ABOUT_CHARGES):
             return None
-        about = msgspec.json.decode(body, type=ChargeEvent).data.object
+        about = msgspec.json.decode(body, type=StripeChargeEvent).data.object
     except (stripe.SignatureVerificationError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise WebhookRefusedError from error
     key = key_of(about.metadata)
-    return Notice(key=key) if key else None
+    return WebhookHint(payment_id=key) if key else None
 
 
 def _verify(signature: str, body: str, secrets: Sequence[str], now: datetime) -> None:

@@ -13,22 +13,30 @@ from uuid import UUID
 import msgspec
 
 from apps.payments.errors import WebhookRefusedError
+from apps.payments.gateways.deadline_http import Answer, DeadlineHttpClient, decode, unsettled
 from apps.payments.gateways.port import (
-    Entry,
-    Intent,
-    Listed,
+    ChargePage,
+    ChargeRecord,
+    ChargeRequest,
+    ChargeStatus,
+    ListedCharge,
     NoAnswerError,
-    Notice,
     NotSentError,
-    Page,
-    RefundEntry,
-    RefundStanding,
+    RefundRecord,
+    RefundStatus,
     RefusedError,
-    Standing,
+    WebhookHint,
 )
 from apps.payments.gateways.toss import codes
-from apps.payments.gateways.toss.shapes import Event, Failure, Payment, StatusChanged, Transaction, entry_of, refund_of
-from apps.payments.gateways.wire import Answer, Wire, decode, unsettled
+from apps.payments.gateways.toss.schemas import (
+    TossEvent,
+    TossFailure,
+    TossPayment,
+    TossStatusChanged,
+    TossTransaction,
+    record_of,
+    refund_of,
+)
 from gdmarket import clock, ids
 
 PAGE = 20  # each of its charges is read one by one, within one deadline
@@ -36,15 +44,15 @@ LAPSE = timedelta(minutes=31)  # Toss: a payment not confirmed within 30 minutes
 _SEOUL = timezone(timedelta(hours=9))  # Toss's times are local, and Korea has no summer time
 _METHOD = re.compile(r"(?P<order_id>[A-Za-z0-9_=-]{6,64}):(?P<payment_key>[A-Za-z0-9_=-]{1,200})\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # an orderId of ours begins with the rental's id
-_ORDER_DIFFERS = Entry(standing=Standing.DECLINED, reason="order_differs")
-_UNKNOWN_METHOD = Entry(standing=Standing.DECLINED, reason="unknown_method")
-_CURRENCY = Entry(standing=Standing.DECLINED, reason="currency_not_supported")
+_ORDER_DIFFERS = ChargeRecord(status=ChargeStatus.DECLINED, reason="order_differs")
+_UNKNOWN_METHOD = ChargeRecord(status=ChargeStatus.DECLINED, reason="unknown_method")
+_CURRENCY = ChargeRecord(status=ChargeStatus.DECLINED, reason="currency_not_supported")
 _OK = 200
 _NOT_FOUND = 404
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Asked:
+class _TossCall:
     """What the renter's app was handed at Toss's successUrl, and when the call about it must have ended."""
 
     order_id: str
@@ -67,50 +75,52 @@ class TossGateway:
 
     def __init__(self, *, base_url: str, secret_key: str, now: Callable[[], datetime] = clock.now) -> None:
         credentials = b64encode(f"{secret_key}:".encode()).decode()
-        self._wire = Wire(base_url=base_url, headers={"Authorization": f"Basic {credentials}", "Content-Type": "application/json"})
+        self._http = DeadlineHttpClient(
+            base_url=base_url, headers={"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
+        )
         self._now = now
 
     def accepts(self, *, method: str) -> bool:
         """Say whether `method` is an orderId and a paymentKey."""
         return _METHOD.match(method) is not None
 
-    def refusal_of(self, *, intent: Intent) -> Entry | None:
+    def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
         """Decline what is no payment of Toss's, one that was made for another rental, and what is not in won."""
-        return _why_never(intent, _asked(intent, 0.0)) if self.accepts(method=intent.method) else _UNKNOWN_METHOD
+        return _why_never(request, _asked(request, 0.0)) if self.accepts(method=request.method) else _UNKNOWN_METHOD
 
-    def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
+    def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Confirm the payment; Toss replays its answer to the key for 15 days, and confirms no payment twice at any time."""
-        asked = _asked(intent, deadline_s)
-        refusal = _why_never(intent, asked)
+        asked = _asked(request, deadline_s)
+        refusal = _why_never(request, asked)
         if refusal is not None:
             return refusal
         answer = self._post(
             "/v1/payments/confirm",
-            {"paymentKey": asked.payment_key, "orderId": asked.order_id, "amount": intent.amount},
-            key=intent.key,
+            {"paymentKey": asked.payment_key, "orderId": asked.order_id, "amount": request.amount},
+            key=request.payment_id,
             deadline_s=asked.left_s(),
         )
         if answer.status == _OK:
-            return entry_of(_payment(answer, asked), order_id=asked.order_id)
+            return record_of(_payment(answer, asked), order_id=asked.order_id)
         code = _code(answer)
         if code == "ALREADY_PROCESSED_PAYMENT":
             return self._read_after_sending(asked)
         if code in codes.DECLINED:
-            return Entry(standing=Standing.DECLINED, reason="expired" if code == codes.EXPIRED else code.lower())
+            return ChargeRecord(status=ChargeStatus.DECLINED, reason="expired" if code == codes.EXPIRED else code.lower())
         raise _failure(answer, code)
 
-    def refund(self, *, intent: Intent, refund_key: UUID, amount: int, deadline_s: float) -> RefundEntry:
+    def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
         """Cancel `amount` of the payment; the key stands in the cancel's reason too, as Toss forgets keys after 15 days."""
-        asked = _asked(intent, deadline_s)
-        payment = None if _why_never(intent, asked) else self._read(asked)
-        entry = entry_of(payment, order_id=asked.order_id) if payment else Entry(standing=Standing.NOT_FOUND)
-        if payment is None or entry.standing is not Standing.CHARGED:
-            return RefundEntry(standing=RefundStanding.REFUSED, reason="not_charged")
+        asked = _asked(request, deadline_s)
+        payment = None if _why_never(request, asked) else self._read(asked)
+        record = record_of(payment, order_id=asked.order_id) if payment else ChargeRecord(status=ChargeStatus.NOT_FOUND)
+        if payment is None or record.status is not ChargeStatus.CHARGED:
+            return RefundRecord(status=RefundStatus.REFUSED, reason="not_charged")
         seen = _cancel_of(payment, refund_key, amount)
         if seen is not None:
             return seen
         if amount > payment.balance_amount:
-            return RefundEntry(standing=RefundStanding.REFUSED, reason="more_than_charged")
+            return RefundRecord(status=RefundStatus.REFUSED, reason="more_than_charged")
         wish = {"cancelReason": _reason(refund_key), "cancelAmount": amount}
         answer = self._post(f"{asked.path}/cancel", wish, key=refund_key, deadline_s=asked.left_s())
         if answer.status == _OK:
@@ -120,58 +130,58 @@ class TossGateway:
             return made
         code = _code(answer)
         if code in codes.REFUND_REFUSED:
-            return RefundEntry(standing=RefundStanding.REFUSED, reason=code.lower())
+            return RefundRecord(status=RefundStatus.REFUSED, reason=code.lower())
         raise _failure(answer, code)
 
-    def void(self, *, intent: Intent, deadline_s: float) -> Entry:
+    def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Return how the payment stands, processing while a confirmation on its way could still succeed."""
-        entry = self.lookup(intent=intent, deadline_s=deadline_s)
-        if entry.standing is not Standing.NOT_FOUND:
-            return entry
-        return Entry(standing=Standing.VOIDED if self._has_lapsed(intent.key) else Standing.PROCESSING)
+        record = self.lookup(request=request, deadline_s=deadline_s)
+        if record.status is not ChargeStatus.NOT_FOUND:
+            return record
+        return ChargeRecord(status=ChargeStatus.VOIDED if self._has_lapsed(request.payment_id) else ChargeStatus.PROCESSING)
 
-    def lookup(self, *, intent: Intent, deadline_s: float) -> Entry:
+    def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Read the payment."""
-        asked = _asked(intent, deadline_s)
-        refusal = _why_never(intent, asked)
+        asked = _asked(request, deadline_s)
+        refusal = _why_never(request, asked)
         if refusal is not None:
             return refusal
         payment = self._read(asked)
-        return entry_of(payment, order_id=asked.order_id) if payment else Entry(standing=Standing.NOT_FOUND)
+        return record_of(payment, order_id=asked.order_id) if payment else ChargeRecord(status=ChargeStatus.NOT_FOUND)
 
-    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> Page:
+    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
         """Read a page of the list of transactions, and each payment that was approved in it for what was given back since."""
         ends_at = time.monotonic() + deadline_s
         wish = {"startDate": _local(since), "endDate": _local(until), "limit": str(PAGE)} | ({"startingAfter": cursor} if cursor else {})
-        answer = self._wire.send(method="GET", path=f"/v1/transactions?{urlencode(wish)}", deadline_s=deadline_s)
+        answer = self._http.send(method="GET", path=f"/v1/transactions?{urlencode(wish)}", deadline_s=deadline_s)
         if answer.status != _OK:
             raise _failure(answer, _code(answer))
-        transactions = decode(answer, shape=list[Transaction])
+        transactions = decode(answer, shape=list[TossTransaction])
         approved = [line.payment_key for line in transactions if line.status == "DONE" and since <= line.transaction_at < until]
         charges = tuple(self._listed(payment_key, ends_at) for payment_key in dict.fromkeys(approved))
-        return Page(charges=charges, cursor=transactions[-1].transaction_key if len(transactions) == PAGE else "")
+        return ChargePage(charges=charges, cursor=transactions[-1].transaction_key if len(transactions) == PAGE else "")
 
-    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
         """Return for which rental a payment changed. Toss signs nothing: this is a hint to read it, and nothing else is believed."""
         try:
-            if msgspec.json.decode(body, type=Event).event_type != "PAYMENT_STATUS_CHANGED":
+            if msgspec.json.decode(body, type=TossEvent).event_type != "PAYMENT_STATUS_CHANGED":
                 return None
-            order_id = msgspec.json.decode(body, type=StatusChanged).data.order_id
+            order_id = msgspec.json.decode(body, type=TossStatusChanged).data.order_id
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise WebhookRefusedError from error
         rental = _rental_of(order_id)
-        return Notice(order=rental) if rental else None
+        return WebhookHint(rental_id=rental) if rental else None
 
     def close(self) -> None:
         """Close the connections."""
-        self._wire.close()
+        self._http.close()
 
     def _post(self, path: str, wish: dict[str, Any], *, key: UUID, deadline_s: float) -> Answer:
         headers = {"Idempotency-Key": str(key)}
-        return self._wire.send(method="POST", path=path, headers=headers, body=msgspec.json.encode(wish), deadline_s=deadline_s)
+        return self._http.send(method="POST", path=path, headers=headers, body=msgspec.json.encode(wish), deadline_s=deadline_s)
 
-    def _read(self, asked: _Asked) -> Payment | None:
-        answer = self._wire.send(method="GET", path=asked.path, deadline_s=asked.left_s())
+    def _read(self, asked: _TossCall) -> TossPayment | None:
+        answer = self._http.send(method="GET", path=asked.path, deadline_s=asked.left_s())
         if answer.status == _OK:
             return _payment(answer, asked)
         code = _code(answer)
@@ -179,7 +189,7 @@ class TossGateway:
             return None
         raise _failure(answer, code)
 
-    def _read_after_sending(self, asked: _Asked) -> Entry:
+    def _read_after_sending(self, asked: _TossCall) -> ChargeRecord:
         try:
             payment = self._read(asked)
         except (NotSentError, RefusedError) as failure:  # sure of the reading alone: the call before it may have charged
@@ -188,24 +198,24 @@ class TossGateway:
             raise NoAnswerError("not_found_again")
         if payment.order_id != asked.order_id:
             return _ORDER_DIFFERS
-        return entry_of(payment, order_id=asked.order_id)
+        return record_of(payment, order_id=asked.order_id)
 
-    def _listed(self, payment_key: str, ends_at: float) -> Listed:
-        payment = self._read(_Asked(order_id="", payment_key=payment_key, ends_at=ends_at))
+    def _listed(self, payment_key: str, ends_at: float) -> ListedCharge:
+        payment = self._read(_TossCall(order_id="", payment_key=payment_key, ends_at=ends_at))
         if payment is None:
             raise NoAnswerError("not_found_again")
-        return Listed(key=None, order=_rental_of(payment.order_id), entry=entry_of(payment, order_id=payment.order_id))
+        return ListedCharge(payment_id=None, rental_id=_rental_of(payment.order_id), record=record_of(payment, order_id=payment.order_id))
 
     def _has_lapsed(self, key: UUID) -> bool:
         """Say whether the payment lapsed: Toss's window was open before our key was made."""
         return key.version == ids.VERSION and ids.made_at(key) + LAPSE < self._now()
 
 
-def _asked(intent: Intent, deadline_s: float) -> _Asked:
-    method = _METHOD.match(intent.method)
+def _asked(request: ChargeRequest, deadline_s: float) -> _TossCall:
+    method = _METHOD.match(request.method)
     if method is None:
         raise RefusedError("unknown_method")
-    return _Asked(order_id=method["order_id"], payment_key=method["payment_key"], ends_at=time.monotonic() + deadline_s)
+    return _TossCall(order_id=method["order_id"], payment_key=method["payment_key"], ends_at=time.monotonic() + deadline_s)
 
 
 def _rental_of(order_id: str) -> UUID | None:
@@ -213,21 +223,21 @@ def _rental_of(order_id: str) -> UUID | None:
     return UUID(rental[0]) if rental else None
 
 
-def _payment(answer: Answer, asked: _Asked) -> Payment:
-    payment = decode(answer, shape=Payment)
+def _payment(answer: Answer, asked: _TossCall) -> TossPayment:
+    payment = decode(answer, shape=TossPayment)
     if payment.payment_key != asked.payment_key:
         raise NoAnswerError("another_payment")
     return payment
 
 
-def _why_never(intent: Intent, asked: _Asked) -> Entry | None:
-    """Return the entry of what is never sent: a payment made for one rental never pays for another, and never is refunded for it."""
-    if asked.order_id != str(intent.order) and not asked.order_id.startswith(f"{intent.order}-"):
+def _why_never(request: ChargeRequest, asked: _TossCall) -> ChargeRecord | None:
+    """Return the record of what is never sent: a payment made for one rental never pays for another, and never is refunded for it."""
+    if asked.order_id != str(request.rental_id) and not asked.order_id.startswith(f"{request.rental_id}-"):
         return _ORDER_DIFFERS
-    return _CURRENCY if intent.currency != "KRW" else None
+    return _CURRENCY if request.currency != "KRW" else None
 
 
-def _cancel_of(payment: Payment, refund_key: UUID, amount: int) -> RefundEntry | None:
+def _cancel_of(payment: TossPayment, refund_key: UUID, amount: int) -> RefundRecord | None:
     cancels = [cancel for cancel in payment.cancels or [] if cancel.cancel_reason == _reason(refund_key)]
     return refund_of(cancels[-1], amount=amount) if cancels else None
 
@@ -245,7 +255,7 @@ def _code(answer: Answer) -> str:
     if not 400 <= answer.status < 500:  # noqa: PLR2004  # what the client did wrong
         return ""
     try:
-        return decode(answer, shape=Failure).code
+        return decode(answer, shape=TossFailure).code
     except NoAnswerError:
         return ""
 

@@ -16,14 +16,14 @@ from django.core.management.base import BaseCommand
 from django.db import Error, connections
 
 from apps.payments import services
-from apps.payments.services import Finding, Verdict
+from apps.payments.services import FindingVerdict, PaymentFinding
 from gdmarket import clock, console
 from gdmarket.shutdown import StopSignal
 
 _log = logging.getLogger(__name__)
 
-_QUIET = {Verdict.AGREES}
-_FOR_A_PERSON = {Verdict.NEEDS_PERSON, Verdict.NOT_REACHED}
+_QUIET = {FindingVerdict.AGREES}
+_FOR_A_PERSON = {FindingVerdict.NEEDS_PERSON, FindingVerdict.NOT_REACHED}
 _ROW = "{:<13} {:<36} {:<36} {:<32} {}"
 _LONGEST_S = 100 * 365 * 24 * 3600.0
 _LONGEST_DAYS = 100 * 365
@@ -43,13 +43,13 @@ def _seconds(text: str) -> float:
 class _Tally:
     """What a run has found so far; sums by currency, in minor units."""
 
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    verdicts: Counter[FindingVerdict] = field(default_factory=Counter)
     held: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     booked: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
-    def count(self, finding: Finding) -> None:
+    def count(self, finding: PaymentFinding) -> None:
         self.verdicts[finding.verdict] += 1
-        if finding.currency and finding.verdict is not Verdict.NOT_REACHED:
+        if finding.currency and finding.verdict is not FindingVerdict.NOT_REACHED:
             self.held[finding.currency] += finding.held
             self.booked[finding.currency] += finding.booked
 
@@ -112,14 +112,14 @@ class Command(BaseCommand):
         self.stdout.flush()
         return bool(_FOR_A_PERSON & tally.verdicts.keys())
 
-    def _counted(self, found: Iterable[Finding], tally: _Tally) -> Iterable[Finding]:
+    def _counted(self, found: Iterable[PaymentFinding], tally: _Tally) -> Iterable[PaymentFinding]:
         for finding in found:
             tally.count(finding)
             if tally.verdicts.total() % 500 == 0:
                 console.report(self.stderr, f"{tally.verdicts.total()} payments compared …")
             yield finding
 
-    def _print_table(self, telling: list[Finding], tally: _Tally) -> None:
+    def _print_table(self, telling: list[PaymentFinding], tally: _Tally) -> None:
         if telling:
             self.stdout.write(_ROW.format("verdict", "payment", "rental", "ours", "provider"))
         for finding in telling:

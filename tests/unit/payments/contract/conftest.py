@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from tests.fake_provider import FakeProcess
-from tests.unit.payments.contract.bench import Bench
-from tests.unit.payments.contract.http_bench import HttpBench
-from tests.unit.payments.contract.sandbox_bench import SandboxBench
-from tests.unit.payments.contract.stripe_bench import StripeBench
-from tests.unit.payments.contract.toss_bench import TossBench
+from tests.unit.payments.contract.harness import AdapterHarness
+from tests.unit.payments.contract.http_harness import HttpHarness
+from tests.unit.payments.contract.sandbox_harness import SandboxHarness
+from tests.unit.payments.contract.stripe_harness import StripeHarness
+from tests.unit.payments.contract.toss_harness import TossHarness
 
-BENCHES: dict[str, type[Bench]] = {"sandbox": SandboxBench, "http": HttpBench, "stripe": StripeBench, "toss": TossBench}
+HARNESSES: dict[str, type[AdapterHarness]] = {"sandbox": SandboxHarness, "http": HttpHarness, "stripe": StripeHarness, "toss": TossHarness}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test the benches that lack nothing of what `@needs` names."""
-    if "bench" in metafunc.fixturenames:
+    if "harness" in metafunc.fixturenames:
         needed = {feature for mark in metafunc.definition.iter_markers("needs") for feature in mark.args}
-        metafunc.parametrize("bench", [name for name, bench in BENCHES.items() if not needed & bench.lacks], indirect=True)
+        metafunc.parametrize("harness", [name for name, harness in HARNESSES.items() if not needed & harness.unsupported], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -30,14 +30,14 @@ def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeProcess]:
 
 
 @pytest.fixture
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AdapterHarness]:
     """Return one adapter and its provider, whole and healthy."""
-    makers: dict[str, Callable[[], Bench]] = {
-        "sandbox": lambda: SandboxBench(tmp_path),
-        "http": lambda: HttpBench(request.getfixturevalue("fake")),
-        "stripe": StripeBench,
-        "toss": TossBench,
+    makers: dict[str, Callable[[], AdapterHarness]] = {
+        "sandbox": lambda: SandboxHarness(tmp_path),
+        "http": lambda: HttpHarness(request.getfixturevalue("fake")),
+        "stripe": StripeHarness,
+        "toss": TossHarness,
     }
-    bench = makers[request.param]()
-    yield bench
-    bench.close()
+    harness = makers[request.param]()
+    yield harness
+    harness.close()

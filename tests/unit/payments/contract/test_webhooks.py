@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from apps.payments.errors import WebhookRefusedError
-from tests.unit.payments.contract.bench import Bench, Feature
+from tests.unit.payments.contract.harness import AdapterHarness, Feature
 
 pytestmark = pytest.mark.needs(Feature.WEBHOOKS)
 
@@ -14,36 +14,39 @@ Headers = Mapping[str, str]
 
 
 @pytest.mark.parametrize("secret", [0, 1])
-def test_a_genuine_webhook_names_the_charge(bench: Bench, secret: int) -> None:
-    intent = bench.intent()
-    bench.charge(intent)
-    body, now = bench.notice(intent.key), bench.now()
-    notice = bench.gateway.read_webhook(headers=bench.sign(body, at=now, secret=secret), body=body, now=now)
+def test_a_genuine_webhook_names_the_charge(harness: AdapterHarness, secret: int) -> None:
+    wanted = harness.request()
+    harness.charge(wanted)
+    body, now = harness.notice(wanted.payment_id), harness.now()
+    notice = harness.gateway.read_webhook(headers=harness.sign(body, at=now, secret=secret), body=body, now=now)
     assert notice is not None
-    assert (notice.key or intent.key, notice.order or intent.order) == (intent.key, intent.order)
-    assert notice.key or notice.order
+    assert (notice.payment_id or wanted.payment_id, notice.rental_id or wanted.rental_id) == (
+        wanted.payment_id,
+        wanted.rental_id,
+    )
+    assert notice.payment_id or notice.rental_id
 
 
-def test_a_webhook_that_is_sent_again_says_the_same(bench: Bench) -> None:
-    intent, now = bench.intent(), bench.now()
-    body = bench.notice(intent.key)
+def test_a_webhook_that_is_sent_again_says_the_same(harness: AdapterHarness) -> None:
+    wanted, now = harness.request(), harness.now()
+    body = harness.notice(wanted.payment_id)
     first, again = (
-        bench.gateway.read_webhook(headers=bench.sign(body, at=at), body=body, now=now) for at in (now, now - timedelta(minutes=1))
+        harness.gateway.read_webhook(headers=harness.sign(body, at=at), body=body, now=now) for at in (now, now - timedelta(minutes=1))
     )
     assert first == again
 
 
 @pytest.mark.parametrize("age_s", [-299, -1, 1, 299])
-def test_clocks_may_differ_a_little(bench: Bench, age_s: int) -> None:
-    body, now = bench.notice(bench.intent().key), bench.now()
-    assert bench.gateway.read_webhook(headers=bench.sign(body, at=now - timedelta(seconds=age_s)), body=body, now=now)
+def test_clocks_may_differ_a_little(harness: AdapterHarness, age_s: int) -> None:
+    body, now = harness.notice(harness.request().payment_id), harness.now()
+    assert harness.gateway.read_webhook(headers=harness.sign(body, at=now - timedelta(seconds=age_s)), body=body, now=now)
 
 
 @pytest.mark.parametrize("age_s", [-302, 302, 86_400])
-def test_a_webhook_from_another_time_is_refused(bench: Bench, age_s: int) -> None:
-    body, now = bench.notice(bench.intent().key), bench.now()
+def test_a_webhook_from_another_time_is_refused(harness: AdapterHarness, age_s: int) -> None:
+    body, now = harness.notice(harness.request().payment_id), harness.now()
     with pytest.raises(WebhookRefusedError):
-        bench.gateway.read_webhook(headers=bench.sign(body, at=now - timedelta(seconds=age_s)), body=body, now=now)
+        harness.gateway.read_webhook(headers=harness.sign(body, at=now - timedelta(seconds=age_s)), body=body, now=now)
 
 
 FORGERIES: dict[str, Callable[[Headers, bytes], tuple[Headers, bytes]]] = {
@@ -57,15 +60,15 @@ FORGERIES: dict[str, Callable[[Headers, bytes], tuple[Headers, bytes]]] = {
 
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
-def test_a_forged_webhook_is_refused(bench: Bench, forge: Callable[[Headers, bytes], tuple[Headers, bytes]]) -> None:
-    genuine, now = bench.notice(bench.intent().key), bench.now()
-    headers, body = forge(bench.sign(genuine, at=now), genuine)
+def test_a_forged_webhook_is_refused(harness: AdapterHarness, forge: Callable[[Headers, bytes], tuple[Headers, bytes]]) -> None:
+    genuine, now = harness.notice(harness.request().payment_id), harness.now()
+    headers, body = forge(harness.sign(genuine, at=now), genuine)
     with pytest.raises(WebhookRefusedError):
-        bench.gateway.read_webhook(headers=headers, body=body, now=now)
+        harness.gateway.read_webhook(headers=headers, body=body, now=now)
 
 
 @pytest.mark.parametrize("body", [b"", b"not json", b"[]", b"{}", b"\xff\xfe", b'{"id": 7, "key": null}', b"[" * 100_000])
-def test_a_webhook_that_cannot_be_read_is_refused_though_it_is_signed(bench: Bench, body: bytes) -> None:
-    now = bench.now()
+def test_a_webhook_that_cannot_be_read_is_refused_though_it_is_signed(harness: AdapterHarness, body: bytes) -> None:
+    now = harness.now()
     with pytest.raises(WebhookRefusedError):
-        bench.gateway.read_webhook(headers=bench.sign(body, at=now), body=body, now=now)
+        harness.gateway.read_webhook(headers=harness.sign(body, at=now), body=body, now=now)

@@ -6,16 +6,25 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from apps.payments.gateways.port import Entry, GatewayError, Intent, Listed, NoAnswerError, NotSentError, RefusedError, Standing
+from apps.payments.gateways.port import (
+    ChargeRecord,
+    ChargeRequest,
+    ChargeStatus,
+    GatewayError,
+    ListedCharge,
+    NoAnswerError,
+    NotSentError,
+    RefusedError,
+)
 from apps.payments.gateways.stripe import StripeGateway
 from gdmarket import ids
-from tests.unit.payments.replica import LOST, Reply, Request, only, recorded
-from tests.unit.payments.stripe.replica import SECRET, StripeReplica, refused
-from tests.unit.payments.stripe.till import CHARGED, CONFIRM, DEADLINE_S, MAKE, NOTHING, READ, charge, look_up, refund, succeeded
+from tests.unit.payments.provider_stub import LOST, Reply, Request, only, recorded
+from tests.unit.payments.stripe.actions import CHARGED, CONFIRM, DEADLINE_S, MAKE, NOTHING, READ, charge, look_up, refund, succeeded
+from tests.unit.payments.stripe.stub import SECRET, StripeStub, refused
 
 
-def test_an_intent_is_made_without_a_card_and_then_confirmed(stripe: StripeReplica, gateway: StripeGateway, intent: Intent) -> None:
-    assert charge(gateway, intent) == CHARGED
+def test_an_intent_is_made_without_a_card_and_then_confirmed(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+    assert charge(gateway, wanted) == CHARGED
 
     assert stripe.calls() == [MAKE, CONFIRM]
     made, confirmed = stripe.requests
@@ -23,15 +32,18 @@ def test_an_intent_is_made_without_a_card_and_then_confirmed(stripe: StripeRepli
         "amount": ["8000"],
         "currency": ["krw"],
         "allowed_payment_method_types[0]": ["card"],
-        "metadata[gdmarket_payment]": [str(intent.key)],
-        "metadata[gdmarket_rental]": [str(intent.order)],
+        "metadata[gdmarket_payment]": [str(wanted.payment_id)],
+        "metadata[gdmarket_rental]": [str(wanted.rental_id)],
     }
     assert parse_qs(confirmed.body.decode()) == {
         "payment_method": ["pm_card_visa"],
         "error_on_requires_action": ["true"],
         "expand[0]": ["latest_charge"],
     }
-    assert (made.headers["idempotency-key"], confirmed.headers["idempotency-key"]) == (f"intent-{intent.key}", f"confirm-{intent.key}")
+    assert (made.headers["idempotency-key"], confirmed.headers["idempotency-key"]) == (
+        f"intent-{wanted.payment_id}",
+        f"confirm-{wanted.payment_id}",
+    )
     assert made.headers["stripe-version"] == "2026-10-28.endive"
     assert not {"x-stripe-client-telemetry", "telemetry_id", "platform"} & set(made.headers)
 
@@ -46,10 +58,10 @@ def test_a_method_is_the_name_of_a_payment_method(gateway: StripeGateway, method
 
 @pytest.mark.parametrize(("method", "reason"), [("pm_declined", "insufficient_funds"), ("pm_acts", "authentication_required")])
 def test_a_card_that_is_declined_or_wants_the_renter_to_act_stays_declined(
-    stripe: StripeReplica, gateway: StripeGateway, intent: Intent, method: str, reason: str
+    stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, method: str, reason: str
 ) -> None:
-    declined = Entry(standing=Standing.DECLINED, reason=reason, reference="pi_0000")
-    bad = replace(intent, method=method)
+    declined = ChargeRecord(status=ChargeStatus.DECLINED, reason=reason, reference="pi_0000")
+    bad = replace(wanted, method=method)
 
     assert charge(gateway, bad) == declined
     stripe.forget_keys()
@@ -60,44 +72,44 @@ def test_a_card_that_is_declined_or_wants_the_renter_to_act_stays_declined(
 
 
 def test_a_method_that_stripe_does_not_know_is_refused_and_nothing_charged(
-    stripe: StripeReplica, gateway: StripeGateway, intent: Intent
+    stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest
 ) -> None:
     with pytest.raises(RefusedError, match="resource_missing"):
-        charge(gateway, replace(intent, method="pm_unknown"))
+        charge(gateway, replace(wanted, method="pm_unknown"))
 
     assert succeeded(stripe) == 0
 
 
-def test_a_charge_again_takes_nothing_more(stripe: StripeReplica, gateway: StripeGateway, intent: Intent) -> None:
-    entries = [charge(gateway, intent), charge(gateway, intent), charge(gateway, replace(intent, amount=9_000))]
+def test_a_charge_again_takes_nothing_more(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+    records = [charge(gateway, wanted), charge(gateway, wanted), charge(gateway, replace(wanted, amount=9_000))]
 
-    assert entries == [CHARGED] * 3
+    assert records == [CHARGED] * 3
     assert succeeded(stripe) == 1
     assert stripe.calls().count(CONFIRM) == 1
 
 
-def test_a_charge_whose_answer_was_lost_is_found_again(stripe: StripeReplica, gateway: StripeGateway, intent: Intent) -> None:
+def test_a_charge_whose_answer_was_lost_is_found_again(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     stripe.afterwards = only(CONFIRM, LOST)
     with pytest.raises(NoAnswerError):
-        charge(gateway, intent)
+        charge(gateway, wanted)
 
-    assert look_up(gateway, intent) == CHARGED
-    assert gateway.void(intent=intent, deadline_s=DEADLINE_S) == CHARGED
+    assert look_up(gateway, wanted) == CHARGED
+    assert gateway.void(request=wanted, deadline_s=DEADLINE_S) == CHARGED
 
 
-def test_a_charge_whose_making_was_lost_never_happens(stripe: StripeReplica, gateway: StripeGateway, intent: Intent) -> None:
+def test_a_charge_whose_making_was_lost_never_happens(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     stripe.afterwards = only(MAKE, LOST)
     with pytest.raises(NoAnswerError):
-        charge(gateway, intent)
+        charge(gateway, wanted)
     stripe.afterwards = lambda _: None
 
-    assert look_up(gateway, intent) == NOTHING
-    assert gateway.void(intent=intent, deadline_s=DEADLINE_S) == Entry(standing=Standing.VOIDED)
-    assert charge(gateway, intent) == Entry(standing=Standing.VOIDED)
+    assert look_up(gateway, wanted) == NOTHING
+    assert gateway.void(request=wanted, deadline_s=DEADLINE_S) == ChargeRecord(status=ChargeStatus.VOIDED)
+    assert charge(gateway, wanted) == ChargeRecord(status=ChargeStatus.VOIDED)
     assert (succeeded(stripe), len(stripe.book)) == (0, 1)
 
 
-def test_an_intent_that_was_confirmed_meanwhile_is_read_again(stripe: StripeReplica, gateway: StripeGateway, intent: Intent) -> None:
+def test_an_intent_that_was_confirmed_meanwhile_is_read_again(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     def meanwhile(request: Request) -> Reply | None:
         if request.call == CONFIRM and succeeded(stripe) == 0:
             stripe._confirm(stripe.book["pi_0000"], {"payment_method": "pm_card_visa"})
@@ -105,39 +117,39 @@ def test_an_intent_that_was_confirmed_meanwhile_is_read_again(stripe: StripeRepl
 
     stripe.instead = meanwhile
 
-    assert charge(gateway, intent) == CHARGED
+    assert charge(gateway, wanted) == CHARGED
 
 
 @pytest.mark.parametrize("reading", [refused(401), refused(404), refused(500), LOST, Reply(body=recorded("stripe/payment_intent"))])
 def test_a_confirmation_that_cannot_be_read_again_is_never_said_not_to_have_happened(
-    stripe: StripeReplica, gateway: StripeGateway, intent: Intent, reading: Reply
+    stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, reading: Reply
 ) -> None:
     answers = {CONFIRM: refused(400, code="payment_intent_unexpected_state"), READ: reading}
     stripe.instead = lambda request: answers.get(request.call)
 
     with pytest.raises(NoAnswerError):
-        charge(gateway, intent)
+        charge(gateway, wanted)
 
 
 def test_a_confirmation_refused_though_nothing_was_attempted_is_no_answer(
-    stripe: StripeReplica, gateway: StripeGateway, intent: Intent
+    stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest
 ) -> None:
     for refusal in (refused(400, code="payment_intent_unexpected_state"), refused(400, type="idempotency_error", code=None)):
         stripe.instead = only(CONFIRM, refusal)
 
         with pytest.raises(NoAnswerError, match="key_in_use"):
-            charge(gateway, intent)
+            charge(gateway, wanted)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_where_stripe_does_not_know_us_surely_nothing_was_done(
-    stripe: StripeReplica, gateway: StripeGateway, intent: Intent, status: int
+    stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, status: int
 ) -> None:
     stripe.instead = lambda _: refused(status, code=None)
 
-    for ask in (charge, look_up, lambda gateway, intent: refund(gateway, intent, ids.uuid7())):
+    for ask in (charge, look_up, lambda gateway, wanted: refund(gateway, wanted, ids.uuid7())):
         with pytest.raises(RefusedError) as refusal:
-            ask(gateway, intent)
+            ask(gateway, wanted)
         assert SECRET not in repr(refusal.value)
 
 
@@ -162,48 +174,48 @@ def test_where_stripe_does_not_know_us_surely_nothing_was_done(
     ],
 )
 def test_an_answer_that_settles_nothing_is_no_answer(
-    stripe: StripeReplica, gateway: StripeGateway, intent: Intent, call: str, reply: Reply
+    stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, call: str, reply: Reply
 ) -> None:
     stripe.instead = only(call, reply)
 
     with pytest.raises(NoAnswerError) as unknown:
-        charge(gateway, intent)
+        charge(gateway, wanted)
     assert unknown.value.retry_after_s == (7.0 if reply.status == 429 else None)
     assert succeeded(stripe) == 0
 
 
-def test_a_server_that_is_not_there_was_surely_not_reached(intent: Intent) -> None:
+def test_a_server_that_is_not_there_was_surely_not_reached(wanted: ChargeRequest) -> None:
     with pytest.raises(NotSentError):
-        charge(StripeGateway(base_url="http://127.0.0.1:1", secret_key=SECRET), intent)
+        charge(StripeGateway(base_url="http://127.0.0.1:1", secret_key=SECRET), wanted)
 
 
-def test_all_requests_of_a_call_share_one_deadline(stripe: StripeReplica, gateway: StripeGateway, intent: Intent) -> None:
+def test_all_requests_of_a_call_share_one_deadline(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     with pytest.raises(GatewayError, match="timed_out"):
-        gateway.charge(intent=intent, deadline_s=0.0)
+        gateway.charge(request=wanted, deadline_s=0.0)
 
     assert stripe.calls() == []
 
 
 def test_charges_of_a_time_are_listed_page_by_page_with_what_was_given_back(
-    stripe: StripeReplica, gateway: StripeGateway, monkeypatch: pytest.MonkeyPatch
+    stripe: StripeStub, gateway: StripeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("apps.payments.gateways.stripe.session.PAGE", 2)
     began = datetime.now(UTC) - timedelta(seconds=2)
-    intents = [
-        Intent(key=ids.uuid7(), order=ids.uuid7(), amount=8_000, currency="KRW", method=method)
+    charge_requests = [
+        ChargeRequest(payment_id=ids.uuid7(), rental_id=ids.uuid7(), amount=8_000, currency="KRW", method=method)
         for method in ("pm_a", "pm_declined", "pm_b", "pm_c", "pm_d")
     ]
-    for one in intents:
+    for one in charge_requests:
         charge(gateway, one)
-    refund(gateway, intents[0], ids.uuid7(), 3_000)
+    refund(gateway, charge_requests[0], ids.uuid7(), 3_000)
 
-    listed: list[Listed] = []
+    listed: list[ListedCharge] = []
     cursor, pages = "", 0
     while pages == 0 or cursor:
         page = gateway.list_charges(since=began, until=datetime.now(UTC) + timedelta(seconds=2), cursor=cursor, deadline_s=DEADLINE_S)
         listed, cursor, pages = [*listed, *page.charges], page.cursor, pages + 1
 
     assert pages == 3
-    assert [charge.key for charge in listed] == [intents[number].key for number in (4, 3, 2, 0)]
-    assert [charge.entry.refunded for charge in listed] == [0, 0, 0, 3_000]
+    assert [charge.payment_id for charge in listed] == [charge_requests[number].payment_id for number in (4, 3, 2, 0)]
+    assert [charge.record.refunded for charge in listed] == [0, 0, 0, 3_000]
     assert gateway.list_charges(since=began - timedelta(days=2), until=began, deadline_s=DEADLINE_S).charges == ()

@@ -9,9 +9,9 @@ import pytest
 import stripe
 
 from apps.payments.errors import WebhookRefusedError
-from apps.payments.gateways.port import Notice
+from apps.payments.gateways.port import WebhookHint
 from apps.payments.gateways.stripe import StripeGateway
-from tests.unit.payments.replica import recorded
+from tests.unit.payments.provider_stub import recorded
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NEW, OLD = "whsec_new", "whsec_old"
@@ -37,7 +37,7 @@ def signed(body: bytes, *, secret: str = NEW, at: datetime = NOON) -> dict[str, 
     return {"stripe-signature": stripe.WebhookSignature.generate_signature_header(body.decode(), secret, int(at.timestamp()))}
 
 
-def read(gateway: StripeGateway, body: bytes, headers: dict[str, str] | None = None, *, now: datetime = NOON) -> Notice | None:
+def read(gateway: StripeGateway, body: bytes, headers: dict[str, str] | None = None, *, now: datetime = NOON) -> WebhookHint | None:
     return gateway.read_webhook(headers=signed(body) if headers is None else headers, body=body, now=now)
 
 
@@ -47,7 +47,7 @@ def read(gateway: StripeGateway, body: bytes, headers: dict[str, str] | None = N
 def test_a_signed_event_names_the_payment_it_is_about(gateway: StripeGateway, kind: str, what: str) -> None:
     notice = read(gateway, event(kind, object=what, metadata=OURS))
 
-    assert notice == Notice(key=KEY)
+    assert notice == WebhookHint(payment_id=KEY)
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_an_event_about_no_payment_of_ours_is_passed_over(gateway: StripeGateway
 def test_the_secret_before_the_last_still_counts(gateway: StripeGateway) -> None:
     body = event(metadata=OURS)
 
-    assert read(gateway, body, signed(body, secret=OLD)) == Notice(key=KEY)
+    assert read(gateway, body, signed(body, secret=OLD)) == WebhookHint(payment_id=KEY)
 
 
 @pytest.mark.parametrize("age_s", [300, -300])
 def test_a_signature_is_taken_for_five_minutes(gateway: StripeGateway, age_s: int) -> None:
-    assert read(gateway, event(metadata=OURS), now=NOON + timedelta(seconds=age_s)) == Notice(key=KEY)
+    assert read(gateway, event(metadata=OURS), now=NOON + timedelta(seconds=age_s)) == WebhookHint(payment_id=KEY)
 
 
 @pytest.mark.parametrize("age_s", [301, -301])

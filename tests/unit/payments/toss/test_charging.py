@@ -6,22 +6,31 @@ from dataclasses import replace
 
 import pytest
 
-from apps.payments.gateways.port import Entry, Intent, NoAnswerError, NotSentError, RefundEntry, RefundStanding, RefusedError, Standing
+from apps.payments.gateways.port import (
+    ChargeRecord,
+    ChargeRequest,
+    ChargeStatus,
+    NoAnswerError,
+    NotSentError,
+    RefundRecord,
+    RefundStatus,
+    RefusedError,
+)
 from apps.payments.gateways.toss import TossGateway
 from gdmarket import ids
-from tests.unit.payments.replica import LOST, Reply, only, recorded
-from tests.unit.payments.toss.replica import SECRET, TossReplica, refused
-from tests.unit.payments.toss.till import CONFIRM, DEADLINE_S, NOTHING, PAYMENT_KEY, READ, charge, charged, look_up, refund, void
+from tests.unit.payments.provider_stub import LOST, Reply, only, recorded
+from tests.unit.payments.toss.actions import CONFIRM, DEADLINE_S, NOTHING, PAYMENT_KEY, READ, charge, charged, look_up, refund, void
+from tests.unit.payments.toss.stub import SECRET, TossStub, refused
 
 
-def test_a_payment_is_confirmed_once_under_our_key(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
-    assert charge(gateway, intent) == charged()
-    assert charge(gateway, intent) == charged()
-    assert look_up(gateway, intent) == charged()
+def test_a_payment_is_confirmed_once_under_our_key(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
+    assert charge(gateway, wanted) == charged()
+    assert charge(gateway, wanted) == charged()
+    assert look_up(gateway, wanted) == charged()
 
     assert toss.calls() == [CONFIRM, CONFIRM, READ]
-    assert toss.requests[0].headers["idempotency-key"] == str(intent.key)
-    assert json.loads(toss.requests[0].body) == {"paymentKey": PAYMENT_KEY, "orderId": f"{intent.order}-1", "amount": 8_000}
+    assert toss.requests[0].headers["idempotency-key"] == str(wanted.payment_id)
+    assert json.loads(toss.requests[0].body) == {"paymentKey": PAYMENT_KEY, "orderId": f"{wanted.rental_id}-1", "amount": 8_000}
 
 
 @pytest.mark.parametrize(
@@ -47,47 +56,49 @@ def test_a_method_is_an_order_and_a_payment_key(gateway: TossGateway, method: st
 
 @pytest.mark.parametrize("ask", [charge, look_up, void])
 def test_what_is_no_method_is_refused_without_asking(
-    toss: TossReplica, gateway: TossGateway, intent: Intent, ask: Callable[[TossGateway, Intent], Entry]
+    toss: TossStub, gateway: TossGateway, wanted: ChargeRequest, ask: Callable[[TossGateway, ChargeRequest], ChargeRecord]
 ) -> None:
     with pytest.raises(RefusedError, match="unknown_method"):
-        ask(gateway, replace(intent, method="pm_ok"))
+        ask(gateway, replace(wanted, method="pm_ok"))
 
     assert toss.calls() == []
 
 
 def test_a_payment_made_for_one_rental_never_pays_for_another_and_is_not_refunded_for_it(
-    toss: TossReplica, gateway: TossGateway, intent: Intent
+    toss: TossStub, gateway: TossGateway, wanted: ChargeRequest
 ) -> None:
-    charge(gateway, intent)
+    charge(gateway, wanted)
     toss.requests.clear()
-    other = replace(intent, key=ids.uuid7(), order=ids.uuid7())
-    declined = Entry(standing=Standing.DECLINED, reason="order_differs")
+    other = replace(wanted, payment_id=ids.uuid7(), rental_id=ids.uuid7())
+    declined = ChargeRecord(status=ChargeStatus.DECLINED, reason="order_differs")
 
     assert [charge(gateway, other), look_up(gateway, other), void(gateway, other)] == [declined] * 3
-    assert refund(gateway, other, ids.uuid7()) == RefundEntry(standing=RefundStanding.REFUSED, reason="not_charged")
+    assert refund(gateway, other, ids.uuid7()) == RefundRecord(status=RefundStatus.REFUSED, reason="not_charged")
     assert toss.calls() == []
 
 
-def test_an_order_and_a_payment_that_do_not_belong_together_charge_nothing(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
-    charge(gateway, intent)
+def test_an_order_and_a_payment_that_do_not_belong_together_charge_nothing(
+    toss: TossStub, gateway: TossGateway, wanted: ChargeRequest
+) -> None:
+    charge(gateway, wanted)
     mine = ids.uuid7()
-    theft = replace(intent, key=ids.uuid7(), order=mine, method=f"{mine}:{PAYMENT_KEY}")
+    theft = replace(wanted, payment_id=ids.uuid7(), rental_id=mine, method=f"{mine}:{PAYMENT_KEY}")
 
-    assert charge(gateway, theft) == Entry(standing=Standing.DECLINED, reason="order_differs")
+    assert charge(gateway, theft) == ChargeRecord(status=ChargeStatus.DECLINED, reason="order_differs")
     assert look_up(gateway, theft) == NOTHING
-    assert void(gateway, theft) == Entry(standing=Standing.PROCESSING)
-    assert refund(gateway, theft, ids.uuid7()) == RefundEntry(standing=RefundStanding.REFUSED, reason="not_charged")
+    assert void(gateway, theft) == ChargeRecord(status=ChargeStatus.PROCESSING)
+    assert refund(gateway, theft, ids.uuid7()) == RefundRecord(status=RefundStatus.REFUSED, reason="not_charged")
     assert toss.book[PAYMENT_KEY]["balanceAmount"] == 8_000
 
 
-def test_another_sum_than_the_renter_agreed_to_is_declined(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
-    assert charge(gateway, replace(intent, amount=80)) == Entry(standing=Standing.DECLINED, reason="invalid_request")
+def test_another_sum_than_the_renter_agreed_to_is_declined(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
+    assert charge(gateway, replace(wanted, amount=80)) == ChargeRecord(status=ChargeStatus.DECLINED, reason="invalid_request")
     assert toss.book[PAYMENT_KEY]["status"] == "IN_PROGRESS"
 
 
-def test_won_alone_are_taken(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
-    dollars = replace(intent, currency="USD")
-    declined = Entry(standing=Standing.DECLINED, reason="currency_not_supported")
+def test_won_alone_are_taken(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
+    dollars = replace(wanted, currency="USD")
+    declined = ChargeRecord(status=ChargeStatus.DECLINED, reason="currency_not_supported")
 
     assert [charge(gateway, dollars), look_up(gateway, dollars), void(gateway, dollars)] == [declined] * 3
     assert toss.calls() == []
@@ -104,22 +115,22 @@ def test_won_alone_are_taken(toss: TossReplica, gateway: TossGateway, intent: In
     ],
 )
 def test_a_refused_approval_is_declined(
-    toss: TossReplica, gateway: TossGateway, intent: Intent, status: int, code: str, reason: str
+    toss: TossStub, gateway: TossGateway, wanted: ChargeRequest, status: int, code: str, reason: str
 ) -> None:
     toss.instead = only(CONFIRM, refused(status, code))
 
-    assert charge(gateway, intent) == Entry(standing=Standing.DECLINED, reason=reason)
+    assert charge(gateway, wanted) == ChargeRecord(status=ChargeStatus.DECLINED, reason=reason)
 
 
-def test_a_declined_payment_stays_declined_even_when_toss_has_forgotten_the_key(toss: TossReplica, gateway: TossGateway) -> None:
+def test_a_declined_payment_stays_declined_even_when_toss_has_forgotten_the_key(toss: TossStub, gateway: TossGateway) -> None:
     order = ids.uuid7()
     method = toss.authenticate(order_id=str(order), amount=8_000, payment_key=PAYMENT_KEY, refusal="REJECT_CARD_COMPANY")
-    intent = Intent(key=ids.uuid7(), order=order, amount=8_000, currency="KRW", method=method)
+    wanted = ChargeRequest(payment_id=ids.uuid7(), rental_id=order, amount=8_000, currency="KRW", method=method)
 
-    assert charge(gateway, intent) == Entry(standing=Standing.DECLINED, reason="reject_card_company")
-    assert look_up(gateway, intent) == Entry(standing=Standing.DECLINED, reason="reject_card_company", reference=PAYMENT_KEY)
+    assert charge(gateway, wanted) == ChargeRecord(status=ChargeStatus.DECLINED, reason="reject_card_company")
+    assert look_up(gateway, wanted) == ChargeRecord(status=ChargeStatus.DECLINED, reason="reject_card_company", reference=PAYMENT_KEY)
     toss.forget_keys()
-    assert charge(gateway, intent) == Entry(standing=Standing.DECLINED, reason="expired")
+    assert charge(gateway, wanted) == ChargeRecord(status=ChargeStatus.DECLINED, reason="expired")
     assert toss.transactions == []
 
 
@@ -128,13 +139,13 @@ def test_a_declined_payment_stays_declined_even_when_toss_has_forgotten_the_key(
     [(401, "UNAUTHORIZED_KEY"), (403, "FORBIDDEN_REQUEST"), (403, "INCORRECT_BASIC_AUTH_FORMAT"), (400, "INVALID_API_KEY")],
 )
 def test_where_toss_does_not_know_us_surely_nothing_was_done(
-    toss: TossReplica, gateway: TossGateway, intent: Intent, status: int, code: str
+    toss: TossStub, gateway: TossGateway, wanted: ChargeRequest, status: int, code: str
 ) -> None:
     toss.instead = lambda _: refused(status, code)
 
     for ask in (charge, look_up, void):
         with pytest.raises(RefusedError, match=code.lower()):
-            ask(gateway, intent)
+            ask(gateway, wanted)
     with pytest.raises(RefusedError, match=code.lower()):
         gateway.list_charges(since=toss.clock, until=toss.clock, deadline_s=DEADLINE_S)
 
@@ -159,64 +170,64 @@ def test_where_toss_does_not_know_us_surely_nothing_was_done(
         LOST,
     ],
 )
-def test_an_answer_that_settles_nothing_is_no_answer(toss: TossReplica, gateway: TossGateway, intent: Intent, reply: Reply) -> None:
+def test_an_answer_that_settles_nothing_is_no_answer(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest, reply: Reply) -> None:
     toss.instead = lambda _: reply
 
     for ask in (charge, look_up, void):
         with pytest.raises(NoAnswerError) as unknown:
-            ask(gateway, intent)
+            ask(gateway, wanted)
         assert unknown.value.retry_after_s == (7.0 if reply.status == 429 else None)
 
 
-def test_a_charge_whose_answer_was_lost_is_found_again(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+def test_a_charge_whose_answer_was_lost_is_found_again(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
     toss.afterwards = only(CONFIRM, LOST)
     with pytest.raises(NoAnswerError):
-        charge(gateway, intent)
+        charge(gateway, wanted)
 
-    assert look_up(gateway, intent) == charged()
-    assert void(gateway, intent) == charged()
+    assert look_up(gateway, wanted) == charged()
+    assert void(gateway, wanted) == charged()
     assert len(toss.transactions) == 1
 
 
-def test_a_payment_that_was_processed_already_is_read_again(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
-    charge(gateway, intent)
+def test_a_payment_that_was_processed_already_is_read_again(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
+    charge(gateway, wanted)
     toss.forget_keys()
 
-    assert charge(gateway, intent) == charged()
-    refund(gateway, intent, ids.uuid7())
-    assert charge(gateway, replace(intent, key=ids.uuid7())) == charged(refunded=8_000)
+    assert charge(gateway, wanted) == charged()
+    refund(gateway, wanted, ids.uuid7())
+    assert charge(gateway, replace(wanted, payment_id=ids.uuid7())) == charged(refunded=8_000)
     assert len(toss.transactions) == 2
 
 
 @pytest.mark.parametrize("reading", [refused(401, "UNAUTHORIZED_KEY"), refused(404, "NOT_FOUND_PAYMENT"), LOST])
 def test_a_charge_that_cannot_be_read_again_is_never_said_not_to_have_happened(
-    toss: TossReplica, gateway: TossGateway, intent: Intent, reading: Reply
+    toss: TossStub, gateway: TossGateway, wanted: ChargeRequest, reading: Reply
 ) -> None:
     toss.instead = lambda request: refused(400, "ALREADY_PROCESSED_PAYMENT") if request.call == CONFIRM else reading
 
     with pytest.raises(NoAnswerError):
-        charge(gateway, intent)
+        charge(gateway, wanted)
 
 
-def test_a_server_that_is_not_there_was_surely_not_reached(toss: TossReplica, intent: Intent) -> None:
+def test_a_server_that_is_not_there_was_surely_not_reached(toss: TossStub, wanted: ChargeRequest) -> None:
     gateway = TossGateway(base_url="http://127.0.0.1:1", secret_key=SECRET)
 
     with pytest.raises(NotSentError):
-        charge(gateway, intent)
+        charge(gateway, wanted)
 
 
 @pytest.mark.parametrize(
-    ("changes", "entry"),
+    ("changes", "record"),
     [
         ({"status": "READY"}, NOTHING),
         ({"status": "IN_PROGRESS"}, NOTHING),
-        ({"status": "WAITING_FOR_DEPOSIT"}, Entry(standing=Standing.PROCESSING)),
-        ({"status": "EXPIRED"}, Entry(standing=Standing.VOIDED)),
-        ({"status": "CANCELED", "balanceAmount": 0}, Entry(standing=Standing.VOIDED)),
-        ({"status": "ABORTED"}, Entry(standing=Standing.DECLINED, reason="aborted", reference=PAYMENT_KEY)),
+        ({"status": "WAITING_FOR_DEPOSIT"}, ChargeRecord(status=ChargeStatus.PROCESSING)),
+        ({"status": "EXPIRED"}, ChargeRecord(status=ChargeStatus.VOIDED)),
+        ({"status": "CANCELED", "balanceAmount": 0}, ChargeRecord(status=ChargeStatus.VOIDED)),
+        ({"status": "ABORTED"}, ChargeRecord(status=ChargeStatus.DECLINED, reason="aborted", reference=PAYMENT_KEY)),
         (
             {"status": "ABORTED", "failure": {"code": "COMMON_ERROR", "message": "…"}},
-            Entry(standing=Standing.DECLINED, reason="common_error", reference=PAYMENT_KEY),
+            ChargeRecord(status=ChargeStatus.DECLINED, reason="common_error", reference=PAYMENT_KEY),
         ),
         ({"status": "DONE", "approvedAt": "2026-05-01T12:00:00+09:00"}, charged()),
         ({"status": "PARTIAL_CANCELED", "approvedAt": "2026-05-01T12:00:00+09:00", "balanceAmount": 5_000}, charged(refunded=3_000)),
@@ -224,12 +235,12 @@ def test_a_server_that_is_not_there_was_surely_not_reached(toss: TossReplica, in
     ],
 )
 def test_each_state_of_a_payment_has_one_meaning(
-    toss: TossReplica, gateway: TossGateway, intent: Intent, changes: dict[str, object], entry: Entry
+    toss: TossStub, gateway: TossGateway, wanted: ChargeRequest, changes: dict[str, object], record: ChargeRecord
 ) -> None:
     toss.book[PAYMENT_KEY].update(changes)
 
-    assert look_up(gateway, intent) == entry
+    assert look_up(gateway, wanted) == record
 
 
-def test_a_payment_that_toss_does_not_know_is_not_found(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
-    assert look_up(gateway, replace(intent, method=f"{intent.order}:unknown")) == NOTHING
+def test_a_payment_that_toss_does_not_know_is_not_found(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
+    assert look_up(gateway, replace(wanted, method=f"{wanted.rental_id}:unknown")) == NOTHING

@@ -8,120 +8,120 @@ import pytest
 
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways.port import (
-    Entry,
+    ChargeRecord,
+    ChargeRequest,
+    ChargeStatus,
     GatewayError,
-    Intent,
     NoAnswerError,
-    Notice,
-    RefundEntry,
-    RefundStanding,
+    RefundRecord,
+    RefundStatus,
     RefusedError,
-    Standing,
+    WebhookHint,
 )
 from apps.payments.gateways.toss import TossGateway
 from apps.payments.gateways.toss.gateway import PAGE
 from gdmarket import ids
-from tests.unit.payments.replica import LOST, Reply, only, recorded
-from tests.unit.payments.toss.replica import SECRET, TossReplica, refused
-from tests.unit.payments.toss.till import CANCEL, DEADLINE_S, PAYMENT_KEY, charge, charged, look_up, refund, void
+from tests.unit.payments.provider_stub import LOST, Reply, only, recorded
+from tests.unit.payments.toss.actions import CANCEL, DEADLINE_S, PAYMENT_KEY, charge, charged, look_up, refund, void
+from tests.unit.payments.toss.stub import SECRET, TossStub, refused
 
 
 @pytest.mark.parametrize("method", ["{order}-1:" + PAYMENT_KEY, "{order}-1:unknown"])
 def test_a_payment_that_can_still_be_confirmed_is_voided_only_when_it_has_lapsed(
-    toss: TossReplica, gateway: TossGateway, intent: Intent, method: str
+    toss: TossStub, gateway: TossGateway, wanted: ChargeRequest, method: str
 ) -> None:
-    open_window = replace(intent, method=method.format(order=intent.order))
-    lapsed_gateway = TossGateway(base_url=toss.url, secret_key=SECRET, now=lambda: ids.made_at(intent.key) + timedelta(minutes=32))
+    open_window = replace(wanted, method=method.format(order=wanted.rental_id))
+    lapsed_gateway = TossGateway(base_url=toss.url, secret_key=SECRET, now=lambda: ids.made_at(wanted.payment_id) + timedelta(minutes=32))
 
-    assert void(gateway, open_window) == Entry(standing=Standing.PROCESSING)
-    assert void(lapsed_gateway, open_window) == Entry(standing=Standing.VOIDED)
+    assert void(gateway, open_window) == ChargeRecord(status=ChargeStatus.PROCESSING)
+    assert void(lapsed_gateway, open_window) == ChargeRecord(status=ChargeStatus.VOIDED)
     lapsed_gateway.close()
 
 
-def test_an_expired_payment_is_never_charged(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
+def test_an_expired_payment_is_never_charged(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
     toss.book[PAYMENT_KEY]["status"] = "EXPIRED"
 
-    assert void(gateway, intent) == Entry(standing=Standing.VOIDED)
-    assert charge(gateway, intent) == Entry(standing=Standing.DECLINED, reason="expired")
+    assert void(gateway, wanted) == ChargeRecord(status=ChargeStatus.VOIDED)
+    assert charge(gateway, wanted) == ChargeRecord(status=ChargeStatus.DECLINED, reason="expired")
     assert toss.transactions == []
 
 
-def test_money_is_given_back_in_parts_each_once_for_ever(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
-    charge(gateway, intent)
+def test_money_is_given_back_in_parts_each_once_for_ever(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
+    charge(gateway, wanted)
     first, second = ids.uuid7(), ids.uuid7()
 
-    given = refund(gateway, intent, first, 3_000)
+    given = refund(gateway, wanted, first, 3_000)
     toss.forget_keys()
-    again = refund(gateway, intent, first, 3_000)
-    rest = refund(gateway, intent, second, 5_000)
+    again = refund(gateway, wanted, first, 3_000)
+    rest = refund(gateway, wanted, second, 5_000)
 
-    assert given == again == RefundEntry(standing=RefundStanding.REFUNDED, reference="txrd_0001")
-    assert rest == RefundEntry(standing=RefundStanding.REFUNDED, reference="txrd_0002")
-    assert look_up(gateway, intent) == charged(refunded=8_000)
+    assert given == again == RefundRecord(status=RefundStatus.REFUNDED, reference="txrd_0001")
+    assert rest == RefundRecord(status=RefundStatus.REFUNDED, reference="txrd_0002")
+    assert look_up(gateway, wanted) == charged(refunded=8_000)
     assert toss.calls().count(CANCEL) == 2
     sent = [request for request in toss.requests if request.call == CANCEL]
     assert sent[0].headers["idempotency-key"] == str(first)
     assert json.loads(sent[0].body) == {"cancelReason": f"gdmarket {first}", "cancelAmount": 3_000}
 
 
-def test_a_refund_whose_answer_was_lost_is_found_again(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
-    charge(gateway, intent)
+def test_a_refund_whose_answer_was_lost_is_found_again(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
+    charge(gateway, wanted)
     refund_key = ids.uuid7()
     toss.afterwards = only(CANCEL, LOST)
     with pytest.raises(NoAnswerError):
-        refund(gateway, intent, refund_key)
+        refund(gateway, wanted, refund_key)
     toss.afterwards = lambda _: None
     toss.forget_keys()
 
-    assert refund(gateway, intent, refund_key).standing is RefundStanding.REFUNDED
-    assert look_up(gateway, intent) == charged(refunded=8_000)
+    assert refund(gateway, wanted, refund_key).status is RefundStatus.REFUNDED
+    assert look_up(gateway, wanted) == charged(refunded=8_000)
 
 
-def test_more_than_was_charged_is_never_asked_back(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
-    charge(gateway, intent)
-    refund(gateway, intent, ids.uuid7(), 3_000)
+def test_more_than_was_charged_is_never_asked_back(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
+    charge(gateway, wanted)
+    refund(gateway, wanted, ids.uuid7(), 3_000)
 
-    assert refund(gateway, intent, ids.uuid7(), 5_001) == RefundEntry(standing=RefundStanding.REFUSED, reason="more_than_charged")
+    assert refund(gateway, wanted, ids.uuid7(), 5_001) == RefundRecord(status=RefundStatus.REFUSED, reason="more_than_charged")
     assert toss.calls().count(CANCEL) == 1
 
 
-def test_one_refund_key_is_for_one_sum(gateway: TossGateway, intent: Intent) -> None:
-    charge(gateway, intent)
+def test_one_refund_key_is_for_one_sum(gateway: TossGateway, wanted: ChargeRequest) -> None:
+    charge(gateway, wanted)
     refund_key = ids.uuid7()
-    refund(gateway, intent, refund_key, 3_000)
+    refund(gateway, wanted, refund_key, 3_000)
 
-    again = refund(gateway, intent, refund_key, 4_000)
+    again = refund(gateway, wanted, refund_key, 4_000)
 
-    assert (again.standing, again.reason) == (RefundStanding.REFUSED, "refund_key_reused")
-    assert look_up(gateway, intent) == charged(refunded=3_000)
+    assert (again.status, again.reason) == (RefundStatus.REFUSED, "refund_key_reused")
+    assert look_up(gateway, wanted) == charged(refunded=3_000)
 
 
-def test_what_was_not_charged_is_not_given_back(toss: TossReplica, gateway: TossGateway, intent: Intent) -> None:
-    assert refund(gateway, intent, ids.uuid7()) == RefundEntry(standing=RefundStanding.REFUSED, reason="not_charged")
+def test_what_was_not_charged_is_not_given_back(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
+    assert refund(gateway, wanted, ids.uuid7()) == RefundRecord(status=RefundStatus.REFUSED, reason="not_charged")
     assert CANCEL not in toss.calls()
 
 
 @pytest.mark.parametrize(
-    ("cancel_status", "standing"),
-    [("DONE", RefundStanding.REFUNDED), ("IN_PROGRESS", RefundStanding.PROCESSING), ("ABORTED", RefundStanding.REFUSED)],
+    ("cancel_status", "status"),
+    [("DONE", RefundStatus.REFUNDED), ("IN_PROGRESS", RefundStatus.PROCESSING), ("ABORTED", RefundStatus.REFUSED)],
 )
 def test_each_state_of_a_refund_has_one_meaning(
-    toss: TossReplica, gateway: TossGateway, intent: Intent, cancel_status: str, standing: RefundStanding
+    toss: TossStub, gateway: TossGateway, wanted: ChargeRequest, cancel_status: str, status: RefundStatus
 ) -> None:
-    charge(gateway, intent)
+    charge(gateway, wanted)
     refund_key = ids.uuid7()
-    refund(gateway, intent, refund_key, 3_000)
+    refund(gateway, wanted, refund_key, 3_000)
     toss.book[PAYMENT_KEY]["cancels"][0]["cancelStatus"] = cancel_status
 
-    assert refund(gateway, intent, refund_key, 3_000).standing is standing
+    assert refund(gateway, wanted, refund_key, 3_000).status is status
 
 
 @pytest.mark.parametrize("code", ["NOT_CANCELABLE_PAYMENT", "EXCEED_MAX_REFUND_DUE", "ALREADY_CANCELED_PAYMENT"])
-def test_a_refused_refund_gives_nothing_back(toss: TossReplica, gateway: TossGateway, intent: Intent, code: str) -> None:
-    charge(gateway, intent)
+def test_a_refused_refund_gives_nothing_back(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest, code: str) -> None:
+    charge(gateway, wanted)
     toss.instead = only(CANCEL, refused(403, code))
 
-    assert refund(gateway, intent, ids.uuid7()) == RefundEntry(standing=RefundStanding.REFUSED, reason=code.lower())
+    assert refund(gateway, wanted, ids.uuid7()) == RefundRecord(status=RefundStatus.REFUSED, reason=code.lower())
 
 
 @pytest.mark.parametrize(
@@ -134,34 +134,39 @@ def test_a_refused_refund_gives_nothing_back(toss: TossReplica, gateway: TossGat
     ],
 )
 def test_a_refund_that_is_not_settled_is_asked_for_again(
-    toss: TossReplica, gateway: TossGateway, intent: Intent, reply: Reply, error: type[GatewayError]
+    toss: TossStub, gateway: TossGateway, wanted: ChargeRequest, reply: Reply, error: type[GatewayError]
 ) -> None:
-    charge(gateway, intent)
+    charge(gateway, wanted)
     toss.instead = only(CANCEL, reply)
 
     with pytest.raises(error):
-        refund(gateway, intent, ids.uuid7())
+        refund(gateway, wanted, ids.uuid7())
 
 
-def test_what_was_charged_in_a_time_is_listed_with_what_was_given_back_since(toss: TossReplica, gateway: TossGateway) -> None:
+def test_what_was_charged_in_a_time_is_listed_with_what_was_given_back_since(toss: TossStub, gateway: TossGateway) -> None:
     begins = datetime(2026, 4, 30, 15, tzinfo=UTC)  # a day in Seoul
     keys = [f"key{number}" for number in range(PAGE + 1)]
     for number, payment_key in enumerate(keys):
         toss.clock = begins + timedelta(hours=number)
         order = ids.uuid7()
         method = toss.authenticate(order_id=str(order), amount=8_000, payment_key=payment_key)
-        charge(gateway, Intent(key=ids.uuid7(), order=order, amount=8_000, currency="KRW", method=method))
+        charge(gateway, ChargeRequest(payment_id=ids.uuid7(), rental_id=order, amount=8_000, currency="KRW", method=method))
         if number == 0:
-            refund(gateway, Intent(key=ids.uuid7(), order=order, amount=8_000, currency="KRW", method=method), ids.uuid7(), 3_000)
+            refund(
+                gateway,
+                ChargeRequest(payment_id=ids.uuid7(), rental_id=order, amount=8_000, currency="KRW", method=method),
+                ids.uuid7(),
+                3_000,
+            )
 
     until = begins + timedelta(hours=PAGE)
     page = gateway.list_charges(since=begins, until=until, deadline_s=DEADLINE_S)
     rest = gateway.list_charges(since=begins, until=until, cursor=page.cursor, deadline_s=DEADLINE_S)
 
     listed = [*page.charges, *rest.charges]
-    assert [charge.entry.reference for charge in listed] == keys[:PAGE]
-    assert [charge.entry.refunded for charge in listed] == [3_000] + [0] * (PAGE - 1)
-    assert {charge.key for charge in listed} == {None}
+    assert [charge.record.reference for charge in listed] == keys[:PAGE]
+    assert [charge.record.refunded for charge in listed] == [3_000] + [0] * (PAGE - 1)
+    assert {charge.payment_id for charge in listed} == {None}
     assert rest.cursor == ""
     first = next(request for request in toss.requests if request.path == "/v1/transactions")
     assert first.query == {"startDate": "2026-05-01T00:00:00.000", "endDate": "2026-05-01T20:00:00.000", "limit": str(PAGE)}
@@ -173,7 +178,7 @@ def test_a_webhook_is_a_hint_and_nothing_it_says_is_believed(gateway: TossGatewa
     body = recorded("toss/webhook")
     body["data"]["orderId"] = f"{rental}{attempt}"
 
-    assert gateway.read_webhook(headers={}, body=json.dumps(body).encode(), now=datetime.now(UTC)) == Notice(order=rental)
+    assert gateway.read_webhook(headers={}, body=json.dumps(body).encode(), now=datetime.now(UTC)) == WebhookHint(rental_id=rental)
 
 
 def test_a_webhook_about_somebody_else_s_order_is_passed_over(gateway: TossGateway) -> None:

@@ -12,7 +12,7 @@ _GUARDED_BY = "apps.payments.migrations.0003_book_the_past"
 
 
 @contextmanager
-def unguarded_ledger() -> Iterator[None]:
+def ledger_guard_disabled() -> Iterator[None]:
     """Let postings be changed and deleted for the length of the block, in one transaction; nobody else sees the guard away."""
     guard, connection = import_module(_GUARDED_BY), connections[databases.alias_for("payments")]
     with databases.transaction_for("payments"), connection.cursor() as cursor:

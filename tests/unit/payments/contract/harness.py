@@ -1,7 +1,7 @@
 """The contract that every adapter keeps, and what it takes to put one to the proof.
 
-An adapter joins by a `Bench` of its own: the gateway, connected to a provider that the bench can look into and hurt, named in
-`conftest.BENCHES`. Every test of this folder then runs for it. What a provider cannot do stands in its bench's `lacks`; the tests
+An adapter joins by a `AdapterHarness` of its own: the gateway, connected to a provider that the harness can look into and hurt, named in
+`conftest.HARNESSES`. Every test of this folder then runs for it. What a provider cannot do stands in its harness's `unsupported`; the tests
 that need it are not collected for it, and `test_lacks.py` holds the list, so that nothing is left out unseen.
 """
 
@@ -13,7 +13,7 @@ from enum import StrEnum, auto
 from typing import Any, ClassVar
 from uuid import UUID
 
-from apps.payments.gateways.port import Entry, Intent, PaymentGateway, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeRequest, ChargeStatus, PaymentGateway
 from gdmarket import ids
 
 AMPLE_S = 20.0
@@ -21,7 +21,7 @@ SHORT_S = 0.4
 
 
 class Feature(StrEnum):
-    """What a bench may lack."""
+    """What a harness may lack."""
 
     WIRE = auto()  # it is reached over sockets: `hurt`, `heal`, `go_down`
     WEBHOOKS = auto()  # it signs webhooks: `notice`, `sign`
@@ -32,14 +32,14 @@ class Feature(StrEnum):
     SANDBOX_METHODS = auto()  # it knows pm_lost, pm_error, pm_slow and pm_down
 
 
-class LackingError(AssertionError):
-    """A test asked a bench for what its provider lacks, without saying that it needs it."""
+class UnsupportedFeatureError(AssertionError):
+    """A test asked a harness for what its provider unsupported, without saying that it needs it."""
 
 
-class Bench(ABC):
+class AdapterHarness(ABC):
     """A gateway and its provider. Sums are won, and the good and the bad method are the provider's own."""
 
-    lacks: ClassVar[frozenset[Feature]] = frozenset()
+    unsupported: ClassVar[frozenset[Feature]] = frozenset()
     good_method: ClassVar[str] = "pm_ok"
     bad_method: ClassVar[str] = "pm_declined"
     page: ClassVar[int] = 100  # how many charges a page of its list holds
@@ -47,7 +47,7 @@ class Bench(ABC):
     gateway: PaymentGateway
 
     @abstractmethod
-    def book(self, key: UUID) -> Entry:
+    def book(self, key: UUID) -> ChargeRecord:
         """Return what the provider's book truly says under a key, read behind the adapter's back."""
 
     @abstractmethod
@@ -58,47 +58,47 @@ class Bench(ABC):
     def close(self) -> None:
         """Leave the provider healthy and no connection open."""
 
-    def hurt(self, do: str, *, call: str, **details: Any) -> None:
+    def inject_fault(self, do: str, *, call: str, **details: Any) -> None:
         """Let this go wrong at every such call until `heal`; names as in `fake/faults.py`, `times` in `details` may bound it."""
-        raise LackingError(type(self).__name__)
+        raise UnsupportedFeatureError(type(self).__name__)
 
-    def heal(self) -> None:
+    def clear_faults(self) -> None:
         """Let nothing go wrong any more, and connections be taken."""
-        raise LackingError(type(self).__name__)
+        raise UnsupportedFeatureError(type(self).__name__)
 
     def go_down(self) -> None:
         """Refuse connections."""
-        raise LackingError(type(self).__name__)
+        raise UnsupportedFeatureError(type(self).__name__)
 
     def notice(self, key: UUID) -> bytes:
         """Return the body of a webhook about the charge under a key."""
-        raise LackingError(type(self).__name__)
+        raise UnsupportedFeatureError(type(self).__name__)
 
     def sign(self, body: bytes, *, at: datetime, secret: int = 0) -> Mapping[str, str]:
         """Return the headers of a webhook sent then, signed with the first or second secret that the gateway knows."""
-        raise LackingError(type(self).__name__)
+        raise UnsupportedFeatureError(type(self).__name__)
 
-    def intent(self, **changes: Any) -> Intent:
+    def request(self, **changes: Any) -> ChargeRequest:
         """Return what is asked for: 8,000 won under a new key."""
         key = ids.uuid7()
-        wishes: dict[str, Any] = {"key": key, "order": key, "amount": 8_000, "currency": "KRW", "method": self.good_method}
-        return Intent(**wishes | changes)
+        wishes: dict[str, Any] = {"payment_id": key, "rental_id": key, "amount": 8_000, "currency": "KRW", "method": self.good_method}
+        return ChargeRequest(**wishes | changes)
 
-    def written(self, intent: Intent) -> Entry:
+    def written(self, wanted: ChargeRequest) -> ChargeRecord:
         """Return what the provider's book says, once it says anything: a caller who gave up may be ahead of it."""
         ends_at = time.monotonic() + AMPLE_S
-        while (entry := self.book(intent.key)).standing is Standing.NOT_FOUND and time.monotonic() < ends_at:
+        while (record := self.book(wanted.payment_id)).status is ChargeStatus.NOT_FOUND and time.monotonic() < ends_at:
             time.sleep(0.01)
-        return entry
+        return record
 
-    def charge(self, intent: Intent, *, deadline_s: float = AMPLE_S) -> Entry:
+    def charge(self, wanted: ChargeRequest, *, deadline_s: float = AMPLE_S) -> ChargeRecord:
         """Charge, with time enough."""
-        return self.gateway.charge(intent=intent, deadline_s=deadline_s)
+        return self.gateway.charge(request=wanted, deadline_s=deadline_s)
 
-    def lookup(self, intent: Intent) -> Entry:
+    def lookup(self, wanted: ChargeRequest) -> ChargeRecord:
         """Look it up, with time enough."""
-        return self.gateway.lookup(intent=intent, deadline_s=AMPLE_S)
+        return self.gateway.lookup(request=wanted, deadline_s=AMPLE_S)
 
-    def void(self, intent: Intent) -> Entry:
+    def void(self, wanted: ChargeRequest) -> ChargeRecord:
         """Void it, with time enough."""
-        return self.gateway.void(intent=intent, deadline_s=AMPLE_S)
+        return self.gateway.void(request=wanted, deadline_s=AMPLE_S)

@@ -4,23 +4,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from apps.payments.gateways.book import Book
-from apps.payments.gateways.port import Entry
+from apps.payments.gateways.port import ChargeRecord
 from apps.payments.gateways.sandbox import SandboxGateway
-from tests.unit.payments.contract.bench import AMPLE_S, Bench, Feature
+from apps.payments.gateways.sandbox_store import SandboxStore
+from tests.unit.payments.contract.harness import AMPLE_S, AdapterHarness, Feature
 
 
-class SandboxBench(Bench):
+class SandboxHarness(AdapterHarness):
     """A sandbox with a book of its own in a folder that is new."""
 
-    lacks = frozenset({Feature.WIRE, Feature.WEBHOOKS})
+    unsupported = frozenset({Feature.WIRE, Feature.WEBHOOKS})
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "new" / "book.sqlite3"
-        self.gateway = SandboxGateway(book=self._path)
+        self.gateway = SandboxGateway(store=self._path)
 
-    def book(self, key: UUID) -> Entry:
-        return Book(path=self._path).lookup(key=key, deadline_s=AMPLE_S)
+    def book(self, key: UUID) -> ChargeRecord:
+        return SandboxStore(path=self._path).lookup(key=key, deadline_s=AMPLE_S)
 
     def close(self) -> None:
         """Do nothing: it holds nothing open."""

@@ -16,13 +16,24 @@ from pytest_django import Settings
 
 from apps.payments import gateways
 from apps.payments.errors import WebhookRefusedError
-from apps.payments.gateways.port import Entry, Intent, Listed, NoAnswerError, Notice, Page, RefundEntry, RefundStanding, Standing
+from apps.payments.gateways.port import (
+    ChargePage,
+    ChargeRecord,
+    ChargeRequest,
+    ChargeStatus,
+    ListedCharge,
+    NoAnswerError,
+    RefundRecord,
+    RefundStatus,
+    WebhookHint,
+)
 
 Answer = TypeVar("Answer")
 Fault = Callable[[], BaseException]
 
 _SECRET = b"known to the provider and to us"
 _STALE = timedelta(minutes=5)
+_HINT_FIELDS = {"key": "payment_id", "order": "rental_id"}
 
 
 def signature(body: bytes) -> str:
@@ -31,7 +42,7 @@ def signature(body: bytes) -> str:
 
 
 @dataclass
-class Provider:
+class FakeGateway:
     """The same signature as every gateway; each call is written down before anything happens.
 
     `meanwhile[call]` runs when a call arrives, before the book is opened; `fails[call]` then makes it fail without a trace;
@@ -42,7 +53,7 @@ class Provider:
     what it calls every charge, as if all were paid with one and the same.
     """
 
-    book: dict[UUID, Entry] = field(default_factory=dict)
+    book: dict[UUID, ChargeRecord] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
     fails: dict[str, Fault] = field(default_factory=dict)
@@ -54,9 +65,9 @@ class Provider:
     made_at: dict[UUID, datetime] = field(default_factory=dict)
     forgets: set[UUID] = field(default_factory=set)
     orders: dict[UUID, UUID] = field(default_factory=dict)
-    again: dict[UUID, Entry] = field(default_factory=dict)
+    again: dict[UUID, ChargeRecord] = field(default_factory=dict)
     silent_about: set[UUID] = field(default_factory=set)
-    unasked: Entry | None = None
+    unasked: ChargeRecord | None = None
     page: int = 100
     deadlines_s: list[float] = field(default_factory=list)
     calls_inside_a_transaction: int = 0
@@ -66,69 +77,69 @@ class Provider:
     def accepts(self, *, method: str) -> bool:
         return method == "pm_ok"
 
-    def refusal_of(self, *, intent: Intent) -> Entry | None:
+    def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
         return self.unasked
 
-    def charge(self, *, intent: Intent, deadline_s: float) -> Entry:
-        reference = self.reference or f"provider-{intent.key}"
-        self.orders[intent.key] = intent.order
-        charged = Entry(standing=Standing.CHARGED, amount=intent.amount, currency=intent.currency, reference=reference)
-        declined = Entry(standing=Standing.DECLINED, reason=self.declines)
-        return self._answer("charge", lambda: self.book.setdefault(intent.key, declined if self.declines else charged), deadline_s)
+    def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
+        reference = self.reference or f"provider-{request.payment_id}"
+        self.orders[request.payment_id] = request.rental_id
+        charged = ChargeRecord(status=ChargeStatus.CHARGED, amount=request.amount, currency=request.currency, reference=reference)
+        declined = ChargeRecord(status=ChargeStatus.DECLINED, reason=self.declines)
+        return self._answer("charge", lambda: self.book.setdefault(request.payment_id, declined if self.declines else charged), deadline_s)
 
-    def refund(self, *, intent: Intent, refund_key: UUID, amount: int, deadline_s: float) -> RefundEntry:
-        def give_back() -> RefundEntry:
+    def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
+        def give_back() -> RefundRecord:
             if self.dawdles:
-                return RefundEntry(standing=RefundStanding.PROCESSING)
-            entry = self.book.get(intent.key, Entry(standing=Standing.NOT_FOUND))
+                return RefundRecord(status=RefundStatus.PROCESSING)
+            record = self.book.get(request.payment_id, ChargeRecord(status=ChargeStatus.NOT_FOUND))
             if refund_key not in self._refunds:
-                if entry.refunded + amount > entry.amount:
-                    return RefundEntry(standing=RefundStanding.REFUSED, reason="more_than_charged")
+                if record.refunded + amount > record.amount:
+                    return RefundRecord(status=RefundStatus.REFUSED, reason="more_than_charged")
                 self._refunds[refund_key] = amount
-                self.book[intent.key] = replace(entry, refunded=entry.refunded + amount)
-            return RefundEntry(standing=RefundStanding.REFUNDED, reference=f"refund-{refund_key}")
+                self.book[request.payment_id] = replace(record, refunded=record.refunded + amount)
+            return RefundRecord(status=RefundStatus.REFUNDED, reference=f"refund-{refund_key}")
 
         return self._answer("refund", give_back, deadline_s)
 
-    def void(self, *, intent: Intent, deadline_s: float) -> Entry:
-        return self._answer("void", lambda: self.book.setdefault(intent.key, Entry(standing=Standing.VOIDED)), deadline_s)
+    def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
+        return self._answer("void", lambda: self.book.setdefault(request.payment_id, ChargeRecord(status=ChargeStatus.VOIDED)), deadline_s)
 
-    def lookup(self, *, intent: Intent, deadline_s: float) -> Entry:
-        def read() -> Entry:
-            if intent.key in self.silent_about:
+    def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
+        def read() -> ChargeRecord:
+            if request.payment_id in self.silent_about:
                 raise NoAnswerError("http_500")
-            return self.book.get(intent.key, Entry(standing=Standing.NOT_FOUND))
+            return self.book.get(request.payment_id, ChargeRecord(status=ChargeStatus.NOT_FOUND))
 
         return self._answer("lookup", read, deadline_s)
 
-    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> Page:
-        def read() -> Page:
+    def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
+        def read() -> ChargePage:
             charged = sorted(
                 key
-                for key, entry in self.book.items()
-                if entry.standing is Standing.CHARGED and since <= self.made_at.get(key, since) < until
+                for key, record in self.book.items()
+                if record.status is ChargeStatus.CHARGED and since <= self.made_at.get(key, since) < until
             )
             first = int(cursor or 0)
             on_page = charged[first : first + self.page]
             listed = tuple(
-                Listed(key=None if key in self.forgets else key, order=self.orders.get(key), entry=book[key])
+                ListedCharge(payment_id=None if key in self.forgets else key, rental_id=self.orders.get(key), record=book[key])
                 for key in on_page
                 for book in (self.book, self.again)
                 if key in book
             )
-            return Page(charges=listed, cursor=str(first + self.page) if len(charged) > first + self.page else "")
+            return ChargePage(charges=listed, cursor=str(first + self.page) if len(charged) > first + self.page else "")
 
         return self._answer("list", read, deadline_s)
 
-    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice | None:
+    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
         if not hmac.compare_digest(headers.get("provider-signature", ""), signature(body)):
             raise WebhookRefusedError
         told = json.loads(body)
         if abs(now - datetime.fromisoformat(told["sent_at"])) > _STALE:
             raise WebhookRefusedError
-        if not told.keys() & {"key", "order"}:
+        if not told.keys() & _HINT_FIELDS.keys():
             return None
-        return Notice(**{name: UUID(told[name]) for name in ("key", "order") if name in told})
+        return WebhookHint(**{field: UUID(told[name]) for name, field in _HINT_FIELDS.items() if name in told})
 
     def _answer(self, call: str, read: Callable[[], Answer], deadline_s: float) -> Answer:
         with self._lock:
@@ -140,18 +151,18 @@ class Provider:
             fault = self.fails[call]()
             raise fault
         with self._lock:
-            entry = read()
+            record = read()
         self.then.get(call, lambda: None)()
         if call in self.loses:
             fault = self.loses[call]()
             raise fault
-        return entry
+        return record
 
 
 @contextmanager
-def in_use(settings: Settings) -> Iterator[Provider]:
+def in_use(settings: Settings) -> Iterator[FakeGateway]:
     """Let payments ask a provider for tests instead of the sandbox; never once inside a transaction."""
-    provider = Provider()
+    provider = FakeGateway()
     gateways.GATEWAYS["provider"] = lambda: provider
     settings.GDMARKET_PAYMENT_GATEWAY = "provider"
     yield provider

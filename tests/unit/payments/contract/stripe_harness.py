@@ -7,35 +7,35 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
-from apps.payments.gateways.port import Entry, Standing
+from apps.payments.gateways.deadline_http import Answer, decode
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus
 from apps.payments.gateways.stripe import StripeGateway
+from apps.payments.gateways.stripe.schemas import PaymentIntent, record_of
 from apps.payments.gateways.stripe.session import PAGE
-from apps.payments.gateways.stripe.shapes import PaymentIntent, entry_of
-from apps.payments.gateways.wire import Answer, decode
-from tests.unit.payments.contract.bench import Bench, Feature
-from tests.unit.payments.replica import recorded
-from tests.unit.payments.stripe.replica import SECRET, StripeReplica
+from tests.unit.payments.contract.harness import AdapterHarness, Feature
+from tests.unit.payments.provider_stub import recorded
+from tests.unit.payments.stripe.stub import SECRET, StripeStub
 
 SECRETS = ("whsec_new", "whsec_old")
 
 
-class StripeBench(Bench):
+class StripeHarness(AdapterHarness):
     """Stripe's times are whole seconds."""
 
-    lacks = frozenset({Feature.WIRE, Feature.SANDBOX_METHODS})
+    unsupported = frozenset({Feature.WIRE, Feature.SANDBOX_METHODS})
     good_method = "pm_card_visa"
     bad_method = "pm_declined"
     page = PAGE
 
     def __init__(self) -> None:
-        self._stripe = StripeReplica()
+        self._stripe = StripeStub()
         self.gateway = self._gateway = StripeGateway(base_url=self._stripe.url, secret_key=SECRET, webhook_secrets=SECRETS)
 
-    def book(self, key: UUID) -> Entry:
+    def book(self, key: UUID) -> ChargeRecord:
         name = self._name_of(key)
         if not name:
-            return Entry(standing=Standing.NOT_FOUND)
-        return entry_of(decode(Answer(status=200, headers={}, body=json.dumps(self._stripe.book[name]).encode()), shape=PaymentIntent))
+            return ChargeRecord(status=ChargeStatus.NOT_FOUND)
+        return record_of(decode(Answer(status=200, headers={}, body=json.dumps(self._stripe.book[name]).encode()), shape=PaymentIntent))
 
     def now(self) -> datetime:
         return datetime.now(UTC).replace(microsecond=0)
@@ -54,5 +54,5 @@ class StripeBench(Bench):
         return {"content-type": "application/json", "stripe-signature": f"t={sent_at},v1={digest}"}
 
     def _name_of(self, key: UUID) -> str:
-        names = (name for name, intent in self._stripe.book.items() if intent["metadata"]["gdmarket_payment"] == str(key))
+        names = (name for name, wanted in self._stripe.book.items() if wanted["metadata"]["gdmarket_payment"] == str(key))
         return next(names, "")

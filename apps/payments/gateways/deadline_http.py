@@ -47,7 +47,7 @@ class Answer:
     retry_after_s: float | None = None
 
 
-class Wire:
+class DeadlineHttpClient:
     """The connections to one server, safe across threads; a process that was forked makes its own.
 
     `headers` go with every call. TLS is verified as Python does by default; plain http:// goes to this machine and `insecure_hosts` alone.

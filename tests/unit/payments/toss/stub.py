@@ -6,13 +6,13 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from tests.unit.payments.replica import Replica, Reply, Request, recorded
+from tests.unit.payments.provider_stub import ProviderStub, Reply, Request, recorded
 
 SECRET = "test_sk_zXLkKEypNArWmo50nX3lmeaxYG5R"
 KST = timezone(timedelta(hours=9))
 
 
-class TossReplica(Replica):
+class TossStub(ProviderStub):
     """Its idempotency keys are kept by key and path whatever the body, as Toss does; `clock` is its own."""
 
     def __init__(self) -> None:

@@ -8,16 +8,16 @@ from typing import Literal
 
 import msgspec
 
-from apps.payments.gateways.port import Entry, RefundEntry, RefundStanding, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, RefundRecord, RefundStatus
 
 
-class Failure(msgspec.Struct):
+class TossFailure(msgspec.Struct):
     """Why a payment was not approved; also the body of every refusal."""
 
     code: str
 
 
-class Cancel(msgspec.Struct, rename="camel"):
+class TossCancel(msgspec.Struct, rename="camel"):
     """One refund of a payment."""
 
     cancel_amount: int
@@ -26,7 +26,7 @@ class Cancel(msgspec.Struct, rename="camel"):
     transaction_key: str | None = None
 
 
-class Payment(msgspec.Struct, rename="camel"):
+class TossPayment(msgspec.Struct, rename="camel"):
     """A payment: `balance_amount` of its `total_amount` is not given back; `approved_at` is None while nothing was charged."""
 
     payment_key: str
@@ -36,11 +36,11 @@ class Payment(msgspec.Struct, rename="camel"):
     balance_amount: int
     status: Literal["READY", "IN_PROGRESS", "WAITING_FOR_DEPOSIT", "DONE", "CANCELED", "PARTIAL_CANCELED", "ABORTED", "EXPIRED"]
     approved_at: datetime | None = None
-    cancels: list[Cancel] | None = None
-    failure: Failure | None = None
+    cancels: list[TossCancel] | None = None
+    failure: TossFailure | None = None
 
 
-class Transaction(msgspec.Struct, rename="camel"):
+class TossTransaction(msgspec.Struct, rename="camel"):
     """One line of the list: an approval (DONE) or a refund of it."""
 
     transaction_key: str
@@ -49,33 +49,33 @@ class Transaction(msgspec.Struct, rename="camel"):
     transaction_at: datetime
 
 
-class _Data(msgspec.Struct, rename="camel"):
+class _TossEventData(msgspec.Struct, rename="camel"):
     order_id: str
 
 
-class Event(msgspec.Struct, rename="camel"):
+class TossEvent(msgspec.Struct, rename="camel"):
     """The kind of a webhook; what else it says is not trusted."""
 
     event_type: str
 
 
-class StatusChanged(Event):
+class TossStatusChanged(TossEvent):
     """A webhook that names the order of a payment."""
 
-    data: _Data
+    data: _TossEventData
 
 
-def entry_of(payment: Payment, *, order_id: str) -> Entry:
+def record_of(payment: TossPayment, *, order_id: str) -> ChargeRecord:
     """Return what a payment means: not found while nothing was charged and nothing settled, or if it is for another order.
 
     A payment that was never approved in time is voided: it can be no more. One whose approval failed is declined.
     """
     if payment.order_id != order_id:
-        return Entry(standing=Standing.NOT_FOUND)
+        return ChargeRecord(status=ChargeStatus.NOT_FOUND)
     match payment.status:
         case "DONE" | "CANCELED" | "PARTIAL_CANCELED" if payment.approved_at is not None:
-            return Entry(
-                standing=Standing.CHARGED,
+            return ChargeRecord(
+                status=ChargeStatus.CHARGED,
                 amount=payment.total_amount,
                 refunded=payment.total_amount - payment.balance_amount,
                 currency=payment.currency,
@@ -83,24 +83,24 @@ def entry_of(payment: Payment, *, order_id: str) -> Entry:
             )
         case "ABORTED":
             reason = payment.failure.code.lower() if payment.failure else "aborted"
-            return Entry(standing=Standing.DECLINED, reason=reason, reference=payment.payment_key)
+            return ChargeRecord(status=ChargeStatus.DECLINED, reason=reason, reference=payment.payment_key)
         case "EXPIRED" | "CANCELED":
-            return Entry(standing=Standing.VOIDED)
+            return ChargeRecord(status=ChargeStatus.VOIDED)
         case "WAITING_FOR_DEPOSIT":  # a transfer may still come in by itself
-            return Entry(standing=Standing.PROCESSING)
+            return ChargeRecord(status=ChargeStatus.PROCESSING)
         case _:
-            return Entry(standing=Standing.NOT_FOUND)
+            return ChargeRecord(status=ChargeStatus.NOT_FOUND)
 
 
-def refund_of(cancel: Cancel, *, amount: int) -> RefundEntry:
+def refund_of(cancel: TossCancel, *, amount: int) -> RefundRecord:
     """Return what became of a refund of `amount`."""
     reference = cancel.transaction_key or ""
     if cancel.cancel_amount != amount:
-        return RefundEntry(standing=RefundStanding.REFUSED, reason="refund_key_reused", reference=reference)
+        return RefundRecord(status=RefundStatus.REFUSED, reason="refund_key_reused", reference=reference)
     match cancel.cancel_status:
         case "DONE":
-            return RefundEntry(standing=RefundStanding.REFUNDED, reference=reference)
+            return RefundRecord(status=RefundStatus.REFUNDED, reference=reference)
         case "IN_PROGRESS":
-            return RefundEntry(standing=RefundStanding.PROCESSING, reference=reference)
+            return RefundRecord(status=RefundStatus.PROCESSING, reference=reference)
         case _:
-            return RefundEntry(standing=RefundStanding.REFUSED, reason=f"cancel_{cancel.cancel_status.lower()}", reference=reference)
+            return RefundRecord(status=RefundStatus.REFUSED, reason=f"cancel_{cancel.cancel_status.lower()}", reference=reference)

@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.unit.payments.replica import Replica, Reply, Request, recorded
+from tests.unit.payments.provider_stub import ProviderStub, Reply, Request, recorded
 
 SECRET = "sk_test_26PHem9AhJZvU623DfE1x4sd"
 SETTLED = {"succeeded", "canceled", "processing"}
@@ -13,7 +13,7 @@ DECLINES = {"pm_declined": {"code": "card_declined", "decline_code": "insufficie
 UNFINISHED = {"pm_acts": {"code": "authentication_required", "decline_code": "authentication_required"}}
 
 
-class StripeReplica(Replica):
+class StripeStub(ProviderStub):
     """It replays what a key was answered, errors too, and refuses the key for another request; search lags if not `is_searchable`."""
 
     def __init__(self) -> None:

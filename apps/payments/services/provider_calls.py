@@ -10,7 +10,7 @@ from django.db import connections
 
 from apps.payments import domain, gateways
 from apps.payments.errors import InsideTransactionError, OutcomeUnknownError
-from apps.payments.gateways.port import GatewayError, Intent, PaymentGateway, RefusedError
+from apps.payments.gateways.port import ChargeRequest, GatewayError, PaymentGateway, RefusedError
 from apps.payments.models import Payment
 from gdmarket import breaker
 
@@ -23,11 +23,11 @@ Answer = TypeVar("Answer")
 Question = Callable[[PaymentGateway, float], Answer]
 
 
-def intent_of(payment: Payment) -> Intent:
+def request_of(payment: Payment) -> ChargeRequest:
     """Return what a payment means to charge, as the gateway is asked about it."""
-    return Intent(
-        key=payment.id,
-        order=payment.rental_id,
+    return ChargeRequest(
+        payment_id=payment.id,
+        rental_id=payment.rental_id,
         amount=payment.amount,
         currency=payment.currency,
         method=payment.method,

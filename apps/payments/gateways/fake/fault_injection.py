@@ -70,18 +70,18 @@ def _garbage(line: Line, fault: Fault, answer: Answer) -> None:
 
 
 def _wrong_amount(line: Line, _fault: Fault, answer: Answer) -> None:
-    _send_changed(line, answer, lambda entry: {"amount": entry["amount"] + 1})
+    _send_changed(line, answer, lambda record: {"amount": record["amount"] + 1})
 
 
 def _wrong_currency(line: Line, _fault: Fault, answer: Answer) -> None:
-    _send_changed(line, answer, lambda entry: {"currency": "EUR" if entry["currency"] == "USD" else "USD"})
+    _send_changed(line, answer, lambda record: {"currency": "EUR" if record["currency"] == "USD" else "USD"})
 
 
 def _send_changed(line: Line, answer: Answer, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     said = msgspec.json.decode(answer.body)
-    for entry in said.get("charges", [said]):
-        if "amount" in entry:
-            entry.update(change(entry))
+    for record in said.get("charges", [said]):
+        if "amount" in record:
+            record.update(change(record))
     send(line=line, answer=Answer(status=answer.status, body=msgspec.json.encode(said), headers=answer.headers))
 
 

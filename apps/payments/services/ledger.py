@@ -5,34 +5,34 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.payments import queries
-from apps.payments.domain import ACCOUNTS, CHARGED, Entry, RefundState
+from apps.payments.domain import ACCOUNTS, CHARGED, LedgerEntry, RefundState
 from apps.payments.models import Payment, Posting, Refund
 from gdmarket import databases, ids
 
 
-def book_charge(payment: Payment, *, now: datetime) -> None:
+def post_charge(payment: Payment, *, now: datetime) -> None:
     """Book that the item's manager earned the payment's sum, and that the provider took it for us."""
-    _post(payment, Entry.EARNED, now=now)
-    _post(payment, Entry.CHARGED, now=now)
+    _post(payment, LedgerEntry.EARNED, now=now)
+    _post(payment, LedgerEntry.CHARGED, now=now)
 
 
-def book_refund_due(refund: Refund, *, now: datetime) -> None:
+def post_refund_due(refund: Refund, *, now: datetime) -> None:
     """Book that a sum is owed to the renter, and to the manager no more."""
-    _post(refund.payment, Entry.REFUND_DUE, refund=refund, now=now)
+    _post(refund.payment, LedgerEntry.REFUND_DUE, refund=refund, now=now)
 
 
-def book_refunded(refund: Refund, *, now: datetime) -> None:
+def post_refunded(refund: Refund, *, now: datetime) -> None:
     """Book that the provider gave a sum back."""
-    _post(refund.payment, Entry.REFUNDED, refund=refund, now=now)
+    _post(refund.payment, LedgerEntry.REFUNDED, refund=refund, now=now)
 
 
-def book_late(*, payment_id: UUID, now: datetime) -> None:
+def post_missing(*, payment_id: UUID, now: datetime) -> None:
     """Book what of a payment is not booked yet: while an upgrade goes on, a version from before the ledger runs beside us."""
     with databases.transaction_for("payments"):
-        book_what_lacks(queries.get_payment(payment_id=payment_id, lock=True), now=now)
+        post_missing_locked(queries.get_payment(payment_id=payment_id, lock=True), now=now)
 
 
-def book_what_lacks(payment: Payment, *, now: datetime) -> None:
+def post_missing_locked(payment: Payment, *, now: datetime) -> None:
     """Do as `book_late` does, within a transaction in which the payment is locked."""
     refunds = list(payment.refunds.all())
     posted = set(payment.postings.values_list("entry", "refund_id"))
@@ -44,16 +44,16 @@ def book_what_lacks(payment: Payment, *, now: datetime) -> None:
         payment.save(update_fields=["refund_due"])
 
 
-def _true_entries(payment: Payment, refunds: Sequence[Refund]) -> Iterator[tuple[Entry, Refund | None]]:
+def _true_entries(payment: Payment, refunds: Sequence[Refund]) -> Iterator[tuple[LedgerEntry, Refund | None]]:
     if payment.state in CHARGED:
-        yield from ((Entry.EARNED, None), (Entry.CHARGED, None))
+        yield from ((LedgerEntry.EARNED, None), (LedgerEntry.CHARGED, None))
     for refund in refunds:
-        yield Entry.REFUND_DUE, refund
+        yield LedgerEntry.REFUND_DUE, refund
         if refund.state == RefundState.REFUNDED:
-            yield Entry.REFUNDED, refund
+            yield LedgerEntry.REFUNDED, refund
 
 
-def _post(payment: Payment, entry: Entry, *, refund: Refund | None = None, now: datetime) -> None:
+def _post(payment: Payment, entry: LedgerEntry, *, refund: Refund | None = None, now: datetime) -> None:
     debit, credit = ACCOUNTS[entry]
     Posting.objects.create(
         id=ids.uuid7(),

@@ -12,9 +12,9 @@ from django.db import connections, transaction
 from apps.payments import facade, queries
 from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
 from apps.payments.facade import ChargeResult
-from apps.payments.gateways.port import Intent
+from apps.payments.gateways.port import ChargeRequest
 from apps.payments.models import Payment, Posting, Refund
-from apps.payments.services import asking
+from apps.payments.services import provider_calls
 from gdmarket import breaker, bus, ids
 from tests.log import recorded
 
@@ -24,9 +24,9 @@ FACTS = (PaymentApproved, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunde
 PATIENCE_S = 30.0
 
 
-def intent(key: UUID, *, method: str = "pm_ok", amount: int = 8_000) -> Intent:
+def charge_request(key: UUID, *, method: str = "pm_ok", amount: int = 8_000) -> ChargeRequest:
     """Return what is asked of a gateway directly."""
-    return Intent(key=key, order=key, amount=amount, currency="KRW", method=method)
+    return ChargeRequest(payment_id=key, rental_id=key, amount=amount, currency="KRW", method=method)
 
 
 def charge(*, now: datetime, **changes: Any) -> ChargeResult:
@@ -98,7 +98,7 @@ def open_breaker() -> None:
         raise AskedToWait
 
     try:
-        breaker.of(asking.DEPENDENCY).call(ask_to_wait)
+        breaker.of(provider_calls.DEPENDENCY).call(ask_to_wait)
     except AskedToWait:
         return
 

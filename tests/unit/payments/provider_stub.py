@@ -42,7 +42,7 @@ class Reply:
 LOST = Reply(status=0)
 
 
-class Replica(ABC):
+class ProviderStub(ABC):
     """A provider with a book; `requests` are what it was asked.
 
     `instead` may answer a request without the book being opened; `afterwards` may answer it after that, instead of the true answer.
@@ -88,7 +88,7 @@ class Replica(ABC):
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128  # many threads connect at one moment
-    replica: Replica
+    replica: ProviderStub
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -134,11 +134,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-AnyReplica = TypeVar("AnyReplica", bound=Replica)
+AnyStub = TypeVar("AnyStub", bound=ProviderStub)
 
 
 @contextmanager
-def running(replica: AnyReplica) -> Iterator[AnyReplica]:
+def running(replica: AnyStub) -> Iterator[AnyStub]:
     """Stop the replica when the block is left."""
     try:
         yield replica

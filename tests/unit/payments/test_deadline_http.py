@@ -9,11 +9,11 @@ from threading import Event
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.payments.gateways.deadline_http import Answer, DeadlineHttpClient, decode
 from apps.payments.gateways.port import GatewayError, NoAnswerError, NotSentError
-from apps.payments.gateways.wire import Answer, Wire, decode
 from gdmarket import correlation
+from tests.unit.payments.actions import at_once
 from tests.unit.payments.raw_server import Line, RawServer, answer, raw_server
-from tests.unit.payments.till import at_once
 
 SHORT_S = 0.3
 AMPLE_S = 20.0
@@ -21,10 +21,10 @@ SLOWLY_S = 0.05
 
 
 @contextmanager
-def wired(talk: Callable[[Line], None]) -> Iterator[tuple[Wire, RawServer]]:
+def wired(talk: Callable[[Line], None]) -> Iterator[tuple[DeadlineHttpClient, RawServer]]:
     """Give a wire to a server that talks like this."""
     with raw_server(talk) as server:
-        wire = Wire(base_url=server.url, headers={"Authorization": "Basic c2VjcmV0Og=="})
+        wire = DeadlineHttpClient(base_url=server.url, headers={"Authorization": "Basic c2VjcmV0Og=="})
         yield wire, server
         wire.close()
 
@@ -39,19 +39,19 @@ def always(data: bytes) -> Callable[[Line], None]:
     return talk
 
 
-def ask(wire: Wire, *, deadline_s: float = AMPLE_S) -> Answer:
-    return wire.send(method="POST", path="/v1/charges", body=b"{}", deadline_s=deadline_s)
+def ask(http: DeadlineHttpClient, *, deadline_s: float = AMPLE_S) -> Answer:
+    return http.send(method="POST", path="/v1/charges", body=b"{}", deadline_s=deadline_s)
 
 
-def refusal(wire: Wire, *, deadline_s: float = AMPLE_S) -> GatewayError:
+def refusal(http: DeadlineHttpClient, *, deadline_s: float = AMPLE_S) -> GatewayError:
     with pytest.raises(GatewayError) as refused:
-        ask(wire, deadline_s=deadline_s)
+        ask(http, deadline_s=deadline_s)
     return refused.value
 
 
 def test_a_request_goes_out_whole_and_its_answer_comes_back() -> None:
-    with wired(always(answer(b'{"a":1}', "X-Kind: Good", status="402 Payment Required"))) as (wire, server):
-        answered = wire.send(method="POST", path="/v1/charges?a=b", headers={"Idempotency-Key": "k"}, body=b"{}", deadline_s=AMPLE_S)
+    with wired(always(answer(b'{"a":1}', "X-Kind: Good", status="402 Payment Required"))) as (http, server):
+        answered = http.send(method="POST", path="/v1/charges?a=b", headers={"Idempotency-Key": "k"}, body=b"{}", deadline_s=AMPLE_S)
         sent = server.lines[0].request.decode()
 
     assert (answered.status, answered.body, answered.headers["x-kind"]) == (402, b'{"a":1}', "Good")
@@ -62,16 +62,16 @@ def test_a_request_goes_out_whole_and_its_answer_comes_back() -> None:
 
 def test_the_story_travels_along() -> None:
     trace = correlation.start(correlation="story-7")
-    with wired(always(answer(b""))) as (wire, server), correlation.use(trace):
-        ask(wire)
+    with wired(always(answer(b""))) as (http, server), correlation.use(trace):
+        ask(http)
         sent = server.lines[0].request.decode()
 
     assert {"X-Correlation-ID: story-7", f"traceparent: {trace.traceparent}"} <= set(sent.split("\r\n"))
 
 
 def test_one_connection_serves_one_call_after_the_other() -> None:
-    with wired(always(answer(b"{}"))) as (wire, server):
-        answers = [ask(wire) for _ in range(3)]
+    with wired(always(answer(b"{}"))) as (http, server):
+        answers = [ask(http) for _ in range(3)]
 
     assert [answered.status for answered in answers] == [200, 200, 200]
     assert len(server.lines) == 1
@@ -87,28 +87,28 @@ def test_calls_of_many_threads_do_not_wait_for_each_other() -> None:
         together.wait(AMPLE_S)
         line.write(answer(b"{}"))
 
-    with wired(talk) as (wire, server):
-        answers = at_once([lambda: ask(wire)] * 12)
+    with wired(talk) as (http, server):
+        answers = at_once([lambda: ask(http)] * 12)
 
     assert [answered.status if isinstance(answered, Answer) else answered for answered in answers] == [200] * 12
 
 
 def test_a_forked_process_makes_connections_of_its_own() -> None:
-    with wired(always(answer(b"{}"))) as (wire, server):
-        ask(wire)
+    with wired(always(answer(b"{}"))) as (http, server):
+        ask(http)
         child = os.fork()
         if child == 0:
-            os._exit(0 if ask(wire).status == 200 else 1)
+            os._exit(0 if ask(http).status == 200 else 1)
         _, status = os.waitpid(child, 0)
-        ask(wire)
+        ask(http)
 
     assert status == 0
     assert len(server.lines) == 2
 
 
 def test_a_redirect_is_an_answer_and_leads_nowhere() -> None:
-    with raw_server(always(answer(b"{}"))) as other, wired(always(answer(b"", f"Location: {other.url}", status="307 Go"))) as (wire, _):
-        assert ask(wire).status == 307
+    with raw_server(always(answer(b"{}"))) as other, wired(always(answer(b"", f"Location: {other.url}", status="307 Go"))) as (http, _):
+        assert ask(http).status == 307
 
     assert other.lines == []
 
@@ -117,11 +117,14 @@ def test_a_refused_connection_means_not_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
-    assert (type(failure := refusal(Wire(base_url=f"http://127.0.0.1:{port}"))), failure.reason) == (NotSentError, "connection_refused")
+    assert (type(failure := refusal(DeadlineHttpClient(base_url=f"http://127.0.0.1:{port}"))), failure.reason) == (
+        NotSentError,
+        "connection_refused",
+    )
 
 
 def test_an_unknown_host_means_not_sent() -> None:
-    failure = refusal(Wire(base_url="https://nobody.invalid"))
+    failure = refusal(DeadlineHttpClient(base_url="https://nobody.invalid"))
 
     assert isinstance(failure, NotSentError)
     assert failure.reason in {"unknown_host", "timed_out"}
@@ -131,7 +134,7 @@ def test_a_name_that_nobody_resolves_in_time_means_not_sent(monkeypatch: pytest.
     over = Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(AMPLE_S) and [])
 
-    failure = refusal(Wire(base_url="https://slow.example"), deadline_s=SHORT_S)
+    failure = refusal(DeadlineHttpClient(base_url="https://slow.example"), deadline_s=SHORT_S)
     over.set()
 
     assert (type(failure), failure.reason) == (NotSentError, "timed_out")
@@ -139,21 +142,21 @@ def test_a_name_that_nobody_resolves_in_time_means_not_sent(monkeypatch: pytest.
 
 def test_a_handshake_that_hangs_means_not_sent() -> None:
     with raw_server(lambda line: line.hang()) as server:
-        failure = refusal(Wire(base_url=f"https://localhost:{server.port}"), deadline_s=SHORT_S)
+        failure = refusal(DeadlineHttpClient(base_url=f"https://localhost:{server.port}"), deadline_s=SHORT_S)
 
     assert (type(failure), failure.reason) == (NotSentError, "timed_out")
 
 
 def test_a_server_that_speaks_no_tls_means_not_sent() -> None:
     with raw_server(lambda line: line.write(answer(b"{}"))) as server:
-        failure = refusal(Wire(base_url=f"https://localhost:{server.port}"))
+        failure = refusal(DeadlineHttpClient(base_url=f"https://localhost:{server.port}"))
 
     assert (type(failure), failure.reason) == (NotSentError, "tls_failed")
 
 
 def test_a_deadline_that_is_over_at_the_start_means_not_sent() -> None:
-    with wired(always(answer(b"{}"))) as (wire, server):
-        failure = refusal(wire, deadline_s=0.0)
+    with wired(always(answer(b"{}"))) as (http, server):
+        failure = refusal(http, deadline_s=0.0)
 
     assert (type(failure), failure.reason) == (NotSentError, "timed_out")
     assert server.lines == []
@@ -214,8 +217,8 @@ def never_ending_headers(line: Line) -> None:
     ],
 )
 def test_once_a_byte_went_out_a_failure_means_that_nobody_knows(talk: Callable[[Line], None], reason: str) -> None:
-    with wired(talk) as (wire, server):
-        failure = refusal(wire, deadline_s=SHORT_S if reason == "timed_out" else AMPLE_S)
+    with wired(talk) as (http, server):
+        failure = refusal(http, deadline_s=SHORT_S if reason == "timed_out" else AMPLE_S)
 
     assert (type(failure), failure.reason) == (NoAnswerError, reason)
     assert len(server.lines) == 1  # nothing is ever sent twice
@@ -228,15 +231,15 @@ def test_after_a_failure_the_next_call_begins_anew() -> None:
         else:
             always(answer(b"{}"))(line)
 
-    with wired(talk) as (wire, server):
-        refusal(wire)
+    with wired(talk) as (http, server):
+        refusal(http)
 
-        assert ask(wire).status == 200
+        assert ask(http).status == 200
 
 
 def test_an_answer_may_be_as_large_as_the_caller_takes() -> None:
-    with wired(always(answer(b"x" * 100_000))) as (wire, _):
-        answered = wire.send(method="GET", path="/", deadline_s=AMPLE_S, largest_bytes=100_000)
+    with wired(always(answer(b"x" * 100_000))) as (http, _):
+        answered = http.send(method="GET", path="/", deadline_s=AMPLE_S, largest_bytes=100_000)
 
     assert len(answered.body) == 100_000
 
@@ -255,8 +258,8 @@ def test_an_answer_may_be_as_large_as_the_caller_takes() -> None:
     ],
 )
 def test_the_wish_to_be_asked_later_is_read_within_bounds(headers: list[str], wait_s: float | None) -> None:
-    with wired(always(answer(b"", *headers, status="503 Busy"))) as (wire, _):
-        assert ask(wire).retry_after_s == wait_s
+    with wired(always(answer(b"", *headers, status="503 Busy"))) as (http, _):
+        assert ask(http).retry_after_s == wait_s
 
 
 @pytest.mark.parametrize(
@@ -273,14 +276,14 @@ def test_the_wish_to_be_asked_later_is_read_within_bounds(headers: list[str], wa
 )
 def test_an_address_that_is_not_safe_is_refused_at_the_start_without_telling_it(base_url: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refused:
-        Wire(base_url=base_url)
+        DeadlineHttpClient(base_url=base_url)
 
     assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("base_url", ["https://pay.example/", "http://localhost:9000", "http://127.0.0.1:9000", "http://[::1]:9000"])
 def test_a_safe_address_is_taken(base_url: str) -> None:
-    assert Wire(base_url=base_url)._base_url == base_url.rstrip("/")
+    assert DeadlineHttpClient(base_url=base_url)._base_url == base_url.rstrip("/")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"amount": "7"}', b'{"amount": 7', b"[]", b'{"amount": NaN}', b"\xff"])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from apps.payments.gateways.port import Entry, NoAnswerError, RefundEntry, RefundStanding, Standing
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, RefundRecord, RefundStatus
 
 KEY = "gdmarket_payment"
 RENTAL = "gdmarket_rental"
@@ -17,20 +17,20 @@ REFUND = "gdmarket_refund"
 Item = TypeVar("Item")
 
 
-class Failure(msgspec.Struct):
+class StripeFailure(msgspec.Struct):
     """Why a charge was declined."""
 
     code: str | None = None
     decline_code: str | None = None
 
 
-class Refusal(msgspec.Struct):
+class StripeErrorBody(msgspec.Struct):
     """The body of an error."""
 
-    error: Failure
+    error: StripeFailure
 
 
-class Charge(msgspec.Struct):
+class StripeCharge(msgspec.Struct):
     """What a PaymentIntent came to, and what was given back of it."""
 
     id: str
@@ -47,24 +47,24 @@ class PaymentIntent(msgspec.Struct):
     ]
     amount_received: int
     metadata: dict[str, str]
-    last_payment_error: Failure | None = None
-    latest_charge: Charge | str | None = None
+    last_payment_error: StripeFailure | None = None
+    latest_charge: StripeCharge | str | None = None
 
 
-class Found(msgspec.Struct):
+class StripeSearchHit(msgspec.Struct):
     """A PaymentIntent of which only the name is believed: search answers late."""
 
     id: str
 
 
-class Listed(msgspec.Struct, Generic[Item]):
+class StripeList(msgspec.Struct, Generic[Item]):
     """A page of a list, or of what a search found."""
 
     data: list[Item]
     has_more: bool
 
 
-class Refund(msgspec.Struct):
+class StripeRefund(msgspec.Struct):
     """A refund."""
 
     id: str
@@ -74,28 +74,28 @@ class Refund(msgspec.Struct):
     failure_reason: str | None = None
 
 
-class _Object(msgspec.Struct):
+class _StripeEventObject(msgspec.Struct):
     id: str
     object: str
     payment_intent: str | None = None
     metadata: dict[str, str] = {}
 
 
-class _Data(msgspec.Struct):
-    object: _Object
+class _StripeEventData(msgspec.Struct):
+    object: _StripeEventObject
 
 
-class Event(msgspec.Struct):
+class StripeEvent(msgspec.Struct):
     """The kind of a webhook."""
 
     id: str
     type: str
 
 
-class ChargeEvent(Event):
+class StripeChargeEvent(StripeEvent):
     """A webhook about a PaymentIntent, a charge or a refund."""
 
-    data: _Data
+    data: _StripeEventData
 
 
 def key_of(metadata: dict[str, str]) -> UUID | None:
@@ -106,46 +106,46 @@ def key_of(metadata: dict[str, str]) -> UUID | None:
         return None
 
 
-def reason_of(failure: Failure) -> str:
+def reason_of(failure: StripeFailure) -> str:
     """Return why a charge was declined: the issuer's reason, or else Stripe's."""
     return failure.decline_code or failure.code or "declined"
 
 
-def entry_of(intent: PaymentIntent) -> Entry:
+def record_of(intent: PaymentIntent) -> ChargeRecord:
     """Return what a PaymentIntent means: not found while nothing was attempted, or the renter would have to act first.
 
     One attempted in vain is declined; a canceled one can never be charged.
     """
     match intent.status:
         case "succeeded":
-            if not isinstance(intent.latest_charge, Charge):
+            if not isinstance(intent.latest_charge, StripeCharge):
                 raise NoAnswerError("unreadable")
-            return Entry(
-                standing=Standing.CHARGED,
+            return ChargeRecord(
+                status=ChargeStatus.CHARGED,
                 amount=intent.amount_received,
                 refunded=intent.latest_charge.amount_refunded,
                 currency=intent.currency.upper(),
                 reference=intent.id,
             )
         case "canceled":
-            return Entry(standing=Standing.VOIDED)
+            return ChargeRecord(status=ChargeStatus.VOIDED)
         case "processing":
-            return Entry(standing=Standing.PROCESSING)
+            return ChargeRecord(status=ChargeStatus.PROCESSING)
         case "requires_payment_method" if intent.last_payment_error is not None or intent.latest_charge is not None:
-            reason = reason_of(intent.last_payment_error or Failure())
-            return Entry(standing=Standing.DECLINED, reason=reason, reference=intent.id)
+            reason = reason_of(intent.last_payment_error or StripeFailure())
+            return ChargeRecord(status=ChargeStatus.DECLINED, reason=reason, reference=intent.id)
         case _:
-            return Entry(standing=Standing.NOT_FOUND)
+            return ChargeRecord(status=ChargeStatus.NOT_FOUND)
 
 
-def refund_of(refund: Refund, *, amount: int) -> RefundEntry:
+def refund_of(refund: StripeRefund, *, amount: int) -> RefundRecord:
     """Return what became of a refund of `amount`."""
     if refund.amount != amount:
-        return RefundEntry(standing=RefundStanding.REFUSED, reason="refund_key_reused", reference=refund.id)
+        return RefundRecord(status=RefundStatus.REFUSED, reason="refund_key_reused", reference=refund.id)
     match refund.status:
         case "succeeded":
-            return RefundEntry(standing=RefundStanding.REFUNDED, reference=refund.id)
+            return RefundRecord(status=RefundStatus.REFUNDED, reference=refund.id)
         case "failed" | "canceled":
-            return RefundEntry(standing=RefundStanding.REFUSED, reason=refund.failure_reason or refund.status, reference=refund.id)
+            return RefundRecord(status=RefundStatus.REFUSED, reason=refund.failure_reason or refund.status, reference=refund.id)
         case _:
-            return RefundEntry(standing=RefundStanding.PROCESSING, reference=refund.id)
+            return RefundRecord(status=RefundStatus.PROCESSING, reference=refund.id)

@@ -13,7 +13,7 @@ from gdmarket import bus, databases
 _AGAIN = timedelta(seconds=2)
 
 
-def take_notice(*, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+def receive_webhook(*, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
     """Have the provider asked about a payment that is being waited for, if this webhook is about one; names of `headers` in lower case.
 
     :raises WebhookRefusedError: if it is not the provider's, too old, or not to be read
@@ -21,7 +21,7 @@ def take_notice(*, headers: Mapping[str, str], body: bytes, now: datetime) -> No
     notice = gateways.current().read_webhook(headers=headers, body=body, now=now)
     if notice is None:
         return
-    for payment in queries.list_awaited(payment_id=notice.key, rental_id=notice.order):
+    for payment in queries.list_awaited(payment_id=notice.payment_id, rental_id=notice.rental_id):
         _ask_about(payment, now=now)
 
 

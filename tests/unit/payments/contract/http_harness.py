@@ -9,34 +9,34 @@ from typing import Any
 from uuid import UUID
 
 from apps.payments.gateways.http import HttpGateway
-from apps.payments.gateways.port import Entry
+from apps.payments.gateways.port import ChargeRecord
 from tests.fake_provider import FakeProcess
-from tests.unit.payments.contract.bench import Bench
+from tests.unit.payments.contract.harness import AdapterHarness
 
 SECRETS = ("the new secret", "the old secret")
 
 
-class HttpBench(Bench):
+class HttpHarness(AdapterHarness):
     """A fake provider that other tests of this process use too, one after the other."""
 
     def __init__(self, fake: FakeProcess) -> None:
         self._fake = fake
         self.gateway = self._http = HttpGateway(base_url=fake.url, webhook_secrets=SECRETS)
 
-    def book(self, key: UUID) -> Entry:
-        return self._fake.entry(key)
+    def book(self, key: UUID) -> ChargeRecord:
+        return self._fake.record(key)
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def close(self) -> None:
-        self.heal()
+        self.clear_faults()
         self._http.close()
 
-    def hurt(self, do: str, *, call: str, **details: Any) -> None:
+    def inject_fault(self, do: str, *, call: str, **details: Any) -> None:
         self._fake.set_faults({"do": do, "call": call, **details})
 
-    def heal(self) -> None:
+    def clear_faults(self) -> None:
         self._fake.clear_faults()
         self._fake.come_up()
 

@@ -1,0 +1,158 @@
+"""The sandbox provider's storage: a SQLite file in which each key is written once, whoever asks."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from apps.payments.gateways.port import (
+    ChargePage,
+    ChargeRecord,
+    ChargeRequest,
+    ChargeStatus,
+    ListedCharge,
+    NoAnswerError,
+    RefundRecord,
+    RefundStatus,
+)
+
+PAGE = 100
+
+_SCHEMA_VERSION = 2
+_TABLES = f"""
+CREATE TABLE IF NOT EXISTS entry (
+    key TEXT PRIMARY KEY, standing TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL,
+    refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND amount), reason TEXT NOT NULL,
+    made_at TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE IF NOT EXISTS refund (refund_key TEXT PRIMARY KEY, key TEXT NOT NULL REFERENCES entry, amount INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS entry_made ON entry (made_at, key);
+PRAGMA user_version = {_SCHEMA_VERSION};
+"""
+_INSERT = """
+INSERT INTO entry (key, standing, amount, currency, reason, made_at) VALUES (?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%f', 'now'))
+ON CONFLICT (key) DO NOTHING
+"""
+_LIST = """
+SELECT * FROM entry WHERE standing = 'charged' AND made_at >= ? AND made_at < ? AND (made_at, key) > (?, ?)
+ORDER BY made_at, key LIMIT ?
+"""
+
+
+class SandboxStore:
+    """What a provider recorded, safe across threads and processes; what was written survives every restart.
+
+    :raises NoAnswerError: from every method, if the file cannot be read or written within the deadline
+    """
+
+    def __init__(self, *, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+
+    def charge(self, *, request: ChargeRequest, declined: str = "", deadline_s: float) -> ChargeRecord:
+        """Write a charge under the request's key, or why it is `declined`, unless the key is taken; return what stands there."""
+        row = (ChargeStatus.DECLINED, 0, "", declined) if declined else (ChargeStatus.CHARGED, request.amount, request.currency, "")
+        with self._writing(deadline_s) as connection:
+            connection.execute(_INSERT, (str(request.payment_id), *row))
+            return _read(connection, request.payment_id)
+
+    def refund(self, *, key: UUID, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
+        """Write a refund under `refund_key`, once for ever, unless more than was charged would have been given back."""
+        with self._writing(deadline_s) as connection:
+            record = _read(connection, key)
+            seen = connection.execute("SELECT key, amount FROM refund WHERE refund_key = ?", (str(refund_key),)).fetchone()
+            if seen is None or tuple(seen) != (str(key), amount):
+                refusal = _why_not(record, amount=amount, key_taken=seen is not None)
+                if refusal:
+                    return RefundRecord(status=RefundStatus.REFUSED, reason=refusal)
+                connection.execute("INSERT INTO refund VALUES (?, ?, ?)", (str(refund_key), str(key), amount))
+                connection.execute("UPDATE entry SET refunded = refunded + ? WHERE key = ?", (amount, str(key)))
+            return RefundRecord(status=RefundStatus.REFUNDED, reference=f"sandbox-{refund_key}")
+
+    def void(self, *, key: UUID, deadline_s: float) -> ChargeRecord:
+        """Put a tombstone under an unseen key, and return what stands there."""
+        with self._writing(deadline_s) as connection:
+            connection.execute(_INSERT, (str(key), ChargeStatus.VOIDED, 0, "", ""))
+            return _read(connection, key)
+
+    def lookup(self, *, key: UUID, deadline_s: float) -> ChargeRecord:
+        """Return what stands under a key."""
+        with self._reading(deadline_s) as connection:
+            return _read(connection, key)
+
+    def list_charges(self, *, since: datetime, until: datetime, cursor: str, deadline_s: float) -> ChargePage:
+        """Return a page of what was charged in [`since`, `until`), in the order of writing."""
+        after = tuple(cursor.split("/", 1)) if cursor else ("", "")
+        with self._reading(deadline_s) as connection:
+            rows = connection.execute(_LIST, (_instant(since), _instant(until), *after, PAGE + 1)).fetchall()
+        charges = tuple(ListedCharge(payment_id=UUID(row["key"]), record=_record(row)) for row in rows[:PAGE])
+        return ChargePage(charges=charges, cursor=f"{rows[PAGE - 1]['made_at']}/{rows[PAGE - 1]['key']}" if len(rows) > PAGE else "")
+
+    def totals(self, *, deadline_s: float) -> dict[str, int]:
+        """Return how many keys there are of each standing and how many refunds, and the sums charged and given back."""
+        with self._reading(deadline_s) as connection:
+            counts = dict(connection.execute("SELECT standing, count(*) FROM entry GROUP BY standing").fetchall())
+            (refunds,) = connection.execute("SELECT count(*) FROM refund").fetchone()
+            amount, refunded = connection.execute("SELECT coalesce(sum(amount), 0), coalesce(sum(refunded), 0) FROM entry").fetchone()
+        return {**counts, "refunds": refunds, "amount": amount, "amount_refunded": refunded}
+
+    @contextmanager
+    def _reading(self, deadline_s: float) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self._path, isolation_level=None, timeout=deadline_s)) as connection:
+                _prepare(connection)
+                connection.row_factory = sqlite3.Row
+                yield connection
+        except sqlite3.Error as error:
+            raise NoAnswerError("provider_error") from error
+
+    @contextmanager
+    def _writing(self, deadline_s: float) -> Iterator[sqlite3.Connection]:
+        with self._reading(deadline_s) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection  # left by an error, the connection closes and rolls back
+            connection.execute("COMMIT")
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA synchronous=FULL")
+    if connection.execute("PRAGMA user_version").fetchone() == (_SCHEMA_VERSION,):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    if connection.execute("PRAGMA user_version").fetchone() == (1,):  # a file from before it kept the time of each record
+        connection.execute("ALTER TABLE entry ADD COLUMN made_at TEXT NOT NULL DEFAULT ''")
+    for statement in _TABLES.strip().rstrip(";").split(";"):
+        connection.execute(statement)
+    connection.execute("COMMIT")
+    with suppress(sqlite3.OperationalError):  # another process turns to WAL at this very moment: the file will be in it either way
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+
+
+def _read(connection: sqlite3.Connection, key: UUID) -> ChargeRecord:
+    row = connection.execute("SELECT * FROM entry WHERE key = ?", (str(key),)).fetchone()
+    return ChargeRecord(status=ChargeStatus.NOT_FOUND) if row is None else _record(row)
+
+
+def _record(row: sqlite3.Row) -> ChargeRecord:
+    return ChargeRecord(
+        status=ChargeStatus(row["standing"]),
+        amount=row["amount"],
+        refunded=row["refunded"],
+        currency=row["currency"],
+        reference=f"sandbox-{row['key']}" if row["standing"] == ChargeStatus.CHARGED else "",
+        reason=row["reason"],
+    )
+
+
+def _why_not(record: ChargeRecord, *, amount: int, key_taken: bool) -> str:
+    if key_taken:
+        return "refund_key_reused"
+    if record.status is not ChargeStatus.CHARGED:
+        return "not_charged"
+    return "more_than_charged" if record.refunded + amount > record.amount else ""
