@@ -1,1 +1,1 @@
-"""HTTP as all contexts speak it: problems, strict JSON, keyset pages, ETags, idempotency keys, throttles, correlation and probes."""
+"""HTTP for all contexts: problem documents, strict JSON, keyset pagination, ETags, idempotency keys, throttles, correlation and probes."""

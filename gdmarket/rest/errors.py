@@ -1,4 +1,4 @@
-"""What only HTTP can refuse: everything else is refused by a context and mapped in `problems`."""
+"""Errors of HTTP itself; those of the contexts are mapped to HTTP in `problems`."""
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status
@@ -6,7 +6,7 @@ from rest_framework.exceptions import APIException
 
 
 class MalformedQueryError(APIException):
-    """The query string cannot be read."""
+    """The query string holds characters that are not allowed."""
 
     status_code = status.HTTP_400_BAD_REQUEST
     default_detail = _("The query string holds characters that are not allowed.")
@@ -14,7 +14,7 @@ class MalformedQueryError(APIException):
 
 
 class InvalidIdempotencyKeyError(APIException):
-    """An idempotency key is not what it must be."""
+    """An Idempotency-Key has a wrong length or characters."""
 
     status_code = status.HTTP_400_BAD_REQUEST
     default_detail = _("An Idempotency-Key is 1 to 255 visible ASCII characters.")
@@ -39,7 +39,7 @@ class IdempotencyKeyReusedError(APIException):
 
 
 class LengthRequiredError(APIException):
-    """A body without a length cannot be bounded."""
+    """A body has no Content-Length."""
 
     status_code = status.HTTP_411_LENGTH_REQUIRED
     default_detail = _("Send a Content-Length.")
@@ -47,7 +47,7 @@ class LengthRequiredError(APIException):
 
 
 class BodyTooLargeError(APIException):
-    """The body is larger than this API reads."""
+    """The body is larger than `DATA_UPLOAD_MAX_MEMORY_SIZE`."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = _("The body is too large.")

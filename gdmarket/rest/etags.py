@@ -1,4 +1,4 @@
-"""Versions of one thing, as HTTP speaks of them: ETag, If-None-Match, If-Match."""
+"""Versions of a resource over HTTP: ETag, If-None-Match, If-Match."""
 
 import re
 from typing import Any
@@ -14,12 +14,12 @@ _OURS = re.compile(r'"(\d{1,18})(?:\.[^"]*)?"\Z')
 
 
 def etag_of(version: int, *, variant: str = "") -> str:
-    """Return the entity tag of a version; `variant` names what may differ while the version stays."""
+    """Return the entity tag of a version; `variant` names what may differ within a version."""
     return f'"{version}.{variant}"' if variant else f'"{version}"'
 
 
 def answer(request: Request, data: Any, *, version: int, variant: str = "", status: int = http.HTTP_200_OK) -> Response:
-    """Return `data` with its ETag, or 304 without a body where the caller has just that already."""
+    """Return `data` with its ETag, or 304 without a body if the caller has it already."""
     etag = etag_of(version, variant=variant)
     held = [tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))]
     if request.method in {"GET", "HEAD"} and (etag in held or held == ["*"]):
@@ -28,9 +28,9 @@ def answer(request: Request, data: Any, *, version: int, variant: str = "", stat
 
 
 def expected_version(request: Request) -> int | None:
-    """Return the version the caller's `If-Match` wants to change, or None where any will do; a variant is not looked at.
+    """Return the version the caller's `If-Match` wants to change, or None for any; the variant is ignored.
 
-    :raises StaleError: if `If-Match` names no version of ours, or several
+    :raises StaleError: unless `If-Match` is `*` or one entity tag made by `etag_of`
     """
     wanted = request.headers.get("If-Match", "*").strip()
     if wanted == "*":

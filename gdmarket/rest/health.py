@@ -1,4 +1,4 @@
-"""Two questions of an orchestrator: whether the process lives, and whether to send it work."""
+"""Probes for orchestrators: whether the process is alive, and whether it can serve requests."""
 
 import logging
 import time
@@ -21,17 +21,17 @@ from gdmarket.bus import backlog
 from gdmarket.rest import problems
 from gdmarket.unreachable import UnreachableDatabases
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 Probe = Callable[[], HttpResponse]
-_SHOWN = 5
-# It is asked every few seconds: each backlog is counted to here and no further.
-_MOST = 10_000
+_MAX_SHOWN = 5
+# Probes come every few seconds: a backlog is counted up to here.
+_MAX_COUNTED = 10_000
 _PATIENCE_S = 1.0
 _unreachable = UnreachableDatabases()
 
 
-def _asked_by_get(probe: Probe) -> Callable[[HttpRequest], HttpResponse]:
+def _probe_view(probe: Probe) -> Callable[[HttpRequest], HttpResponse]:
     @csrf_exempt
     @wraps(probe)
     def view(request: HttpRequest) -> HttpResponse:
@@ -47,65 +47,67 @@ def _asked_by_get(probe: Probe) -> Callable[[HttpRequest], HttpResponse]:
     return view
 
 
-@_asked_by_get
+@_probe_view
 def live() -> HttpResponse:
-    """Answer that the process runs; nothing else is looked at."""
+    """Answer that the process runs, without checking anything else."""
     return JsonResponse({"status": "live"})
 
 
-@_asked_by_get
+@_probe_view
 def ready() -> HttpResponse:
-    """Answer whether requests may be sent here: 200, or 503 with what is missing; how far the bus is behind is told beside it.
+    """Answer whether this process can serve requests: 200 with the backlog of the bus, or 503 with what is missing.
 
-    Only `default` must be there, in which people and sessions are: where another context's database is away, the rest goes on without it.
+    Only `default`, which holds people and sessions, must be reachable: without another context's database the other contexts still work.
     """
     default, *others = databases.aliases()
-    asked = _ask(others)
-    found = [_look_at(default), *_answers(asked)]
-    away = [look.using for look in found if look.is_away]
-    missing = sorted({name for look in found for name in look.missing})
-    if found[0].is_away:
-        return _unready(["database"])
-    if missing:
-        return _unready(missing)
-    told = {"away": [f"database {using}" for using in away]} if others else {}
-    return JsonResponse({"status": "ready", "missing": [], **told, "bus": _lag(found)})
+    futures = _check_in_threads(others)
+    states = [_check(default), *_results(futures)]
+    missing = sorted({name for state in states for name in state.missing})
+    if states[0].is_away or missing:
+        return _not_ready(["database"] if states[0].is_away else missing)
+    away = {"away": [f"database {state.alias}" for state in states if state.is_away]} if others else {}
+    return JsonResponse({"status": "ready", "missing": [], **away, "bus": _merged_backlog(states)})
+
+
+def _not_ready(missing: list[str]) -> JsonResponse:
+    shown = missing if len(missing) <= _MAX_SHOWN else [*missing[:_MAX_SHOWN], f"… {len(missing) - _MAX_SHOWN} more"]
+    return JsonResponse({"status": "not ready", "missing": shown}, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "1"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Look:
-    using: str
+class _DatabaseState:
+    alias: str
     is_away: bool = False
     missing: Sequence[str] = ()
-    behind: Mapping[str, object] | None = None
+    backlog: Mapping[str, object] | None = None
 
 
-_running: dict[str, Future[_Look]] = {}
+_running: dict[str, Future[_DatabaseState]] = {}
 _lock = Lock()
 
 
-def _ask(others: Sequence[str]) -> dict[str, Future[_Look] | None]:
-    """Ask databases in threads, whose connections are their own: the gateway waits 2 s for a probe, connecting alone may take 5 s.
+def _check_in_threads(aliases: Sequence[str]) -> dict[str, Future[_DatabaseState] | None]:
+    """Check databases in threads, each with its own connection: the gateway waits 2 s for a probe, connecting alone may take 5 s.
 
-    One that was just found away is not asked, lest the probe waits for it again and again; nor is one that still owes an answer.
+    One that was just found unreachable is not checked (None), nor is one whose last check is still running started again.
     """
     with _lock:
-        for using in others:
-            if not _unreachable.remaining_s(using) and (using not in _running or _running[using].done()):
-                _running[using] = _threads(len(others)).submit(_look_and_leave, using)
-        return {using: None if _unreachable.remaining_s(using) else _running[using] for using in others}
+        for alias in aliases:
+            if not _unreachable.remaining_s(alias) and (alias not in _running or _running[alias].done()):
+                _running[alias] = _threads(len(aliases)).submit(_check_and_close, alias)
+        return {alias: None if _unreachable.remaining_s(alias) else _running[alias] for alias in aliases}
 
 
-def _answers(asked: Mapping[str, Future[_Look] | None]) -> Iterator[_Look]:
-    """Yield what each answered; whoever has not in time is away."""
-    wait([future for future in asked.values() if future], timeout=_PATIENCE_S)
-    for using, future in asked.items():
+def _results(futures: Mapping[str, Future[_DatabaseState] | None]) -> Iterator[_DatabaseState]:
+    """Yield the state of each database; one that does not answer in time is away."""
+    wait([future for future in futures.values() if future], timeout=_PATIENCE_S)
+    for alias, future in futures.items():
         if future and future.done():
             yield future.result()
             continue
-        if future and _unreachable.add(using, waited_s=_PATIENCE_S):
-            logger.warning("the database %s does not answer within %.0f s", using, _PATIENCE_S)
-        yield _Look(using=using, is_away=True)
+        if future and _unreachable.add(alias, waited_s=_PATIENCE_S):
+            _log.warning("the database %s does not answer within %.0f s", alias, _PATIENCE_S)
+        yield _DatabaseState(alias=alias, is_away=True)
 
 
 @cache
@@ -113,55 +115,53 @@ def _threads(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="health")
 
 
-def _look_and_leave(using: str) -> _Look:
+def _check_and_close(alias: str) -> _DatabaseState:
     try:
-        return _look_at(using)
+        return _check(alias)
     finally:
-        connections[using].close()
+        connections[alias].close()
 
 
-def _look_at(using: str) -> _Look:
+def _check(alias: str) -> _DatabaseState:
     began_s = time.monotonic()
     try:
-        missing = _missing_migrations(using)
+        missing = _missing_migrations(alias)
     except DatabaseError:
-        if _unreachable.add(using, waited_s=time.monotonic() - began_s):
-            logger.warning("the database %s does not answer", using, exc_info=True)
-        return _Look(using=using, is_away=True)
-    _unreachable.discard(using)
-    return _Look(using=using, missing=missing, behind=None if missing else _behind(using))
+        if _unreachable.add(alias, waited_s=time.monotonic() - began_s):
+            _log.warning("the database %s does not answer", alias, exc_info=True)
+        return _DatabaseState(alias=alias, is_away=True)
+    _unreachable.discard(alias)
+    return _DatabaseState(alias=alias, missing=missing, backlog=None if missing else _backlog(alias))
 
 
-def _unready(missing: list[str]) -> JsonResponse:
-    shown = missing if len(missing) <= _SHOWN else [*missing[:_SHOWN], f"… {len(missing) - _SHOWN} more"]
-    response = JsonResponse({"status": "not ready", "missing": shown}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    response["Retry-After"] = "1"
-    return response
-
-
-def _lag(found: Sequence[_Look]) -> dict[str, object] | None:
-    there = [look.behind for look in found if not look.is_away]
-    known = [behind for behind in there if behind is not None]
-    return {subscriber: told for behind in known for subscriber, told in behind.items()} if len(known) == len(there) else None
-
-
-def _behind(using: str) -> dict[str, object] | None:
-    """Return how far the bus is behind; None where that cannot be told, which is no reason to send nobody here."""
-    try:
-        measured = backlog.measure(most=_MOST, using=using)
-    except DatabaseError:
-        logger.warning("how far the bus is behind cannot be told", exc_info=True)
-        return None
-    return {subscriber: asdict(behind) for subscriber, behind in measured.items()}
-
-
-def _missing_migrations(using: str) -> list[str]:
-    applied = MigrationRecorder(connections[using]).applied_migrations()
-    known = [(app, name) for app, name in sorted(_known_migrations()) if router.allow_migrate(using, app)]
+def _missing_migrations(alias: str) -> list[str]:
+    applied = MigrationRecorder(connections[alias]).applied_migrations()
+    known = [(app, name) for app, name in sorted(_known_migrations()) if router.allow_migrate(alias, app)]
     return [f"migration {app}.{name}" for app, name in known if (app, name) not in applied]
 
 
 @cache
 def _known_migrations() -> frozenset[tuple[str, str]]:
-    # They change with the code alone, and are slow to gather.
+    # They change only with the code, and are slow to load.
     return frozenset(MigrationLoader(None, ignore_no_migrations=True).graph.nodes)
+
+
+def _backlog(alias: str) -> dict[str, object] | None:
+    """Return the bus's backlog by subscriber; None if it cannot be read, which does not make this process unready."""
+    try:
+        measured = backlog.measure(most=_MAX_COUNTED, using=alias)
+    except DatabaseError:
+        _log.warning("the backlog of the bus cannot be read", exc_info=True)
+        return None
+    return {subscriber: asdict(behind) for subscriber, behind in measured.items()}
+
+
+def _merged_backlog(states: Sequence[_DatabaseState]) -> dict[str, object] | None:
+    """Return the backlog of all reachable databases; None if one of them could not be read."""
+    merged: dict[str, object] = {}
+    for state in states:
+        if not state.is_away:
+            if state.backlog is None:
+                return None
+            merged |= state.backlog
+    return merged

@@ -1,4 +1,4 @@
-"""Answers kept for repetitions: whose turn it is to work on a key, and what came of it."""
+"""Stored responses to requests with an `Idempotency-Key`: who may work on a key now, and what was answered."""
 
 import base64
 import hashlib
@@ -18,16 +18,16 @@ from gdmarket import ids
 from gdmarket.rest.errors import IdempotencyKeyReusedError, RequestInProgressError
 from gdmarket.rest.models import IdempotencyKey
 
-# A turn that is outlived doubles nothing: both tries have one operation id.
+# A request that outlives its lease does nothing twice: the next attempt has the same operation id.
 LEASE = timedelta(seconds=5)
 RETENTION = timedelta(hours=24)
-_SALT = "gdmarket.rest.answers"
-_CHUNK = 1000
+_SALT = "gdmarket.rest.answers"  # part of the keys of what is stored: never change it
+_PURGE_BATCH = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IdempotencyLease:
-    """The right to answer a key for a while; `operation_id` is the same in each turn of one key."""
+    """The right to work on a key for a while; `operation_id` is the same for every lease of one key."""
 
     key_id: int
     run: UUID
@@ -36,7 +36,7 @@ class IdempotencyLease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredResponse:
-    """What was answered."""
+    """A response to be replayed."""
 
     status: int
     headers: Mapping[str, str]
@@ -44,98 +44,87 @@ class StoredResponse:
 
 
 def scope_of(*, actor: str, method: str, path: str) -> str:
-    """Return within what a key is one key: the caller, the method and the path."""
+    """Return the scope in which a key is unique: the caller, the method and the path."""
     return hashlib.sha256(f"{actor}\n{method}\n{path}".encode()).hexdigest()
 
 
 def acquire_lease(*, scope: str, key: str, body: bytes, now: datetime) -> IdempotencyLease | StoredResponse:
-    """Return the turn to answer this key, or the answer it has got already.
+    """Return the lease to work on this key, or its stored response.
 
-    :raises RequestInProgressError: if somebody has the turn
-    :raises IdempotencyKeyReusedError: if the key came with another body
+    :raises RequestInProgressError: if another request holds the lease
+    :raises IdempotencyKeyReusedError: if the key came with another body before
     """
     digest = salted_hmac(_SALT, body, algorithm="sha256").hexdigest()
-    first = _first_lease(scope=scope, key=key, digest=digest, now=now)
-    if first is not None:
-        return first
-    held = IdempotencyKey.objects.filter(scope=scope, key=key).first()
-    if held is None or held.created_at <= now - RETENTION:
-        return _lease_after_expiry(held, scope=scope, key=key, digest=digest, now=now)
-    if not hmac.compare_digest(held.body_digest, digest):
+    lease = _create(scope=scope, key=key, digest=digest, now=now)
+    if lease is not None:
+        return lease
+    row = IdempotencyKey.objects.filter(scope=scope, key=key).first()
+    if row is None or row.created_at <= now - RETENTION:
+        if row is not None:
+            row.delete()
+        lease = _create(scope=scope, key=key, digest=digest, now=now)
+        if lease is None:
+            raise RequestInProgressError
+        return lease
+    if not hmac.compare_digest(row.body_digest, digest):
         raise IdempotencyKeyReusedError
-    return _stored_response(held) or _take_over(held, now=now)
+    return _stored_response(row) or _take_over(row, now=now)
 
 
-def store(lease: IdempotencyLease, answer: StoredResponse) -> None:
-    """Keep the answer for repetitions, unless somebody else has taken the turn meanwhile."""
-    _row_of(lease).update(status=answer.status, headers=dict(answer.headers), body=_cipher().encrypt(answer.body))
+def store(lease: IdempotencyLease, response: StoredResponse) -> None:
+    """Store the response, unless another request has taken the lease over."""
+    _leased(lease).update(status=response.status, headers=dict(response.headers), body=_cipher().encrypt(response.body))
 
 
 def release(lease: IdempotencyLease, *, now: datetime) -> None:
-    """Let the next repetition try again at once, with the same operation id."""
-    _row_of(lease).update(locked_until=now)
+    """Let the next request try again at once, with the same operation id."""
+    _leased(lease).update(locked_until=now)
 
 
 def purge(*, now: datetime, dry_run: bool = False) -> Iterator[int]:
-    """Forget keys older than a day, some at a time, and say after each time how many; with `dry_run`, only count them."""
+    """Delete keys older than a day in batches, and yield the size of each; with `dry_run`, only count them."""
     old = IdempotencyKey.objects.filter(created_at__lte=now - RETENTION)
     if dry_run:
         yield old.count()
         return
-    while chunk := list(old.order_by("created_at", "id").values_list("id", flat=True)[:_CHUNK]):
-        yield IdempotencyKey.objects.filter(id__in=chunk).delete()[0]
+    while batch := list(old.order_by("created_at", "id").values_list("id", flat=True)[:_PURGE_BATCH]):
+        yield IdempotencyKey.objects.filter(id__in=batch).delete()[0]
 
 
-def _first_lease(*, scope: str, key: str, digest: str, now: datetime) -> IdempotencyLease | None:
+def _create(*, scope: str, key: str, digest: str, now: datetime) -> IdempotencyLease | None:
+    lease = {"operation_id": ids.uuid7(), "run": ids.uuid7()}
     try:
         with transaction.atomic():
-            made = IdempotencyKey.objects.create(
-                scope=scope,
-                key=key,
-                body_digest=digest,
-                operation_id=ids.uuid7(),
-                run=ids.uuid7(),
-                created_at=now,
-                locked_until=now + LEASE,
-            )
+            row = IdempotencyKey.objects.create(scope=scope, key=key, body_digest=digest, created_at=now, locked_until=now + LEASE, **lease)
     except IntegrityError:
         return None
-    return IdempotencyLease(key_id=made.id, run=made.run, operation_id=made.operation_id)
+    return IdempotencyLease(key_id=row.id, **lease)
 
 
-def _lease_after_expiry(expired: IdempotencyKey | None, *, scope: str, key: str, digest: str, now: datetime) -> IdempotencyLease:
-    if expired is not None:
-        IdempotencyKey.objects.filter(id=expired.id).delete()
-    lease = _first_lease(scope=scope, key=key, digest=digest, now=now)
-    if lease is None:
-        raise RequestInProgressError
-    return lease
-
-
-def _take_over(held: IdempotencyKey, *, now: datetime) -> IdempotencyLease:
-    """Take the turn of somebody who gave up or died."""
+def _take_over(row: IdempotencyKey, *, now: datetime) -> IdempotencyLease:
+    """Take the lease of a request that released it or died."""
     run = ids.uuid7()
-    free = IdempotencyKey.objects.filter(id=held.id, run=held.run, status__isnull=True, locked_until__lte=now)
+    free = IdempotencyKey.objects.filter(id=row.id, run=row.run, status__isnull=True, locked_until__lte=now)
     if not free.update(run=run, locked_until=now + LEASE):
         raise RequestInProgressError
-    return IdempotencyLease(key_id=held.id, run=run, operation_id=held.operation_id)
+    return IdempotencyLease(key_id=row.id, run=run, operation_id=row.operation_id)
 
 
-def _stored_response(held: IdempotencyKey) -> StoredResponse | None:
-    if held.status is None or held.body is None:
+def _stored_response(row: IdempotencyKey) -> StoredResponse | None:
+    if row.status is None or row.body is None:
         return None
     try:
-        body = _cipher().decrypt(bytes(held.body))
-    except InvalidToken as unreadable:  # the installation's secret was replaced, without a fallback
+        body = _cipher().decrypt(bytes(row.body))
+    except InvalidToken as unreadable:  # SECRET_KEY was replaced, without a fallback
         raise IdempotencyKeyReusedError from unreadable
-    return StoredResponse(status=held.status, headers=held.headers, body=body)
+    return StoredResponse(status=row.status, headers=row.headers, body=body)
 
 
-def _row_of(lease: IdempotencyLease) -> QuerySet[IdempotencyKey]:
+def _leased(lease: IdempotencyLease) -> QuerySet[IdempotencyKey]:
     return IdempotencyKey.objects.filter(id=lease.key_id, run=lease.run, status__isnull=True)
 
 
 def _cipher() -> MultiFernet:
-    """Answers may hold tokens: at rest they are encrypted."""
+    """Responses may hold tokens: they are encrypted at rest."""
     secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"{_SALT}\n{secret}".encode()).digest())) for secret in secrets])

@@ -1,4 +1,4 @@
-"""Moments as callers write them: RFC 3339, always with an offset, kept in UTC."""
+"""Instants in requests: RFC 3339, always with an offset, stored in UTC."""
 
 import re
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ REFUSAL = _("Give a moment with its offset, as in 2026-05-01T09:00:00+09:00.")
 
 
 def parse_instant(text: str) -> datetime:
-    """Return the moment that `text` names, in UTC.
+    """Return the instant `text` in UTC.
 
     :raises ValueError: if it is not RFC 3339, has no offset or lies outside the calendar
     """
@@ -26,7 +26,7 @@ def parse_instant(text: str) -> datetime:
 
 
 class InstantField(serializers.DateTimeField):
-    """A moment in RFC 3339 in a JSON body."""
+    """An instant in RFC 3339 in a JSON body."""
 
     def to_internal_value(self, value: Any) -> datetime:
         try:

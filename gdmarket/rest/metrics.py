@@ -1,4 +1,4 @@
-"""What the server counts about requests for Prometheus: how many, how they ended, how long they took, how many are under way."""
+"""Prometheus metrics of requests: how many, their status, their duration, how many are in progress."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,37 +9,37 @@ from prometheus_client import Counter, Gauge, Histogram
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
-_requests = Counter("http_requests", "Requests, by how they were answered.", ["route", "method", "status"])
+_requests = Counter("http_requests", "Requests, by route, method and class of status.", ["route", "method", "status"])
 _seconds = Histogram(
     "http_request_seconds",
-    "How long it took to answer.",
+    "Time to answer a request.",
     ["route", "method"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
-_in_flight = Gauge("http_requests_in_flight", "Requests that are being answered.", multiprocess_mode="livesum")
+_in_flight = Gauge("http_requests_in_flight", "Requests in progress.", multiprocess_mode="livesum")
 
 
 @contextmanager
 def in_flight() -> Iterator[None]:
-    """Count a request as under way for the length of the block."""
+    """Count a request as in progress for the length of the block."""
     with _in_flight.track_inprogress():
         yield
 
 
 def answered(*, request: HttpRequest, response: HttpResponse, took_s: float) -> None:
-    """Count a request that was answered, under its route: no caller can make up a label."""
+    """Count an answered request by its route, so that callers cannot create labels."""
     route, method = route_of(request), method_of(request)
     _requests.labels(route, method, f"{response.status_code // 100}xx").inc()
     _seconds.labels(route, method).observe(took_s)
 
 
 def method_of(request: HttpRequest) -> str:
-    """Return the method; all that a caller made up are `other`."""
+    """Return the method, or `other` for one that HTTP does not know."""
     return request.method if request.method in _METHODS else "other"
 
 
 def route_of(request: HttpRequest) -> str:
-    """Return the template of the address, as in `/api/v1/items/<uuid:item_id>`; all that lead nowhere are `unmatched`."""
+    """Return the template of the address, as in `/api/v1/items/<uuid:item_id>`; `unmatched` if there is none."""
     if request.resolver_match is not None:
         return f"/{request.resolver_match.route}"
     return "static" if request.path_info.startswith(settings.STATIC_URL) else "unmatched"

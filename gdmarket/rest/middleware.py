@@ -1,4 +1,4 @@
-"""Whose story a request belongs to, and one line of log about each."""
+"""Correlation ids, traces, metrics and one access-log line for each request."""
 
 import logging
 import time
@@ -14,26 +14,26 @@ from gdmarket.rest import metrics
 _ACTOR = "gdmarket.actor"
 _log = logging.getLogger("gdmarket.access")
 
-Answerer = Callable[[HttpRequest], HttpResponse]
+GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class CorrelationMiddleware:
-    """Takes or mints `X-Correlation-ID` and `traceparent`, echoes the first, and logs and counts the request once it is answered."""
+    """Accepts or creates `X-Correlation-ID` and `traceparent`, returns the first, and logs and counts the answered request."""
 
-    def __init__(self, get_response: Answerer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began_s = time.perf_counter()
         trace = correlation.start(correlation=request.headers.get("X-Correlation-ID"), traceparent=request.headers.get("traceparent"))
         if request.path_info.startswith("/health/"):
-            with correlation.use(trace):  # probes are no story
+            with correlation.use(trace):  # probes get no span
                 return self._answer(request, began_s)
         with spans.root_span(metrics.method_of(request), kind="server", trace=trace, attributes={}) as span:
             response = self._answer(request, began_s)
             if span is not None:
                 span.update_name(f"{metrics.method_of(request)} {metrics.route_of(request)}")
-            spans.annotate(span, attributes=_facts(request, response), failed=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR)
+            spans.annotate(span, attributes=_attributes(request, response), failed=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR)
         return response
 
     def _answer(self, request: HttpRequest, began_s: float) -> HttpResponse:
@@ -41,31 +41,31 @@ class CorrelationMiddleware:
             response = self.get_response(request)
             response["X-Correlation-ID"] = correlation.current().correlation
             took_s = time.perf_counter() - began_s
-            _write(request, response, took_ms=took_s * 1000)
+            _log_access(request, response, took_ms=took_s * 1000)
             metrics.answered(request=request, response=response, took_s=took_s)
         return response
 
 
 class ActorMiddleware:
-    """Notes who is signed in to the admin as the actor of what the request does; stands behind Django's own authentication."""
+    """Makes who is signed in to the admin the actor of the request; must follow Django's authentication."""
 
-    def __init__(self, get_response: Answerer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith("/admin/") or not request.user.is_authenticated:
             return self.get_response(request)
-        note_actor(request, str(request.user.pk))
+        record_actor(request, str(request.user.pk))
         with correlation.use(replace(correlation.current(), actor=str(request.user.pk))):
             return self.get_response(request)
 
 
-def note_actor(request: HttpRequest, actor: str) -> None:
-    """Remember who makes this request, for its line in the log."""
+def record_actor(request: HttpRequest, actor: str) -> None:
+    """Record who makes this request, for its access-log line."""
     request.META[_ACTOR] = actor
 
 
-def _facts(request: HttpRequest, response: HttpResponse) -> dict[str, str | int]:
+def _attributes(request: HttpRequest, response: HttpResponse) -> dict[str, str | int]:
     return {
         "http.request.method": metrics.method_of(request),
         "http.route": metrics.route_of(request),
@@ -73,8 +73,8 @@ def _facts(request: HttpRequest, response: HttpResponse) -> dict[str, str | int]
     }
 
 
-def _write(request: HttpRequest, response: HttpResponse, *, took_ms: float) -> None:
-    # The route, not the path: a path may hold what a caller would not see written down, and cannot be counted.
+def _log_access(request: HttpRequest, response: HttpResponse, *, took_ms: float) -> None:
+    # The route, not the path: a path may hold private data, and has too many values to count.
     route = request.resolver_match.route if request.resolver_match else "-"
     actor, method = request.META.get(_ACTOR, "-"), metrics.method_of(request)
     fields = {"method": method, "route": f"/{route}", "status": response.status_code, "took_ms": round(took_ms, 1), "actor": actor}

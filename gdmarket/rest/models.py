@@ -1,4 +1,4 @@
-"""The answers given to requests that carried an `Idempotency-Key`."""
+"""Requests with an `Idempotency-Key`."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class IdempotencyKey(models.Model):
-    """One key one caller used on one route: what was asked, who is answering it until when, and the answer once there is one."""
+    """A key of one caller on one route: the digest of its body, its lease (`run`, `locked_until`), and the response once there is one."""
 
     scope = models.CharField(max_length=64)
     key = models.CharField(max_length=255)

@@ -1,18 +1,21 @@
-"""Pages by key, not by number: a page is where the last one ended, however much was written meanwhile."""
+"""Lists: strict parameters, and keyset pagination, in which a page begins where the last one ended, however much is written meanwhile."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.core import signing
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+from gdmarket.rest.serializers import StrictSerializer
 
 DEFAULT_LIMIT = 20
 HIGHEST_LIMIT = 100
@@ -20,64 +23,65 @@ PARAMETERS = frozenset({"cursor", "limit"})
 _SALT = "gdmarket.rest.pagination"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeysetPage:
-    """Some rows in their order, and the cursors of the pages after and before them."""
+class ListParameters(StrictSerializer):
+    """The query string of a list; a subclass adds filters. The two below are read and checked by `page`."""
 
-    rows: list[Any]
-    next: str | None
-    previous: str | None
+    unknown_code = "unknown_parameter"
+
+    cursor = serializers.CharField(required=False, help_text="Where to go on, from `next` or `previous`.")
+    limit = serializers.CharField(required=False, help_text="How many, 1 to 100; 20 when not given.")
+
+    @classmethod
+    def parse(cls, request: Request) -> dict[str, Any]:
+        """Return the filters of the request.
+
+        :raises ValidationError: naming every parameter that is unknown or not acceptable
+        """
+        parameters = cls(data=request.query_params.dict())
+        parameters.is_valid(raise_exception=True)
+        return {name: value for name, value in parameters.validated_data.items() if name not in PARAMETERS}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Place:
-    """Where a page begins: after the row with these keys, or before it."""
+def page_of(result: type[serializers.BaseSerializer[Any]]) -> serializers.Serializer[Any]:
+    """Return the schema of a page of results."""
+    return inline_serializer(
+        name=result.__name__.removesuffix("Serializer").removesuffix("Schema") + "Page",
+        fields={
+            "results": result(many=True),
+            "next": serializers.URLField(allow_null=True),
+            "previous": serializers.URLField(allow_null=True),
+        },
+    )
 
-    keys: tuple[Any, ...]
-    before: bool
 
-
-def page(
-    request: Request,
-    queryset: QuerySet[Any, Any],
-    *,
-    serialize: Callable[[Any], Any],
-    order: Sequence[str],
-) -> Response:
+def page(request: Request, queryset: QuerySet[Any, Any], *, serialize: Callable[[Any], Any], order: Sequence[str]) -> Response:
     """Return one page: `{results, next, previous}`, each result as `serialize(row)` makes it, and a `Link` header.
 
-    `order` names fields or annotations that are never null and ends in a unique one. Rows may be models or dictionaries.
-    :raises ValidationError: if `?limit=` is not 1 to 100, or `?cursor=` is not one of ours for this path and order
+    `order` names fields or annotations that are never null and ends in a unique one. Rows may be models or dictionaries. A cursor is valid
+    for one path and order.
+    :raises ValidationError: if `?limit=` is not 1 to 100, or `?cursor=` is not valid here
     """
-    keyset = keyset_page(queryset, order=order, limit=_limit(request), cursor=request.query_params.get("cursor"), scope=request.path)
-    links = {"next": _address(request, keyset.next), "previous": _address(request, keyset.previous)}
-    response = Response({"results": [serialize(row) for row in keyset.rows], **links})
-    if any(links.values()):
-        response["Link"] = ", ".join(f'<{url}>; rel="{"prev" if rel == "previous" else rel}"' for rel, url in links.items() if url)
-    return response
-
-
-def keyset_page(queryset: QuerySet[Any, Any], *, order: Sequence[str], limit: int, cursor: str | None, scope: str) -> KeysetPage:
-    """Return the rows after (or before) `cursor`, at most `limit` of them; a cursor is good for one `scope` and `order`.
-
-    :raises ValidationError: if the cursor is not one of ours
-    """
-    place = _place(cursor, order=order, scope=scope)
-    before = place is not None and place.before
-    walked = tuple(_turned(name) for name in order) if before else tuple(order)
-    if place is not None:
-        queryset = queryset.filter(_after(walked, place.keys))
+    limit, salt = _limit(request), ":".join((_SALT, request.path, *order))
+    cursor = request.query_params.get("cursor")
+    backwards, keys = (False, ()) if cursor is None else _load_cursor(cursor, salt=salt)
+    walked = [_reverse(name) for name in order] if backwards else list(order)
+    if cursor is not None:
+        queryset = queryset.filter(_after(walked, keys))
     found = list(queryset.order_by(*walked)[: limit + 1])
     rows, is_more = found[:limit], len(found) > limit
-    if before:
+    if backwards:
         rows.reverse()
-    has_next = bool(rows) and (before or is_more)
-    has_previous = bool(rows) and (is_more if before else place is not None)
-    return KeysetPage(
-        rows=rows,
-        next=_cursor(rows[-1], before=False, order=order, scope=scope) if has_next else None,
-        previous=_cursor(rows[0], before=True, order=order, scope=scope) if has_previous else None,
-    )
+
+    def link(row: Any, *, backwards: bool) -> str:
+        return _url(request, cursor=_dump_cursor(row, backwards=backwards, order=order, salt=salt))
+
+    following = link(rows[-1], backwards=False) if rows and (backwards or is_more) else None
+    previous = link(rows[0], backwards=True) if rows and (is_more if backwards else cursor is not None) else None
+    response = Response({"results": [serialize(row) for row in rows], "next": following, "previous": previous})
+    links = [f'<{url}>; rel="{rel}"' for rel, url in (("next", following), ("prev", previous)) if url]
+    if links:
+        response["Link"] = ", ".join(links)
+    return response
 
 
 def _limit(request: Request) -> int:
@@ -95,38 +99,25 @@ def _after(order: Sequence[str], keys: Sequence[Any]) -> Q:
     return beyond | Q(**{field: key}) & _after(order[1:], keys[1:]) if len(order) > 1 else beyond
 
 
-def _turned(name: str) -> str:
+def _reverse(name: str) -> str:
     return name.removeprefix("-") if name.startswith("-") else f"-{name}"
 
 
-def _cursor(row: Any, *, before: bool, order: Sequence[str], scope: str) -> str:
-    keys = [_packed(_key(row, name.removeprefix("-"))) for name in order]
-    return signing.dumps([int(before), *keys], salt=_salt(order, scope), compress=False)
+def _dump_cursor(row: Any, *, backwards: bool, order: Sequence[str], salt: str) -> str:
+    names = [name.removeprefix("-") for name in order]
+    keys = [_to_json(row[name] if isinstance(row, Mapping) else getattr(row, name)) for name in names]
+    return signing.dumps([int(backwards), *keys], salt=salt, compress=False)
 
 
-def _place(cursor: str | None, *, order: Sequence[str], scope: str) -> _Place | None:
-    if cursor is None:
-        return None
+def _load_cursor(cursor: str, *, salt: str) -> tuple[bool, tuple[Any, ...]]:
     try:
-        before, *keys = signing.loads(cursor, salt=_salt(order, scope))
+        backwards, *keys = signing.loads(cursor, salt=salt)
     except (signing.BadSignature, ValueError) as error:
         raise ValidationError({"cursor": [ErrorDetail(_("This is not a cursor of this list."), code="invalid")]}) from error
-    return _Place(keys=tuple(_unpacked(key) for key in keys), before=bool(before))
+    return bool(backwards), tuple(_from_json(key) for key in keys)
 
 
-def _salt(order: Sequence[str], scope: str) -> str:
-    return ":".join((_SALT, scope, *order))
-
-
-def _key(row: Any, name: str) -> Any:
-    return row[name] if isinstance(row, Mapping) else _attribute(row, name)
-
-
-def _attribute(row: Model, name: str) -> Any:
-    return getattr(row, name)
-
-
-def _packed(key: Any) -> Any:
+def _to_json(key: Any) -> Any:
     match key:
         case datetime():
             return {"t": key.isoformat()}
@@ -136,7 +127,7 @@ def _packed(key: Any) -> Any:
             return key
 
 
-def _unpacked(key: Any) -> Any:
+def _from_json(key: Any) -> Any:
     match key:
         case {"t": text}:
             return datetime.fromisoformat(text)
@@ -146,10 +137,7 @@ def _unpacked(key: Any) -> Any:
             return key
 
 
-def _address(request: Request, cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
+def _url(request: Request, *, cursor: str) -> str:
     parameters = request.query_params.copy()
     parameters["cursor"] = cursor
-    url = urlsplit(request.build_absolute_uri())
-    return url._replace(query=parameters.urlencode()).geturl()
+    return urlsplit(request.build_absolute_uri())._replace(query=parameters.urlencode()).geturl()

@@ -1,4 +1,4 @@
-"""JSON as this API reads it: one object, nothing ambiguous, nothing a database or a neighbour would choke on."""
+"""Strict JSON: one object in UTF-8, with nothing ambiguous and nothing that a database cannot store."""
 
 import json
 import math
@@ -13,60 +13,56 @@ from rest_framework.parsers import BaseParser
 
 from gdmarket.rest.errors import BodyTooLargeError
 
-DEEPEST = 32
+MAX_DEPTH = 32
 _UTF8 = {"utf-8", "utf8", "us-ascii"}
 
 
 class StrictJSONParser(BaseParser):
-    """Reads a JSON object in UTF-8 and refuses what other readers would take in different ways.
+    """Reads a JSON object in UTF-8 and refuses what other parsers would read in different ways.
 
-    :raises ParseError: for bad syntax, NaN and Infinity, twice the same name, more than 32 levels, NUL and lone surrogates
+    :raises ParseError: for bad syntax, NaN and Infinity, duplicate keys, more than 32 levels, NUL and lone surrogates
     """
 
     media_type = "application/json"
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> dict[str, Any]:
         _refuse_other_charsets(media_type or "")
-        return parsed(_whole(stream, parser_context or {}))
+        return parse_json(_read(stream, parser_context or {}))
 
 
 class RawParser(BaseParser):
-    """Reads whatever comes, of any type, as the bytes it is: a signature is about those."""
+    """Returns the body as bytes, whatever its type: a signature is computed over them."""
 
     media_type = "*/*"
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         """Return the body: bytes."""
-        return _whole(stream, parser_context or {})
+        return _read(stream, parser_context or {})
 
 
-def _whole(stream: IO[Any], parser_context: Mapping[str, Any]) -> bytes:
+def _read(stream: IO[Any], parser_context: Mapping[str, Any]) -> bytes:
     raw: bytes = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
     if len(raw) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise BodyTooLargeError
-    if len(raw) < _promised_length(parser_context):
+    request = parser_context.get("request")
+    length: str = request.META.get("CONTENT_LENGTH", "") if request else ""
+    if length.isdecimal() and len(raw) < int(length):
         raise _malformed(_("The body ends before its Content-Length."))
     return raw
 
 
-def _promised_length(parser_context: Mapping[str, Any]) -> int:
-    request = parser_context.get("request")
-    length: str = request.META.get("CONTENT_LENGTH", "") if request else ""
-    return int(length) if length.isdecimal() else 0
-
-
-def parsed(raw: bytes) -> dict[str, Any]:
+def parse_json(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in `raw`.
 
     :raises ParseError: with the code `malformed_json`
     """
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_reject_duplicate_keys, parse_constant=_no_constant)
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_reject_duplicate_keys, parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
         raise _malformed(_("The body is not JSON: %s") % _reason(error)) from error
     if not isinstance(value, dict):
         raise _malformed(_("The body must be a JSON object."))
-    _look_through(value)
+    _check_values(value)
     return value
 
 
@@ -79,26 +75,26 @@ def _refuse_other_charsets(media_type: str) -> None:
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    named = dict(pairs)
-    if len(named) != len(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
         raise ValueError(_("a name stands twice in one object"))
-    return named
+    return value
 
 
-def _no_constant(name: str) -> Never:
+def _reject_constant(name: str) -> Never:
     raise ValueError(_("%s is not a JSON number") % name)
 
 
-def _look_through(value: dict[str, Any]) -> None:
+def _check_values(value: dict[str, Any]) -> None:
     level: list[Any] = [value]
-    for _depth in range(DEEPEST + 1):
+    for _depth in range(MAX_DEPTH + 1):
         if not level:
             return
-        level = [inner for outer in level for inner in _inside(outer)]
+        level = [inner for outer in level for inner in _children(outer)]
     raise _malformed(_("The body is nested too deeply."))
 
 
-def _inside(value: object) -> list[Any]:
+def _children(value: object) -> list[Any]:
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Who may ask at all; whose a thing is, the queries say."""
+"""Permissions by role; which rows a person may see is decided by the queries."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 
 def has_role(role: str, *, reading_is_open: bool = False) -> type[BasePermission]:
-    """Return a permission for people with `role`; without it the answer is 401 or 403 `wrong_role`.
+    """Return a permission for people with `role`; others get 401 or 403 `wrong_role`.
 
     With `reading_is_open` anybody may read, signed in or not, and only writing needs the role.
     """

@@ -1,4 +1,4 @@
-"""The one map from what was refused to HTTP: problem documents, RFC 9457."""
+"""The one mapping from errors to HTTP: problem documents, RFC 9457."""
 
 import logging
 import math
@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views import csrf, defaults
 from rest_framework import exceptions as drf
 from rest_framework.renderers import JSONRenderer
@@ -21,7 +22,6 @@ from rest_framework.settings import api_settings
 
 from gdmarket import correlation, errors
 from gdmarket.rest.errors import BodyTooLargeError
-from gdmarket.rest.titles import title_of
 
 CONTENT_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
@@ -37,17 +37,36 @@ _STATUS_OF_KIND: Sequence[tuple[type[errors.DomainError], HTTPStatus]] = (
     (errors.TooOftenError, HTTPStatus.TOO_MANY_REQUESTS),
     (errors.UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-# DRF's words where ours are others.
+_TITLES = {
+    400: gettext_noop("Bad request"),
+    401: gettext_noop("Not signed in"),
+    402: gettext_noop("Payment declined"),
+    403: gettext_noop("Not allowed"),
+    404: gettext_noop("Not found"),
+    405: gettext_noop("Method not allowed"),
+    406: gettext_noop("Not acceptable"),
+    409: gettext_noop("Conflict"),
+    411: gettext_noop("Length required"),
+    412: gettext_noop("Changed meanwhile"),
+    413: gettext_noop("Too large"),
+    415: gettext_noop("Unsupported media type"),
+    422: gettext_noop("Key used before"),
+    429: gettext_noop("Too many requests"),
+    500: gettext_noop("Internal error"),
+    503: gettext_noop("Not available just now"),
+}
+# Codes of DRF that have another name here.
 _CODES = {"permission_denied": "forbidden", "authentication_failed": "token_not_valid", "parse_error": "malformed_json"}
 _RESERVED = frozenset({"type", "title", "status", "detail", "code", "correlation_id", "errors"})
 
 
 def problem(*, status: int, code: str, detail: str, members: Mapping[str, object] | None = None, **more: object) -> dict[str, Any]:
-    """Return a problem document; `members` are shown beside the fixed ones and never replace them."""
+    """Return a problem document; `members` are added to the fixed ones and never replace them."""
     shown = {name: value for name, value in (members or {}).items() if name not in _RESERVED}
+    title = _TITLES.get(status)
     return {
         "type": f"urn:gdmarket:problem:{code}",
-        "title": title_of(status),
+        "title": _(title) if title else HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
         "code": code,
@@ -58,26 +77,26 @@ def problem(*, status: int, code: str, detail: str, members: Mapping[str, object
 
 
 def problem_response(*, status: int, code: str, detail: str) -> HttpResponse:
-    """Return a problem as a plain response, for what happens outside every API view."""
+    """Return a problem as a plain response, for use outside API views."""
     body = JSONRenderer().render(problem(status=status, code=code, detail=detail))
     return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
 
 
 def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response:
-    """Return the answer to a request in which `error` was raised; what nobody foresaw is logged and becomes a 500."""
-    match _in_our_words(error):
+    """Return the response for `error`; an unexpected one is logged and becomes a 500."""
+    match _translate(error):
         case errors.DomainError() as refusal:
-            return _refused(refusal)
+            return _domain_error(refusal)
         case drf.APIException() as refusal:
-            return _not_understood(refusal)
-        case OperationalError() | InterfaceError() if _is_out_of_reach(error):
-            return _without_database(error)
+            return _api_error(refusal)
+        case OperationalError() | InterfaceError() if _is_unreachable(error):
+            return _database_unavailable(error)
         case _:
-            return _unforeseen(context)
+            return _unexpected(context)
 
 
-def _in_our_words(error: Exception) -> Exception:
-    """Return the HTTP error that says the same as one of Django's."""
+def _translate(error: Exception) -> Exception:
+    """Return the DRF error that corresponds to one of Django's."""
     match error:
         case Http404():
             return drf.NotFound()
@@ -91,7 +110,7 @@ def _in_our_words(error: Exception) -> Exception:
             return error
 
 
-def _refused(error: errors.DomainError) -> Response:
+def _domain_error(error: errors.DomainError) -> Response:
     status = next((status for kind, status in _STATUS_OF_KIND if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
     more: dict[str, object] = {}
     if isinstance(error, errors.InvalidError) and error.field:
@@ -107,7 +126,7 @@ def _refused(error: errors.DomainError) -> Response:
     return response
 
 
-def _not_understood(error: drf.APIException) -> Response:
+def _api_error(error: drf.APIException) -> Response:
     if isinstance(error, drf.ValidationError):
         response = _response(_invalid(error))
     else:
@@ -140,12 +159,12 @@ def _flat(detail: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, drf.Er
         yield ".".join(path), detail
 
 
-def _is_out_of_reach(error: Exception) -> bool:
-    # SQLite calls a mistake in our SQL an OperationalError as well.
+def _is_unreachable(error: Exception) -> bool:
+    # For SQLite a mistake in our SQL is an OperationalError as well.
     return getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
 
 
-def _without_database(error: Exception) -> Response:
+def _database_unavailable(error: Exception) -> Response:
     _log.error("the database did not answer: %s", error)
     detail = _("The database does not answer just now: please try again.")
     response = _response(problem(status=HTTPStatus.SERVICE_UNAVAILABLE, code="database_unavailable", detail=detail))
@@ -153,8 +172,8 @@ def _without_database(error: Exception) -> Response:
     return response
 
 
-def _unforeseen(context: Mapping[str, Any]) -> Response:
-    _log.exception("an error nobody foresaw")
+def _unexpected(context: Mapping[str, Any]) -> Response:
+    _log.exception("unexpected error")
     got_request_exception.send(sender=None, request=context.get("request"))
     return _response(_internal())
 
@@ -174,39 +193,39 @@ def _whole_seconds(seconds: float) -> int:
     return max(1, math.ceil(seconds))
 
 
-# -- What happens outside every API view ------------------------------------------------------------------------------------------
+# -- Outside API views ------------------------------------------------------------------------------------------
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django's signature
-    """Answer a request Django could not take."""
+    """Answer a request that Django could not parse."""
     if isinstance(exception, RequestDataTooBig):
         return problem_response(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="body_too_large", detail=_("The body is too large."))
     return problem_response(status=HTTPStatus.BAD_REQUEST, code="bad_request", detail=_("The request cannot be understood."))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a request somebody may not make: a page for browsers in the admin, a problem for everybody else."""
+    """Answer a forbidden request: with a page for browsers outside the API, else with a problem."""
     if _wants_page(request):
         return defaults.permission_denied(request, exception)
     return problem_response(status=HTTPStatus.FORBIDDEN, code="forbidden", detail=_("You may not do that."))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer a request for an address that leads nowhere: a page for browsers, a problem for everybody else."""
+    """Answer a request for an unknown path: with a page for browsers outside the API, else with a problem."""
     if _wants_page(request):
         return defaults.page_not_found(request, exception)
     return problem_response(status=HTTPStatus.NOT_FOUND, code="not_found", detail=_("There is nothing at this address."))
 
 
 def internal_error(request: HttpRequest) -> HttpResponse:
-    """Answer a request that failed in a way nobody foresaw."""
+    """Answer a request that failed unexpectedly."""
     if _wants_page(request):
         return defaults.server_error(request)
     return HttpResponse(JSONRenderer().render(_internal()), status=HTTPStatus.INTERNAL_SERVER_ERROR, content_type=CONTENT_TYPE)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form that came without its token."""
+    """Answer a form without a valid CSRF token."""
     if _wants_page(request):
         return csrf.csrf_failure(request, reason)
     return problem_response(status=HTTPStatus.FORBIDDEN, code="csrf_failed", detail=_("The form's token is missing or wrong."))

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of every operation alike: keys, versions, problems."""
+"""OpenAPI: what all operations have in common: problems, idempotency keys and versions."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -30,17 +30,17 @@ _PROBLEM: Document = {
 }
 _ALWAYS = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_ACCEPTABLE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _WITH_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-_OF_METHOD = {
+_BY_METHOD = {
     "post": (*_WITH_BODY, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
     "patch": (*_WITH_BODY, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED),
     "delete": (HTTPStatus.CONFLICT,),
 }
-_WAITING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-_OUTSIDE = ("/api/v1/schema", "/api/v1/docs")
+_RETRYABLE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_EXCLUDED_PATHS = ("/api/v1/schema", "/api/v1/docs")
 
 
 def add_common_responses(result: Document, generator: Any, request: Any, public: bool) -> Document:  # noqa: ARG001, FBT001  # the hook's signature
-    """Return the document with what every operation shares: problems, idempotency keys, versions."""
+    """Return the document with the common headers and responses added to each operation."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = _PROBLEM
     for path, method, operation in _operations(result):
         operation.setdefault("summary", operation.get("description", "").partition(".")[0].partition(";")[0].partition(":")[0])
@@ -51,7 +51,7 @@ def add_common_responses(result: Document, generator: Any, request: Any, public:
 
 def _operations(result: Document) -> Iterator[tuple[str, str, Document]]:
     for path, item in result["paths"].items():
-        if not path.startswith(_OUTSIDE):
+        if not path.startswith(_EXCLUDED_PATHS):
             for method, operation in item.items():
                 yield path, method, operation
 
@@ -59,8 +59,8 @@ def _operations(result: Document) -> Iterator[tuple[str, str, Document]]:
 def _add_headers(operation: Document, *, path: str, method: str) -> None:
     parameters = operation.setdefault("parameters", [])
     if method == "post":
-        told = "Send the same key again to get the first answer again (kept for 24 hours)."
-        parameters.append(_header("Idempotency-Key", told, minLength=1, maxLength=255, pattern="^[!-~]+$"))
+        description = "Send the same key again to get the first answer again (kept for 24 hours)."
+        parameters.append(_header("Idempotency-Key", description, minLength=1, maxLength=255, pattern="^[!-~]+$"))
     if method == "patch":
         parameters.append(_header("If-Match", "The ETag of what you read: refused with 412 if it has changed since."))
     if method == "get" and path.endswith("}"):
@@ -72,7 +72,7 @@ def _add_headers(operation: Document, *, path: str, method: str) -> None:
 
 
 def _add_problems(operation: Document, *, path: str, method: str) -> None:
-    wanted = [*_ALWAYS, *_OF_METHOD.get(method, ())]
+    wanted = [*_ALWAYS, *_BY_METHOD.get(method, ())]
     if {} not in operation.get("security", [{}]):
         wanted += [HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN]
     if "{" in path:
@@ -82,16 +82,16 @@ def _add_problems(operation: Document, *, path: str, method: str) -> None:
     responses = operation["responses"]
     declared = [HTTPStatus(int(status)) for status in responses if status.isdigit() and int(status) >= HTTPStatus.BAD_REQUEST]
     for status in {*wanted, *declared}:
-        responses[str(int(status))] = _problem(status)
+        responses[str(int(status))] = _problem_response(status)
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _problem(status: HTTPStatus) -> Document:
+def _problem_response(status: HTTPStatus) -> Document:
     described: Document = {
         "description": status.phrase,
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    if status in _WAITING:
+    if status in _RETRYABLE:
         described["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}}
     return described
 

@@ -1,4 +1,4 @@
-"""Reading what callers write: nothing unknown, nothing read-only, no text that looks like what it is not."""
+"""Strict input: no unknown or read-only fields, no control characters in text."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _TEXTS = (serializers.CharField, serializers.UUIDField)
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that refuses unknown and read-only fields by name, and takes text in NFC without control characters.
 
-    What is said in text must be text: no number is taken for it. A `CharField` with `style={"base_template": "textarea.html"}` may hold
+    Text fields take strings only, no numbers. A `CharField` with `style={"base_template": "textarea.html"}` may hold
     line breaks and tabs.
     """
 

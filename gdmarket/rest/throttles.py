@@ -1,4 +1,4 @@
-"""How many requests a minute one person or one address may make."""
+"""Rate limits for people and addresses."""
 
 from typing import Any
 
@@ -37,6 +37,6 @@ def _rate(setting: str) -> str | None:
 
 
 def address_of(request: HttpRequest | Request) -> str:
-    """Return the network address a request comes from, as far as the trusted proxies (`NUM_PROXIES`) vouch for it."""
+    """Return the network address a request comes from, according to the trusted proxies (`NUM_PROXIES`)."""
     address: str = BaseThrottle().get_ident(request)  # type: ignore[arg-type]  # it reads `META` alone
     return address

@@ -1,6 +1,6 @@
-"""What every API view has in common."""
+"""The base class of every API view."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, cast
@@ -8,22 +8,25 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
 
 from gdmarket import correlation, ids
 from gdmarket.rest import idempotency, problems
 from gdmarket.rest.errors import LengthRequiredError, MalformedQueryError
-from gdmarket.rest.middleware import note_actor
-from gdmarket.rest.negotiation import JsonNegotiation
+from gdmarket.rest.middleware import record_actor
 from gdmarket.rest.parsers import StrictJSONParser
 
 
 class ApiRequest(Request):
-    """A request and the id of what it does: `operation_id`, the same for every repetition of one keyed POST."""
+    """A request with an `operation_id`, which is the same for every repetition of one keyed POST."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,14 +34,31 @@ class ApiRequest(Request):
 
     @property
     def person_id(self) -> UUID:
-        """The id of the person who asks; a view whose permissions let anonymous callers in must not read it."""
+        """The id of the caller; a view that allows anonymous callers must not read it."""
         return cast("UUID", self.user.pk)
 
 
-class ApiView(APIView):
-    """A view that speaks strict JSON and problem documents, and whose POSTs take an `Idempotency-Key`.
+class JsonNegotiation(BaseContentNegotiation):
+    """Uses the only parser and renderer there are; refuses callers that accept no JSON, and ignores `?format=`."""
 
-    `request.operation_id` (a UUID) is the same for every repetition of one keyed POST: use it as the id of what the request makes.
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        return next((parser for parser in parsers if media_type_matches(str(parser.media_type), request.content_type)), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        offered = (str(renderer.media_type), problems.CONTENT_TYPE)
+        accepted = [media_type.strip() for media_type in request.headers.get("Accept", "*/*").split(",")]
+        if not any(media_type_matches(offer, media_type) for offer in offered for media_type in accepted):
+            raise NotAcceptable
+        return renderer, offered[0]
+
+
+class ApiView(APIView):
+    """A view with strict JSON and problem documents, whose POSTs accept an `Idempotency-Key`.
+
+    `request.operation_id` (a UUID) is the same for every repetition of one keyed POST: use it as the id of what the request creates.
     """
 
     renderer_classes = [JSONRenderer]
@@ -52,7 +72,7 @@ class ApiView(APIView):
             cls.post = idempotency.idempotent(cls.post)  # type: ignore[attr-defined]  # it is there: see the line above
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        with ExitStack() as self._story:
+        with ExitStack() as self._context:
             return super().dispatch(request, *args, **kwargs)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:
@@ -72,8 +92,8 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if request.user.is_authenticated:
             actor = str(request.user.pk)
-            note_actor(request, actor)
-            self._story.enter_context(correlation.use(replace(correlation.current(), actor=actor)))
+            record_actor(request, actor)
+            self._context.enter_context(correlation.use(replace(correlation.current(), actor=actor)))
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
         return problems.problem_handler

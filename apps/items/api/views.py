@@ -13,8 +13,7 @@ from apps.items.api.serializers import FoundItemSerializer, ItemSerializer
 from apps.items.models import Item
 from gdmarket import clock
 from gdmarket.rest import etags
-from gdmarket.rest.lists import page_of
-from gdmarket.rest.pagination import page
+from gdmarket.rest.pagination import page, page_of
 from gdmarket.rest.permissions import has_role
 from gdmarket.rest.views import ApiRequest, ApiView
 

@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from apps.rentals.domain import RentalState
-from gdmarket.rest.lists import ListParameters
+from gdmarket.rest.pagination import ListParameters
 
 
 class RentalFilter(ListParameters):

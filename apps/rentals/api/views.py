@@ -25,8 +25,7 @@ from apps.rentals.models import Rental
 from apps.rentals.services import cancelling, lending, paying, requesting
 from gdmarket import clock
 from gdmarket.rest import etags
-from gdmarket.rest.lists import page_of
-from gdmarket.rest.pagination import page
+from gdmarket.rest.pagination import page, page_of
 from gdmarket.rest.permissions import has_role
 from gdmarket.rest.serializers import StrictSerializer
 from gdmarket.rest.views import ApiRequest, ApiView
@@ -45,7 +44,7 @@ class Rentals(ApiView):
     @extend_schema(tags=["rentals"], operation_id="listRentals", parameters=[RentalFilter], responses=page_of(RentalSerializer))
     def get(self, request: ApiRequest) -> Response:
         """List the rentals of which the caller is renter or manager, the newest first."""
-        rentals = queries.list_rentals_of(person_id=request.person_id, **RentalFilter.asked(request))
+        rentals = queries.list_rentals_of(person_id=request.person_id, **RentalFilter.parse(request))
         shown = RentalSerializer(context={"now": clock.now()})
         return page(request, rentals, order=("-requested_at", "-id"), serialize=shown.to_representation)
 

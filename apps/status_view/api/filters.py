@@ -4,7 +4,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from apps.status_view import domain
-from gdmarket.rest.lists import ListParameters
+from gdmarket.rest.pagination import ListParameters
 from gdmarket.rest.serializers import StrictSerializer
 
 MAX_VERSION = 2**31 - 1
@@ -23,7 +23,7 @@ class Freshness(StrictSerializer):
     )
 
     @classmethod
-    def asked(cls, request: Request) -> int:
+    def parse(cls, request: Request) -> int:
         """Return the version to wait for; 0 when any will do.
 
         :raises ValidationError: naming every parameter that is unknown or not acceptable

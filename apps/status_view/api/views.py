@@ -8,8 +8,7 @@ from rest_framework.response import Response
 from apps.status_view import queries
 from apps.status_view.api import filters, serializers
 from gdmarket.rest import etags
-from gdmarket.rest.lists import page_of
-from gdmarket.rest.pagination import page
+from gdmarket.rest.pagination import page, page_of
 from gdmarket.rest.permissions import has_role
 from gdmarket.rest.views import ApiRequest, ApiView
 
@@ -29,7 +28,7 @@ class ItemStatusListView(ApiView):
     )
     def get(self, request: ApiRequest) -> Response:
         """Show how all my items stand, the newest first."""
-        asked = filters.ItemStatusFilter.asked(request)
+        asked = filters.ItemStatusFilter.parse(request)
         items = queries.list_items(manager_id=request.person_id, **asked)
         return page(request, items, order=("-id",), serialize=serializers.item_json)
 
@@ -42,7 +41,7 @@ class ItemStatusView(ApiView):
     @extend_schema(operation_id="getItemStatus", tags=["status"], parameters=[filters.Freshness], responses=serializers.ItemStatusSchema)
     def get(self, request: ApiRequest, item_id: UUID) -> Response:
         """Show how one of my items stands."""
-        row = queries.get_item(item_id=item_id, manager_id=request.person_id, min_version=filters.Freshness.asked(request))
+        row = queries.get_item(item_id=item_id, manager_id=request.person_id, min_version=filters.Freshness.parse(request))
         return etags.answer(request, serializers.item_json(row), version=row["version"], variant=f"{row['generation']}.{row['revision']}")
 
 
@@ -57,7 +56,7 @@ class RentalStatusListView(ApiView):
     )
     def get(self, request: ApiRequest) -> Response:
         """Show how all my rentals stand, as renter and as item manager, the newest first."""
-        asked = filters.RentalStatusFilter.asked(request)
+        asked = filters.RentalStatusFilter.parse(request)
         rentals = queries.list_rentals(person_id=request.person_id, **asked)
         return page(request, rentals, order=("-requested_at", "id"), serialize=serializers.rental_json)
 
@@ -70,5 +69,5 @@ class RentalStatusView(ApiView):
     )
     def get(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Show how a rental stands: whose turn it is, until when, its money and its story."""
-        row = queries.get_rental(rental_id=rental_id, person_id=request.person_id, min_version=filters.Freshness.asked(request))
+        row = queries.get_rental(rental_id=rental_id, person_id=request.person_id, min_version=filters.Freshness.parse(request))
         return etags.answer(request, serializers.rental_json(row), version=row["version"], variant=f"{row['generation']}.{row['revision']}")

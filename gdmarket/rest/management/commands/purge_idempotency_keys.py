@@ -1,4 +1,4 @@
-"""`manage.py purge_idempotency_keys`: forget answers nobody can ask for any longer."""
+"""`manage.py purge_idempotency_keys`: delete the stored responses that have expired."""
 
 import argparse
 from typing import Any
@@ -10,7 +10,7 @@ from gdmarket.rest import idempotency_store
 
 
 class Command(BaseCommand):
-    """Arguments in, one call, a line out."""
+    """Deletes what is older than 24 hours."""
 
     help = "Forget the answers to requests with an Idempotency-Key that are older than 24 hours. Safe to repeat and to run in parallel."
 

@@ -6,7 +6,7 @@ import pytest
 from rest_framework.exceptions import ParseError
 from rest_framework.test import APIClient
 
-from gdmarket.rest.parsers import parsed
+from gdmarket.rest.parsers import parse_json
 from tests.unit.gdmarket.rest.desk import Desk
 
 pytestmark = pytest.mark.urls("tests.unit.gdmarket.rest.desk")
@@ -50,9 +50,9 @@ def test_32_levels_are_read_and_33_are_not() -> None:
     def nested(levels: int) -> bytes:
         return b'{"a":' * (levels - 1) + b"{}" + b"}" * (levels - 1)
 
-    assert parsed(nested(32))["a"]
+    assert parse_json(nested(32))["a"]
     with pytest.raises(ParseError):
-        parsed(nested(33))
+        parse_json(nested(33))
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""])
