@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.payments import facade as payments
-from apps.payments.facade import ChargeResult, Outcome
+from apps.payments.facade import Outcome
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalPaymentState, RentalState
 from apps.rentals.errors import PaymentDeclinedError, PaymentUnavailableError, UnknownPaymentMethodError, WrongStateError
@@ -19,7 +19,7 @@ from apps.rentals.events import (
 )
 from apps.rentals.models import Rental
 from apps.rentals.services import transitions
-from gdmarket import databases, failpoints, ids
+from gdmarket import bus, databases, failpoints, ids
 
 
 def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, now: datetime) -> Rental:
@@ -41,17 +41,37 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     if rental.state != RentalState.PAYING or not rental.payment_id:
         return rental
     failpoints.hit("rentals.pay.started")
-    result = payments.charge(
-        payment_id=rental.payment_id,
-        rental_id=rental.id,
-        payer_id=rental.renter_id,
-        payee_id=rental.manager_id,
-        amount=rental.price,
-        currency=rental.currency,
-        method=method,
-        now=now,
-    )
-    return _answer(rental, result, now=now)
+    # The answer settles the rental. PaymentApproved or PaymentDeclined is delivered after that and finds it settled: it is for the case
+    # that this process dies before it settles, or that the provider answers late (ADR 0021).
+    with bus.defer_dispatch():
+        result = payments.charge(
+            payment_id=rental.payment_id,
+            rental_id=rental.id,
+            payer_id=rental.renter_id,
+            payee_id=rental.manager_id,
+            amount=rental.price,
+            currency=rental.currency,
+            method=method,
+            now=now,
+        )
+        wait_s = result.retry_after_s or 0.0
+        settle_payment(
+            rental_id=rental_id,
+            payment_id=rental.payment_id,
+            outcome=result.outcome,
+            reason=result.reason,
+            retry_after_s=wait_s,
+            now=now,
+        )
+    failpoints.hit("rentals.pay.settled")
+    if result.outcome is Outcome.DECLINED:
+        raise PaymentDeclinedError(reason=result.reason)
+    if result.outcome is Outcome.NOT_SENT:
+        raise PaymentUnavailableError(retry_after_s=wait_s)
+    rental = queries.get_rental(rental_id=rental_id)
+    if rental.state in {RentalState.REFUNDING, RentalState.CANCELLED}:  # cancelled during the charge: the money goes back
+        raise WrongStateError(state=rental.state, wanted="pay")
+    return rental
 
 
 def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: str = "", retry_after_s: float = 0.0, now: datetime) -> bool:
@@ -117,22 +137,6 @@ def _start_payment(*, rental_id: UUID, operation_id: UUID, method: str, now: dat
         rental.payment_id, rental.operation = ids.uuid7(), operation_id
         rental.payment_state = RentalPaymentState.PENDING
         transitions.save_and_publish(rental, RentalPaymentStarted, now=now, method=method)
-    return rental
-
-
-def _answer(rental: Rental, result: ChargeResult, *, now: datetime) -> Rental:
-    wait_s = result.retry_after_s or 0.0
-    settle_payment(
-        rental_id=rental.id, payment_id=result.payment_id, outcome=result.outcome, reason=result.reason, retry_after_s=wait_s, now=now
-    )
-    failpoints.hit("rentals.pay.settled")
-    if result.outcome is Outcome.DECLINED:
-        raise PaymentDeclinedError(reason=result.reason)
-    if result.outcome is Outcome.NOT_SENT:
-        raise PaymentUnavailableError(retry_after_s=wait_s)
-    rental = queries.get_rental(rental_id=rental.id)
-    if rental.state in {RentalState.REFUNDING, RentalState.CANCELLED}:  # cancelled while the provider was being asked: the money goes back
-        raise WrongStateError(state=rental.state, wanted="pay")
     return rental
 
 
