@@ -27,7 +27,7 @@ from gdmarket.bus import fast_path
 from gdmarket.bus.models import Event
 from gdmarket.errors import DomainError
 from tests.log import recorded
-from tests.unit.payments.provider import in_use
+from tests.unit.payments.fake_gateway import in_use
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
