@@ -17,7 +17,7 @@ BATCHES, LEASES, ORDER, PUBLISHING, REDELIVERY = (
     f"tests/unit/gdmarket/bus/test_{name}.py" for name in ("batches", "leases", "order", "publishing", "redelivery")
 )
 RACES, SHARING, SUCCESSES = (f"tests/unit/gdmarket/breaker/test_{name}.py" for name in ("races", "sharing", "successes"))
-TREE = ("apps", "config", "gdmarket", "tests", "manage.py", "pyproject.toml")
+TREE = ("apps", "config", "deploy", "gdmarket", "tests", "manage.py", "pyproject.toml")
 PLUGINS = ("-p", "pytest_django.plugin", "-p", "no:cacheprovider")
 TESTS_FAILED = 1
 
