@@ -1,6 +1,7 @@
 """What every test may ask for: people, an API client, the passing of time, the bus drained."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +13,12 @@ import time_machine
 from django.conf import settings
 from django.db import connections
 from django.utils import translation
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from gdmarket import bus, databases
 from tests.factories.accounts import PASSWORD, UserFactory
-from tests.flushing import lift_guards_to_flush
+from tests.flushing import flush_quickly, remember_migrated_rows
 from tests.passing_time import PassingTime
 
 
@@ -33,13 +35,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give each worker a data folder of its own, and make what is slow on purpose quick."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts a background job like this, and every process that a test starts would ignore Ctrl-C as well.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     worker: dict[str, str] = getattr(config, "workerinput", {})
     data_dir = Path(os.environ["GDMARKET_DATA_DIR"]) / worker.get("workerid", "main")
     data_dir.mkdir(parents=True, exist_ok=True)
     os.environ["GDMARKET_DATA_DIR"] = str(data_dir)
     settings.GDMARKET_DATA_DIR = data_dir
     settings.PASSWORD_HASHERS = ["tests.passwords.QuickHasher"]
-    lift_guards_to_flush()
+    flush_quickly()
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +54,13 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         if database["ENGINE"].endswith("sqlite3"):
             database["TEST"]["NAME"] = str(settings.GDMARKET_DATA_DIR / f"{alias}.sqlite3")
             database["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL;PRAGMA synchronous=OFF;"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Read what the migrations wrote, so that it can be put back after a test."""
+    with django_db_blocker.unblock():
+        remember_migrated_rows()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -47,7 +47,7 @@ class _Session:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--database`."""
+    """Add `--database` and `--nightly`."""
     parser.addoption(
         "--database",
         choices=["sqlite", "postgresql", "split"],
@@ -57,6 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             "split: items on SQLite, people and rentals on one PostgreSQL database, payments and the status view on another"
         ),
     )
+    parser.addoption("--nightly", action="store_true", help="run what is marked nightly, too (./dev nightly)")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -87,14 +88,29 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked for other databases; a split has its rentals on PostgreSQL."""
-    others = {"sqlite": ("postgresql", "split"), "postgresql": ("once", "sqlite", "split"), "split": ("once", "sqlite")}[
-        config.option.database
-    ]
-    left_out = [item for item in items if any(item.get_closest_marker(other) for other in others)]
+    """Leave out what runs on other databases, and by night."""
+    left_out = [item for item in items if _is_left_out(item, config)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _is_left_out(item: pytest.Item, config: pytest.Config) -> bool:
+    database = config.option.database
+    needed = [name for name in ("sqlite", "postgresql", "split") if item.get_closest_marker(name)]
+    if database == "split":  # its rentals are on PostgreSQL
+        needed = [name for name in needed if name != "postgresql"]
+    elif not needed and not _uses_database(item):
+        needed = ["sqlite"]
+    if needed and database not in needed:
+        return True
+    nightly = item.get_closest_marker("nightly")
+    return nightly is not None and not config.option.nightly and database in (nightly.args or (database,))
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return bool(item.get_closest_marker("django_db") or item.get_closest_marker("each_database") or {"db", "transactional_db"} & fixtures)
 
 
 def _postgresql_url() -> str:

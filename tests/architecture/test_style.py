@@ -2,11 +2,7 @@
 
 import ast
 
-import pytest
-
 from tests.architecture.house import FLOORS, functions_of, place, sources, tree_of
-
-pytestmark = pytest.mark.once
 
 MODULE_LINES = 300
 FUNCTION_LINES = 50

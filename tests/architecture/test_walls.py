@@ -9,8 +9,6 @@ import pytest
 
 from tests.architecture.house import FLOORS, ROOT
 
-pytestmark = pytest.mark.once
-
 _LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
 
 

@@ -10,8 +10,6 @@ from tests.architecture.house import ROOT
 from tests.deploy.cluster import known_settings, tool
 from tests.deploy.test_pods import GRACEFUL_S
 
-pytestmark = pytest.mark.once
-
 COMPOSE = ROOT / "compose.yaml"
 SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())["services"]
 OURS = {name for name, service in SERVICES.items() if "gdmarket" in service["image"]}

@@ -10,8 +10,6 @@ import pytest
 from tests.architecture.house import ROOT
 from tests.deploy.cluster import tool
 
-pytestmark = pytest.mark.once
-
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 BASE = re.compile(r"^FROM (?P<name>\S+?)(?P<digest>@sha256:[0-9a-f]{64})?(?: AS (?P<stage>\S+))?$", re.MULTILINE)
 

@@ -6,8 +6,6 @@ import pytest
 
 from tests.deploy.cluster import KUBERNETES, OVERLAYS, TAUGHT, manifests, text_of, tool
 
-pytestmark = pytest.mark.once
-
 VERSIONS = ("1.34.0", "1.37.0")
 
 

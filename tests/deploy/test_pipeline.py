@@ -11,8 +11,6 @@ import yaml
 from tests.architecture.house import ROOT
 from tests.deploy.cluster import tool
 
-pytestmark = pytest.mark.once
-
 WORKFLOW = ROOT / ".github" / "workflows" / "pipeline.yml"
 SCHEMAS = ("vendor.github-workflows", "custom.github-workflows-require-timeout")
 # Programs that pip cannot bring are installed by the machine's own means.

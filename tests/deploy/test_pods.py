@@ -7,8 +7,6 @@ import pytest
 from tests.architecture.house import ROOT
 from tests.deploy.cluster import KUBERNETES, OVERLAYS, amount, containers, of_kind, ours, pods
 
-pytestmark = pytest.mark.once
-
 
 def set_by_the_server(name: str) -> float:
     """Return a number that config/server.py sets."""

@@ -24,8 +24,6 @@ from tests.deploy.cluster import (
     told_in_comments,
 )
 
-pytestmark = pytest.mark.once
-
 JOBS = 5  # migrate, purge, reconcile, backup, and a person
 BASE, SECRETS = KUBERNETES / "base" / "settings.env", KUBERNETES / "secrets.env.example"
 

@@ -10,8 +10,6 @@ from tests.docs import configuration
 from tests.docs.configuration import PAGE, variables
 from tests.docs.papers import ROOT
 
-pytestmark = pytest.mark.once
-
 
 def test_the_page_is_as_the_code_writes_it() -> None:
     assert PAGE.read_text() == configuration.page(), "run ./dev docs"

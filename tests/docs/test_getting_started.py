@@ -31,6 +31,8 @@ _VARYING = (
     (re.compile(r"[ \t]+"), " "),
 )
 
+pytestmark = pytest.mark.nightly("postgresql")  # a newcomer is on SQLite
+
 
 STAND_IN = Path(__file__).with_name("bin")
 

@@ -6,8 +6,6 @@ import pytest
 
 from tests.docs.papers import ROOT, anchors, blocks, links, papers
 
-pytestmark = pytest.mark.once
-
 _PATH = re.compile(r"`((?:apps|bench|config|docs|gdmarket|requirements|tests)/[\w./-]+)`")
 
 

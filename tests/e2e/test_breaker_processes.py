@@ -17,6 +17,8 @@ from gdmarket.breaker.models import Circuit, State
 from tests.e2e.brisk import BRISK
 from tests.e2e.served import until
 
+pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
+
 SERVERS = 2
 WORKERS = 8
 PROBES = 2

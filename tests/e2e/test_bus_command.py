@@ -7,6 +7,8 @@ import pytest
 
 from tests.e2e.served import ROOT
 
+pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
+
 
 @pytest.mark.parametrize("action", [("status",), ("dead", "list"), ("purge", "--keep-days", "90")])
 def test_a_database_out_of_reach_is_said_in_a_line(process_environment: dict[str, str], action: tuple[str, ...]) -> None:

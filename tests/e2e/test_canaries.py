@@ -19,6 +19,8 @@ from tests.e2e.bare_server import Server, serving
 from tests.e2e.served import ROOT, until
 from tests.factories.accounts import UserFactory
 
+pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
+
 BIRD = "c4n4ry"
 SECRET_SETTINGS = {
     "GDMARKET_SECRET_KEY": f"{BIRD}-key-{'x' * 50}",

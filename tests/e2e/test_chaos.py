@@ -6,11 +6,14 @@ from dataclasses import replace
 from secrets import randbelow
 
 import msgspec
+import pytest
 from django.db import connection
 
 from tests.chaos.outcome import Outcome, table
 from tests.chaos.plan import SHORT
 from tests.e2e.served import ROOT
+
+pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 
 
 def test_a_campaign_loses_nothing_doubles_nothing_and_keeps_the_order(process_environment: dict[str, str]) -> None:

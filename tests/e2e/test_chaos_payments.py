@@ -7,6 +7,7 @@ from pathlib import Path
 from secrets import randbelow
 
 import msgspec
+import pytest
 
 from tests.chaos.money.command import PROVIDER
 from tests.chaos.money.outcome import Outcome, table
@@ -16,6 +17,7 @@ from tests.e2e.served import ROOT
 _POINT = re.compile(r'crashing\.point\("([a-z_.]+)"\)')
 
 
+@pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 def test_a_campaign_accounts_for_every_won(process_environment: dict[str, str], tmp_path: Path) -> None:
     plan = msgspec.structs.replace(SHORT, seed=randbelow(2**32))
     command = [sys.executable, "-m", "tests.chaos.money.process", "campaign", msgspec.json.encode(plan).decode(), str(tmp_path)]

@@ -6,8 +6,6 @@ import pytest
 
 from tests.chaos.verdict import Effect, Logged, Mark, Verdict, judge
 
-pytestmark = pytest.mark.once
-
 MARKS = [Mark("count:1", 1, "a", "id-a"), Mark("count:1", 2, "b", "id-b"), Mark("count:1", 3, "c", "id-c"), Mark("timer:1", 1, "t", "id-t")]
 EVENTS = [Logged(mark.counter, mark.value, mark.value, mark.mark, mark.event_id) for mark in MARKS]
 RED, BLUE = ([Effect(subscriber, mark.counter, mark.value, mark.mark) for mark in MARKS] for subscriber in ("red", "blue"))

@@ -24,6 +24,8 @@ from tests.chaos.money.stories import MANAGERS, register
 from tests.e2e.served import ROOT, until
 from tests.fake_provider import FakeProcess
 
+pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
+
 CHARGED = ("none", "error after the book", "answer lost", "garbage", "hangs")
 TIMEOUT_MS = 250
 KILLED = -9

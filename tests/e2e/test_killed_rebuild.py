@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from random import Random
 
+import pytest
 from django.db.models import F
 
 from apps.status_view.models import Generations, RentalStatus
@@ -16,6 +17,8 @@ from tests.e2e.served import ROOT, until
 from tests.factories.accounts import UserFactory
 from tests.unit.status_view.commands import check, rebuild
 from tests.unit.status_view.story import rows
+
+pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 
 RENTALS = 900
 KILLS = 5

@@ -8,6 +8,8 @@ import pytest
 from tests.e2e.bare_server import serving
 from tests.e2e.served import until
 
+pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
+
 ITEMS = ("http_requests_total", frozenset({"route": "/api/v1/items", "method": "GET", "status": "2xx"}.items()))
 
 

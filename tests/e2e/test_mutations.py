@@ -4,7 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -153,6 +155,11 @@ MUTATIONS = (
 )
 
 
+def _when(number: int) -> Sequence[pytest.MarkDecorator]:
+    """Return the marks of a mutation: each day another seventh is tried, each night all."""
+    return () if number % 7 == datetime.now(UTC).toordinal() % 7 else (pytest.mark.nightly,)
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """Return a copy of the sources, to spoil."""
@@ -168,7 +175,7 @@ def run(tree: Path, *tests: str) -> subprocess.CompletedProcess[str]:
     """Run tests on a copy, to the first failure."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("GDMARKET_", "DATABASE_", "PYTEST_"))}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *PLUGINS, "-q", "-x", "--database", "sqlite", *tests],
+        [sys.executable, "-m", "pytest", *PLUGINS, "-q", "-x", "--nightly", "--database", "sqlite", *tests],
         cwd=tree,
         env=environment | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
@@ -189,12 +196,13 @@ def spoil(tree: Path, mutation: Mutation) -> None:
         (tree / name).write_text(text.replace(guard, instead))
 
 
+@pytest.mark.nightly
 def test_with_every_guard_in_place_the_tests_pass(tree: Path) -> None:
     suite = run(tree, BATCHES, LEASES, ORDER, PUBLISHING, REDELIVERY, RACES, SHARING, SUCCESSES)
     assert suite.returncode == 0, suite.stdout
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.guard)
+@pytest.mark.parametrize("mutation", [pytest.param(each, id=each.guard, marks=_when(number)) for number, each in enumerate(MUTATIONS)])
 def test_without_a_guard_the_tests_fail(tree: Path, mutation: Mutation) -> None:
     spoil(tree, mutation)
 

@@ -18,6 +18,8 @@ from tests.e2e.served import ROOT, until
 from tests.unit.gdmarket.bus.conftest import Connect, hear  # noqa: F401  # pytest finds the fixture here
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, pour, reader
 
+pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
+
 HANGS_AFTER_S = 3.0
 
 

@@ -17,6 +17,8 @@ from tests.e2e.served import until
 from tests.unit.gdmarket.bus.conftest import Connect, hear  # noqa: F401  # pytest finds the fixture here
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, pour, reader
 
+pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
+
 CUPS = 12
 POURED = 10
 KILLS = 12

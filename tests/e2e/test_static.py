@@ -6,11 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.architecture.house import ROOT
-
-pytestmark = pytest.mark.once
 
 # The image serves no Redoc: it calls foreign networks.
 COLLECT = ("manage.py", "collectstatic", "--no-input", "--verbosity=0", "--ignore=redoc")

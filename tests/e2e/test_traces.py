@@ -11,6 +11,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.bare_server import serving
 from tests.e2e.collector import Collector
 from tests.e2e.served import ROOT, until
@@ -27,6 +29,7 @@ def call(port: int, path: str, body: object, **headers: str) -> tuple[dict[str, 
         return json.loads(answer.read()), dict(answer.headers)
 
 
+@pytest.mark.nightly("sqlite")
 def test_a_request_its_events_and_their_deliveries_elsewhere_are_one_trace(
     process_environment: dict[str, str], people: type[UserFactory], tmp_path: Path
 ) -> None:
@@ -73,6 +76,7 @@ def test_a_request_its_events_and_their_deliveries_elsewhere_are_one_trace(
     assert BIRD not in str(collector.spans)
 
 
+@pytest.mark.nightly("sqlite")
 def test_what_goes_out_to_the_provider_is_in_the_trace_and_fails_without_words(
     process_environment: dict[str, str], people: type[UserFactory], tmp_path: Path
 ) -> None:
@@ -97,6 +101,7 @@ with spans.root_span("test", kind="server", trace=correlation.start(traceparent=
     assert put.events == 0  # an exception's words
 
 
+@pytest.mark.nightly("sqlite")
 def test_a_collector_that_is_away_holds_up_neither_answers_nor_the_end(process_environment: dict[str, str], tmp_path: Path) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
@@ -108,10 +113,12 @@ def test_a_collector_that_is_away_holds_up_neither_answers_nor_the_end(process_e
         assert time.monotonic() - began_s < 25
 
 
+@pytest.mark.nightly("sqlite")
 def test_without_an_endpoint_nothing_of_opentelemetry_is_imported(process_environment: dict[str, str]) -> None:
     code = """
 import sys
 import config.wsgi
+import pytest
 from django.core.management import call_command
 from django.test import Client
 assert Client(SERVER_NAME="localhost").get("/api/v1/items").status_code == 200

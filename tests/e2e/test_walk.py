@@ -11,6 +11,8 @@ import pytest
 
 from tests.e2e.served import ROOT, Served
 
+pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
+
 
 @pytest.fixture
 def served(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Served]:

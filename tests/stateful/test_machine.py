@@ -15,8 +15,8 @@ from gdmarket.bus.models import Delivery, Event
 from gdmarket.bus.sql import now_plus
 from tests.stateful.machine import MarketMachine
 
-#: How many examples `tests/stateful` tries.
-EXAMPLES = int(os.environ.get("GDMARKET_TEST_EXAMPLES", "25"))
+#: How many examples `tests/stateful` tries; `./dev nightly` sets 100.
+EXAMPLES = int(os.environ.get("GDMARKET_TEST_EXAMPLES", "10"))
 STEPS = 40
 THOROUGH = settings(
     max_examples=EXAMPLES,
@@ -42,6 +42,7 @@ def test_nothing_that_happens_in_any_order_breaks_a_promise(machine: type[Market
     assert Event.objects.exists()
 
 
+@pytest.mark.nightly
 def test_the_machine_sees_an_acknowledgement_that_asks_for_no_token(machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch) -> None:
     def acknowledge(*, claims: Sequence[Claim]) -> None:
         Delivery.objects.filter(pk__in=[claim.id for claim in claims]).delete()
@@ -51,6 +52,7 @@ def test_the_machine_sees_an_acknowledgement_that_asks_for_no_token(machine: typ
     assert finds_fault(machine)
 
 
+@pytest.mark.nightly
 def test_the_machine_sees_a_claim_that_passes_over_the_head_of_a_lane(
     machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +62,7 @@ def test_the_machine_sees_a_claim_that_passes_over_the_head_of_a_lane(
     assert finds_fault(machine)
 
 
+@pytest.mark.nightly
 def test_the_machine_sees_an_acknowledgement_outside_the_transaction_of_the_effect(
     machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
