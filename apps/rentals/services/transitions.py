@@ -13,22 +13,6 @@ from apps.rentals.models import Listing, Rental
 from gdmarket import bus
 from gdmarket.contracts import build
 
-_CHANGING = (
-    "state",
-    "payment_due_at",
-    "payment_id",
-    "payment_state",
-    "cancel_requested",
-    "cancel_reason",
-    "version",
-    "operation",
-    "paid_at",
-    "began_at",
-    "handed_over_at",
-    "returned_at",
-    "closed_at",
-)
-
 
 def lock_rental(*, rental_id: UUID) -> Rental:
     """Return a rental, locked with its item's listing until the end of the transaction.
@@ -75,7 +59,7 @@ def is_new(rental: Rental, *, operation_id: UUID | None) -> bool:
 def save_and_publish(rental: Rental, fact: type[RentalSnapshot], *, now: datetime, **particulars: Any) -> None:
     """Save the rental under its next version and publish `fact` about it."""
     rental.version += 1
-    rental.save(update_fields=_CHANGING)
+    rental.save(force_update=True)  # every column: the row was read under its lock
     publish(rental, fact, now=now, **particulars)
 
 
