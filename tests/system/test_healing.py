@@ -33,6 +33,7 @@ def test_a_killed_and_a_frozen_server_and_relay_are_back_and_nothing_is_lost(clu
     assert consistency.is_consistent, consistency
 
 
+@pytest.mark.nightly
 def test_a_frozen_worker_among_others_is_replaced_by_its_master(cluster: Cluster) -> None:
     """The server answers that it lives, by its other worker: nobody outside can know."""
     web = cluster.start_web(GDMARKET_WORKERS="2")

@@ -1,11 +1,14 @@
 """The next version comes into service under load, with a migration in it: nobody notices. Done as one should not, somebody does."""
 
+import pytest
+
 from deploy.local.cluster import Cluster
 from deploy.local.rollout import Work, measure, measure_control
 
 SEED = 11
 
 
+@pytest.mark.nightly
 def test_no_request_is_lost_while_versions_are_rolled_out(cluster: Cluster) -> None:
     outcome = measure(cluster=cluster, work=Work(restarts=2, requests=1500, rate=80, seed=SEED))
     assert outcome.result.requests >= 1500
@@ -14,6 +17,7 @@ def test_no_request_is_lost_while_versions_are_rolled_out(cluster: Cluster) -> N
     assert outcome.consistency.is_consistent, outcome.consistency
 
 
+@pytest.mark.nightly
 def test_without_readiness_drain_and_retries_some_are_lost(cluster: Cluster) -> None:
     outcome = measure_control(cluster=cluster, work=Work(restarts=1, requests=300, rate=80, seed=SEED + 1))
     assert outcome.result.failed > 0
