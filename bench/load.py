@@ -1,33 +1,24 @@
-"""Loads over kept-alive connections: clients that wait for their answer before they ask again, or requests at an even rate."""
+"""Loads over kept connections: a closed loop, whose clients wait for an answer before they ask again, and an open one at an even rate."""
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from itertools import count
 from statistics import quantiles
+
+from deploy.client import Client, Request
 
 WARM_UP_S = 1.0
 _MOST_AT_ONCE = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ask:
-    """One request; the body is JSON."""
-
-    method: str
-    path: str
-    token: str = ""
-    body: dict[str, str] | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """What came of a load; latencies in milliseconds."""
+    """The result of a closed loop; latencies in milliseconds."""
 
     requests_per_s: float
     p50_ms: float
@@ -38,39 +29,19 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What came of one request; status 0 where the connection broke."""
+    """The answer to one request; status 0 where the connection broke. `at_s` is when it came, from the start of the load."""
 
-    ask: Ask
+    request: Request
     status: int
     body: bytes
     latency_ms: float
+    at_s: float
 
 
-class Client:
-    """One connection to the market."""
+def open_loop(*, port: int, requests: Sequence[Request], rate: float, is_over: Callable[[], bool]) -> list[Answer]:
+    """Send the requests at an even rate, over and over, until `is_over`.
 
-    def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def send(self, ask: Ask) -> tuple[int, bytes]:
-        """Return the status and the body of the answer."""
-        headers = {"Authorization": f"Bearer {ask.token}"} if ask.token else {}
-        body = None if ask.body is None else json.dumps(ask.body)
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        self._connection.request(ask.method, ask.path, body=body, headers=headers)
-        answer = self._connection.getresponse()
-        return answer.status, answer.read()
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._connection.close()
-
-
-def offer(*, port: int, asks: Sequence[Ask], rate: float, is_over: Callable[[], bool]) -> list[Answer]:
-    """Ask at an even rate, over and over, until `is_over`: who waits for an answer keeps nobody else (an open loop).
-
-    Latencies count from when a request was due, so that a server that stands still is not let off.
+    Latencies count from when a request was due, so that a server that stands still does not slow the load down.
     """
     answers: list[Answer] = []
     numbers = count()
@@ -82,19 +53,14 @@ def offer(*, port: int, asks: Sequence[Ask], rate: float, is_over: Callable[[], 
             number = next(numbers)
             due_at = begins + number / rate
             time.sleep(max(0.0, due_at - time.perf_counter()))
-            ask = asks[number % len(asks)]
-            try:
-                status, body = client.send(ask)
-            except (OSError, HTTPException):
-                status, body, client = 0, b"", Client(port)
-            answers.append(Answer(ask=ask, status=status, body=body, latency_ms=(time.perf_counter() - due_at) * 1000))
+            answers.append(send(client, requests[number % len(requests)], began=due_at, load_began=begins))
 
-    _run_threads([work] * _MOST_AT_ONCE)
+    run_threads([work] * _MOST_AT_ONCE)
     return answers
 
 
-def load(*, port: int, asks: Callable[[int], Iterator[Ask]], clients: int, seconds: float) -> Measured:
-    """Let `clients` ask for `seconds`, after a second to warm up; `asks` gives the requests of one client by its number."""
+def closed_loop(*, port: int, requests: Callable[[int], Iterator[Request]], clients: int, seconds: float) -> Measured:
+    """Let `clients` ask for `seconds`, after a second to warm up; `requests` gives those of one client by its number."""
     latencies: list[float] = []
     failures: list[int] = []
     begins = time.perf_counter() + WARM_UP_S
@@ -102,17 +68,17 @@ def load(*, port: int, asks: Callable[[int], Iterator[Ask]], clients: int, secon
 
     def work(number: int) -> None:
         client = Client(port)
-        for ask in asks(number):
+        for request in requests(number):
             started = time.perf_counter()
             if started >= ends:
                 return
-            status, _ = client.send(ask)
+            status, _ = client.send(request)
             if started >= begins:
                 latencies.append(time.perf_counter() - started)
                 if status >= HTTPStatus.BAD_REQUEST:
                     failures.append(status)
 
-    _run_threads([partial(work, number) for number in range(clients)])
+    run_threads([partial(work, number) for number in range(clients)])
     cuts = quantiles(latencies, n=100)
     return Measured(
         requests_per_s=len(latencies) / seconds,
@@ -123,7 +89,19 @@ def load(*, port: int, asks: Callable[[int], Iterator[Ask]], clients: int, secon
     )
 
 
-def _run_threads(works: Sequence[Callable[[], None]]) -> None:
+def send(client: Client, request: Request, *, began: float, load_began: float) -> Answer:
+    """Send one request, timed from `began`; a broken connection is replaced."""
+    try:
+        status, body = client.send(request)
+    except (OSError, HTTPException):
+        client.close()
+        status, body = 0, b""
+    now = time.perf_counter()
+    return Answer(request=request, status=status, body=body, latency_ms=(now - began) * 1000, at_s=now - load_began)
+
+
+def run_threads(works: Sequence[Callable[[], None]]) -> None:
+    """Run these at once, to their ends."""
     threads = [threading.Thread(target=work) for work in works]
     for thread in threads:
         thread.start()

@@ -1,4 +1,4 @@
-"""A real market to measure: its own server, relay, data and, for PostgreSQL, its own durable database server."""
+"""A deployment to measure: its own servers, relay, data and, for PostgreSQL, its own durable database server."""
 
 import os
 import secrets
@@ -7,84 +7,85 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import django
 
+from deploy.report import progress
 from deploy.servers.ports import free_port
-from deploy.servers.postgresql import PostgresqlServer
+from deploy.servers.postgresql import running_postgresql
+from deploy.servers.process import ROOT, ServerProcess
 
-ROOT = Path(__file__).resolve().parent.parent
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Market:
-    """Where it answers, and the environment in which `manage.py` works on it."""
-
-    port: int
-    environment: Mapping[str, str]
+SERVE = ("-m", "gunicorn", "-c", "python:config.server", "config.wsgi")
 
 
 @contextmanager
-def open_database(*, database: str) -> Iterator[dict[str, str]]:
-    """Keep an empty `sqlite` or `postgresql` for the length of the block; gives the environment in which Django finds it.
+def open_database(*, database: str) -> Iterator[Path]:
+    """Make a `sqlite` or `postgresql` database with the demo in it for the length of the block; gives a folder for files.
 
-    The PostgreSQL server writes as carefully as one in service, and remembers when each transaction was committed.
+    This process and those it starts work on it: once in a process, before any model is imported. The PostgreSQL server is durable, and
+    keeps commit timestamps.
     """
     with ExitStack() as stack:
-        url = ""
-        if database == "postgresql":
-            server = PostgresqlServer(durable=True, options={"track_commit_timestamp": "on"})
-            stack.callback(server.stop)
-            server.start()
-            url = server.url
-        yield {
-            "DATABASE_URL": url,
+        is_postgresql = database == "postgresql"
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gdmarket-bench-")))
+        os.environ |= {
+            "DATABASE_URL": stack.enter_context(running_postgresql(durable=True, options={"track_commit_timestamp": "on"}))
+            if is_postgresql
+            else "",
             "DJANGO_SETTINGS_MODULE": "config.settings",
-            "GDMARKET_DATA_DIR": stack.enter_context(tempfile.TemporaryDirectory(prefix="gdmarket-bench-")),
+            "GDMARKET_DATA_DIR": str(folder),
             "GDMARKET_LOG_LEVEL": "WARNING",
             "GDMARKET_SECRET_KEY": secrets.token_urlsafe(48),
             "GDMARKET_THROTTLE_ANON": "off",
             "GDMARKET_THROTTLE_USER": "off",
         }
+        if manage("migrate", "--verbosity", "0").returncode or manage("load_demo").returncode:
+            sys.exit("The database could not be prepared.")
+        django.setup()
+        yield folder
 
 
 @contextmanager
-def open_market(*, database: str) -> Iterator[Market]:
-    """Serve the demo on `sqlite` or `postgresql` for the length of the block."""
-    with ExitStack() as stack:
-        environment = stack.enter_context(open_database(database=database)) | {"GDMARKET_PORT": str(free_port())}
-        served = subprocess.Popen(
-            [sys.executable, "-m", "config.serve"], cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True
-        )
-        stack.callback(_stop, served)
-        _wait_for_welcome(served)
-        yield Market(port=int(environment["GDMARKET_PORT"]), environment=environment)
+def running(*command: str, folder: Path, name: str, environment: Mapping[str, str] | None = None) -> Iterator[ServerProcess]:
+    """Run Python with these arguments for the length of the block."""
+    process = ServerProcess([sys.executable, *command], log=folder / f"{name}.log", environment=os.environ | (environment or {}))
+    process.start()
+    try:
+        yield process
+    finally:
+        process.stop()
 
 
-def enter(environment: Mapping[str, str]) -> None:
-    """Make this process, and those it starts, work on that database; once in a process, before anything of Django is imported."""
-    os.environ.update(environment)
-    django.setup()
+@contextmanager
+def serve(*, folder: Path, **settings: str) -> Iterator[int]:
+    """Run a server for the length of the block, with additional settings; gives its port."""
+    port = free_port()
+    environment = {"GDMARKET_PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": str(folder / f"counts-{port}"), **settings}
+    with running(*SERVE, folder=folder, name=f"server-{port}", environment=environment) as process:
+        process.wait_until_ready(lambda: _is_ready(port))
+        yield port
 
 
-def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `manage.py` to its end; what it prints is returned, and shown when it fails."""
-    ended = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        print(ended.stdout, ended.stderr, file=sys.stderr)
-    return ended
+@contextmanager
+def open_market(*, database: str) -> Iterator[int]:
+    """Serve the demo on `sqlite` or `postgresql`, with a relay beside, for the length of the block; gives the port."""
+    with open_database(database=database) as folder, serve(folder=folder, GDMARKET_RELAY="beside") as port:
+        yield port
 
 
-def _wait_for_welcome(served: subprocess.Popen[str]) -> None:
-    assert served.stdout is not None
-    for line in served.stdout:
-        if "Ctrl-C" in line:
-            return
-    sys.exit("The server did not start.")
+def manage(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run `manage.py` to its end; its output is returned, and shown when it fails."""
+    done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        progress(f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
 
 
-def _stop(served: subprocess.Popen[str]) -> None:
-    served.terminate()
-    served.communicate(timeout=60)
+def _is_ready(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5):
+            return True
+    except OSError:
+        return False

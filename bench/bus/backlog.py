@@ -1,66 +1,97 @@
-"""What the relays find waiting: stories of rentals, all of them for the status view alone."""
+"""Pending deliveries of real events, all of them for the status view, and the relays that deliver them."""
 
+import os
 import time
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from apps.status_view.models import RentalStatus
-from bench import bulk, stories
+from bench.dataset import MANAGERS, Template, empty, insert, last_seq, settle, write_deliveries
+from bench.market import running
+from deploy.client import RENTERS
+from deploy.servers.process import ServerProcess
+from deploy.servers.waiting import wait_until
 from gdmarket import bus
 from gdmarket.bus.models import Delivery, Event, Subscription
-from tests.unit.status_view.story import ItemTale
 
 STUCK_LANES = ("rental:stuck-1", "rental:stuck-2")
-_RENTALS_AN_ITEM = 20
+_WARM_UP_S = 2.0
 
 
 class Backlog:
-    """So many deliveries that wait, of rentals of items that the view knows already."""
+    """So many pending deliveries."""
 
-    def __init__(self, *, deliveries: int) -> None:
-        self.deliveries = deliveries
-        self.items = [ItemTale() for _ in range(1 + deliveries // stories.FACTS_A_RENTAL // _RENTALS_AN_ITEM)]
-
-    def prepare(self) -> None:
-        """Let the status view be the only one that hears anything, and hear of the items."""
-        Subscription.objects.exclude(subscriber=stories.SUBSCRIBER).delete()
-        _add(stories.registered(item, at=datetime.now(UTC)) for item in self.items)
+    def __init__(self, *, deliveries: int, folder: Path) -> None:
+        """Make the template, and let the status view be the only subscriber."""
+        self.deliveries, self.folder = deliveries, folder
+        self.template = Template()
         bus.run_until_idle()
+        Subscription.objects.exclude(subscriber="status_view").delete()
+        types = list(Subscription.objects.filter(subscriber="status_view").values_list("type", flat=True))
+        column = self.template.log.columns.index("type")
+        self._a_copy = sum(row.values[column] in types for row in self.template.log.rows)
 
     def refill(self) -> None:
-        """Let so many deliveries wait, and nothing else: a fresh log, and rentals that the view has not heard of."""
-        bulk.empty(Delivery, Event, RentalStatus)
+        """Leave so many deliveries pending, and nothing else: a new log, and rentals that the view does not know."""
+        self.clear()
         self.top_up()
-        bulk.settle(Delivery, Event, RentalStatus)
+        settle("bus_delivery", "bus_event", "status_view_rentalstatus")
+
+    def clear(self) -> None:
+        """Delete all deliveries, events and rentals of the view."""
+        empty(Delivery, Event, RentalStatus)
 
     def top_up(self) -> None:
-        """Add whole stories until so many deliveries wait, of those that are not stuck."""
-        missing = self.deliveries - waiting()
+        """Add whole items until so many deliveries are pending, not counting stuck ones."""
+        missing = self.deliveries - pending()
         if missing > 0:
-            _add(stories.rentals(items=self.items, rentals=1 + missing // stories.FACTS_A_RENTAL))
+            after_seq = last_seq()
+            copies = self.template.copies(number=-(-missing // self._a_copy), renters=RENTERS, managers=MANAGERS)
+            insert(self.template.log, self.template.events(copies))
+            write_deliveries(after_seq=after_seq)
+
+    def throughput(self, *, relays: int, seconds: float) -> float:
+        """Return how many deliveries a second so many relays do, from a full backlog."""
+        self.refill()
+        with self.relays(relays):
+            return rate(seconds=seconds)
+
+    @contextmanager
+    def relays(self, number: int) -> Iterator[list[ServerProcess]]:
+        """Run so many relays for the length of the block; gives their processes once they deliver and have warmed up."""
+        with ExitStack() as stack:
+            before = pending()
+            processes = [
+                stack.enter_context(
+                    running(
+                        "manage.py", "relay", "--with-parent", str(os.getpid()), folder=self.folder, name=f"relay-{each}-{time.time_ns()}"
+                    )
+                )
+                for each in range(number)
+            ]
+            for process in processes:
+                process.wait_until_ready(lambda process=process: process.log.stat().st_size > 0)  # type: ignore[misc]  # one each
+            if before:
+                wait_until(lambda: pending() != before, "the relays to deliver")
+            time.sleep(_WARM_UP_S)
+            yield processes
 
     def __str__(self) -> str:
         """Say how much it is."""
-        return f"{self.deliveries} deliveries waiting in {2 * (self.deliveries // stories.FACTS_A_RENTAL)} lanes"
+        return f"{self.deliveries} pending deliveries, {self.template.rentals} rentals an item"
 
 
-def waiting() -> int:
-    """Return how many deliveries wait, leaving out lanes made to be stuck."""
+def pending() -> int:
+    """Return how many deliveries are pending, not counting lanes made to be stuck."""
     return Delivery.objects.exclude(lane__in=STUCK_LANES).count()
 
 
 def rate(*, seconds: float) -> float:
     """Return how many deliveries a second are done from now on, for `seconds` or until none is left."""
-    began_at, began_with = time.perf_counter(), waiting()
+    began_at, began_with = time.perf_counter(), pending()
     at, left = began_at, began_with
     while left and at - began_at < seconds:
-        time.sleep(seconds / 4)  # seldom: counting costs those who are being measured
-        at, left = time.perf_counter(), waiting()
+        time.sleep(seconds / 4)  # seldom: counting slows down what is measured
+        at, left = time.perf_counter(), pending()
     return (began_with - left) / (at - began_at)
-
-
-def _add(told: Iterable[Any]) -> None:
-    after_seq = stories.last_seq()
-    stories.write_log(told)
-    stories.write_deliveries(after_seq=after_seq, not_before=datetime.now(UTC))

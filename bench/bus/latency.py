@@ -1,29 +1,30 @@
-"""From the commit of an event to the commit of its effect, both told by PostgreSQL itself.
+"""From the commit of an event to the commit of its effect, both timed by PostgreSQL itself.
 
-The delivery's row is deleted in the transaction of the effect. A trigger of the bench's own database notes each deletion, and
-`pg_xact_commit_timestamp` then tells when both transactions were committed, by one clock and with no one waiting for it.
+The delivery's row is deleted in the transaction of the effect. A trigger of the bench's own database records each deletion, and
+`pg_xact_commit_timestamp` tells when both transactions were committed, by one clock and with no one waiting for it.
+
+`python -m bench.bus.latency TEMPLATE RATE SECONDS` publishes at an even rate, in a process of its own, and prints in JSON how it went.
 """
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import suppress
 from statistics import quantiles
+from typing import Any
 
-from django.db import connection
+import django
+from django.db import connection, transaction
 
-from apps.status_view.models import RentalStatus
-from bench import bulk
-from bench.bus import backlog
-from bench.bus.relays import running
-from bench.market import ROOT
-from bench.report import Figure
-from gdmarket.bus.models import Delivery, Event
+from deploy.report import Figure
+from deploy.servers.process import ROOT
+from deploy.servers.waiting import wait_until
 
-_PATIENCE_S = 60.0
-_PUBLISHER = "import django; django.setup(); from bench.bus import publisher; publisher.main()"
+_WARM_UP_S = 2.0
 _PROBE = """
 DROP TABLE IF EXISTS bench_done;
 CREATE TABLE bench_done (event_id bigint);
@@ -37,51 +38,75 @@ FROM bench_done d JOIN bus_event e ON e.seq = d.event_id WHERE e.seq > %s
 """
 
 
-def measure(*, rate: float, seconds: float) -> list[Figure]:
+def measure(*, rate: float, seconds: float, backlog: Any) -> list[Figure]:
     """Return the median and the 99th percentile at `rate` events a second, with the relay alone and with the fast path as well."""
-    return [
-        *_measure("relay", dispatch="off", rate=rate, seconds=seconds, aims=("25 ms or less", "250 ms or less")),
-        *_measure("fast path", dispatch="inline", rate=rate, seconds=seconds, aims=("", "")),
-    ]
+    template = backlog.folder / "template"
+    template.write_bytes(pickle.dumps(backlog.template))
+    figures = []
+    for by, dispatch, aims in (("relay", "off", ("25 ms or less", "250 ms or less")), ("fast path", "inline", ("", ""))):
+        published, cuts = _measure(str(template), backlog, dispatch=dispatch, rate=rate, seconds=seconds)
+        what = f"commit to view, {by}, {rate:.0f} events/s offered"
+        figures += [
+            Figure(what=f"events published, {by}, {rate:.0f}/s offered", values=[published], unit="per s"),
+            Figure(what=f"{what}, p50", values=[cuts[49]], unit="ms", aim=aims[0]),
+            Figure(what=f"{what}, p99", values=[cuts[98]], unit="ms", aim=aims[1]),
+        ]
+    return figures
 
 
-def _measure(by: str, *, dispatch: str, rate: float, seconds: float, aims: tuple[str, str]) -> list[Figure]:
-    bulk.empty(Delivery, Event, RentalStatus)
-    with ExitStack() as stack:
-        with connection.cursor() as cursor:
-            cursor.execute(_PROBE)
-            stack.callback(_remove_probe)
-        stack.enter_context(running(relays=1))
-        published = _publish(rate=rate, seconds=seconds, dispatch=dispatch)
-        _wait_until_idle()
-        cuts = quantiles(_latencies(after_seq=published["warm_seq"]), n=100)
-    what = f"commit to view, {by}, {rate:.0f} events/s offered"
-    return [
-        Figure(what=f"events published, {by}, {rate:.0f}/s offered", values=[published["rate"]], unit="per s"),
-        Figure(what=f"{what}, p50", values=[cuts[49]], unit="ms", aim=aims[0]),
-        Figure(what=f"{what}, p99", values=[cuts[98]], unit="ms", aim=aims[1]),
-    ]
+def _measure(template: str, backlog: Any, *, dispatch: str, rate: float, seconds: float) -> tuple[float, list[float]]:
+    from bench.bus.backlog import pending  # noqa: PLC0415  # models exist only after setup()
 
-
-def _remove_probe() -> None:
+    backlog.clear()
     with connection.cursor() as cursor:
+        cursor.execute(_PROBE)
+        with backlog.relays(1):
+            command = [sys.executable, "-m", "bench.bus.latency", template, str(rate), str(seconds)]
+            environment = os.environ | {"GDMARKET_DISPATCH": dispatch}
+            done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+            published = json.loads(done.stdout)
+            with suppress(TimeoutError):
+                wait_until(lambda: not pending(), "the backlog to be empty", timeout_s=60)
+            cursor.execute(_LATENCIES, [published["warm_seq"]])
+            latencies = [milliseconds for (milliseconds,) in cursor.fetchall()]
         cursor.execute("DROP TRIGGER bench_note ON bus_delivery; DROP TABLE bench_done")
+    return published["rate"], quantiles(latencies, n=100)
 
 
-def _publish(*, rate: float, seconds: float, dispatch: str) -> dict[str, float]:
-    command = [sys.executable, "-c", _PUBLISHER, str(rate), str(seconds)]
-    ended = subprocess.run(command, cwd=ROOT, env=os.environ | {"GDMARKET_DISPATCH": dispatch}, capture_output=True, text=True, check=True)
-    told: dict[str, float] = json.loads(ended.stdout)
-    return told
+def _publish(template: Any, *, rate: float, seconds: float) -> None:
+    from bench.dataset import MANAGERS, last_seq  # noqa: PLC0415  # models exist only after setup()
+    from deploy.client import RENTERS  # noqa: PLC0415
+    from gdmarket import bus  # noqa: PLC0415
+    from gdmarket.bus import codec, registry  # noqa: PLC0415
+
+    names = template.log.columns
+
+    def events() -> Iterator[tuple[Any, str]]:
+        for values in template.events(template.copies(number=1_000_000, renters=RENTERS, managers=MANAGERS)):
+            row = dict(zip(names, values, strict=True))
+            if row["due_at"] is None:
+                kind = registry.event_class(name=row["type"], schema=row["schema"])
+                yield codec.decode(json.loads(row["payload"]), kind, schema=row["schema"]), row["stream"]
+
+    def publish_for(seconds: float) -> float:
+        began_at = time.perf_counter()
+        for number, (event, stream) in enumerate(source):
+            # The next is due all the same when this one was late.
+            time.sleep(max(0.0, began_at + number / rate - time.perf_counter()))
+            if time.perf_counter() - began_at >= seconds:
+                break
+            with transaction.atomic():
+                bus.publish(event, stream=stream)
+        return time.perf_counter() - began_at
+
+    source = events()
+    publish_for(_WARM_UP_S)
+    warm_seq = last_seq()
+    spent_s = publish_for(seconds)
+    print(json.dumps({"warm_seq": warm_seq, "rate": (last_seq() - warm_seq) / spent_s}))
 
 
-def _wait_until_idle() -> None:
-    until = time.monotonic() + _PATIENCE_S
-    while backlog.waiting() and time.monotonic() < until:
-        time.sleep(0.1)
-
-
-def _latencies(*, after_seq: float) -> list[float]:
-    with connection.cursor() as cursor:
-        cursor.execute(_LATENCIES, [after_seq])
-        return [milliseconds for (milliseconds,) in cursor.fetchall()]
+if __name__ == "__main__":
+    django.setup()
+    with open(sys.argv[1], "rb") as file:  # noqa: PTH123
+        _publish(pickle.load(file), rate=float(sys.argv[2]), seconds=float(sys.argv[3]))

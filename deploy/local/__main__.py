@@ -1,4 +1,4 @@
-"""`./dev cluster`, `./dev rollout` and `./dev heal`: which, and its options."""
+"""`./dev cluster`, `./dev rollout` and `./dev heal`."""
 
 import argparse
 import signal
@@ -10,15 +10,18 @@ _COMMANDS = {"cluster": interactive, "rollout": rollout, "heal": heal}
 
 
 def main() -> None:
-    """Do what was asked for."""
-    # A job in the background of a shell ignores Ctrl-C; so would all that it starts.
+    """Run one of the commands."""
+    # A shell's background job ignores SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="./dev")
     commands = parser.add_subparsers(required=True)
     for name, command in _COMMANDS.items():
-        of_command = commands.add_parser(name, description=(command.__doc__ or "").splitlines()[0])
-        of_command.set_defaults(run=command.run)
-        command.add_arguments(of_command)
+        subparser = commands.add_parser(name, description=(command.__doc__ or "").splitlines()[0])
+        subparser.set_defaults(run=command.run)
+        command.add_arguments(subparser)
+        if command is not interactive:
+            subparser.add_argument("--seed", type=int, help="repeats the choices of an earlier run")
+            subparser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     options = parser.parse_args()
     sys.exit(options.run(options))
 

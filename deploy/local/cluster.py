@@ -1,4 +1,4 @@
-"""The cluster: what it is made of, in which order it starts and stops, and how it grows and is renewed."""
+"""The cluster: its parts, the order in which they start and stop, and how servers are added, removed and replaced."""
 
 import os
 import secrets
@@ -10,45 +10,44 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.gateway import SLOTS, Gateway
-from deploy.local.supervisor import Job, Supervisor, answers
+from deploy.local.supervisor import Supervisor, answers
 from deploy.servers.ports import free_port
-from deploy.servers.postgresql import PostgresqlServer
+from deploy.servers.postgresql import running_postgresql
+from deploy.servers.process import ROOT, ServerProcess
 from deploy.servers.waiting import wait_until
 from tests.fake_provider import FakeProcess
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 _RECONCILE = ("reconcile_payments", "--every", "3600", "--days", "30", "--older-than", "60")
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class Web:
-    """One server: who keeps it, where it answers, and its slot at the gateway."""
+    """One server: its supervisor, where it listens, and its slot at the gateway."""
 
     supervisor: Supervisor
     port: int
     slot: str
-    tree: Path
 
 
 @dataclass(kw_only=True, slots=True)
 class Cluster:
-    """A running cluster; `webs` and `relay` are those that serve now."""
+    """A running cluster; `webs` and `relay` are those of the deployed version, whose code is in `tree`."""
 
     gateway: Gateway
     environment: Mapping[str, str]
     folder: Path
-    fake: FakeProcess
-    tell: Callable[[str], None]
+    provider: FakeProcess
+    report: Callable[[str], None]
     tree: Path = ROOT
     version: int = 0
     webs: list[Web] = field(default_factory=list)
     relay: Supervisor | None = None
     others: list[Supervisor] = field(default_factory=list)
-    _born: int = 0
+    _started: int = 0
 
     @property
     def port(self) -> int:
-        """Where people reach the market."""
+        """Where the gateway listens."""
         return self.gateway.port
 
     @property
@@ -57,7 +56,7 @@ class Cluster:
         return self.environment["DATABASE_URL"]
 
     def manage(self, *arguments: str) -> None:
-        """Run `manage.py` of the version that is deployed, to its end.
+        """Run `manage.py` of the deployed version to its end.
 
         :raises subprocess.CalledProcessError: if it fails
         """
@@ -65,56 +64,61 @@ class Cluster:
         subprocess.run(command, cwd=self.tree, env=self.environment, stdout=subprocess.DEVNULL, check=True)
 
     def start_web(self, **settings: str) -> Web:
-        """Start a server, with settings of its own, and return at once: it takes no requests yet."""
-        self._born += 1
+        """Start a server with additional settings, and return at once: the gateway does not know it yet."""
+        self._started += 1
         port = free_port()
-        web = Web(supervisor=self._keep_web(f"web-{self._born}", port, settings), port=port, slot=self._free_slot(), tree=self.tree)
+        taken = {web.slot for web in self.webs}
+        slot = next(slot for number in range(1, SLOTS + 1) if (slot := f"web{number}") not in taken)
+        web = Web(supervisor=self._supervise_web(f"web-{self._started}", port, settings), port=port, slot=slot)
         self.webs.append(web)
         return web
 
     def is_ready(self, web: Web) -> bool:
-        """Say whether a server may be sent requests."""
+        """Say whether a server's readiness probe succeeds."""
         return answers(port=web.port, path="/health/ready")
 
-    def add_web(self, **settings: str) -> Web:
+    def add_web(self) -> Web:
         """Start a server, and send it requests once it is ready."""
-        web = self.start_web(**settings)
-        wait_until(lambda: self.is_ready(web), f"{web.supervisor.job.name} to be ready: see {web.supervisor.job.log}")
-        self.gateway.enable(slot=web.slot, port=web.port)
+        web = self.start_web()
+        self.enable_when_ready(web)
         return web
 
+    def enable_when_ready(self, web: Web) -> None:
+        """Wait until a server is ready, and send it requests."""
+        wait_until(lambda: self.is_ready(web), f"{web.supervisor.name} to be ready: see {web.supervisor.process.log}")
+        self.gateway.enable(slot=web.slot, port=web.port)
+
     def remove_web(self, web: Web) -> None:
-        """Send a server no more requests, let it finish those it has, and stop it."""
+        """Drain a server and stop it."""
         self.gateway.drain(slot=web.slot)
         web.supervisor.stop()
         self.gateway.disable(slot=web.slot)
         self.webs.remove(web)
 
     def restart_in_place(self, web: Web) -> None:
-        """Stop a server and start it anew at its place, telling nobody and waiting for nothing: what `./dev rollout --control` does."""
+        """Stop a server and start the deployed version on its port, with no drain and no readiness: the control of `./dev rollout`."""
         web.supervisor.stop()
-        web.tree = self.tree
-        web.supervisor = self._keep_web(web.supervisor.job.name, web.port, {})
+        web.supervisor = self._supervise_web(web.supervisor.name, web.port, {})
 
     def replace_relay(self) -> None:
-        """Start a relay of the version that is deployed, then stop the one before."""
+        """Start a relay of the deployed version, then stop the one before."""
         before = self.relay
-        self._born += 1
+        self._started += 1
         port = free_port()
-        self.relay = self._keep(f"relay-{self._born}", "manage.py", "relay", live_port=port, GDMARKET_RELAY_PORT=str(port))
-        wait_until(self.relay.is_live, f"{self.relay.job.name} to live: see {self.relay.job.log}")
+        self.relay = self._supervise(f"relay-{self._started}", "manage.py", "relay", live_port=port, GDMARKET_RELAY_PORT=str(port))
+        wait_until(self.relay.is_live, f"{self.relay.name} to be live: see {self.relay.process.log}")
         if before is not None:
             before.stop()
 
     def start_reconciliation(self) -> None:
-        """Hold the payments against the provider's book every hour."""
-        self.others.append(self._keep("reconcile", "manage.py", *_RECONCILE))
+        """Compare the payments with the provider's records every hour."""
+        self.others.append(self._supervise("reconcile", "manage.py", *_RECONCILE))
 
     @contextmanager
     def control_gateway(self) -> Iterator[None]:
-        """Have people come by another gateway for the length of the block: one that checks no server and tries nothing again."""
-        careful = self.gateway
-        control = Gateway(port=free_port(), folder=self.folder, tell=self.tell, name="control")
+        """Replace the gateway for the length of the block by one without health checks and retries."""
+        gateway = self.gateway
+        control = Gateway(port=free_port(), folder=self.folder, report=self.report, control=True)
         control.start(environment=self.environment)
         try:
             for web in self.webs:
@@ -122,11 +126,11 @@ class Cluster:
             self.gateway = control
             yield
         finally:
-            self.gateway = careful
+            self.gateway = gateway
             control.stop()
 
     def stop(self) -> None:
-        """Stop all: first who brings work, last who does what is left of it."""
+        """Stop the gateway, then the servers, then the relay and what else works in the background."""
         self.gateway.stop()
         for supervisors in ([web.supervisor for web in self.webs], [*self.others, *([self.relay] if self.relay else [])]):
             for supervisor in supervisors:
@@ -134,25 +138,17 @@ class Cluster:
             for supervisor in supervisors:
                 supervisor.stop()
 
-    def _free_slot(self) -> str:
-        taken = {web.slot for web in self.webs}
-        return next(slot for number in range(1, SLOTS + 1) if (slot := f"web{number}") not in taken)
-
-    def _keep_web(self, name: str, port: int, settings: Mapping[str, str]) -> Supervisor:
+    def _supervise_web(self, name: str, port: int, settings: Mapping[str, str]) -> Supervisor:
         command = ("-m", "gunicorn", "-c", "python:config.server", "config.wsgi")
         counts = str(self.folder / f"{name}-counts")
-        return self._keep(name, *command, live_port=port, **{**settings, "GDMARKET_PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": counts})
-
-    def _keep(self, name: str, *command: str, live_port: int = 0, **settings: str) -> Supervisor:
-        job = Job(
-            name=name,
-            command=[sys.executable, *command],
-            folder=self.tree,
-            environment={**self.environment, **settings},
-            log=self.folder / f"{name}.log",
-            live_port=live_port,
+        return self._supervise(
+            name, *command, live_port=port, **{**settings, "GDMARKET_PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": counts}
         )
-        supervisor = Supervisor(job=job, tell=self.tell)
+
+    def _supervise(self, name: str, *command: str, live_port: int = 0, **settings: str) -> Supervisor:
+        environment = {**self.environment, **settings}
+        process = ServerProcess([sys.executable, *command], log=self.folder / f"{name}.log", folder=self.tree, environment=environment)
+        supervisor = Supervisor(name=name, process=process, report=self.report, live_port=live_port)
         supervisor.start()
         return supervisor
 
@@ -164,20 +160,30 @@ def open_cluster(
     port: int = 0,
     webs: int = 2,
     settings: Mapping[str, str],
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> Iterator[Cluster]:
     """Run a cluster in `folder` for the length of the block, with the demo in it.
 
-    `settings` are those of the market and of the gateway; with `DATABASE_URL` among them that database is used, else one is made.
+    `settings` are those of the product and of the gateway; without `DATABASE_URL` among them a PostgreSQL server is started.
     """
     with ExitStack() as stack:
-        gateway = Gateway(port=port or free_port(), folder=folder, tell=tell)
+        gateway = Gateway(port=port or free_port(), folder=folder, report=report)
         stack.callback(gateway.stop)
         gateway.start(environment=settings)
-        environment = _environment(stack, folder=folder, settings=settings)
-        fake = stack.enter_context(FakeProcess(folder=folder, environment=environment, verbosity=0))
-        environment |= {"GDMARKET_PAYMENT_GATEWAY": "http", "GDMARKET_PAYMENT_URL": fake.url}
-        cluster = Cluster(gateway=gateway, environment=environment, folder=folder, fake=fake, tell=tell)
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "GDMARKET_DATA_DIR": str(folder),
+            "GDMARKET_SECRET_KEY": secrets.token_urlsafe(48),
+            "GDMARKET_TRUSTED_PROXIES": "1",
+            "GDMARKET_RELAY": "",
+            "GDMARKET_HOST": "127.0.0.1",
+            **settings,
+            "DATABASE_URL": settings.get("DATABASE_URL") or stack.enter_context(running_postgresql(durable=True)),
+        }
+        provider = stack.enter_context(FakeProcess(folder=folder, environment=environment, verbosity=0))
+        environment |= {"GDMARKET_PAYMENT_GATEWAY": "http", "GDMARKET_PAYMENT_URL": provider.url}
+        cluster = Cluster(gateway=gateway, environment=environment, folder=folder, provider=provider, report=report)
         stack.callback(cluster.stop)
         cluster.manage("migrate", "--verbosity", "0")
         cluster.manage("load_demo")
@@ -186,26 +192,5 @@ def open_cluster(
         for _ in range(webs):
             cluster.start_web()
         for web in cluster.webs:
-            wait_until(lambda web=web: cluster.is_ready(web), f"{web.supervisor.job.name} to be ready")  # type: ignore[misc]  # one web each
-            gateway.enable(slot=web.slot, port=web.port)
+            cluster.enable_when_ready(web)
         yield cluster
-
-
-def _environment(stack: ExitStack, *, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    url = settings.get("DATABASE_URL", "")
-    if not url:
-        server = PostgresqlServer(durable=True)
-        stack.callback(server.stop)
-        server.start()
-        url = server.url
-    return {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        "GDMARKET_DATA_DIR": str(folder),
-        "GDMARKET_SECRET_KEY": secrets.token_urlsafe(48),
-        "GDMARKET_TRUSTED_PROXIES": "1",
-        "GDMARKET_RELAY": "",
-        "GDMARKET_HOST": "127.0.0.1",
-        **settings,
-        "DATABASE_URL": url,
-    }

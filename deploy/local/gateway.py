@@ -1,4 +1,4 @@
-"""The gateway of deploy/gateway on this machine: started, told who serves, and asked how it sees them."""
+"""The gateway of deploy/gateway on this machine, controlled through HAProxy's runtime API."""
 
 import csv
 import os
@@ -8,33 +8,33 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.local.supervisor import Job, Supervisor
+from deploy.local.supervisor import Supervisor
+from deploy.servers.process import ServerProcess
 from deploy.servers.waiting import wait_until
 
 CONFIGURATION = Path(__file__).resolve().parent.parent / "gateway" / "haproxy.cfg"
 SLOTS = 16
-# What a deployment must not do without: `./dev rollout --control` shows what is lost then.
-_WITHOUT = {"default-server check inter 1s fall 2 rise 1 ": "default-server ", "retries 2": "retries 0", "option redispatch 1": ""}
+# What the control does without: health checks and retries.
+_CONTROL = {"default-server check inter 1s fall 2 rise 1 ": "default-server ", "retries 2": "retries 0", "option redispatch 1": ""}
 
 
 class GatewayError(RuntimeError):
-    """The gateway did not do as it was told."""
+    """HAProxy refused a command."""
 
 
 class Gateway:
-    """HAProxy at a port. Servers stand in slots, `web1` to `web16`, which are filled while it runs.
+    """HAProxy at a port. Servers have slots, `web1` to `web16`, which are filled while it runs.
 
-    The one called "control" does without what keeps requests from being lost.
+    A `control` checks no server and tries nothing again.
     """
 
-    def __init__(self, *, port: int, folder: Path, tell: Callable[[str], None], name: str = "gateway") -> None:
+    def __init__(self, *, port: int, folder: Path, report: Callable[[str], None], control: bool = False) -> None:
         self.port = port
-        self.log = folder / f"{name}.log"
-        self._name = name
-        self._socket = folder / f"{name}.sock"
-        self._configuration = _write_control_configuration(folder) if name == "control" else CONFIGURATION
-        self._folder = folder
-        self._tell = tell
+        self._name = "control" if control else "gateway"
+        self.log = folder / f"{self._name}.log"
+        self._socket = folder / f"{self._name}.sock"
+        self._configuration = _write_control_configuration(folder) if control else CONFIGURATION
+        self._folder, self._report = folder, report
         self._supervisor: Supervisor | None = None
 
     @property
@@ -43,35 +43,31 @@ class Gateway:
         return self._supervisor.pid if self._supervisor else 0
 
     def start(self, *, environment: Mapping[str, str]) -> None:
-        """Start HAProxy, and wait until it takes orders; `environment` may set what the head of haproxy.cfg lists."""
-        program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
-        if program is None:
-            sys.exit("HAProxy is missing, which is the gateway: apt-get install haproxy, or brew install haproxy.")
-        job = Job(
-            name=self._name,
-            command=[program, "-db", "-f", str(self._configuration)],
+        """Start HAProxy, and wait until it takes commands; `environment` may set what the head of haproxy.cfg lists."""
+        process = ServerProcess(
+            [haproxy(), "-db", "-f", str(self._configuration)],
+            log=self.log,
             folder=self._folder,
             environment={**os.environ, **environment, "GATEWAY_BIND": f"127.0.0.1:{self.port}", "GATEWAY_SOCKET": str(self._socket)},
-            log=self.log,
         )
-        self._supervisor = Supervisor(job=job, tell=self._tell)
+        self._supervisor = Supervisor(name=self._name, process=process, report=self._report)
         self._supervisor.start()
         wait_until(self._is_listening, f"the gateway to start: see {self.log}")
 
     def stop(self) -> None:
-        """Stop it at once."""
+        """Stop it."""
         if self._supervisor is not None:
             self._supervisor.stop()
 
     def enable(self, *, slot: str, port: int) -> None:
-        """Send requests to a server that is ready, and wait until the gateway has seen so itself."""
+        """Send requests to a server that is ready, and wait until the gateway has found it up."""
         self._command(f"set server web/{slot} addr 127.0.0.1 port {port}")
         self._command(f"set server web/{slot} state ready")
         wait_until(lambda: self.slot_status(slot)["status"] in {"UP", "no check"}, f"the gateway to find {slot} up")
         self._save_server_state()
 
     def drain(self, *, slot: str) -> None:
-        """Send no more requests to a server, and wait until none is under way there."""
+        """Send no more requests to a server, and wait until it has none in progress."""
         self._command(f"set server web/{slot} state drain")
         wait_until(lambda: self.slot_status(slot)["scur"] == "0", f"the gateway to drain {slot}")
 
@@ -81,22 +77,22 @@ class Gateway:
         self._save_server_state()
 
     def slot_status(self, slot: str) -> dict[str, str]:
-        """Return how the gateway sees a slot, in HAProxy's own words (`show stat`)."""
+        """Return HAProxy's statistics of a slot (`show stat`)."""
         table = self._command("show stat").removeprefix("# ")
         return next(row for row in csv.DictReader(table.splitlines()) if (row["pxname"], row["svname"]) == ("web", slot))
 
     def _save_server_state(self) -> None:
-        """Write down where the servers are, for a HAProxy that is started again."""
+        """Save where the servers are, for a HAProxy that is started again."""
         Path(f"{self._socket}.servers").write_text(self._command("show servers state") + "\n")
 
-    def _command(self, words: str) -> str:
-        with socket.socket(socket.AF_UNIX) as line:
-            line.connect(str(self._socket))
-            line.sendall(f"{words}\n".encode())
-            told = b"".join(iter(lambda: line.recv(65536), b"")).decode().strip()
-        if words.startswith("set") and told and not told.startswith(("IP changed", "port changed", "no need", "nothing changed")):
-            raise GatewayError(f"{words}: {told}")
-        return told
+    def _command(self, command: str) -> str:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self._socket))
+            connection.sendall(f"{command}\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode().strip()
+        if command.startswith("set") and answer and not answer.startswith(("IP changed", "port changed", "no need", "nothing changed")):
+            raise GatewayError(f"{command}: {answer}")
+        return answer
 
     def _is_listening(self) -> bool:
         try:
@@ -105,10 +101,14 @@ class Gateway:
             return False
 
 
+def haproxy() -> str:
+    """Return the path of HAProxy; exits where it is not installed."""
+    return shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin") or sys.exit("HAProxy is missing: apt-get install haproxy")
+
+
 def _write_control_configuration(folder: Path) -> Path:
-    """Return a copy of the configuration that checks no server and tries nothing again."""
     text = CONFIGURATION.read_text()
-    for setting, replacement in _WITHOUT.items():
+    for setting, replacement in _CONTROL.items():
         assert setting in text, setting
         text = text.replace(setting, replacement)
     copy = folder / "control.cfg"

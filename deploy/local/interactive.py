@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from deploy.local.cluster import Cluster, open_cluster
+from deploy.report import progress
 from deploy.servers.ports import is_port_free
 
 _WELCOME = """
@@ -18,11 +19,11 @@ The market is open at {address}
   Admin        {address}/admin/          manager@example.com, operator@example.com; password gdmarket-demo
   Logs         {folder}
   Database     {database}
-  Provider     {provider}, what goes wrong there: http://127.0.0.1:{faults}/v1/faults
+  Provider     {provider}, its faults: http://127.0.0.1:{faults}/v1/faults
 
-  Who runs, and how to fault it: all of it comes back by itself.
+  The processes, and how to inject a fault; each is started again.
 {processes}
-    kill -9 -- -PID     the whole process group dies       kill -STOP -- -PID     it is there, and does nothing
+    kill -9 -- -PID     kill the process group       kill -STOP -- -PID     freeze it
 
   Ctrl-C stops everything.
 """
@@ -35,21 +36,21 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Stay until Ctrl-C."""
+    """Run until Ctrl-C."""
     if not is_port_free(options.port):
         sys.exit(f"Port {options.port} is taken: choose another with --port.")
-    print("Starting PostgreSQL, the provider, the relay, the servers and the gateway …", file=sys.stderr)
+    progress("Starting PostgreSQL, the provider, the relay, the servers and the gateway …")
     try:
         with ExitStack() as stack:
-            folder = _folder(stack)
+            settings = {"DATABASE_URL": os.environ.get("DATABASE_URL", "")}
             cluster = stack.enter_context(
-                open_cluster(folder=folder, port=options.port, webs=options.web, settings=_settings(), tell=_tell)
+                open_cluster(folder=_folder(stack), port=options.port, webs=options.web, settings=settings, report=progress)
             )
             print(_welcome(cluster), flush=True)
             while True:
                 time.sleep(3600)
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        progress("Stopped.")
         return 0
 
 
@@ -61,22 +62,13 @@ def _folder(stack: ExitStack) -> Path:
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gdmarket-cluster-")))
 
 
-def _settings() -> dict[str, str]:
-    return {"DATABASE_URL": os.environ.get("DATABASE_URL", "")}
-
-
 def _welcome(cluster: Cluster) -> str:
     supervisors = [*(web.supervisor for web in cluster.webs), *([cluster.relay] if cluster.relay else []), *cluster.others]
-    rows = [f"    {supervisor.job.name:<12} PID {supervisor.pid:<8} port {supervisor.job.live_port or '-'}" for supervisor in supervisors]
     return _WELCOME.format(
         address=f"http://127.0.0.1:{cluster.port}",
         folder=cluster.folder,
         database=cluster.database_url,
-        provider=cluster.fake.url,
-        faults=cluster.fake.control_port,
-        processes="\n".join(rows),
+        provider=cluster.provider.url,
+        faults=cluster.provider.control_port,
+        processes="\n".join(f"    {each.name:<12} PID {each.pid:<8} port {each.live_port or '-'}" for each in supervisors),
     )
-
-
-def _tell(what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)

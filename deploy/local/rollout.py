@@ -1,40 +1,41 @@
-"""`./dev rollout`: rolling restarts under mixed load, each to a version with a migration of its own; every answer is judged.
+"""`./dev rollout`: rolling updates under mixed load, each to a version with a migration of its own; every answer is checked.
 
-Afterwards every write that was acknowledged is looked for in the database. `--control` does the same as one should not, and must lose.
+Afterwards every acknowledged write is looked for in the database. `--control` also restarts servers in place behind a gateway without
+health checks and retries, and must lose requests.
 """
 
 import json
 import secrets
-import sys
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import quantiles
 
-from bench import report
+from deploy import report
 from deploy.local.cluster import Cluster, open_cluster
 from deploy.local.consistency import ConsistencyReport, check_consistency
-from deploy.local.results import WorkloadResult
-from deploy.local.rolling_update import restart_in_place, rolling_update
-from deploy.local.workload import Workload
+from deploy.local.versions import write_next_version
+from deploy.local.workload import Workload, WorkloadResult
+from deploy.report import progress
 from deploy.servers.waiting import wait_until
 
 SETTINGS = {
     "GDMARKET_THROTTLE_ANON": "off",
     "GDMARKET_THROTTLE_USER": "off",
     "GDMARKET_LOG_LEVEL": "WARNING",
-    "GDMARKET_PAYMENT_TIMEOUT_MS": "9000",  # the provider shares a busy machine, and its slowness is not what is looked at
+    "GDMARKET_PAYMENT_TIMEOUT_MS": "9000",  # the provider shares a busy machine, and its latency is not measured here
     "GATEWAY_RATE": "1000000",  # all renters come from one address here
     "GATEWAY_CONNECTIONS": "2000",
 }
-_REST_S = 2.0
+_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Work:
+class Plan:
     """How many versions are rolled out, and under which load."""
 
     restarts: int
@@ -45,7 +46,7 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What came of the restarts."""
+    """What the updates did to the load."""
 
     name: str
     restarts: int
@@ -53,10 +54,15 @@ class Outcome:
     result: WorkloadResult
     consistency: ConsistencyReport
 
-    @property
-    def is_consistent(self) -> bool:
-        """Say whether nothing was lost: no request, no write, no story."""
-        return not self.result.failed and self.consistency.is_consistent
+    def figures(self) -> dict[str, object]:
+        """Return the figures by their names."""
+        return {
+            "versions rolled out, each with a migration": self.restarts,
+            "answered as expected, %": f"{int(self.result.success_percent * 100) / 100:.2f}",
+            "slowest 1 %, ms": round(quantiles(self.result.latencies_ms, n=100)[98]),
+            **self.consistency.figures(self.result),
+            "seconds": round(self.seconds),
+        }
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -65,80 +71,92 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--requests", type=int, default=20_000, help="how many requests there are at least (default: 20,000)")
     parser.add_argument("--rate", type=float, default=120.0, help="requests a second (default: 120)")
     parser.add_argument("--web", type=int, default=2, help="how many servers (default: 2)")
-    parser.add_argument("--seed", type=int, help="repeats the choices of an earlier run")
-    parser.add_argument("--control", action="store_true", help="do it as well without readiness, drain and retries: some must be lost")
-    parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    parser.add_argument("--control", action="store_true", help="repeat it without readiness, drain and retries: some must be lost")
 
 
 def run(options: Namespace) -> int:
-    """Roll out, print what came of it; 0 where nothing was lost, and the control lost some."""
+    """Roll out and print the outcome; 0 where nothing was lost, and the control lost some."""
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
-    print(f"The seed is {seed}.", file=sys.stderr)
-    work = Work(restarts=options.restarts, requests=options.requests, rate=options.rate, seed=seed)
-    with (
-        tempfile.TemporaryDirectory(prefix="gdmarket-rollout-") as folder,
-        open_cluster(folder=Path(folder), webs=options.web, settings=SETTINGS, tell=show) as cluster,
-    ):
-        outcomes = [measure(cluster=cluster, work=work)]
+    plan = Plan(restarts=options.restarts, requests=options.requests, rate=options.rate, seed=seed)
+    with measured_cluster(webs=options.web) as cluster:
+        outcomes = [measure(cluster=cluster, plan=plan)]
         if options.control:
-            outcomes.append(measure_control(cluster=cluster, work=replace(work, requests=0)))
+            outcomes.append(measure_control(cluster=cluster, plan=replace(plan, requests=0)))
     _print(outcomes, seed=seed, as_json=options.json)
-    return int(not (outcomes[0].is_consistent and all(outcome.result.failed for outcome in outcomes[1:])))
+    is_good = outcomes[0].consistency.is_consistent and not outcomes[0].result.failed
+    return int(not (is_good and all(outcome.result.failed for outcome in outcomes[1:])))
 
 
-def measure(*, cluster: Cluster, work: Work, deploy: Callable[..., None] = rolling_update, name: str = "in good order") -> Outcome:
+@contextmanager
+def measured_cluster(*, webs: int = 2) -> Iterator[Cluster]:
+    """Run a cluster with settings for measuring, for the length of the block."""
+    # Sockets need short paths.
+    with (
+        tempfile.TemporaryDirectory(prefix="gdmarket-") as folder,
+        open_cluster(folder=Path(folder), webs=webs, settings=SETTINGS, report=progress) as cluster,
+    ):
+        yield cluster
+
+
+def rolling_update(cluster: Cluster) -> None:
+    """Bring the next version into service without losing a request.
+
+    Migrate while the old code serves; replace the relay; then, for each server, start a new one, wait until the gateway finds it ready,
+    drain the old one, and stop it.
+    """
+    _migrate_to_next_version(cluster)
+    for web in [*cluster.webs]:
+        cluster.add_web()
+        cluster.remove_web(web)
+
+
+def restart_in_place(cluster: Cluster) -> None:
+    """Do it wrong, as the control: stop each server under load and start it on its port, one after the other, without waiting."""
+    _migrate_to_next_version(cluster)
+    for web in cluster.webs:
+        cluster.restart_in_place(web)
+    wait_until(lambda: all(cluster.is_ready(web) for web in cluster.webs), "the servers to be ready")
+
+
+def measure(*, cluster: Cluster, plan: Plan, update: Callable[[Cluster], None] = rolling_update, name: str = "rolling update") -> Outcome:
     """Roll out version after version under load."""
-    workload = Workload(port=cluster.port, seed=work.seed, rate=work.rate)
+    workload = Workload(port=cluster.port, seed=plan.seed, rate=plan.rate)
     began = time.monotonic()
     workload.start()
-    for _ in range(work.restarts):
-        time.sleep(_REST_S)
-        deploy(cluster=cluster)
-        cluster.tell(f"{workload.result.requests} requests so far, {workload.result.failed} lost")
-    wait_until(lambda: workload.result.requests >= work.requests, "enough requests", timeout_s=3600)
+    for _ in range(plan.restarts):
+        time.sleep(_PAUSE_S)
+        update(cluster)
+        cluster.report(f"version {cluster.version} serves: {workload.result.requests} requests so far, {workload.result.failed} failed")
+    wait_until(lambda: workload.result.requests >= plan.requests, "enough requests", timeout_s=3600)
     result = workload.stop()
     seconds = time.monotonic() - began
     consistency = check_consistency(url=cluster.database_url, result=result)
-    return Outcome(name=name, restarts=work.restarts, seconds=seconds, result=result, consistency=consistency)
+    return Outcome(name=name, restarts=plan.restarts, seconds=seconds, result=result, consistency=consistency)
 
 
-def measure_control(*, cluster: Cluster, work: Work) -> Outcome:
-    """Do the same as one should not."""
+def measure_control(*, cluster: Cluster, plan: Plan) -> Outcome:
+    """Do the same without readiness, drain and retries."""
     with cluster.control_gateway():
-        return measure(cluster=cluster, work=work, deploy=restart_in_place, name="no readiness, drain, retries")
+        return measure(cluster=cluster, plan=plan, update=restart_in_place, name="no readiness, drain, retries")
 
 
-def _figures(outcome: Outcome) -> dict[str, object]:
-    result = outcome.result
-    return {
-        "versions rolled out, each with a migration": outcome.restarts,
-        "requests": result.requests,
-        "answered as they had to be, %": f"{int(result.share * 100) / 100:.2f}",
-        "lost": result.failed,
-        "slowest 1 %, ms": round(quantiles(result.latencies_ms, n=100)[98]),
-        "rentals whose renters were told of": outcome.consistency.acknowledged,
-        "of them not there, or otherwise": len(outcome.consistency.lost),
-        "double bookings": outcome.consistency.double_bookings,
-        "stories that did not end": len(outcome.consistency.unfinished),
-        "seconds": round(outcome.seconds),
-    }
+def _migrate_to_next_version(cluster: Cluster) -> None:
+    cluster.tree = write_next_version(before=cluster.tree, folder=cluster.folder, number=cluster.version + 1)
+    cluster.manage("migrate", "--verbosity", "0")
+    cluster.version += 1
+    cluster.replace_relay()
 
 
 def _print(outcomes: list[Outcome], *, seed: int, as_json: bool) -> None:
-    columns = {outcome.name: _figures(outcome) for outcome in outcomes}
+    columns = {outcome.name: outcome.figures() for outcome in outcomes}
     if as_json:
-        lost = {outcome.name: dict(outcome.result.lost) for outcome in outcomes}
-        print(json.dumps({"machine": report.machine(), "seed": seed, "figures": columns, "lost by kind": lost}, ensure_ascii=False))
+        failures = {outcome.name: dict(outcome.result.failures) for outcome in outcomes}
+        print(json.dumps({"machine": report.machine(), "seed": seed, "figures": columns, "failures by kind": failures}))
         return
     print(f"{report.machine()}; seed {seed}")
     print(" | ".join([f"{'':<44}", *columns]))
     for what in next(iter(columns.values())):
         print(" | ".join([f"{what:<44}", *(f"{figures[what]!s:>{len(name)}}" for name, figures in columns.items())]))
     for outcome in outcomes:
-        for trouble in (*outcome.result.examples, *outcome.consistency.lost[:5], *outcome.consistency.unfinished[:5]):
-            print(f"{outcome.name}: {trouble}")
-
-
-def show(what: str) -> None:
-    """Say how far it is."""
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+        for example in (*outcome.result.examples, *outcome.consistency.examples):
+            print(f"{outcome.name}: {example}")

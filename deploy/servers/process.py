@@ -1,23 +1,26 @@
-"""What the tests' own database servers share: who runs them, where they listen, and that they end with the tests."""
+"""A server in a process of its own: started, awaited, stopped, and never left behind."""
 
 import ctypes
 import os
 import pwd
 import signal
-import socket
 import subprocess
-import time
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
 
-START_TIMEOUT_S = 60.0
-_LINES_OF_LOG = 30
+from deploy.servers.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_LOG_LINES = 30
 _PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
 
 
-class Identity(TypedDict, total=False):
-    """Who runs a process, as subprocess wants it."""
+class User(TypedDict, total=False):
+    """The user a process runs as, in subprocess's terms; empty: our own."""
 
     user: int
     group: int
@@ -25,54 +28,100 @@ class Identity(TypedDict, total=False):
 
 
 class ServerNotStartedError(RuntimeError):
-    """A server of the tests' own did not come up."""
+    """A server did not start; the message ends with its log."""
 
 
-def identity() -> Identity:
-    """Return who runs a server: nobody when we are root (PostgreSQL refuses root), else ourselves."""
+class ServerProcess:
+    """One process in a session of its own, so that Ctrl-C reaches only us. The kernel ends it with the thread that started it.
+
+    `death_signal` is what the kernel sends then (prctl(2); Linux only).
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        folder: Path = ROOT,
+        environment: Mapping[str, str] | None = None,
+        user: User | None = None,
+        death_signal: signal.Signals = signal.SIGKILL,
+    ) -> None:
+        self.command, self.log = list(command), log
+        self._folder, self._environment, self._user, self._death_signal = folder, environment, user or User(), death_signal
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process; 0 before the first start."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs or before the first start."""
+        return self._process.poll() if self._process else None
+
+    def start(self, *, is_ready: Callable[[], bool] | None = None, timeout_s: float = 60.0) -> None:
+        """Start it, and with `is_ready` wait until that is true.
+
+        :raises ServerNotStartedError: if it ends first, or is not ready in time
+        """
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                cwd=self._folder,
+                env=self._environment,
+                **self._user,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=self._prepare_child,  # noqa: PLW1509  # it takes no lock: two system calls, through a library loaded before
+            )
+        if is_ready is not None:
+            self.wait_until_ready(is_ready, timeout_s=timeout_s)
+
+    def stop(self, *, timeout_s: float = 30.0, order: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop, kill what is left of its session, and return the exit code; safe to call twice."""
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.send_signal(order)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout_s)
+        return self.kill()
+
+    def kill(self) -> int:
+        """Kill it and all that it started; return the exit code."""
+        if self._process is None:
+            return 0
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        return self._process.wait()
+
+    def log_tail(self) -> str:
+        """Return the end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+
+    def _prepare_child(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it, and its children would, too
+        if sys.platform == "linux":
+            _libc.prctl(_PR_SET_PDEATHSIG, self._death_signal)
+
+    def wait_until_ready(self, is_ready: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
+        """Wait until `is_ready`; raises ServerNotStartedError as `start` does."""
+        try:
+            wait_until(lambda: self.exit_code is not None or is_ready(), self.command[0], timeout_s=timeout_s)
+        except TimeoutError as late:
+            self.kill()
+            raise ServerNotStartedError(f"{late}\n{self.log_tail()}") from late
+        if self.exit_code is not None:
+            raise ServerNotStartedError(f"{self.command[0]} ended with {self.exit_code}:\n{self.log_tail()}")
+
+
+def unprivileged() -> User:
+    """Return the user for a server that refuses root, as PostgreSQL does: nobody when we are root, else ourselves."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def may_run(program: Path, as_whom: Identity, *, cwd: Path) -> bool:
-    """Say whether somebody can run a program."""
-    try:
-        return subprocess.run([str(program), "--version"], cwd=cwd, **as_whom, capture_output=True, check=False).returncode == 0
-    except PermissionError:
-        return False
-
-
-def start(command: Sequence[str], *, home: Path, as_whom: Identity, port: int, ready: str) -> subprocess.Popen[bytes]:
-    """Start a server and return it once it takes connections at `port` and its log, `home`/log, says that it is `ready`.
-
-    :raises ServerNotStartedError: with the end of the log
-    """
-    log = home / "log"
-    with log.open("wb") as sink:
-        process = subprocess.Popen(
-            command,
-            cwd=home,
-            **as_whom,
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            start_new_session=True,  # Ctrl-C is for pytest, which then stops the server in good order
-            preexec_fn=die_with_parent,  # noqa: PLW1509  # no thread runs yet in the process that starts the tests
-        )
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0 and ready in log.read_text(errors="replace"):
-                return process
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LINES_OF_LOG:])
-    raise ServerNotStartedError(f"{command[0]} did not take connections within {START_TIMEOUT_S:g} s:\n{tail}")
-
-
-def die_with_parent() -> None:
-    """Have the kernel end this process with its parent: even a killed pytest leaves no server behind (prctl(2))."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

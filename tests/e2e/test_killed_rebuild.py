@@ -8,13 +8,14 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from django.core.management import call_command
 from django.db.models import F
 
+from apps.rentals.models import Rental
 from apps.status_view.models import Generations, RentalStatus
 from apps.status_view.services.generations import LEASE
-from bench.rebuild.loading import load_market
+from bench.dataset import load_market
 from tests.e2e.served import ROOT, until
-from tests.factories.accounts import UserFactory
 from tests.unit.status_view.commands import check, rebuild
 from tests.unit.status_view.story import rows
 
@@ -45,7 +46,8 @@ def _built() -> tuple[int, str]:
 
 
 def test_a_rebuild_stopped_by_ctrl_c_says_how_it_goes_on(process_environment: dict[str, str]) -> None:
-    load_market(rentals=RENTALS, renters=[UserFactory().email], managers=[])
+    call_command("load_demo")
+    load_market(rentals=RENTALS)
     Generations.objects.create(pk=1)
     rebuilding = _start(process_environment)
     until(lambda: _built()[0] > 0, "a page")
@@ -61,8 +63,9 @@ def test_a_rebuild_stopped_by_ctrl_c_says_how_it_goes_on(process_environment: di
 
 
 def test_a_rebuild_killed_anywhere_is_gone_on_with_and_nobody_reads_less(process_environment: dict[str, str]) -> None:
-    renter = UserFactory()
-    load_market(rentals=RENTALS, renters=[renter.email], managers=[])
+    call_command("load_demo")
+    load_market(rentals=RENTALS)
+    rentals = Rental.objects.count()
     rebuild()
     told, read = rows(), Generations.objects.get(pk=1).active
     moments = Random(3)
@@ -71,7 +74,7 @@ def test_a_rebuild_killed_anywhere_is_gone_on_with_and_nobody_reads_less(process
     for _ in range(KILLS):
         _kill_amid(_start(process_environment), after_s=moments.uniform(0.0, 0.3))
         built.add(_built())
-        assert RentalStatus.objects.filter(version__gt=0).count() == RENTALS
+        assert RentalStatus.objects.filter(version__gt=0).count() == rentals
         Generations.objects.update(leased_until=F("leased_until") - LEASE - timedelta(seconds=1))
 
     assert len(built) > 2

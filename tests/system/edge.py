@@ -59,7 +59,7 @@ def say(port: int, words: bytes) -> socket.socket:
 def gateway(*, servers: Mapping[str, int], **settings: str) -> Iterator[Gateway]:
     """Run a gateway of one's own in front of some servers, by slot and port, with settings such as `GATEWAY_RATE`."""
     with tempfile.TemporaryDirectory(prefix="gdmarket-edge-") as folder:
-        edge = Gateway(port=free_port(), folder=Path(folder), tell=lambda _: None)
+        edge = Gateway(port=free_port(), folder=Path(folder), report=lambda _: None)
         edge.start(environment={"GATEWAY_RATE": "100000", **settings})
         try:
             for slot, port in servers.items():

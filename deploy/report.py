@@ -1,14 +1,16 @@
-"""What a measurement prints: the machine, then one line a figure, with what was aimed at beside it."""
+"""Reports of measurements: the machine, how it was measured, then one line a figure with its target beside it."""
 
 import json
 import os
 import platform
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from statistics import median
 
-# What others did to the machine: figures of a busy one tell of its neighbours.
+# Figures of a machine that had other work are worth little.
 _LOAD_AT_START = os.getloadavg()[0]
 _ROW = "{:<60} {:>12} {:<6} {:>19}  {}"
 
@@ -19,7 +21,7 @@ class Figure:
 
     what: str
     values: Sequence[float]
-    unit: str
+    unit: str = ""
     aim: str = ""
 
     @property
@@ -29,12 +31,17 @@ class Figure:
 
 
 def machine() -> str:
-    """Return what the figures were measured on."""
+    """Describe this machine."""
     return f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, Django {version('django')}"
 
 
+def progress(text: str) -> None:
+    """Print a line to stderr, with the time."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
 def print_figures(*, figures: Sequence[Figure], notes: Mapping[str, str], as_json: bool) -> None:
-    """Print a table for people or one JSON document for machines; `notes` say how it was measured."""
+    """Print a table or one JSON document; `notes` say how it was measured."""
     about = {"machine": f"{machine()}; load average at the start {_LOAD_AT_START:.1f}", **notes}
     if as_json:
         rows = [
@@ -43,8 +50,8 @@ def print_figures(*, figures: Sequence[Figure], notes: Mapping[str, str], as_jso
         ]
         print(json.dumps({**about, "figures": rows}, ensure_ascii=False))
         return
-    for name, said in about.items():
-        print(f"{name}: {said}")
+    for name, text in about.items():
+        print(f"{name}: {text}")
     print(_ROW.format("what", "median", "", "lowest to highest", "aim").rstrip())
     for figure in figures:
         span = f"{_number(min(figure.values))} to {_number(max(figure.values))}" if len(figure.values) > 1 else ""

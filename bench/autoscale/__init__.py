@@ -1,1 +1,0 @@
-"""The Horizontal Pod Autoscaler's own rule, applied to the cluster on this machine."""

@@ -1,1 +1,0 @@
-"""Measuring the rebuilding of the status view."""
