@@ -29,6 +29,22 @@ def list_users(*, user_ids: Collection[UUID]) -> QuerySet[User]:
     return User.objects.filter(id__in=user_ids)
 
 
+def has_people() -> bool:
+    """Say whether there is anybody."""
+    return User.objects.exists()
+
+
+def has_operator() -> bool:
+    """Say whether there is an active operator."""
+    return User.objects.filter(is_staff=True, is_active=True).exists()
+
+
+def find_email_with_password(*, emails: Collection[str], password: str) -> str | None:
+    """Return the address of one of these people, operators first, who is active and has this password; None if there is none."""
+    people = User.objects.filter(email__in=emails, is_active=True).order_by("-is_staff", "email")
+    return next((person.email for person in people if person.check_password(password)), None)  # each costs a slow hash
+
+
 def get_user_by_access_token(*, token: str, now: datetime) -> User:
     """Return who is asking.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +17,11 @@ from apps.accounts.domain import Tokens
 from apps.accounts.errors import EmailTakenError, InvalidCredentialsError, TokenNotValidError, TooManyFailedLoginsError, WeakPasswordError
 from apps.accounts.models import FailedLogin, RefreshToken, User
 from gdmarket import databases, ids
+
+
+def create_person(*, user_id: UUID, email: str, password: str, **attributes: Any) -> User:
+    """Return a new person with any roles; `attributes` are columns of `User`. For the demo: nothing is checked."""
+    return User.objects.create_user(email, password, id=user_id, **attributes)
 
 
 def register(*, user_id: UUID, email: str, password: str, display_name: str, now: datetime) -> User:

@@ -128,6 +128,11 @@ class Posting(models.Model):
     Written in the transaction that makes it true, once for each payment and refund, and never changed: a trigger refuses.
     """
 
+    GUARDS = {
+        "postgresql": ["payments_posting_stands"],
+        "sqlite": ["payments_posting_stands_delete", "payments_posting_stands_insert", "payments_posting_stands_update"],
+    }
+
     id = models.UUIDField(_("id"), primary_key=True)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="postings", verbose_name=_("payment"))
     refund = models.ForeignKey(Refund, on_delete=models.PROTECT, related_name="postings", null=True, verbose_name=_("refund"))

@@ -30,6 +30,8 @@ class Rental(models.Model):
     `operation` is the request that gave the latest command: repeated, it finds its work done.
     """
 
+    GUARDS = {"postgresql": ["rentals_no_overlap"], "sqlite": ["rentals_no_overlap_insert", "rentals_no_overlap_update"]}
+
     class States(models.TextChoices):
         """The states of `domain.RentalState`, with the words people read."""
 

@@ -4,12 +4,10 @@ from importlib import import_module
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core import checks
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import import_string
 
 from gdmarket.bus import registry
-from gdmarket.bus.checks import check_mariadb, check_sqlite
 
 
 class BusConfig(AppConfig):
@@ -23,7 +21,6 @@ class BusConfig(AppConfig):
     def ready(self) -> None:
         """Connect every handler that `config/subscriptions.py` names, and what delivers at once."""
         registry.connect(import_string(settings.GDMARKET_SUBSCRIPTIONS))
+        import_module("gdmarket.bus.checks")
         import_module("gdmarket.bus.fast_path")
         post_migrate.connect(import_string("gdmarket.bus.subscriptions.after_migrate"), sender=self)
-        checks.register(check_sqlite)
-        checks.register(check_mariadb, checks.Tags.database)

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from apps.rentals.models import Rental
-from config.doctor import guards
+from gdmarket.checks import missing_guards
 from tests.architecture.migrating import objections, unexcused
 
 pytestmark = pytest.mark.django_db
@@ -112,7 +112,7 @@ def test_what_only_adds_is_let_through(operation: Any) -> None:
 
 
 def test_the_tables_have_their_guards_after_all_migrations() -> None:
-    assert guards.missing(connection) == []
+    assert missing_guards(connection) == []
 
 
 @pytest.mark.sqlite
@@ -124,9 +124,9 @@ def test_a_migration_that_makes_a_guarded_table_anew_loses_its_triggers_and_is_f
     try:
         with connection.schema_editor() as editor:
             editor.alter_field(Rental, name, wider)
-        assert guards.missing(connection) == ["rentals_no_overlap_insert", "rentals_no_overlap_update"]
+        assert missing_guards(connection) == ["rentals_no_overlap_insert", "rentals_no_overlap_update"]
     finally:
         with connection.schema_editor() as editor:
             editor.alter_field(Rental, wider, name)
             LOADER.graph.nodes["rentals", "0002_no_overlap"].operations[0].code(None, editor)
-    assert guards.missing(connection) == []
+    assert missing_guards(connection) == []

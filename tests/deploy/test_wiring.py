@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from config.doctor.postgresql import needed_by_relay, needed_by_server
+from config.database_checks import needed_by_relay, needed_by_server
 from deploy import release
 from tests.architecture.house import ROOT
 from tests.deploy.cluster import (

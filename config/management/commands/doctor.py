@@ -3,48 +3,96 @@
 import sys
 from argparse import ArgumentParser
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from django.core.checks import ERROR, CheckMessage
 from django.core.management.base import BaseCommand
+from django.db import Error, connections
+from django.utils.module_loading import autodiscover_modules
 
-from config.doctor import examination
-from config.doctor.findings import Finding, Level, Stance
+from gdmarket.checks import DATA, DATABASES, STRICT, finding, registry
 from gdmarket.console import print_json
 
-_STYLES = {Level.OK: "SUCCESS", Level.WARN: "WARNING", Level.FAIL: "ERROR"}
+_STYLES = {"ok": "SUCCESS", "warn": "WARNING", "fail": "ERROR"}
 
 
 class Command(BaseCommand):
-    """Arguments in, the findings out."""
+    """Runs every check and prints what it found."""
 
     help = (
-        "Look at everything an operator can get wrong: settings, databases, migrations, guards, the bus, money, housekeeping. "
+        "Look for everything that an operator can get wrong: settings, databases, migrations, guards, the bus, money, housekeeping. "
         "Changes nothing, and may be run at any time. Exit codes: 0 all is well or can wait (ok, warn), 1 something is broken (fail)."
     )
-    requires_system_checks: list[str] = []  # it tells of more than they do, and also where they would stop it
+    requires_system_checks: list[str] = []  # a database that cannot be used is one of its findings
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--deploy", action="store_true", help="hold the market to what one in service must be, with real money")
+        parser.add_argument("--deploy", action="store_true", help="check what production needs as well: real money, HTTPS")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *, deploy: bool, json: bool, **_: Any) -> None:
-        findings = []
-        for finding in examination.examine(stance=Stance(deploy=deploy)):
-            findings.append(finding)
+        found = []
+        for what, message in run_all(deploy=deploy):
+            level = "ok" if message is None else "fail" if message.level >= ERROR else "warn"
+            details = {"found": message.msg, "remedy": message.hint or "", "id": message.id or ""} if message else {}
+            found.append({"level": level, "what": what, **details})
             if not json:
-                self._print(finding)
-        counts = Counter(finding.level for finding in findings)
+                said = f": {message.msg} → {message.hint}" if message else ""
+                self.stdout.write(f"{getattr(self.style, _STYLES[level])(f'{level:<4}')}  {what}{said}")
+                self.stdout.flush()
+        counts = Counter(each["level"] for each in found)
         if json:
-            listed = [asdict(finding) for finding in findings]
-            print_json(self.stdout, {"findings": listed, "counts": {level.value: counts[level] for level in Level}})
+            print_json(self.stdout, {"findings": found, "counts": {level: counts[level] for level in _STYLES}})
         else:
-            self.stdout.write(f"{counts[Level.OK]} ok, {counts[Level.WARN]} warn, {counts[Level.FAIL]} fail")
-        if counts[Level.FAIL]:
+            self.stdout.write(f"{counts['ok']} ok, {counts['warn']} warn, {counts['fail']} fail")
+        if counts["fail"]:
             sys.exit(1)
 
-    def _print(self, finding: Finding) -> None:
-        level = getattr(self.style, _STYLES[finding.level])(f"{finding.level:<4}")
-        remedy = f" → {finding.remedy}" if finding.remedy and finding.level is not Level.OK else ""
-        self.stdout.write(f"{level}  {finding.what}: {finding.found}{remedy}")
-        self.stdout.flush()
+
+def run_all(*, deploy: bool) -> Iterator[tuple[str, CheckMessage | None]]:
+    """Yield each check's name with each of its messages, or None if it has none: of settings, then of databases, then of data."""
+    autodiscover_modules("checks", "database_checks")
+    checks = sorted(registry.get_checks(include_deployment_checks=deploy), key=_name)
+    yield from _run([check for check in checks if not {DATABASES, DATA} & {*check.tags}], [], deploy=deploy)
+    unusable = {alias: error for alias in connections if (error := _connect(alias))}
+    yield from (("databases: connect", error) for error in unusable.values())
+    usable = [alias for alias in connections if alias not in unusable]
+    yield from _run([check for check in checks if DATABASES in check.tags], usable, deploy=deploy)
+    if not unusable:
+        yield from _run([check for check in checks if DATA in check.tags], usable, deploy=deploy)
+
+
+def _run(checks: list[Any], usable: list[str], *, deploy: bool) -> Iterator[tuple[str, CheckMessage | None]]:
+    for check in checks:
+        try:
+            messages = list(check(app_configs=None, databases=usable))
+        except Error as failure:
+            messages = [finding("doctor.E001", f"cannot be run: {_first_line(failure)}", "do what is said above, and run it again")]
+        for message in messages:
+            message.level = ERROR if deploy and STRICT in check.tags else message.level
+            yield _name(check), message
+        if not messages:
+            yield _name(check), None
+
+
+def _connect(alias: str) -> CheckMessage | None:
+    connection = connections[alias]
+    file = Path(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite" and not file.is_file():  # connecting would create it
+        return finding("doctor.E002", f"{alias} cannot be used: there is no file {file}", "run manage.py migrate, which creates it")
+    try:
+        connection.ensure_connection()
+    except Error as failure:
+        return finding("doctor.E002", f"{alias} cannot be used: {_first_line(failure)}", "is the server up, and the URL right?")
+    return None
+
+
+def _name(check: Any) -> str:
+    """Return `payments: provider` for `check_provider` of apps/payments/checks.py."""
+    owner = "databases" if DATABASES in check.tags else check.__module__.split(".")[-2]
+    return f"{owner}: {check.__name__.removeprefix('check_').replace('_', ' ')}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", maxsplit=1)[0]

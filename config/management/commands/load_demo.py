@@ -13,18 +13,16 @@ from gdmarket.errors import DomainError
 
 
 class Command(BaseCommand):
-    """Fills an empty market with the demo."""
+    """Fills an empty database with the demo."""
 
-    help = (
-        "Fill an empty market with a Korean neighbourhood: people, items, and rentals in every state. A market with people is left alone."
-    )
+    help = "Fill an empty database with a Korean neighbourhood: people, items, and rentals in every state. One with people is left alone."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+        parser.add_argument("--dry-run", action="store_true", help="print what would be loaded, and load nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if demo.is_loaded():
-            self.stdout.write("Somebody lives here already: the demo is not loaded.")
+        if demo.has_people():
+            self.stdout.write("The database is not empty: the demo is not loaded.")
             return
         if options["dry_run"]:
             self.stdout.write(f"Would load {len(demo.PEOPLE)} people, {len(THINGS)} items and some rentals.")

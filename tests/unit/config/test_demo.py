@@ -42,7 +42,7 @@ def test_a_market_with_people_is_left_alone() -> None:
 
     call_command("load_demo", stdout=said)
 
-    assert "Somebody lives here already" in said.getvalue()
+    assert "The database is not empty" in said.getvalue()
     assert not Item.objects.exists()
 
 

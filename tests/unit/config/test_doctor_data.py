@@ -1,4 +1,4 @@
-"""What the doctor finds in databases that are away, behind, unguarded or full of what waits for somebody."""
+"""The doctor's checks of databases and of what is in them."""
 
 import subprocess
 import sys
@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
+from django.core.checks import ERROR, WARNING
 from django.db import connection
 from django.utils import timezone
 
 from apps.payments.domain import PaymentState
 from apps.status_view.models import ONLY, Generations
 from config import demo
-from config.doctor.findings import Level
 from gdmarket import ids
 from gdmarket.breaker import store as breakers
 from gdmarket.bus import subscriptions
@@ -23,11 +23,10 @@ from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.rest.models import IdempotencyKey
 from tests.factories.accounts import UserFactory
 from tests.factories.payments import PaymentFactory, RefundFactory
-from tests.unit.config.consulting import complaints, consult, relay_is_alive
+from tests.unit.config.doctor import relay_is_alive, run_checks
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-MIGRATIONS, GUARDS = "database default: migrations", "database default: guards"
 
 
 @pytest.fixture(autouse=True)
@@ -67,13 +66,13 @@ def deliveries(**how: Any) -> None:
     Delivery.objects.create(event=event, subscriber="rentals", lane="item:1", version=1, **{"not_before": at, "created_at": at} | how)
 
 
-def test_a_database_that_is_away_is_told_of_and_the_rest_goes_on(process_environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_used_is_found_and_the_rest_goes_on(process_environment: dict[str, str], tmp_path: Path) -> None:
     away = {"sqlite": f"sqlite:///{tmp_path}/none.sqlite3", "postgresql": "postgresql://market:secret@127.0.0.1:1/market"}
     looked = doctor(process_environment, DATABASE_URL=away[connection.vendor])
 
     assert looked.returncode == 1, looked.stderr
-    assert "fail  database default: cannot be used: " in looked.stdout
-    assert "ok    debug mode: is off" in looked.stdout
+    assert "fail  databases: connect: default cannot be used: " in looked.stdout
+    assert "ok    config: proxies" in looked.stdout
     assert "secret@" not in looked.stdout
     assert not (tmp_path / "none.sqlite3").exists()
 
@@ -88,13 +87,14 @@ def test_settings_that_are_not_right_are_told_in_a_sentence(process_environment:
 
 def test_server_settings_that_are_not_right_are_one_finding(process_environment: dict[str, str]) -> None:
     looked = doctor(process_environment, GDMARKET_WORKERS="many")
-    assert "fail  server: its settings cannot be read" in looked.stdout
+    assert "fail  config: variables: the server cannot start." in looked.stdout
+    assert "GDMARKET_WORKERS" in looked.stdout
 
 
 @pytest.mark.postgresql
 def test_more_threads_than_connections_are_found(process_environment: dict[str, str]) -> None:
-    assert "ok    database default: connections" in doctor(process_environment).stdout
-    assert "fail  database default: connections" in doctor(process_environment, GDMARKET_WORKERS="20").stdout
+    assert "ok    databases: connections" in doctor(process_environment).stdout
+    assert "fail  databases: connections" in doctor(process_environment, GDMARKET_WORKERS="20").stdout
 
 
 def test_a_process_of_its_own_changes_nothing_and_finds_the_market_well(process_environment: dict[str, str]) -> None:
@@ -106,14 +106,13 @@ def test_a_process_of_its_own_changes_nothing_and_finds_the_market_well(process_
 
 def test_a_migration_that_is_missing_is_found() -> None:
     execute("DELETE FROM django_migrations WHERE app = 'rentals' AND name = '0002_no_overlap'")
-    finding = consult()[MIGRATIONS]
-    assert (finding.level, finding.found) == (Level.FAIL, "lacks rentals.0002_no_overlap")
+    assert run_checks()["database.E001"].msg == "default lacks 1, first rentals.0002_no_overlap"
 
 
 def test_a_schema_of_a_newer_version_is_found() -> None:
     execute("INSERT INTO django_migrations (app, name, applied) VALUES ('rentals', '0999_later', '2026-11-28 00:00:00+00:00')")
-    assert complaints() == {MIGRATIONS: Level.WARN}
-    assert "rentals.0999_later" in consult()[MIGRATIONS].found
+    (message,) = run_checks().values()
+    assert (message.id, "rentals.0999_later" in message.msg) == ("database.W001", True)
 
 
 @pytest.mark.sqlite
@@ -127,8 +126,8 @@ def test_a_schema_of_a_newer_version_is_found() -> None:
 )
 def test_a_guard_that_is_missing_is_found_on_sqlite(statement: str, guard: str) -> None:
     execute(statement)
-    assert consult()[GUARDS].found == f"missing or switched off: {guard}"
-    assert complaints() == {GUARDS: Level.FAIL}
+    (message,) = run_checks().values()
+    assert (message.id, message.msg) == ("database.E002", f"default: missing or disabled: {guard}")
 
 
 @pytest.mark.postgresql
@@ -143,33 +142,20 @@ def test_a_guard_that_is_missing_is_found_on_sqlite(statement: str, guard: str) 
 )
 def test_a_guard_that_is_missing_is_found_on_postgresql(statement: str, guard: str) -> None:
     execute(statement)
-    assert consult()[GUARDS].found == f"missing or switched off: {guard}"
-    assert complaints() == {GUARDS: Level.FAIL}
+    (message,) = run_checks().values()
+    assert (message.id, message.msg) == ("database.E002", f"default: missing or disabled: {guard}")
 
 
 @pytest.mark.postgresql
 def test_a_clock_that_is_wrong_is_found() -> None:
     with time_machine.travel(datetime.now(UTC) + timedelta(seconds=5), tick=True):
-        assert consult()["database default: clock"].level is Level.WARN
-    with time_machine.travel(datetime.now(UTC) - timedelta(minutes=5), tick=True):
-        assert consult()["database default: clock"].level is Level.FAIL
+        assert "database.W003" in run_checks()
 
 
 @pytest.mark.postgresql
 def test_limits_that_a_pooler_dropped_are_found(process_environment: dict[str, str]) -> None:
     looked = doctor_of_two(process_environment, OPTIONS={"options": "-c lock_timeout=5s"})
-    assert "warn  database other: limits: statement_timeout is 0 ms" in looked
-
-
-def test_one_database_under_two_spellings_is_found(process_environment: dict[str, str], tmp_path: Path) -> None:
-    link = tmp_path / "link.sqlite3"
-    if connection.vendor == "sqlite":
-        link.symlink_to(connection.settings_dict["NAME"])
-    spelled = {"sqlite": {"NAME": str(link)}, "postgresql": {"HOST": "localhost"}}
-    assert "fail  databases: default, other are one database under several spellings" in doctor_of_two(
-        process_environment, **spelled[connection.vendor]
-    )
-    assert "several spellings" not in doctor(process_environment).stdout
+    assert "warn  databases: postgresql: other: statement_timeout is 0 ms" in looked
 
 
 @pytest.mark.sqlite
@@ -177,90 +163,88 @@ def test_a_journal_that_is_not_written_ahead_is_found(process_environment: dict[
     plain = tmp_path / "plain.sqlite3"
     plain.touch()
     looked = doctor_of_two(process_environment, NAME=str(plain), OPTIONS={"init_command": "PRAGMA journal_mode=DELETE;"})
-    assert "fail  database other: journal: is delete, not WAL" in looked
-    assert "fail  database other: migrations: lacks " in looked
+    assert "warn  databases: durability: other: journal_mode is delete" in looked
+    assert "fail  databases: migrations: other lacks " in looked
 
 
 def test_a_subscription_that_is_not_written_down_is_found() -> None:
     Subscription.objects.filter(subscriber="items", type="rentals.RentalRequested").delete()
-    assert complaints() == {"subscriptions": Level.FAIL}
-    assert "items of rentals.RentalRequested" in consult()["subscriptions"].found
+    assert "items of rentals.RentalRequested" in run_checks()["bus.E002"].msg
 
 
 @pytest.mark.parametrize(
-    ("how", "level"),
+    ("how", "found"),
     [
-        ({}, None),
-        ({"created_at": datetime.now(UTC) - timedelta(minutes=5)}, Level.WARN),
-        ({"created_at": datetime.now(UTC) - timedelta(minutes=15)}, Level.FAIL),
-        ({"dead": True}, Level.FAIL),
+        ({}, set()),
+        ({"created_at": datetime.now(UTC) - timedelta(minutes=5)}, {"bus.W002"}),
+        ({"created_at": datetime.now(UTC) - timedelta(minutes=15)}, {"bus.E004"}),
+        ({"dead": True}, {"bus.E003"}),
     ],
     ids=["fresh", "late", "very late", "dead"],
 )
-def test_deliveries_that_nobody_delivers_are_found(how: dict[str, Any], level: Level | None) -> None:
+def test_deliveries_that_nobody_delivers_are_found(how: dict[str, Any], found: set[str]) -> None:
     deliveries(**how)
-    assert complaints() == ({"deliveries to rentals": level} if level else {})
+    assert run_checks().keys() == found
 
 
 def test_a_context_that_is_paused_is_found() -> None:
     subscriptions.pause(context="items")
-    assert complaints() == {"deliveries to items": Level.WARN}
-    assert "bus resume items" in consult()["deliveries to items"].remedy
+    (message,) = run_checks().values()
+    assert (message.id, message.hint) == ("bus.W001", "manage.py bus resume items")
 
 
 def test_a_relay_that_is_gone_is_found() -> None:
     execute("UPDATE bus_heartbeat SET seen_at = '2026-11-01 00:00:00' WHERE subscriber = 'payments'")
-    assert complaints() == {"relay": Level.WARN}
-    assert consult(deploy=True)["relay"].level is Level.FAIL
+    (message,) = run_checks().values()
+    assert (message.id, message.level, run_checks(deploy=True)["bus.W003"].level) == ("bus.W003", WARNING, ERROR)
 
 
 def test_a_breaker_that_is_open_is_found() -> None:
     breakers.open_by_hand(name="payments", for_s=None, reason="maintenance")
-    assert complaints() == {"breaker payments": Level.WARN}
+    assert run_checks().keys() == {"breaker.W001"}
 
 
 def test_money_that_is_not_settled_for_an_hour_is_found() -> None:
     an_hour_and_more = datetime.now(UTC) - timedelta(minutes=61)
     PaymentFactory(state=PaymentState.UNKNOWN, created_at=datetime.now(UTC) - timedelta(minutes=59))
-    assert complaints() == {}
+    assert run_checks() == {}
     PaymentFactory(state=PaymentState.UNKNOWN, created_at=an_hour_and_more)
     RefundFactory(created_at=an_hour_and_more)
-    assert complaints() == {"unknown payments": Level.FAIL, "refunds due": Level.FAIL}
+    assert run_checks().keys() == {"payments.E003", "payments.E004"}
 
 
-def test_demo_people_whose_password_everybody_knows_are_found() -> None:
+def test_a_person_with_the_demo_s_password_is_found_in_production() -> None:
     person = UserFactory(email="operator@example.com", is_staff=True, password="nobody else knows it")
-    assert consult(deploy=True)["demo people"].level is Level.OK
+    assert "config.E009" not in run_checks(deploy=True)
     person.set_password(demo.PASSWORD)
     person.save(update_fields=["password"])
-    assert consult(deploy=True)["demo people"].level is Level.FAIL
-    assert complaints() == {}
+    assert "config.E009" in run_checks(deploy=True)
+    assert run_checks() == {}
 
 
-def test_a_market_in_service_without_an_operator_is_found() -> None:
-    assert consult(deploy=True)["people"].level is Level.WARN
+def test_a_production_server_without_an_operator_is_found() -> None:
+    assert "config.W011" in run_checks(deploy=True)
     UserFactory(is_staff=True)
-    assert "people" not in consult(deploy=True)
+    assert "config.W011" not in run_checks(deploy=True)
 
 
-def test_what_should_have_been_forgotten_is_found() -> None:
+def test_what_should_have_been_deleted_is_found() -> None:
     long_ago = timezone.now() - timedelta(days=3)
     Session.objects.create(session_key="s", session_data="", expire_date=long_ago)
     IdempotencyKey.objects.create(
         scope="s", key="k", body_digest="d", operation_id=ids.uuid7(), created_at=long_ago, locked_until=long_ago, run=ids.uuid7()
     )
-    assert complaints() == {"kept answers": Level.WARN, "sessions": Level.WARN}
+    assert run_checks().keys() == {"config.W010", "rest.W001"}
 
 
-def test_a_rebuild_that_nobody_goes_on_with_is_found() -> None:
+def test_a_rebuild_that_was_not_resumed_is_found() -> None:
     Generations.objects.update_or_create(
         pk=ONLY, defaults={"building": 2, "newest": 2, "built": 7, "leased_until": timezone.now() - timedelta(days=2)}
     )
-    assert complaints() == {"status view": Level.WARN}
+    assert run_checks().keys() == {"status_view.W001"}
 
 
 def test_nothing_is_written_while_it_looks() -> None:
     before = Event.objects.count(), Subscription.objects.count(), Delivery.objects.count()
-    consult(deploy=True)
+    run_checks(deploy=True)
     assert (Event.objects.count(), Subscription.objects.count(), Delivery.objects.count()) == before
-    UserFactory()  # and afterwards one may write again

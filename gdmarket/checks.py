@@ -1,0 +1,52 @@
+"""The checks that `manage.py doctor` runs. Each context and package registers its own in its `checks.py`.
+
+They are Django system checks in a registry of their own, because they read tables and connect to other hosts, which no other command should
+wait for.
+"""
+
+from django.apps import apps
+from django.core.checks import ERROR, WARNING, CheckMessage
+from django.core.checks.registry import CheckRegistry
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+DATABASES = "databases"
+"""Tag of checks that look at the databases themselves; they get those that can be used as `databases`."""
+DATA = "data"
+"""Tag of checks that read tables: they run if every database can be used."""
+STRICT = "strict"
+"""Tag of checks whose warnings are errors with `--deploy`."""
+registry = CheckRegistry()
+register = registry.register
+_GUARDS = {
+    # A disabled trigger guards nothing, and a constraint that is not validated does not cover the rows that were there before it.
+    "postgresql": """
+        SELECT conname FROM pg_constraint WHERE conrelid = to_regclass(%s) AND convalidated
+        UNION SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND tgenabled IN ('O', 'A')
+    """,
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN (%s, %s)",
+}
+
+
+def finding(id: str, found: str, hint: str) -> CheckMessage:  # noqa: A002  # Django's name
+    """Return an error for an id as `payments.E001`, a warning for one as `payments.W001`."""
+    return CheckMessage(ERROR if ".E" in id else WARNING, found, hint=hint, id=id)
+
+
+def missing_guards(connection: BaseDatabaseWrapper) -> list[str]:
+    """Return, sorted, the constraints and indexes of models, and their `GUARDS`, that a database's tables lack.
+
+    `GUARDS` names, by engine, the triggers and constraints that migrations wrote in SQL. SQLite makes a table anew for most changes of it,
+    which drops its triggers. A table that is not there lacks nothing.
+    """
+    missing: set[str] = set()
+    with connection.cursor() as cursor:
+        tables = set(connection.introspection.table_names(cursor))
+        for model in apps.get_models():
+            table = model._meta.db_table  # noqa: SLF001  # Django documents it
+            if table not in tables or not model.__module__.startswith(("apps.", "gdmarket.")):
+                continue
+            named = {each.name for each in (*model._meta.constraints, *model._meta.indexes)}  # noqa: SLF001  # Django documents it
+            missing |= named - connection.introspection.get_constraints(cursor, table).keys()
+            cursor.execute(_GUARDS[connection.vendor], [table, table])
+            missing |= set(getattr(model, "GUARDS", {}).get(connection.vendor, ())) - {name for (name,) in cursor.fetchall()}
+    return sorted(missing)
