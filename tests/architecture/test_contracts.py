@@ -7,11 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from tests.architecture.house import FLOORS, ROOT
-
-pytestmark = pytest.mark.once
+from tests.architecture.source import LAYERS, ROOT
 
 # Where a line is added to each file, and the line; the model's default is what the contract must show.
 MODEL = (
@@ -48,7 +44,7 @@ print(json.dumps({
 
 
 def test_a_new_public_field_of_a_rental_names_its_model_and_its_contract_and_is_shown_to_everyone(tmp_path: Path) -> None:
-    for layer in FLOORS:
+    for layer in LAYERS:
         shutil.copytree(ROOT / layer, tmp_path / layer, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "manage.py", tmp_path)
     for path, before, line in (MODEL, CONTRACT):

@@ -12,7 +12,7 @@ import pytest
 
 from config.subscriptions import SUBSCRIPTIONS
 from gdmarket.bus import codec, registry
-from tests.architecture.house import CONTEXTS, room
+from tests.architecture.source import CONTEXTS, module_of
 
 Handler = Callable[[Any], None]
 
@@ -24,14 +24,14 @@ def _public_dataclasses(module: ModuleType | None) -> Iterator[type]:
                 yield value
 
 
-EVENTS = [event for context in CONTEXTS for event in _public_dataclasses(room(context, "events"))]
+EVENTS = [event for context in CONTEXTS for event in _public_dataclasses(module_of(context, "events"))]
 HANDLERS = [
     handler
     for context in CONTEXTS
-    for name, handler in vars(room(context, "handlers") or object).items()
+    for name, handler in vars(module_of(context, "handlers") or object).items()
     if name.startswith("on_") and isinstance(handler, FunctionType)
 ]
-MESSAGES = [message for context in CONTEXTS for message in _public_dataclasses(room(context, "facade"))]
+MESSAGES = [message for context in CONTEXTS for message in _public_dataclasses(module_of(context, "facade"))]
 
 
 def _snake(name: str) -> str:
@@ -89,7 +89,7 @@ def test_a_message_of_a_facade_is_frozen(message: Any) -> None:
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("name", ["services", "facade", "queries", "domain"])
 def test_what_others_may_call_takes_keywords_only(context: str, name: str) -> None:
-    module = room(context, name)
+    module = module_of(context, name)
     if module is None:
         return
     positional = [

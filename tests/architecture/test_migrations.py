@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from apps.rentals.models import Rental
 from gdmarket.checks import missing_guards
-from tests.architecture.migrating import objections, unexcused
+from tests.architecture.compatibility import objections, unexcused
 
 pytestmark = pytest.mark.django_db
 OURS = {"accounts", "items", "rentals", "payments", "status_view", "bus", "breaker", "rest"}

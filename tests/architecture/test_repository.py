@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.house import ROOT
+from tests.architecture.source import ROOT
 
 # Where somebody's files lie: homes, things put by hand, and this very checkout. The Dockerfile's paths are the image's own.
 SOMEBODYS_PATH = re.compile(rb"(?<![\w.])(?:/(?:home|Users|root|opt|tmp|mnt|srv)/[\w.-]|%s(?![\w.-]))" % re.escape(str(ROOT)).encode())

@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.architecture.house import FLOORS, functions_of, place, sources, tree_of
+from tests.architecture.source import LAYERS, functions_of, location, sources, tree_of
 
 MODULE_LINES = 300
 FUNCTION_LINES = 50
@@ -13,7 +13,7 @@ CLOCKS = {"monotonic", "perf_counter", "perf_counter_ns", "process_time"}
 def test_every_module_is_under_300_lines() -> None:
     long = {
         str(path): lines
-        for path in sources(*FLOORS, "tests", "bench", "deploy")
+        for path in sources(*LAYERS, "tests", "bench", "deploy")
         if (lines := len(path.read_text().splitlines())) >= MODULE_LINES
     }
     assert long == {}
@@ -21,8 +21,8 @@ def test_every_module_is_under_300_lines() -> None:
 
 def test_every_function_is_under_50_lines() -> None:
     long = {
-        place(path, function): function.name
-        for path in sources(*FLOORS, "tests", "bench", "deploy")
+        location(path, function): function.name
+        for path in sources(*LAYERS, "tests", "bench", "deploy")
         for function in functions_of(path)
         if (function.end_lineno or 0) - function.lineno + 1 >= FUNCTION_LINES
     }
@@ -30,14 +30,14 @@ def test_every_function_is_under_50_lines() -> None:
 
 
 def test_every_module_says_what_it_is_about() -> None:
-    vague = [str(path) for path in sources(*FLOORS) if {path.stem, path.parent.name} & VAGUE_NAMES]
+    vague = [str(path) for path in sources(*LAYERS) if {path.stem, path.parent.name} & VAGUE_NAMES]
     assert vague == []
 
 
 def test_no_test_asserts_how_long_something_took() -> None:
     """A busy machine would fail it; the bench measures. Waiting for another process, with patience, is another matter."""
     timed = [
-        place(path, node)
+        location(path, node)
         for path in sources("tests/acceptance", "tests/unit")
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Assert)

@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db.models import Model
 
-from tests.architecture.house import FLOORS, ROOT, functions_of, place, sources, tree_of
+from tests.architecture.source import LAYERS, ROOT, functions_of, location, sources, tree_of
 
-MODELS = [model for model in apps.get_models() if model.__module__.startswith(FLOORS)]
+MODELS = [model for model in apps.get_models() if model.__module__.startswith(LAYERS)]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
@@ -37,7 +37,7 @@ def test_a_model_asks_for_no_order_and_does_nothing_on_save(model: type[Model]) 
 
 def test_nobody_fetches_a_model_by_its_name() -> None:
     fetched = [
-        place(path, node)
+        location(path, node)
         for path in sources("config", "apps")
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute | ast.Name) and (node.attr if isinstance(node, ast.Attribute) else node.id) == "get_model"
@@ -47,8 +47,8 @@ def test_nobody_fetches_a_model_by_its_name() -> None:
 
 def test_no_model_signal_is_used() -> None:
     heard = [
-        place(path, node)
-        for path in sources(*FLOORS)
+        location(path, node)
+        for path in sources(*LAYERS)
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.ImportFrom)
         and node.module == "django.db.models.signals"
@@ -59,7 +59,7 @@ def test_no_model_signal_is_used() -> None:
 
 def test_models_have_no_save_of_their_own() -> None:
     assert [
-        place(path, function)
+        location(path, function)
         for path in sources("apps", "gdmarket")
         if path.stem == "models" or path.parent.name == "models"
         for function in functions_of(path)
@@ -83,5 +83,5 @@ def test_a_context_opens_transactions_on_its_own_database_and_no_other() -> None
                 continue
             named = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
             if ast.unparse(node.func) != "databases.transaction_for" or named != [path.relative_to(ROOT).parts[1]]:
-                strange.append(place(path, node))
+                strange.append(location(path, node))
     assert strange == []

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.architecture.house import ROOT
+from tests.architecture.source import ROOT
 from tests.docs.configuration import DEVELOPERS, variables
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.architecture.house import ROOT
+from tests.architecture.source import ROOT
 from tests.deploy.cluster import known_settings, tool
 from tests.deploy.test_pods import GRACEFUL_S
 

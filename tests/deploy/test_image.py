@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.house import ROOT
+from tests.architecture.source import ROOT
 from tests.deploy.cluster import tool
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

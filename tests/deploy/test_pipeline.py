@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.architecture.house import ROOT
+from tests.architecture.source import ROOT
 from tests.deploy.cluster import tool
 
 WORKFLOW = ROOT / ".github" / "workflows" / "pipeline.yml"

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.architecture.house import ROOT
+from tests.architecture.source import ROOT
 from tests.deploy.cluster import KUBERNETES, OVERLAYS, amount, containers, of_kind, ours, pods
 
 

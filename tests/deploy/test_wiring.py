@@ -7,7 +7,7 @@ import pytest
 
 from config.database_checks import needed_by_relay, needed_by_server
 from deploy import release
-from tests.architecture.house import ROOT
+from tests.architecture.source import ROOT
 from tests.deploy.cluster import (
     KUBERNETES,
     OVERLAYS,

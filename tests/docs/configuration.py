@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.docs.papers import ROOT
+from tests.docs.pages import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "settings.md"
 SETTINGS, SERVER = ROOT / "config" / "settings.py", ROOT / "config" / "server.py"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.docs import configuration
 from tests.docs.configuration import PAGE, variables
-from tests.docs.papers import ROOT
+from tests.docs.pages import ROOT
 
 
 def test_the_page_is_as_the_code_writes_it() -> None:

@@ -1,4 +1,4 @@
-"""The papers that are walked through are walked, block by block and in order, against a real server."""
+"""The pages that are walked through are walked, block by block and in order, against a real server."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from threading import Timer
 
 import pytest
 
-from tests.docs.papers import ROOT, Block, blocks
+from tests.docs.pages import ROOT, Block, blocks
 from tests.e2e.served import Served
 
 WALKS = {
@@ -38,7 +38,7 @@ STAND_IN = Path(__file__).with_name("bin")
 
 
 def with_stand_in(environment: dict[str, str]) -> dict[str, str]:
-    """Return an environment in which the papers' `curl` is a few lines of Python: a newcomer may have Python and git alone."""
+    """Return an environment in which the pages' `curl` is a few lines of Python: a newcomer may have Python and git alone."""
     return environment | {"PATH": f"{STAND_IN}:{environment['PATH']}"}
 
 

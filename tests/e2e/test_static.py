@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.architecture.house import ROOT
+from tests.architecture.source import ROOT
 
 # The image serves no Redoc: it calls foreign networks.
 COLLECT = ("manage.py", "collectstatic", "--no-input", "--verbosity=0", "--ignore=redoc")

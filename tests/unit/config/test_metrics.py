@@ -8,7 +8,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from gdmarket import __version__, clock
-from tests.docs.papers import ROOT
+from tests.docs.pages import ROOT
 from tests.factories.payments import PaymentFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the sources are read by other threads

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from tests.architecture.house import ROOT
+from tests.architecture.source import ROOT
 
 POD = "10.42.0.17:8000"
 PROBES = ("/health/live", "/health/ready")

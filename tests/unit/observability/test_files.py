@@ -11,7 +11,7 @@ from django.test import Client
 from prometheus_client import CollectorRegistry, generate_latest
 
 from gdmarket.bus.watchdog import Watchdog
-from tests.docs.papers import ROOT
+from tests.docs.pages import ROOT
 
 FOLDER = ROOT / "deploy" / "observability"
 RULES: list[dict[str, Any]] = [rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"] for rule in group["rules"]]

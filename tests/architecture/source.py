@@ -1,4 +1,4 @@
-"""The house's own source, as the architecture tests read it."""
+"""The product's source code, for the tests of its structure."""
 
 import ast
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FLOORS = ("config", "apps", "gdmarket")
+LAYERS = ("config", "apps", "gdmarket")
 CONTEXTS = ("accounts", "items", "rentals", "payments", "status_view")
 
 
@@ -30,12 +30,12 @@ def functions_of(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
     yield from (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-def place(path: Path, node: ast.stmt | ast.expr) -> str:
-    """Return where something stands, as an editor wants it."""
+def location(path: Path, node: ast.stmt | ast.expr) -> str:
+    """Return a node's file and line, as `path:line`."""
     return f"{path.relative_to(ROOT)}:{node.lineno}"
 
 
-def room(context: str, name: str) -> ModuleType | None:
-    """Return a context's room (`room("rentals", "events")`), or None where the context has no such room."""
+def module_of(context: str, name: str) -> ModuleType | None:
+    """Return a context's module, as in `module_of("rentals", "events")`, or None if the context has none of that name."""
     dotted = f"apps.{context}.{name}"
     return import_module(dotted) if find_spec(dotted) else None

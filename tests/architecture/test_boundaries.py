@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.house import FLOORS, ROOT
+from tests.architecture.source import LAYERS, ROOT
 
 _LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
 
@@ -40,7 +40,7 @@ def test_every_wall_stands() -> None:
     ],
 )
 def test_a_breach_is_noticed(tmp_path: Path, module: str, line: str, wall: str) -> None:
-    for floor in FLOORS:
+    for floor in LAYERS:
         shutil.copytree(ROOT / floor, tmp_path / floor, ignore=shutil.ignore_patterns("__pycache__", "static", "locale"))
     for tooling in ("deploy", "bench", "tests"):
         (tmp_path / tooling).mkdir()
