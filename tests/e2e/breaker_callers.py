@@ -16,8 +16,7 @@ django.setup()
 
 from gdmarket.breaker import OpenError  # noqa: E402  # Django first
 from tests.e2e.brisk import BRISK  # noqa: E402
-from tests.unit.gdmarket.breaker.bench import ProviderError  # noqa: E402
-from tests.unit.gdmarket.breaker.watching import WatchedBreaker  # noqa: E402
+from tests.unit.gdmarket.breaker.harness import ProviderError, WatchedBreaker  # noqa: E402
 
 WORKERS = 4
 BREAK_S = 0.001

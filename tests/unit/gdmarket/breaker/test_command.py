@@ -1,4 +1,4 @@
-"""`manage.py breaker`: an operator sees how dependencies stand, opens and closes them."""
+"""`manage.py breaker`: operators see, open and close the circuits."""
 
 import json
 from collections.abc import Callable
@@ -9,8 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from gdmarket.breaker.models import Circuit, State
-from tests.unit.gdmarket.breaker.bench import Clock, about, breaker_at, fail, refuse, stands, succeed
-from tests.unit.gdmarket.breaker.outages import without_its_database
+from tests.unit.gdmarket.breaker.harness import Clock, about, breaker_at, fail, refusal_of, state_of, succeed, without_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -19,7 +18,7 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return what runs `manage.py breaker …` and returns what it prints."""
+    """Return a function that runs `manage.py breaker …` and returns its output."""
 
     def command(*arguments: str) -> str:
         call_command("breaker", *arguments)
@@ -28,23 +27,23 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return command
 
 
-def test_the_payment_provider_is_known_before_it_ever_failed(run: Run) -> None:
+def test_the_payment_provider_is_listed_before_it_ever_failed(run: Run) -> None:
     assert run("status").splitlines()[1].split() == ["payments", "closed", "-", "-"]
     assert not Circuit.objects.exists()
 
 
-def test_status_tells_how_it_stands_and_why(run: Run) -> None:
+def test_status_shows_the_state_and_the_reason(run: Run) -> None:
     fail(breaker_at(Clock()), 10)
     line = run("status").splitlines()[2]
     assert line.split()[:2] == ["provider", "open"]
     assert line.endswith("10 of 10 calls failed")
 
 
-def test_status_speaks_to_machines(run: Run) -> None:
+def test_status_prints_json(run: Run) -> None:
     fail(breaker_at(Clock()), 10)
-    told = json.loads(run("status", "--json"))
-    assert told["payments"]["state"] == "closed"
-    assert told["provider"] == {
+    shown = json.loads(run("status", "--json"))
+    assert shown["payments"]["state"] == "closed"
+    assert shown["provider"] == {
         "state": "open",
         "generation": 1,
         "times_opened": 1,
@@ -69,23 +68,23 @@ def test_what_is_opened_by_hand_is_open_until_it_is_closed(run: Run) -> None:
     succeed(breaker)
     assert run("open", "payments", "--reason", "maintenance") == "payments is open: no calls go through, until `breaker close payments`\n"
     clock.pass_s(24 * 3600)
-    assert refuse(breaker) == 300.0
+    assert refusal_of(breaker) == 300.0
     assert run("status").splitlines()[1].endswith("never  by hand: maintenance")
     assert run("close", "payments") == "payments is closed: calls go through\n"
     clock.pass_s(0.25)
     succeed(breaker)
 
 
-def test_what_is_opened_by_hand_for_a_while_is_tried_again_then(run: Run) -> None:
+def test_what_is_opened_by_hand_for_a_while_is_probed_after_it(run: Run) -> None:
     clock = Clock()
     breaker = breaker_at(clock, name="payments")
     run("open", "payments", "--for", "90")
-    assert refuse(breaker) == about(90)
+    assert refusal_of(breaker) == about(90)
     clock.pass_s(90)
     succeed(breaker)
-    assert stands(breaker) is State.HALF_OPEN
+    assert state_of(breaker) is State.HALF_OPEN
     succeed(breaker)
-    assert stands(breaker) is State.CLOSED
+    assert state_of(breaker) is State.CLOSED
 
 
 def test_probes_that_are_out_when_it_is_opened_by_hand_do_not_close_it(run: Run) -> None:
@@ -95,10 +94,10 @@ def test_probes_that_are_out_when_it_is_opened_by_hand_do_not_close_it(run: Run)
     clock.pass_s(15)
     succeed(breaker)
     breaker.call(lambda: run("open", "provider"))
-    assert stands(breaker) is State.OPEN
+    assert state_of(breaker) is State.OPEN
 
 
-def test_closing_by_hand_forgets_how_often_it_opened(run: Run) -> None:
+def test_closing_by_hand_resets_the_backoff(run: Run) -> None:
     clock = Clock()
     breaker = breaker_at(clock)
     fail(breaker, 10)
@@ -107,7 +106,7 @@ def test_closing_by_hand_forgets_how_often_it_opened(run: Run) -> None:
     run("close", "provider")
     clock.pass_s(0.25)
     fail(breaker, 10)
-    assert refuse(breaker) == about(15)
+    assert refusal_of(breaker) == about(15)
 
 
 def test_a_second_time_changes_nothing(run: Run) -> None:
@@ -119,7 +118,7 @@ def test_a_second_time_changes_nothing(run: Run) -> None:
     assert Circuit.objects.get().generation == closed.generation
 
 
-def test_several_may_open_and_close_at_once() -> None:
+def test_several_people_may_open_and_close_at_once() -> None:
     def work(action: str) -> None:
         try:
             call_command("breaker", action, "payments")
@@ -133,7 +132,7 @@ def test_several_may_open_and_close_at_once() -> None:
 
 
 @pytest.mark.parametrize("action", ["open", "close"])
-def test_a_dependency_that_nobody_knows_is_refused_with_those_there_are(run: Run, action: str) -> None:
+def test_an_unknown_dependency_is_refused_with_the_known_ones(run: Run, action: str) -> None:
     with pytest.raises(CommandError, match=r'^There is no dependency "stripes"\. Known: payments\.$') as refusal:
         run(action, "stripes")
     assert refusal.value.returncode == 1
@@ -160,13 +159,13 @@ def test_misuse_is_refused(run: Run, arguments: list[str]) -> None:
 
 
 def test_without_a_database_it_ends_with_3(run: Run) -> None:
-    with without_its_database(), pytest.raises(CommandError, match="The database cannot be used") as failure:
+    with without_database(), pytest.raises(CommandError, match="The database cannot be used") as failure:
         run("status")
     assert failure.value.returncode == 3
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["status", "--help"], ["open", "--help"], ["close", "--help"]])
-def test_every_action_tells_what_it_does(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_every_action_has_a_help(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as end:
         call_command("breaker", *arguments)
     assert (end.value.code, "usage:" in capsys.readouterr().out) == (0, True)

@@ -1,11 +1,10 @@
-"""What the breaker counts reads as Prometheus wants it."""
+"""The breaker's Prometheus metrics."""
 
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
 from gdmarket.breaker.metrics import StateCollector
-from tests.unit.gdmarket.breaker.bench import Clock, breaker_at, fail, refuse, succeed, take
-from tests.unit.gdmarket.breaker.outages import without_its_table
+from tests.unit.gdmarket.breaker.harness import Clock, breaker_at, fail, refusal_of, succeed, succeed_after, without_table
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -14,14 +13,13 @@ def counted(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(f"breaker_{name}_total", {"dependency": "counted", **labels}) or 0.0
 
 
-def test_calls_refusals_and_changes_are_counted() -> None:
-    clock = Clock()
+def test_calls_refusals_and_transitions_are_counted(clock: Clock) -> None:
     breaker = breaker_at(clock, name="counted")
     succeed(breaker, 3)
-    take(breaker, clock, seconds=2, times=2)
+    succeed_after(breaker, clock, seconds=2, times=2)
     fail(breaker, 5)
-    refuse(breaker)
-    refuse(breaker)
+    refusal_of(breaker)
+    refusal_of(breaker)
     clock.pass_s(15)
     succeed(breaker, 2)
 
@@ -30,13 +28,13 @@ def test_calls_refusals_and_changes_are_counted() -> None:
     assert [counted("transitions", state=state) for state in ("open", "half_open", "closed")] == [1, 1, 1]
 
 
-def test_how_dependencies_stand_is_read_from_the_row_that_all_share() -> None:
-    fail(breaker_at(Clock()), 10)
+def test_the_state_is_read_from_the_shared_row(clock: Clock) -> None:
+    fail(breaker_at(clock), 10)
     registry = CollectorRegistry(auto_describe=True)
     registry.register(StateCollector())
-    told = generate_latest(registry).decode()
-    assert 'breaker_state{dependency="provider",state="open"} 1.0' in told
-    assert 'breaker_state{dependency="provider",state="closed"} 0.0' in told
-    assert 'breaker_state{dependency="payments",state="closed"} 1.0' in told
-    with without_its_table():
+    scraped = generate_latest(registry).decode()
+    assert 'breaker_state{dependency="provider",state="open"} 1.0' in scraped
+    assert 'breaker_state{dependency="provider",state="closed"} 0.0' in scraped
+    assert 'breaker_state{dependency="payments",state="closed"} 1.0' in scraped
+    with without_table():
         assert "{" not in generate_latest(registry).decode()

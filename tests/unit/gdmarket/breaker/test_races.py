@@ -1,4 +1,4 @@
-"""Many processes change one row at the same moment: each generation is begun once, and has two probes at most."""
+"""Many processes change one row at once: each generation begins once, and has at most two probes."""
 
 import logging
 import time
@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from gdmarket.breaker import OpenError, Policy
 from gdmarket.breaker.models import Circuit, CircuitSnapshot, State
-from tests.unit.gdmarket.breaker.bench import ProviderError, together
-from tests.unit.gdmarket.breaker.watching import WatchedBreaker
+from tests.unit.gdmarket.breaker.harness import ProviderError, WatchedBreaker, in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,28 +39,28 @@ class Process:
         if call == "dies":
             self._permits.append(self._breaker._permit())
             return
-        self._breaker.call(lambda: self._ask(call), counts_as_success=call != "not counted")
+        self._breaker.call(lambda: self._act(call), counts_as_success=call != "not counted")
 
-    def _ask(self, call: str) -> None:
-        # One that is not counted takes nobody's place: it gives its permit back.
+    def _act(self, call: str) -> None:
+        # A call that is not counted gives its permit back.
         if call != "not counted":
             self._permits.append(self._breaker.permit)
         if call == "fails":
             raise ProviderError
 
 
-def run_together(processes: list[Process]) -> None:
+def run_at_once(processes: list[Process]) -> None:
     waiting = iter(processes)
 
     def run_one() -> None:
         next(waiting).run()
 
-    together(run_one, threads=len(processes))
+    in_threads(run_one, threads=len(processes))
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plans=st.lists(st.lists(CALLS, min_size=4, max_size=10), min_size=PROCESSES, max_size=PROCESSES))
-def test_whatever_processes_do_at_once_each_generation_is_begun_once_and_probed_twice(
+def test_each_generation_begins_once_and_has_two_probes_whatever_processes_do_at_once(
     caplog: pytest.LogCaptureFixture, plans: list[list[str]]
 ) -> None:
     Circuit.objects.all().delete()
@@ -69,7 +68,7 @@ def test_whatever_processes_do_at_once_each_generation_is_begun_once_and_probed_
     permits: list[CircuitSnapshot] = []
 
     with caplog.at_level(logging.WARNING):
-        run_together([Process(calls, permits) for calls in plans])
+        run_at_once([Process(calls, permits) for calls in plans])
 
     row = Circuit.objects.filter(name="provider").first()
     assert len(caplog.messages) == (row.generation if row else 0)

@@ -1,4 +1,4 @@
-"""How processes share a breaker: each has an object of its own, and all of them one row."""
+"""How processes share a breaker: each has its own object, and all have one row."""
 
 import logging
 from collections.abc import Callable
@@ -10,19 +10,25 @@ from django.test.utils import CaptureQueriesContext
 from gdmarket.breaker import store
 from gdmarket.breaker.breaker import Breaker
 from gdmarket.breaker.models import Circuit, State
-from tests.unit.gdmarket.breaker.bench import Clock, ProviderError, about, breaker_at, fail, refuse, stands, succeed, take
+from tests.unit.gdmarket.breaker.harness import (
+    Clock,
+    ProviderError,
+    about,
+    breaker_at,
+    die,
+    fail,
+    refusal_of,
+    state_of,
+    succeed,
+    succeed_after,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def start(clock: Clock) -> Callable[[], Breaker]:
-    """Return what starts another process."""
+    """Return a function that starts another process."""
     return lambda: breaker_at(clock)
 
 
@@ -30,33 +36,28 @@ def start(clock: Clock) -> Callable[[], Breaker]:
 def both(start: Callable[[], Breaker]) -> tuple[Breaker, Breaker]:
     """Return the breakers of two processes that have seen it closed."""
     one, other = start(), start()
-    assert (stands(one), stands(other)) == (State.CLOSED, State.CLOSED)
+    assert (one.state, other.state) == (State.CLOSED, State.CLOSED)
     return one, other
 
 
-def die(breaker: Breaker) -> None:
-    """Take a permit and never come back, as a process that is killed does."""
-    breaker._permit()
-
-
-def test_what_one_process_opens_is_open_to_the_others_within_a_quarter_of_a_second(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+def test_what_one_process_opens_is_open_to_the_others_after_250_ms(both: tuple[Breaker, Breaker], clock: Clock) -> None:
     one, other = both
     fail(one, 10)
-    assert (stands(one), stands(other)) == (State.OPEN, State.CLOSED)
+    assert (one.state, other.state) == (State.OPEN, State.CLOSED)
     clock.pass_s(0.25)
-    assert (stands(other), refuse(other)) == (State.OPEN, about(15))
+    assert (other.state, refusal_of(other)) == (State.OPEN, about(15))
 
 
-def test_a_process_that_starts_while_it_is_open_does_not_ask(both: tuple[Breaker, Breaker], start: Callable[[], Breaker]) -> None:
+def test_a_process_that_starts_while_it_is_open_makes_no_call(both: tuple[Breaker, Breaker], start: Callable[[], Breaker]) -> None:
     fail(both[0], 10)
-    assert refuse(start()) == about(15)
+    assert refusal_of(start()) == about(15)
 
 
 def test_each_process_judges_by_its_own_calls(both: tuple[Breaker, Breaker]) -> None:
     one, other = both
     succeed(one, 20)
     fail(other, 10)
-    assert stands(other) is State.OPEN
+    assert state_of(other) is State.OPEN
 
 
 def test_two_probes_go_among_all_processes(both: tuple[Breaker, Breaker], clock: Clock, start: Callable[[], Breaker]) -> None:
@@ -65,7 +66,7 @@ def test_two_probes_go_among_all_processes(both: tuple[Breaker, Breaker], clock:
     clock.pass_s(15)
     die(one)
     die(other)
-    assert [refuse(breaker) for breaker in (one, other, start())] == [about(10)] * 3
+    assert [refusal_of(breaker) for breaker in (one, other, start())] == [about(10)] * 3
 
 
 def test_a_process_that_saw_a_permit_left_finds_it_taken(both: tuple[Breaker, Breaker], clock: Clock, start: Callable[[], Breaker]) -> None:
@@ -76,10 +77,10 @@ def test_a_process_that_saw_a_permit_left_finds_it_taken(both: tuple[Breaker, Br
     late = start()
     assert late.open_for_s() == other.open_for_s() == 0.0
     die(other)
-    assert refuse(late) == about(10)
+    assert refusal_of(late) == about(10)
 
 
-def test_before_its_time_nobody_begins_a_trial_whatever_a_process_believes(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+def test_probing_begins_only_when_the_row_allows_it(both: tuple[Breaker, Breaker], clock: Clock) -> None:
     one, other = both
     fail(one, 10)
     assert not store.begin_probing(name="provider", generation=1, probes=2, deadline_s=10, reason="")
@@ -94,14 +95,14 @@ def test_two_good_probes_of_two_processes_close_it(both: tuple[Breaker, Breaker]
     fail(one, 10)
     clock.pass_s(15)
     succeed(one)
-    assert stands(one) is State.HALF_OPEN
+    assert state_of(one) is State.HALF_OPEN
     succeed(other)
-    assert stands(other) is State.CLOSED
+    assert state_of(other) is State.CLOSED
     clock.pass_s(0.25)
-    assert stands(one) is State.CLOSED
+    assert state_of(one) is State.CLOSED
 
 
-def test_when_one_process_closes_it_the_others_forget_their_past(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+def test_when_one_process_closes_it_the_others_restart_their_counts(both: tuple[Breaker, Breaker], clock: Clock) -> None:
     one, other = both
     fail(other, 9)
     fail(one, 10)
@@ -109,7 +110,7 @@ def test_when_one_process_closes_it_the_others_forget_their_past(both: tuple[Bre
     succeed(one, 2)
     clock.pass_s(0.25)
     fail(other, 9)
-    assert stands(other) is State.CLOSED
+    assert state_of(other) is State.CLOSED
 
 
 def test_a_process_that_has_not_seen_it_open_does_not_open_it_again(both: tuple[Breaker, Breaker]) -> None:
@@ -117,7 +118,7 @@ def test_a_process_that_has_not_seen_it_open_does_not_open_it_again(both: tuple[
     fail(one, 10)
     fail(other, 10)
     assert (Circuit.objects.get().generation, Circuit.objects.get().times_opened) == (1, 1)
-    assert refuse(other) == about(15)
+    assert refusal_of(other) == about(15)
 
 
 def test_a_bad_probe_of_an_old_generation_opens_nothing(both: tuple[Breaker, Breaker], clock: Clock, start: Callable[[], Breaker]) -> None:
@@ -134,19 +135,19 @@ def test_a_bad_probe_of_an_old_generation_opens_nothing(both: tuple[Breaker, Bre
     with pytest.raises(ProviderError):
         other.call(outlive_a_recovery)
 
-    assert (stands(start()), stands(other)) == (State.CLOSED, State.CLOSED)
+    assert (start().state, other.state) == (State.CLOSED, State.CLOSED)
 
 
 def test_a_call_while_it_is_closed_writes_nothing_and_reads_four_times_a_second(both: tuple[Breaker, Breaker], clock: Clock) -> None:
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         for _ in range(10):
             succeed(both[0], 10)
             fail(both[0])
             clock.now_s += 0.1
-    assert [query["sql"].split()[0] for query in asked if "SAVEPOINT" not in query["sql"]] == ["SELECT"] * 3
+    assert [query["sql"].split()[0] for query in queries if "SAVEPOINT" not in query["sql"]] == ["SELECT"] * 3
 
 
-def test_each_change_is_told_once_by_the_process_that_made_it(
+def test_each_transition_is_logged_once_by_the_process_that_made_it(
     both: tuple[Breaker, Breaker], clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, other = both
@@ -163,16 +164,16 @@ def test_each_change_is_told_once_by_the_process_that_made_it(
     ]
 
 
-def test_the_row_says_why(clock: Clock) -> None:
+def test_the_row_holds_the_reason(clock: Clock) -> None:
     breaker = breaker_at(clock)
-    told = []
+    reasons = []
     for open_it in (
-        lambda: take(breaker, clock, seconds=2, times=10),
-        lambda: take(breaker, clock, seconds=2),
+        lambda: succeed_after(breaker, clock, seconds=2, times=10),
+        lambda: succeed_after(breaker, clock, seconds=2),
         lambda: fail(breaker),
         lambda: fail(breaker, retry_after_s=7),
     ):
         open_it()
-        told.append(Circuit.objects.get().reason)
+        reasons.append(Circuit.objects.get().reason)
         clock.pass_s(300)
-    assert told == ["10 of 10 calls were slow", "a probe was slow", "a probe failed", "asked to wait 7 s"]
+    assert reasons == ["10 of 10 calls were slow", "a probe was slow", "a probe failed", "asked to wait 7 s"]

@@ -1,42 +1,20 @@
-"""What a success is worth: some say that all is well, some say nothing, and some exceptions are answers."""
+"""Which successes count, and which exceptions are successes."""
+
+from typing import Any
 
 import pytest
 
 from gdmarket.breaker.breaker import Breaker
 from gdmarket.breaker.models import State
-from tests.unit.gdmarket.breaker.bench import Clock, ProviderError, about, breaker_at, fail, refuse, stands, succeed
+from tests.unit.gdmarket.breaker.harness import about, fail, refusal_of, state_of, succeed
 
 pytestmark = pytest.mark.django_db
 
 
 class RequestRefusedError(Exception):
-    """The dependency works, and does not want this; it may name a time."""
+    """The dependency works, and refuses this request; its `retry_after_s` does not matter."""
 
     retry_after_s = 30.0
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def breaker(clock: Clock) -> Breaker:
-    return breaker_at(clock)
-
-
-@pytest.fixture
-def tried(breaker: Breaker, clock: Clock) -> Breaker:
-    """Return a breaker that was open and may now be tried again."""
-    fail(breaker, 10)
-    clock.pass_s(15)
-    return breaker
-
-
-def look_up(breaker: Breaker, times: int = 1) -> None:
-    """Ask with success what says nothing of the rest."""
-    for _ in range(times):
-        assert breaker.call(lambda: "found", counts_as_success=False) == "found"
 
 
 def be_refused(breaker: Breaker, times: int = 1) -> None:
@@ -50,65 +28,52 @@ def be_refused(breaker: Breaker, times: int = 1) -> None:
 
 def test_successes_that_do_not_count_do_not_outweigh_failures(breaker: Breaker) -> None:
     for _ in range(9):
-        look_up(breaker, 10)
+        succeed(breaker, 10, counts_as_success=False)
         fail(breaker)
-    assert stands(breaker) is State.CLOSED
+    assert state_of(breaker) is State.CLOSED
     fail(breaker)
-    assert stands(breaker) is State.OPEN
+    assert state_of(breaker) is State.OPEN
 
 
-def test_a_failure_counts_whatever_was_asked(breaker: Breaker) -> None:
-    for _ in range(10):
-        with pytest.raises(ProviderError):
-            breaker.call(_fail, counts_as_success=False)
-    assert stands(breaker) is State.OPEN
+@pytest.mark.parametrize("options", [{"counts_as_success": False}, {"ignored_exceptions": (RequestRefusedError,)}])
+def test_every_other_failure_counts(breaker: Breaker, options: dict[str, Any]) -> None:
+    fail(breaker, 10, **options)
+    assert state_of(breaker) is State.OPEN
 
 
-def test_a_probe_that_does_not_count_gives_its_place_to_another(tried: Breaker) -> None:
-    look_up(tried, 10)
-    assert stands(tried) is State.HALF_OPEN
-    succeed(tried, 2)
-    assert stands(tried) is State.CLOSED
+def test_a_probe_that_does_not_count_gives_its_permit_back(expired: Breaker) -> None:
+    succeed(expired, 10, counts_as_success=False)
+    assert state_of(expired) is State.HALF_OPEN
+    succeed(expired, 2)
+    assert state_of(expired) is State.CLOSED
 
 
-def test_a_probe_that_fails_opens_it_whatever_was_asked(tried: Breaker) -> None:
-    with pytest.raises(ProviderError):
-        tried.call(_fail, counts_as_success=False)
-    assert (stands(tried), refuse(tried)) == (State.OPEN, about(30))
+def test_a_probe_that_would_not_count_opens_it_when_it_fails(expired: Breaker) -> None:
+    fail(expired, counts_as_success=False)
+    assert (expired.state, refusal_of(expired)) == (State.OPEN, about(30))
 
 
-def test_there_are_never_more_than_two_probes_whatever_is_asked(tried: Breaker) -> None:
+def test_there_are_never_more_than_two_probes(expired: Breaker) -> None:
     refused: list[float] = []
-    tried.call(lambda: tried.call(lambda: refused.append(refuse(tried))), counts_as_success=False)
+    expired.call(lambda: expired.call(lambda: refused.append(refusal_of(expired))), counts_as_success=False)
     assert refused == [about(10)]
 
 
-def test_a_refused_request_is_a_success_and_goes_on_to_the_caller(breaker: Breaker) -> None:
+def test_a_call_that_does_not_count_leaves_a_permit_for_one_that_does(expired: Breaker) -> None:
+    def charge_meanwhile() -> str:
+        refusal_of(expired, counts_as_success=False)
+        return expired.call(lambda: "charged")
+
+    assert expired.call(charge_meanwhile) == "charged"
+    assert state_of(expired) is State.CLOSED
+
+
+def test_an_ignored_exception_is_a_success_and_is_raised_to_the_caller(breaker: Breaker) -> None:
     be_refused(breaker, 50)
     fail(breaker, 40)
-    assert stands(breaker) is State.CLOSED
+    assert state_of(breaker) is State.CLOSED
 
 
-def test_two_probes_that_are_refused_close_it(tried: Breaker) -> None:
-    be_refused(tried, 2)
-    assert stands(tried) is State.CLOSED
-
-
-def test_what_is_not_among_them_is_a_failure_still(breaker: Breaker) -> None:
-    for _ in range(10):
-        with pytest.raises(ProviderError):
-            breaker.call(_fail, ignored_exceptions=(RequestRefusedError,))
-    assert stands(breaker) is State.OPEN
-
-
-def _fail() -> None:
-    raise ProviderError
-
-
-def test_what_says_nothing_leaves_a_permit_for_what_does(tried: Breaker) -> None:
-    def charge_meanwhile() -> str:
-        refuse(tried, counts_as_success=False)
-        return tried.call(lambda: "charged")
-
-    assert tried.call(charge_meanwhile) == "charged"
-    assert stands(tried) is State.CLOSED
+def test_two_probes_with_ignored_exceptions_close_it(expired: Breaker) -> None:
+    be_refused(expired, 2)
+    assert state_of(expired) is State.CLOSED
