@@ -1,12 +1,12 @@
-"""A clean desk for every test of the house rules."""
+"""The sample API's recorded calls."""
 
 import pytest
 
-from tests.unit.gdmarket.rest.desk import DESK, Desk
+from tests.unit.gdmarket.rest.sample_api import CALLS, Calls
 
 
 @pytest.fixture
-def desk() -> Desk:
-    """Return the desk, with nothing noted yet."""
-    DESK.clear()
-    return DESK
+def calls() -> Calls:
+    """Return the recorded calls, none so far."""
+    CALLS.clear()
+    return CALLS

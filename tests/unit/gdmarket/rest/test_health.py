@@ -1,4 +1,4 @@
-"""The two probes."""
+"""The liveness and readiness probes."""
 
 import socket
 import time
@@ -19,7 +19,7 @@ from config import databases
 from gdmarket.bus.models import Delivery, Event, Heartbeat
 
 
-def test_the_process_lives_without_a_look_at_the_database(client: Client) -> None:
+def test_the_process_is_alive_whatever_the_database_does(client: Client) -> None:
     answer = client.get("/health/live")
     assert (answer.status_code, answer.json(), answer["Cache-Control"]) == (200, {"status": "live"}, "no-store")
 
@@ -27,14 +27,14 @@ def test_the_process_lives_without_a_look_at_the_database(client: Client) -> Non
 @pytest.mark.django_db
 def test_it_is_ready_when_the_database_answers_and_is_up_to_date(client: Client) -> None:
     answer = client.get("/health/ready")
-    told = answer.json()
-    assert (answer.status_code, told["status"], told["missing"]) == (200, "ready", [])
-    assert {"items", "payments", "rentals", "status_view"} <= told["bus"].keys()
-    assert told["bus"]["items"] == {"pending": 0, "oldest_age_s": 0.0, "timers": 0, "dead": 0, "paused": False, "relay_seen_s": None}
+    body = answer.json()
+    assert (answer.status_code, body["status"], body["missing"]) == (200, "ready", [])
+    assert {"items", "payments", "rentals", "status_view"} <= body["bus"].keys()
+    assert body["bus"]["items"] == {"pending": 0, "oldest_age_s": 0.0, "timers": 0, "dead": 0, "paused": False, "relay_seen_s": None}
 
 
 @pytest.mark.django_db
-def test_it_is_ready_however_far_a_context_is_behind(client: Client) -> None:
+def test_it_is_ready_whatever_the_backlog(client: Client) -> None:
     for version, dead in ((1, True), (2, False)):
         event = Event.objects.create(
             id=uuid4(), stream="cup:1", version=version, type="kitchen.Poured", schema=1, payload={}, occurred_at=datetime.now(UTC)
@@ -47,14 +47,14 @@ def test_it_is_ready_however_far_a_context_is_behind(client: Client) -> None:
 
     answer = client.get("/health/ready")
 
-    told = answer.json()["bus"]["items"]
-    assert (answer.status_code, told["pending"], told["dead"]) == (200, 1, 1)
-    assert told["oldest_age_s"] >= 5 * 3600
-    assert told["relay_seen_s"] >= 50 * 60
+    backlog = answer.json()["bus"]["items"]
+    assert (answer.status_code, backlog["pending"], backlog["dead"]) == (200, 1, 1)
+    assert backlog["oldest_age_s"] >= 5 * 3600
+    assert backlog["relay_seen_s"] >= 50 * 60
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_ready_where_nobody_can_tell_how_far_the_bus_is_behind(client: Client) -> None:
+def test_it_is_ready_when_the_backlog_cannot_be_read(client: Client) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE bus_heartbeat RENAME TO bus_elsewhere")
     try:
@@ -67,14 +67,14 @@ def test_it_is_ready_where_nobody_can_tell_how_far_the_bus_is_behind(client: Cli
 
 
 @pytest.mark.django_db
-def test_a_migration_that_is_missing_is_named(client: Client) -> None:
+def test_a_missing_migration_is_named(client: Client) -> None:
     MigrationRecorder(connection).record_unapplied("accounts", "0001_initial")
     answer = client.get("/health/ready")
     assert (answer.status_code, answer["Retry-After"]) == (503, "1")
     assert answer.json() == {"status": "not ready", "missing": ["migration accounts.0001_initial"]}
 
 
-def test_a_database_out_of_reach_is_named(client: Client, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker) -> None:
+def test_an_unreachable_database_is_named(client: Client, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker) -> None:
     def nobody_there() -> None:
         raise OperationalError("connection refused")
 
@@ -86,10 +86,10 @@ def test_a_database_out_of_reach_is_named(client: Client, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("django_db_setup")
-def test_a_context_s_database_that_lets_everybody_wait_holds_up_no_probe(
+def test_a_context_s_database_that_never_answers_delays_no_probe(
     client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    # It takes connections, and says nothing ever.
+    # It accepts connections and never answers.
     with django_db_blocker.unblock(), socket.create_server(("127.0.0.1", 0)) as hole:
         url = f"postgresql://nobody@127.0.0.1:{hole.getsockname()[1]}/view"
         usual: dict[str, Any] = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "TIME_ZONE": None, "TEST": {}}
@@ -101,12 +101,12 @@ def test_a_context_s_database_that_lets_everybody_wait_holds_up_no_probe(
             began_s = time.monotonic()
             answer = client.get("/health/ready")
             took_s.append(time.monotonic() - began_s)
-            told = answer.json()
-            assert (answer.status_code, told["away"], "payments" in told["bus"]) == (200, ["database hole"], True)
+            body = answer.json()
+            assert (answer.status_code, body["away"], "payments" in body["bus"]) == (200, ["database hole"], True)
     assert 1 <= took_s[0] < 1.8
-    assert took_s[1] < 0.8  # it is not waited for again at once
+    assert took_s[1] < 0.8  # it is not waited for again
 
 
-def test_probes_answer_get_alone(client: Client) -> None:
+def test_probes_answer_only_get(client: Client) -> None:
     answer = Client(enforce_csrf_checks=True).post("/health/live")
     assert (answer.status_code, answer.json()["code"], answer["Allow"]) == (405, "method_not_allowed", "GET, HEAD")

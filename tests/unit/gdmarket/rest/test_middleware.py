@@ -1,4 +1,4 @@
-"""Whose story a request belongs to."""
+"""Correlation ids, actors and the access log."""
 
 import logging
 from collections.abc import Callable
@@ -9,29 +9,29 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.factories.accounts import UserFactory
-from tests.unit.gdmarket.rest.desk import Desk
+from tests.unit.gdmarket.rest.sample_api import Calls
 
-pytestmark = [pytest.mark.urls("tests.unit.gdmarket.rest.desk"), pytest.mark.django_db]
+pytestmark = [pytest.mark.urls("tests.unit.gdmarket.rest.sample_api"), pytest.mark.django_db]
 
 
-def test_a_callers_correlation_id_is_kept_and_echoed(api: APIClient) -> None:
+def test_a_correlation_id_is_kept_and_returned(api: APIClient) -> None:
     assert api.get("/api/v1/notes", HTTP_X_CORRELATION_ID="order-42.a")["X-Correlation-ID"] == "order-42.a"
 
 
 @pytest.mark.parametrize("hostile", ["", "a b", "x" * 65, "a\r\nSet-Cookie: b", "<script>", "쉰"])
 def test_a_missing_or_hostile_one_is_replaced(api: APIClient, hostile: str) -> None:
-    minted = api.get("/api/v1/notes", HTTP_X_CORRELATION_ID=hostile)["X-Correlation-ID"]
-    assert UUID(minted).version == 7
+    created = api.get("/api/v1/notes", HTTP_X_CORRELATION_ID=hostile)["X-Correlation-ID"]
+    assert UUID(created).version == 7
 
 
-def test_the_actor_is_known_to_what_the_request_does(as_user: Callable[[Any], APIClient], desk: Desk) -> None:
+def test_the_caller_is_the_actor_of_the_request(as_user: Callable[[Any], APIClient], calls: Calls) -> None:
     person: Any = UserFactory()
     as_user(person).post("/api/v1/notes", {"note": "a"}, format="json")
-    assert desk.actors == [str(person.id)]
+    assert calls.actors == [str(person.id)]
 
 
-def test_each_request_leaves_one_line_without_what_it_carried(
-    as_user: Callable[[Any], APIClient], caplog: pytest.LogCaptureFixture, desk: Desk
+def test_each_request_is_logged_in_one_line_without_its_content(
+    as_user: Callable[[Any], APIClient], caplog: pytest.LogCaptureFixture, calls: Calls
 ) -> None:
     person: Any = UserFactory()
     client = as_user(person)

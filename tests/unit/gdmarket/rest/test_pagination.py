@@ -1,4 +1,4 @@
-"""Pages by key."""
+"""Keyset pagination."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,84 +24,86 @@ def people(*registered: datetime) -> list[str]:
     return [user.email for user in User.objects.bulk_create(made)]
 
 
-def turned(url: str, order: tuple[str, ...] = ("-registered_at", "id"), rows: Any = None) -> Any:
+def get_page(url: str, order: tuple[str, ...] = ("-registered_at", "id"), rows: Any = None) -> Any:
     request = Request(APIRequestFactory().get(url))
     queryset = User.objects.all() if rows is None else rows
     return page(request, queryset, order=order, serialize=lambda row: row["email"] if isinstance(row, dict) else row.email)
 
 
-def walked(url: str, towards: str = "next", **asked: Any) -> Iterator[list[str]]:
+def walk(url: str, direction: str = "next", **options: Any) -> Iterator[list[str]]:
     while url:
-        answer = turned(url, **asked).data
+        answer = get_page(url, **options).data
         yield answer["results"]
-        url = answer[towards]
+        url = answer[direction]
 
 
 def test_pages_show_every_row_once_in_order() -> None:
     emails = people(*(NOON - timedelta(minutes=n) for n in range(7)))
-    assert list(walked("/people?limit=3")) == [emails[:3], emails[3:6], emails[6:]]
+    assert list(walk("/people?limit=3")) == [emails[:3], emails[3:6], emails[6:]]
 
 
-def test_thousands_of_equal_keys_are_no_trap() -> None:
+def test_more_than_a_thousand_equal_keys_are_paged_like_others() -> None:
     emails = people(*[NOON] * 1205)
-    pages = list(walked("/people?limit=100"))
+    pages = list(walk("/people?limit=100"))
     assert len(pages) == 13
     assert sorted(email for found in pages for email in found) == emails
 
 
-def test_the_way_back_shows_the_same_pages() -> None:
+def test_going_back_shows_the_same_pages() -> None:
     people(*(NOON + timedelta(seconds=n // 2) for n in range(9)))
-    forth = list(walked("/people?limit=2"))
+    forth = list(walk("/people?limit=2"))
     url = "/people?limit=2"
-    while (following := turned(url).data["next"]) is not None:
+    while (following := get_page(url).data["next"]) is not None:
         url = following
-    assert list(walked(url, towards="previous"))[::-1] == forth
+    assert list(walk(url, direction="previous"))[::-1] == forth
 
 
-def test_the_first_page_has_none_before_it_and_the_last_none_after() -> None:
+def test_the_first_page_has_no_previous_one_and_the_last_no_next() -> None:
     people(NOON, NOON, NOON)
-    first = turned("/people?limit=2")
-    last = turned(first.data["next"])
+    first = get_page("/people?limit=2")
+    last = get_page(first.data["next"])
     assert (first.data["previous"], last.data["next"]) == (None, None)
     assert first["Link"] == f'<{first.data["next"]}>; rel="next"'
     assert last["Link"] == f'<{last.data["previous"]}>; rel="prev"'
-    assert "Link" not in turned("/people").headers
+    assert "Link" not in get_page("/people").headers
 
 
 def test_rows_written_meanwhile_neither_repeat_nor_hide_others() -> None:
     emails = people(*(NOON - timedelta(minutes=n) for n in range(4)))
-    first = turned("/people?limit=2").data
+    first = get_page("/people?limit=2").data
     User.objects.create(email="late@example.com", display_name="late", registered_at=NOON + timedelta(hours=1))
     User.objects.get(email=emails[0]).delete()
-    assert turned(first["next"]).data["results"] == emails[2:]
+    assert get_page(first["next"]).data["results"] == emails[2:]
 
 
 def test_links_are_absolute_and_keep_the_rest_of_the_query() -> None:
     people(NOON, NOON)
-    assert turned("/people?limit=1&q=한강&q=b").data["next"].startswith("http://testserver/people?limit=1&q=%ED%95%9C%EA%B0%95&q=b&cursor=")
+    assert (
+        get_page("/people?limit=1&q=한강&q=b").data["next"].startswith("http://testserver/people?limit=1&q=%ED%95%9C%EA%B0%95&q=b&cursor=")
+    )
 
 
-def test_annotations_and_dictionaries_will_do() -> None:
+def test_annotations_and_dictionaries_can_be_paged() -> None:
     emails = people(*[NOON] * 5)
     rows = User.objects.annotate(width=Cast(Length("email"), FloatField()) * 1.1).values("email", "width", "id")
-    assert [email for found in walked("/people?limit=2", order=("width", "-email"), rows=rows) for email in found] == emails[::-1]
+    assert [email for found in walk("/people?limit=2", order=("width", "-email"), rows=rows) for email in found] == emails[::-1]
 
 
-def test_there_are_20_to_a_page_unless_told() -> None:
+def test_a_page_has_20_rows_by_default() -> None:
     people(*[NOON] * 21)
-    assert len(turned("/people").data["results"]) == 20
+    assert len(get_page("/people").data["results"]) == 20
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "", "x", "²", "9" * 5000])
 def test_a_limit_outside_1_to_100_is_refused(limit: str) -> None:
     with pytest.raises(ValidationError) as refusal:
-        turned(f"/people?limit={limit}")
+        get_page(f"/people?limit={limit}")
     assert refusal.value.get_codes() == {"limit": ["invalid"]}
 
 
-def test_a_cursor_of_another_list_order_or_hand_is_refused() -> None:
+def test_a_cursor_of_another_list_or_order_or_a_forged_one_is_refused() -> None:
     people(NOON, NOON)
-    cursor = turned("/people?limit=1").data["next"].partition("cursor=")[2]
+    cursor = get_page("/people?limit=1").data["next"].partition("cursor=")[2]
     for url, order in [
         (f"/others?cursor={cursor}", ("-registered_at", "id")),
         (f"/people?cursor={cursor}", ("registered_at", "id")),
@@ -110,5 +112,5 @@ def test_a_cursor_of_another_list_order_or_hand_is_refused() -> None:
         ("/people?cursor=%00", ("-registered_at", "id")),
     ]:
         with pytest.raises(ValidationError) as refusal:
-            turned(url, order=order)
+            get_page(url, order=order)
         assert refusal.value.get_codes() == {"cursor": ["invalid"]}

@@ -1,4 +1,4 @@
-"""What a caller is told when something is refused."""
+"""Problem documents."""
 
 import sqlite3
 from typing import Any
@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from gdmarket.rest import problems
 
-pytestmark = pytest.mark.urls("tests.unit.gdmarket.rest.desk")
+pytestmark = pytest.mark.urls("tests.unit.gdmarket.rest.sample_api")
 
 
 def refused(api: APIClient, name: str, **headers: Any) -> Any:
@@ -30,11 +30,11 @@ def refused(api: APIClient, name: str, **headers: Any) -> Any:
         ("not_authenticated", 401, "Not signed in", "We do not know who is asking."),
         ("thing_taken", 409, "Conflict", "The drill is taken until noon."),
         ("version_mismatch", 412, "Changed meanwhile", "It has changed since you read it: read it again."),
-        ("desk_closed", 503, "Not available just now", "The desk is closed."),
+        ("shop_closed", 503, "Not available just now", "The shop is closed."),
         ("throttled", 429, "Too many requests", "This was asked too often in a short time."),
     ],
 )
-def test_each_kind_of_refusal_has_its_status(api: APIClient, name: str, status: int, title: str, detail: str) -> None:
+def test_each_kind_of_error_has_its_status(api: APIClient, name: str, status: int, title: str, detail: str) -> None:
     answer = refused(api, name)
     problem = answer.json()
     assert answer.status_code == status
@@ -44,7 +44,7 @@ def test_each_kind_of_refusal_has_its_status(api: APIClient, name: str, status: 
     assert problem["correlation_id"] == answer["X-Correlation-ID"]
 
 
-def test_a_refusal_shows_its_details_and_never_lets_them_replace_the_fixed_members(api: APIClient) -> None:
+def test_details_are_members_and_never_replace_the_fixed_ones(api: APIClient) -> None:
     problem = refused(api, "thing_taken").json()
     assert (problem["thing"], problem["until"]) == ("The drill", "noon")
     assert (problem["status"], problem["code"]) == (409, "thing_taken")
@@ -56,35 +56,35 @@ def test_a_declined_payment_is_402_with_the_rental(api: APIClient) -> None:
     assert answer.json()["rental"] == {"id": "00000000-0000-0000-0000-000000000007"}
 
 
-def test_a_wrong_value_is_told_with_its_field(api: APIClient) -> None:
+def test_an_invalid_value_is_reported_with_its_field(api: APIClient) -> None:
     assert refused(api, "too_long").json()["errors"] == [{"field": "note", "code": "too_long", "detail": "The note is too long."}]
 
 
-@pytest.mark.parametrize(("name", "seconds"), [("desk_closed", "3"), ("throttled", "1"), ("database_unavailable", "1")])
-def test_who_is_asked_to_wait_is_told_how_long_in_whole_seconds(api: APIClient, name: str, seconds: str) -> None:
+@pytest.mark.parametrize(("name", "seconds"), [("shop_closed", "3"), ("throttled", "1"), ("database_unavailable", "1")])
+def test_retry_after_is_in_whole_seconds(api: APIClient, name: str, seconds: str) -> None:
     assert refused(api, name)["Retry-After"] == seconds
 
 
-def test_somebody_unknown_is_told_how_to_sign_in(api: APIClient) -> None:
+def test_an_anonymous_caller_gets_www_authenticate(api: APIClient) -> None:
     assert refused(api, "not_authenticated")["WWW-Authenticate"] == "Bearer"
     answer = api.get("/api/v1/managers")
     assert (answer.status_code, answer["WWW-Authenticate"], answer.json()["code"]) == (401, "Bearer", "not_authenticated")
 
 
-def test_a_database_out_of_reach_is_503_and_says_nothing_of_the_inside(api: APIClient) -> None:
+def test_an_unreachable_database_is_503_without_internals(api: APIClient) -> None:
     answer = refused(api, "database_unavailable")
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
     assert b"refused" not in answer.content
 
 
-def test_a_mistake_in_our_sql_is_no_database_out_of_reach() -> None:
+def test_a_mistake_in_our_sql_is_500() -> None:
     mistake = OperationalError("no such column: colour")
     mistake.__cause__ = sqlite3.OperationalError("no such column: colour")
     mistake.__cause__.sqlite_errorcode = sqlite3.SQLITE_ERROR
     assert problems.problem_handler(mistake, {}).status_code == 500
 
 
-def test_what_nobody_foresaw_is_500_without_a_word_of_the_inside(api: APIClient) -> None:
+def test_an_unexpected_error_is_500_without_internals(api: APIClient) -> None:
     answer = refused(api, "internal_error")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert b"secret" not in answer.content
@@ -104,7 +104,7 @@ def test_what_nobody_foresaw_is_500_without_a_word_of_the_inside(api: APIClient)
         (drf.ParseError(), 400, "malformed_json"),
     ],
 )
-def test_the_frameworks_refusals_get_our_codes(error: Exception, status: int, code: str) -> None:
+def test_the_frameworks_errors_get_our_codes(error: Exception, status: int, code: str) -> None:
     answer = problems.problem_handler(error, {})
     assert (answer.status_code, answer.data["code"]) == (status, code)
 
@@ -124,14 +124,14 @@ def test_nested_errors_are_listed_with_dotted_fields() -> None:
     ]
 
 
-def test_a_problem_speaks_korean_to_who_asks_for_it_while_its_code_stays(api: APIClient) -> None:
-    answer = refused(api, "desk_closed", HTTP_ACCEPT_LANGUAGE="ko")
+def test_a_problem_is_in_the_language_asked_for_with_the_same_code(api: APIClient) -> None:
+    answer = refused(api, "shop_closed", HTTP_ACCEPT_LANGUAGE="ko")
     assert answer.json()["title"] == "지금은 이용할 수 없음"
-    assert answer.json()["code"] == "desk_closed"
+    assert answer.json()["code"] == "shop_closed"
     assert answer["Content-Language"] == "ko"
 
 
-def test_an_address_that_leads_nowhere_is_a_problem_too(api: APIClient) -> None:
+def test_an_unknown_path_is_a_problem(api: APIClient) -> None:
     answer = api.get("/api/v1/nowhere")
     assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (404, "application/problem+json", "not_found")
 
@@ -142,16 +142,13 @@ def test_a_browser_outside_the_api_gets_a_page() -> None:
     assert client.get("/api/v1/nowhere", headers={"accept": "text/html"})["Content-Type"] == "application/problem+json"
 
 
-def test_a_method_nobody_offers_is_405_with_those_offered(api: APIClient) -> None:
+def test_an_unsupported_method_is_405_with_those_supported(api: APIClient) -> None:
     for answer in (api.put("/api/v1/notes"), api.options("/api/v1/notes")):
         assert (answer.status_code, answer.json()["code"], answer["Allow"]) == (405, "method_not_allowed", "GET, POST, HEAD")
-
-
-def test_a_method_nobody_offers_is_405_even_to_somebody_unknown(api: APIClient) -> None:
     assert api.delete("/api/v1/managers").status_code == 405
 
 
-def test_whoever_takes_no_json_is_told_so(api: APIClient) -> None:
+def test_a_caller_who_accepts_no_json_gets_406(api: APIClient) -> None:
     assert api.get("/api/v1/notes", HTTP_ACCEPT="text/html").status_code == 406
     assert api.get("/api/v1/notes", HTTP_ACCEPT="application/problem+json").status_code == 200
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of every operation alike."""
+"""What all operations of the OpenAPI document have in common."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ def operations(document: Any) -> list[tuple[str, str, Any]]:
     ]
 
 
-def test_every_post_takes_an_idempotency_key(document: Any) -> None:
+def test_every_post_accepts_an_idempotency_key(document: Any) -> None:
     posts = [operation for _, method, operation in operations(document) if method == "post"]
     assert posts
     assert all("Idempotency-Key" in {parameter["name"] for parameter in post["parameters"]} for post in posts)
 
 
-def test_every_refusal_is_a_problem(document: Any) -> None:
+def test_every_error_is_a_problem(document: Any) -> None:
     for path, method, operation in operations(document):
         refusals = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
         assert {"400", "429", "503"} <= refusals.keys(), (method, path)
@@ -34,7 +34,7 @@ def test_every_refusal_is_a_problem(document: Any) -> None:
             assert answer["content"] == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
-def test_only_signing_in_looking_at_items_and_webhooks_are_open(document: Any) -> None:
+def test_only_signing_in_reading_items_and_webhooks_need_no_token(document: Any) -> None:
     is_open = {(method, path) for path, method, operation in operations(document) if {} in operation.get("security", [{}])}
     assert is_open == {
         ("post", "/api/v1/auth/register"),
@@ -46,6 +46,6 @@ def test_only_signing_in_looking_at_items_and_webhooks_are_open(document: Any) -
     }
 
 
-def test_the_way_to_sign_in_is_named(document: Any) -> None:
+def test_the_security_scheme_is_a_bearer_token(document: Any) -> None:
     assert document["components"]["securitySchemes"] == {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     assert document["openapi"].startswith("3.1")

@@ -1,4 +1,4 @@
-"""How often one may ask."""
+"""Rate limits."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,17 +10,17 @@ from rest_framework.test import APIClient
 
 from tests.factories.accounts import UserFactory
 
-pytestmark = [pytest.mark.urls("tests.unit.gdmarket.rest.desk"), pytest.mark.django_db]
+pytestmark = [pytest.mark.urls("tests.unit.gdmarket.rest.sample_api"), pytest.mark.django_db]
 
 
 @pytest.fixture(autouse=True)
-def _forget_counts() -> Iterator[None]:
+def _clear_counts() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
 
 
-def test_an_address_that_asks_too_often_is_told_when_to_come_back(api: APIClient, settings: Settings) -> None:
+def test_an_address_over_its_limit_gets_429_with_retry_after(api: APIClient, settings: Settings) -> None:
     settings.GDMARKET_THROTTLE_ANON = "2/min"
     assert [api.get("/api/v1/notes").status_code for _ in range(2)] == [200, 200]
     answer = api.get("/api/v1/notes")
@@ -29,13 +29,13 @@ def test_an_address_that_asks_too_often_is_told_when_to_come_back(api: APIClient
     assert api.get("/api/v1/notes", REMOTE_ADDR="10.0.0.2").status_code == 200
 
 
-def test_a_forged_forwarding_header_does_not_make_another_address(api: APIClient, settings: Settings) -> None:
+def test_a_forged_forwarding_header_makes_no_other_address(api: APIClient, settings: Settings) -> None:
     settings.GDMARKET_THROTTLE_ANON = "1/min"
     assert api.get("/api/v1/notes", HTTP_X_FORWARDED_FOR="1.1.1.1").status_code == 200
     assert api.get("/api/v1/notes", HTTP_X_FORWARDED_FOR="2.2.2.2").status_code == 429
 
 
-def test_people_are_counted_one_by_one(settings: Settings, as_user: Callable[[Any], APIClient]) -> None:
+def test_people_are_counted_separately(settings: Settings, as_user: Callable[[Any], APIClient]) -> None:
     one, other = as_user(UserFactory()), as_user(UserFactory())
     settings.GDMARKET_THROTTLE_USER = "1/min"
     assert [one.get("/api/v1/notes").status_code, one.get("/api/v1/notes").status_code] == [200, 429]

@@ -1,7 +1,6 @@
-"""A desk that notes what it is asked: views to try the house rules on."""
+"""A small API to test the rules of all APIs on; it records its calls."""
 
 import threading
-from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
@@ -38,14 +37,14 @@ class TooLongError(errors.InvalidError):
 
 
 class ClosedError(errors.UnavailableError):
-    """The desk is closed."""
+    """The shop is closed."""
 
-    code = "desk_closed"
+    code = "shop_closed"
 
 
 class NoteSerializer(StrictSerializer):
     note = serializers.CharField(max_length=40)
-    story = serializers.CharField(required=False, style={"base_template": "textarea.html"})
+    text = serializers.CharField(required=False, style={"base_template": "textarea.html"})
     number = serializers.IntegerField(read_only=True)
 
 
@@ -58,20 +57,19 @@ REFUSALS: dict[str, Exception] = {
     "declined": errors.DeclinedError(state="requested", rental={"id": UUID(int=7)}),
     "thing_taken": TakenError(thing="The drill", until="noon", status=200, code="forged"),
     "version_mismatch": errors.StaleError(),
-    "desk_closed": ClosedError(retry_after_s=2.1),
+    "shop_closed": ClosedError(retry_after_s=2.1),
     "throttled": errors.TooOftenError(retry_after_s=0.2),
     "database_unavailable": OperationalError("connection refused"),
     "internal_error": ZeroDivisionError("secret detail"),
 }
 
 
-class Desk:
-    """What the desk did."""
+class Calls:
+    """The recorded calls, and how the next ones fail."""
 
     notes: list[tuple[str, UUID]]
     in_transaction: list[bool]
     actors: list[str]
-    stories: list[str]
     fails_with: list[Exception | int]
     gate: threading.Event | None
     waiting: threading.Event
@@ -80,35 +78,35 @@ class Desk:
         self.clear()
 
     def clear(self) -> None:
-        self.notes, self.in_transaction, self.actors, self.stories, self.fails_with = [], [], [], [], []
+        self.notes, self.in_transaction, self.actors, self.fails_with = [], [], [], []
         self.gate = None
         self.waiting = threading.Event()
 
 
-DESK = Desk()
+CALLS = Calls()
 
 
 class NotesView(ApiView):
     permission_classes = [AllowAny]
 
     def get(self, request: Request) -> Response:
-        return Response({"notes": len(DESK.notes)})
+        return Response({"notes": len(CALLS.notes)})
 
     def post(self, request: ApiRequest) -> Response:
-        asked = NoteSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        DESK.notes.append((asked.validated_data["note"], request.operation_id))
-        DESK.in_transaction.append(connection.in_atomic_block)
-        DESK.actors.append(correlation.current().actor)
-        DESK.waiting.set()
-        if DESK.gate is not None:
-            assert DESK.gate.wait(10)
-        if DESK.fails_with:
-            failure = DESK.fails_with.pop(0)
+        body = NoteSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        CALLS.notes.append((body.validated_data["note"], request.operation_id))
+        CALLS.in_transaction.append(connection.in_atomic_block)
+        CALLS.actors.append(correlation.current().actor)
+        CALLS.waiting.set()
+        if CALLS.gate is not None:
+            assert CALLS.gate.wait(10)
+        if CALLS.fails_with:
+            failure = CALLS.fails_with.pop(0)
             if isinstance(failure, Exception):
                 raise failure
             return Response({"note": "no"}, status=failure)
-        number = len(DESK.notes)
+        number = len(CALLS.notes)
         return Response({"number": number}, status=status.HTTP_201_CREATED, headers={"ETag": '"1"', "Location": f"/notes/{number}"})
 
 
@@ -148,12 +146,7 @@ class ReadersView(ApiView):
         return Response({})
 
 
-def told(content: Any) -> str:
-    """Return the code a problem document carries."""
-    return str(content["code"])
-
-
-desk = [
+routes = [
     path("notes", NotesView.as_view()),
     path("refusals/<str:name>", RefusalView.as_view()),
     path("versions/<int:version>", VersionedView.as_view()),
@@ -161,6 +154,6 @@ desk = [
     path("readers", ReadersView.as_view()),
 ]
 urlpatterns = [
-    path("api/v1/", include([*desk, path("auth/", include("apps.accounts.api.urls"))])),
+    path("api/v1/", include([*routes, path("auth/", include("apps.accounts.api.urls"))])),
     path("admin/", admin.site.urls),
 ]
