@@ -45,7 +45,7 @@ class SignInForm(AdminAuthenticationForm):
         from apps.accounts import services as accounts  # noqa: PLC0415
 
         try:
-            user = accounts.recognise(
+            user = accounts.check_credentials(
                 email=self.cleaned_data.get("username", ""),
                 password=self.cleaned_data.get("password", ""),
                 address=address_of(self.request) if self.request else "",

@@ -1,4 +1,4 @@
-"""People, for operators."""
+"""Screens on which operators manage people."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import User
 from gdmarket.admin import Screen, sees_all
 
-_POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+_PERMISSIONS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
 class PersonAdmin(Screen, UserAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
-    """Operators look after people; what makes an operator, and operators themselves, only a superuser changes."""
+    """People, managed by operators. Only a superuser changes operators, or makes somebody one."""
 
     ordering = ("email",)
     list_display = ("email", "display_name", "is_renter", "is_item_manager", "is_staff", "is_active", "registered_at")
@@ -26,7 +26,7 @@ class PersonAdmin(Screen, UserAdmin):  # type: ignore[type-arg]  # Django's clas
     fieldsets = (
         (None, {"fields": ("email", "display_name", "password")}),
         (_("Roles"), {"fields": ("is_renter", "is_item_manager", "is_active")}),
-        (_("Powers"), {"fields": _POWERS, "classes": ("collapse",)}),
+        (_("Powers"), {"fields": _PERMISSIONS, "classes": ("collapse",)}),
         (_("Dates"), {"fields": ("registered_at", "last_login")}),
     )
     add_fieldsets = (
@@ -35,7 +35,7 @@ class PersonAdmin(Screen, UserAdmin):  # type: ignore[type-arg]  # Django's clas
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         own = super().get_readonly_fields(request, obj)
-        return own if _is_superuser(request) else (*own, *_POWERS)
+        return own if _is_superuser(request) else (*own, *_PERMISSIONS)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return sees_all(request)

@@ -1,4 +1,4 @@
-"""What accounts shows of a person to its neighbours."""
+"""What crosses the boundary of accounts."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Roles, how an e-mail address is written, and how a token proves who is asking."""
+"""The rules of accounts: roles, e-mail addresses, tokens."""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ _USE = "access"
 
 
 class Role(StrEnum):
-    """What somebody may do; one person may have several."""
+    """A role; one person may have several."""
 
     RENTER = "renter"
     ITEM_MANAGER = "item_manager"
@@ -31,7 +31,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tokens:
-    """What somebody who signed in is given: a token to show with each request, and one to get the next pair with."""
+    """An access token, sent with each request, and a refresh token, exchanged once for the next pair."""
 
     access: str
     refresh: str
@@ -39,7 +39,7 @@ class Tokens:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccessClaims:
-    """What an access token says: whose it is, and the mark of the password it was given for."""
+    """The claims of a verified access token, and the key that signed it. `password_mark` identifies the password it was issued for."""
 
     user_id: UUID
     password_mark: str
@@ -52,23 +52,23 @@ def roles_of(*, is_renter: bool, is_item_manager: bool, is_staff: bool) -> list[
     return [str(role) for role, has_it in held if has_it]
 
 
-def written_email(*, email: str) -> str:
-    """Return the one way we write an e-mail address: without spaces around it, in lower case."""
+def normalize_email(*, email: str) -> str:
+    """Return an e-mail address in lower case, without spaces around it."""
     return email.strip().lower()
 
 
 def signing_key(*, secret: str) -> bytes:
-    """Return the key for tokens that belongs to one of the installation's secrets."""
+    """Return the key that signs tokens, derived from one of the installation's secrets."""
     return hashlib.sha256(b"gdmarket.accounts.tokens\0" + secret.encode()).digest()
 
 
 def password_mark(*, password_hash: str, key: bytes) -> str:
-    """Return what changes when the password does, and tells nothing of it."""
+    """Return a value that changes with the password and reveals nothing of it."""
     return hmac.new(key, password_hash.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def access_token(*, user_id: UUID, password_hash: str, key: bytes, now: datetime, lifetime_s: int) -> str:
-    """Return a signed token that speaks for this person until `now` + `lifetime_s`, or until the password changes."""
+    """Return a signed token, valid for `lifetime_s` seconds from `now` or until the password changes."""
     claims = {
         "sub": str(user_id),
         "iat": int(now.timestamp()),
@@ -80,7 +80,7 @@ def access_token(*, user_id: UUID, password_hash: str, key: bytes, now: datetime
 
 
 def read_access_token(*, token: str, keys: Iterable[bytes], now: datetime) -> AccessClaims | None:
-    """Return what a token says if one of `keys` signed it and it has not run out, else None."""
+    """Return a token's claims if one of `keys` signed it and it has not expired, else None."""
     for key in keys:
         claims = _verified(token, key)
         if claims is not None and claims.get("use") == _USE and claims["exp"] > now.timestamp():
@@ -88,23 +88,23 @@ def read_access_token(*, token: str, keys: Iterable[bytes], now: datetime) -> Ac
     return None
 
 
-def fresh_refresh_token() -> str:
-    """Return 256 random bits to be kept by the caller; we keep their digest."""
+def new_refresh_token() -> str:
+    """Return 256 random bits as text. Only their digest is stored."""
     return secrets.token_urlsafe(32)
 
 
 def digest_of(*, token: str) -> str:
-    """Return what we keep of a refresh token: it is random, so that a plain hash is enough."""
+    """Return the stored digest of a refresh token. The token is random, so that a plain hash is enough."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def failure_subject(*, kind: str, value: str, key: bytes) -> str:
-    """Return under which name wrong passwords of an `email` or an `address` are counted; it tells neither."""
+    """Return the keyed digest under which wrong passwords of an `email` or an `address` are counted."""
     return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
 
 
 def _verified(token: str, key: bytes) -> dict[str, Any] | None:
-    # Time is told, not asked: `exp` is compared by the caller.
+    # The caller compares `exp` with its own `now`.
     options: Options = {"require": ["sub", "exp", "use", "pwd"], "verify_exp": False, "verify_iat": False}
     try:
         return jwt.decode(token, key, algorithms=[_ALGORITHM], options=options)

@@ -1,4 +1,4 @@
-"""What accounts may refuse."""
+"""The reasons for which accounts refuses."""
 
 from gdmarket import errors
 

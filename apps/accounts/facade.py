@@ -1,4 +1,4 @@
-"""What neighbours may ask of accounts."""
+"""What other contexts may ask of accounts."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -8,7 +8,7 @@ from apps.accounts.contracts import Person
 
 
 def list_people(*, user_ids: Collection[UUID]) -> list[Person]:
-    """Return those of these people that there are."""
+    """Return the people with these ids; unknown ids are left out."""
     users = queries.list_users(user_ids=user_ids)
     return [Person(id=user.id, display_name=user.display_name, roles=tuple(user.roles)) for user in users]
 

@@ -1,4 +1,4 @@
-"""Who is known here, and since when."""
+"""Accounts' tables: people, refresh tokens, failed logins."""
 
 from typing import Any, ClassVar
 
@@ -12,11 +12,11 @@ from gdmarket import clock, ids
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes people and finds them by e-mail address."""
+    """Creates people and finds them by e-mail address."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":  # Django's own signature
         """Return a new person with this e-mail address and password; they are a renter unless `fields` say otherwise."""
-        user = self.model(email=domain.written_email(email=email), **fields)
+        user = self.model(email=domain.normalize_email(email=email), **fields)
         user.set_password(password)
         user.save(using=self._db, force_insert=True)
         return user
@@ -27,7 +27,7 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Return the person with this e-mail address, however it is capitalised."""
-        return self.get(email=domain.written_email(email=username or ""))
+        return self.get(email=domain.normalize_email(email=username or ""))
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -66,8 +66,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @classmethod
     def normalize_username(cls, username: str) -> str:
-        """Return the one way an address is written; Django's forms ask."""
-        return domain.written_email(email=username)
+        """Return an e-mail address in lower case, for Django's forms."""
+        return domain.normalize_email(email=username)
 
     @property
     def roles(self) -> list[str]:
@@ -76,7 +76,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class RefreshToken(models.Model):
-    """One link of a chain of refresh tokens; each is good for one use, and only its digest is kept."""
+    """One link of a chain of refresh tokens. Each can be used once, and only its digest is stored."""
 
     digest = models.CharField(primary_key=True, max_length=64)
     chain = models.UUIDField(db_index=True)

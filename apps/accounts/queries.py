@@ -1,4 +1,4 @@
-"""Reading of people, of who is asking, and of wrong passwords."""
+"""Reading people, tokens and failed logins."""
 
 import hmac
 from collections.abc import Collection
@@ -25,7 +25,7 @@ def get_user(*, user_id: UUID) -> User:
 
 
 def list_users(*, user_ids: Collection[UUID]) -> QuerySet[User]:
-    """List those of these people that there are."""
+    """List the people with these ids; unknown ids are left out."""
     return User.objects.filter(id__in=user_ids)
 
 
@@ -46,9 +46,9 @@ def find_email_with_password(*, emails: Collection[str], password: str) -> str |
 
 
 def get_user_by_access_token(*, token: str, now: datetime) -> User:
-    """Return who is asking.
+    """Return the user whose access token this is.
 
-    :raises TokenNotValidError: if nobody we know gave this token, it ran out, the person is inactive or has another password by now
+    :raises TokenNotValidError: if the token is not ours or expired, or the person is inactive or has changed the password
     """
     claims = domain.read_access_token(token=token, keys=signing_keys(), now=now)
     user = User.objects.filter(id=claims.user_id, is_active=True).first() if claims else None
@@ -57,13 +57,13 @@ def get_user_by_access_token(*, token: str, now: datetime) -> User:
     return user
 
 
-def is_good_mark(*, user: User, mark: str) -> bool:
-    """Return whether `mark` was made of the person's present password, with one of the installation's secrets."""
+def is_current_mark(*, user: User, mark: str) -> bool:
+    """Return whether `mark` was made of the person's current password, with one of the installation's secrets."""
     return any(_is_of_this_password(user, mark, key) for key in signing_keys())
 
 
 def signing_keys() -> list[bytes]:
-    """Return the keys tokens may be signed with; the first is the one to sign with."""
+    """Return the keys that tokens may be signed with; new tokens are signed with the first."""
     return [domain.signing_key(secret=secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 
@@ -77,10 +77,10 @@ def get_login_wait_s(*, email: str, address: str, now: datetime) -> float:
 
 
 def failure_subjects(*, email: str, address: str) -> tuple[str, str]:
-    """Return under which names a wrong password is counted: one for the e-mail address, one for the network address."""
+    """Return the digests under which a wrong password is counted: of the e-mail address and of the network address."""
     key = signing_keys()[0]
     return (
-        domain.failure_subject(kind="email", value=domain.written_email(email=email), key=key),
+        domain.failure_subject(kind="email", value=domain.normalize_email(email=email), key=key),
         domain.failure_subject(kind="address", value=address, key=key),
     )
 

@@ -1,4 +1,4 @@
-"""Registering, signing in, staying signed in."""
+"""Changing accounts: register, sign in, refresh tokens."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -25,12 +25,12 @@ def create_person(*, user_id: UUID, email: str, password: str, **attributes: Any
 
 
 def register(*, user_id: UUID, email: str, password: str, display_name: str, now: datetime) -> User:
-    """Return a new renter; asked again with the same `user_id` and address, the one made before.
+    """Register a renter; the same `user_id` and address again return the person registered before.
 
-    :raises WeakPasswordError: if the password is too short, too common or too like the rest
+    :raises WeakPasswordError: if the password is too short, too common or too similar to the other fields
     :raises EmailTakenError: if somebody else is registered with this address
     """
-    person = User(id=user_id, email=domain.written_email(email=email), display_name=display_name, registered_at=now)
+    person = User(id=user_id, email=domain.normalize_email(email=email), display_name=display_name, registered_at=now)
     _refuse_weak(password, person)
     person.set_password(password)
     try:
@@ -47,19 +47,19 @@ def register(*, user_id: UUID, email: str, password: str, display_name: str, now
 def sign_in(*, email: str, password: str, address: str, now: datetime) -> Tokens:
     """Return tokens for the person with this e-mail address and password.
 
-    :raises InvalidCredentialsError, TooManyFailedLoginsError: as `recognise` does
+    :raises InvalidCredentialsError, TooManyFailedLoginsError: as `check_credentials` does
     """
-    return issue_tokens(user=recognise(email=email, password=password, address=address, now=now), now=now)
+    return issue_tokens(user=check_credentials(email=email, password=password, address=address, now=now), now=now)
 
 
-def recognise(*, email: str, password: str, address: str, now: datetime) -> User:
-    """Return the person with this e-mail address and password; `address` is where on the network they are.
+def check_credentials(*, email: str, password: str, address: str, now: datetime) -> User:
+    """Return the person with this e-mail address and password; `address` is the network address of the client.
 
-    :raises InvalidCredentialsError: if the two do not belong together, or the person is inactive: in the same time, whoever it is
+    :raises InvalidCredentialsError: if they do not match, or the person is inactive; it takes the same time in every case
     :raises TooManyFailedLoginsError: after 10 wrong passwords a minute for one e-mail address, or 60 from one network address
     """
     attempt = _count_attempt(email=email, address=address, now=now)
-    user = authenticate(username=domain.written_email(email=email), password=password)
+    user = authenticate(username=domain.normalize_email(email=email), password=password)
     if not isinstance(user, User):
         raise InvalidCredentialsError
     FailedLogin.objects.filter(id__in=attempt).delete()
@@ -67,28 +67,28 @@ def recognise(*, email: str, password: str, address: str, now: datetime) -> User
 
 
 def issue_tokens(*, user: User, now: datetime) -> Tokens:
-    """Return a first pair of tokens for somebody whose identity is beyond doubt, and forget their refresh tokens that ran out."""
+    """Return a first pair of tokens for a person who has been authenticated, and delete their expired refresh tokens."""
     with databases.transaction_for("accounts"):
         RefreshToken.objects.filter(user=user, expires_at__lte=now).delete()
         return _next_pair(user=user, chain=ids.uuid7(), now=now)
 
 
 def refresh_tokens(*, refresh: str, now: datetime) -> Tokens:
-    """Return the next pair of tokens for a refresh token, which is thereby used up.
+    """Return the next pair of tokens for a refresh token, which cannot be used again.
 
-    A token that comes again later was stolen from somebody: the whole chain ends, for the thief and for the owner.
-    :raises TokenNotValidError: if it is unknown, ran out, was used, or belongs to somebody inactive or to an earlier password
+    A token used again more than 10 seconds later was stolen: the whole chain is revoked, for the thief and for the owner.
+    :raises TokenNotValidError: if it is unknown, expired or used, or belongs to an inactive person or an earlier password
     """
     token = RefreshToken.objects.select_related("user").filter(digest=domain.digest_of(token=refresh)).first()
     if token is None or token.expires_at <= now:
         raise TokenNotValidError
-    if not token.user.is_active or not queries.is_good_mark(user=token.user, mark=token.password_mark):
+    if not token.user.is_active or not queries.is_current_mark(user=token.user, mark=token.password_mark):
         raise TokenNotValidError
     with databases.transaction_for("accounts"):
-        if _use_up(token, now=now):
+        if _mark_used(token, now=now):
             return _next_pair(user=token.user, chain=token.chain, now=now)
-        # Used a moment ago is a client that repeats itself; used long ago is a thief, or the victim of one.
-        RefreshToken.objects.filter(chain__in=_chains_of_stolen(token, now=now)).delete()
+        # Used a moment ago: a client that repeats itself. Used before that: a thief, or the victim of one.
+        RefreshToken.objects.filter(chain__in=_stolen_chains(token, now=now)).delete()
     raise TokenNotValidError
 
 
@@ -99,18 +99,18 @@ def _refuse_weak(password: str, person: User) -> None:
         raise WeakPasswordError(reason=" ".join(weak.messages).rstrip(".")) from weak
 
 
-def _use_up(token: RefreshToken, *, now: datetime) -> bool:
+def _mark_used(token: RefreshToken, *, now: datetime) -> bool:
     return RefreshToken.objects.filter(digest=token.digest, used_at__isnull=True).update(used_at=now) == 1
 
 
-def _chains_of_stolen(token: RefreshToken, *, now: datetime) -> QuerySet[RefreshToken, UUID]:
+def _stolen_chains(token: RefreshToken, *, now: datetime) -> QuerySet[RefreshToken, UUID]:
     stolen = RefreshToken.objects.filter(digest=token.digest, used_at__lt=now - domain.REPEATED_WITHIN)
     return stolen.values_list("chain", flat=True)
 
 
 def _next_pair(*, user: User, chain: UUID, now: datetime) -> Tokens:
     key = queries.signing_keys()[0]
-    refresh = domain.fresh_refresh_token()
+    refresh = domain.new_refresh_token()
     RefreshToken.objects.create(
         digest=domain.digest_of(token=refresh),
         chain=chain,
@@ -125,11 +125,11 @@ def _next_pair(*, user: User, chain: UUID, now: datetime) -> Tokens:
 
 
 def _count_attempt(*, email: str, address: str, now: datetime) -> list[int]:
-    """Count a failure before the password is looked at, lest many at one moment all find room; return what to forget if it was right."""
+    """Count a failed login before the password is checked, so that concurrent guesses count; return the rows to delete if it was right."""
     subjects = queries.failure_subjects(email=email, address=address)
     FailedLogin.objects.filter(failed_at__lte=now - domain.FAILURES_WITHIN).delete()
     with databases.transaction_for("accounts"):
-        _wait_for_turn(subjects)
+        _lock_subjects(subjects)
         wait_s = queries.get_login_wait_s(email=email, address=address, now=now)
         if wait_s:
             raise TooManyFailedLoginsError(retry_after_s=wait_s)
@@ -137,8 +137,8 @@ def _count_attempt(*, email: str, address: str, now: datetime) -> list[int]:
     return [failure.id for failure in counted]
 
 
-def _wait_for_turn(subjects: Iterable[str]) -> None:
-    """Count for one of these at a time, until the transaction ends. SQLite's transactions come one at a time anyway."""
+def _lock_subjects(subjects: Iterable[str]) -> None:
+    """Serialise the counting for each of these until the transaction ends. SQLite's transactions are serialised anyway."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:

@@ -1,1 +1,1 @@
-"""Items: the catalogue, and when each item is busy."""
+"""Items: the catalogue, and the periods in which each item is reserved or rented."""

@@ -1,4 +1,4 @@
-"""The screens on which item managers keep their items."""
+"""Screens on which item managers manage their items."""
 
 import unicodedata
 from typing import Any
@@ -29,7 +29,7 @@ _TEXTS = ("name", "category", "description", "place")
 
 
 class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
-    """What a manager says of an item, and the version that was on the screen."""
+    """The editable fields of an item, and the version that the manager saw."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -43,23 +43,23 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is 
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Put the item's version on the screen."""
+        """Fill in the item's version."""
         super().__init__(*args, **kwargs)
         if self.instance.registered_at is not None:
             self.initial["seen_version"] = self.instance.version
 
     def clean(self) -> dict[str, Any]:
-        said: dict[str, Any] = super().clean() or {}
-        said.update({field: _tidy(said[field]) for field in _TEXTS if field in said})
+        cleaned: dict[str, Any] = super().clean() or {}
+        cleaned.update({field: _tidy(cleaned[field]) for field in _TEXTS if field in cleaned})
         for field in _WRITABLE:
             try:
-                domain.check(details={field: said[field]} if field in said else {})
+                domain.check(details={field: cleaned[field]} if field in cleaned else {})
             except InvalidError as refused:
                 self.add_error(field, refused.message)
-        return said
+        return cleaned
 
     def details(self) -> dict[str, Any]:
-        """Return what the manager said."""
+        """Return the details of the item as entered."""
         return {field: self.cleaned_data[field] for field in _WRITABLE}
 
 
@@ -81,7 +81,7 @@ class ItemAdmin(OwnedByManager):
         (_("Price"), {"fields": (("daily_price", "deposit"),)}),
         (_("Place"), {"fields": ("place", ("latitude", "longitude"))}),
     )
-    facts = (_("How it stands"), {"fields": (*readonly_fields, "seen_version")})
+    status_fieldset = (_("Status"), {"fields": (*readonly_fields, "seen_version")})
 
     @admin.display(description=_("daily price"), ordering="daily_price")
     def price(self, item: Item) -> str:
@@ -112,14 +112,14 @@ class ItemAdmin(OwnedByManager):
         return HttpResponseRedirect(reverse("admin:items_item_withdraw") + "?" + urlencode([("item", pk) for pk in chosen]))
 
     def withdraw_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask whether to withdraw the items named in the query string, and then do."""
+        """Confirm, then withdraw the items named in the query string."""
         if not self.has_change_permission(request):
             raise PermissionDenied
         items = self._named_items(request)
         if request.method != "POST" and items:
             context = {**self.admin_site.each_context(request), "opts": self.opts, "items": items, "title": _("Withdraw items")}
             return TemplateResponse(request, "admin/items/item/withdraw.html", context)
-        withdrawn = sum(self._is_withdrawn_now(request, item) for item in items)
+        withdrawn = sum(self._withdraw(request, item) for item in items)
         if withdrawn:
             done = ngettext("%(count)d item was withdrawn.", "%(count)d items were withdrawn.", withdrawn) % {"count": withdrawn}
             self.message_user(request, done, messages.SUCCESS)
@@ -132,7 +132,7 @@ class ItemAdmin(OwnedByManager):
             named = []
         return list(self.get_queryset(request).filter(pk__in=named, state=domain.ItemState.LISTED).order_by("name", "pk"))
 
-    def _is_withdrawn_now(self, request: HttpRequest, item: Item) -> bool:
+    def _withdraw(self, request: HttpRequest, item: Item) -> bool:
         try:
             services.withdraw_item(item_id=item.id, by=item.manager_id, now=clock.now())
         except DomainError as refused:
@@ -142,7 +142,7 @@ class ItemAdmin(OwnedByManager):
         return True
 
     def save_model(self, request: HttpRequest, obj: Item, form: ItemForm, change: bool) -> None:  # noqa: FBT001  # Django's hook
-        """Register or revise through the services, so that the others hear of it."""
+        """Register or revise through the services, which publish the facts."""
         if change:
             seen = form.cleaned_data["seen_version"]
             services.revise_item(item_id=obj.id, by=obj.manager_id, expected_version=seen, now=clock.now(), **form.details())
@@ -152,7 +152,7 @@ class ItemAdmin(OwnedByManager):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show what was refused on the page itself."""
+        """Show a refusal on the page itself."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as refused:
@@ -169,7 +169,7 @@ class ItemAdmin(OwnedByManager):
         return [withdraw, *super().get_urls()]
 
     def get_fieldsets(self, request: HttpRequest, obj: Item | None = None) -> Any:
-        return self.fieldsets if obj is None else (*self.fieldsets, self.facts)
+        return self.fieldsets if obj is None else (*self.fieldsets, self.status_fieldset)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Item], search_term: str) -> tuple[QuerySet[Item], bool]:
         return queries.matching(items=queryset, words=search_term), False

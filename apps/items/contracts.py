@@ -1,4 +1,4 @@
-"""What items shows of an item to its neighbours, each field written once: facts and snapshots derive from it."""
+"""What crosses the boundary of items: each public field is written once, here; facts and snapshots derive from it."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The rules of the catalogue: what an item may be, when it is available, what is near."""
+"""The rules of the catalogue: valid details, availability, distance."""
 
 import math
 import unicodedata
@@ -29,14 +29,14 @@ EARTH_RADIUS_M = 6_371_000
 
 
 class ItemState(StrEnum):
-    """Whether an item can be found and requested; withdrawn is for good."""
+    """Whether an item can be found and requested; withdrawn is final."""
 
     LISTED = "listed"
     WITHDRAWN = "withdrawn"
 
 
 class Availability(StrEnum):
-    """What the open rentals make of an item."""
+    """An item's availability, derived from its open rentals."""
 
     AVAILABLE = "available"
     RESERVED = "reserved"
@@ -44,7 +44,7 @@ class Availability(StrEnum):
 
 
 class Hold(StrEnum):
-    """What one rental does to its item's period: keeps it, has the item out, or nothing any more."""
+    """How one rental holds its item's period: reserved, rented out, or over."""
 
     RESERVED = "reserved"
     RENTED = "rented"
@@ -52,7 +52,7 @@ class Hold(StrEnum):
 
 
 class Details(TypedDict):
-    """What a manager says of an item; prices in minor units of `currency`, degrees in WGS 84."""
+    """The details of an item that its manager enters; prices in minor units of `currency`, degrees in WGS 84."""
 
     name: str
     description: NotRequired[str]
@@ -81,7 +81,7 @@ class Changes(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalPeriod:
-    """What a rental wants of an item: its period `[starts_at, ends_at)`, as of the rental's `version`."""
+    """The period `[starts_at, ends_at)` of a rental of an item, as of the rental's `version`."""
 
     rental_id: UUID
     item_id: UUID
@@ -101,7 +101,7 @@ class Box:
 
 
 def check(*, details: Mapping[str, object]) -> None:
-    """Refuse details that an item may not have; what is not given is not looked at.
+    """Validate details; those not given are not checked.
 
     :raises InvalidError: the subclass of the first field that is not acceptable
     """
@@ -112,19 +112,19 @@ def check(*, details: Mapping[str, object]) -> None:
 
 
 def availability(*, holds: Collection[Hold]) -> Availability:
-    """Return what an item is, given what each of its rentals does to it."""
+    """Return an item's availability, given how each of its rentals holds it."""
     if Hold.RENTED in holds:
         return Availability.RENTED
     return Availability.RESERVED if Hold.RESERVED in holds else Availability.AVAILABLE
 
 
 def folded(*, text: str) -> str:
-    """Return a text as search compares it: full-width and other compatibility forms plain, and case gone."""
+    """Return a text as search compares it: in NFKC, case-folded."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 
 def search_text(*, name: str, category: str, place: str, description: str) -> str:
-    """Return all that a search looks through, folded; the name also without spaces, as Korean may be written either way."""
+    """Return the text that search looks in, folded. The name is in it twice, once without spaces, as Korean may be written either way."""
     return folded(text="\n".join((name, name.replace(" ", ""), category, place, description)))
 
 
@@ -147,7 +147,7 @@ def _wrapped(longitude: float) -> float:
 
 
 def _text(shortest: int, longest: int, *, may_break: bool = False) -> Callable[[object], bool]:
-    """Return the rule of a text; blanks alone do not count as text."""
+    """Return the rule of a text; blanks alone do not count."""
 
     def is_acceptable(value: object) -> bool:
         if not isinstance(value, str) or len(value) > longest or len(value.strip()) < shortest:
@@ -158,12 +158,12 @@ def _text(shortest: int, longest: int, *, may_break: bool = False) -> Callable[[
 
 
 def _whole(least: int, most: int) -> Callable[[object], bool]:
-    """Return the rule of a whole number; True and 1.0 are none."""
+    """Return the rule of a whole number; True and 1.0 are refused."""
     return lambda value: type(value) is int and least <= value <= most
 
 
 def _degrees(most: int) -> Callable[[object], bool]:
-    """Return the rule of an angle; NaN and infinity are none."""
+    """Return the rule of an angle; NaN and infinity are refused."""
     return lambda value: type(value) in {int, float} and isinstance(value, int | float) and -most <= value <= most
 
 

@@ -1,4 +1,4 @@
-"""What items may refuse."""
+"""The reasons for which items refuses."""
 
 from gdmarket.errors import ConflictError, InvalidError, NotFoundError, StaleError
 

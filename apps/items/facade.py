@@ -1,4 +1,4 @@
-"""What neighbours may ask of items: snapshots, with which a copy is compared or rebuilt."""
+"""What other contexts may ask of items: snapshots, to compare or rebuild a copy with."""
 
 from collections.abc import Collection
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What items does when a rental moves on."""
+"""How items reacts to facts of rentals."""
 
 from dataclasses import replace
 
@@ -10,13 +10,13 @@ _RentalFact = RentalRequested | RentalHandedOver | RentalReturned | RentalCancel
 
 
 def on_rental_requested(event: RentalRequested) -> None:
-    """Keep the period, or refuse the rental when the item was withdrawn meanwhile."""
+    """Reserve the period, or refuse the rental if the item was withdrawn meanwhile."""
     services.reserve_item(period=_period(event), now=clock.now())
 
 
 @bus.idempotent
 def on_rental_handed_over(event: RentalHandedOver) -> None:
-    """Note that the item is out, be it before its period."""
+    """Record that the item is rented out, also when that is before its period."""
     services.lend_item(period=replace(_period(event), starts_at=min(event.starts_at, event.handed_over_at or event.starts_at)))
 
 
@@ -28,13 +28,13 @@ def on_rental_returned(event: RentalReturned) -> None:
 
 @bus.idempotent
 def on_rental_cancelled(event: RentalCancelled) -> None:
-    """Give the period back."""
+    """Free the period."""
     services.free_item(period=_period(event))
 
 
 @bus.idempotent
 def on_rental_expired(event: RentalExpired) -> None:
-    """Give the period back."""
+    """Free the period."""
     services.free_item(period=_period(event))
 
 

@@ -1,4 +1,4 @@
-"""The catalogue's tables."""
+"""Items' tables."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -45,7 +45,7 @@ class Item(models.Model):
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, editable=False)
 
     class Meta:
-        """Names, indexes of the searches, and what an item may never be."""
+        """Names, indexes of the searches, and constraints."""
 
         verbose_name = _("item")
         verbose_name_plural = _("items")
@@ -87,9 +87,9 @@ class Item(models.Model):
 
 
 class BusyPeriod(models.Model):
-    """What one rental does to its item, at the newest `version` of the rental heard of.
+    """How one rental holds its item, as of the newest `version` of the rental that was received.
 
-    A rental that is over keeps its row, so that an older fact told late or twice cannot make the item busy again.
+    A rental that is over keeps its row, so that a late or repeated older fact cannot reserve the item again.
     """
 
     rental_id = models.UUIDField(primary_key=True)
@@ -100,7 +100,7 @@ class BusyPeriod(models.Model):
     version = models.PositiveIntegerField()
 
     class Meta:
-        """Names, the index of the open ones, and half-open periods that are never empty."""
+        """Names, the index of the open ones, and constraints."""
 
         verbose_name = _("busy period")
         verbose_name_plural = _("busy periods")

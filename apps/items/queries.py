@@ -1,4 +1,4 @@
-"""Reading the catalogue."""
+"""Reading items."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -31,12 +31,12 @@ def list_items(*, after: UUID | None = None, item_ids: Collection[UUID] | None =
 
 
 def list_listed_items() -> QuerySet[Item]:
-    """List what can be found and requested."""
+    """List the items that can be found and requested."""
     return Item.objects.filter(state=domain.ItemState.LISTED)
 
 
 def list_open_periods(*, item_id: UUID) -> QuerySet[BusyPeriod]:
-    """List the periods that open rentals keep of an item, the earliest first."""
+    """List the periods in which open rentals hold an item, the earliest first."""
     return BusyPeriod.objects.exclude(hold=domain.Hold.OVER).filter(item_id=item_id).order_by("starts_at", "rental_id")
 
 
@@ -48,14 +48,14 @@ def matching(*, items: QuerySet[Item], words: str) -> QuerySet[Item]:
 
 
 def free(*, items: QuerySet[Item], starts_at: datetime, ends_at: datetime, now: datetime) -> QuerySet[Item]:
-    """Keep the items that no open rental needs within `[starts_at, ends_at)`; one that is overdue is needed for ever."""
+    """Keep the items that no open rental holds within `[starts_at, ends_at)`; one that is overdue is held until it is returned."""
     clashing = Q(starts_at__lt=ends_at, ends_at__gt=starts_at) | Q(hold=domain.Hold.RENTED, ends_at__lte=now)
     busy = BusyPeriod.objects.exclude(hold=domain.Hold.OVER).filter(clashing, item=OuterRef("id"))
     return items.exclude(Exists(busy))
 
 
 def near(*, items: QuerySet[Item], latitude: float, longitude: float, radius_m: int) -> QuerySet[Item]:
-    """Keep the items within `radius_m` of a place, each with its `distance_m` in whole metres."""
+    """Keep the items within `radius_m` of a point, each with its `distance_m` in whole metres."""
     box = domain.box_around(latitude=latitude, longitude=longitude, radius_m=radius_m)
     east_of, west_of = Q(longitude__gte=box.west), Q(longitude__lte=box.east)
     between = east_of & west_of if box.west <= box.east else east_of | west_of
@@ -64,7 +64,7 @@ def near(*, items: QuerySet[Item], latitude: float, longitude: float, radius_m: 
 
 
 def _distance_m(latitude: float, longitude: float) -> Cast:
-    """Return the great-circle distance of an item from a place.
+    """Return the great-circle distance of an item from a point.
 
     Source: R. W. Sinnott, "Virtues of the Haversine", Sky & Telescope 68 (1984); the root is kept <= 1 against rounding.
     """

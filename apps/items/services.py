@@ -1,4 +1,4 @@
-"""Changing the catalogue: register, revise, withdraw; and what rentals do to an item's time."""
+"""Changing items: register, revise, withdraw; reserve and free their periods for rentals."""
 
 from datetime import datetime
 from typing import TypeVar, Unpack
@@ -15,7 +15,7 @@ _Fact = TypeVar("_Fact", ItemRegistered, ItemRevised, ItemWithdrawn)
 
 
 def register_item(*, item_id: UUID, manager_id: UUID, now: datetime, **details: Unpack[domain.Details]) -> Item:
-    """Put an item up for rent under the id given; the same id again returns what stands.
+    """Register an item under the id given; the same id again returns the item unchanged.
 
     :raises InvalidError: the subclass of the first field that is not acceptable
     :raises ItemIdTakenError: if another manager's item has the id
@@ -33,9 +33,9 @@ def register_item(*, item_id: UUID, manager_id: UUID, now: datetime, **details: 
 
 
 def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int | None = None, **changes: Unpack[domain.Changes]) -> Item:
-    """Change what a manager says of an own listed item; nothing is told when nothing differs.
+    """Change the details of an own listed item. Nothing is published when nothing differs.
 
-    `expected_version` is the version the manager looked at; None means any.
+    `expected_version` is the version that the manager saw; None means any.
     :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
     :raises VersionMismatchError: if the item is not at `expected_version`
     :raises InvalidError: the subclass of the first field that is not acceptable
@@ -43,7 +43,7 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
     domain.check(details=changes)
     with databases.transaction_for("items"):
         item = _lock_own_item(item_id, by)
-        _refuse_stale(item, expected_version)
+        _check_version(item, expected_version)
         differing = [field for field, value in changes.items() if getattr(item, field) != value]
         if not differing:
             return item
@@ -58,10 +58,10 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
 
 
 def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
-    """Take an own item off the market for good.
+    """Withdraw an own item permanently.
 
     :raises ItemNotFoundError: if there is no such item, it was withdrawn before, or it is another's
-    :raises ItemBusyError: if a rental of it is open, as far as items has heard
+    :raises ItemBusyError: if a rental of it is open, as far as items knows
     """
     with databases.transaction_for("items"):
         item = _lock_own_item(item_id, by)
@@ -76,13 +76,13 @@ def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
 
 
 def reserve_item(*, period: domain.RentalPeriod, now: datetime) -> None:
-    """Keep an item's period for a rental just requested, or tell that the item cannot be had any more."""
+    """Reserve an item's period for a rental, or publish RentalRefused if the item is unknown or withdrawn."""
     with databases.transaction_for("items"):
         item = _lock_item(period.item_id)
-        if _has_heard(period):
+        if _is_outdated(period):
             return
         if item is not None and item.state == domain.ItemState.LISTED:
-            _follow(item, period, domain.Hold.RESERVED)
+            _hold(item, period, domain.Hold.RESERVED)
             return
         reason = "item_unknown" if item is None else "item_withdrawn"
         refusal = RentalRefused(rental_id=period.rental_id, item_id=period.item_id, reason=reason, occurred_at=now)
@@ -90,34 +90,34 @@ def reserve_item(*, period: domain.RentalPeriod, now: datetime) -> None:
 
 
 def lend_item(*, period: domain.RentalPeriod) -> None:
-    """Note that an item is out with a renter."""
-    _follow_known(period, domain.Hold.RENTED)
+    """Record that an item is rented out."""
+    _hold_if_newer(period, domain.Hold.RENTED)
 
 
 def free_item(*, period: domain.RentalPeriod) -> None:
-    """Give an item's period back: its rental is over."""
-    _follow_known(period, domain.Hold.OVER)
+    """Free an item's period: its rental is over."""
+    _hold_if_newer(period, domain.Hold.OVER)
 
 
-def _refuse_stale(item: Item, expected_version: int | None) -> None:
+def _check_version(item: Item, expected_version: int | None) -> None:
     if expected_version is not None and item.version != expected_version:
         raise VersionMismatchError(version=item.version)
 
 
-def _follow_known(period: domain.RentalPeriod, hold: domain.Hold) -> None:
+def _hold_if_newer(period: domain.RentalPeriod, hold: domain.Hold) -> None:
     with databases.transaction_for("items"):
         item = _lock_item(period.item_id)
-        if item is not None and not _has_heard(period):
-            _follow(item, period, hold)
+        if item is not None and not _is_outdated(period):
+            _hold(item, period, hold)
 
 
-def _has_heard(period: domain.RentalPeriod) -> bool:
-    """Return whether this fact, or a later one of the same rental, was taken in before."""
+def _is_outdated(period: domain.RentalPeriod) -> bool:
+    """Return whether this version of the rental, or a later one, was received before."""
     return BusyPeriod.objects.filter(rental_id=period.rental_id, version__gte=period.version).exists()
 
 
-def _follow(item: Item, period: domain.RentalPeriod, hold: domain.Hold) -> None:
-    """Write down what a rental does to its item, and what that makes of the item; the item's row is locked."""
+def _hold(item: Item, period: domain.RentalPeriod, hold: domain.Hold) -> None:
+    """Save how a rental holds its item, and the availability that follows. The item's row is locked."""
     row = {"item": item, "starts_at": period.starts_at, "ends_at": period.ends_at, "hold": hold, "version": period.version}
     BusyPeriod.objects.update_or_create(rental_id=period.rental_id, defaults=row)
     holds = item.busy_periods.exclude(hold=domain.Hold.OVER).values_list("hold", flat=True)
@@ -145,5 +145,5 @@ def _stream(item_id: UUID) -> str:
 
 
 def _fact(kind: type[_Fact], item: Item, now: datetime) -> _Fact:
-    """Return a fact about an item as it stands."""
+    """Return a fact with the item's snapshot."""
     return build(kind, item, item_id=item.id, occurred_at=now)

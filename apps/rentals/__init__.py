@@ -1,1 +1,1 @@
-"""Rentals: who has what, when; alone decides double booking, and leads the saga from request to return."""
+"""Rentals: who rents what, and when. It alone decides double booking, and it orchestrates the saga from request to return."""

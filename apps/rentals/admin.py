@@ -1,4 +1,4 @@
-"""The screens on which item managers hand over and take back."""
+"""Screens on which item managers hand items over and take them back."""
 
 from collections.abc import Callable
 from typing import Any
@@ -116,16 +116,16 @@ class RentalAdmin(OwnedByManager):
         self._command_each(request, rentals, "take-back")
 
     def command_view(self, request: HttpRequest, rental_id: UUID, command: str) -> HttpResponse:
-        """Hand one item over, or take it back, and return to the list or page it was asked on."""
+        """Hand one item over, or take it back, and redirect to the page that the request came from."""
         rental = self.get_object(request, str(rental_id))
         if rental is None or not self.has_view_permission(request, rental):
             raise PermissionDenied
-        if request.method != "POST":  # a page loaded again, or come back to after signing in
+        if request.method != "POST":  # a page that was reloaded, or opened after signing in
             return HttpResponseRedirect(reverse("admin:rentals_rental_change", args=[rental_id]))
         self._command(request, rental, command)
-        asked_on = request.headers.get("Referer", "")
-        is_ours = url_has_allowed_host_and_scheme(asked_on, allowed_hosts={request.get_host()}, require_https=request.is_secure())
-        return HttpResponseRedirect(asked_on if is_ours else reverse("admin:rentals_rental_change", args=[rental_id]))
+        referer = request.headers.get("Referer", "")
+        is_ours = url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+        return HttpResponseRedirect(referer if is_ours else reverse("admin:rentals_rental_change", args=[rental_id]))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.command_view)

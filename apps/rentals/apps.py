@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class RentalsConfig(AppConfig):
-    """Who has what, when."""
+    """The rentals context."""
 
     name = "apps.rentals"
     label = "rentals"

@@ -1,4 +1,4 @@
-"""What rentals shows of a rental to its neighbours, each field written once: facts, snapshots and the API derive from it."""
+"""What crosses the boundary of rentals: each public field is written once, here; facts, snapshots and the API derive from it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,9 +7,9 @@ from uuid import UUID
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalSnapshot:
-    """A rental as it stands; `price` in minor units of `currency`; `version` grows by one with every fact.
+    """A rental; `price` in minor units of `currency`; `version` grows by one with every fact.
 
-    `overdue` is as of the moment it was asked for, `occurred_at` the last change. A new field needs a default, for stored events lack it.
+    `overdue` is as of the moment of the query, `occurred_at` the last change. A new field needs a default, for stored events lack it.
     """
 
     rental_id: UUID

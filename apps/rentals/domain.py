@@ -11,7 +11,7 @@ HOLD = timedelta(minutes=15)
 """How long a period is held for a renter who has not paid yet."""
 
 TIME_TO_RETRY = timedelta(minutes=5)
-"""What a renter has at least, to try again after the provider could not be asked."""
+"""The least time that a renter has to try again after the provider could not be asked."""
 
 HORIZON = timedelta(days=365)
 CLOCK_SKEW = timedelta(minutes=5)
@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 
 class RentalState(StrEnum):
-    """Where a rental stands."""
+    """The state of a rental."""
 
     REQUESTED = "requested"
     PAYING = "paying"
@@ -32,7 +32,7 @@ class RentalState(StrEnum):
 
 
 class RentalPaymentState(StrEnum):
-    """How the latest attempt to pay a rental turned out, as far as rentals has heard."""
+    """The outcome of the latest attempt to pay a rental, as far as rentals knows."""
 
     PENDING = "pending"
     APPROVED = "approved"
@@ -53,13 +53,13 @@ NEXT: Mapping[RentalState, frozenset[RentalState]] = {
 }
 
 HOLDING = tuple(state for state, following in NEXT.items() if following)
-"""The states that keep the period from everyone else: all that are not an end."""
+"""The states in which a rental holds its period: all but the final ones."""
 
 
 def period(*, starts_at: datetime | None, ends_at: datetime | None, now: datetime) -> tuple[datetime, datetime]:
-    """Return the half-open period a renter asks for: from now, and for one day, unless told otherwise.
+    """Return the half-open period that a renter requests; by default from now, and for one day.
 
-    :raises PeriodPastError: if it is over, or starts before now, beyond the skew that a renter's clock may have
+    :raises PeriodPastError: if it is over, or starts before now by more than a renter's clock may be wrong
     :raises PeriodReversedError: if it ends no later than it starts
     :raises PeriodTooFarError: if it ends more than a year from now
     """
@@ -85,7 +85,7 @@ def price(*, daily_price: Money, starts_at: datetime, ends_at: datetime) -> Mone
 
 
 def is_overdue(*, state: str, ends_at: datetime, now: datetime) -> bool:
-    """Say whether the item should be back by now and is not."""
+    """Return whether the item should have been returned by now and was not."""
     return state == RentalState.RENTED and ends_at <= now
 
 
@@ -100,9 +100,9 @@ def next_free_start(*, taken: Iterable[tuple[datetime, datetime]], starts_at: da
 
 
 def prolonged(*, due_at: datetime, retry_after_s: float, now: datetime) -> datetime:
-    """Return until when a hold lasts that could not be paid for `retry_after_s`: as much longer, and enough to try again.
+    """Return the new end of a hold that cannot be paid for `retry_after_s` seconds: as much later, and late enough to try again.
 
-    A hold that is prolonged over and over never reaches further than a fresh one would after the wait.
+    A hold that is prolonged repeatedly never ends later than a new one would after the wait.
     """
     wait = timedelta(seconds=retry_after_s)
     longest = now + wait + HOLD

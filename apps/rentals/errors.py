@@ -1,4 +1,4 @@
-"""What rentals may refuse."""
+"""The reasons for which rentals refuses."""
 
 from gdmarket.errors import ConflictError, DeclinedError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 

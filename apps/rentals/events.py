@@ -13,7 +13,7 @@ from apps.rentals.contracts import RentalSnapshot
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalRequested(RentalSnapshot):
-    """A renter asked for an item and holds its period until `payment_due_at`."""
+    """A renter requested an item and holds its period until `payment_due_at`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +30,7 @@ class RentalPaid(RentalSnapshot):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalPaymentFailed(RentalSnapshot):
-    """An attempt to pay came to nothing, surely; the period is still held until `payment_due_at`."""
+    """An attempt to pay certainly failed; the period is still held until `payment_due_at`."""
 
     reason: str
 
@@ -49,14 +49,14 @@ class RentalCancelRequested(RentalSnapshot):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalRefundDue(RentalSnapshot):
-    """The payment `payment_id` must be given back in full."""
+    """The payment `payment_id` must be refunded in full."""
 
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalPaymentCancelled(RentalSnapshot):
-    """The payment was given back and the rental stands, requested again. Not sent when the rental itself was cancelled."""
+    """The payment was refunded and the rental is `requested` again. Not sent when the rental itself was cancelled."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,29 +71,29 @@ class RentalPeriodBegan(RentalSnapshot):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalOverdue(RentalSnapshot):
-    """The period ended and the item is not back."""
+    """The period ended and the item was not returned."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalReturned(RentalSnapshot):
-    """The item manager took the item back; the rental is over."""
+    """The item was returned to its manager; the rental is over."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalCancelled(RentalSnapshot):
-    """The rental was called off and nothing is owed either way."""
+    """The rental was cancelled and nothing is owed either way."""
 
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalExpired(RentalSnapshot):
-    """The rental was not paid in time; the item is free."""
+    """The rental was not paid in time; its period is free."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _RentalTimer:
-    """A moment in a rental's life, sent to rentals itself; a timer that no longer matters is ignored."""
+    """A deadline of a rental, delivered to rentals itself; one that no longer matters is ignored."""
 
     rental_id: UUID
     due_at: datetime

@@ -1,4 +1,4 @@
-"""What neighbours may ask of rentals: snapshots, with which a copy is compared or rebuilt."""
+"""What other contexts may ask of rentals: snapshots, to compare or rebuild a copy with."""
 
 from collections.abc import Collection
 from datetime import datetime

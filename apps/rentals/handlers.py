@@ -1,4 +1,4 @@
-"""What rentals does when it hears something: of items, of payments, and from its own timers."""
+"""How rentals reacts to facts of items and payments, and to its own timers."""
 
 from datetime import datetime
 
@@ -11,39 +11,39 @@ from gdmarket import bus, clock
 
 @bus.idempotent
 def on_item_registered(event: ItemRegistered) -> None:
-    """Learn of a new item."""
-    _learn(event, withdrawn=False)
+    """Add a listing of the item."""
+    _upsert_listing(event, withdrawn=False)
 
 
 @bus.idempotent
 def on_item_revised(event: ItemRevised) -> None:
-    """Learn of an item's new name or price; rentals already agreed keep theirs."""
-    _learn(event, withdrawn=False)
+    """Update the listing; existing rentals keep their name and price."""
+    _upsert_listing(event, withdrawn=False)
 
 
 @bus.idempotent
 def on_item_withdrawn(event: ItemWithdrawn) -> None:
     """Take no more requests for the item."""
-    _learn(event, withdrawn=True)
+    _upsert_listing(event, withdrawn=True)
 
 
 def on_rental_refused(event: RentalRefused) -> None:
-    """Compensate: cancel the rental, and refund it where it was paid."""
+    """Compensate: cancel the rental, and refund it if it was paid."""
     cancelling.refuse_rental(rental_id=event.rental_id, reason=event.reason, now=clock.now())
 
 
 def on_payment_approved(event: PaymentApproved) -> None:
-    """Book the rental as paid, unless the synchronous answer already did.
+    """Settle the rental as paid, if `pay_rental` did not: its process died, or the outcome was unknown then.
 
-    :raises bus.Reject: if the money belongs to no attempt of the rental; a person must look
+    :raises bus.Reject: if the payment is no attempt of the rental: an operator must look into it
     """
-    ours = paying.settle_payment(rental_id=event.rental_id, payment_id=event.payment_id, outcome=event.state, now=event.occurred_at)
-    if not ours:
+    is_known = paying.settle_payment(rental_id=event.rental_id, payment_id=event.payment_id, outcome=event.state, now=event.occurred_at)
+    if not is_known:
         raise bus.Reject(f"payment {event.payment_id} is not an attempt that rental {event.rental_id} waits for")
 
 
 def on_payment_declined(event: PaymentDeclined) -> None:
-    """Let the renter try again, unless the synchronous answer already did."""
+    """Settle the rental as not paid, if `pay_rental` did not."""
     paying.settle_payment(
         rental_id=event.rental_id,
         payment_id=event.payment_id,
@@ -54,7 +54,7 @@ def on_payment_declined(event: PaymentDeclined) -> None:
 
 
 def on_payment_refunded(event: PaymentRefunded) -> None:
-    """Cancel the rental, or let it be paid anew."""
+    """Cancel the rental, or let it be paid again."""
     cancelling.settle_refund(rental_id=event.rental_id, payment_id=event.payment_id, now=clock.now())
 
 
@@ -64,12 +64,12 @@ def on_payment_deadline_passed(event: PaymentDeadlinePassed) -> None:
 
 
 def on_period_began(event: PeriodBegan) -> None:
-    """Tell the others that a paid rental's period began."""
+    """Publish that a paid rental's period began."""
     lending.begin_period(rental_id=event.rental_id, now=_no_earlier_than(event.due_at))
 
 
 def on_period_ended(event: PeriodEnded) -> None:
-    """Tell the others that an item is overdue."""
+    """Publish that an item is overdue."""
     lending.end_period(rental_id=event.rental_id, now=_no_earlier_than(event.due_at))
 
 
@@ -78,7 +78,7 @@ def _no_earlier_than(due_at: datetime) -> datetime:
     return max(clock.now(), due_at)
 
 
-def _learn(event: ItemRegistered | ItemRevised | ItemWithdrawn, *, withdrawn: bool) -> None:
+def _upsert_listing(event: ItemRegistered | ItemRevised | ItemWithdrawn, *, withdrawn: bool) -> None:
     listings.upsert_listing(
         item_id=event.item_id,
         manager_id=event.manager_id,

@@ -1,4 +1,4 @@
-"""Rentals' tables. That no item is rented twice at once is refused by the database itself: see migration 0002."""
+"""Rentals' tables. Migration 0002 adds the constraint that no item is rented twice at once."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -9,7 +9,7 @@ from gdmarket.ids import uuid7
 
 
 class Listing(models.Model):
-    """What rentals must know of an item; the row is also the lock under which an item's rentals are decided."""
+    """Rentals' copy of an item. The row is also the lock under which an item's rentals change."""
 
     item_id = models.UUIDField(primary_key=True)
     manager_id = models.UUIDField()
@@ -27,13 +27,13 @@ class Listing(models.Model):
 class Rental(models.Model):
     """One renter, one item, one half-open period `[starts_at, ends_at)`; `price` in minor units of `currency`.
 
-    `operation` is the request that gave the latest command: repeated, it finds its work done.
+    `operation` is the id of the latest command, by which a repeated command is recognised.
     """
 
     GUARDS = {"postgresql": ["rentals_no_overlap"], "sqlite": ["rentals_no_overlap_insert", "rentals_no_overlap_update"]}
 
     class States(models.TextChoices):
-        """The states of `domain.RentalState`, with the words people read."""
+        """The states of `domain.RentalState`, with their labels."""
 
         REQUESTED = RentalState.REQUESTED.value, _("requested")
         PAYING = RentalState.PAYING.value, _("paying")
@@ -69,7 +69,7 @@ class Rental(models.Model):
     closed_at = models.DateTimeField(_("closed"), null=True)
 
     class Meta:
-        """The rules that the database keeps."""
+        """Names and constraints."""
 
         verbose_name = _("rental")
         verbose_name_plural = _("rentals")

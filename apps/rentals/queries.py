@@ -17,7 +17,7 @@ from gdmarket.contracts import build
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenRentals:
-    """How many rentals are in a state that is no end, and for how many of them the time to leave it is over."""
+    """The number of rentals in one open state, and how many of them are past their deadline."""
 
     state: str
     count: int
@@ -47,7 +47,7 @@ def get_rental_of(*, rental_id: UUID, person_id: UUID) -> Rental:
 
 
 def list_rentals(*, after: UUID | None = None, rental_ids: Collection[UUID] | None = None) -> QuerySet[Rental]:
-    """List everybody's rentals, ended ones among them, in the order of their ids after `after`; of `rental_ids` where given."""
+    """List all rentals, ended ones included, with ids after `after`, ordered by id; only `rental_ids` where given."""
     rentals = Rental.objects.order_by("id")
     rentals = rentals if rental_ids is None else rentals.filter(id__in=rental_ids)
     return rentals if after is None else rentals.filter(id__gt=after)
@@ -59,9 +59,9 @@ def list_holding(*, item_ids: Collection[UUID]) -> QuerySet[Rental]:
 
 
 def count_open(*, now: datetime) -> list[OpenRentals]:
-    """Count the rentals that have not ended, by state, zeros too; ended ones are many, and nothing becomes of them.
+    """Count the rentals that have not ended, by state, zeros included.
 
-    Late: not paid, nor settled, though the hold is over; or not back though the period is.
+    Late: not paid or settled by the end of the hold, or not returned by the end of the period.
     """
     unpaid = Q(state__in=[domain.RentalState.REQUESTED, domain.RentalState.PAYING], payment_due_at__lte=now)
     late = Count("id", filter=unpaid | Q(state=domain.RentalState.RENTED, ends_at__lte=now))
@@ -71,7 +71,7 @@ def count_open(*, now: datetime) -> list[OpenRentals]:
 
 
 def snapshot(*, rental: Rental, now: datetime) -> RentalSnapshot:
-    """Return a rental as it stands, `overdue` as of `now`; it occurred at the last of the instants that the rental bears."""
+    """Return a rental as it stands, `overdue` as of `now`; `occurred_at` is the latest of its instants."""
     instants = (rental.requested_at, rental.paid_at, rental.began_at, rental.handed_over_at, rental.closed_at)
     overdue = domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now)
     return build(RentalSnapshot, rental, rental_id=rental.id, overdue=overdue, occurred_at=max(filter(None, instants)))
@@ -84,17 +84,17 @@ def list_rentals_of(*, person_id: UUID, role: str | None = None, **columns: obje
 
 
 def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime, datetime]]:
-    """Return the half-open periods in which an item is kept and that end after `after`, sorted by start.
+    """Return the half-open periods in which an item is held and that end after `after`, sorted by start.
 
-    A rental keeps the item for its period, and from the moment it was handed over where that came earlier.
+    A rental holds the item for its period, and from the handover if that was earlier.
     """
     held = Rental.objects.filter(item_id=item_id, state__in=domain.HOLDING, ends_at__gt=after)
-    kept = held.annotate(kept_from=Least("starts_at", Coalesce("handed_over_at", "starts_at")))
-    return list(kept.order_by("kept_from", "id").values_list("kept_from", "ends_at"))
+    periods = held.annotate(held_from=Least("starts_at", Coalesce("handed_over_at", "starts_at")))
+    return list(periods.order_by("held_from", "id").values_list("held_from", "ends_at"))
 
 
-def is_out_too_long(*, item_id: UUID, now: datetime) -> bool:
-    """Say whether the item is with a renter whose period is over."""
+def is_overdue(*, item_id: UUID, now: datetime) -> bool:
+    """Return whether the item is rented out and its period is over."""
     return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED, ends_at__lte=now).exists()
 
 
@@ -104,11 +104,11 @@ def find_rental(*, rental_id: UUID) -> Rental | None:
 
 
 def is_out(*, item_id: UUID) -> bool:
-    """Say whether the item is with a renter."""
+    """Return whether the item is rented out."""
     return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED).exists()
 
 
 def is_reserved_before(*, rental: Rental, now: datetime) -> bool:
-    """Say whether somebody else holds the item now, or before the rental's own period begins."""
+    """Return whether somebody else holds the item now, or before the rental's own period begins."""
     others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.HOLDING, ends_at__gt=now).exclude(id=rental.id)
     return others.filter(Q(starts_at__lte=now) | Q(starts_at__lt=rental.starts_at)).exists()

@@ -1,4 +1,4 @@
-"""Who is asking: `Authorization: Bearer <access token>`."""
+"""Authentication by `Authorization: Bearer <access token>`."""
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -12,7 +12,7 @@ _SCHEME = "bearer"
 
 
 class BearerAuthentication(BaseAuthentication):
-    """Knows people by their access token; without one a request is anonymous, with a bad one it is refused (401)."""
+    """Find the user of an access token; a request without one is anonymous, one with a bad token is refused (401)."""
 
     def authenticate(self, request: Request) -> tuple[User, str] | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -9,29 +9,29 @@ from gdmarket.rest.serializers import StrictSerializer
 
 
 class RegistrationSerializer(StrictSerializer):
-    """What somebody tells of themselves to register."""
+    """A registration."""
 
     email = serializers.EmailField(max_length=254)
     password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
     display_name = serializers.CharField(max_length=100)
 
     def validate_email(self, email: str) -> str:
-        """Return the address as it is written down, which may be longer: İ is two characters in lower case.
+        """Return the address. In lower case it may be longer, as İ is two characters then.
 
-        :raises ValidationError: if it is too long then
+        :raises ValidationError: if it is too long in lower case
         """
-        return self.fields["email"].run_validation(domain.written_email(email=email)) if len(email.lower()) != len(email) else email
+        return self.fields["email"].run_validation(domain.normalize_email(email=email)) if len(email.lower()) != len(email) else email
 
 
 class CredentialsSerializer(StrictSerializer):
-    """What somebody signs in with."""
+    """Credentials to sign in with."""
 
     email = serializers.CharField(max_length=254)
     password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
 
 
 class RefreshSerializer(StrictSerializer):
-    """What somebody stays signed in with."""
+    """A refresh token."""
 
     refresh = serializers.CharField(max_length=4096)  # a token of another kind is no token (401), not a malformed one
 

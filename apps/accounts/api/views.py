@@ -19,43 +19,43 @@ from gdmarket.rest.views import ApiRequest, ApiView
 
 
 class OpenView(ApiView):
-    """Open to anyone: whatever token comes along is not looked at."""
+    """Open to anyone; an access token is ignored."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
 
 
 class RegisterView(OpenView):
-    """New people; they are renters."""
+    """Registration of renters."""
 
     @extend_schema(operation_id="register", request=RegistrationSerializer, responses={201: PersonSerializer}, tags=["auth"])
     def post(self, request: ApiRequest) -> Response:
         """Register."""
-        asked = RegistrationSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        person = services.register(user_id=request.operation_id, **asked.validated_data, now=clock.now())
+        body = RegistrationSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        person = services.register(user_id=request.operation_id, **body.validated_data, now=clock.now())
         return Response(PersonSerializer(person).data, status=status.HTTP_201_CREATED)
 
 
 class TokenView(OpenView):
-    """E-mail address and password for a pair of tokens."""
+    """Tokens in exchange for e-mail address and password."""
 
     @extend_schema(operation_id="signIn", request=CredentialsSerializer, responses=TokensSerializer, tags=["auth"])
     def post(self, request: ApiRequest) -> Response:
         """Sign in."""
-        asked = CredentialsSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        tokens = services.sign_in(**asked.validated_data, address=address_of(request), now=clock.now())
+        body = CredentialsSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        tokens = services.sign_in(**body.validated_data, address=address_of(request), now=clock.now())
         return Response(TokensSerializer(tokens).data)
 
 
 class RefreshView(OpenView):
-    """A refresh token for the next pair of tokens; it is good for one use."""
+    """Tokens in exchange for a refresh token, which can be used once."""
 
     @extend_schema(operation_id="refreshTokens", request=RefreshSerializer, responses=TokensSerializer, tags=["auth"])
     def post(self, request: ApiRequest) -> Response:
         """Stay signed in."""
-        asked = RefreshSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        tokens = services.refresh_tokens(**asked.validated_data, now=clock.now())
+        body = RefreshSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        tokens = services.refresh_tokens(**body.validated_data, now=clock.now())
         return Response(TokensSerializer(tokens).data)

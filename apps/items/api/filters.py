@@ -1,4 +1,4 @@
-"""What may be asked of the list of items."""
+"""The search parameters of the list of items."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ _ORDERINGS = {"name": "name", "daily_price": "daily_price", "registered_at": "re
 
 
 class InstantFormField(forms.Field):
-    """A moment in RFC 3339, kept in UTC."""
+    """An instant in RFC 3339, converted to UTC."""
 
     def to_python(self, value: Any) -> datetime | None:
         if value in self.empty_values:
@@ -52,29 +52,29 @@ class PointField(forms.Field):
 
 
 class SearchForm(forms.Form):
-    """Looks at what only makes sense together."""
+    """Validates the parameters that depend on one another."""
 
     def clean(self) -> dict[str, Any]:
-        asked = super().clean() or {}
-        if asked.get("near") is None and "near" not in self.errors:
-            self._refuse_without_near(asked)
-        self._settle_period(asked)
-        return asked
+        given = super().clean() or {}
+        if given.get("near") is None and "near" not in self.errors:
+            self._require_near(given)
+        self._complete_period(given)
+        return given
 
-    def _refuse_without_near(self, asked: dict[str, Any]) -> None:
-        if asked.get("radius_m") is not None:
+    def _require_near(self, given: dict[str, Any]) -> None:
+        if given.get("radius_m") is not None:
             self.add_error("radius_m", ValidationError(_("A radius needs a place: give near, too."), code="needs_near"))
-        if asked.get("ordering", "").removeprefix("-") == "distance":
+        if given.get("ordering", "").removeprefix("-") == "distance":
             self.add_error("ordering", ValidationError(_("A distance needs a place: give near, too."), code="needs_near"))
 
-    def _settle_period(self, asked: dict[str, Any]) -> None:
-        starts_at, ends_at = asked.get("free_from"), asked.get("free_to")
+    def _complete_period(self, given: dict[str, Any]) -> None:
+        starts_at, ends_at = given.get("free_from"), given.get("free_to")
         if ends_at is not None and starts_at is None and "free_from" not in self.errors:
             self.add_error("free_from", ValidationError(_("Give free_from beside free_to."), code="required"))
         if starts_at is None or "free_to" in self.errors:
             return
         if ends_at is None:
-            asked["free_to"] = ends_at = min(starts_at, datetime.max.replace(tzinfo=UTC) - timedelta(days=1)) + timedelta(days=1)
+            given["free_to"] = ends_at = min(starts_at, datetime.max.replace(tzinfo=UTC) - timedelta(days=1)) + timedelta(days=1)
         if ends_at <= starts_at:
             self.add_error("free_to", ValidationError(_("free_to must be after free_from."), code="ends_before_it_starts"))
 
@@ -92,7 +92,7 @@ class _WholeNumberFilter(django_filters.Filter):  # type: ignore[misc]  # django
 
 
 class ItemSearch(django_filters.FilterSet):  # type: ignore[misc]  # django-filter ships no types
-    """The listed items that match everything asked."""
+    """The listed items that match all parameters."""
 
     q = django_filters.CharFilter(max_length=MAX_SEARCH, method="_with_words")
     category = django_filters.CharFilter(max_length=domain.MAX_CATEGORY)
@@ -113,12 +113,12 @@ class ItemSearch(django_filters.FilterSet):  # type: ignore[misc]  # django-filt
 
     @property
     def order(self) -> tuple[str, ...]:
-        """What to order by; the nearest first when `near` is given, else the newest."""
-        asked: str = self.form.cleaned_data["ordering"]
-        if not asked:
+        """The columns to order by: the nearest first when `near` is given, else the newest."""
+        ordering: str = self.form.cleaned_data["ordering"]
+        if not ordering:
             return ("distance_m", "id") if self.form.cleaned_data["near"] else ("-registered_at", "id")
-        sign = "-" if asked.startswith("-") else ""
-        return (sign + _ORDERINGS[asked.removeprefix("-")], "id")
+        sign = "-" if ordering.startswith("-") else ""
+        return (sign + _ORDERINGS[ordering.removeprefix("-")], "id")
 
     def _with_words(self, items: QuerySet[Item], name: str, words: str) -> QuerySet[Item]:
         return queries.matching(items=items, words=words)
@@ -131,12 +131,12 @@ class ItemSearch(django_filters.FilterSet):  # type: ignore[misc]  # django-filt
         return queries.free(items=items, starts_at=starts_at, ends_at=self.form.cleaned_data["free_to"], now=clock.now())
 
     def _with_another(self, items: QuerySet[Item], name: str, value: object) -> QuerySet[Item]:
-        """Leave the items as they are: this parameter is read together with another."""
+        """Leave the items unchanged: another parameter's filter reads this one."""
         return items
 
 
 def search(*, parameters: Any) -> ItemSearch:
-    """Return the search that a query string asks for.
+    """Return the search for a query string.
 
     :raises rest_framework.exceptions.ValidationError: naming every parameter that is unknown or not acceptable
     """

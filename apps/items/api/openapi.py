@@ -1,4 +1,4 @@
-"""What the API's documentation says of items, beyond what the code shows by itself."""
+"""The search parameters of items in the OpenAPI document."""
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter

@@ -1,4 +1,4 @@
-"""Items as JSON, in and out."""
+"""Items as JSON."""
 
 from datetime import UTC
 from typing import Any
@@ -11,7 +11,7 @@ from gdmarket.rest.serializers import StrictSerializer
 
 
 class TextField(serializers.CharField):
-    """A JSON string: no number passes for one."""
+    """A JSON string; numbers are refused."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -20,7 +20,7 @@ class TextField(serializers.CharField):
 
 
 class WholeNumberField(serializers.IntegerField):
-    """A JSON integer: no string, no boolean and no 1.0 passes for one."""
+    """A JSON integer; strings, booleans and 1.0 are refused."""
 
     def to_internal_value(self, data: Any) -> int:
         if type(data) is not int:
@@ -34,7 +34,7 @@ class DegreesField(serializers.FloatField):
     default_error_messages = {"out_of_range": _("Ensure this value is from -{most} to {most}.")}
 
     def __init__(self, *, most: int, **options: Any) -> None:
-        """Remember the bound."""
+        """Set the bound, in degrees."""
         self.most = most
         super().__init__(**options)
 
@@ -47,7 +47,7 @@ class DegreesField(serializers.FloatField):
 
 
 class ItemSerializer(StrictSerializer):
-    """An item; prices in minor units of `currency`, degrees in WGS 84, `distance_m` only where `near` was asked."""
+    """An item; prices in minor units of `currency`, degrees in WGS 84."""
 
     id = serializers.UUIDField(read_only=True)
     manager = serializers.UUIDField(read_only=True, source="manager_id")

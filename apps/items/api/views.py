@@ -31,14 +31,14 @@ class ItemList(ApiView):
 
     @extend_schema(operation_id="registerItem", tags=["items"], request=ItemSerializer, responses={201: ItemSerializer})
     def post(self, request: ApiRequest) -> Response:
-        """Put an item up for rent."""
-        wanted = ItemSerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
+        """Register an item for rent."""
+        body = ItemSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
         item = services.register_item(
             item_id=request.operation_id,
             manager_id=request.person_id,
             now=clock.now(),
-            **wanted.validated_data,
+            **body.validated_data,
         )
         answer = _answer(request, item, status=201)
         answer["Location"] = request.build_absolute_uri(reverse("item", args=[item.id]))
@@ -57,7 +57,7 @@ class ItemDetail(ApiView):
 
     @extend_schema(operation_id="reviseItem", tags=["items"], request=ItemSerializer(partial=True), responses=ItemSerializer)
     def patch(self, request: ApiRequest, item_id: UUID) -> Response:
-        """Change what is said of an own item."""
+        """Revise an own item."""
         changes = ItemSerializer(data=request.data, partial=True)
         changes.is_valid(raise_exception=True)
         item = services.revise_item(
@@ -71,7 +71,7 @@ class ItemDetail(ApiView):
 
     @extend_schema(operation_id="withdrawItem", tags=["items"], responses={204: None})
     def delete(self, request: ApiRequest, item_id: UUID) -> Response:
-        """Take an own item off the market, for good."""
+        """Withdraw an own item permanently."""
         services.withdraw_item(item_id=item_id, by=request.person_id, now=clock.now())
         return Response(status=204)
 

@@ -1,4 +1,4 @@
-"""What may be asked of the list of rentals."""
+"""The parameters of the list of rentals."""
 
 from rest_framework import serializers
 
@@ -7,8 +7,8 @@ from gdmarket.rest.pagination import ListParameters
 
 
 class RentalFilter(ListParameters):
-    """By state, by item, and by what the caller is in the rental."""
+    """By state, item, and the caller's role in the rental."""
 
     state = serializers.ChoiceField(choices=list(RentalState), required=False)
     item = serializers.UUIDField(source="item_id", required=False)
-    role = serializers.ChoiceField(choices=["renter", "manager"], required=False, help_text="As which of the two; both when not given.")
+    role = serializers.ChoiceField(choices=["renter", "manager"], required=False, help_text="The caller's role; either when not given.")

@@ -1,4 +1,4 @@
-"""What renters and managers send and read of rentals."""
+"""Rentals as JSON."""
 
 from typing import Any
 
@@ -24,19 +24,19 @@ class RequestRentalSerializer(StrictSerializer):
 
 
 class PayRentalSerializer(StrictSerializer):
-    """How a rental is to be paid."""
+    """A payment of a rental."""
 
     payment_method = serializers.CharField(source="method", max_length=300)
 
 
 class CancelRentalSerializer(StrictSerializer):
-    """Why a rental is called off."""
+    """The reason of a cancellation."""
 
     reason = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
 
 
 class EmptyBodySerializer(StrictSerializer):
-    """A command that needs no words."""
+    """A command without parameters."""
 
 
 class PaymentSerializer(serializers.Serializer[Any]):
@@ -47,7 +47,7 @@ class PaymentSerializer(serializers.Serializer[Any]):
 
 
 class RentalSerializer(serializers.ModelSerializer[Rental]):
-    """A rental, as its renter and its manager see it at the instant `now` of the context; `price` in minor units of `currency`."""
+    """A rental; `price` in minor units of `currency`."""
 
     state = serializers.ChoiceField(choices=list(domain.RentalState))
     overdue = serializers.SerializerMethodField()
@@ -59,14 +59,14 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
         read_only_fields = names_of(RentalSnapshot)
 
     def build_unknown_field(self, field_name: str, model_class: Any) -> Any:
-        """Show who or what is meant by a column that ends in `_id`."""
+        """Build `item` from the column `item_id`, and the like."""
         return serializers.UUIDField, {"source": f"{field_name}_id"}
 
     def get_overdue(self, rental: Rental) -> bool:
-        """Say whether the item should be back by now."""
+        """Return whether the item should have been returned by now."""
         return domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=self.context["now"])
 
     @extend_schema_field(PaymentSerializer(allow_null=True))
     def get_payment(self, rental: Rental) -> dict[str, str] | None:
-        """Return the latest attempt to pay, if there was one."""
+        """Return the latest attempt to pay, or None."""
         return {"id": str(rental.payment_id), "state": rental.payment_state} if rental.payment_id else None

@@ -30,8 +30,8 @@ from gdmarket.rest.permissions import has_role
 from gdmarket.rest.serializers import StrictSerializer
 from gdmarket.rest.views import ApiRequest, ApiView
 
-_MONEY_MOVES = {RentalState.PAYING, RentalState.REFUNDING}
-_DONE_OR_UNDER_WAY = {200: RentalSerializer, 202: RentalSerializer}
+_IN_FLIGHT = {RentalState.PAYING, RentalState.REFUNDING}
+_DONE_OR_IN_FLIGHT = {200: RentalSerializer, 202: RentalSerializer}
 
 
 class Rentals(ApiView):
@@ -45,8 +45,8 @@ class Rentals(ApiView):
     def get(self, request: ApiRequest) -> Response:
         """List the rentals of which the caller is renter or manager, the newest first."""
         rentals = queries.list_rentals_of(person_id=request.person_id, **RentalFilter.parse(request))
-        shown = RentalSerializer(context={"now": clock.now()})
-        return page(request, rentals, order=("-requested_at", "-id"), serialize=shown.to_representation)
+        serializer = RentalSerializer(context={"now": clock.now()})
+        return page(request, rentals, order=("-requested_at", "-id"), serialize=serializer.to_representation)
 
     @extend_schema(
         tags=["rentals"],
@@ -57,7 +57,7 @@ class Rentals(ApiView):
     def post(self, request: ApiRequest) -> Response:
         """Request an item and hold its period for 15 minutes; with `payment_method` pay for it in the same call."""
         body = _parsed(RequestRentalSerializer, request)
-        with _rental_in_the_problem(request.operation_id):
+        with _with_rental_in_problem(request.operation_id):
             rental = requesting.request_rental(rental_id=request.operation_id, renter_id=request.person_id, now=clock.now(), **body)
         response = _answer_command(request, rental, done=status.HTTP_201_CREATED)
         response["Location"] = request.build_absolute_uri(reverse("rental", args=[rental.id]))
@@ -77,37 +77,37 @@ class OneRental(ApiView):
 class RentalPayment(ApiView):
     """The payment of a rental."""
 
-    @extend_schema(tags=["rentals"], operation_id="payRental", request=PayRentalSerializer, responses={**_DONE_OR_UNDER_WAY, 402: None})
+    @extend_schema(tags=["rentals"], operation_id="payRental", request=PayRentalSerializer, responses={**_DONE_OR_IN_FLIGHT, 402: None})
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Pay for a requested rental; 202 means that the outcome is not known yet."""
         body = _parsed(PayRentalSerializer, request)
-        with _rental_in_the_problem(rental_id):
+        with _with_rental_in_problem(rental_id):
             rental = paying.pay_rental(**_command(request, rental_id), **body)
         return _answer_command(request, rental)
 
-    @extend_schema(tags=["rentals"], operation_id="cancelPayment", responses=_DONE_OR_UNDER_WAY)
+    @extend_schema(tags=["rentals"], operation_id="cancelPayment", responses=_DONE_OR_IN_FLIGHT)
     def delete(self, request: ApiRequest, rental_id: UUID) -> Response:
-        """Give the payment back and keep the rental; 202 means that the money is on its way."""
+        """Refund the payment and keep the rental; 202 means that the refund is not complete yet."""
         return _answer_command(request, cancelling.cancel_payment(rental_id=rental_id, by=request.person_id, now=clock.now()))
 
 
 class CancelRental(ApiView):
-    """The end of a rental that nobody wants any more."""
+    """Cancellation of a rental."""
 
     @extend_schema(
         tags=["rentals"],
         operation_id="cancelRental",
         request=CancelRentalSerializer,
-        responses=_DONE_OR_UNDER_WAY,
+        responses=_DONE_OR_IN_FLIGHT,
     )
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
-        """Call a rental off, as its renter or manager; 202 means that money is still moving."""
+        """Cancel a rental, as its renter or manager; 202 means that the money is not back yet."""
         body = _parsed(CancelRentalSerializer, request)
         return _answer_command(request, cancelling.cancel_rental(**_command(request, rental_id), **body))
 
 
 class HandOverRental(ApiView):
-    """The moment the renter gets the item."""
+    """Handover of the item to the renter."""
 
     @extend_schema(tags=["rentals"], operation_id="handOverRental", request=EmptyBodySerializer, responses=RentalSerializer)
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
@@ -117,7 +117,7 @@ class HandOverRental(ApiView):
 
 
 class ReturnRental(ApiView):
-    """The moment the manager has the item back."""
+    """Return of the item to its manager."""
 
     @extend_schema(tags=["rentals"], operation_id="returnRental", request=EmptyBodySerializer, responses=RentalSerializer)
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
@@ -137,34 +137,34 @@ def _command(request: ApiRequest, rental_id: UUID) -> dict[str, Any]:
 
 
 def _answer_command(request: ApiRequest, rental: Rental, *, done: int = status.HTTP_200_OK) -> Response:
-    """Answer a command: `done`, or 202 while money is still moving, with a link to where its end will be seen."""
-    if rental.state not in _MONEY_MOVES:
+    """Answer a command with the status `done`, or with 202 and a link to the rental's status while a payment or refund is in flight."""
+    if rental.state not in _IN_FLIGHT:
         return _answer(request, rental, code=done)
     response = _answer(request, rental, code=status.HTTP_202_ACCEPTED)
-    seen_at = request.build_absolute_uri(reverse("rental-status", args=[rental.id]))
-    response["Link"] = f'<{seen_at}>; rel="monitor"'  # RFC 5989, section 4.1
+    status_url = request.build_absolute_uri(reverse("rental-status", args=[rental.id]))
+    response["Link"] = f'<{status_url}>; rel="monitor"'  # RFC 5989, section 4.1
     return response
 
 
 def _answer(request: ApiRequest, rental: Rental, *, code: int = status.HTTP_200_OK) -> Response:
-    shown = _shown(rental)
-    # A rental becomes overdue without a new version.
-    return etags.answer(request, shown, version=rental.version, variant="overdue" if shown["overdue"] else "", status=code)
+    body = _as_json(rental)
+    # A rental becomes overdue without a change of its version.
+    return etags.answer(request, body, version=rental.version, variant="overdue" if body["overdue"] else "", status=code)
 
 
-def _shown(rental: Rental) -> dict[str, Any]:
+def _as_json(rental: Rental) -> dict[str, Any]:
     return dict(RentalSerializer(rental, context={"now": clock.now()}).data)
 
 
 @contextmanager
-def _rental_in_the_problem(rental_id: UUID) -> Iterator[None]:
-    """Show the rental, whose hold stands, beside the reason why it could not be paid."""
+def _with_rental_in_problem(rental_id: UUID) -> Iterator[None]:
+    """Add the rental, which is still held, to the problem that says why it could not be paid."""
     try:
         yield
     except (PaymentDeclinedError, PaymentUnavailableError) as refused:
         try:
             rental = queries.get_rental(rental_id=rental_id)
         except RentalNotFoundError:
-            raise refused from None  # Refused before anything was held.
-        refused.details = {**refused.details, "rental": _shown(rental)}
+            raise refused from None  # refused before anything was held
+        refused.details = {**refused.details, "rental": _as_json(rental)}
         raise

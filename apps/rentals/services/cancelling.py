@@ -1,4 +1,4 @@
-"""Calling a rental or its payment off, and giving the money back."""
+"""Cancelling a rental or its payment, and settling the refund."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,22 +13,22 @@ from gdmarket import databases
 
 
 def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", operation_id: UUID | None = None, now: datetime) -> Rental:
-    """Call a rental off for its renter or manager, and return it: `cancelled`, or on the way there while money is moving.
+    """Cancel a rental for its renter or manager, and return it: `cancelled`, or `paying` or `refunding` while money is in flight.
 
-    The same `operation_id` again returns what came of it.
+    The same `operation_id` again changes nothing.
     :raises RentalNotFoundError: if `by` is neither
     :raises WrongStateError: if the item is out, or the rental has ended or is being cancelled already
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_parties(rental, by=by)
-        if transitions.is_new(rental, operation_id=operation_id):
+        if transitions.is_new_operation(rental, operation_id=operation_id):
             _cancel(rental, reason=reason, now=now)
     return queries.get_rental(rental_id=rental_id)
 
 
 def refuse_rental(*, rental_id: UUID, reason: str, now: datetime) -> None:
-    """Call a rental off because items cannot honour it; one that is out or has ended is left alone."""
+    """Cancel a rental that items refused; one that is rented out or has ended is left unchanged."""
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         if (
@@ -39,7 +39,7 @@ def refuse_rental(*, rental_id: UUID, reason: str, now: datetime) -> None:
 
 
 def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
-    """Give a rental's payment back and keep the rental: `requested` again, or `refunding` until the provider has answered.
+    """Refund a rental's payment and keep the rental: `requested` again, or `refunding` until the provider has answered.
 
     :raises NotTheRenterError: if `by` is the manager
     :raises WrongStateError: if the rental is not paid, or the item is out
@@ -47,7 +47,7 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_renter(rental, by=by)
-        if rental.state != RentalState.PAID:  # from `paying`, too, a rental may come to refund, but not because somebody asks
+        if rental.state != RentalState.PAID:  # `paying` leads to `refunding` too, but not by this command
             raise WrongStateError(state=rental.state, wanted="cancel the payment")
         transitions.transition(rental, to=RentalState.REFUNDING, wanted="cancel the payment")
         transitions.save_and_publish(rental, RentalRefundDue, now=now, reason="payment cancelled")
@@ -55,7 +55,7 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
 
 
 def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
-    """Move a rental on once its money is back: `cancelled` where that was asked, else `requested` with a fresh hold."""
+    """Settle a rental whose payment was refunded: `cancelled` where that was requested, else `requested` with a new hold."""
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         if rental.state != RentalState.REFUNDING or rental.payment_id != payment_id:

@@ -1,4 +1,4 @@
-"""Handing an item over, taking it back, and the moments in between."""
+"""Handing an item over, taking it back, and the timers of its period."""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,13 +17,13 @@ def hand_over(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
 
     :raises NotTheManagerError: if `by` is the renter
     :raises WrongStateError: if the rental is not paid
-    :raises ItemOutError: if the item is still with another renter
-    :raises ItemReservedError: if another renter holds it now, or before this rental's period
+    :raises ItemOutError: if the item is still rented out to another renter
+    :raises ItemReservedError: if another rental holds the item now, or before this rental's period
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_manager(rental, by=by)
-        if transitions.is_new(rental, operation_id=operation_id):
+        if transitions.is_new_operation(rental, operation_id=operation_id):
             _hand_over(rental, now=now)
     return queries.get_rental(rental_id=rental_id)
 
@@ -32,18 +32,18 @@ def take_back(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
     """Take the item back from its renter; the rental is over, and the same `operation_id` again changes nothing.
 
     :raises NotTheManagerError: if `by` is the renter
-    :raises WrongStateError: if the item is not out
+    :raises WrongStateError: if the item is not rented out
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_manager(rental, by=by)
-        if transitions.is_new(rental, operation_id=operation_id):
+        if transitions.is_new_operation(rental, operation_id=operation_id):
             _take_back(rental, now=now)
     return queries.get_rental(rental_id=rental_id)
 
 
 def begin_period(*, rental_id: UUID, now: datetime) -> None:
-    """Tell, once, that a paid rental's period began; one that is out or not paid is left alone."""
+    """Publish, once, that a paid rental's period began; a rental that is rented out or not paid is left unchanged."""
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         if rental.state == RentalState.PAID and rental.began_at is None:
@@ -52,7 +52,7 @@ def begin_period(*, rental_id: UUID, now: datetime) -> None:
 
 
 def end_period(*, rental_id: UUID, now: datetime) -> None:
-    """Tell that an item should be back by now; one that is back, or has time left, is left alone."""
+    """Publish that an item is overdue; a rental that was returned, or whose period is not over, is left unchanged."""
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         if domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now):

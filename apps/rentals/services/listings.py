@@ -1,4 +1,4 @@
-"""Keeping rentals' own copy of the catalogue."""
+"""Keeping rentals' copy of the catalogue."""
 
 from uuid import UUID
 
@@ -7,8 +7,8 @@ from gdmarket import databases
 
 
 def upsert_listing(*, item_id: UUID, manager_id: UUID, name: str, daily_price: int, currency: str, withdrawn: bool, version: int) -> None:
-    """Remember what items says of an item; older news than what is known changes nothing."""
-    known = {
+    """Create or update the copy of an item; a `version` that is not newer changes nothing."""
+    values = {
         "manager_id": manager_id,
         "name": name,
         "daily_price": daily_price,
@@ -17,6 +17,6 @@ def upsert_listing(*, item_id: UUID, manager_id: UUID, name: str, daily_price: i
         "version": version,
     }
     with databases.transaction_for("rentals"):
-        listing, created = Listing.objects.select_for_update(no_key=True).get_or_create(item_id=item_id, defaults=known)
+        listing, created = Listing.objects.select_for_update(no_key=True).get_or_create(item_id=item_id, defaults=values)
         if not created and listing.version < version:
-            Listing.objects.filter(item_id=item_id).update(**known)
+            Listing.objects.filter(item_id=item_id).update(**values)

@@ -1,4 +1,4 @@
-"""Paying for a rental: the one synchronous call to payments, and what its outcome means for the rental."""
+"""Paying for a rental: the one synchronous call to payments, and the settlement of its outcome."""
 
 from datetime import datetime
 from uuid import UUID
@@ -25,10 +25,10 @@ from gdmarket import bus, databases, failpoints, ids
 def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, now: datetime) -> Rental:
     """Pay a rental's price and return it: `paid`, or still `paying` while the outcome is unknown.
 
-    The same `operation_id` again goes on with the attempt it began, so that a repeated call never charges twice.
+    The same `operation_id` again continues the attempt it began, so that a repeated call never charges twice.
     :raises PaymentDeclinedError: if the provider declined; the hold stands
-    :raises PaymentUnavailableError: if the provider was surely not asked; the hold is prolonged
-    :raises WrongStateError: if the rental does not wait to be paid
+    :raises PaymentUnavailableError: if the provider was certainly not asked; the hold is prolonged
+    :raises WrongStateError: if the rental cannot be paid in its state
     """
     check_method(method=method)
     transitions.only_renter(queries.get_rental(rental_id=rental_id), by=by)
@@ -75,10 +75,9 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
 
 
 def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: str = "", retry_after_s: float = 0.0, now: datetime) -> bool:
-    """Move a rental on as its payment turned out; a payment that is not being waited for changes nothing.
+    """Settle a rental with the outcome of its payment; a rental that is settled already is left unchanged.
 
-    `outcome` is one of `payments.facade.Outcome`. Return whether the payment is, or was, the rental's own: an approved one
-    that is not is money without a rental.
+    Return whether the payment is the rental's latest attempt. An approved one that is not is money without a rental.
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
@@ -88,9 +87,9 @@ def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: s
             return True
         rental.payment_state = RentalPaymentState(outcome)
         if outcome == Outcome.APPROVED:
-            _book(rental, now=now)
+            _settle_as_paid(rental, now=now)
         else:
-            _fall_back(rental, outcome=outcome, reason=reason, retry_after_s=retry_after_s, now=now)
+            _settle_as_not_paid(rental, outcome=outcome, reason=reason, retry_after_s=retry_after_s, now=now)
     return True
 
 
@@ -140,7 +139,7 @@ def _start_payment(*, rental_id: UUID, operation_id: UUID, method: str, now: dat
     return rental
 
 
-def _book(rental: Rental, *, now: datetime) -> None:
+def _settle_as_paid(rental: Rental, *, now: datetime) -> None:
     if rental.cancel_requested:
         transitions.transition(rental, to=RentalState.REFUNDING, wanted="refund")
         transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=rental.cancel_reason)
@@ -152,7 +151,7 @@ def _book(rental: Rental, *, now: datetime) -> None:
         transitions.schedule_timer(rental, PeriodBegan, at=rental.starts_at, now=now)
 
 
-def _fall_back(rental: Rental, *, outcome: str, reason: str, retry_after_s: float, now: datetime) -> None:
+def _settle_as_not_paid(rental: Rental, *, outcome: str, reason: str, retry_after_s: float, now: datetime) -> None:
     if rental.cancel_requested:
         transitions.transition(rental, to=RentalState.CANCELLED, wanted="cancel")
         rental.closed_at = now
@@ -162,6 +161,6 @@ def _fall_back(rental: Rental, *, outcome: str, reason: str, retry_after_s: floa
     due_at = rental.payment_due_at
     if outcome == Outcome.NOT_SENT:
         due_at = domain.prolonged(due_at=due_at, retry_after_s=retry_after_s, now=now)
-    # Even an unchanged deadline is set anew: it may have passed, unheeded, while the payment was in flight.
+    # An unchanged deadline needs a new timer too: the old one may have been delivered, and ignored, during the payment.
     transitions.hold_until(rental, due_at=due_at, now=now)
     transitions.save_and_publish(rental, RentalPaymentFailed, now=now, reason=reason)

@@ -47,7 +47,7 @@ def request_rental(
 
 
 def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
-    """Free the item when a rental was not paid by `due_at`; a hold that was prolonged, paid or ended is left alone."""
+    """Expire a rental that was not paid by `due_at`; one whose hold was prolonged, or that was paid or has ended, is left unchanged."""
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         if rental.state != RentalState.REQUESTED or rental.payment_due_at > due_at:
@@ -62,13 +62,13 @@ def _hold_period(
 ) -> Rental:
     with databases.transaction_for("rentals"):
         listing = transitions.lock_listing(item_id=item_id)
-        made = queries.find_rental(rental_id=rental_id)
-        if made:
-            return made
+        existing = queries.find_rental(rental_id=rental_id)
+        if existing:
+            return existing
         start, end = domain.period(starts_at=starts_at, ends_at=ends_at, now=now)
         if listing.withdrawn:
             raise ItemWithdrawnError
-        if queries.is_out_too_long(item_id=item_id, now=now):
+        if queries.is_overdue(item_id=item_id, now=now):
             raise PeriodTakenError(next_free=None)
         rental = _draft(listing=listing, rental_id=rental_id, renter_id=renter_id, starts_at=start, ends_at=end, now=now)
         _insert(rental)
@@ -106,7 +106,7 @@ def _insert(rental: Rental) -> None:
 
 
 def _next_free(rental: Rental) -> dict[str, datetime]:
-    lasting = rental.ends_at - rental.starts_at
+    duration = rental.ends_at - rental.starts_at
     taken = queries.list_periods_taken(item_id=rental.item_id, after=rental.starts_at)
-    start = domain.next_free_start(taken=taken, starts_at=rental.starts_at, lasting=lasting)
-    return {"starts_at": start, "ends_at": start + lasting}
+    start = domain.next_free_start(taken=taken, starts_at=rental.starts_at, lasting=duration)
+    return {"starts_at": start, "ends_at": start + duration}

@@ -1,4 +1,4 @@
-"""One way to change a rental: move it, raise its version, save it and publish the fact, in the caller's transaction."""
+"""How a rental is changed: lock it, set its state, save it under its next version and publish the fact, in one transaction."""
 
 from datetime import datetime
 from typing import Any
@@ -17,8 +17,8 @@ from gdmarket.contracts import build
 def lock_rental(*, rental_id: UUID) -> Rental:
     """Return a rental, locked with its item's listing until the end of the transaction.
 
-    The listing always comes first: PostgreSQL checks the exclusion constraint at every change of a rental's state, and waits there for
-    a rival request that is being refused while it holds the listing and waits for the rental.
+    The listing is always locked first. PostgreSQL checks the exclusion constraint at every change of a rental's state and waits there for
+    a concurrent request, which holds the listing and would wait for the rental: a deadlock.
     :raises RentalNotFoundError: if there is none
     """
     of_rental = Rental.objects.filter(id=rental_id).values("item_id")
@@ -28,9 +28,9 @@ def lock_rental(*, rental_id: UUID) -> Rental:
 
 
 def lock_listing(*, item_id: UUID) -> Listing:
-    """Return what rentals knows of an item, locked until the end of the transaction: the lock under which its rentals are decided.
+    """Return the listing of an item, locked until the end of the transaction. Its rentals change under this lock.
 
-    :raises ListingNotFoundError: if rentals has not heard of the item
+    :raises ListingNotFoundError: if rentals has no listing of the item
     """
     try:
         return Listing.objects.select_for_update(no_key=True).get(item_id=item_id)
@@ -41,15 +41,15 @@ def lock_listing(*, item_id: UUID) -> Listing:
 def transition(rental: Rental, *, to: RentalState, wanted: str) -> None:
     """Set the rental's state.
 
-    :raises WrongStateError: if the present state does not lead there; `wanted` names what was asked, for the person
+    :raises WrongStateError: if the current state does not lead to `to`; `wanted` names the command in the message
     """
     if to not in domain.NEXT[RentalState(rental.state)]:
         raise WrongStateError(state=rental.state, wanted=wanted)
     rental.state = to
 
 
-def is_new(rental: Rental, *, operation_id: UUID | None) -> bool:
-    """Say whether a command is not the one obeyed last, repeated; if so, note it as that."""
+def is_new_operation(rental: Rental, *, operation_id: UUID | None) -> bool:
+    """Return whether a command is not a repetition of the latest one, and record it as the latest."""
     if operation_id is not None and rental.operation == operation_id:
         return False
     rental.operation = operation_id
@@ -64,19 +64,19 @@ def save_and_publish(rental: Rental, fact: type[RentalSnapshot], *, now: datetim
 
 
 def publish(rental: Rental, fact: type[RentalSnapshot], *, now: datetime, **particulars: Any) -> None:
-    """Publish `fact` with the whole public rental as it stands."""
+    """Publish `fact` with the rental's snapshot."""
     overdue = domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now)
     event = build(fact, rental, rental_id=rental.id, overdue=overdue, occurred_at=now, **particulars)
     bus.publish(event, stream=f"rental:{rental.id}")
 
 
 def schedule_timer(rental: Rental, timer: type, *, at: datetime, now: datetime) -> None:
-    """Set a durable timer for the rental."""
+    """Publish a timer, to be delivered at `at`."""
     bus.publish(timer(rental_id=rental.id, due_at=at, occurred_at=now), stream=f"rental-timer:{rental.id}", at=at)
 
 
 def hold_until(rental: Rental, *, due_at: datetime, now: datetime) -> None:
-    """Hold the period until `due_at`, and be reminded of it. An earlier reminder may still come; it is ignored."""
+    """Hold the period until `due_at`, and schedule the timer. An earlier timer is still delivered, and ignored."""
     rental.payment_due_at = due_at
     schedule_timer(rental, PaymentDeadlinePassed, at=due_at, now=now)
 

@@ -27,7 +27,7 @@ def test_operators_see_people_and_may_find_them() -> None:
 
 
 @pytest.mark.parametrize("traits", [{"item_manager": True}, {"renter": True}])
-def test_nobody_else_does(traits: dict[str, bool]) -> None:
+def test_nobody_else_sees_people(traits: dict[str, bool]) -> None:
     person: Any = UserFactory()
     client = signed_in(**traits)
     for address in (PEOPLE, f"{PEOPLE}add/", f"{PEOPLE}{person.id}/change/", f"{PEOPLE}{person.id}/password/"):

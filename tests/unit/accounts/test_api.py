@@ -77,7 +77,7 @@ def test_a_password_that_is_easy_to_guess_is_refused(api: APIClient, password: s
     ("change", "field"),
     [({"email": "nobody"}, "email"), ({"display_name": " "}, "display_name"), ({"display_name": "x" * 101}, "display_name")],
 )
-def test_what_somebody_tells_must_make_sense(api: APIClient, change: dict[str, str], field: str) -> None:
+def test_a_malformed_registration_is_refused(api: APIClient, change: dict[str, str], field: str) -> None:
     answer = register(api, **change)
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, [field])
 
@@ -89,7 +89,7 @@ def test_a_registration_that_is_repeated_makes_one_person(api: APIClient) -> Non
     assert User.objects.count() == 1
 
 
-def test_who_signs_in_is_known_by_the_access_token(api: APIClient) -> None:
+def test_an_access_token_authenticates_its_person(api: APIClient) -> None:
     person: Any = UserFactory()
     tokens = sign_in(api, person.email).json()
     assert tokens.keys() == {"access", "refresh"}
@@ -107,7 +107,7 @@ def test_nobody_learns_why_signing_in_failed(api: APIClient, who: str) -> None:
     assert (problem["code"], problem["detail"]) == ("invalid_credentials", "E-mail address or password is wrong.")
 
 
-def test_a_stranger_costs_as_much_hashing_as_a_wrong_password(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_address_takes_as_much_hashing_as_a_wrong_password(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[str] = []
     encode = QuickHasher.encode
 
@@ -136,7 +136,7 @@ def test_another_scheme_is_anonymous(api: APIClient) -> None:
     assert api.get("/api/v1/rentals", HTTP_AUTHORIZATION="Basic eDp5").json()["code"] == "not_authenticated"
 
 
-def test_an_access_token_runs_out_after_an_hour(api: APIClient, pass_time: PassingTime) -> None:
+def test_an_access_token_expires_after_an_hour(api: APIClient, pass_time: PassingTime) -> None:
     person: Any = UserFactory()
     access = sign_in(api, person.email).json()["access"]
     pass_time(minutes=59)
@@ -146,7 +146,7 @@ def test_an_access_token_runs_out_after_an_hour(api: APIClient, pass_time: Passi
 
 
 @pytest.mark.parametrize("what", ["inactive", "new password", "deleted", "secret replaced"])
-def test_a_token_ends_with_what_it_rests_on(api: APIClient, settings: Settings, what: str) -> None:
+def test_a_token_is_revoked_with_its_person_password_or_secret(api: APIClient, settings: Settings, what: str) -> None:
     person: Any = UserFactory()
     tokens = sign_in(api, person.email).json()
     if what == "inactive":
@@ -163,7 +163,7 @@ def test_a_token_ends_with_what_it_rests_on(api: APIClient, settings: Settings, 
     assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
 
 
-def test_a_replaced_secret_may_be_kept_for_a_while(api: APIClient, settings: Settings) -> None:
+def test_tokens_of_a_fallback_secret_are_accepted(api: APIClient, settings: Settings) -> None:
     person: Any = UserFactory()
     tokens = sign_in(api, person.email).json()
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
@@ -172,7 +172,7 @@ def test_a_replaced_secret_may_be_kept_for_a_while(api: APIClient, settings: Set
     assert refresh(api, tokens["refresh"]).status_code == 200
 
 
-def test_a_refresh_token_gives_the_next_pair_and_is_used_up(api: APIClient, pass_time: PassingTime) -> None:
+def test_a_refresh_token_gives_the_next_pair_and_cannot_be_used_again(api: APIClient, pass_time: PassingTime) -> None:
     person: Any = UserFactory()
     first = sign_in(api, person.email).json()
     pass_time(days=29)
@@ -183,7 +183,7 @@ def test_a_refresh_token_gives_the_next_pair_and_is_used_up(api: APIClient, pass
     assert refresh(api, second["refresh"]).status_code == 200
 
 
-def test_a_refresh_token_that_comes_again_later_ends_the_whole_chain(api: APIClient, pass_time: PassingTime) -> None:
+def test_a_refresh_token_used_again_later_revokes_the_whole_chain(api: APIClient, pass_time: PassingTime) -> None:
     person: Any = UserFactory()
     other_device = sign_in(api, person.email).json()
     stolen = sign_in(api, person.email).json()
@@ -194,7 +194,7 @@ def test_a_refresh_token_that_comes_again_later_ends_the_whole_chain(api: APICli
     assert refresh(api, other_device["refresh"]).status_code == 200
 
 
-def test_a_refresh_token_runs_out_after_thirty_days_and_is_forgotten(api: APIClient, pass_time: PassingTime) -> None:
+def test_a_refresh_token_expires_after_thirty_days_and_is_deleted(api: APIClient, pass_time: PassingTime) -> None:
     person: Any = UserFactory()
     first = sign_in(api, person.email).json()
     pass_time(days=30, seconds=1)
@@ -204,7 +204,7 @@ def test_a_refresh_token_runs_out_after_thirty_days_and_is_forgotten(api: APICli
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_refresh_token_used_by_many_at_once_serves_one_and_ends_nothing(api: APIClient) -> None:
+def test_a_refresh_token_used_by_many_at_once_serves_one_and_revokes_nothing(api: APIClient) -> None:
     person: Any = UserFactory()
     token = sign_in(api, person.email).json()["refresh"]
     together = threading.Barrier(4)
@@ -222,13 +222,13 @@ def test_a_refresh_token_used_by_many_at_once_serves_one_and_ends_nothing(api: A
     assert refresh(api, answers[0].json()["refresh"]).status_code == 200
 
 
-def test_refresh_tokens_are_not_kept_in_clear(api: APIClient) -> None:
+def test_refresh_tokens_are_stored_as_digests(api: APIClient) -> None:
     person: Any = UserFactory()
     token = sign_in(api, person.email).json()["refresh"]
     assert token not in str(RefreshToken.objects.values().get())
 
 
-def test_ten_wrong_passwords_a_minute_close_an_address_for_everybody(api: APIClient, pass_time: PassingTime) -> None:
+def test_ten_wrong_passwords_a_minute_block_an_email_address(api: APIClient, pass_time: PassingTime) -> None:
     person: Any = UserFactory()
     other: Any = UserFactory()
     email: str = person.email
@@ -241,20 +241,20 @@ def test_ten_wrong_passwords_a_minute_close_an_address_for_everybody(api: APICli
     assert sign_in(api, email).status_code == 200
 
 
-def test_sixty_wrong_passwords_a_minute_close_a_network_address(api: APIClient) -> None:
+def test_sixty_wrong_passwords_a_minute_block_a_network_address(api: APIClient) -> None:
     person: Any = UserFactory()
     assert {sign_in(api, f"p{n}@example.com").status_code for n in range(60)} == {401}
     assert sign_in(api, person.email).status_code == 429
     assert sign_in(api, person.email, REMOTE_ADDR="10.0.0.2").status_code == 200
 
 
-def test_signing_in_rightly_is_not_counted(api: APIClient) -> None:
+def test_a_successful_login_is_not_counted(api: APIClient) -> None:
     person: Any = UserFactory()
     assert {sign_in(api, person.email).status_code for _ in range(12)} == {200}
     assert not FailedLogin.objects.exists()
 
 
-def test_wrong_passwords_are_counted_without_naming_anybody_and_forgotten(api: APIClient) -> None:
+def test_wrong_passwords_are_counted_under_digests_and_deleted(api: APIClient) -> None:
     sign_in(api, "min@example.com", "wrong", REMOTE_ADDR="10.0.0.7")
     assert "min" not in str(list(FailedLogin.objects.values()))
     assert "10.0.0.7" not in str(list(FailedLogin.objects.values()))

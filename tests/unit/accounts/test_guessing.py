@@ -1,4 +1,4 @@
-"""Many guesses at one moment are as many as one after the other; with a negative control."""
+"""Concurrent guesses of a password are counted like sequential ones; with a negative control."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -21,15 +21,15 @@ PATIENCE_S = 30.0
 
 
 def guess_at_once(email: str) -> Counter[type[Exception]]:
-    """Guess a password many times at one moment; count what the guesses were told."""
-    everybody_is_there, now = Barrier(GUESSES), clock.now()
+    """Guess a password many times at once; count the errors."""
+    all_are_ready, now = Barrier(GUESSES), clock.now()
 
     def guess(number: int) -> type[Exception]:
         try:
-            everybody_is_there.wait(PATIENCE_S)
-            services.recognise(email=email, password=f"guess-{number}", address=f"10.0.0.{number}", now=now)
-        except Exception as told:  # noqa: BLE001  # what each was told is the answer
-            return type(told)
+            all_are_ready.wait(PATIENCE_S)
+            services.check_credentials(email=email, password=f"guess-{number}", address=f"10.0.0.{number}", now=now)
+        except Exception as refusal:  # noqa: BLE001  # the error of each guess is the result
+            return type(refusal)
         finally:
             connection.close()
         pytest.fail("it was guessed")
@@ -38,28 +38,28 @@ def guess_at_once(email: str) -> Counter[type[Exception]]:
         return Counter(threads.map(guess, range(GUESSES)))
 
 
-def test_of_many_guesses_at_one_moment_ten_are_heard() -> None:
+def test_ten_of_many_concurrent_guesses_are_checked() -> None:
     person: Any = UserFactory()
 
     assert guess_at_once(person.email) == {InvalidCredentialsError: 10, TooManyFailedLoginsError: GUESSES - 10}
 
     assert FailedLogin.objects.count() == 2 * 10
     with pytest.raises(TooManyFailedLoginsError):
-        services.recognise(email=person.email, password=PASSWORD, address="10.0.1.1", now=clock.now())
+        services.check_credentials(email=person.email, password=PASSWORD, address="10.0.1.1", now=clock.now())
 
 
 @pytest.mark.postgresql
-def test_without_turns_all_would_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_lock_all_guesses_would_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     person: Any = UserFactory()
-    everybody_has_counted = Barrier(GUESSES)
+    all_have_counted = Barrier(GUESSES)
     count = queries.get_login_wait_s
 
     def count_together(**whose: Any) -> float:
         wait_s = count(**whose)
-        everybody_has_counted.wait(PATIENCE_S)
+        all_have_counted.wait(PATIENCE_S)
         return wait_s
 
-    monkeypatch.setattr(services, "_wait_for_turn", lambda _: None)
+    monkeypatch.setattr(services, "_lock_subjects", lambda _: None)
     monkeypatch.setattr(queries, "get_login_wait_s", count_together)
 
     assert guess_at_once(person.email) == {InvalidCredentialsError: GUESSES}

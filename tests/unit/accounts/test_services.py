@@ -34,7 +34,7 @@ def test_one_id_is_one_person_and_one_address_too() -> None:
     assert User.objects.count() == 1
 
 
-def test_issued_tokens_speak_for_the_person() -> None:
+def test_issued_tokens_authenticate_the_person() -> None:
     person: Any = UserFactory()
     tokens = services.issue_tokens(user=person, now=clock.now())
     assert queries.get_user_by_access_token(token=tokens.access, now=clock.now()) == person
@@ -42,7 +42,7 @@ def test_issued_tokens_speak_for_the_person() -> None:
         queries.get_user_by_access_token(token=f"{tokens.access}x", now=clock.now())
 
 
-def test_neighbours_learn_a_name_and_the_roles() -> None:
+def test_the_facade_returns_name_and_roles() -> None:
     both: Any = UserFactory(is_item_manager=True, is_staff=True, display_name="둘 다")
     assert facade.get_person(user_id=both.id) == contracts.Person(
         id=both.id, display_name="둘 다", roles=("renter", "item_manager", "operator")
@@ -51,12 +51,12 @@ def test_neighbours_learn_a_name_and_the_roles() -> None:
         facade.get_person(user_id=ids.uuid7())
 
 
-def test_the_database_takes_small_letters_alone() -> None:
+def test_the_database_refuses_an_address_in_upper_case() -> None:
     with pytest.raises(IntegrityError):
         User.objects.create(email="Min@example.com", display_name="민")
 
 
-def test_the_database_takes_no_empty_name() -> None:
+def test_the_database_refuses_an_empty_name() -> None:
     with pytest.raises(IntegrityError):
         User.objects.create(email="min@example.com", display_name="")
 
@@ -66,7 +66,7 @@ def test_a_superuser_is_an_operator_and_nothing_else() -> None:
     assert (operator.email, operator.roles, operator.is_superuser) == ("op@example.com", ["operator"], True)
 
 
-def test_the_demo_password_will_do() -> None:
+def test_the_demo_password_is_strong_enough() -> None:
     for name in ("manager", "renter", "operator"):
         person = services.register(
             user_id=ids.uuid7(), email=f"{name}@example.com", password="gdmarket-demo", display_name=name, now=clock.now()
