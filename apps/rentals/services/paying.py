@@ -56,12 +56,7 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
         )
         wait_s = result.retry_after_s or 0.0
         settle_payment(
-            rental_id=rental_id,
-            payment_id=rental.payment_id,
-            outcome=result.outcome,
-            reason=result.reason,
-            retry_after_s=wait_s,
-            now=now,
+            rental_id=rental_id, payment_id=result.payment_id, outcome=result.outcome, reason=result.reason, retry_after_s=wait_s, now=now
         )
     failpoints.hit("rentals.pay.settled")
     if result.outcome is Outcome.DECLINED:
