@@ -1,4 +1,4 @@
-"""A market with one manager, two renters and a drill, reached over HTTP alone; and a provider that its payments can be sent to."""
+"""A market with one manager, two renters and a drill, reached over HTTP; and a payment provider."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ DRILL: dict[str, Any] = {
 
 @dataclass(kw_only=True)
 class Market:
-    """Who meets in the stories, and what they can do in one line."""
+    """The people of the scenarios, and their commands."""
 
     manager: APIClient
     renter: APIClient
@@ -65,7 +65,7 @@ class Market:
 
 @pytest.fixture
 def market(transactional_db: None, as_user: Callable[[Any], APIClient], api: APIClient) -> Market:
-    """Return a market that nothing has happened in yet."""
+    """Return a market without items and rentals."""
     breaker.reset()
     return Market(
         manager=as_user(UserFactory(item_manager=True)),
@@ -77,6 +77,6 @@ def market(transactional_db: None, as_user: Callable[[Any], APIClient], api: API
 
 @pytest.fixture
 def provider(settings: Settings) -> Iterator[FakeGateway]:
-    """Return the provider that payments ask, instead of the sandbox."""
+    """Return the payment provider in use, in place of the sandbox."""
     with in_use(settings) as provider:
         yield provider

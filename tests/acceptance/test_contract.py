@@ -1,4 +1,4 @@
-"""The API against its own OpenAPI document: whatever comes in, fitting or not, is answered as the document says."""
+"""The API against its own OpenAPI document: valid and invalid requests are answered as documented."""
 
 from typing import Any
 

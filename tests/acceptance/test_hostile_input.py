@@ -74,7 +74,7 @@ def unchanged(market: Market) -> Callable[[], None]:
         ({"colour": "red"}, "colour", None),
     ],
 )
-def test_an_item_that_cannot_be_is_refused(
+def test_an_invalid_item_is_refused(
     market: Market, unchanged: Callable[[], None], change: dict[str, Any], field: str | None, code: str | None
 ) -> None:
     answer = market.manager.post("/api/v1/items", {**DRILL, **change}, format="json")
@@ -103,7 +103,7 @@ def test_an_item_that_cannot_be_is_refused(
         ({"item": str(uuid7())}, 404, "item_not_found", None),
     ],
 )
-def test_a_request_that_cannot_be_is_refused(market: Market, wishes: dict[str, Any], status: int, code: str, field: str | None) -> None:
+def test_an_invalid_request_is_refused(market: Market, wishes: dict[str, Any], status: int, code: str, field: str | None) -> None:
     item = market.register()
 
     answer = market.renter.post("/api/v1/rentals", {"item": item["id"], **wishes}, format="json")
@@ -130,7 +130,7 @@ def test_a_request_that_cannot_be_is_refused(market: Market, wishes: dict[str, A
         (b"{}", "text/plain", 415, "unsupported_media_type"),
     ],
 )
-def test_a_body_that_cannot_be_read_is_refused(
+def test_an_unreadable_body_is_refused(
     market: Market, unchanged: Callable[[], None], body: bytes, content_type: str, status: int, code: str | None
 ) -> None:
     answer = market.renter.post("/api/v1/rentals", body, content_type=content_type)
@@ -189,7 +189,7 @@ def test_a_hostile_correlation_id_is_replaced_and_never_logged(market: Market, h
     assert not hostile or hostile not in caplog.text
 
 
-def test_a_good_correlation_id_is_kept_through_every_event_of_the_story(market: Market) -> None:
+def test_a_valid_correlation_id_is_kept_in_every_event(market: Market) -> None:
     item = market.register()
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     headers = {"X-Correlation-ID": "story-1", "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
@@ -219,11 +219,11 @@ def test_a_good_correlation_id_is_kept_through_every_event_of_the_story(market: 
         ("trace", "/api/v1/rentals", 405, "method_not_allowed"),
     ],
 )
-def test_an_address_that_leads_nowhere_is_a_problem(market: Market, method: str, path: str, status: int, code: str) -> None:
+def test_an_unknown_address_is_a_problem(market: Market, method: str, path: str, status: int, code: str) -> None:
     assert_problem(getattr(market.renter, method)(path), status=status, code=code)
 
 
-def test_no_answer_tells_how_the_house_is_built(market: Market) -> None:
+def test_no_answer_reveals_internals(market: Market) -> None:
     answer = market.renter.post("/api/v1/rentals", {"item": {"$ne": 1}}, format="json")
 
     assert not re.search(r"Traceback|File \"|apps[./]|SELECT|django", json.dumps(answer.json()))

@@ -1,4 +1,4 @@
-"""Handing over and taking back: whose time it is, and what the clock brings."""
+"""Handing over and taking back, early, in time and late."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -32,7 +32,7 @@ def test_an_overdue_item_refuses_every_new_request_until_it_is_back(market: Mark
     market.request(item, by=market.neighbour)
 
 
-def test_the_end_of_the_period_makes_a_rental_overdue_for_everybody_to_see(market: Market, drain: Drain, pass_time: PassTime) -> None:
+def test_at_the_end_of_its_period_a_rental_is_overdue(market: Market, drain: Drain, pass_time: PassTime) -> None:
     ends_at = (clock.now() + timedelta(minutes=30)).isoformat()
     rental = market.request(market.register(), ends_at=ends_at)
     market.pay(rental)
@@ -48,7 +48,7 @@ def test_the_end_of_the_period_makes_a_rental_overdue_for_everybody_to_see(marke
     assert [entry["fact"] for entry in after["timeline"]].count("RentalOverdue") == 1
 
 
-def test_a_timer_that_comes_early_by_this_clock_still_tells_the_truth(market: Market, drain: Drain) -> None:
+def test_a_timer_that_is_early_by_this_clock_still_takes_effect(market: Market, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     market.command(market.manager, rental, "handover")
@@ -60,7 +60,7 @@ def test_a_timer_that_comes_early_by_this_clock_still_tells_the_truth(market: Ma
     assert market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()["overdue"] is True
 
 
-def test_the_begin_of_the_period_is_told_once_however_often_it_is_paid(market: Market, drain: Drain, pass_time: PassTime) -> None:
+def test_the_begin_of_the_period_is_published_once_however_often_it_is_paid(market: Market, drain: Drain, pass_time: PassTime) -> None:
     starts_at = clock.now() + timedelta(minutes=10)
     rental = market.request(market.register(), starts_at=starts_at.isoformat())
     market.pay(rental)
@@ -74,7 +74,7 @@ def test_the_begin_of_the_period_is_told_once_however_often_it_is_paid(market: M
     assert facts.count("RentalPeriodBegan") == 1
 
 
-def test_an_item_handed_over_early_is_kept_from_that_moment_on(market: Market, drain: Drain) -> None:
+def test_an_item_handed_over_early_is_held_from_then_on(market: Market, drain: Drain) -> None:
     item = market.register()
     starts_at = clock.now() + timedelta(days=14)
     early = market.request(item, starts_at=starts_at.isoformat())
@@ -91,7 +91,7 @@ def test_an_item_handed_over_early_is_kept_from_that_moment_on(market: Market, d
     market.request(item, by=market.neighbour, starts_at=early["ends_at"])
 
 
-def test_an_item_is_not_handed_over_in_somebody_elses_time(market: Market) -> None:
+def test_an_item_is_not_handed_over_during_another_rental(market: Market) -> None:
     item = market.register()
     now = market.request(item)
     later = market.request(item, starts_at=now["ends_at"])

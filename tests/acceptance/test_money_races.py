@@ -1,4 +1,4 @@
-"""Two who want opposite things of one rental's money at one moment: one legal end, and ledger and provider agree on it."""
+"""Concurrent commands about one rental's money: one legal outcome, on which ledger and provider agree."""
 
 from collections.abc import Callable
 from typing import Any
@@ -78,7 +78,7 @@ def test_the_payment_races_the_deadline(market: Market, provider: FakeGateway, d
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
-def test_two_cancels_give_the_money_back_once(market: Market, provider: FakeGateway, drain: Drain, _time: int) -> None:
+def test_two_cancels_refund_once(market: Market, provider: FakeGateway, drain: Drain, _time: int) -> None:
     rental = market.request(market.register())
     market.pay(rental)
 
@@ -94,7 +94,7 @@ def test_two_cancels_give_the_money_back_once(market: Market, provider: FakeGate
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
-def test_a_part_given_back_races_the_cancel(market: Market, provider: FakeGateway, drain: Drain, _time: int) -> None:
+def test_a_partial_refund_races_the_cancel(market: Market, provider: FakeGateway, drain: Drain, _time: int) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     part: dict[str, Any] = {"refund_id": UUID(int=_time + 1), "payment_id": payment_of(rental).id, "amount": 3_000, "now": clock.now()}

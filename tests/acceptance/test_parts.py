@@ -1,4 +1,4 @@
-"""A part of the price given back, as renter and manager see it: the rental goes on, and a cancel gives back just the rest."""
+"""Partial refunds: the rental goes on, and a cancel refunds the rest."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,9 +24,7 @@ def money_of(market: Market, rental: dict[str, Any]) -> tuple[str, int, int]:
     return row["state"], row["money"]["paid"], row["money"]["refunded"]
 
 
-def test_the_status_view_shows_more_and_more_given_back_and_the_rental_stays_paid(
-    market: Market, provider: FakeGateway, drain: Drain
-) -> None:
+def test_partial_refunds_add_up_in_the_status_view_and_the_rental_stays_paid(market: Market, provider: FakeGateway, drain: Drain) -> None:
     item = market.register()
     rental = market.request(item)
     market.pay(rental)
@@ -44,7 +42,7 @@ def test_the_status_view_shows_more_and_more_given_back_and_the_rental_stays_pai
     assert market.command(market.manager, rental, "handover").json()["state"] == "rented"
 
 
-def test_after_a_part_a_cancel_gives_just_the_rest(market: Market, provider: FakeGateway, drain: Drain) -> None:
+def test_after_a_partial_refund_a_cancel_refunds_the_rest(market: Market, provider: FakeGateway, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     give_back(rental, 3_000)
@@ -58,7 +56,7 @@ def test_after_a_part_a_cancel_gives_just_the_rest(market: Market, provider: Fak
     assert (provider.book[payment_of(rental).id].refunded, balances()) == (8_000, {})
 
 
-def test_after_a_part_the_payment_can_be_called_off_and_made_anew(market: Market, provider: FakeGateway, drain: Drain) -> None:
+def test_after_a_partial_refund_the_payment_can_be_cancelled_and_made_again(market: Market, provider: FakeGateway, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     give_back(rental, 3_000)
@@ -72,7 +70,7 @@ def test_after_a_part_the_payment_can_be_called_off_and_made_anew(market: Market
     assert balances() == {"manager_payable": -8_000, "provider_clearing": 8_000}
 
 
-def test_the_view_made_anew_says_the_same(market: Market, provider: FakeGateway, drain: Drain) -> None:
+def test_a_rebuilt_view_shows_the_same(market: Market, provider: FakeGateway, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     give_back(rental, 3_000)

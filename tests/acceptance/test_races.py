@@ -1,4 +1,4 @@
-"""Many renters, one item, one moment: the promise that counts, on both databases, with a negative control."""
+"""Many renters request one item at once: one gets it, on both databases; with a negative control."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def race(renters: list[APIClient], *, item: dict[str, Any], wishes: dict[str, An
 
 @contextmanager
 def without_the_guard() -> Iterator[None]:
-    """Take away what refuses an overlap in the database, and put it back empty-handed afterwards."""
+    """Drop the guard against overlaps, and restore it on empty tables afterwards."""
     connection = connections[databases.alias_for("rentals")]
     with connection.cursor() as cursor:
         for statement in GUARD.UNGUARD[connection.vendor]:
@@ -77,7 +77,7 @@ def test_without_the_guard_in_the_database_the_race_oversells(market: Market, as
     assert [answer.status_code for answer in answers].count(201) > 1
 
 
-def test_back_to_back_rentals_are_fine_and_a_shared_moment_is_not(market: Market) -> None:
+def test_back_to_back_rentals_are_accepted_and_overlapping_ones_are_not(market: Market) -> None:
     item = market.register()
     noon = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
     day = timedelta(days=1)
@@ -97,7 +97,7 @@ def test_back_to_back_rentals_are_fine_and_a_shared_moment_is_not(market: Market
     assert inside.json()["next_free"]["starts_at"] == after.json()["ends_at"]
 
 
-def test_the_guard_stands_in_the_database_itself(market: Market) -> None:
+def test_the_database_itself_refuses_an_overlap(market: Market) -> None:
     rental = market.request(market.register())
     row = Rental.objects.get(id=rental["id"])
     twin = Rental.objects.get(id=rental["id"])
@@ -130,7 +130,7 @@ def test_sixteen_writers_at_once_are_all_served(market: Market, as_user: Callabl
     assert answers == [[201, 409, 409]] * 16
 
 
-def test_one_operation_tried_many_times_at_once_makes_one_rental(market: Market) -> None:
+def test_one_request_sent_many_times_at_once_makes_one_rental(market: Market) -> None:
     item, renter, rental_id = market.register(), UserFactory(), uuid7()
     start = Barrier(8)
 

@@ -1,4 +1,4 @@
-"""What is asked for again, because no answer came, is done once."""
+"""A request repeated because no answer came takes effect once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ Drain = Callable[[], int]
 PassTime = Callable[..., Any]
 
 
-def test_a_command_repeated_after_a_crash_finds_its_work_done(market: Market) -> None:
+def test_a_command_repeated_after_a_crash_changes_nothing(market: Market) -> None:
     kept, cancelled = market.request(market.register()), market.request(market.register())
     for rental in (kept, cancelled):
         market.pay(rental)
@@ -49,7 +49,7 @@ def test_a_declined_payment_repeated_after_a_crash_asks_the_provider_no_second_t
     assert Payment.objects.count() == 1
 
 
-def test_an_answer_that_money_still_moves_says_where_its_end_will_be_seen(market: Market, drain: Drain, pass_time: PassTime) -> None:
+def test_a_202_answer_links_to_the_status(market: Market, drain: Drain, pass_time: PassTime) -> None:
     rental = market.request(market.register())
     path, key = f"/api/v1/rentals/{rental['id']}", {"Idempotency-Key": str(uuid7())}
 
@@ -66,7 +66,7 @@ def test_an_answer_that_money_still_moves_says_where_its_end_will_be_seen(market
     assert market.renter.get(seen_at).json()["state"] == "cancelled"
 
 
-def test_a_request_paid_in_the_same_call_says_so_too_and_what_is_done_has_no_link(market: Market) -> None:
+def test_a_202_answer_of_a_paid_request_links_to_the_status_and_a_201_does_not(market: Market) -> None:
     unknown, paid = (
         market.renter.post("/api/v1/rentals", {"item": market.register()["id"], "payment_method": method}, format="json")
         for method in ("pm_error", "pm_ok")
@@ -79,7 +79,7 @@ def test_a_request_paid_in_the_same_call_says_so_too_and_what_is_done_has_no_lin
     assert "Link" not in market.command(market.renter, paid.json(), "cancel")
 
 
-def test_a_repeated_payment_goes_on_with_the_attempt_it_began(market: Market) -> None:
+def test_a_repeated_payment_continues_the_attempt_it_began(market: Market) -> None:
     rental = market.request(market.register())
     first, second = uuid7(), uuid7()
     paid: dict[str, Any] = {"rental_id": UUID(rental["id"]), "by": UUID(rental["renter"]), "method": "pm_ok"}

@@ -1,4 +1,4 @@
-"""What the market was asked for, one story each."""
+"""The requirements, one scenario each."""
 
 from collections.abc import Callable
 from io import StringIO

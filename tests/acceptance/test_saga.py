@@ -1,4 +1,4 @@
-"""Every way a rental can go wrong, and how it is made good again."""
+"""Every failure of the saga, and its compensation."""
 
 import time
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Drain = Callable[[], int]
 PassTime = Callable[..., Any]
 
 
-def test_a_declined_card_leaves_the_hold_and_another_card_may_be_tried(market: Market) -> None:
+def test_after_a_declined_card_the_hold_stands_and_another_card_may_be_tried(market: Market) -> None:
     item = market.register()
     rental = market.request(item)
 
@@ -34,7 +34,7 @@ def test_a_declined_card_leaves_the_hold_and_another_card_may_be_tried(market: M
     assert market.pay(rental).json()["state"] == "paid"
 
 
-def test_a_request_paid_with_a_declined_card_holds_the_item_all_the_same(market: Market) -> None:
+def test_a_request_paid_with_a_declined_card_still_holds_the_item(market: Market) -> None:
     item = market.register()
 
     refused = market.renter.post("/api/v1/rentals", {"item": item["id"], "payment_method": "pm_declined"}, format="json")
@@ -51,7 +51,7 @@ def test_a_rental_can_be_requested_and_paid_in_one_call(market: Market) -> None:
     assert answer["Location"].endswith(answer.json()["id"])
 
 
-def test_a_provider_that_was_surely_not_asked_asks_to_pay_later_and_keeps_the_hold(market: Market) -> None:
+def test_a_payment_that_was_certainly_not_sent_is_a_503_and_keeps_the_hold(market: Market) -> None:
     item = market.register()
     rental = market.request(item)
 
@@ -99,7 +99,7 @@ def test_while_a_payment_is_unknown_no_second_one_is_made(market: Market) -> Non
     assert Payment.objects.filter(rental_id=rental["id"]).count() == 1
 
 
-def test_a_cancel_while_the_payment_is_unknown_is_honoured_with_the_money_back(
+def test_a_cancel_while_the_payment_is_unknown_refunds_it_if_it_was_charged(
     market: Market, drain: Drain, pass_time: PassTime, settings: Settings
 ) -> None:
     settings.GDMARKET_PAYMENT_TIMEOUT_MS = 100
@@ -131,7 +131,7 @@ def test_a_cancel_while_the_payment_is_unknown_costs_nothing_if_it_was_not_charg
     assert Payment.objects.get(rental_id=rental["id"]).refunded == 0
 
 
-def test_a_cancel_when_paid_gives_the_money_back_in_the_same_breath(market: Market) -> None:
+def test_a_cancel_when_paid_refunds_in_the_same_call(market: Market) -> None:
     item = market.register()
     rental = market.request(item)
     market.pay(rental)
@@ -171,7 +171,7 @@ def test_a_payment_cancel_that_is_followed_by_a_cancel_ends_the_rental(market: M
     assert Payment.objects.get(rental_id=rental["id"]).state == "refunded"
 
 
-def test_a_request_for_an_item_withdrawn_meanwhile_is_called_off_and_refunded(market: Market, drain: Drain) -> None:
+def test_a_request_for_an_item_withdrawn_meanwhile_is_cancelled_and_refunded(market: Market, drain: Drain) -> None:
     item = market.register()
     drain()
     subscriptions.pause(context="items")
@@ -188,7 +188,7 @@ def test_a_request_for_an_item_withdrawn_meanwhile_is_called_off_and_refunded(ma
     assert (seen["state"], seen["payment"]["state"]) == ("cancelled", "refunded")
 
 
-def test_a_rental_whose_server_died_before_the_provider_was_asked_heals(market: Market, drain: Drain, pass_time: PassTime) -> None:
+def test_a_rental_whose_server_died_before_the_charge_can_be_paid_again(market: Market, drain: Drain, pass_time: PassTime) -> None:
     rental = market.request(market.register())
     from apps.rentals.services import paying  # noqa: PLC0415  # the step a dying server got to
 
@@ -214,7 +214,7 @@ def test_a_payment_that_is_still_unknown_cannot_be_cancelled_by_itself(market: M
     assert dead_letters.list_dead() == []
 
 
-def test_a_cancel_while_the_provider_is_being_asked_wins_and_the_payer_is_told(market: Market, drain: Drain) -> None:
+def test_a_cancel_during_the_charge_wins_and_the_payment_is_a_409(market: Market, drain: Drain) -> None:
     rental = market.request(market.register())
     with ThreadPoolExecutor(max_workers=1) as threads:
 
@@ -236,7 +236,7 @@ def test_a_cancel_while_the_provider_is_being_asked_wins_and_the_payer_is_told(m
 
 
 @pytest.mark.parametrize("command", ["cancel", "handover", "return"])
-def test_a_rental_that_ended_takes_no_command(market: Market, command: str) -> None:
+def test_a_rental_that_ended_refuses_every_command(market: Market, command: str) -> None:
     rental = market.request(market.register())
     market.command(market.renter, rental, "cancel")
     version = market.see(rental)["version"]
@@ -247,7 +247,7 @@ def test_a_rental_that_ended_takes_no_command(market: Market, command: str) -> N
     assert market.see(rental)["version"] == version
 
 
-def test_each_fact_of_a_rental_is_a_version_of_its_stream(market: Market, drain: Drain) -> None:
+def test_each_fact_of_a_rental_has_the_version_of_its_stream(market: Market, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental, "pm_declined")
     market.pay(rental)

@@ -1,4 +1,4 @@
-"""The provider's webhooks: each is a hint that makes the market ask, whoever sent it, however often and whenever it comes."""
+"""The provider's webhooks: each is a hint that makes the market ask, whoever sent it, however often and whenever."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def awaited(market: Market, provider: FakeGateway) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["key", "order"])
-def test_a_webhook_has_the_provider_asked_and_the_rental_is_paid(
+def test_a_webhook_makes_the_market_ask_and_the_rental_is_paid(
     market: Market, provider: FakeGateway, awaited: dict[str, Any], name: str
 ) -> None:
     answer = told(key=payment_of(awaited).id) if name == "key" else told(order=awaited["id"])
@@ -55,7 +55,7 @@ def test_a_webhook_that_comes_twice_pays_once(market: Market, provider: FakeGate
     assert (provider.calls, ends(), booked()) == (["lookup"], ["PaymentApproved"], CHARGED)
 
 
-def test_many_at_one_time_are_asked_about_once(
+def test_many_webhooks_at_once_cause_one_lookup(
     market: Market, provider: FakeGateway, awaited: dict[str, Any], drain: Drain, settings: Settings
 ) -> None:
     settings.GDMARKET_DISPATCH = "off"
@@ -69,7 +69,7 @@ def test_many_at_one_time_are_asked_about_once(
     assert market.see(awaited)["state"] == "paid"
 
 
-def test_for_a_settled_payment_nobody_is_asked(market: Market, provider: FakeGateway) -> None:
+def test_a_webhook_about_a_settled_payment_causes_no_lookup(market: Market, provider: FakeGateway) -> None:
     rental = market.request(market.register())
     market.pay(rental)
     provider.calls.clear()
@@ -81,19 +81,19 @@ def test_for_a_settled_payment_nobody_is_asked(market: Market, provider: FakeGat
 
 
 @pytest.mark.parametrize("about", [{"key": ids.uuid7()}, {"order": ids.uuid7()}, {}], ids=["key", "order", "nothing"])
-def test_about_what_nobody_knows_nothing_happens(provider: FakeGateway, awaited: dict[str, Any], about: dict[str, Any]) -> None:
+def test_a_webhook_about_an_unknown_payment_changes_nothing(provider: FakeGateway, awaited: dict[str, Any], about: dict[str, Any]) -> None:
     before = Event.objects.count()
     assert told(**about).status_code == 204
     assert (provider.calls, Event.objects.count(), payment_of(awaited).state) == ([], before, "unknown")
 
 
-def test_an_attempt_that_nobody_has_sent_yet_is_left_to_whoever_sends_it(provider: FakeGateway, awaited: dict[str, Any]) -> None:
+def test_a_webhook_about_an_attempt_not_sent_yet_changes_nothing(provider: FakeGateway, awaited: dict[str, Any]) -> None:
     Payment.objects.update(state="pending", asked_at=None)
     assert told(key=payment_of(awaited).id).status_code == 204
     assert (provider.calls, notices(), payment_of(awaited).state) == ([], 0, "pending")
 
 
-def test_while_the_provider_does_not_answer_it_is_asked_again(
+def test_a_lookup_without_an_answer_is_repeated(
     market: Market, provider: FakeGateway, awaited: dict[str, Any], drain: Drain, pass_time: Callable[..., Any]
 ) -> None:
     provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
@@ -108,7 +108,7 @@ def test_while_the_provider_does_not_answer_it_is_asked_again(
 
 
 @pytest.mark.parametrize("wrong", ["unsigned", "signed by another", "too old", "of tomorrow", "changed on the way", "empty"])
-def test_what_is_not_the_providers_is_refused_and_nothing_happens(provider: FakeGateway, awaited: dict[str, Any], wrong: str) -> None:
+def test_a_webhook_with_a_wrong_signature_is_refused(provider: FakeGateway, awaited: dict[str, Any], wrong: str) -> None:
     key, before = payment_of(awaited).id, Event.objects.count()
     answers: dict[str, Callable[[], Any]] = {
         "unsigned": lambda: told(key=key, signed=""),
@@ -125,7 +125,7 @@ def test_what_is_not_the_providers_is_refused_and_nothing_happens(provider: Fake
 
 
 @pytest.mark.parametrize("gateway", ["sandbox", "stripe", "provider-2"])
-def test_only_the_provider_in_use_is_heard(provider: FakeGateway, awaited: dict[str, Any], gateway: str) -> None:
+def test_a_webhook_of_a_provider_not_in_use_is_refused(provider: FakeGateway, awaited: dict[str, Any], gateway: str) -> None:
     before = Event.objects.count()
     assert_problem(told(gateway=gateway, key=payment_of(awaited).id), status=404, code="not_found")
     assert (provider.calls, Event.objects.count()) == ([], before)
@@ -138,15 +138,13 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(provider: FakeGat
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=euc-kr"])
-def test_a_body_of_any_type_is_taken_as_the_bytes_it_is(
-    market: Market, provider: FakeGateway, awaited: dict[str, Any], content_type: str
-) -> None:
+def test_a_webhooks_body_may_have_any_type(market: Market, provider: FakeGateway, awaited: dict[str, Any], content_type: str) -> None:
     body = json.dumps({"key": str(payment_of(awaited).id), "sent_at": clock.now().isoformat()}).encode()
     answer = sent(body, content_type=content_type, Accept="*/*")
     assert (answer.status_code, market.see(awaited)["state"]) == (204, "paid")
 
 
-def test_a_stale_login_does_not_keep_a_webhook_out(provider: FakeGateway, awaited: dict[str, Any]) -> None:
+def test_an_expired_token_does_not_refuse_a_webhook(provider: FakeGateway, awaited: dict[str, Any]) -> None:
     body = json.dumps({"key": str(payment_of(awaited).id), "sent_at": clock.now().isoformat()}).encode()
     assert sent(body, Authorization="Bearer what-is-this").status_code == 204
     assert payment_of(awaited).state == "approved"

@@ -1,4 +1,4 @@
-"""A webhook while the charge it tells of is still being answered: whoever comes first, there is one legal end."""
+"""A webhook that arrives before the answer of its charge: one legal outcome, whichever comes first."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -96,7 +96,7 @@ def test_a_webhook_with_a_decline_wins(market: Market, provider: FakeGateway, re
 
 
 @pytest.mark.parametrize("there", [None, ChargeRecord(status=ChargeStatus.PROCESSING)])
-def test_a_forged_webhook_never_stops_a_charge_on_its_way(
+def test_a_forged_webhook_never_voids_a_charge_in_flight(
     market: Market, provider: FakeGateway, rental: dict[str, Any], there: ChargeRecord | None
 ) -> None:
     def forge() -> None:

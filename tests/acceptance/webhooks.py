@@ -1,4 +1,4 @@
-"""What a payment provider sends, and what the market knows of money, for the stories of webhooks."""
+"""Webhooks to send, and the payments and ledger to check, for the webhook scenarios."""
 
 import json
 from datetime import datetime

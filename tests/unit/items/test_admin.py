@@ -1,4 +1,4 @@
-"""The managers' screens."""
+"""Items in the web admin."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_a_manager_registers_an_item(screens: Client, manager: Any) -> None:
 @pytest.mark.parametrize(
     ("field", "value"), [("name", "llird\u202edrill"), ("daily_price", "0"), ("daily_price", ""), ("latitude", "91"), ("latitude", "nan")]
 )
-def test_what_is_not_acceptable_is_shown_beside_its_field(screens: Client, field: str, value: str) -> None:
+def test_an_invalid_value_is_shown_beside_its_field(screens: Client, field: str, value: str) -> None:
     answer = screens.post(f"{LIST}add/", {**DRILL, field: value})
     assert answer.status_code == 200
     assert list(answer.context["adminform"].form.errors) == [field]
@@ -78,7 +78,7 @@ def test_a_manager_revises_an_own_item(screens: Client, manager: Any) -> None:
     assert _facts() == ["ItemRevised"]
 
 
-def test_saving_what_is_unchanged_tells_nobody(screens: Client, manager: Any) -> None:
+def test_saving_an_unchanged_item_publishes_nothing(screens: Client, manager: Any) -> None:
     item = ItemFactory(manager_id=manager.pk, name="전동 드릴", description="18 V\n배터리 두 개")
     assert screens.post(_change(item), {**DRILL, "seen_version": "1"}).status_code == 302
     item.refresh_from_db()
@@ -86,7 +86,7 @@ def test_saving_what_is_unchanged_tells_nobody(screens: Client, manager: Any) ->
     assert _facts() == []
 
 
-def test_a_screen_that_has_grown_old_overwrites_nothing(screens: Client, manager: Any) -> None:
+def test_a_stale_form_overwrites_nothing(screens: Client, manager: Any) -> None:
     item = ItemFactory(manager_id=manager.pk, name="해머 드릴", version=2)
     answer = screens.post(_change(item), {**DRILL, "seen_version": "1"}, follow=True)
     assert "changed by someone else" in answer.content.decode()
@@ -95,7 +95,7 @@ def test_a_screen_that_has_grown_old_overwrites_nothing(screens: Client, manager
     assert _facts() == []
 
 
-def test_a_manager_withdraws_after_having_been_asked(screens: Client, manager: Any) -> None:
+def test_a_manager_withdraws_after_a_confirmation(screens: Client, manager: Any) -> None:
     item, other = ItemFactory(manager_id=manager.pk), ItemFactory(manager_id=manager.pk)
     asked = screens.post(LIST, {"action": "withdraw", "_selected_action": [str(item.pk)]}, follow=True)
     assert item.name in asked.content.decode()
@@ -107,7 +107,7 @@ def test_a_manager_withdraws_after_having_been_asked(screens: Client, manager: A
     assert _facts() == ["ItemWithdrawn"]
 
 
-def test_an_items_own_screen_leads_to_withdrawing_it(screens: Client, manager: Any) -> None:
+def test_an_items_page_links_to_withdrawing_it(screens: Client, manager: Any) -> None:
     item = ItemFactory(manager_id=manager.pk)
     assert f'href="{LIST}withdraw/?item={item.pk}"' in screens.get(_change(item)).content.decode()
 
@@ -132,7 +132,7 @@ def test_anothers_items_are_neither_shown_nor_changed_nor_withdrawn(screens: Cli
     assert _facts() == []
 
 
-def test_a_withdrawn_item_can_be_looked_at_alone(screens: Client, manager: Any) -> None:
+def test_a_withdrawn_item_is_read_only(screens: Client, manager: Any) -> None:
     item = ItemFactory(manager_id=manager.pk, withdrawn=True)
     shown = screens.get(_change(item))
     assert (shown.status_code, b"_save" in shown.content) == (200, False)
@@ -169,6 +169,6 @@ def test_the_list_searches_and_filters(screens: Client, manager: Any) -> None:
     assert "해머 드릴" not in page
 
 
-def test_a_screen_shows_when_the_item_is_busy(screens: Client, manager: Any) -> None:
+def test_an_items_page_shows_its_busy_periods(screens: Client, manager: Any) -> None:
     period = BusyPeriodFactory(item=ItemFactory(manager_id=manager.pk, availability="rented"), hold="rented")
     assert "Rented out" in screens.get(_change(period.item)).content.decode()

@@ -25,7 +25,7 @@ def _named(answer: Any) -> dict[str, str]:
     return {error["field"]: error["code"] for error in answer.json()["errors"]}
 
 
-def test_the_newest_items_come_first_and_the_withdrawn_not_at_all(api: APIClient) -> None:
+def test_the_newest_items_come_first_and_withdrawn_ones_are_left_out(api: APIClient) -> None:
     ItemFactory(name="old", registered_at=NOON)
     ItemFactory(name="new", registered_at=NOON + DAY)
     ItemFactory(name="gone", withdrawn=True)
@@ -80,7 +80,7 @@ def test_pages_by_distance_follow_each_other(api: APIClient) -> None:
         ("q=&category=", ["tent 텐트", "drill"]),
     ],
 )
-def test_the_list_gives_what_is_asked(api: APIClient, query: str, names: list[str]) -> None:
+def test_the_list_filters_and_orders(api: APIClient, query: str, names: list[str]) -> None:
     ItemFactory(name="drill", daily_price=5_000, availability="rented", registered_at=NOON, latitude=37.5, longitude=127.0)
     ItemFactory(name="tent 텐트", category="캠핑", daily_price=9_000, registered_at=NOON + DAY, latitude=37.6, longitude=127.1)
     assert _names(api.get(f"{ITEMS}?{query}")) == names
@@ -138,11 +138,11 @@ def test_an_item_is_free_outside_its_busy_periods(api: APIClient, query: str, is
         ("near=seoul&radius_m=100&max_daily_price=-1&x=1", {"near": "invalid", "max_daily_price": "min_value", "x": "unknown_parameter"}),
     ],
 )
-def test_what_cannot_be_asked_is_named(api: APIClient, query: str, named: dict[str, str]) -> None:
+def test_an_invalid_parameter_is_named(api: APIClient, query: str, named: dict[str, str]) -> None:
     assert _named(api.get(f"{ITEMS}?{query}")) == named
 
 
-def test_the_last_moment_there_is_can_be_asked_for(api: APIClient) -> None:
+def test_the_last_instant_of_the_calendar_is_accepted(api: APIClient) -> None:
     assert _names(api.get(f"{ITEMS}?free_from=9999-12-31T23:59:59Z")) == []
 
 

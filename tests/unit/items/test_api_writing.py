@@ -72,7 +72,7 @@ def test_description_deposit_and_currency_may_be_left_out(client: APIClient) -> 
     assert (item["description"], item["deposit"], item["currency"]) == ("", 0, "KRW")
 
 
-def test_what_must_be_said_is_asked_for_by_name(client: APIClient) -> None:
+def test_missing_fields_are_named(client: APIClient) -> None:
     required = dict.fromkeys(["name", "category", "daily_price", "latitude", "longitude", "place"], "required")
     assert _named(client.post(ITEMS, {}, format="json")) == required
     assert not Item.objects.exists()
@@ -112,17 +112,17 @@ def test_what_must_be_said_is_asked_for_by_name(client: APIClient) -> None:
         ("colour", "red", "unknown_field"),
     ],
 )
-def test_what_is_not_acceptable_is_named_and_registers_nothing(client: APIClient, field: str, value: object, code: str) -> None:
+def test_an_invalid_field_is_named_and_registers_nothing(client: APIClient, field: str, value: object, code: str) -> None:
     assert _named(client.post(ITEMS, {**DRILL, field: value}, format="json")) == {field: code}
     assert not Item.objects.exists()
 
 
-def test_names_are_kept_composed(client: APIClient) -> None:
+def test_names_are_stored_in_nfc(client: APIClient) -> None:
     decomposed = "\u1103\u1173\u1105\u1175\u11af"
     assert client.post(ITEMS, {**DRILL, "name": decomposed}, format="json").json()["name"] == "드릴"
 
 
-def test_one_key_registers_one_item(client: APIClient) -> None:
+def test_one_idempotency_key_registers_one_item(client: APIClient) -> None:
     first, second = (client.post(ITEMS, DRILL, format="json", headers={"Idempotency-Key": "drill-1"}) for _ in range(2))
     assert (second.status_code, second.json(), second["Idempotent-Replayed"]) == (201, first.json(), "true")
     assert Item.objects.count() == 1
@@ -147,14 +147,14 @@ def test_a_manager_revises_an_own_item(client: APIClient, manager: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [{"daily_price": -1}, {"state": "withdrawn"}, {"colour": "red"}, {"name": None}])
-def test_a_revision_that_is_not_acceptable_changes_nothing(client: APIClient, manager: Any, change: dict[str, object]) -> None:
+def test_an_invalid_revision_changes_nothing(client: APIClient, manager: Any, change: dict[str, object]) -> None:
     item = ItemFactory(manager_id=manager.pk)
     assert list(_named(client.patch(f"{ITEMS}/{item.id}", change, format="json"))) == list(change)
     item.refresh_from_db()
     assert item.version == 1
 
 
-def test_a_revision_of_what_one_has_not_seen_is_refused(client: APIClient, manager: Any) -> None:
+def test_a_revision_of_a_stale_version_is_refused(client: APIClient, manager: Any) -> None:
     item = ItemFactory(manager_id=manager.pk, name="드릴")
     seen = client.get(f"{ITEMS}/{item.id}")["ETag"]
     renamed = client.patch(f"{ITEMS}/{item.id}", {"name": "해머 드릴"}, format="json", headers={"If-Match": seen})
@@ -165,7 +165,7 @@ def test_a_revision_of_what_one_has_not_seen_is_refused(client: APIClient, manag
     assert client.get(f"{ITEMS}/{item.id}").json()["name"] == "해머 드릴"
 
 
-def test_a_rental_does_not_make_a_seen_item_stale_but_is_seen(client: APIClient, manager: Any) -> None:
+def test_a_rental_changes_the_etag_but_not_the_version(client: APIClient, manager: Any) -> None:
     item = ItemFactory(manager_id=manager.pk)
     seen = client.get(f"{ITEMS}/{item.id}")["ETag"]
     assert client.get(f"{ITEMS}/{item.id}", headers={"If-None-Match": seen}).status_code == 304
@@ -192,7 +192,7 @@ def test_an_item_that_is_out_cannot_be_withdrawn(client: APIClient, manager: Any
     assert client.get(f"{ITEMS}/{item.id}").json()["state"] == "listed"
 
 
-def test_anothers_item_is_not_there_for_changes(client: APIClient) -> None:
+def test_anothers_item_cannot_be_changed(client: APIClient) -> None:
     item = ItemFactory(name="남의 드릴")
     assert _problem(client.patch(f"{ITEMS}/{item.id}", {"name": "내 드릴"}, format="json"), 404)["code"] == "item_not_found"
     assert _problem(client.delete(f"{ITEMS}/{item.id}"), 404)["code"] == "item_not_found"

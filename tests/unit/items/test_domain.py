@@ -30,7 +30,7 @@ def refusal_of(**changes: object) -> str | None:
     return None
 
 
-def test_what_a_manager_may_say_of_an_item_is_accepted() -> None:
+def test_valid_details_are_accepted() -> None:
     assert refusal_of() is None
 
 
@@ -70,7 +70,7 @@ def test_a_description_may_have_lines() -> None:
         ("longitude", math.inf, errors.BadLongitudeError),
     ],
 )
-def test_what_an_item_may_not_be_is_refused_by_name(field: str, value: object, refusal: type[InvalidError]) -> None:
+def test_invalid_details_are_refused_by_name(field: str, value: object, refusal: type[InvalidError]) -> None:
     with pytest.raises(refusal) as refused:
         domain.check(details={**DRILL, field: value})
     assert refused.value.field == field
@@ -104,11 +104,11 @@ def test_the_bounds_themselves_are_allowed(field: str, value: object) -> None:
         ({Hold.RESERVED, Hold.RENTED}, Availability.RENTED),
     ],
 )
-def test_an_item_is_what_its_rentals_make_of_it(holds: set[Hold], availability: Availability) -> None:
+def test_availability_follows_from_the_rentals(holds: set[Hold], availability: Availability) -> None:
     assert domain.availability(holds=holds) == availability
 
 
-def test_search_finds_words_however_they_are_written() -> None:
+def test_search_ignores_case_width_and_spaces() -> None:
     text = domain.search_text(name="캠핑 텐트 ＸＬ", category="캠핑", place="Straße 3", description="Coleman")
     for words in ("캠핑텐트", "텐트", "xl", "strasse", "COLEMAN"):
         assert domain.folded(text=words) in text
@@ -128,14 +128,14 @@ def test_a_box_across_the_date_line_wraps_around() -> None:
     assert box.east == pytest.approx(-179.65, abs=0.01)
 
 
-def test_a_box_at_a_pole_takes_in_every_meridian() -> None:
+def test_a_box_at_a_pole_contains_every_meridian() -> None:
     box = domain.box_around(latitude=89.9, longitude=10.0, radius_m=50_000)
     assert (box.north, box.west, box.east) == (90, -180, 180)
     assert box.south == pytest.approx(89.45, abs=0.01)
 
 
 def _destination(latitude: float, longitude: float, *, bearing: float, distance_m: float) -> tuple[float, float]:
-    """Return where one comes out, walking straight on a sphere."""
+    """Return the destination of a great-circle path."""
     reach, course = distance_m / domain.EARTH_RADIUS_M, math.radians(bearing)
     start = math.radians(latitude)
     end = math.asin(math.sin(start) * math.cos(reach) + math.cos(start) * math.sin(reach) * math.cos(course))

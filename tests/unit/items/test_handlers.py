@@ -1,4 +1,4 @@
-"""What rentals tell items, in any order and any number of times."""
+"""Facts of rentals, in any order and repeated."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,7 @@ def test_a_requested_item_is_reserved_then_rented_then_available_again() -> None
     assert item.version == 1
 
 
-def test_a_cancelled_rental_gives_the_period_back() -> None:
+def test_a_cancelled_rental_frees_the_period() -> None:
     item, rental_id = ItemFactory(), ids.uuid7()
     handlers.on_rental_requested(_requested(item.id, rental_id))
     cancelled = rental_fact(RentalCancelled, item_id=item.id, rental_id=rental_id, version=2, starts_at=NOON, reason="changed my mind")
@@ -62,7 +62,7 @@ def test_a_cancelled_rental_gives_the_period_back() -> None:
     assert _availability(item) == "available"
 
 
-def test_an_expired_rental_gives_the_period_back() -> None:
+def test_an_expired_rental_frees_the_period() -> None:
     item, rental_id = ItemFactory(), ids.uuid7()
     handlers.on_rental_requested(_requested(item.id, rental_id))
     handlers.on_rental_expired(rental_fact(RentalExpired, item_id=item.id, rental_id=rental_id, version=2, starts_at=NOON))
@@ -80,7 +80,7 @@ def test_an_item_stays_reserved_while_another_rental_is_open() -> None:
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_facts_told_twice_and_in_any_order_come_to_the_same(order: tuple[int, ...]) -> None:
+def test_facts_in_any_order_and_repeated_have_the_same_effect(order: tuple[int, ...]) -> None:
     item, rental_id = ItemFactory(), ids.uuid7()
     told = [
         (handlers.on_rental_requested, _requested(item.id, rental_id)),
@@ -111,7 +111,7 @@ def test_a_request_for_an_unknown_item_is_refused() -> None:
     assert (refusal.rental_id, refusal.item_id, refusal.reason) == (rental_id, item_id, "item_unknown")
 
 
-def test_what_becomes_of_a_refused_rental_is_taken_quietly() -> None:
+def test_later_facts_of_a_refused_rental_change_nothing() -> None:
     item, rental_id = ItemFactory(withdrawn=True), ids.uuid7()
     handlers.on_rental_requested(_requested(item.id, rental_id))
     cancelled = rental_fact(RentalCancelled, item_id=item.id, rental_id=rental_id, version=2, starts_at=NOON, reason="refused")
@@ -121,7 +121,7 @@ def test_what_becomes_of_a_refused_rental_is_taken_quietly() -> None:
     assert _availability(item) == "available"
 
 
-def test_a_refusal_is_told_on_the_items_own_stream() -> None:
+def test_a_refusal_is_published_on_the_items_stream() -> None:
     item = ItemFactory(withdrawn=True)
     handlers.on_rental_requested(_requested(item.id, ids.uuid7()))
     [told] = recorded({RentalRefused})

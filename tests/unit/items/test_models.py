@@ -1,4 +1,4 @@
-"""What the catalogue's tables themselves refuse."""
+"""The constraints of items' tables."""
 
 from datetime import timedelta
 

@@ -33,7 +33,7 @@ def _facts(*types: type) -> list[Any]:
     return [told.event for told in recorded(types or (ItemRegistered, ItemRevised, ItemWithdrawn))]
 
 
-def test_a_registered_item_is_listed_and_told_of() -> None:
+def test_a_registered_item_is_listed_and_published() -> None:
     item_id = ids.uuid7()
     item = services.register_item(item_id=item_id, manager_id=MANAGER, now=NOW, **DRILL)
     item.refresh_from_db()
@@ -59,7 +59,7 @@ def test_a_registered_item_is_listed_and_told_of() -> None:
     ]
 
 
-def test_registering_twice_under_one_id_makes_one_item() -> None:
+def test_registering_one_id_twice_creates_one_item() -> None:
     item_id = ids.uuid7()
     for _ in range(2):
         assert services.register_item(item_id=item_id, manager_id=MANAGER, now=NOW, **DRILL).id == item_id
@@ -76,14 +76,14 @@ def test_the_id_of_anothers_item_cannot_be_taken() -> None:
     assert _facts() == []
 
 
-def test_an_absurd_price_registers_nothing() -> None:
+def test_an_invalid_price_registers_nothing() -> None:
     with pytest.raises(BadDailyPriceError):
         services.register_item(item_id=ids.uuid7(), manager_id=MANAGER, now=NOW, **(DRILL | {"daily_price": -5}))
     assert not Item.objects.exists()
     assert _facts() == []
 
 
-def test_a_revised_item_grows_a_version_and_is_told_of() -> None:
+def test_a_revised_item_has_the_next_version_and_is_published() -> None:
     item = ItemFactory(manager_id=MANAGER, availability="rented")
     later = NOW + timedelta(days=1)
     services.revise_item(item_id=item.id, by=MANAGER, now=later, expected_version=1, name="해머 드릴", daily_price=9_000)
@@ -96,14 +96,14 @@ def test_a_revised_item_grows_a_version_and_is_told_of() -> None:
     assert (fact.name, fact.daily_price, fact.version, fact.occurred_at) == ("해머 드릴", 9_000, 2, later)
 
 
-def test_a_revision_that_changes_nothing_is_not_told() -> None:
+def test_a_revision_that_changes_nothing_publishes_nothing() -> None:
     item = ItemFactory(manager_id=MANAGER, name="드릴")
     assert services.revise_item(item_id=item.id, by=MANAGER, now=NOW, name="드릴").version == 1
     assert services.revise_item(item_id=item.id, by=MANAGER, now=NOW).version == 1
     assert _facts() == []
 
 
-def test_a_revision_of_what_has_changed_meanwhile_is_refused() -> None:
+def test_a_revision_of_a_stale_version_is_refused_by_the_service() -> None:
     item = ItemFactory(manager_id=MANAGER, name="드릴", version=3)
     with pytest.raises(VersionMismatchError) as refused:
         services.revise_item(item_id=item.id, by=MANAGER, now=NOW, expected_version=2, name="해머 드릴")
@@ -122,7 +122,7 @@ def _withdrawn_item() -> Any:
 
 
 @pytest.mark.parametrize("made", [ids.uuid7, _others_item, _withdrawn_item])
-def test_what_is_not_an_own_listed_item_can_be_neither_revised_nor_withdrawn(made: Any) -> None:
+def test_only_an_own_listed_item_can_be_revised_or_withdrawn(made: Any) -> None:
     item_id = made()
     with pytest.raises(ItemNotFoundError):
         services.revise_item(item_id=item_id, by=MANAGER, now=NOW, name="해머 드릴")
@@ -132,7 +132,7 @@ def test_what_is_not_an_own_listed_item_can_be_neither_revised_nor_withdrawn(mad
     assert _facts() == []
 
 
-def test_a_withdrawn_item_keeps_its_row_and_is_told_of() -> None:
+def test_a_withdrawn_item_keeps_its_row_and_is_published() -> None:
     item = ItemFactory(manager_id=MANAGER)
     services.withdraw_item(item_id=item.id, by=MANAGER, now=NOW)
     item.refresh_from_db()
@@ -153,7 +153,7 @@ def test_an_item_with_an_open_rental_cannot_be_withdrawn(availability: str) -> N
 
 
 def _reserve_while_withdrawing() -> tuple[str, int]:
-    """Reserve an item and, before that is committed, let another thread withdraw it; return how the item stands at last."""
+    """Reserve an item and, before that is committed, let another thread withdraw it; return the item afterwards."""
     item = ItemFactory(manager_id=MANAGER)
     period = domain.RentalPeriod(rental_id=ids.uuid7(), item_id=item.id, starts_at=NOW, ends_at=NOW + timedelta(days=1), version=1)
 
@@ -176,18 +176,18 @@ def _reserve_while_withdrawing() -> tuple[str, int]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_item_cannot_be_withdrawn_while_a_rental_of_it_is_being_noted() -> None:
+def test_an_item_cannot_be_withdrawn_while_it_is_being_reserved() -> None:
     assert _reserve_while_withdrawing() == ("listed", 1)
 
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_without_the_lock_it_would_be_withdrawn_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_lock_it_would_be_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "_lock_item", lambda item_id: Item.objects.filter(id=item_id).first())
     assert _reserve_while_withdrawing() == ("withdrawn", 1)
 
 
-def test_other_rentals_do_not_make_an_item_busy() -> None:
+def test_rentals_of_other_items_do_not_reserve_an_item() -> None:
     item = ItemFactory(manager_id=MANAGER)
     BusyPeriodFactory(item=item, hold="over")
     BusyPeriodFactory()

@@ -223,7 +223,7 @@ def test_rentals_can_be_narrowed_down(place: Neighbourhood, as_user: AsUser) -> 
         (f"{RENTALS}?renter=1", "renter"),
     ],
 )
-def test_what_cannot_be_asked_is_named(place: Neighbourhood, address: str, field: str) -> None:
+def test_an_invalid_parameter_is_named(place: Neighbourhood, address: str, field: str) -> None:
     answer = place.manager.get(address)
 
     assert answer.status_code == 400
