@@ -1,10 +1,10 @@
-"""The event bus: facts are written with the change they tell of, and each is delivered to every subscriber, in order, exactly once.
+"""The event bus: an event is written with the change that it reports, and delivered to every subscriber, in order, exactly once.
 
     with transaction.atomic():
         item.save()
         bus.publish(ItemWithdrawn(...), stream=f"item:{item.id}")
 
-Importing this package is safe before Django's apps are loaded: what needs the tables is imported when it is first asked for.
+This package can be imported before Django's apps are loaded: modules that need the models are imported on first use.
 """
 
 from importlib import import_module
@@ -38,7 +38,7 @@ __all__ = [
     "run_until_idle",
 ]
 
-_HOMES = {
+_MODULES = {
     "Recorded": "log",
     "backlog_of": "backlog",
     "batch": "registry",
@@ -55,6 +55,6 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """Import a public name from its module on first use."""
-        if name not in _HOMES:
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

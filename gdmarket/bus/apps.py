@@ -11,7 +11,7 @@ from gdmarket.bus import registry
 
 
 class BusConfig(AppConfig):
-    """Connects the handlers when Django starts, and writes the subscriptions down when it migrates."""
+    """Connects the handlers when Django starts, and writes the subscriptions to the database after `migrate`."""
 
     name = "gdmarket.bus"
     label = "bus"
@@ -19,7 +19,7 @@ class BusConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect every handler that `config/subscriptions.py` names, and what delivers at once."""
+        """Connect every handler in `config/subscriptions.py`, and the fast path."""
         registry.connect(import_string(settings.GDMARKET_SUBSCRIPTIONS))
         import_module("gdmarket.bus.checks")
         import_module("gdmarket.bus.fast_path")

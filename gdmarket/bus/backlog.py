@@ -1,48 +1,44 @@
-"""How far behind each subscriber is, by the database's clock: what is due, what is not due yet, what is dead, and who works for it."""
+"""How far behind each subscriber is, by the database's clock: deliveries that are due, timers, dead deliveries, and the last heartbeat."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
-from django.db import connections
 
 from gdmarket import databases
 from gdmarket.bus import routing
 from gdmarket.bus.claims import FIRST_LANE
 from gdmarket.bus.models import Delivery, Subscription
-from gdmarket.bus.sql import now_plus, seconds_since
+from gdmarket.bus.sql import fetch_all, now_plus, seconds_since
 
-# A timer that went off, and is in somebody's hand or waits for another try.
+# A timer that went off, and is leased or waits for a retry.
 _TRIED = "(d.token IS NOT NULL OR d.attempts > 0)"
-# Each part is counted along an index of its own, and no further than asked for.
+# Each part is counted along its own index, up to the limit.
 _BACKLOG = """
 WITH due AS (
   SELECT * FROM (SELECT created_at AS since FROM bus_delivery
-    WHERE subscriber = %(subscriber)s AND lane >= %(first)s AND version > 0 AND NOT dead LIMIT %(most)s) lanes
+    WHERE subscriber = %(subscriber)s AND lane >= %(first)s AND version > 0 AND NOT dead LIMIT %(limit)s) lanes
   UNION ALL
   SELECT * FROM (SELECT coalesce(e.due_at, d.not_before) FROM bus_delivery d JOIN bus_event e ON e.seq = d.event_id
-    WHERE d.subscriber = %(subscriber)s AND d.version = 0 AND NOT d.dead AND d.not_before <= {now} LIMIT %(most)s) timers
+    WHERE d.subscriber = %(subscriber)s AND d.version = 0 AND NOT d.dead AND d.not_before <= {now} LIMIT %(limit)s) timers
   UNION ALL
   SELECT * FROM (SELECT coalesce(e.due_at, d.not_before) FROM bus_delivery d JOIN bus_event e ON e.seq = d.event_id
-    WHERE d.subscriber = %(subscriber)s AND d.version = 0 AND NOT d.dead AND d.not_before > {now} AND {tried} LIMIT %(most)s) tried)
+    WHERE d.subscriber = %(subscriber)s AND d.version = 0 AND NOT d.dead AND d.not_before > {now} AND {tried} LIMIT %(limit)s) tried)
 SELECT
   (SELECT count(*) FROM due),
   (SELECT {age} FROM (SELECT min(since) AS since FROM due) oldest),
   (SELECT count(*) FROM (SELECT 1 FROM bus_delivery d
-    WHERE d.subscriber = %(subscriber)s AND d.version = 0 AND NOT d.dead AND d.not_before > {now} AND NOT {tried} LIMIT %(most)s) timers),
-  (SELECT count(*) FROM (SELECT 1 FROM bus_delivery WHERE subscriber = %(subscriber)s AND dead LIMIT %(most)s) dead)
+    WHERE d.subscriber = %(subscriber)s AND d.version = 0 AND NOT d.dead AND d.not_before > {now} AND NOT {tried} LIMIT %(limit)s) timers),
+  (SELECT count(*) FROM (SELECT 1 FROM bus_delivery WHERE subscriber = %(subscriber)s AND dead LIMIT %(limit)s) dead)
 """
 _SEEN = "SELECT subscriber, {age} FROM (SELECT subscriber, max(seen_at) AS seen_at FROM bus_heartbeat GROUP BY subscriber) newest"
-_EVERYTHING = 2**62
+_NO_LIMIT = 2**62
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
-    """What a subscriber has still to handle.
+    """A subscriber's outstanding deliveries.
 
-    `pending` counts deliveries that are due, those included that wait behind another, for another try, or in somebody's hands;
-    `oldest_age_s` is for how long the oldest of them has been outstanding, in seconds, 0.0 where there is none. `timers` are not due yet,
-    `dead` waits for an operator. `relay_seen_s` is how long ago a relay last finished a round for it, None where none has in an hour.
+    `pending` counts deliveries that are due, including those that wait behind another or for a retry, or are leased; `oldest_age_s` is the
+    age of the oldest of them, 0.0 if there is none. `timers` are not due yet, `dead` wait for an operator. `relay_seen_s` is how long ago a
+    relay last finished a round for the subscriber, None if none has within an hour.
     """
 
     pending: int
@@ -53,54 +49,54 @@ class Backlog:
     relay_seen_s: float | None
 
 
-def measure(*, most: int | None = None, using: str | None = None) -> dict[str, Backlog]:
-    """Return the backlog of every subscriber that is known here, written down, or has something outstanding; of one log, or of all.
+def measure(*, limit: int | None = None, using: str | None = None) -> dict[str, Backlog]:
+    """Return the backlog of every subscriber that the code or the database knows, in one log or in all.
 
-    With `most` nothing is counted beyond it, so that the cost is bounded: `pending` (twice `most` at the highest, as timers that are due
-    are counted apart), `timers` and `dead` then say "so many or more", and `oldest_age_s` is at least what it says.
+    With `limit` no count goes beyond it, so that the cost is bounded: `pending` (at most twice `limit`, as due timers are counted
+    separately), `timers`, `dead` and `oldest_age_s` are then lower bounds.
     """
     found: dict[str, Backlog] = {}
     for alias in databases.aliases() if using is None else [using]:
-        found |= _measure(alias, most)
+        found |= _measure(alias, limit)
     return found
 
 
 def backlog_of(*, subscriber: str) -> Backlog:
-    """Return the backlog of one subscriber, counted to the end, with what is still on its way to it from other logs."""
-    home = routing.alias_of(subscriber)
-    own = measure(using=home)[subscriber]
-    to_come = [forwarder for forwarder in routing.subscribers() if routing.forward_target(forwarder) == home]
-    on_the_way = [measure(using=routing.alias_of(forwarder))[forwarder] for forwarder in to_come]
+    """Return the full backlog of one subscriber, including what forwarders have still to copy to its log."""
+    alias = routing.alias_of(subscriber)
+    own = measure(using=alias)[subscriber]
+    forwarders = [forwarder for forwarder in routing.subscribers() if routing.forward_target(forwarder) == alias]
+    forwarded = [measure(using=routing.alias_of(forwarder))[forwarder] for forwarder in forwarders]
     return replace(
         own,
-        pending=own.pending + sum(there.pending for there in on_the_way),
-        oldest_age_s=max([own.oldest_age_s, *(there.oldest_age_s for there in on_the_way)]),
-        dead=own.dead + sum(there.dead for there in on_the_way),
+        pending=own.pending + sum(there.pending for there in forwarded),
+        oldest_age_s=max([own.oldest_age_s, *(there.oldest_age_s for there in forwarded)]),
+        dead=own.dead + sum(there.dead for there in forwarded),
     )
 
 
-def _measure(using: str, most: int | None) -> dict[str, Backlog]:
+def _measure(using: str, limit: int | None) -> dict[str, Backlog]:
     paused = dict(Subscription.objects.using(using).order_by("subscriber").values_list("subscriber", "paused"))
-    seen = dict(_rows(_SEEN.format(age=seconds_since("seen_at", using=using)), {}, using))
+    seen = dict(fetch_all(_SEEN.format(age=seconds_since("seen_at", using=using)), {}, using=using))
     known = {*routing.subscribers_of(using), *paused, *_with_deliveries(using)}
     return {
-        # What waits in a log for somebody who listens to another now, nobody will handle.
+        # Nobody handles what is left in a log for a subscriber that has moved to another.
         subscriber if routing.alias_of(subscriber) == using else f"{subscriber} in {using}": _backlog(
-            subscriber, most=most, paused=paused.get(subscriber, False), relay_seen_s=_rounded(seen.get(subscriber)), using=using
+            subscriber, limit=limit, paused=paused.get(subscriber, False), relay_seen_s=_rounded(seen.get(subscriber)), using=using
         )
         for subscriber in sorted(known)
     }
 
 
-def _backlog(subscriber: str, *, most: int | None, paused: bool, relay_seen_s: float | None, using: str) -> Backlog:
+def _backlog(subscriber: str, *, limit: int | None, paused: bool, relay_seen_s: float | None, using: str) -> Backlog:
     sql = _BACKLOG.format(now=now_plus(seconds=0, using=using), age=seconds_since("since", using=using), tried=_TRIED)
-    (row,) = _rows(sql, {"subscriber": subscriber, "first": FIRST_LANE, "most": _EVERYTHING if most is None else most}, using)
+    (row,) = fetch_all(sql, {"subscriber": subscriber, "first": FIRST_LANE, "limit": _NO_LIMIT if limit is None else limit}, using=using)
     pending, age_s, timers, dead = row
     return Backlog(pending=pending, oldest_age_s=_rounded(age_s) or 0.0, timers=timers, dead=dead, paused=paused, relay_seen_s=relay_seen_s)
 
 
 def _with_deliveries(using: str) -> set[str]:
-    """Return who has deliveries, be it a subscriber no code knows any more; one step along the index each."""
+    """Return every subscriber with deliveries, including those unknown to the code, in one index step each."""
     found: set[str] = set()
     last = ""
     rows = Delivery.objects.using(using).order_by("subscriber").values_list("subscriber", flat=True)
@@ -111,10 +107,3 @@ def _with_deliveries(using: str) -> set[str]:
 
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
-
-
-def _rows(sql: str, parameters: Mapping[str, Any], using: str) -> list[tuple[Any, ...]]:
-    with connections[using].cursor() as cursor:
-        cursor.execute(sql, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows

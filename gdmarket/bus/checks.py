@@ -44,7 +44,7 @@ def check_subscriptions(**_: Any) -> Iterator[CheckMessage]:
 @register(DATA)
 def check_deliveries(**_: Any) -> Iterator[CheckMessage]:
     """Look for subscribers with dead deliveries, that are paused, or that are behind."""
-    for subscriber, behind in backlog.measure(most=_MOST).items():
+    for subscriber, behind in backlog.measure(limit=_MOST).items():
         if behind.dead:
             hint = "manage.py bus dead; remove the cause; manage.py bus dead replay"
             yield finding("bus.E003", f"{behind.dead} deliveries to {subscriber} are dead", hint)
@@ -60,7 +60,7 @@ def check_deliveries(**_: Any) -> Iterator[CheckMessage]:
 @register(DATA, STRICT)
 def check_relay(**_: Any) -> Iterator[CheckMessage]:
     """Look whether a relay works for every subscriber."""
-    seen_s = {subscriber: behind.relay_seen_s for subscriber, behind in backlog.measure(most=1).items()}
+    seen_s = {subscriber: behind.relay_seen_s for subscriber, behind in backlog.measure(limit=1).items()}
     gone = sorted(subscriber for subscriber, s in seen_s.items() if s is None or s > _RELAY_GONE_S)
     if gone:
         found = f"no relay has worked for {', '.join(gone)} for a minute: timers, such as expiry, do not run"

@@ -1,4 +1,4 @@
-"""Events as they are written down, and back."""
+"""Encode events for the log, and decode them."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -17,30 +17,30 @@ def context_of(module: str) -> str:
 
 
 def type_of(event_class: type) -> str:
-    """Return the name an event class has on the wire for ever: `rentals.RentalPaid`."""
+    """Return the stored name of an event class, which never changes: `rentals.RentalPaid`."""
     return f"{context_of(event_class.__module__)}.{event_class.__name__}"
 
 
 def schema_of(event_class: type) -> int:
-    """Return the version of an event class's fields; 1 where it names none in `SCHEMA`."""
+    """Return the schema version of an event class: its `SCHEMA`, or 1."""
     schema: int = getattr(event_class, "SCHEMA", 1)
     return schema
 
 
 def upcasters_of(event_class: type) -> Mapping[int, Upcaster]:
-    """Return what an event class names in `UPCASTERS`: for each older schema, what turns its payloads into the next one's."""
+    """Return an event class's `UPCASTERS`: for each older schema, the function that converts its payload to the next."""
     upcasters: Mapping[int, Upcaster] = getattr(event_class, "UPCASTERS", {})
     return upcasters
 
 
 def encode(event: object) -> dict[str, Any]:
-    """Return an event as JSON-able values."""
+    """Return an event as values that JSON can hold."""
     payload: dict[str, Any] = msgspec.to_builtins(event)
     return payload
 
 
 def decode(payload: Any, event_class: type, *, schema: int) -> Any:
-    """Return the event that `payload`, written under `schema`, tells of; the payload stays as it is.
+    """Return the event of a `payload` that was written under `schema`; the payload is not changed.
 
     Fields that the class does not know are ignored, so that a newer publisher may add some.
     :raises UndecodableError: if a field is missing or of another type, or an upcaster fails
@@ -58,6 +58,6 @@ def _upcast(payload: Any, event_class: type, schema: int) -> Any:
         try:
             payload = upcasters_of(event_class)[step](deepcopy(payload))
         except Exception as failure:
-            told = f"{type(failure).__name__}: {failure}"
-            raise UndecodableError(f"{type_of(event_class)}, from schema {step} to {step + 1}: {told}") from failure
+            message = f"{type(failure).__name__}: {failure}"
+            raise UndecodableError(f"{type_of(event_class)}, from schema {step} to {step + 1}: {message}") from failure
     return payload

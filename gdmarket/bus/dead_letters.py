@@ -1,4 +1,4 @@
-"""Deliveries that failed for good: seeing them, trying them again, giving them up."""
+"""Dead deliveries: list, show, replay and skip them."""
 
 import re
 from collections.abc import Collection
@@ -14,7 +14,6 @@ from gdmarket.bus.delivery_ids import DeliveryId
 from gdmarket.bus.errors import DeliveryNotDeadError, NoSuchDeliveryError
 from gdmarket.bus.events import DeliverySkipped
 from gdmarket.bus.models import Delivery, Event
-from gdmarket.bus.sql import row_itself
 
 _SHOWN = 20
 _PARTICULARS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d+")
@@ -23,8 +22,8 @@ _PARTICULARS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 def list_dead(*, subscriber: str | None = None) -> list[dict[str, Any]]:
     """Return the dead deliveries in groups of one subscriber, event type and error, the largest group first.
 
-    Errors are one where they differ in numbers and ids alone; a group shows the oldest's, how many there are, and the ids of the first 20.
-    :raises NoSuchSubscriberError: if the subscriber named is none
+    Errors that differ only in numbers and ids are one; a group has the oldest error, the count, and the ids of the first 20 deliveries.
+    :raises NoSuchSubscriberError: if there is no such subscriber
     """
     groups: dict[tuple[str, str, str, str], dict[str, Any]] = {}
     for dead in _dead(subscriber):
@@ -37,9 +36,9 @@ def list_dead(*, subscriber: str | None = None) -> list[dict[str, Any]]:
 
 
 def get_delivery(*, delivery_id: DeliveryId) -> dict[str, Any]:
-    """Return an outstanding delivery with its event, and how many wait behind it in its lane.
+    """Return an outstanding delivery, its event, and how many deliveries wait behind it in its lane.
 
-    :raises NoSuchDeliveryError: if it was handled, or never was
+    :raises NoSuchDeliveryError: if it was handled, or never existed
     """
     row = _get(delivery_id)
     lane = Delivery.objects.using(delivery_ids.parse_delivery_id(delivery_id)[0]).filter(subscriber=row.subscriber, lane=row.lane)
@@ -50,30 +49,28 @@ def get_delivery(*, delivery_id: DeliveryId) -> dict[str, Any]:
 
 
 def replay(*, deliveries: Collection[DeliveryId] | None = None, subscriber: str | None = None, dry_run: bool = False) -> int:
-    """Give dead deliveries another eight attempts, from now: these, or all of one subscriber, or all; return how many.
+    """Give dead deliveries another eight attempts from now: these, or all of one subscriber, or all; return how many.
 
-    Those among the deliveries named that are not dead any more are left alone.
-    :raises NoSuchDeliveryError: if one of the deliveries named is not there; then none is tried again
-    :raises NoSuchSubscriberError: if the subscriber named is none
+    Deliveries that are not dead are ignored.
+    :raises NoSuchDeliveryError: if one of the deliveries does not exist; then nothing is changed
+    :raises NoSuchSubscriberError: if there is no such subscriber
     """
     for delivery_id in deliveries or ():
         _get(delivery_id)
     count = 0
-    for every in _dead(subscriber):
-        named = None if deliveries is None else delivery_ids.primary_keys_in(deliveries, using=every.db)
-        if named == []:
-            continue
-        dead = every if named is None else every.filter(pk__in=named)
+    for dead in _dead(subscriber):
+        if deliveries is not None:
+            dead = dead.filter(pk__in=delivery_ids.primary_keys_in(deliveries, using=dead.db))  # noqa: PLW2901  # narrowed
         count += dead.count() if dry_run else dead.update(dead=False, attempts=0, token=None, not_before=Now(), error="")
     return count
 
 
 def skip(*, delivery_id: DeliveryId, reason: str, dry_run: bool = False) -> bool:
-    """Give up a dead delivery, so that its lane goes on without it; `DeliverySkipped` keeps the record. Say whether it was there still.
+    """Delete a dead delivery, so that its lane goes on, and publish `DeliverySkipped`. Return whether it still existed.
 
     With `dry_run` nothing is changed.
     :raises DeliveryNotDeadError: if it is still to be handled
-    :raises NoSuchDeliveryError: if it was handled, or never was
+    :raises NoSuchDeliveryError: if it was handled, or never existed
     """
     using, pk = delivery_ids.parse_delivery_id(delivery_id)
     stream = f"delivery:{pk}"
@@ -87,25 +84,22 @@ def skip(*, delivery_id: DeliveryId, reason: str, dry_run: bool = False) -> bool
         if not row.dead:
             raise DeliveryNotDeadError(delivery_id=delivery_id, subscriber=row.subscriber)
         if not dry_run:
-            publishing.record(_record_of(row, reason), stream=stream, using=using)
+            skipped = DeliverySkipped(
+                delivery_id=row.pk,
+                event_id=row.event.id,
+                type=row.event.type,
+                subscriber=row.subscriber,
+                error=row.error,
+                reason=reason,
+                occurred_at=clock.now(),
+            )
+            publishing.record(skipped, stream=stream, using=using)
             row.delete()
     return True
 
 
-def _record_of(row: Delivery, reason: str) -> DeliverySkipped:
-    return DeliverySkipped(
-        delivery_id=row.pk,
-        event_id=row.event.id,
-        type=row.event.type,
-        subscriber=row.subscriber,
-        error=row.error,
-        reason=reason,
-        occurred_at=clock.now(),
-    )
-
-
 def _dead(subscriber: str | None) -> list[QuerySet[Delivery]]:
-    """Return the dead deliveries of each log; of one subscriber, those of its own alone."""
+    """Return the dead deliveries, one query per log; those of one subscriber are in its own log."""
     if subscriber is None:
         return [Delivery.objects.using(using).filter(dead=True) for using in databases.aliases()]
     subscriptions.refuse_unknown(subscriber=subscriber)
@@ -118,6 +112,6 @@ def _get(delivery_id: DeliveryId, *, lock: bool = False) -> Delivery:
         raise NoSuchDeliveryError(delivery_id=delivery_id)
     rows = Delivery.objects.using(using).select_related("event")
     try:
-        return (rows.select_for_update(of=row_itself(using=using)) if lock else rows).get(pk=pk)
+        return (rows.select_for_update(of=("self",)) if lock else rows).get(pk=pk)
     except Delivery.DoesNotExist as missing:
         raise NoSuchDeliveryError(delivery_id=delivery_id) from missing

@@ -1,4 +1,4 @@
-"""How operators call a delivery: by its number, and where there are several databases, by its own before that: `items:7`."""
+"""How operators name a delivery: by its primary key, and with several databases by the alias as well: `items:7`."""
 
 from collections.abc import Collection
 
@@ -10,19 +10,19 @@ DeliveryId = int | str
 
 
 def format_delivery_id(pk: int, *, using: str) -> DeliveryId:
-    """Return what a delivery of a database is called."""
+    """Return the name of a delivery of a database."""
     return pk if len(databases.aliases()) == 1 else f"{using}:{pk}"
 
 
 def parse_delivery_id(delivery_id: DeliveryId) -> tuple[str, int]:
-    """Return the database's alias, and the number there; without a database's name it is in `default`.
+    """Return the database's alias and the primary key; without an alias it is in `default`.
 
-    :raises ValueError: if that is nothing a delivery is called
+    :raises ValueError: if this names no delivery
     """
     using, _, pk = str(delivery_id).rpartition(":")
     return using or DEFAULT_DB_ALIAS, int(pk)
 
 
 def primary_keys_in(delivery_ids: Collection[DeliveryId], *, using: str) -> list[int]:
-    """Return the numbers of those that are in one database."""
-    return [pk for there, pk in map(parse_delivery_id, delivery_ids) if there == using]
+    """Return the primary keys of those deliveries that are in one database."""
+    return [pk for alias, pk in map(parse_delivery_id, delivery_ids) if alias == using]

@@ -1,4 +1,4 @@
-"""Handling deliveries, the same way in the fast path and in the relay."""
+"""Handle claimed deliveries, the same way in the fast path and in the relay."""
 
 import logging
 import time
@@ -14,139 +14,137 @@ from gdmarket.bus.claims import Claim
 from gdmarket.bus.errors import LeaseLostError, LogUnreachableError, Reject, Retry, UndecodableError, UnknownEventError
 from gdmarket.bus.metrics import DeliveryOutcome
 from gdmarket.bus.pending_lanes import Lane
-from gdmarket.correlation import Trace
 
 logger = logging.getLogger(__name__)
 
-# A batch outside a request stops after this long and gives the rest back, well before its leases run out.
-BATCH_S = 5.0
-# As many deliveries share a transaction: few enough that SQLite's one writer is soon free again.
-_TOGETHER = 100
-# During a deployment an old worker meets events that only new ones know: 8 × 30 s leave time for those to come.
-_UNKNOWN_WAIT_S = 30.0
+# The most deliveries in one transaction: few enough that SQLite's one writer is soon free again.
+_GROUP_SIZE = 100
+# During a deployment an old worker receives events that only new ones know: 8 × 30 s leave time for those to start.
+_UNKNOWN_EVENT_WAIT_S = 30.0
 
 
-def work(*, batch: Sequence[Claim], keep_going: Callable[[], bool]) -> int:
-    """Handle a claimed batch in the log's order; return how many deliveries are done.
+def work(*, claimed: Sequence[Claim], keep_going: Callable[[], bool]) -> int:
+    """Handle claimed deliveries in the log's order; return how many are done.
 
-    Deliveries that one batch handler takes are handled together, and in halves where that fails, until what fails is alone. At least one
-    is settled. What is left when `keep_going` says no, and what stands in a lane behind a failure, is given back.
+    Deliveries to one batch handler share a transaction; if that fails they are handled in halves, down to the one that fails. At least one
+    delivery is settled, unless half of the lease is over: none is begun after that. Deliveries that are not begun because of it, or when
+    `keep_going` returns False, or behind a failure in their lane, are released.
     """
     done = 0
-    left: list[Claim] = []
-    stuck: set[Lane] = set()
-    runs, has_tried = deque(_runs(batch)), False
-    while runs:
-        run = runs.popleft()
-        if has_tried and not keep_going():
-            stuck.update(claim.lane for claim in run)
-        left.extend(claim for claim in run if claim.lane in stuck)
-        run = [claim for claim in run if claim.lane not in stuck]
-        if not run:
+    released: list[Claim] = []
+    blocked: set[Lane] = set()
+    groups, has_begun, must_begin = deque(_groups(claimed)), False, False
+    while groups:
+        group = groups.popleft()
+        if not must_begin and (time.monotonic() > group[0].begin_by_s or (has_begun and not keep_going())):
+            blocked.update(claim.lane for claim in group)
+        released.extend(claim for claim in group if claim.lane in blocked)
+        group = [claim for claim in group if claim.lane not in blocked]
+        if not group:
             continue
-        has_tried = True
-        if len(run) > 1:
-            outcome = _handle_together(run)
-            if outcome == "done":
-                done += len(run)
-            elif outcome == "postponed":
-                stuck.update(claim.lane for claim in run)
-            else:
-                # However long that took, go on until one is settled: else the same would be claimed and fail for ever.
-                has_tried = False
-                runs.extendleft([run[len(run) // 2 :], run[: len(run) // 2]])
-        elif _handle(run[0]):
-            done += 1
+        outcome = _handle_group(group) if len(group) > 1 else _handle(group[0])
+        has_begun, must_begin = True, False
+        if outcome == "done":
+            done += len(group)
+        elif outcome == "retried" and len(group) > 1:
+            # However late it is, go on until one is settled: otherwise the same group would be claimed and fail for ever.
+            must_begin = True
+            groups.extendleft([group[len(group) // 2 :], group[: len(group) // 2]])
         else:
-            stuck.add(run[0].lane)
-    settling.release(claims=left)
-    _count(left, "released")
+            blocked.update(claim.lane for claim in group)
+    settling.release(claims=released)
+    _count(released, "released")
     return done
 
 
-def _runs(batch: Sequence[Claim]) -> Iterator[list[Claim]]:
-    """Yield the batch in pieces to be handled at once: up to a hundred for one batch handler, else one; what failed before is alone."""
-    for _, together in groupby(batch, key=_who_takes_it):
-        alike = list(together)
-        yield from (alike[start : start + _TOGETHER] for start in range(0, len(alike), _TOGETHER))
+def _groups(claimed: Sequence[Claim]) -> Iterator[list[Claim]]:
+    """Yield neighbours that share a transaction: up to 100 for one batch handler or forwarder, else one; what failed before is alone."""
+    for _, neighbours in groupby(claimed, key=_group_key):
+        alike = list(neighbours)
+        yield from (alike[start : start + _GROUP_SIZE] for start in range(0, len(alike), _GROUP_SIZE))
 
 
-def _who_takes_it(claim: Claim) -> object:
+def _group_key(claim: Claim) -> object:
     if claim.attempts:
         return claim.id
-    return routing.forward_target(claim.lane[0]) or registry.batch_handler(subscriber=claim.lane[0], name=claim.event.type) or claim.id
+    subscriber = claim.lane[0]
+    return routing.forward_target(subscriber) or registry.batch_handler(subscriber=subscriber, name=claim.event.type) or claim.id
 
 
-def _handle_together(run: Sequence[Claim]) -> DeliveryOutcome:
-    """Handle deliveries in one transaction; say what became of them. Where anything fails none is done, and nobody is blamed."""
-    subscriber, began_ns = run[0].lane[0], time.time_ns()
+def _handle_group(group: Sequence[Claim]) -> DeliveryOutcome:
+    """Handle deliveries in one transaction. If any fails, none is done and none counts an attempt."""
+    subscriber, began_ns = group[0].lane[0], time.time_ns()
     try:
         with metrics.handle_time(subscriber=subscriber):
-            _do_together(run)
-    except LogUnreachableError as away:
-        settling.postpone_all(claims=run, after_s=away.after_s, reason=str(away))
-        _count(run, "postponed")
+            _call_for_group(group)
+    except LogUnreachableError as unreachable:
+        settling.postpone(claims=group, after_s=unreachable.after_s, reason=str(unreachable))
+        _count(group, "postponed")
         return "postponed"
-    except Exception as failure:  # noqa: BLE001  # whoever is to blame is alone in the end, and answers for itself
+    except Exception as failure:  # noqa: BLE001  # the delivery that fails is alone in the end, and its failure is recorded then
         kind = type(failure).__name__
-        logger.info("%s could not handle %d deliveries together, now half of them: %s: %s", subscriber, len(run), kind, failure)
+        logger.info("%s could not handle %d deliveries together, retrying in halves: %s: %s", subscriber, len(group), kind, failure)
         return "retried"
-    _count(run, "done")
-    for claim in run:
-        spans.record_span(
-            name=_span_name(claim), trace=_story(claim), began_ns=began_ns, attributes={**_facts(claim), "bus.together": len(run)}
-        )
+    _count(group, "done")
+    for claim in group:
+        attributes = {**_span_attributes(claim), "bus.together": len(group)}
+        spans.record_span(name=_span_name(claim), trace=_trace(claim), began_ns=began_ns, attributes=attributes)
     return "done"
 
 
-def _do_together(run: Sequence[Claim]) -> None:
-    if routing.forward_target(run[0].lane[0]):
-        forwarding.forward(claims=run)
+def _call_for_group(group: Sequence[Claim]) -> None:
+    subscriber = group[0].lane[0]
+    if routing.forward_target(subscriber):
+        forwarding.forward(claims=group)
         return
-    events = [log.read(claim.event).event for claim in run]
-    with transaction.atomic(using=run[0].using):
-        registry.send(subscriber=run[0].lane[0], name=run[0].event.type, events=events)
-        settling.acknowledge(claims=run)
+    events = [log.read(claim.event).event for claim in group]
+    with transaction.atomic(using=group[0].using):
+        registry.send(subscriber=subscriber, name=group[0].event.type, events=events)
+        settling.acknowledge(claims=group)
 
 
-def _handle(claim: Claim) -> bool:
-    """Handle one delivery and settle it; say whether it is done. Only a database that cannot be reached lets this raise."""
-    with spans.root_span(_span_name(claim), kind="consumer", trace=_story(claim), attributes=_facts(claim)) as span:
+def _handle(claim: Claim) -> DeliveryOutcome:
+    """Handle one delivery and settle it. Raises only if the database cannot be reached."""
+    with spans.root_span(_span_name(claim), kind="consumer", trace=_trace(claim), attributes=_span_attributes(claim)) as span:
         outcome = _settled(claim)
         spans.annotate(span, attributes={"bus.outcome": outcome}, failed=outcome in {"retried", "dead", "lease_lost"})
     _count([claim], outcome)
-    return outcome == "done"
+    return outcome
 
 
 def _settled(claim: Claim) -> DeliveryOutcome:
     try:
-        _call(claim)
+        with metrics.handle_time(subscriber=claim.lane[0]):
+            _call(claim)
     except LeaseLostError:
         logger.warning("lease of delivery %s (%s) lost to another worker; rolled back", claim.id, claim.event)
         return "lease_lost"
-    except Retry as wish:
-        logger.info("%s puts off %s for %.1f s: %s", claim.lane[0], claim.event, wish.after_s, wish)
-        settling.postpone(claim=claim, after_s=wish.after_s, reason=str(wish))
+    except Retry as retry:
+        logger.info("%s postpones %s for %.1f s: %s", claim.lane[0], claim.event, retry.after_s, retry)
+        settling.postpone(claims=[claim], after_s=retry.after_s, reason=str(retry))
         return "postponed"
     except (Reject, UndecodableError) as refusal:
         logger.error("%s can never handle %s: %s; dead, as delivery %s", claim.lane[0], claim.event, refusal, claim.id)  # noqa: TRY400
-        settling.dead_letter(claim=claim, error=_told(refusal))
+        settling.dead_letter(claim=claim, error=_message(refusal))
         return "dead"
-    except Exception as failure:  # noqa: BLE001  # whatever a handler raises is that delivery's failure, and no other's
-        return _record_failure(claim, failure)
+    except Exception as failure:  # whatever a handler raises is the failure of this delivery alone
+        wait_s = _UNKNOWN_EVENT_WAIT_S if isinstance(failure, UnknownEventError) else None
+        is_dead = settling.fail(claim=claim, error=_message(failure), after_s=wait_s)
+        then = "dead" if is_dead else "to be retried"
+        logger.error("%s failed on %s, delivery %s, %s", claim.lane[0], claim.event, claim.id, then, exc_info=failure)  # noqa: TRY400
+        return "dead" if is_dead else "retried"
     return "done"
 
 
 def _call(claim: Claim) -> None:
     if claim.lease_expired and claim.attempts >= settling.MAX_ATTEMPTS:
-        raise Reject(f"the worker died or hung {claim.attempts} times with this in hand")
+        raise Reject(f"the worker died or hung {claim.attempts} times while handling this")
     subscriber = claim.lane[0]
     if routing.forward_target(subscriber):
-        with metrics.handle_time(subscriber=subscriber):
-            forwarding.forward(claims=[claim])
+        forwarding.forward(claims=[claim])
         return
     event = log.read(claim.event)
-    with log.handling(event), metrics.handle_time(subscriber=subscriber):
+    with log.handling(event):
         if registry.is_external(subscriber=subscriber, name=event.type):
             registry.send(subscriber=subscriber, name=event.type, events=[event.event])
             settling.acknowledge(claims=[claim])
@@ -156,15 +154,7 @@ def _call(claim: Claim) -> None:
                 settling.acknowledge(claims=[claim])
 
 
-def _record_failure(claim: Claim, failure: Exception) -> DeliveryOutcome:
-    wait_s = _UNKNOWN_WAIT_S if isinstance(failure, UnknownEventError) else None
-    is_dead = settling.fail(claim=claim, error=_told(failure), after_s=wait_s)
-    then = "dead" if is_dead else "to be tried again"
-    logger.error("%s failed on %s, delivery %s, %s", claim.lane[0], claim.event, claim.id, then, exc_info=failure)
-    return "dead" if is_dead else "retried"
-
-
-def _story(claim: Claim) -> Trace:
+def _trace(claim: Claim) -> correlation.Trace:
     return correlation.start(correlation=claim.event.correlation, traceparent=claim.event.traceparent)
 
 
@@ -172,14 +162,14 @@ def _span_name(claim: Claim) -> str:
     return f"{claim.lane[0]} hears {claim.event.type}"
 
 
-def _facts(claim: Claim) -> Mapping[str, str | int]:
+def _span_attributes(claim: Claim) -> Mapping[str, str | int]:
     return {"bus.subscriber": claim.lane[0], "bus.event.type": claim.event.type, "bus.delivery": claim.id, "bus.attempts": claim.attempts}
 
 
 def _count(claims: Sequence[Claim], outcome: DeliveryOutcome) -> None:
     for subscriber, count in Counter(claim.lane[0] for claim in claims).items():
-        metrics.handled(subscriber=subscriber, outcome=outcome, count=count)
+        metrics.count_handled(subscriber=subscriber, outcome=outcome, count=count)
 
 
-def _told(failure: Exception) -> str:
+def _message(failure: Exception) -> str:
     return f"{type(failure).__name__}: {failure}"

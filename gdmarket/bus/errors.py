@@ -1,24 +1,24 @@
-"""What the bus refuses, and what a handler may answer instead of returning."""
+"""What the bus refuses, and what a handler may raise instead of returning."""
 
 from gdmarket.errors import ConflictError, NotFoundError
 
 
 class OutsideTransactionError(Exception):
-    """publish() was called outside a transaction; the event must commit together with the change it tells of."""
+    """publish() was called outside a transaction; the event must commit together with the change that it reports."""
 
     def __init__(self) -> None:
         """Say what to do."""
         super().__init__(
-            "publish() needs the transaction of the change it tells of: call it inside `with databases.transaction_for(<its context>):`"
+            "publish() needs the transaction of the change that it reports: call it inside `with databases.transaction_for(<its context>):`"
         )
 
 
 class PublishedInBatchError(Exception):
-    """publish() was called in a batch handler: what many events cause has no one cause, and no story."""
+    """publish() was called in a batch handler: what several events cause together has no single causation."""
 
 
 class UnknownEventError(Exception):
-    """Nobody here knows this type of event, or this subscriber does not hear it."""
+    """This process does not know this type of event, or the subscriber has no handler for it."""
 
 
 class UndecodableError(Exception):
@@ -26,42 +26,38 @@ class UndecodableError(Exception):
 
 
 class LeaseLostError(Exception):
-    """Another worker has taken this delivery over meanwhile; what was done for it must be rolled back."""
+    """Another worker has taken this delivery over; what was done for it must be rolled back."""
 
 
-class Retry(Exception):  # noqa: N818  # an answer, not a fault: it reads `raise bus.Retry(after_s=5)`
-    """A handler asks to be called again later, as often as it takes: this never makes a delivery dead."""
+class Retry(Exception):  # noqa: N818  # control flow, not a fault: `raise bus.Retry(after_s=5)`
+    """A handler asks to be called again later, as often as needed: this never makes a delivery dead."""
 
-    def __init__(self, reason: str = "asked for another try", *, after_s: float) -> None:
-        """Ask for another try in `after_s` seconds; the wait is never shorter than 0.1 s."""
+    def __init__(self, reason: str = "asked to be called again", *, after_s: float) -> None:
+        """Ask to be called again in `after_s` seconds, at least 0.1."""
         self.after_s = max(after_s, 0.1)
         super().__init__(reason)
 
 
 class LogUnreachableError(Retry):
-    """The database whose log an event is to be copied into does not answer just now."""
+    """The database whose log an event is to be copied into does not answer."""
 
     def __init__(self, target: str, *, after_s: float) -> None:
-        """Ask for another try in `after_s` seconds."""
+        """Ask to be called again in `after_s` seconds."""
         super().__init__(f"the database {target} does not answer", after_s=after_s)
 
 
-class StreamTakenError(Exception):
-    """The log that an event is to be copied into has another event in its place: two logs went on under the same streams."""
-
-
-class Reject(Exception):  # noqa: N818  # an answer, not a fault: it reads `raise bus.Reject("…")`
+class Reject(Exception):  # noqa: N818  # control flow, not a fault: `raise bus.Reject("…")`
     """A handler can never handle this event: it is dead at once and waits for an operator."""
 
 
 class NoSuchSubscriberError(NotFoundError):
-    """No context called "{context}" hears anything. Those that do: {known}."""
+    """No context called "{context}" has a subscription. Those that have: {known}."""
 
     code = "no_such_subscriber"
 
 
 class NoSuchDeliveryError(NotFoundError):
-    """There is no delivery {delivery_id}: it was handled, or never was. See `bus dead list`."""
+    """There is no delivery {delivery_id}: it was handled, or never existed. See `bus dead list`."""
 
     code = "no_such_delivery"
 
@@ -73,12 +69,12 @@ class DeliveryNotDeadError(ConflictError):
 
 
 class NotIdempotentError(ConflictError):
-    """No handler of {context} is marked safe to hear old news again (`@bus.idempotent`), so nothing is delivered to it anew."""
+    """No handler of {context} is marked `@bus.idempotent`, so no old event is delivered to it again."""
 
     code = "not_idempotent"
 
 
 class NoSuchTraceError(NotFoundError):
-    """No event bears the correlation id "{correlation}". It stands in the X-Correlation-ID header of every answer."""
+    """No event has the correlation id "{correlation}". Every answer has one in its X-Correlation-ID header."""
 
     code = "no_such_story"

@@ -1,4 +1,4 @@
-"""What the bus itself records."""
+"""The bus's own events."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliverySkipped:
-    """An operator gave up a dead delivery: `subscriber` will never handle the event `event_id`."""
+    """An operator skipped a dead delivery: `subscriber` will not handle the event `event_id`."""
 
     delivery_id: int
     event_id: UUID

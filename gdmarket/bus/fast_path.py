@@ -19,6 +19,8 @@ from gdmarket.bus.pending_lanes import Lane
 logger = logging.getLogger(__name__)
 
 _IDLE_S = 1.0
+# The background thread leaves to the relay what takes longer.
+BACKGROUND_BUDGET_S = 5.0
 
 
 def dispatch_pending() -> None:
@@ -37,7 +39,7 @@ def _drain(lanes: list[Lane], *, until: float) -> None:
     with pending_lanes.suppress_dispatch():
         while lanes and monotonic() < until:
             for _, in_one_log in groupby(sorted(lanes, key=_alias_of), key=_alias_of):
-                dispatch.work(batch=claims.claim_pending_lanes(lanes=list(in_one_log)), keep_going=lambda: monotonic() < until)
+                dispatch.work(claimed=claims.claim_pending_lanes(lanes=list(in_one_log)), keep_going=lambda: monotonic() < until)
             lanes = pending_lanes.take()
 
 
@@ -67,7 +69,7 @@ class _BackgroundThread:
             while (lanes := self._next()) is not None:
                 close_old_connections()
                 try:
-                    _drain(lanes, until=monotonic() + dispatch.BATCH_S)
+                    _drain(lanes, until=monotonic() + BACKGROUND_BUDGET_S)
                 except Exception:
                     logger.exception("delivering at once failed; the relay will deliver")
         finally:

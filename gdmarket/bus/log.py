@@ -1,4 +1,4 @@
-"""Reading the log: an event with everything that was written beside it, and the one being handled now."""
+"""Read the log: events with their metadata, and the one that is being handled."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from gdmarket.bus.models import Event
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recorded:
-    """An event as it stands in the log; `seq` orders the whole log, `version` the stream."""
+    """An event with its metadata; `seq` orders the whole log, `version` the stream."""
 
     id: UUID
     seq: int
@@ -44,25 +44,24 @@ def current() -> Recorded | None:
 def history(
     *, reader: str, streams: Collection[str], types: Collection[type], on_unreadable: Callable[[str], object] | None = None
 ) -> list[Recorded]:
-    """Return what the log beside the context `reader` still holds of these streams, events of these types alone, each stream's in order.
+    """Return the events of these types in these streams from the log beside the context `reader`, each stream's in order.
 
-    Where that is another log than the one they were published in, it has those that `reader`, or who shares its database, hears.
-
-    The whole of it: the caller bounds it by how many streams it names. What cannot be read is left out where somebody is to be told of it.
+    If they were published in another log, that log holds only those that `reader`, or a context in the same database, subscribes to. The
+    caller bounds the result by the number of streams. An event that cannot be read is passed as a message to `on_unreadable`, and left out.
     :raises UndecodableError, UnknownEventError: if an event cannot be read by this process, and `on_unreadable` is not given
     """
     names = [codec.type_of(event_class) for event_class in types]
-    # Nothing but the streams to find rows by, and their order made here: else a planner may prefer to walk the whole log.
+    # Filtered by stream alone, and sorted here: otherwise the planner may prefer to scan the whole log.
     rows = [row for row in Event.objects.using(databases.alias_for(reader)).filter(stream__in=streams) if row.type in names]
-    told = []
+    found = []
     for row in sorted(rows, key=attrgetter("stream", "version")):
         try:
-            told.append(read(row))
+            found.append(read(row))
         except (UndecodableError, UnknownEventError) as unreadable:
             if on_unreadable is None:
                 raise
             on_unreadable(str(unreadable))
-    return told
+    return found
 
 
 def read(row: Event) -> Recorded:
@@ -93,7 +92,7 @@ def read(row: Event) -> Recorded:
 
 @contextmanager
 def handling(event: Recorded) -> Iterator[None]:
-    """Work as the consequence of `event` for the length of the block: its story, which is the one at hand, goes on, and it is the cause."""
+    """Make `event` the current event and the causation of what the block publishes; the correlation stays."""
     token = _current.set(event)
     try:
         with correlation.use(replace(correlation.current(), causation=event.id, actor=event.actor)):

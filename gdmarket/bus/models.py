@@ -1,4 +1,4 @@
-"""The tables of the bus: what happened, who hears what, what is still outstanding; and the relays' signs of life."""
+"""The tables of the bus: events, subscriptions, outstanding deliveries, and the relays' heartbeats."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ LANE_LENGTH = 128
 class Event(models.Model):
     """A fact, as it was published. Append-only: outbox, audit trail and replay source in one.
 
-    `due_at` is when a timer was to go off, and empty for whatever was to be told at once.
+    `due_at` is when a timer is due, and empty for an event that is delivered at once.
     """
 
     seq = models.BigAutoField(primary_key=True)
@@ -37,34 +37,34 @@ class Event(models.Model):
         indexes: ClassVar = [Index(fields=["type", "seq"], name="bus_event_type_seq")]
 
     def __str__(self) -> str:
-        """Return the type and its place in the stream."""
+        """Return the type and its version in the stream."""
         return f"{self.type} {self.stream} v{self.version}"
 
 
 class Subscription(models.Model):
-    """A type of event that a context hears. Written by migrate, read by every publisher, whatever its age."""
+    """A type of event that a context subscribes to. Written by migrate, read by every publisher, whatever its version."""
 
     subscriber = models.CharField(max_length=64)
     type = models.CharField(max_length=128)
     paused = models.BooleanField(default=False)
 
     class Meta:
-        """One row a subscriber and type."""
+        """One row per subscriber and type."""
 
         db_table = "bus_subscription"
         constraints: ClassVar = [UniqueConstraint(fields=["type", "subscriber"], name="bus_subscription_type_subscriber")]
 
     def __str__(self) -> str:
-        """Return who hears what."""
+        """Return the subscriber and the type."""
         return f"{self.subscriber} hears {self.type}"
 
 
 class Delivery(models.Model):
     """An event that a subscriber has not handled yet. The acknowledgement deletes the row.
 
-    `not_before` is delay, backoff and lease in one; `token` is the lease's fence. A lane is the subscriber's share of a stream, and only
-    its head, the lowest version, can be claimed. A timer is alone in a lane named after its event, with version 0. `created_at` says since
-    when it is outstanding, by the database's clock: an old event may be delivered anew.
+    `not_before` is delay, backoff and lease in one; `token` is the lease's fencing token. A lane is one subscriber's deliveries of one
+    stream, and only its head, the lowest version, can be claimed. A timer is alone in a lane named after its event, with version 0.
+    `created_at`, by the database's clock, is later than the event where an old event is delivered again.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -80,7 +80,7 @@ class Delivery(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        """The unique index is what claims walk along; the partial ones find timers that are due, leases that ran out, and the dead."""
+        """Claims scan the unique index; the partial ones find timers that are due, leases that expired, and dead deliveries."""
 
         db_table = "bus_delivery"
         constraints: ClassVar = [UniqueConstraint(fields=["subscriber", "lane", "version"], name="bus_delivery_lane")]
@@ -92,12 +92,12 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Return who has what still to handle."""
+        """Return the subscriber, the lane and the version."""
         return f"{self.subscriber}: {self.lane} v{self.version}"
 
 
 class Heartbeat(models.Model):
-    """When a relay last finished a round for a subscriber, by the database's clock. A thread that hangs in a handler does not beat."""
+    """When a relay last finished a round for a subscriber, by the database's clock. A thread that hangs in a handler writes none."""
 
     relay = models.UUIDField()
     subscriber = models.CharField(max_length=64)
@@ -105,11 +105,11 @@ class Heartbeat(models.Model):
     seen_at = models.DateTimeField()
 
     class Meta:
-        """One row a relay and subscriber."""
+        """One row per relay and subscriber."""
 
         db_table = "bus_heartbeat"
         constraints: ClassVar = [UniqueConstraint(fields=["relay", "subscriber"], name="bus_heartbeat_relay_subscriber")]
 
     def __str__(self) -> str:
-        """Return which process works for whom."""
+        """Return the process and the subscriber."""
         return f"{self.process} for {self.subscriber}"

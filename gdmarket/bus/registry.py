@@ -1,4 +1,4 @@
-"""Who hears what in this process: blinker, one signal an event type, one receiver a subscribing context."""
+"""The handlers of this process: blinker, one signal per event type, one receiver per subscribing context."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -33,29 +33,29 @@ def external(handler: H) -> H:
 
 
 def batch(handler: H) -> H:
-    """Mark a handler that takes a list of events, so that many deliveries share one transaction; each lane's stand in order.
+    """Mark a handler that takes a list of events, so that many deliveries share one transaction; those of each lane are in order.
 
-    It may publish nothing: what is caused by many events has no one cause. What it raises is laid at no event's door: the events are given
-    to it again in halves, until one that cannot be handled is alone.
+    It may not publish: what several events cause together has no single causation. If it raises, it is called again with halves of the
+    list, until the event that cannot be handled is alone.
     """
     _batched.add(handler)
     return handler
 
 
 def idempotent(handler: H) -> H:
-    """Mark a handler that old news cannot harm: told again and late what it knows, it changes nothing and publishes nothing.
+    """Mark a handler that changes and publishes nothing when it receives an old event again.
 
-    Only such handlers can have old events delivered anew, by `manage.py bus replay`.
+    Only to such handlers does `manage.py bus replay` deliver old events.
     """
     _idempotent.add(handler)
     return handler
 
 
 def connect(subscriptions: Mapping[type, Sequence[Handler]]) -> None:
-    """Connect these handlers, and no others, each as the subscriber its module's context is named.
+    """Connect these handlers and no others, each under the name of its module's context.
 
-    :raises ImproperlyConfigured: if two handlers of one context hear the same event, two classes bear one name, or a class cannot read
-        each of its older schemas
+    :raises ImproperlyConfigured: if a context has two handlers for one event, two classes have one name, or a class cannot read each of its
+        older schemas
     """
     for registered in (_classes, _signals, _handlers):
         registered.clear()
@@ -70,7 +70,7 @@ def connect(subscriptions: Mapping[type, Sequence[Handler]]) -> None:
 
 
 def _refuse_gaps(event_class: type) -> None:
-    """Refuse a class whose upcasters do not lead from each older schema to the next, up to its own."""
+    """Refuse a class whose upcasters do not convert each older schema to the next, up to its own."""
     name, schema, found = type_of(event_class), schema_of(event_class), sorted(upcasters_of(event_class))
     if schema < 1:
         raise ImproperlyConfigured(f"{name} has SCHEMA {schema}; schemas count from 1")
@@ -81,7 +81,7 @@ def _refuse_gaps(event_class: type) -> None:
 def _connect(handler: Handler, name: str) -> None:
     subscriber = context_of(handler.__module__)
     if (subscriber, name) in _handlers:
-        raise ImproperlyConfigured(f"{subscriber} hears {name} twice: one handler a context and event keeps the order plain")
+        raise ImproperlyConfigured(f"{subscriber} has two handlers for {name}: a context may have one per event")
     _handlers[subscriber, name] = handler
     _signals[name].connect(_receiver(handler), sender=subscriber, weak=False)
 
@@ -114,44 +114,44 @@ def subscribers() -> list[str]:
 def event_class(*, name: str, schema: int) -> type:
     """Return the class of a type of event.
 
-    :raises UnknownEventError: if this process does not know it, or only an older form of it
+    :raises UnknownEventError: if this process does not know it, or only an older schema of it
     """
     found = _classes.get(name)
     if found is None:
-        raise UnknownEventError(f"{name} is no event this process knows")
+        raise UnknownEventError(f"{name} is unknown to this process")
     if schema > schema_of(found):
         raise UnknownEventError(f"{name} has schema {schema}; this process knows it up to {schema_of(found)}")
     return found
 
 
 def is_known(event_class: type) -> bool:
-    """Say whether an event class stands among the subscriptions, be it with nobody to hear it."""
+    """Return whether an event class is among the subscriptions, with or without handlers."""
     return _classes.get(type_of(event_class)) is event_class
 
 
 def is_external(*, subscriber: str, name: str) -> bool:
-    """Say whether a subscriber's handler of a type is marked `external`."""
+    """Return whether a subscriber's handler of a type is marked `external`."""
     return _handlers.get((subscriber, name)) in _external
 
 
 def is_in_batch() -> bool:
-    """Say whether a handler marked `batch` is at work."""
+    """Return whether a handler marked `batch` is running."""
     return _in_batch.get()
 
 
 def batch_handler(*, subscriber: str, name: str) -> Handler | None:
-    """Return the handler of a type where it is marked `batch`; events that share one may be sent together."""
+    """Return the handler of a type if it is marked `batch`; events with the same one may be sent together."""
     handler = _handlers.get((subscriber, name))
     return handler if handler in _batched else None
 
 
 def idempotent_types(*, subscriber: str) -> list[str]:
-    """Return the types whose handler, of this subscriber, is marked `idempotent`, sorted."""
+    """Return the types whose handler of this subscriber is marked `idempotent`, sorted."""
     return sorted(name for (context, name), handler in _handlers.items() if context == subscriber and handler in _idempotent)
 
 
 def send(*, subscriber: str, name: str, events: Sequence[object]) -> None:
-    """Call the one handler that `subscriber` has for this type; more than one event only where it is marked `batch`.
+    """Call the handler that `subscriber` has for this type; with more than one event only if it is marked `batch`.
 
     :raises UnknownEventError: if it has none
     """

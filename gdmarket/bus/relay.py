@@ -1,4 +1,4 @@
-"""The promise: rounds over everything that is due, again and again, until told to stop. Any number of relays may run."""
+"""Deliver everything that is due, round after round, until told to stop. This is what guarantees delivery. Any number of relays may run."""
 
 import logging
 import time
@@ -19,20 +19,22 @@ logger = logging.getLogger(__name__)
 
 _SHORTEST_WAIT_S = 0.02
 _LONGEST_WAIT_S = 1.0
+# How long a round may retry deliveries whose lease expired before it goes on to the others.
+_EXPIRED_BUDGET_S = 5.0
 
 
-class Round(NamedTuple):
-    """How many deliveries a round took in hand, and how many of them are done."""
+class RoundResult(NamedTuple):
+    """How many deliveries a round claimed, and how many of them are done."""
 
     claimed: int
     done: int
 
 
 def run(*, keep_going: Callable[[], bool], watchdog: Watchdog | None = None) -> None:
-    """Deliver what is due until `keep_going` says no, each subscriber in a thread of its own: who waits for others holds up nobody else.
+    """Deliver what is due until `keep_going` returns False, each subscriber in a thread of its own, so that none waits for another.
 
-    A thread asks `keep_going` before each delivery and each wait, and notes each time in `watchdog` that it has come round.
-    Waits 20 ms to 1 s where there is nothing, and outlives a database that goes away. What ends one thread ends all, and is raised here.
+    A thread calls `keep_going`, and resets `watchdog`, before each delivery and each wait. It waits 20 ms to 1 s when nothing is due, and
+    goes on after a database was away. An error that ends one thread ends all, and is raised here.
     """
     subscribers = routing.subscribers()
     has_failed = Event()
@@ -61,7 +63,7 @@ def run(*, keep_going: Callable[[], bool], watchdog: Watchdog | None = None) -> 
 
 
 def run_until_idle(*, contexts: Collection[str] | None = None) -> int:
-    """Deliver everything that is due now, here, for these subscribers or for all; return how many deliveries were handled."""
+    """Deliver everything that is due now, here, to these subscribers or to all; return how many deliveries were handled."""
     handled = 0
     while True:
         claimed, done = run_once(keep_going=lambda: True, contexts=contexts)
@@ -70,25 +72,25 @@ def run_until_idle(*, contexts: Collection[str] | None = None) -> int:
             return handled
 
 
-def run_once(*, keep_going: Callable[[], bool], contexts: Collection[str] | None = None) -> Round:
-    """Let each subscriber have its suspects, each alone, then a batch of timers that are due, then one of lanes."""
+def run_once(*, keep_going: Callable[[], bool], contexts: Collection[str] | None = None) -> RoundResult:
+    """Handle, for each subscriber, deliveries whose lease expired, each alone, then one claim of timers that are due and one of lanes."""
     claimed = done = 0
     with pending_lanes.suppress_dispatch():
         for subscriber in routing.subscribers():
-            for batch in _batches(subscriber, keep_going) if contexts is None or subscriber in contexts else ():
-                claimed += len(batch)
-                done += dispatch.work(batch=batch, keep_going=_within(dispatch.BATCH_S, keep_going))
-    return Round(claimed, done)
+            for claim in _claims(subscriber, keep_going) if contexts is None or subscriber in contexts else ():
+                claimed += len(claim)
+                done += dispatch.work(claimed=claim, keep_going=keep_going)
+    return RoundResult(claimed, done)
 
 
-def _batches(subscriber: str, keep_going: Callable[[], bool]) -> Iterator[list[Claim]]:
-    """Claim one batch after the other, each when the one before is handled.
+def _claims(subscriber: str, keep_going: Callable[[], bool]) -> Iterator[list[Claim]]:
+    """Yield one claim after the other, each made when the one before is handled.
 
-    All suspects there are, not one: under load a round takes seconds, and what a dead worker had in hand would lie there for minutes.
+    All expired leases, not one: under load a round takes seconds, and what a dead worker had claimed would wait for minutes.
     """
-    is_time_left = _within(dispatch.BATCH_S, keep_going)
-    while is_time_left() and (suspect := claims.claim_expired(subscriber=subscriber)):
-        yield suspect
+    until_s = time.monotonic() + _EXPIRED_BUDGET_S
+    while keep_going() and time.monotonic() < until_s and (expired := claims.claim_expired(subscriber=subscriber)):
+        yield expired
     for claim in (claims.claim_timers, claims.claim_lanes):
         if keep_going():
             yield claim(subscriber=subscriber)
@@ -105,7 +107,9 @@ def _run_one(subscriber: str, heartbeat: HeartbeatWriter, *, keep_going: Callabl
             if not is_away:
                 logger.exception("the relay cannot work for %s; trying again every %.0f s", subscriber, _LONGEST_WAIT_S)
             claimed, is_away, wait_s = 0, True, _LONGEST_WAIT_S
-            _leave_connection(failure, using)
+            if isinstance(failure, OperationalError | InterfaceError):
+                # The connection may be broken; the next round opens a new one.
+                connections[using].close()
         else:
             if is_away:
                 logger.warning("the relay works again for %s", subscriber)
@@ -115,14 +119,3 @@ def _run_one(subscriber: str, heartbeat: HeartbeatWriter, *, keep_going: Callabl
         elif keep_going():
             time.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
-
-
-def _within(seconds: float, keep_going: Callable[[], bool]) -> Callable[[], bool]:
-    until = time.monotonic() + seconds
-    return lambda: keep_going() and time.monotonic() < until
-
-
-def _leave_connection(failure: Exception, using: str) -> None:
-    """Close a connection that may be broken, so that the next round opens a new one."""
-    if isinstance(failure, OperationalError | InterfaceError):
-        connections[using].close()

@@ -1,4 +1,4 @@
-"""The relay's own port: whether it lives, and what it counts. It touches no database, so that it answers however things stand there."""
+"""The relay's HTTP port: its liveness probe and its metrics. It uses no database, so that it answers while one is away."""
 
 import json
 import logging
@@ -19,51 +19,47 @@ _log = logging.getLogger(__name__)
 def open_port(*, host: str, port: int, watchdog: Watchdog) -> ThreadingHTTPServer:
     """Answer `GET /health/live` and `GET /metrics` at this address, in threads that end with the process.
 
-    :raises OSError: if the address is taken, or cannot be had
+    :raises OSError: if the address is taken or cannot be bound
     """
-    REGISTRY.register(watchdog)
-    server = _Server((host, port), watchdog)
+    server = _RelayServer((host, port), watchdog)
     Thread(target=server.serve_forever, name="port", daemon=True).start()
     return server
 
 
-class _Server(ThreadingHTTPServer):
+class _RelayServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, address: tuple[str, int], watchdog: Watchdog) -> None:
         self.watchdog = watchdog
-        super().__init__(address, _Answer)
+        super().__init__(address, _RelayRequestHandler)
 
     def server_bind(self) -> None:
-        """Take the address, without http.server's look-up of its name, which may hang."""
+        """Bind the address without http.server's look-up of its name, which may hang."""
         TCPServer.server_bind(self)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of callers that hang up."""
-        _log.debug("a caller of the relay's port was not answered", exc_info=True)
+        """Log a client that hangs up at debug level."""
+        _log.debug("a client of the relay's port was not answered", exc_info=True)
 
 
-class _Answer(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = 5.0  # who says nothing holds a thread no longer
+class _RelayRequestHandler(BaseHTTPRequestHandler):
+    server: _RelayServer
+    timeout = 5.0  # a silent client holds a thread no longer
     server_version, sys_version = "relay", ""
 
     def do_GET(self) -> None:  # http.server's name
         match urlsplit(self.path).path:
             case "/health/live":
-                self._tell_life()
+                hanging = self.server.watchdog.hanging()
+                status = HTTPStatus.SERVICE_UNAVAILABLE if hanging else HTTPStatus.OK
+                body = {"status": "hanging", "hanging": hanging} if hanging else {"status": "live"}
+                self._send(status, "application/json", json.dumps(body).encode())
             case "/metrics":
                 self._send(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(REGISTRY))
             case _:
-                self._send(HTTPStatus.NOT_FOUND, "text/plain", b"There is nothing at this address.\n")
+                self._send(HTTPStatus.NOT_FOUND, "text/plain", b"Not found.\n")
 
     do_HEAD = do_GET  # noqa: N815  # the same
-
-    def _tell_life(self) -> None:
-        hanging = self.server.watchdog.hanging()
-        status = HTTPStatus.SERVICE_UNAVAILABLE if hanging else HTTPStatus.OK
-        body = {"status": "hanging", "hanging": hanging} if hanging else {"status": "live"}
-        self._send(status, "application/json", json.dumps(body).encode())
 
     def _send(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
         self.send_response(status)

@@ -1,4 +1,4 @@
-"""Forgetting old events."""
+"""Delete old events."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,30 +11,29 @@ from django.db.models.functions import Now
 from gdmarket.bus import log_ranges
 from gdmarket.bus.log_ranges import LogRange
 from gdmarket.bus.models import Delivery, Event
-from gdmarket.bus.sql import row_itself
 
-# Asked once the events are locked: by then each delivery of theirs is either there to be seen, or cannot come any more.
-_FORGET = """
+# Checked after the events are locked: by then each of their deliveries is visible, or cannot be inserted any more.
+_DELETE = """
 DELETE FROM bus_event WHERE seq IN ({seqs}) AND NOT EXISTS (SELECT 1 FROM bus_delivery d WHERE d.event_id = bus_event.seq)
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Purged:
-    """How many old events of a stretch are gone, and how many are kept as a stream's newest or for a delivery that is outstanding."""
+    """How many old events of a range were deleted, and how many were kept as a stream's newest or for an outstanding delivery."""
 
     purged: int
     kept: int
 
 
 def purge(
-    *, keep_days: int, chunk: int = log_ranges.LENGTH, dry_run: bool = False, using: str = DEFAULT_DB_ALIAS
+    *, keep_days: int, chunk: int = log_ranges.SIZE, dry_run: bool = False, using: str = DEFAULT_DB_ALIAS
 ) -> Iterator[tuple[LogRange, Purged]]:
-    """Delete events of a log that happened more than `keep_days` days ago, by its database's clock; with `dry_run` only count them.
+    """Delete events of a log that occurred more than `keep_days` days ago, by its database's clock; with `dry_run` only count them.
 
-    Never the newest of a stream, from which the next takes its version; never one that somebody has still to handle. The work is done as
-    the result is read: a stretch of `chunk` events at a time, each in a short transaction. It may be stopped, repeated, and done by
-    several at once.
+    The newest event of a stream is kept, since the next takes its version from it; so is one with an outstanding delivery. The work is
+    done while the result is iterated: `chunk` events at a time, each in a short transaction. It may be stopped and repeated, and run
+    several times at once.
     :raises ValueError: if `keep_days` or `chunk` is below 1
     """
     if min(keep_days, chunk) < 1:
@@ -43,27 +42,26 @@ def purge(
 
 
 def _purge(keep_days: int, chunk: int, *, dry_run: bool, using: str) -> Iterator[tuple[LogRange, Purged]]:
-    for log_range in log_ranges.walk(length=chunk, rests=not dry_run, using=using):
+    for log_range in log_ranges.split(size=chunk, pauses=not dry_run, using=using):
         in_range = Event.objects.using(using).filter(seq__gt=log_range.after, seq__lte=log_range.upto)
         old = in_range.filter(occurred_at__lt=Now() - timedelta(days=keep_days))
         if not old.exists():
-            # The log is about as old as it is long: from here on all is young enough.
+            # The log is roughly in the order of time: what follows is young enough.
             return
-        purged = _dispensable(old).count() if dry_run else _forget(old)
+        purged = _deletable(old).count() if dry_run else _delete(old)
         yield log_range, Purged(purged=purged, kept=old.count() - purged if dry_run else old.count())
 
 
-def _dispensable(events: QuerySet[Event]) -> QuerySet[Event]:
+def _deletable(events: QuerySet[Event]) -> QuerySet[Event]:
     newer = Event.objects.filter(stream=OuterRef("stream"), version__gt=OuterRef("version"))
     return events.filter(Exists(newer), ~Exists(Delivery.objects.filter(event=OuterRef("pk"))))
 
 
-def _forget(old: QuerySet[Event]) -> int:
-    connection = connections[old.db]
+def _delete(old: QuerySet[Event]) -> int:
     with transaction.atomic(using=old.db):
-        seqs = list(_dispensable(old).select_for_update(of=row_itself(using=old.db)).order_by("seq").values_list("seq", flat=True))
+        seqs = list(_deletable(old).select_for_update(of=("self",)).order_by("seq").values_list("seq", flat=True))
         if not seqs:
             return 0
-        with connection.cursor() as cursor:
-            cursor.execute(_FORGET.format(seqs=", ".join(["%s"] * len(seqs))), seqs)
+        with connections[old.db].cursor() as cursor:
+            cursor.execute(_DELETE.format(seqs=", ".join(["%s"] * len(seqs))), seqs)
             return int(cursor.rowcount)

@@ -1,6 +1,6 @@
-"""Which subscribers each log has: the contexts at home beside it, and a forwarder for every other log in which its events are heard.
+"""Which subscribers each log has: the contexts whose tables are beside it, and a forwarder to each other log that its events are for.
 
-Each database has a log of its own. A subscriber's name says which log it listens to: no two logs have subscribers of one name.
+Each database has a log of its own. A subscriber's name determines its log: no two logs have subscribers of the same name.
 """
 
 from gdmarket import databases
@@ -11,25 +11,25 @@ _TO = "-to-"
 
 
 def alias_of(subscriber: str) -> str:
-    """Return the alias of the database in whose log a subscriber's deliveries stand."""
+    """Return the alias of the database whose log holds a subscriber's deliveries."""
     source, _, target = subscriber.partition(_TO)
     return source if target else databases.alias_for(subscriber)
 
 
 def forward_target(subscriber: str) -> str | None:
-    """Return the alias that a forwarder copies events to; None for a context."""
+    """Return the alias of the database that a forwarder copies events to; None for a context."""
     return subscriber.partition(_TO)[2] or None
 
 
 def subscriptions_of(using: str) -> set[tuple[str, str]]:
-    """Return every (subscriber, type) that the code wants in a log: a forwarder is wanted where what is published is heard elsewhere."""
+    """Return every (subscriber, type) that the code asks for in a log, forwarders to the logs of other subscribers included."""
     wanted = set()
     for context, name in registry.subscriptions():
-        published_in, heard_in = databases.alias_for(name.partition(".")[0]), databases.alias_for(context)
-        if heard_in == using:
+        publisher, reader = databases.alias_for(name.partition(".")[0]), databases.alias_for(context)
+        if reader == using:
             wanted.add((context, name))
-        elif published_in == using:
-            wanted.add((f"{using}{_TO}{heard_in}", name))
+        elif publisher == using:
+            wanted.add((f"{using}{_TO}{reader}", name))
     return wanted
 
 
@@ -39,5 +39,5 @@ def subscribers_of(using: str) -> list[str]:
 
 
 def subscribers() -> list[str]:
-    """Return every subscriber that the code knows, log by log; those that are not said to be at home anywhere are in `default`."""
+    """Return every subscriber that the code knows, log by log; a context without a database of its own is in `default`."""
     return [subscriber for using in databases.aliases() for subscriber in subscribers_of(using)]

@@ -1,4 +1,4 @@
-"""What a worker's session on PostgreSQL must keep to."""
+"""A time limit for a relay's statements on PostgreSQL, below the length of a lease."""
 
 import logging
 import threading
@@ -11,20 +11,20 @@ logger = logging.getLogger(__name__)
 
 _STATEMENT_S = 8
 
-_bounded = threading.local()
+_limited = threading.local()
 
 
 def limit_statements(*, using: str = DEFAULT_DB_ALIAS) -> None:
-    """See to it, once a connection, that a statement gives up before the lease of a delivery in hand does.
+    """Make sure, once per connection, that a statement times out before the lease of the delivery it works for expires.
 
-    A limit in DATABASE_URL, or of the server's own, holds if it is short enough. Otherwise one is set for this session: to refuse would
-    leave everything undelivered for the sake of a setting, and to go on would let a statement work for a lease that is lost.
+    A limit in DATABASE_URL or of the server is kept if it is short enough. Otherwise one is set for this session: refusing to start would
+    leave everything undelivered because of a setting, and without a limit a statement could go on working for a lost lease.
     """
     connection = connections[using]
     if connection.vendor != "postgresql":
         return
     connection.ensure_connection()
-    if getattr(_bounded, using, None) is connection.connection:
+    if getattr(_limited, using, None) is connection.connection:
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'")
@@ -32,4 +32,4 @@ def limit_statements(*, using: str = DEFAULT_DB_ALIAS) -> None:
         if not 0 < limit_ms < LEASE_S * 1000:
             logger.warning("statement_timeout is %d ms; for the relay it is %d s, as a lease lasts %d s", limit_ms, _STATEMENT_S, LEASE_S)
             cursor.execute("SELECT set_config('statement_timeout', %s, false)", [f"{_STATEMENT_S}s"])
-    setattr(_bounded, using, connection.connection)
+    setattr(_limited, using, connection.connection)

@@ -1,4 +1,4 @@
-"""The subscriptions as they are written down, so that publishers of every age deliver to today's subscribers."""
+"""The subscriptions in the database, so that publishers of every version deliver to the subscribers of the newest."""
 
 from typing import Any
 
@@ -13,51 +13,45 @@ from gdmarket.bus.models import Subscription
 
 
 def write_subscriptions(*, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Make a log's table say what the code says, for the subscribers the code knows anywhere, and forwarders. Who is paused stays so."""
+    """Write the code's subscriptions, and forwarders, to a log's table; subscribers unknown to the code, and pauses, are kept."""
     rows = Subscription.objects.using(using)
     written = {(row.subscriber, row.type): row.pk for row in rows.all()}
     paused = set(rows.filter(paused=True).values_list("subscriber", flat=True))
     wanted, known = routing.subscriptions_of(using), set(routing.subscribers())
-    rows.filter(
-        pk__in=[
-            pk
-            for (subscriber, name), pk in written.items()
-            if (subscriber in known or routing.forward_target(subscriber)) and (subscriber, name) not in wanted
-        ]
-    ).delete()
-    new = sorted(wanted - written.keys())
-    rows.bulk_create(
-        [Subscription(subscriber=subscriber, type=name, paused=subscriber in paused) for subscriber, name in new],
-        ignore_conflicts=True,
-    )
+    unwanted = [
+        pk
+        for (subscriber, name), pk in written.items()
+        if (subscriber in known or routing.forward_target(subscriber)) and (subscriber, name) not in wanted
+    ]
+    rows.filter(pk__in=unwanted).delete()
+    new = [Subscription(subscriber=of, type=name, paused=of in paused) for of, name in sorted(wanted - written.keys())]
+    rows.bulk_create(new, ignore_conflicts=True)
 
 
 def refuse_unknown(*, subscriber: str) -> None:
-    """Do nothing for a subscriber that hears something.
+    """Check that a subscriber has a subscription.
 
-    :raises NoSuchSubscriberError: if it hears nothing
+    :raises NoSuchSubscriberError: if it has none
     """
-    if subscriber not in (known := _written(routing.alias_of(subscriber)) if routing.alias_of(subscriber) in databases.aliases() else []):
-        known = sorted({name for using in databases.aliases() for name in _written(using)})
+    rows = {using: Subscription.objects.using(using) for using in databases.aliases()}
+    own = rows.get(routing.alias_of(subscriber))
+    if own is None or not own.filter(subscriber=subscriber).exists():
+        known = sorted({name for of_log in rows.values() for name in of_log.values_list("subscriber", flat=True)})
         raise NoSuchSubscriberError(context=subscriber, known=", ".join(known) or "none; run `manage.py migrate`")
 
 
-def _written(using: str) -> list[str]:
-    return sorted(set(Subscription.objects.using(using).values_list("subscriber", flat=True)))
-
-
 def pause(*, context: str) -> None:
-    """Let a context's deliveries wait until it is resumed; a second time changes nothing. What it has in hand, it finishes.
+    """Let a context's deliveries wait until it is resumed; repeating it changes nothing. Claimed deliveries are finished.
 
-    :raises NoSuchSubscriberError: if it hears nothing
+    :raises NoSuchSubscriberError: if it has no subscription
     """
     _set_paused(context, paused=True)
 
 
 def resume(*, context: str) -> None:
-    """Let a context catch up, in order; a second time changes nothing.
+    """Let a context catch up, in order; repeating it changes nothing.
 
-    :raises NoSuchSubscriberError: if it hears nothing
+    :raises NoSuchSubscriberError: if it has no subscription
     """
     _set_paused(context, paused=False)
 
@@ -68,7 +62,7 @@ def _set_paused(context: str, *, paused: bool) -> None:
 
 
 def after_migrate(*, using: str, apps: Apps = installed, **_: Any) -> None:
-    """Write the subscriptions once their table exists: `migrate` of another app may come before."""
+    """Write the subscriptions, unless their table does not exist yet because another app is migrated first."""
     try:
         apps.get_model("bus", "Subscription")
     except LookupError:

@@ -1,4 +1,4 @@
-"""One story, told from the log: what caused what, when, who heard it, and who has still to hear of it."""
+"""The trace of a request, from the log: which event caused which, when, who handled it, and which deliveries are outstanding."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ from gdmarket.bus.models import Delivery, Event, Subscription
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """An event of the story; `depth` counts its causes, `due_at` is set for a timer, `waiting` says who has not handled it yet and why.
+    """An event of a trace. `depth` counts its causes, `due_at` is set for a timer, `waiting` describes its outstanding deliveries.
 
-    `recorded_at` is when it was published; `occurred_at` what it says of itself, and all events of one request may say the same. `heard_by`
-    names those who handled it. Only what is outstanding is written down, so whoever began to hear such events later is named as well.
-    `given_up` says for whom an operator skipped it, and why.
+    `recorded_at` is when it was published; `occurred_at` is its own field, which may be the same for all events of a request. `heard_by`
+    names the subscribers without an outstanding delivery, and so also one that subscribed later. `given_up` names those for which an
+    operator skipped it, with the reason.
     """
 
     depth: int
@@ -37,62 +37,60 @@ class Step:
 
 
 def list_steps(*, correlation: str) -> list[Step]:
-    """Return the events of a story, each followed by those it caused.
+    """Return the events of a trace, each followed by those it caused.
 
-    :raises NoSuchTraceError: if no event bears this correlation id
+    :raises NoSuchTraceError: if no event has this correlation id
     """
-    told = [_Told(correlation, using) for using in databases.aliases()]
-    events = _once([event for log in told for event in log.events])
+    logs = [_LogTrace(correlation, using) for using in databases.aliases()]
+    events = _unique([event for log in logs for event in log.events])
     if not events:
         raise NoSuchTraceError(correlation=correlation)
-    return [_step(event, depth, told) for event, depth in _as_tree(events)]
+    return [_step(event, depth, logs) for event, depth in _as_tree(events)]
 
 
-class _Told:
-    """What one log knows of a story: its events, and what became of their deliveries."""
+class _LogTrace:
+    """What one log holds of a trace: its events, and the state of their deliveries."""
 
     def __init__(self, correlation: str, using: str) -> None:
-        self.using = using
         self.events = list(Event.objects.using(using).filter(correlation=correlation).order_by("seq"))
+        self._using = using
         self._seqs = {event.id: event.seq for event in self.events}
-        self._listeners: dict[str, set[str]] = defaultdict(set)
+        self._subscribers: dict[str, set[str]] = defaultdict(set)
         for subscriber, event_type in Subscription.objects.using(using).order_by("pk").values_list("subscriber", "type"):
             if not routing.forward_target(subscriber):
-                self._listeners[event_type].add(subscriber)
+                self._subscribers[event_type].add(subscriber)
         self._outstanding: dict[int, list[Delivery]] = defaultdict(list)
         for delivery in Delivery.objects.using(using).filter(event__correlation=correlation).order_by("subscriber"):
             self._outstanding[delivery.event_id].append(delivery)
-        self._given_up: dict[str, dict[str, str]] = defaultdict(dict)
+        self._skipped: dict[str, dict[str, str]] = defaultdict(dict)
         ids = [str(event.id) for event in self.events]
         records = Event.objects.using(using).filter(type=codec.type_of(DeliverySkipped), payload__event_id__in=ids)
         for skipped in records.order_by("seq").values_list("payload", flat=True):
-            self._given_up[skipped["event_id"]][skipped["subscriber"]] = skipped["reason"]
+            self._skipped[skipped["event_id"]][skipped["subscriber"]] = skipped["reason"]
 
-    def heard_by(self, event: Event) -> set[str]:
+    def handled_by(self, event: Event) -> set[str]:
         if event.id not in self._seqs:
             return set()
-        return self._listeners[event.type] - {delivery.subscriber for delivery in self._waiting(event)} - set(self.given_up(event))
+        outstanding = {delivery.subscriber for delivery in self._outstanding[self._seqs[event.id]]}
+        return self._subscribers[event.type] - outstanding - set(self.skipped(event))
 
-    def waiting(self, event: Event) -> list[str]:
-        return [_outlook(delivery, self.using) for delivery in self._waiting(event)]
+    def outstanding(self, event: Event) -> list[str]:
+        return [_describe(delivery, self._using) for delivery in self._outstanding[self._seqs.get(event.id, 0)]]
 
-    def given_up(self, event: Event) -> dict[str, str]:
-        return self._given_up[str(event.id)]
-
-    def _waiting(self, event: Event) -> list[Delivery]:
-        return self._outstanding[self._seqs.get(event.id, 0)]
+    def skipped(self, event: Event) -> dict[str, str]:
+        return self._skipped[str(event.id)]
 
 
-def _once(events: Sequence[Event]) -> list[Event]:
-    """Return each event once, however many logs have it; those of several logs in the order in which they were made."""
-    events_by_id = {event.id: event for event in reversed(events)}
+def _unique(events: Sequence[Event]) -> list[Event]:
+    """Return each event once, however many logs have it; those of several logs in the order in which they were published."""
     if len(databases.aliases()) == 1:
         return list(events)
+    events_by_id = {event.id: event for event in reversed(events)}
     return sorted(events_by_id.values(), key=lambda event: (ids.made_at(event.id), event.id))
 
 
-def _step(event: Event, depth: int, told: Sequence[_Told]) -> Step:
-    given_up = [f"{subscriber}: {reason or 'no reason given'}" for log in told for subscriber, reason in log.given_up(event).items()]
+def _step(event: Event, depth: int, logs: Sequence[_LogTrace]) -> Step:
+    given_up = [f"{subscriber}: {reason or 'no reason given'}" for log in logs for subscriber, reason in log.skipped(event).items()]
     return Step(
         depth=depth,
         event_id=event.id,
@@ -103,30 +101,30 @@ def _step(event: Event, depth: int, told: Sequence[_Told]) -> Step:
         occurred_at=event.occurred_at,
         recorded_at=ids.made_at(event.id),
         due_at=event.due_at,
-        heard_by=tuple(sorted(set().union(*(log.heard_by(event) for log in told)))),
-        waiting=tuple(outlook for log in told for outlook in log.waiting(event)),
+        heard_by=tuple(sorted(set().union(*(log.handled_by(event) for log in logs)))),
+        waiting=tuple(line for log in logs for line in log.outstanding(event)),
         given_up=tuple(given_up),
     )
 
 
 def _as_tree(events: Sequence[Event]) -> Iterator[tuple[Event, int]]:
-    """Yield the events depth first; one whose cause belongs to another story begins its own branch."""
-    told = {event.id for event in events}
-    consequences: dict[UUID | None, list[Event]] = defaultdict(list)
+    """Yield the events with their depth, depth first; one whose cause has another correlation id is a root."""
+    known = {event.id for event in events}
+    effects: dict[UUID | None, list[Event]] = defaultdict(list)
     for event in events:
-        consequences[event.causation if event.causation in told else None].append(event)
-    to_tell = [(event, 0) for event in reversed(consequences[None])]
-    while to_tell:
-        event, depth = to_tell.pop()
+        effects[event.causation if event.causation in known else None].append(event)
+    stack = [(event, 0) for event in reversed(effects[None])]
+    while stack:
+        event, depth = stack.pop()
         yield event, depth
-        to_tell.extend((consequence, depth + 1) for consequence in reversed(consequences[event.id]))
+        stack.extend((effect, depth + 1) for effect in reversed(effects[event.id]))
 
 
-def _outlook(delivery: Delivery, using: str) -> str:
+def _describe(delivery: Delivery, using: str) -> str:
     if delivery.dead:
-        number = delivery_ids.format_delivery_id(delivery.pk, using=using)
-        return f"{delivery.subscriber}: dead after {delivery.attempts} attempts, delivery {number}: {delivery.error}"
+        delivery_id = delivery_ids.format_delivery_id(delivery.pk, using=using)
+        return f"{delivery.subscriber}: dead after {delivery.attempts} attempts, delivery {delivery_id}: {delivery.error}"
     if delivery.token is not None:
-        return f"{delivery.subscriber}: in hand"
+        return f"{delivery.subscriber}: claimed by a worker"
     tried = f" after {delivery.attempts} attempts: {delivery.error}" if delivery.attempts else ""
     return f"{delivery.subscriber}: due {delivery.not_before:%Y-%m-%d %H:%M:%S}{tried}"

@@ -1,44 +1,24 @@
-"""Whether the threads of a relay come round: kept in this process alone, for whoever may restart it."""
+"""Whether the threads of this relay still make progress: kept in memory, for the liveness probe that restarts the process."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from time import monotonic
 
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-
-# The longest a healthy thread is busy with one delivery is what a payment provider may take, some 20 s with its look-ups.
+# The longest a healthy thread is busy with one delivery is what a payment provider may take, about 20 s with its look-ups.
 HANGS_AFTER_S = 30.0
 
 
-class Watchdog(Collector):
-    """When each thread of a relay last came round; a thread that waits for a database that is away comes round."""
+class Watchdog:
+    """When each thread of a relay last finished a step. A thread that waits for a database that is away still finishes steps."""
 
     def __init__(self, *, subscribers: Iterable[str]) -> None:
-        """Begin to count now, so that a thread that never comes to its first round is noticed too."""
+        """Start now, so that a thread that never finishes its first step is found too."""
         self._last_reset_s = dict.fromkeys(subscribers, monotonic())
 
     def reset(self, *, subscriber: str) -> None:
-        """Note that a thread is about to go on."""
+        """Record that a subscriber's thread is about to take its next step."""
         self._last_reset_s[subscriber] = monotonic()
 
     def hanging(self) -> list[str]:
-        """Return for whom nobody has come round for 30 s."""
-        return sorted(subscriber for subscriber, silent_s in self._silent_s().items() if silent_s > HANGS_AFTER_S)
-
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Name the metric."""
-        return self._families({})
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Tell for how long each thread has been silent."""
-        return self._families(self._silent_s())
-
-    def _silent_s(self) -> dict[str, float]:
+        """Return the subscribers whose thread has not finished a step for 30 s, sorted."""
         now_s = monotonic()
-        return {subscriber: now_s - came_s for subscriber, came_s in self._last_reset_s.items()}
-
-    def _families(self, silent_s: dict[str, float]) -> Iterator[GaugeMetricFamily]:
-        family = GaugeMetricFamily("relay_silent_seconds", "For how long a thread of this relay has not come round.", labels=["subscriber"])
-        for subscriber, seconds in silent_s.items():
-            family.add_metric([subscriber], round(seconds, 3))
-        yield family
+        return sorted(subscriber for subscriber, reset_s in self._last_reset_s.items() if now_s - reset_s > HANGS_AFTER_S)

@@ -149,7 +149,7 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
 def _backlog(alias: str) -> dict[str, object] | None:
     """Return the bus's backlog by subscriber; None if it cannot be read, which does not make this process unready."""
     try:
-        measured = backlog.measure(most=_MAX_COUNTED, using=alias)
+        measured = backlog.measure(limit=_MAX_COUNTED, using=alias)
     except DatabaseError:
         _log.warning("the backlog of the bus cannot be read", exc_info=True)
         return None

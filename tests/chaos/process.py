@@ -15,7 +15,7 @@ from django.core.management import call_command
 
 django.setup()
 
-from gdmarket.bus import claims, dispatch, registry  # noqa: E402  # Django first
+from gdmarket.bus import claims, registry  # noqa: E402  # Django first
 from tests.chaos import campaign, world  # noqa: E402
 from tests.chaos.plan import Plan  # noqa: E402
 from tests.chaos.recovery import TAG_BITS  # noqa: E402
@@ -27,8 +27,6 @@ _PR_SET_PDEATHSIG = 1
 def main(role: str, plan_json: str, *rest: str) -> None:
     plan = msgspec.json.decode(plan_json, type=Plan)
     if plan.lease_s is not None:
-        # A batch keeps its share of the lease.
-        dispatch.BATCH_S *= plan.lease_s / claims.LEASE_S
         claims.LEASE_S = plan.lease_s
     if role == "campaign":
         registry.connect(world.subscriptions(world.Mischief(plan=plan, place=())))

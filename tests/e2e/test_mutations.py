@@ -69,23 +69,23 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        guard="only the head of a lane is a suspect",
+        guard="only the head of a lane is claimed after its lease expired",
         missed_by=LEASES,
         edits=((CLAIMS, "x.version < d.version", "x.version < 0"),),
     ),
     Mutation(
-        guard="suspects are kept out of the other claims",
+        guard="expired leases are kept out of the other claims",
         missed_by=LEASES,
-        edits=((CLAIMS, "d.token IS NULL AND {{free}} LIMIT", "{{free}} LIMIT"),),
+        edits=((CLAIMS, "d.token IS NULL AND {{claimable}} LIMIT", "{{claimable}} LIMIT"),),
     ),
     Mutation(
-        guard="suspects are claimed alone",
+        guard="a delivery whose lease expired is claimed alone",
         missed_by=LEASES,
         edits=(
             (
                 CLAIMS,
-                'of=subscriber, in_hand=1, run="1", subscriber=subscriber, suspect=1',
-                "of=subscriber, in_hand=IN_HAND, run=_share_of(IN_HAND), subscriber=subscriber, suspect=1",
+                'of=subscriber, per_lane="1", subscriber=subscriber, expired=1',
+                "of=subscriber, per_lane=_per_lane(CLAIM_SIZE), subscriber=subscriber, expired=1",
             ),
             (CLAIMS, "(x.dead OR x.token IS NOT NULL)", "x.dead"),
         ),
@@ -96,9 +96,14 @@ MUTATIONS = (
         edits=((CLAIMS, "(x.dead OR x.token IS NOT NULL)", "x.token IS NOT NULL"),),
     ),
     Mutation(
-        guard="what stands behind a failure is given back",
+        guard="nothing is begun once half of the lease is over",
+        missed_by=LEASES,
+        edits=((DISPATCH, "time.monotonic() > group[0].begin_by_s or (has_begun and not keep_going())", "has_begun and not keep_going()"),),
+    ),
+    Mutation(
+        guard="what stands behind a failure is released",
         missed_by=BATCHES,
-        edits=((DISPATCH, "run = [claim for claim in run if claim.lane not in stuck]", "run = list(run)"),),
+        edits=((DISPATCH, "group = [claim for claim in group if claim.lane not in blocked]", "group = list(group)"),),
     ),
     *(
         Mutation(

@@ -63,7 +63,7 @@ def test_a_dead_delivery_is_called_by_its_database_and_number(hear: Connect, run
 
     assert run("dead", "skip", names["items"], "--reason", "lost") == f"delivery {names['items']} is skipped\n"
     refused.clear()
-    assert run("dead", "replay", names["status_view"]).startswith("1 dead deliveries will be tried again")
+    assert run("dead", "replay", names["status_view"]).startswith("1 dead deliveries will be retried")
     bus.run_until_idle()
 
     assert (notes("items"), notes("status_view")) == ([1, 3], [1, 2, 3])

@@ -84,10 +84,10 @@ def test_two_who_copy_the_same_leave_one_copy_that_is_heard_once(hear: Connect, 
     asleep = claims.claim_lanes(subscriber=TO_VIEW)
     wait(11)
     while awake := claims.claim_expired(subscriber=TO_VIEW):
-        dispatch.work(batch=awake, keep_going=always)
+        dispatch.work(claimed=awake, keep_going=always)
     bus.run_until_idle()
 
-    done = dispatch.work(batch=asleep, keep_going=always)
+    done = dispatch.work(claimed=asleep, keep_going=always)
     bus.run_until_idle()
 
     assert (len(asleep), done, notes("status_view")) == (3, 0, [1, 2, 3])

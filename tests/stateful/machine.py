@@ -132,7 +132,7 @@ class MarketMachine(RuleBasedStateMachine):
                 settling.acknowledge(claims=[claim])
                 raise AssertionError("an old token was taken for the lease")
             settling.fail(claim=claim, error="too late")
-            settling.postpone(claim=claim, after_s=60, reason="too late")
+            settling.postpone(claims=[claim], after_s=60, reason="too late")
             settling.dead_letter(claim=claim, error="too late")
         settling.release(claims=lost)
         assert self._everything() == before

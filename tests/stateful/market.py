@@ -173,7 +173,7 @@ class Market:
         if batch:
             held = list(Delivery.objects.filter(pk__in=[claim.id for claim in batch], token=batch[0].token).values_list("pk", flat=True))
             with self.faults.working(subscriber=batch[0].lane[0], blow=blow):
-                dispatch.work(batch=batch, keep_going=lambda: all_of_it)
+                dispatch.work(claimed=batch, keep_going=lambda: all_of_it)
             Delivery.objects.filter(pk__in=held, token=None, dead=False).exclude(error="").update(not_before=F("not_before") + LATE)
             self._pull_timers()
 

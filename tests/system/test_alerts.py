@@ -28,7 +28,6 @@ WELL = {
     **{f'http_request_seconds_bucket{{{ITEMS}, le="{le}"}}': "0+600x60" for le in ("0.1", "2.5", "+Inf")},
     SEEN.format(W1): "3x60",
     SEEN.format(W2): "4x60",
-    'relay_silent_seconds{job="relay", instance="r1", subscriber="items"}': "1x60",
     f'bus_oldest_age_seconds{{{W1}, subscriber="items"}}': "2x60",
     f'bus_oldest_age_seconds{{{W1}, subscriber="payments"}}': "900x20 0x40",
     f'bus_paused{{{W1}, subscriber="items"}}': "0x60",
@@ -54,11 +53,6 @@ ILL: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
     "WebSlow": ({f'http_request_seconds_bucket{{{ITEMS}, le="0.1"}}': "0+500x60"}, {}, "One request in twenty takes 1.78s or longer"),
     "WebGone": ({f"up{{{W1}}}": "0x60"}, {}, "No server answers"),
     "RelayGone": ({SEEN.format(W1): "0+60x60", SEEN.format(W2): "5+60x60"}, {"subscriber": "items"}, "No relay comes round for items"),
-    "RelayHangs": (
-        {'relay_silent_seconds{job="relay", instance="r1", subscriber="items"}': "0+60x60"},
-        {"instance": "r1", "subscriber": "items"},
-        "A relay hangs in items",
-    ),
     "BusBehind": ({f'bus_oldest_age_seconds{{{W1}, subscriber="items"}}': "90x60"}, {"subscriber": "items"}, "items is 1m 30s behind"),
     "BusPaused": (
         {f'bus_paused{{{W1}, subscriber="payments"}}': "1x60", f'bus_oldest_age_seconds{{{W1}, subscriber="payments"}}': "900x60"},

@@ -1,1 +1,1 @@
-"""What `manage.py bus` can do: a module an action, or a few that belong together, with its words, its arguments and its printing."""
+"""The actions of `manage.py bus`: each module adds its actions' arguments, and prints their results."""

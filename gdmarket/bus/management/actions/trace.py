@@ -17,8 +17,8 @@ def add_to(actions: Any) -> None:
         actions,
         "trace",
         _trace,
-        "tell the story of a request: what caused what, who heard it, and what is outstanding",
-        more="What was caused stands below its cause, further to the right. Times are UTC, and say when each event was recorded.",
+        "show the trace of a request: which event caused which, who handled it, and what is outstanding",
+        more="An event stands below its cause, indented. Times are UTC, when each event was recorded.",
     )
     trace.add_argument("correlation", help="the X-Correlation-ID of the answer")
     trace.add_argument("--json", action="store_true", help="for machines")
@@ -36,7 +36,7 @@ def _trace(*, out: OutputWrapper, correlation: str, json: bool, **_: Any) -> Non
         indent = "  " * step.depth
         timer = f"  timer for {step.due_at:%Y-%m-%dT%H:%M:%SZ}" if step.due_at else ""
         out.write(f"{when}{indent}{step.type}  {step.stream} v{step.version}{timer}")
-        for line in _heard(step):
+        for line in _lines(step):
             out.write(f"{'':{len(when)}}{indent}  {line}")
     waiting = sum(len(step.waiting) for step in steps)
     out.write(f"{len(steps)} events in {format_duration((ended_at - began_at).total_seconds())}; {waiting or 'no'} deliveries outstanding")
@@ -50,6 +50,6 @@ def _after(elapsed: timedelta) -> str:
     )
 
 
-def _heard(step: Step) -> list[str]:
-    heard = [f"heard by {', '.join(step.heard_by)}"] if step.heard_by else []
-    return [*heard, *(f"skipped for {whom}" for whom in step.given_up), *(f"waits for {outlook}" for outlook in step.waiting)]
+def _lines(step: Step) -> list[str]:
+    handled = [f"handled by {', '.join(step.heard_by)}"] if step.heard_by else []
+    return [*handled, *(f"skipped for {skipped}" for skipped in step.given_up), *(f"waits for {delivery}" for delivery in step.waiting)]

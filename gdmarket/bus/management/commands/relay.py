@@ -18,18 +18,18 @@ class Command(BaseCommand):
 
     help = (
         "Deliver events to their subscribers until told to stop. Any number of relays may run at once. "
-        "SIGTERM and SIGINT finish the delivery in hand, give the rest back and exit with 0."
+        "SIGTERM and SIGINT finish the current delivery, release the rest and exit with 0."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="deliver what is due now, say how much it was, and exit")
+        parser.add_argument("--once", action="store_true", help="deliver what is due now, print how many deliveries that were, and exit")
         parser.add_argument(
             "--with-parent",
             nargs="?",
             type=int,
             const=os.getppid(),
             metavar="PID",
-            help="exit when the process that started the relay is gone; PID says which that is, for when it may be gone already",
+            help="exit when the parent process ends; give its PID if it may have ended before this process starts",
         )
 
     def handle(self, *, once: bool, with_parent: int | None, **_: Any) -> None:

@@ -34,7 +34,7 @@ def taker(calls: list[list[int]]) -> Handler:
 
 @pytest.fixture(autouse=True)
 def all_in_one_claim(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "_IN_HAND_AT_ONCE", 10_000)
+    monkeypatch.setattr(claims, "_FAST_PATH_SIZE", 10_000)
 
 
 def always() -> bool:
@@ -78,7 +78,7 @@ def test_no_more_than_a_hundred_share_a_transaction(hear: Connect) -> None:
     for cup in range(13):
         pour(*range(cup * 100 + 20, cup * 100 + 30), cup=cup)
 
-    dispatch.work(batch=claim_all(), keep_going=always)
+    dispatch.work(claimed=claim_all(), keep_going=always)
 
     assert [len(call) for call in calls] == [100, 30]
     assert len(notes()) == 130
@@ -91,7 +91,7 @@ def test_where_one_fails_nothing_of_the_batch_stands_and_halves_find_the_one(hea
     pour(POISON, 4, cup="b")
     pour(5, cup="c")
 
-    dispatch.work(batch=claims.claim_lanes(subscriber=RED), keep_going=always)
+    dispatch.work(claimed=claims.claim_lanes(subscriber=RED), keep_going=always)
 
     assert calls == [[1, 2, POISON, 4, 5], [1, 2], [POISON, 4, 5], [POISON], [5]]
     assert notes() == [1, 2, 5]
@@ -108,7 +108,7 @@ def test_what_stands_behind_a_failure_waits_also_in_the_next_batch(hear: Connect
         pour(*range(cup * 100 + 20, cup * 100 + 30), cup=cup)
     pour(2000, cup="stuck")
 
-    dispatch.work(batch=claim_all(), keep_going=always)
+    dispatch.work(claimed=claim_all(), keep_going=always)
 
     assert len(notes()) == 100
     assert 2000 not in notes()
@@ -125,7 +125,7 @@ def test_what_failed_before_is_handled_alone(hear: Connect, wait: Callable[[floa
     pour(2, cup="c")
     calls.clear()
 
-    dispatch.work(batch=claim_all(), keep_going=always)
+    dispatch.work(claimed=claim_all(), keep_going=always)
 
     assert calls == [[POISON], [1, 2]]
 
@@ -139,7 +139,7 @@ def test_a_batch_that_takes_too_long_to_fail_is_not_tried_for_ever(hear: Connect
     rounds = 0
     while Delivery.objects.filter(attempts=0).exists():
         # However little time there is, a round settles something.
-        dispatch.work(batch=claim_all(), keep_going=lambda: False)
+        dispatch.work(claimed=claim_all(), keep_going=lambda: False)
         rounds += 1
 
     assert rounds <= 4
@@ -183,12 +183,12 @@ def test_a_batch_of_which_one_lease_was_lost_does_nothing_twice(hear: Connect, w
     pour(1, cup="a")
     asleep = claims.claim_lanes(subscriber=RED)
     wait(claims.LEASE_S)
-    dispatch.work(batch=claims.claim_expired(subscriber=RED), keep_going=always)
+    dispatch.work(claimed=claims.claim_expired(subscriber=RED), keep_going=always)
     pour(2, cup="b")
     awake = claims.claim_lanes(subscriber=RED)
     late = [*asleep, *(replace(claim, token=asleep[0].token) for claim in awake)]
 
-    assert dispatch.work(batch=late, keep_going=always) == 0
+    assert dispatch.work(claimed=late, keep_going=always) == 0
 
     assert calls == [[1], [1, 2], [1], [2]]
     assert notes() == [1]
@@ -201,7 +201,7 @@ def test_a_worker_told_to_stop_gives_the_next_batch_back(hear: Connect) -> None:
     for cup in range(11):
         pour(*range(cup * 100 + 20, cup * 100 + 30), cup=cup)
 
-    assert dispatch.work(batch=claim_all(), keep_going=lambda: False) == 100
+    assert dispatch.work(claimed=claim_all(), keep_going=lambda: False) == 100
 
     assert len(notes()) == 100
     assert [row.token for row in Delivery.objects.all()] == [None] * 10

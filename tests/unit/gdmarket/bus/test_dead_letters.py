@@ -46,7 +46,7 @@ def test_dead_alone_lists_what_is_dead(rejecting: list[int], blue_listens: None,
 
 @pytest.mark.parametrize("arguments", [("dead", "--subscriber", "bleu"), ("dead", "replay", "--subscriber", "bleu")])
 def test_a_context_that_is_none_is_refused_by_name(rejecting: list[int], run: Run, arguments: tuple[str, ...]) -> None:
-    with pytest.raises(CommandError, match=r'No context called "bleu" hears anything\. Those that do: red'):
+    with pytest.raises(CommandError, match=r'No context called "bleu" has a subscription\. Those that have: red'):
         run(*arguments)
     assert Delivery.objects.filter(dead=True).count() == 1
 
@@ -63,15 +63,15 @@ def test_a_replayed_lane_goes_on_in_order(rejecting: list[int], run: Run, which:
     rejecting.clear()
     arguments = {"one": [str(dead_id())], "subscriber": ["--subscriber", RED], "all": ["--all"]}[which]
 
-    assert run("dead", "replay", *arguments) == "1 dead deliveries will be tried again\n"
-    assert run("dead", "replay", *arguments) == "0 dead deliveries will be tried again\n"
+    assert run("dead", "replay", *arguments) == "1 dead deliveries will be retried\n"
+    assert run("dead", "replay", *arguments) == "0 dead deliveries will be retried\n"
 
     assert bus.run_until_idle() == 2
     assert notes() == [1, 2, 3]
 
 
 def test_replaying_another_context_s_deliveries_leaves_this_one_s(rejecting: list[int], blue_listens: None, run: Run) -> None:
-    assert run("dead", "replay", "--subscriber", BLUE) == "0 dead deliveries will be tried again\n"
+    assert run("dead", "replay", "--subscriber", BLUE) == "0 dead deliveries will be retried\n"
 
     assert Delivery.objects.filter(dead=True).count() == 1
 
@@ -136,14 +136,14 @@ def test_several_are_replayed_by_name_or_none_of_them(rejecting: list[int], run:
         run("dead", "replay", str(first), str(second), "77")
     assert Delivery.objects.filter(dead=True).count() == 2
 
-    assert run("dead", "replay", str(first), str(second)) == "2 dead deliveries will be tried again\n"
+    assert run("dead", "replay", str(first), str(second)) == "2 dead deliveries will be retried\n"
     assert not Delivery.objects.filter(dead=True).exists()
 
 
 def test_what_would_be_done_is_not_done(rejecting: list[int], run: Run) -> None:
     before = list(Delivery.objects.order_by("pk").values())
 
-    assert run("dead", "replay", "--all", "--dry-run") == "1 dead deliveries would be tried again\n"
+    assert run("dead", "replay", "--all", "--dry-run") == "1 dead deliveries would be retried\n"
     assert run("dead", "skip", str(dead_id()), "--dry-run", "--reason", "cup broken") == f"delivery {dead_id()} would be skipped\n"
 
     assert list(Delivery.objects.order_by("pk").values()) == before

@@ -147,7 +147,7 @@ def test_a_field_that_only_newer_publishers_know_is_ignored(hear: Connect) -> No
 @pytest.mark.parametrize(
     ("unknown", "error"),
     [
-        ({"type": "kitchen.Evaporated"}, "UnknownEventError: kitchen.Evaporated is no event this process knows"),
+        ({"type": "kitchen.Evaporated"}, "UnknownEventError: kitchen.Evaporated is unknown to this process"),
         ({"schema": 2}, "UnknownEventError: kitchen.Poured has schema 2; this process knows it up to 1"),
         ({"type": "bus.DeliverySkipped"}, "UnknownEventError: red has no handler for bus.DeliverySkipped"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from gdmarket import bus
-from gdmarket.bus import dispatch, fast_path, subscriptions
+from gdmarket.bus import fast_path, subscriptions
 from gdmarket.bus.models import Delivery
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, Spilled, notes, outstanding, pour, reader
@@ -176,7 +176,7 @@ def test_in_a_thread_it_does_not_make_the_publisher_wait(hear: Connect, settings
 
 def test_in_a_thread_what_exceeds_a_batch_is_left_to_the_relay(hear: Connect, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.GDMARKET_DISPATCH = "thread"
-    monkeypatch.setattr(dispatch, "BATCH_S", 0.001)
+    monkeypatch.setattr(fast_path, "BACKGROUND_BUDGET_S", 0.001)
     hear({Poured: [reader(RED, lambda _: time.sleep(0.05))]})
 
     pour(1, 2, 3)

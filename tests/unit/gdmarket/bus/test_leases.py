@@ -2,7 +2,9 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from django.db import connection, transaction
@@ -62,7 +64,7 @@ def test_a_worker_that_wakes_after_its_lease_changes_nothing(
     bus.run_until_idle()
 
     with caplog.at_level(logging.WARNING):
-        done = dispatch.work(batch=asleep, keep_going=always)
+        done = dispatch.work(claimed=asleep, keep_going=always)
 
     assert done == 0
     assert notes() == [1, 2]
@@ -76,9 +78,9 @@ def test_a_worker_that_wakes_while_another_works_changes_nothing(hear: Connect, 
     wait(claims.LEASE_S)
     awake = claims.claim_expired(subscriber=RED)
 
-    assert dispatch.work(batch=asleep, keep_going=always) == 0
+    assert dispatch.work(claimed=asleep, keep_going=always) == 0
     assert notes() == []
-    assert dispatch.work(batch=awake, keep_going=always) == 1
+    assert dispatch.work(claimed=awake, keep_going=always) == 1
     assert notes() == [1]
 
 
@@ -92,7 +94,7 @@ def test_without_the_fence_a_late_worker_would_do_it_twice(
     bus.run_until_idle()
     monkeypatch.setattr(settling, "acknowledge", lambda *, claims: Delivery.objects.filter(pk=claims[0].id).delete())
 
-    dispatch.work(batch=asleep, keep_going=always)
+    dispatch.work(claimed=asleep, keep_going=always)
 
     assert notes() == [1, 1]
 
@@ -107,7 +109,7 @@ def test_a_late_worker_cannot_settle_what_another_has_in_hand(hear: Connect, wai
     before = Delivery.objects.values().get()
 
     {
-        "postpone": lambda: settling.postpone(claim=asleep, after_s=1, reason=""),
+        "postpone": lambda: settling.postpone(claims=[asleep], after_s=1, reason=""),
         "fail": lambda: settling.fail(claim=asleep, error=""),
         "dead_letter": lambda: settling.dead_letter(claim=asleep, error=""),
         "release": lambda: settling.release(claims=[asleep]),
@@ -154,7 +156,7 @@ def test_an_event_that_kills_every_worker_is_dead_and_takes_no_innocent_down(hea
     assert (notes(cup=1), notes(cup=2), notes(cup=3)) == ([1], [4, 5], [6])
     assert sorted(notes(BLUE)) == [1, 2, 3, 4, 5, 6]
     (dead,) = Delivery.objects.filter(dead=True)
-    assert (dead.version, dead.error) == (2, "Reject: the worker died or hung 8 times with this in hand")
+    assert (dead.version, dead.error) == (2, "Reject: the worker died or hung 8 times while handling this")
     assert outstanding(RED) == 2
 
 
@@ -183,8 +185,29 @@ def test_a_batch_that_must_stop_gives_the_rest_back_at_once(hear: Connect) -> No
     hear({Poured: [reader(RED)]})
     pour(1, 2, 3)
 
-    done = dispatch.work(batch=claims.claim_lanes(subscriber=RED), keep_going=lambda: False)
+    done = dispatch.work(claimed=claims.claim_lanes(subscriber=RED), keep_going=lambda: False)
 
     assert done == 1
     assert bus.run_until_idle() == 2
     assert notes() == [1, 2, 3]
+
+
+def test_nothing_is_begun_once_half_of_the_lease_is_over(hear: Connect) -> None:
+    hear({Poured: [reader(RED)]})
+    pour(1, 2)
+    late = [replace(claim, begin_by_s=claim.begin_by_s - claims.LEASE_S / 2) for claim in claims.claim_lanes(subscriber=RED)]
+
+    assert dispatch.work(claimed=late, keep_going=always) == 0
+    assert notes() == []
+    assert bus.run_until_idle() == 2
+
+
+def test_what_takes_half_of_the_lease_leaves_the_rest_to_the_next_claim(hear: Connect) -> None:
+    late = time.monotonic() + 0.05
+    hear({Poured: [reader(RED, lambda _: time.sleep(0.1))]})
+    pour(1, 2)
+    claimed = [replace(claim, begin_by_s=late) for claim in claims.claim_lanes(subscriber=RED)]
+
+    assert dispatch.work(claimed=claimed, keep_going=always) == 1
+    assert notes() == [1]
+    assert bus.run_until_idle() == 1

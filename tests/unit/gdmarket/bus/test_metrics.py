@@ -32,8 +32,8 @@ def counted(outcome: str) -> float:
 def test_deliveries_are_counted_by_what_became_of_them() -> None:
     done, released = counted("done"), counted("released")
 
-    metrics.handled(subscriber=RED, outcome="done")
-    metrics.handled(subscriber=RED, outcome="released", count=7)
+    metrics.count_handled(subscriber=RED, outcome="done")
+    metrics.count_handled(subscriber=RED, outcome="released", count=7)
 
     assert (counted("done") - done, counted("released") - released) == (1, 7)
     assert b'bus_handled_total{outcome="done",subscriber="red"}' in generate_latest(REGISTRY)

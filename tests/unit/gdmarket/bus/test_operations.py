@@ -22,7 +22,7 @@ def test_pausing_and_resuming_twice_is_the_same_as_once(hear: Connect, run: Run)
 def test_pausing_a_context_that_hears_nothing_names_those_that_do(hear: Connect, run: Run) -> None:
     hear({Poured: [reader(RED), reader(BLUE)]})
 
-    with pytest.raises(CommandError, match="Those that do: blue, red") as refusal:
+    with pytest.raises(CommandError, match="Those that have: blue, red") as refusal:
         run("pause", "green")
 
     assert refusal.value.returncode == 1

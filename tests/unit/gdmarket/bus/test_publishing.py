@@ -98,7 +98,7 @@ def test_versions_count_within_a_stream(hear: Connect) -> None:
 def test_a_class_that_is_not_among_the_subscriptions_is_refused(hear: Connect) -> None:
     hear({Poured: []})
 
-    with pytest.raises(bus.UnknownEventError, match=r"kitchen\.Forgotten does not stand in config/subscriptions\.py"), transaction.atomic():
+    with pytest.raises(bus.UnknownEventError, match=r"kitchen\.Forgotten is not in config/subscriptions\.py"), transaction.atomic():
         bus.publish(Forgotten(), stream="cup:1")
 
     assert not Event.objects.exists()

@@ -59,7 +59,7 @@ def test_before_the_table_exists_nothing_is_written(hear: Connect) -> None:
 
 
 def test_two_handlers_of_one_context_cannot_hear_the_same_event(hear: Connect) -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"red hears kitchen\.Poured twice"):
+    with pytest.raises(ImproperlyConfigured, match=r"red has two handlers for kitchen\.Poured"):
         registry.connect({Poured: [reader(RED), reader(RED)]})
 
 

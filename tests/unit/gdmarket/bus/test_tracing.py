@@ -41,11 +41,11 @@ def test_a_story_is_told_as_a_tree_with_what_is_outstanding(hear: Connect, run: 
 
     assert run("trace", "story-1").splitlines() == [
         "00:00:00.000000        +0 ms  kitchen.Poured  cup:1 v1",
-        "                                heard by red",
+        "                                handled by red",
         "00:00:00.120000      +120 ms    kitchen.Spilled  floor:1 v1",
         f"                                  waits for blue: dead after 1 attempts, delivery {first}: Reject: no mop",
         "00:00:00.040000       +40 ms  kitchen.Poured  cup:1 v2",
-        "                                heard by red",
+        "                                handled by red",
         "00:00:00.160000      +160 ms    kitchen.Spilled  floor:2 v1",
         f"                                  waits for blue: dead after 1 attempts, delivery {second}: Reject: no mop",
         "00:00:00.080000       +80 ms  kitchen.Poured  cup:1 v3  timer for 2030-01-01T00:00:00Z",
@@ -64,7 +64,7 @@ def test_a_delivery_in_hand_is_told_of(hear: Connect, run: Run) -> None:
         pour(1)
     claims.claim_lanes(subscriber=RED)
 
-    assert run("trace", "story-1").splitlines()[1].strip() == "waits for red: in hand"
+    assert run("trace", "story-1").splitlines()[1].strip() == "waits for red: claimed by a worker"
 
 
 def test_a_story_nobody_knows_is_an_error(hear: Connect, run: Run) -> None:
@@ -78,7 +78,7 @@ def test_a_delivery_given_up_was_not_heard(rejecting: list[int], run: Run) -> No
 
     lines = run("trace", dead.event.correlation).splitlines()
 
-    assert [line.strip() for line in lines if "heard by" in line] == ["heard by red"]
+    assert [line.strip() for line in lines if "handled by" in line] == ["handled by red"]
 
 
 def test_a_story_of_several_days_tells_the_days(hear: Connect, run: Run) -> None:
@@ -93,7 +93,7 @@ def test_a_story_of_several_days_tells_the_days(hear: Connect, run: Run) -> None
 
     assert run("trace", "story-1").splitlines() == [
         "2026-01-01 00:00:00.000000        +0 ms  kitchen.Poured  cup:1 v1",
-        "                                           heard by red",
+        "                                           handled by red",
         "2026-01-02 02:00:00.000000    +1 d 02 h    kitchen.Spilled  floor:1 v1",
         "2 events in 1 d 02 h; no deliveries outstanding",
     ]
