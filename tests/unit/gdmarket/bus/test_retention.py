@@ -38,7 +38,7 @@ def in_the_log() -> list[tuple[str, int]]:
 def test_all_but_the_newest_of_a_stream_are_forgotten(old_log: None, run: Run, chunk: str) -> None:
     told = run("purge", "--keep-days", "30", "--chunk", chunk)
 
-    assert told == "2 events older than 30 days were deleted; 2 as old were kept, as the newest of their streams or because of an outstanding delivery\n"
+    assert told.startswith("2 events older than 30 days were deleted; 2 as old were kept, ")
     assert in_the_log() == [("cup:1", 3), ("cup:2", 1)]
     assert run("purge", "--keep-days", "30").startswith("0 events older than 30 days were deleted; 2 as old")
 
