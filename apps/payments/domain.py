@@ -1,11 +1,11 @@
-"""The rules of money: what a payment may become, how it is booked, and how patiently the provider is asked again."""
+"""The rules of money: how a payment may change, to which accounts it is posted, and how long to wait between calls to the provider."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class PaymentState(StrEnum):
-    """Where one attempt to collect the price of a rental stands."""
+    """The state of one attempt to collect the price of a rental."""
 
     PENDING = "pending"
     UNKNOWN = "unknown"
@@ -16,7 +16,7 @@ class PaymentState(StrEnum):
 
 
 class RefundState(StrEnum):
-    """Where giving the money back stands."""
+    """The state of a refund."""
 
     PENDING = "pending"
     REFUNDED = "refunded"
@@ -36,7 +36,7 @@ class Account(StrEnum):
 
 
 class LedgerEntry(StrEnum):
-    """Why a sum was booked."""
+    """Why a sum was posted."""
 
     EARNED = "earned"
     CHARGED = "charged"
@@ -63,25 +63,25 @@ NEXT: Mapping[PaymentState, frozenset[PaymentState]] = {
     PaymentState.REFUNDED: frozenset(),
 }
 
-# The outcome is not known yet: the only states from which the provider is asked what happened.
+# The outcome is not known yet: only these are looked up at the provider.
 UNSETTLED = (PaymentState.PENDING, PaymentState.UNKNOWN)
 # The rental's money is, or may be, with the provider: no second attempt beside one of these.
 HOLDING = (*UNSETTLED, PaymentState.APPROVED)
 
-# The provider took the money; what was given back since is counted beside it.
+# The provider took the money; what was refunded since is counted separately.
 CHARGED = (PaymentState.APPROVED, PaymentState.REFUNDED)
 
 LONGEST_WAIT_S = 60.0
 
 
-def as_reason(*, told: str) -> str:
-    """Return a provider's reason as it is kept and shown: at most 100 characters, each on the line."""
-    return _plain(told)[:100]
+def as_reason(*, text: str) -> str:
+    """Return a provider's reason as it is stored and shown: at most 100 printable characters."""
+    return _printable(text)[:100]
 
 
-def as_reference(*, told: str) -> str:
-    """Return a provider's own name for a thing as it is kept: at most 200 characters, each on the line."""
-    return _plain(told)[:200]
+def as_reference(*, text: str) -> str:
+    """Return a provider's own id for a thing as it is stored: at most 200 printable characters."""
+    return _printable(text)[:200]
 
 
 def may_become(*, state: str, wanted: PaymentState) -> bool:
@@ -90,9 +90,9 @@ def may_become(*, state: str, wanted: PaymentState) -> bool:
 
 
 def wait_s(*, tries: int) -> float:
-    """Return how long to wait after `tries` (1 or more) questions in vain: 1, 2, 4 … 60 seconds."""
+    """Return how many seconds to wait after `tries` (1 or more) calls without an outcome: 1, 2, 4 … 60."""
     return min(2.0 ** min(tries - 1, 10), LONGEST_WAIT_S)
 
 
-def _plain(text: str) -> str:
+def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)

@@ -1,4 +1,4 @@
-"""What payments may refuse, and when it says it does not know."""
+"""What payments refuses, and the errors of an unknown outcome."""
 
 from gdmarket.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 
@@ -65,4 +65,4 @@ class OutcomeUnknownError(UnavailableError):
 
 
 class InsideTransactionError(RuntimeError):
-    """The provider was about to be asked inside a database transaction: a roll-back would forget what it did."""
+    """The provider was about to be called inside a database transaction: a rollback would lose what it did."""

@@ -1,52 +1,38 @@
-"""What payments tells the others, and what it reminds itself of."""
+"""The facts that payments publishes, and the timers and hints that it sends itself."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _PaymentFact:
-    """A payment as it stands after the fact; `amount` and `refunded` in minor units of `currency`."""
-
-    payment_id: UUID
-    rental_id: UUID
-    payer_id: UUID
-    amount: int
-    refunded: int
-    currency: str
-    state: str
-    reason: str
-    version: int
-    occurred_at: datetime
+from apps.payments.contracts import PaymentSnapshot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PaymentApproved(_PaymentFact):
+class PaymentApproved(PaymentSnapshot):
     """The provider took the money."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PaymentDeclined(_PaymentFact):
-    """The attempt paid for nothing, surely: the provider declined (`state` declined) or was never asked (`not_sent`).
+class PaymentDeclined(PaymentSnapshot):
+    """The attempt surely paid for nothing: the provider declined (`state` declined) or was never asked (`not_sent`).
 
-    Sent as declined also when the charge went back to the payer before we knew of it, or pays for another attempt: `reason` tells.
+    Also sent, as declined, when the charge was refunded before we knew of it, or pays for another attempt: see `reason`.
     """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PaymentPartlyRefunded(_PaymentFact):
-    """The provider gave a part of the money back; the payment stands. Not sent for the part that completes it."""
+class PaymentPartlyRefunded(PaymentSnapshot):
+    """The provider refunded a part; the payment stands. Not sent for the part that completes the refund."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PaymentRefunded(_PaymentFact):
-    """The provider gave the money back in full, be it in parts."""
+class PaymentRefunded(PaymentSnapshot):
+    """The provider refunded the payment in full, be it in parts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentCheckDue:
-    """A timer: by now this payment's outcome should be known; whoever hears it asks the provider when it is not."""
+    """A timer: by now the payment's outcome should be known; the subscriber looks it up if it is not."""
 
     payment_id: UUID
     occurred_at: datetime
@@ -54,7 +40,7 @@ class PaymentCheckDue:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentNoticed:
-    """The provider's webhook says that something happened to this payment; whoever hears it asks the provider what."""
+    """A webhook says that something happened to the payment; the subscriber looks it up at the provider."""
 
     payment_id: UUID
     occurred_at: datetime
@@ -62,7 +48,7 @@ class PaymentNoticed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefundRecorded:
-    """A refund was written down and the provider must now be asked for it, until it answers."""
+    """A refund was recorded and must be requested from the provider until it answers."""
 
     refund_id: UUID
     payment_id: UUID

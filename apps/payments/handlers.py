@@ -1,17 +1,18 @@
-"""What payments does when something happened: one service call each."""
+"""What payments does on an event: one service call each."""
 
 from uuid import UUID
 
-from apps.payments import services
+from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError, PaymentNotRefundableError, RefundRefusedError
 from apps.payments.events import PaymentCheckDue, PaymentNoticed, RefundRecorded
+from apps.payments.services import charging, checking, refunding
 from apps.rentals.events import RentalPaymentStarted, RentalRefundDue
 from gdmarket import bus, clock
 
 
 def on_rental_payment_started(event: RentalPaymentStarted) -> None:
-    """Write the attempt and its timer down, so that it is settled even if whoever was to charge it dies first."""
-    services.open_payment(
+    """Record the attempt and its timer, so that it is settled even if the process that was to charge it dies first."""
+    request = ChargeRequest(
         payment_id=_payment_named_by(event),
         rental_id=event.rental_id,
         payer_id=event.renter_id,
@@ -19,14 +20,14 @@ def on_rental_payment_started(event: RentalPaymentStarted) -> None:
         amount=event.price,
         currency=event.currency,
         method=event.method,
-        now=event.occurred_at,
     )
+    charging.open_payment(request=request, now=event.occurred_at)
 
 
 def on_rental_refund_due(event: RentalRefundDue) -> None:
     """Record the refund; it is sent from its own event."""
     try:
-        services.record_refund(payment_id=_payment_named_by(event), now=clock.now())
+        refunding.record_refund(payment_id=_payment_named_by(event), now=clock.now())
     except OutcomeUnknownError as not_yet:
         raise bus.Retry(after_s=not_yet.retry_after_s) from not_yet
     except PaymentNotRefundableError as refusal:
@@ -35,9 +36,9 @@ def on_rental_refund_due(event: RentalRefundDue) -> None:
 
 @bus.external
 def on_refund_recorded(event: RefundRecorded) -> None:
-    """Ask the provider for the refund until it answers."""
+    """Request the refund from the provider until it answers."""
     try:
-        services.send_refund(refund_id=event.refund_id, now=clock.now())
+        refunding.send_refund(refund_id=event.refund_id, now=clock.now())
     except OutcomeUnknownError as silence:
         raise bus.Retry(after_s=silence.retry_after_s) from silence
     except RefundRefusedError as refusal:
@@ -46,9 +47,9 @@ def on_refund_recorded(event: RefundRecorded) -> None:
 
 @bus.external
 def on_payment_check_due(event: PaymentCheckDue) -> None:
-    """Find out what became of the payment, until it is known."""
+    """Look the payment up until its outcome is known."""
     try:
-        services.check_payment(payment_id=event.payment_id, now=clock.now())
+        checking.check_payment(payment_id=event.payment_id, now=clock.now())
     except OutcomeUnknownError as silence:
         raise bus.Retry(after_s=silence.retry_after_s) from silence
     except PaymentDiffersError as difference:
@@ -57,9 +58,9 @@ def on_payment_check_due(event: PaymentCheckDue) -> None:
 
 @bus.external
 def on_payment_noticed(event: PaymentNoticed) -> None:
-    """Ask the provider what its notice was about."""
+    """Look up the payment that a webhook named."""
     try:
-        services.check_after_webhook(payment_id=event.payment_id, now=clock.now())
+        checking.check_after_webhook(payment_id=event.payment_id, now=clock.now())
     except OutcomeUnknownError as silence:
         raise bus.Retry(after_s=silence.retry_after_s) from silence
 

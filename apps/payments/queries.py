@@ -10,16 +10,18 @@ from uuid import UUID
 from django.db.models import Case, Count, F, Min, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
+from apps.payments.contracts import ChargeRequest
 from apps.payments.domain import CHARGED, UNSETTLED, Account, LedgerEntry, RefundState
 from apps.payments.errors import PaymentNotFoundError
 from apps.payments.models import Payment, Posting, Refund
+from gdmarket import contracts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Earnings:
-    """What a manager earned: sums in minor units of `currency`; `given_back` is what renters get, or got, back of it.
+    """What a manager earned, in minor units of `currency`; `given_back` is what renters were or will be refunded of it.
 
-    No manager is named for payments of before payments knew them.
+    `manager_id` is None for payments recorded before payees were.
     """
 
     manager_id: UUID | None
@@ -36,7 +38,7 @@ class Earnings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AtRisk:
-    """Money of a `kind` that is under way: `pending` or `unknown` payments, or `refund`s that are due; `amount` in minor units."""
+    """Money whose outcome is open: `kind` is `pending` or `unknown` for payments, or `refund`; `amount` in minor units."""
 
     kind: str
     currency: str
@@ -58,23 +60,23 @@ def get_payment(*, payment_id: UUID, lock: bool = False) -> Payment:
 
 
 def list_awaited(*, payment_id: UUID | None, rental_id: UUID | None) -> QuerySet[Payment]:
-    """List what a notice may be about: the payment or those of the rental that it names, if their outcome is waited for."""
+    """List the unsettled payments that a webhook may be about: the payment it names, or those of the rental it names."""
     return Payment.objects.filter(Q(id=payment_id) | Q(rental_id=rental_id), state__in=UNSETTLED, asked_at__isnull=False)
 
 
 def is_taken(*, reference: str, payment_id: UUID) -> bool:
-    """Say whether another payment than this is paid by the charge that the provider calls `reference`."""
+    """Say whether the provider's charge `reference` already pays for another payment."""
     return Payment.objects.filter(provider_reference=reference, state__in=CHARGED).exclude(id=payment_id).exists()
 
 
-def list_meant(*, keys: Collection[UUID], references: Collection[str], orders: Collection[UUID]) -> list[Payment]:
-    """List the payments that charges of a provider's list may be: by our keys, by its own names, and by the rentals they pay for."""
+def list_matching(*, keys: Collection[UUID], references: Collection[str], orders: Collection[UUID]) -> list[Payment]:
+    """List the payments that charges on a provider's list may belong to: by our ids, by its references, or by the rentals they pay for."""
     by_name = Q(provider_reference__in=[name for name in references if name])
     return list(Payment.objects.filter(Q(id__in=keys) | by_name | Q(rental_id__in=orders)).order_by("created_at", "id"))
 
 
 def held_by_ledger(*, payment_ids: Collection[UUID]) -> dict[UUID, int]:
-    """Return what the provider holds of these payments by our ledger, in minor units; a payment that was never charged is left out."""
+    """Return what the provider holds of each payment by our ledger, in minor units; a payment that was never charged is left out."""
     clearing = Account.PROVIDER_CLEARING
     sums = (
         Posting.objects.filter(Q(debit=clearing) | Q(credit=clearing), payment_id__in=payment_ids)
@@ -85,7 +87,7 @@ def held_by_ledger(*, payment_ids: Collection[UUID]) -> dict[UUID, int]:
 
 
 def list_earnings(*, since: datetime, until: datetime) -> list[Earnings]:
-    """Return what each manager earned by what was booked in [`since`, `until`), a row for each currency, the most first."""
+    """Return what each manager earned by what was posted in [`since`, `until`), a row for each currency, the most first."""
     rows = (
         Posting.objects.filter(posted_at__gte=since, posted_at__lt=until, entry__in=[LedgerEntry.EARNED, LedgerEntry.REFUND_DUE])
         .values("payment__payee_id", "currency")
@@ -120,7 +122,7 @@ def list_balances() -> list[tuple[str, str, int]]:
 
 
 def list_at_risk() -> list[AtRisk]:
-    """Return what the provider has not settled, a row for each kind and currency: few rows of the table, each side by its own index."""
+    """Return what the provider has not settled, a row for each kind and currency; partial indexes keep this fast."""
     payments = Payment.objects.filter(state__in=UNSETTLED).values_list("state", "currency")
     refunds = Refund.objects.filter(state=RefundState.PENDING).values_list("payment__currency")
     sums: dict[str, Any] = {"count": Count("id"), "sum": Sum("amount"), "oldest": Min("created_at")}
@@ -133,19 +135,9 @@ def list_settled(*, rental_ids: Collection[UUID]) -> QuerySet[Payment]:
     return Payment.objects.filter(rental_id__in=rental_ids).exclude(state__in=UNSETTLED)
 
 
-def public(*, payment: Payment) -> dict[str, Any]:
-    """Return what payments tells of a payment in its facts and snapshots; `amount` and `refunded` in minor units of `currency`."""
-    return {
-        "payment_id": payment.id,
-        "rental_id": payment.rental_id,
-        "payer_id": payment.payer_id,
-        "amount": payment.amount,
-        "refunded": payment.refunded,
-        "currency": payment.currency,
-        "state": payment.state,
-        "reason": payment.reason,
-        "version": payment.version,
-    }
+def charge_request(*, payment: Payment) -> ChargeRequest:
+    """Return what the gateway is asked to charge, look up, refund or void for a payment."""
+    return contracts.build(ChargeRequest, payment, payment_id=payment.id)
 
 
 def get_refund(*, refund_id: UUID) -> Refund:

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 
 from apps.payments import queries
-from apps.payments import services as payments
 from apps.payments.models import Payment, Refund
-from apps.payments.services import FindingVerdict
+from apps.payments.services import reconciling, refunding
+from apps.payments.services.findings import FindingVerdict
 from apps.rentals.models import Rental
 from apps.rentals.services import requesting
 from gdmarket import clock
@@ -36,7 +36,7 @@ def kept_by(provider: FakeGateway) -> int:
 
 
 def assert_books_agree() -> None:
-    assert {finding.verdict for finding in payments.reconcile_payments(now=clock.now(), dry_run=True)} <= {FindingVerdict.AGREES}
+    assert {finding.verdict for finding in reconciling.reconcile_payments(now=clock.now(), dry_run=True)} <= {FindingVerdict.AGREES}
     assert sum(balance for _account, _currency, balance in queries.list_balances()) == 0
 
 
@@ -99,7 +99,7 @@ def test_a_partial_refund_races_the_cancel(market: Market, provider: FakeGateway
     market.pay(rental)
     part: dict[str, Any] = {"refund_id": UUID(int=_time + 1), "payment_id": payment_of(rental).id, "amount": 3_000, "now": clock.now()}
 
-    at_once([lambda: payments.record_partial_refund(**part), lambda: market.command(market.renter, rental, "cancel")])
+    at_once([lambda: refunding.record_partial_refund(**part), lambda: market.command(market.renter, rental, "cancel")])
     drain()
 
     assert (market.see(rental)["state"], kept_by(provider), balances()) == ("cancelled", 0, {})

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from apps.payments import services
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError
 from apps.payments.models import Payment
+from apps.payments.services import checking
 from gdmarket import clock
 from tests.acceptance.conftest import Market
 from tests.acceptance.webhooks import booked, ends, notices, payment_of, told
@@ -76,7 +76,7 @@ def test_another_check_settles_the_payment_while_the_webhook_asks(market: Market
 
     def settle_first() -> None:
         provider.then.clear()
-        elsewhere(lambda: services.check_payment(payment_id=payment.id, now=clock.now()))
+        elsewhere(lambda: checking.check_payment(payment_id=payment.id, now=clock.now()))
 
     provider.then["lookup"] = settle_first
     told(key=payment.id)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from apps.payments.gateways.http import HttpGateway
-from apps.payments.gateways.port import ChargeRecord, ChargeRequest, ChargeStatus, NoAnswerError, NotSentError
-from gdmarket import ids
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError
 from tests.fake_provider import ROOT, FakeProcess
+from tests.unit.payments.actions import charge_request
 
 AMPLE_S = 20.0
 
@@ -27,11 +27,6 @@ def gateway(fake: FakeProcess) -> Iterator[HttpGateway]:
     gateway = HttpGateway(base_url=fake.url, webhook_secrets=[])
     yield gateway
     gateway.close()
-
-
-def charge_request(method: str = "pm_ok") -> ChargeRequest:
-    key = ids.uuid7()
-    return ChargeRequest(payment_id=key, rental_id=key, amount=8_000, currency="KRW", method=method)
 
 
 def test_what_was_answered_stands_in_the_book_after_a_kill(fake: FakeProcess, gateway: HttpGateway) -> None:
@@ -50,7 +45,7 @@ def test_what_was_answered_stands_in_the_book_after_a_kill(fake: FakeProcess, ga
 
 def test_it_ends_in_good_order_with_calls_in_hand(fake: FakeProcess, gateway: HttpGateway) -> None:
     with pytest.raises(NoAnswerError):
-        gateway.charge(request=charge_request("pm_lost"), deadline_s=0.5)
+        gateway.charge(request=charge_request(method="pm_lost"), deadline_s=0.5)
     with socket.create_connection(("127.0.0.1", fake.port)):
         assert fake.stop() == 0
     said = fake.output.read_text()

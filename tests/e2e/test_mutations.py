@@ -147,8 +147,8 @@ MUTATIONS = (
         edits=(
             (
                 CHECKING,
-                "lambda gateway, deadline_s: gateway.void(intent=intent, deadline_s=deadline_s)",
-                "lambda *_: Entry(standing=Standing.VOIDED)",
+                "gateway.void(request=request)",
+                "ChargeRecord(status=ChargeStatus.VOIDED)",
             ),
         ),
     ),

@@ -19,9 +19,9 @@ from django.db.models.functions import Now
 
 from apps.items import services as items
 from apps.items.models import BusyPeriod, Item
-from apps.payments import services as payments
 from apps.payments.models import Payment, Posting, Refund
-from apps.payments.services import ledger_guard_disabled
+from apps.payments.services import refunding, webhooks
+from apps.payments.services.ledger_guard import ledger_guard_disabled
 from apps.rentals.domain import RentalState
 from apps.rentals.models import Listing, Rental
 from apps.rentals.services import cancelling, lending, paying, requesting
@@ -144,11 +144,11 @@ class Market:
         payment = Payment.objects.filter(rental_id=rental_id).order_by("-created_at", "-id").first()
         if payment is not None:
             whole: Any = {"refund_id": next(self._ids), "payment_id": payment.id, "now": clock.now()}
-            self._command(partial(payments.record_partial_refund, amount=amount, **whole), blow)
+            self._command(partial(refunding.record_partial_refund, amount=amount, **whole), blow)
 
     def hear_of(self, rental_id: UUID, *, blow: Blow | None) -> None:
         """Let the provider's webhook tell that something happened to the money of a rental, be it true or not."""
-        self._command(partial(payments.receive_webhook, headers={}, body=str(rental_id).encode(), now=clock.now()), blow)
+        self._command(partial(webhooks.receive_webhook, headers={}, body=str(rental_id).encode(), now=clock.now()), blow)
 
     def has_rental(self, rental_id: UUID) -> bool:
         """Say whether a request, refused or not, came to anything."""

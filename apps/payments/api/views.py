@@ -1,4 +1,4 @@
-"""Where the payment provider tells that something happened."""
+"""The endpoint for the payment provider's webhooks."""
 
 from typing import cast
 
@@ -10,14 +10,14 @@ from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 
-from apps.payments import services
+from apps.payments.services import webhooks
 from gdmarket import clock
 from gdmarket.rest.parsers import RawParser
 from gdmarket.rest.views import ApiRequest, ApiView
 
 
 class WebhookView(ApiView):
-    """Webhooks of the payment provider in use; their own signature, where they have one, says who sent them."""
+    """Webhooks of the configured payment provider, authenticated by their own signature where the provider signs them."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
@@ -35,5 +35,5 @@ class WebhookView(ApiView):
             raise Http404
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = cast("bytes", request.data or b"")  # an empty body never reaches a parser
-        services.receive_webhook(headers=headers, body=body, now=clock.now())
+        webhooks.receive_webhook(headers=headers, body=body, now=clock.now())
         return Response(status=status.HTTP_204_NO_CONTENT)

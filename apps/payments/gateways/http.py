@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways import deadline_http
 from apps.payments.gateways.deadline_http import DeadlineHttpClient
@@ -26,7 +27,6 @@ from apps.payments.gateways.fake.messages import (
 from apps.payments.gateways.port import (
     ChargePage,
     ChargeRecord,
-    ChargeRequest,
     ChargeStatus,
     ListedCharge,
     NoAnswerError,

@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from apps.payments.contracts import ChargeRequest
+
 
 class ChargeStatus(StrEnum):
     """What a provider's book says under one key."""
@@ -29,22 +31,6 @@ class RefundStatus(StrEnum):
     REFUNDED = "refunded"
     PROCESSING = "processing"
     REFUSED = "refused"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChargeRequest:
-    """What we mean to charge, the same in every call about it: `amount` minor units of `currency`, once for ever under `payment_id`.
-
-    `method` is what the renter pays with; `reference` is the provider's own name for it, once
-    it told one.
-    """
-
-    payment_id: UUID
-    rental_id: UUID
-    amount: int
-    currency: str
-    method: str
-    reference: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

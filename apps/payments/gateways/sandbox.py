@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import WebhookRefusedError
-from apps.payments.gateways.port import ChargePage, ChargeRecord, ChargeRequest, NoAnswerError, NotSentError, RefundRecord, WebhookHint
+from apps.payments.gateways.port import ChargePage, ChargeRecord, NoAnswerError, NotSentError, RefundRecord, WebhookHint
 from apps.payments.gateways.sandbox_store import SandboxStore
 
 METHODS = frozenset({"pm_ok", "pm_declined", "pm_slow", "pm_lost", "pm_error", "pm_down"})
@@ -41,7 +42,10 @@ class SandboxGateway:
             raise NoAnswerError("provider_error")
         if request.method == "pm_slow":
             self._sleep(min(SLOW_S, deadline_s))
-        record = self._store.charge(request=request, declined=why_declined(request.method), deadline_s=deadline_s)
+        declined = why_declined(request.method)
+        record = self._store.charge(
+            key=request.payment_id, amount=request.amount, currency=request.currency, declined=declined, deadline_s=deadline_s
+        )
         if request.method == "pm_lost":
             self._sleep(deadline_s)
         if request.method == "pm_lost" or (request.method == "pm_slow" and deadline_s < SLOW_S):

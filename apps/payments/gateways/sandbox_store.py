@@ -7,16 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from apps.payments.gateways.port import (
-    ChargePage,
-    ChargeRecord,
-    ChargeRequest,
-    ChargeStatus,
-    ListedCharge,
-    NoAnswerError,
-    RefundRecord,
-    RefundStatus,
-)
+from apps.payments.gateways.port import ChargePage, ChargeRecord, ChargeStatus, ListedCharge, NoAnswerError, RefundRecord, RefundStatus
 
 PAGE = 100
 
@@ -51,15 +42,15 @@ class SandboxStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
 
-    def charge(self, *, request: ChargeRequest, declined: str = "", deadline_s: float) -> ChargeRecord:
-        """Write a charge under the request's key, or why it is `declined`, unless the key is taken; return what stands there."""
-        row = (ChargeStatus.DECLINED, 0, "", declined) if declined else (ChargeStatus.CHARGED, request.amount, request.currency, "")
+    def charge(self, *, key: UUID, amount: int, currency: str, declined: str = "", deadline_s: float) -> ChargeRecord:
+        """Record a charge under `key`, or why it is `declined`, unless the key is taken; return the record under it."""
+        row = (ChargeStatus.DECLINED, 0, "", declined) if declined else (ChargeStatus.CHARGED, amount, currency, "")
         with self._writing(deadline_s) as connection:
-            connection.execute(_INSERT, (str(request.payment_id), *row))
-            return _read(connection, request.payment_id)
+            connection.execute(_INSERT, (str(key), *row))
+            return _read(connection, key)
 
     def refund(self, *, key: UUID, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
-        """Write a refund under `refund_key`, once for ever, unless more than was charged would have been given back."""
+        """Record a refund under `refund_key`, once for ever, unless more would be refunded than was charged."""
         with self._writing(deadline_s) as connection:
             record = _read(connection, key)
             seen = connection.execute("SELECT key, amount FROM refund WHERE refund_key = ?", (str(refund_key),)).fetchone()
@@ -72,13 +63,13 @@ class SandboxStore:
             return RefundRecord(status=RefundStatus.REFUNDED, reference=f"sandbox-{refund_key}")
 
     def void(self, *, key: UUID, deadline_s: float) -> ChargeRecord:
-        """Put a tombstone under an unseen key, and return what stands there."""
+        """Record an unseen key as voided, and return the record under it."""
         with self._writing(deadline_s) as connection:
             connection.execute(_INSERT, (str(key), ChargeStatus.VOIDED, 0, "", ""))
             return _read(connection, key)
 
     def lookup(self, *, key: UUID, deadline_s: float) -> ChargeRecord:
-        """Return what stands under a key."""
+        """Return the record under a key."""
         with self._reading(deadline_s) as connection:
             return _read(connection, key)
 
@@ -91,7 +82,7 @@ class SandboxStore:
         return ChargePage(charges=charges, cursor=f"{rows[PAGE - 1]['made_at']}/{rows[PAGE - 1]['key']}" if len(rows) > PAGE else "")
 
     def totals(self, *, deadline_s: float) -> dict[str, int]:
-        """Return how many keys there are of each standing and how many refunds, and the sums charged and given back."""
+        """Return the number of keys of each status and of refunds, and the sums charged and refunded."""
         with self._reading(deadline_s) as connection:
             counts = dict(connection.execute("SELECT standing, count(*) FROM entry GROUP BY standing").fetchall())
             (refunds,) = connection.execute("SELECT count(*) FROM refund").fetchone()
@@ -126,7 +117,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     for statement in _TABLES.strip().rstrip(";").split(";"):
         connection.execute(statement)
     connection.execute("COMMIT")
-    with suppress(sqlite3.OperationalError):  # another process turns to WAL at this very moment: the file will be in it either way
+    with suppress(sqlite3.OperationalError):  # another process switches to WAL right now
         connection.execute("PRAGMA journal_mode=WAL")
 
 

@@ -1,4 +1,4 @@
-"""Taking the money once: the attempt is committed, one caller alone sends it, and what came of it is written down."""
+"""Charging once: the attempt is committed, one caller alone sends it, and its outcome is recorded."""
 
 import logging
 from dataclasses import dataclass
@@ -8,13 +8,15 @@ from uuid import UUID
 from django.db import IntegrityError
 
 from apps.payments import domain, gateways, queries
+from apps.payments.contracts import ChargeRequest
 from apps.payments.domain import PaymentState
 from apps.payments.errors import PaymentInProgressError, PaymentReusedError
 from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError, RefusedError
 from apps.payments.models import Payment
-from apps.payments.services import ledger, provider_calls
-from gdmarket import breaker, bus, databases, failpoints
+from apps.payments.services import ledger
+from apps.payments.services.provider_calls import GuardedGateway, check_delay, refuse_inside_transaction
+from gdmarket import breaker, bus, contracts, databases, failpoints
 
 _log = logging.getLogger(__name__)
 
@@ -25,11 +27,12 @@ _FACTS: dict[PaymentState, type[PaymentFact]] = {
     PaymentState.DECLINED: PaymentDeclined,
     PaymentState.NOT_SENT: PaymentDeclined,
 }
+_IDENTITY = ("rental_id", "payer_id", "payee_id", "amount", "currency")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What came of asking; `retry_after_s` only where the provider surely was not reached."""
+class ProviderOutcome:
+    """What the provider's answer, or its lack, makes of a payment; `retry_after_s` only where the provider surely was not reached."""
 
     state: PaymentState
     reason: str = ""
@@ -37,93 +40,83 @@ class Outcome:
     retry_after_s: float | None = None
 
 
-def open_payment(
-    *, payment_id: UUID, rental_id: UUID, payer_id: UUID, payee_id: UUID, amount: int, currency: str, method: str, now: datetime
-) -> Payment:
-    """Write down an attempt to pay, pending, with the timer that finds out what became of it; the same id again changes nothing.
+def charge_payment(*, request: ChargeRequest, now: datetime) -> tuple[Payment, float | None]:
+    """Collect the money, once for ever; return the payment, and in how many seconds a new attempt makes sense, if that is known.
 
-    :raises PaymentReusedError: if the id names another rental, payer, payee or sum
-    :raises PaymentInProgressError: if another attempt for the rental is open or holds its money
+    :raises InsideTransactionError: if called inside a database transaction
+    :raises PaymentReusedError, PaymentInProgressError: as `open_payment` does
     """
-    wanted = {"rental_id": rental_id, "payer_id": payer_id, "payee_id": payee_id, "amount": amount, "currency": currency}
-    try:
-        with databases.transaction_for("payments"):
-            payment, is_new = Payment.objects.get_or_create(id=payment_id, defaults=wanted | {"method": method, "created_at": now})
-            if is_new:
-                due = PaymentCheckDue(payment_id=payment_id, occurred_at=now)
-                bus.publish(due, stream=f"payment-timer:{payment_id}", at=now + provider_calls.check_delay())
-    except IntegrityError as taken:
-        # Where the other attempt stands by now does not matter: it was in the way when this one was begun.
-        if not queries.has_other_attempt(rental_id=rental_id, payment_id=payment_id):
-            raise
-        raise PaymentInProgressError(rental=str(rental_id)) from taken
-    if any(getattr(payment, name) not in {value, None} for name, value in wanted.items()):
-        raise PaymentReusedError(payment=str(payment_id))
-    if payment.payee_id is None:  # a process of the version before, which knew no payees, wrote it down
-        payment.payee_id = payee_id
-        payment.save(update_fields=["payee_id"])
-    return payment
-
-
-def charge_payment(
-    *, payment_id: UUID, rental_id: UUID, payer_id: UUID, payee_id: UUID, amount: int, currency: str, method: str, now: datetime
-) -> tuple[Payment, float | None]:
-    """Collect the money once for ever under `payment_id`; return the payment and when a new attempt makes sense, if known.
-
-    Raises as `open_payment` does, and InsideTransactionError.
-    """
-    provider_calls.refuse_inside_transaction()
-    payment = open_payment(
-        payment_id=payment_id,
-        rental_id=rental_id,
-        payer_id=payer_id,
-        payee_id=payee_id,
-        amount=amount,
-        currency=currency,
-        method=method,
-        now=now,
-    )
+    refuse_inside_transaction()
+    payment = open_payment(request=request, now=now)
     failpoints.hit("payments.charge.opened")
-    if not claim_sending(payment_id=payment_id, now=now):
-        return queries.get_payment(payment_id=payment_id), None
+    if not claim_sending(payment_id=payment.id, now=now):
+        return queries.get_payment(payment_id=payment.id), None
     failpoints.hit("payments.charge.unsent")
     outcome = _send(payment)
     failpoints.hit("payments.charge.answered")
-    payment = record_outcome(payment_id=payment_id, outcome=outcome, now=now)
+    payment = record_outcome(payment_id=payment.id, outcome=outcome, now=now)
     failpoints.hit("payments.charge.recorded")
     return payment, outcome.retry_after_s
 
 
+def open_payment(*, request: ChargeRequest, now: datetime) -> Payment:
+    """Record an attempt to pay, pending, with the timer that looks up its outcome; the same id again changes nothing.
+
+    :raises PaymentReusedError: if the id names another rental, payer, payee or sum
+    :raises PaymentInProgressError: if another attempt for the rental is open or holds its money
+    """
+    wanted = {name: getattr(request, name) for name in _IDENTITY}
+    try:
+        with databases.transaction_for("payments"):
+            defaults = {**wanted, "method": request.method, "created_at": now}
+            payment, is_new = Payment.objects.get_or_create(id=request.payment_id, defaults=defaults)
+            if is_new:
+                due = PaymentCheckDue(payment_id=payment.id, occurred_at=now)
+                bus.publish(due, stream=f"payment-timer:{payment.id}", at=now + check_delay())
+    except IntegrityError as taken:
+        # The other attempt was in the way when this one began; how it stands by now does not matter.
+        if not queries.has_other_attempt(rental_id=request.rental_id, payment_id=request.payment_id):
+            raise
+        raise PaymentInProgressError(rental=str(request.rental_id)) from taken
+    if any(getattr(payment, name) not in {value, None} for name, value in wanted.items()):
+        raise PaymentReusedError(payment=str(payment.id))
+    if payment.payee_id is None:  # recorded by a process of an older version, which knew no payees
+        payment.payee_id = request.payee_id
+        payment.save(update_fields=["payee_id"])
+    return payment
+
+
 def claim_sending(*, payment_id: UUID, now: datetime) -> bool:
-    """Claim, for ever, to be the one that sends this charge; False if another did.
+    """Claim, for ever, to be the one caller that sends this charge; False if another is.
 
     As nobody else ever sends it, the claimant's "not sent" is certain; a claimant that dies leaves it to the lookup.
     """
     return Payment.objects.filter(id=payment_id, state=PaymentState.PENDING, asked_at=None).update(asked_at=now) == 1
 
 
-def record_outcome(*, payment_id: UUID, outcome: Outcome, now: datetime) -> Payment:
-    """Write down what came of an attempt, book and publish it if it is settled; a late answer never changes a settled payment.
+def record_outcome(*, payment_id: UUID, outcome: ProviderOutcome, now: datetime) -> Payment:
+    """Record what came of an attempt, with its ledger postings and its event if it is settled; a settled payment never changes.
 
-    A charge that pays for another attempt already buys nothing here: to this one the provider's word is a decline.
+    A charge that pays for another attempt already pays for nothing here: this attempt is declined.
     """
     try:
         return _record(payment_id, outcome, now=now)
     except IntegrityError:
         if outcome.state is not PaymentState.APPROVED or not queries.is_taken(reference=outcome.reference, payment_id=payment_id):
             raise
-    return _record(payment_id, Outcome(state=PaymentState.DECLINED, reason="paid_for_another"), now=now)
+    return _record(payment_id, ProviderOutcome(state=PaymentState.DECLINED, reason="paid_for_another"), now=now)
 
 
-def _record(payment_id: UUID, outcome: Outcome, *, now: datetime) -> Payment:
+def _record(payment_id: UUID, outcome: ProviderOutcome, *, now: datetime) -> Payment:
     with databases.transaction_for("payments"):
         payment = queries.get_payment(payment_id=payment_id, lock=True)
         if not domain.may_become(state=payment.state, wanted=outcome.state):
-            _report_late(payment, outcome)
+            if outcome.state is PaymentState.APPROVED and payment.state in {PaymentState.DECLINED, PaymentState.NOT_SENT}:
+                _log.critical("payment %s is settled as %s but the provider charged it: run reconcile_payments", payment.id, payment.state)
             return payment
         payment.state = outcome.state
-        payment.reason = domain.as_reason(told=outcome.reason)
-        payment.provider_reference = domain.as_reference(told=outcome.reference)
+        payment.reason = domain.as_reason(text=outcome.reason)
+        payment.provider_reference = domain.as_reference(text=outcome.reference)
         payment.settled_at = None if outcome.state in domain.UNSETTLED else now
         payment.version += 1
         payment.save(update_fields=["state", "reason", "provider_reference", "settled_at", "version"])
@@ -136,46 +129,40 @@ def _record(payment_id: UUID, outcome: Outcome, *, now: datetime) -> Payment:
 
 def publish_fact(payment: Payment, fact: type[PaymentFact], *, now: datetime) -> None:
     """Publish the payment as it now stands, inside the transaction that changed it."""
-    bus.publish(fact(**queries.public(payment=payment), occurred_at=now), stream=f"payment:{payment.id}")
+    bus.publish(contracts.build(fact, payment, payment_id=payment.id, occurred_at=now), stream=f"payment:{payment.id}")
 
 
-def outcome_of(record: ChargeRecord, *, payment: Payment) -> Outcome:
+def outcome_of(record: ChargeRecord, *, payment: Payment) -> ProviderOutcome:
     """Return what the provider's record means for an unsettled payment.
 
-    A charge of another sum, or of which a part went back already, and no certain record, mean unknown; one given back in full buys
-    nothing.
+    A charge of another sum, or one already refunded in part, is unknown; one already refunded in full pays for nothing.
     """
     match record.status:
         case ChargeStatus.CHARGED if (record.amount, record.currency, record.refunded) == (payment.amount, payment.currency, 0):
-            return Outcome(state=PaymentState.APPROVED, reference=record.reference)
+            return ProviderOutcome(state=PaymentState.APPROVED, reference=record.reference)
         case ChargeStatus.CHARGED if record.refunded == record.amount:
-            return Outcome(state=PaymentState.DECLINED, reason="given_back", reference=record.reference)
+            return ProviderOutcome(state=PaymentState.DECLINED, reason="given_back", reference=record.reference)
         case ChargeStatus.CHARGED:
-            return Outcome(state=PaymentState.UNKNOWN, reason="provider_differs", reference=record.reference)
+            return ProviderOutcome(state=PaymentState.UNKNOWN, reason="provider_differs", reference=record.reference)
         case ChargeStatus.DECLINED:
-            return Outcome(state=PaymentState.DECLINED, reason=record.reason, reference=record.reference)
+            return ProviderOutcome(state=PaymentState.DECLINED, reason=record.reason, reference=record.reference)
         case ChargeStatus.VOIDED:
-            return Outcome(state=PaymentState.NOT_SENT, reason="voided")
+            return ProviderOutcome(state=PaymentState.NOT_SENT, reason="voided")
         case ChargeStatus.NOT_FOUND | ChargeStatus.PROCESSING:
-            return Outcome(state=PaymentState.UNKNOWN, reason=record.status)
+            return ProviderOutcome(state=PaymentState.UNKNOWN, reason=record.status)
 
 
-def _send(payment: Payment) -> Outcome:
-    request = provider_calls.request_of(payment)
-    unasked = gateways.current().preflight_decline(request=request)
-    if unasked is not None:  # the breaker has nothing to learn from it
-        return outcome_of(unasked, payment=payment)
+def _send(payment: Payment) -> ProviderOutcome:
+    request = queries.charge_request(payment=payment)
+    declined = gateways.current().preflight_decline(request=request)
+    if declined is not None:  # no call, so nothing for the breaker to count
+        return outcome_of(declined, payment=payment)
     try:
-        record = provider_calls.ask(lambda gateway, deadline_s: gateway.charge(request=request, deadline_s=deadline_s), charges=True)
-    except breaker.OpenError as refusal:
-        return Outcome(state=PaymentState.NOT_SENT, reason=refusal.code, retry_after_s=refusal.retry_after_s)
+        record = GuardedGateway().charge(request=request)
+    except breaker.OpenError as closed:
+        return ProviderOutcome(state=PaymentState.NOT_SENT, reason=closed.code, retry_after_s=closed.retry_after_s)
     except (NotSentError, RefusedError) as failure:
-        return Outcome(state=PaymentState.NOT_SENT, reason=failure.reason, retry_after_s=failure.retry_after_s)
+        return ProviderOutcome(state=PaymentState.NOT_SENT, reason=failure.reason, retry_after_s=failure.retry_after_s)
     except NoAnswerError as silence:
-        return Outcome(state=PaymentState.UNKNOWN, reason=silence.reason)
+        return ProviderOutcome(state=PaymentState.UNKNOWN, reason=silence.reason)
     return outcome_of(record, payment=payment)
-
-
-def _report_late(payment: Payment, outcome: Outcome) -> None:
-    if outcome.state is PaymentState.APPROVED and payment.state in {PaymentState.DECLINED, PaymentState.NOT_SENT}:
-        _log.critical("payment %s is settled as %s, yet the provider says it charged: run reconcile_payments", payment.id, payment.state)

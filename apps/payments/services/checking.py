@@ -1,4 +1,4 @@
-"""Finding out what became of a payment whose outcome is not known: it is looked up, or made sure that it never happens."""
+"""Settling a payment whose outcome is not known: it is looked up, and voided if the provider never saw it."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,8 @@ from apps.payments.domain import UNSETTLED, PaymentState
 from apps.payments.errors import PaymentDiffersError
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus
 from apps.payments.models import Payment
-from apps.payments.services import charging, provider_calls
+from apps.payments.services import charging
+from apps.payments.services.provider_calls import GuardedGateway, not_yet
 from gdmarket import failpoints
 
 
@@ -19,7 +20,7 @@ def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
 
     What the provider has never seen is voided first, so that "not charged" stays true whatever is still on its way.
     Call it outside any transaction, and for a pending payment only after `provider_calls.check_delay()`.
-    :raises OutcomeUnknownError: if the provider did not say; ask again after `retry_after_s`
+    :raises OutcomeUnknownError: if the provider did not say; retry after `retry_after_s`
     :raises PaymentDiffersError: if it charged another sum than ours
     :raises PaymentNotFoundError: if there is no such payment
     """
@@ -27,9 +28,9 @@ def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
     if payment.state not in UNSETTLED:
         return payment
     if charging.claim_sending(payment_id=payment_id, now=now):
-        never_sent = charging.Outcome(state=PaymentState.NOT_SENT, reason="never_sent")
+        never_sent = charging.ProviderOutcome(state=PaymentState.NOT_SENT, reason="never_sent")
         return charging.record_outcome(payment_id=payment_id, outcome=never_sent, now=now)
-    record = _ask_what_happened(payment)
+    record = _lookup_or_void(payment)
     failpoints.hit("payments.check.answered")
     outcome = charging.outcome_of(record, payment=payment)
     if outcome.state is PaymentState.UNKNOWN:
@@ -38,29 +39,28 @@ def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
 
 
 def check_after_webhook(*, payment_id: UUID, now: datetime) -> None:
-    """Settle a payment that is being waited for by what the provider says now; where it does not say yet, leave it to its timer.
+    """Settle an unsettled payment by what the provider says now; if it does not say yet, the payment's timer will ask again.
 
-    Never voids, unlike `check_payment`: whoever may have forged the notice must not stop a charge on its way.
-    :raises OutcomeUnknownError: if the provider did not answer; ask again after `retry_after_s`
+    Never voids, unlike `check_payment`: a forged webhook must not stop a charge that is on its way.
+    :raises OutcomeUnknownError: if the provider did not answer; retry after `retry_after_s`
     """
     payment = queries.get_payment(payment_id=payment_id)
     if payment.state not in UNSETTLED or payment.asked_at is None:
         return
-    request = provider_calls.request_of(payment)
-    record = provider_calls.ask_again(lambda gateway, deadline_s: gateway.lookup(request=request, deadline_s=deadline_s), tries=1)
+    record = GuardedGateway(tries=1).lookup(request=queries.charge_request(payment=payment))
     outcome = charging.outcome_of(record, payment=payment)
     if outcome.state is not PaymentState.UNKNOWN:
         charging.record_outcome(payment_id=payment_id, outcome=outcome, now=now)
 
 
-def _ask_what_happened(payment: Payment) -> ChargeRecord:
+def _lookup_or_void(payment: Payment) -> ChargeRecord:
     Payment.objects.filter(id=payment.id).update(checks=F("checks") + 1)
     tries = payment.checks + 1
-    request = provider_calls.request_of(payment)
-    record = provider_calls.ask_again(lambda gateway, deadline_s: gateway.lookup(request=request, deadline_s=deadline_s), tries=tries)
+    gateway, request = GuardedGateway(tries=tries), queries.charge_request(payment=payment)
+    record = gateway.lookup(request=request)
     if record.status is ChargeStatus.NOT_FOUND:
         failpoints.hit("payments.check.not_found")
-        record = provider_calls.ask_again(lambda gateway, deadline_s: gateway.void(request=request, deadline_s=deadline_s), tries=tries)
+        record = gateway.void(request=request)
     if record.status is ChargeStatus.PROCESSING:
-        raise provider_calls.not_yet(tries=tries)
+        raise not_yet(tries=tries)
     return record

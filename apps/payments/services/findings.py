@@ -1,4 +1,4 @@
-"""What reconciling finds, and how it is put in words."""
+"""The findings of a reconciliation, and their texts."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from apps.payments.models import Payment
 
 
 class FindingVerdict(StrEnum):
-    """What comparing one payment came to."""
+    """The result of comparing one payment."""
 
     AGREES = "agrees"
     IN_FLIGHT = "in_flight"
@@ -21,10 +21,10 @@ class FindingVerdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentFinding:
-    """One payment compared; `ours` and `provider` say in words how it stands on each side.
+    """One payment compared; `ours` and `provider` describe how it stands on each side.
 
-    `held` is what the provider holds of it by its own book, `booked` what it holds by our ledger, in minor units of `currency`. No
-    payment of ours is named where the provider charged what we know nothing of.
+    `held` is what the provider holds of it by its own list, `booked` what it holds by our ledger, in minor units of `currency`.
+    `payment_id` is None for a charge of the provider's that matches no payment.
     """
 
     payment_id: UUID | None = None
@@ -37,10 +37,10 @@ class PaymentFinding:
     booked: int = 0
 
 
-def found(
+def finding_of(
     payment: Payment, verdict: FindingVerdict, *, provider: str = "", record: ChargeRecord | None = None, booked: int = 0
 ) -> PaymentFinding:
-    """Return what a payment was found to be; what the provider says is its record, unless it is told otherwise."""
+    """Return the finding for a payment; `provider` defaults to a description of `record`."""
     due = payment.refund_due - payment.refunded
     given_back = f", refunded {payment.refunded}" if 0 < payment.refunded < payment.amount else ""
     return PaymentFinding(
@@ -48,7 +48,7 @@ def found(
         rental_id=payment.rental_id,
         verdict=verdict,
         ours=f"{payment.state} {payment.amount} {payment.currency}{given_back}" + (f", refund due {due}" if due else ""),
-        provider=provider or (_in_words(record) if record else ""),
+        provider=provider or (_describe(record) if record else ""),
         currency=payment.currency,
         held=record.amount - record.refunded if record and record.status is ChargeStatus.CHARGED else 0,
         booked=booked,
@@ -56,17 +56,17 @@ def found(
 
 
 def unmatched_charge(listed: ListedCharge) -> PaymentFinding:
-    """Return a charge that is no payment of ours: a person must look."""
+    """Return the finding for a charge that matches no payment: a person must look."""
     record = listed.record
     name = listed.payment_id or record.reference
     return PaymentFinding(
         verdict=FindingVerdict.NEEDS_PERSON,
-        provider=f"{_in_words(record)} as {name}",
+        provider=f"{_describe(record)} as {name}",
         currency=record.currency,
         held=record.amount - record.refunded,
     )
 
 
-def _in_words(record: ChargeRecord) -> str:
+def _describe(record: ChargeRecord) -> str:
     refunded = f", refunded {record.refunded}" if record.refunded else ""
     return f"{record.status} {record.amount} {record.currency}{refunded}" if record.amount else record.status.value

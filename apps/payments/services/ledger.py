@@ -1,4 +1,4 @@
-"""The ledger: each sum is written once, in the transaction that makes it true, and never changed."""
+"""The ledger: each sum is posted once, in the transaction that makes it true, and never changed."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -11,40 +11,40 @@ from gdmarket import databases, ids
 
 
 def post_charge(payment: Payment, *, now: datetime) -> None:
-    """Book that the item's manager earned the payment's sum, and that the provider took it for us."""
+    """Post that the item's manager earned the payment's sum, and that the provider took it for us."""
     _post(payment, LedgerEntry.EARNED, now=now)
     _post(payment, LedgerEntry.CHARGED, now=now)
 
 
 def post_refund_due(refund: Refund, *, now: datetime) -> None:
-    """Book that a sum is owed to the renter, and to the manager no more."""
+    """Post that a sum is owed to the renter, and no longer to the manager."""
     _post(refund.payment, LedgerEntry.REFUND_DUE, refund=refund, now=now)
 
 
 def post_refunded(refund: Refund, *, now: datetime) -> None:
-    """Book that the provider gave a sum back."""
+    """Post that the provider refunded a sum."""
     _post(refund.payment, LedgerEntry.REFUNDED, refund=refund, now=now)
 
 
 def post_missing(*, payment_id: UUID, now: datetime) -> None:
-    """Book what of a payment is not booked yet: while an upgrade goes on, a version from before the ledger runs beside us."""
+    """Post what of a payment is not posted yet: during an upgrade, a version without the ledger may run beside this one."""
     with databases.transaction_for("payments"):
         post_missing_locked(queries.get_payment(payment_id=payment_id, lock=True), now=now)
 
 
 def post_missing_locked(payment: Payment, *, now: datetime) -> None:
-    """Do as `book_late` does, within a transaction in which the payment is locked."""
+    """Do as `post_missing` does, within a transaction in which the payment is locked."""
     refunds = list(payment.refunds.all())
     posted = set(payment.postings.values_list("entry", "refund_id"))
-    lacking = [(entry, refund) for entry, refund in _true_entries(payment, refunds) if (entry, refund and refund.id) not in posted]
-    for entry, refund in lacking:
+    missing = [(entry, refund) for entry, refund in _due_postings(payment, refunds) if (entry, refund and refund.id) not in posted]
+    for entry, refund in missing:
         _post(payment, entry, refund=refund, now=now)
-    if lacking:
+    if missing:
         payment.refund_due = sum(refund.amount for refund in refunds)
         payment.save(update_fields=["refund_due"])
 
 
-def _true_entries(payment: Payment, refunds: Sequence[Refund]) -> Iterator[tuple[LedgerEntry, Refund | None]]:
+def _due_postings(payment: Payment, refunds: Sequence[Refund]) -> Iterator[tuple[LedgerEntry, Refund | None]]:
     if payment.state in CHARGED:
         yield from ((LedgerEntry.EARNED, None), (LedgerEntry.CHARGED, None))
     for refund in refunds:

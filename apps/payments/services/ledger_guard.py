@@ -1,4 +1,4 @@
-"""Taking the ledger's guard away, for a market that nobody lives in: what is emptied, the ledger would refuse to lose."""
+"""Disabling the ledger's trigger, to empty a demo or test database: otherwise postings can be neither changed nor deleted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,16 +8,16 @@ from django.db import connections
 
 from gdmarket import databases
 
-_GUARDED_BY = "apps.payments.migrations.0003_book_the_past"
+_TRIGGERS = "apps.payments.migrations.0003_book_the_past"
 
 
 @contextmanager
 def ledger_guard_disabled() -> Iterator[None]:
-    """Let postings be changed and deleted for the length of the block, in one transaction; nobody else sees the guard away."""
-    guard, connection = import_module(_GUARDED_BY), connections[databases.alias_for("payments")]
+    """Let postings be changed and deleted within the block, in one transaction; other connections never see the trigger missing."""
+    triggers, connection = import_module(_TRIGGERS), connections[databases.alias_for("payments")]
     with databases.transaction_for("payments"), connection.cursor() as cursor:
-        for statement in guard.UNGUARD[connection.vendor]:
+        for statement in triggers.UNGUARD[connection.vendor]:
             cursor.execute(statement)
         yield
-        for statement in guard.GUARD[connection.vendor]:
+        for statement in triggers.GUARD[connection.vendor]:
             cursor.execute(statement)

@@ -1,77 +1,87 @@
-"""How the provider is asked: never inside a transaction, always through the breaker, never longer than the deadline."""
+"""Calls to the payment provider: never inside a transaction, always through the breaker, always with a deadline."""
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
-from typing import TypeVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connections
 
 from apps.payments import domain, gateways
+from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import InsideTransactionError, OutcomeUnknownError
-from apps.payments.gateways.port import ChargeRequest, GatewayError, PaymentGateway, RefusedError
-from apps.payments.models import Payment
+from apps.payments.gateways.port import ChargePage, ChargeRecord, GatewayError, RefundRecord, RefusedError
 from gdmarket import breaker
 
 _log = logging.getLogger(__name__)
 
 DEPENDENCY = breaker.declare("payments")
+# That the provider answers look-ups does not show that it charges: no other call closes the breaker.
+_COUNTS_AS_SUCCESS = frozenset({"charge"})
 _GRACE_S = 2.0
+_LIST_TIMES = 10  # a page of a list is long, and with some providers many requests
 
 Answer = TypeVar("Answer")
-Question = Callable[[PaymentGateway, float], Answer]
 
 
-def request_of(payment: Payment) -> ChargeRequest:
-    """Return what a payment means to charge, as the gateway is asked about it."""
-    return ChargeRequest(
-        payment_id=payment.id,
-        rental_id=payment.rental_id,
-        amount=payment.amount,
-        currency=payment.currency,
-        method=payment.method,
-        reference=payment.provider_reference,
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuardedGateway:
+    """The gateway behind the breaker, with the deadline of GDMARKET_PAYMENT_TIMEOUT_MS; its methods are the port's.
 
-
-def ask(question: Question[Answer], *, charges: bool = False) -> Answer:
-    """Put `question` to the gateway with its deadline in seconds, and return what it surely said.
-
-    That the provider can be asked other things does not show that it `charges`: only a charge counts as a success.
-    :raises breaker.OpenError: without asking, while the breaker is open
-    :raises GatewayError: `NotSentError` or `RefusedError` if surely nothing was done, `NoAnswerError` if nobody knows
-    :raises InsideTransactionError: without asking
+    With `tries`, the number of this attempt from 1, a call without a certain answer raises OutcomeUnknownError, which says when to
+    retry. Without `tries` it raises what happened: breaker.OpenError (not called), NotSentError or RefusedError (surely nothing was
+    done), NoAnswerError (nobody knows).
+    :raises InsideTransactionError: from every method, without calling, inside a database transaction
     """
-    refuse_inside_transaction()
-    gateway = gateways.current()
-    try:
-        # Who refuses our words or credentials is at work: nothing for the breaker to count.
-        return breaker.of(DEPENDENCY).call(
-            lambda: question(gateway, _timeout_s()), counts_as_success=charges, ignored_exceptions=(RefusedError,)
-        )
-    except GatewayError as failure:
-        level = logging.ERROR if isinstance(failure, RefusedError) else logging.WARNING
-        _log.log(level, "the payment provider: %s: %s", type(failure).__name__, domain.as_reason(told=failure.reason))
-        raise
 
+    tries: int | None = None
 
-def ask_again(question: Question[Answer], *, tries: int) -> Answer:
-    """Ask as `ask` does, for the `tries`-th time; where nothing certain comes back, say when to ask next.
+    def charge(self, *, request: ChargeRequest) -> ChargeRecord:
+        """Charge, once for ever under the request's `payment_id`."""
+        return self._call(gateways.current().charge, request=request)
 
-    :raises OutcomeUnknownError: with `retry_after_s`
-    """
-    try:
-        return ask(question)
-    except breaker.OpenError as closed:
-        # It may be closed by hand at any moment, and whoever asks too early is told so without the provider's being asked.
-        raise not_yet(tries=tries, at_least_s=min(closed.retry_after_s, domain.LONGEST_WAIT_S)) from closed
-    except GatewayError as silence:
-        raise not_yet(tries=tries, at_least_s=silence.retry_after_s or 0.0) from silence
+    def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int) -> RefundRecord:
+        """Refund `amount` minor units of the charge, once for ever under `refund_key`."""
+        return self._call(gateways.current().refund, request=request, refund_key=refund_key, amount=amount)
+
+    def void(self, *, request: ChargeRequest) -> ChargeRecord:
+        """Make sure that nothing will ever be charged under the key, if nothing was yet."""
+        return self._call(gateways.current().void, request=request)
+
+    def lookup(self, *, request: ChargeRequest) -> ChargeRecord:
+        """Return what the provider recorded under the key."""
+        return self._call(gateways.current().lookup, request=request)
+
+    def list_charges(self, *, since: datetime, until: datetime, cursor: str) -> ChargePage:
+        """Return a page of the provider's list, within ten times the deadline."""
+        return self._call(gateways.current().list_charges, _LIST_TIMES, since=since, until=until, cursor=cursor)
+
+    def _call(self, method: Callable[..., Answer], deadlines: int = 1, /, **arguments: Any) -> Answer:
+        refuse_inside_transaction()
+        try:
+            return breaker.of(DEPENDENCY).call(
+                lambda: method(**arguments, deadline_s=deadlines * _timeout_s()),
+                counts_as_success=method.__name__ in _COUNTS_AS_SUCCESS,
+                ignored_exceptions=(RefusedError,),  # who refuses our request or credentials is up
+            )
+        except breaker.OpenError as closed:
+            if self.tries is None:
+                raise
+            # It may be closed by hand at any moment, and a retry that comes too early calls nobody.
+            raise not_yet(tries=self.tries, at_least_s=min(closed.retry_after_s, domain.LONGEST_WAIT_S)) from closed
+        except GatewayError as failure:
+            level = logging.ERROR if isinstance(failure, RefusedError) else logging.WARNING
+            _log.log(level, "the payment provider: %s: %s", type(failure).__name__, domain.as_reason(text=failure.reason))
+            if self.tries is None:
+                raise
+            raise not_yet(tries=self.tries, at_least_s=failure.retry_after_s or 0.0) from failure
 
 
 def not_yet(*, tries: int, at_least_s: float = 0.0) -> OutcomeUnknownError:
-    """Return the error that says when to ask for the next time, after `tries` times in vain."""
+    """Return the error that says when to retry, after `tries` calls without an outcome."""
     return OutcomeUnknownError(retry_after_s=max(domain.wait_s(tries=tries), at_least_s))
 
 
@@ -82,12 +92,12 @@ def refuse_inside_transaction() -> None:
 
 
 def check_delay() -> timedelta:
-    """Return how long after its opening a payment's outcome must be known: the time-out and a little."""
+    """Return how long after its opening a payment's outcome must be known: the time-out and a little more."""
     return timedelta(seconds=_timeout_s() + _GRACE_S)
 
 
 def closed_for_s() -> float:
-    """Return 0.0 while the provider is being asked, else for how many seconds it will not be."""
+    """Return 0.0 while the provider may be called, else in how many seconds it may be again."""
     return breaker.of(DEPENDENCY).open_for_s()
 
 

@@ -1,7 +1,7 @@
-"""Comparing our payments and the ledger with the provider's own list: what is safe is repaired, the rest is for a person.
+"""Comparing our payments and the ledger with the provider's own list: what is safe is repaired, the rest is left for a person.
 
-First what is open is settled and what is due is given back. Then every charge on the provider's list is held against our payment and
-what the ledger booked for it; then what we hold to be charged and the list did not show is looked up.
+First, open payments are settled and due refunds requested. Then every charge on the provider's list is compared with our payment and
+its ledger postings. Last, payments that we hold to be charged and the list did not show are looked up.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,17 +17,17 @@ from apps.payments.domain import UNSETTLED, PaymentState, RefundState
 from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError, RefundRefusedError
 from apps.payments.gateways.port import ChargePage, ChargeRecord, ChargeStatus, ListedCharge, NoAnswerError
 from apps.payments.models import Payment, Refund
-from apps.payments.services import checking, ledger, provider_calls, refunding
-from apps.payments.services.findings import FindingVerdict, PaymentFinding, found, unmatched_charge
+from apps.payments.services import checking, ledger, refunding
+from apps.payments.services.findings import FindingVerdict, PaymentFinding, finding_of, unmatched_charge
+from apps.payments.services.provider_calls import GuardedGateway, check_delay
 
 _PAGE = 500
-# The list is asked for up to a day from now: the provider's clock need not be ours.
-_CLOCKS_DIFFER = timedelta(days=1)
+# The list is read up to a day from now, as the provider's clock may differ from ours.
+_CLOCK_TOLERANCE = timedelta(days=1)
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
-# Whoever answers none of so many questions in a row will not answer the next.
-_MOST_SILENT = 5
-# A page of a list is long, and one provider's is many calls.
-_LIST_TIMES = 10
+_PROVIDER = GuardedGateway(tries=1)
+# A provider that answered none of so many calls in a row is not called again.
+_MOST_UNANSWERED = 5
 
 
 @dataclass(slots=True)
@@ -36,8 +36,8 @@ class _Run:
     since: datetime
     until: datetime
     is_dry: bool
-    told: set[UUID] = field(default_factory=set)
-    silent: int = 0
+    seen: set[UUID] = field(default_factory=set)
+    unanswered: int = 0
 
     def within(self, payments: QuerySet[Payment]) -> QuerySet[Payment]:
         return payments.filter(created_at__gte=self.since, created_at__lte=self.until)
@@ -48,16 +48,15 @@ def reconcile_payments(
 ) -> Iterator[PaymentFinding]:
     """Settle what is open, and compare every payment made from `since` to `older_than_s` seconds ago with the provider's list.
 
-    What is open is settled however old it is. With `dry_run` the provider is only read and nothing changes. Ends when the provider cannot
-    be asked at all, or gives no answer five times in a row; one payment that it gives none about keeps no other from its turn. Call it
-    outside any transaction; two at once do no harm.
+    Open payments are settled however old they are. With `dry_run` the provider is only read and nothing changes. Ends early when the
+    provider cannot be reached, or gives no answer five times in a row. Call it outside any transaction; concurrent runs do no harm.
     """
     run = _Run(now=now, since=since or _EVER, until=now - timedelta(seconds=older_than_s), is_dry=dry_run)
     for step in (_settle_open, _compare_listed, _compare_rest):
         for finding in step(run):
             yield finding
-            run.silent = run.silent + 1 if finding.verdict is FindingVerdict.NOT_REACHED else 0
-            if run.silent >= _MOST_SILENT:
+            run.unanswered = run.unanswered + 1 if finding.verdict is FindingVerdict.NOT_REACHED else 0
+            if run.unanswered >= _MOST_UNANSWERED:
                 return
 
 
@@ -65,42 +64,42 @@ def _settle_open(run: _Run) -> Iterator[PaymentFinding]:
     due = Refund.objects.filter(state=RefundState.PENDING).values("payment")
     older = Payment.objects.filter(created_at__lte=run.until)
     for payment in chain(_in_pages(older.filter(state__in=UNSETTLED)), _in_pages(older.filter(id__in=due, state__in=domain.CHARGED))):
-        run.told.add(payment.id)
+        run.seen.add(payment.id)
         try:
             yield _settle(payment, run) if payment.state in UNSETTLED else _refund(payment, run)
         except OutcomeUnknownError as silence:
-            yield _silent(payment, silence, run)
+            yield _unanswered(payment, silence, run)
         except PaymentDiffersError:
-            yield from _told_again(payment, "", run)
+            yield from _needs_person(payment, "", run)
         except RefundRefusedError as refusal:
-            yield from _told_again(payment, f"refuses the refund: {refusal.details['reason']}", run)
+            yield from _needs_person(payment, f"refuses the refund: {refusal.details['reason']}", run)
 
 
-def _told_again(payment: Payment, provider: str, run: _Run) -> Iterator[PaymentFinding]:
+def _needs_person(payment: Payment, provider: str, run: _Run) -> Iterator[PaymentFinding]:
     try:
-        yield found(payment, FindingVerdict.NEEDS_PERSON, provider=provider, record=_look_up(payment), booked=_booked(payment))
+        yield finding_of(payment, FindingVerdict.NEEDS_PERSON, provider=provider, record=_look_up(payment), booked=_booked(payment))
     except OutcomeUnknownError as silence:
-        yield _silent(payment, silence, run)
+        yield _unanswered(payment, silence, run)
 
 
 def _settle(payment: Payment, run: _Run) -> PaymentFinding:
-    if payment.state == PaymentState.PENDING and payment.created_at + provider_calls.check_delay() > run.now:
-        return found(payment, FindingVerdict.IN_FLIGHT, provider="being asked")
+    if payment.state == PaymentState.PENDING and payment.created_at + check_delay() > run.now:
+        return finding_of(payment, FindingVerdict.IN_FLIGHT, provider="being asked")
     record = _look_up(payment)
     if record.status is ChargeStatus.CHARGED and not _is_our_sum(payment, record):
-        return found(payment, FindingVerdict.NEEDS_PERSON, record=record)
+        return finding_of(payment, FindingVerdict.NEEDS_PERSON, record=record)
     if run.is_dry:
-        return found(payment, FindingVerdict.WOULD_REPAIR, record=record)
+        return finding_of(payment, FindingVerdict.WOULD_REPAIR, record=record)
     settled = checking.check_payment(payment_id=payment.id, now=run.now)
-    return found(payment, FindingVerdict.REPAIRED, provider=f"now {settled.state}", record=_look_up(payment), booked=_booked(payment))
+    return finding_of(payment, FindingVerdict.REPAIRED, provider=f"now {settled.state}", record=_look_up(payment), booked=_booked(payment))
 
 
 def _refund(payment: Payment, run: _Run) -> PaymentFinding:
     if run.is_dry:
         record = _look_up(payment)
-        # More given back than we know of may well be a refund of ours whose answer was lost.
+        # More refunded than we know of may be a refund of ours whose answer was lost.
         is_possible = record.status is ChargeStatus.CHARGED and _is_our_sum(payment, record) and record.refunded <= payment.refund_due
-        return found(payment, FindingVerdict.WOULD_REPAIR if is_possible else FindingVerdict.NEEDS_PERSON, record=record)
+        return finding_of(payment, FindingVerdict.WOULD_REPAIR if is_possible else FindingVerdict.NEEDS_PERSON, record=record)
     ledger.post_missing(payment_id=payment.id, now=run.now)
     refused: RefundRefusedError | None = None
     for refund in payment.refunds.filter(state=RefundState.PENDING).order_by("created_at", "id"):
@@ -110,7 +109,7 @@ def _refund(payment: Payment, run: _Run) -> PaymentFinding:
             refused = refusal
     if refused is not None:
         raise refused
-    return found(payment, FindingVerdict.REPAIRED, provider="now refunded", record=_look_up(payment), booked=_booked(payment))
+    return finding_of(payment, FindingVerdict.REPAIRED, provider="now refunded", record=_look_up(payment), booked=_booked(payment))
 
 
 def _compare_listed(run: _Run) -> Iterator[PaymentFinding]:
@@ -118,19 +117,14 @@ def _compare_listed(run: _Run) -> Iterator[PaymentFinding]:
         for page in _pages_of_list(run):
             yield from _compare_page(page, run)
     except OutcomeUnknownError as silence:
-        run.silent = _MOST_SILENT
+        run.unanswered = _MOST_UNANSWERED
         yield PaymentFinding(verdict=FindingVerdict.NOT_REACHED, ours="", provider=f"its list was not reached: {silence.__cause__}")
 
 
 def _pages_of_list(run: _Run) -> Iterator[ChargePage]:
-    until, cursor = run.now + _CLOCKS_DIFFER, ""
+    until, cursor = run.now + _CLOCK_TOLERANCE, ""
     while True:
-        page = provider_calls.ask_again(
-            lambda gateway, deadline_s, cursor=cursor: gateway.list_charges(  # type: ignore[misc]  # mypy infers no default argument
-                since=run.since, until=until, cursor=cursor, deadline_s=_LIST_TIMES * deadline_s
-            ),
-            tries=1,
-        )
+        page = _PROVIDER.list_charges(since=run.since, until=until, cursor=cursor)
         yield page
         if page.cursor in {"", cursor}:
             return
@@ -138,7 +132,7 @@ def _pages_of_list(run: _Run) -> Iterator[ChargePage]:
 
 
 def _compare_page(page: ChargePage, run: _Run) -> Iterator[PaymentFinding]:
-    ours = queries.list_meant(
+    ours = queries.list_matching(
         keys=[row.payment_id for row in page.charges if row.payment_id],
         references=[row.record.reference for row in page.charges],
         orders=[row.rental_id for row in page.charges if row.rental_id and not row.payment_id],
@@ -148,17 +142,17 @@ def _compare_page(page: ChargePage, run: _Run) -> Iterator[PaymentFinding]:
         payment = _payment_of(listed, ours)
         if payment is None:
             yield unmatched_charge(listed)
-        elif payment.id not in run.told and payment.created_at <= run.until:
-            run.told.add(payment.id)
+        elif payment.id not in run.seen and payment.created_at <= run.until:
+            run.seen.add(payment.id)
             held = booked.get(payment.id, 0)
             if _agree(payment, listed.record, booked=held):
-                yield found(payment, FindingVerdict.AGREES, record=listed.record, booked=held)
+                yield finding_of(payment, FindingVerdict.AGREES, record=listed.record, booked=held)
             else:
-                yield from _compared(payment, run)
+                yield from _compare(payment, run)
 
 
 def _payment_of(listed: ListedCharge, ours: Sequence[Payment]) -> Payment | None:
-    """Return the payment that a charge pays for; None where it pays for none, be it a second one under the same key."""
+    """Return the payment that a charge pays for, or None; a second charge under the same key pays for none."""
     name = listed.record.reference
     for payment in ours:
         is_named = payment.provider_reference == name if payment.provider_reference and name else None
@@ -166,44 +160,44 @@ def _payment_of(listed: ListedCharge, ours: Sequence[Payment]) -> Payment | None
             return payment
     if listed.payment_id is not None or listed.rental_id is None:
         return None
-    # Of an unsettled payment the provider's name is not known yet; one that was given back before we knew of it was declined.
-    meant = [payment for payment in ours if payment.rental_id == listed.rental_id and not payment.provider_reference]
-    return next((payment for payment in meant if payment.state in UNSETTLED), None)
+    # The provider's reference of an unsettled payment is not known yet; one refunded before we knew of it was declined.
+    same_rental = [payment for payment in ours if payment.rental_id == listed.rental_id and not payment.provider_reference]
+    return next((payment for payment in same_rental if payment.state in UNSETTLED), None)
 
 
 def _compare_rest(run: _Run) -> Iterator[PaymentFinding]:
     for payment in _in_pages(run.within(Payment.objects.exclude(state__in=UNSETTLED))):
-        if payment.id in run.told:
+        if payment.id in run.seen:
             continue
         if payment.state in domain.CHARGED:
-            yield from _compared(payment, run)
-        else:  # not on the list, as it should be
-            yield found(payment, FindingVerdict.AGREES, provider="no charge")
+            yield from _compare(payment, run)
+        else:  # rightly not on the list
+            yield finding_of(payment, FindingVerdict.AGREES, provider="no charge")
 
 
-def _compared(payment: Payment, run: _Run) -> Iterator[PaymentFinding]:
+def _compare(payment: Payment, run: _Run) -> Iterator[PaymentFinding]:
     try:
-        yield _compare(payment, run)
+        yield _compare_now(payment, run)
     except OutcomeUnknownError as silence:
-        yield _silent(payment, silence, run)
+        yield _unanswered(payment, silence, run)
 
 
-def _compare(payment: Payment, run: _Run) -> PaymentFinding:
-    """Compare once more, now: it may have moved on since it was read, which is no difference."""
+def _compare_now(payment: Payment, run: _Run) -> PaymentFinding:
+    """Look the payment up and compare again: if it changed since it was read, that is no difference."""
     record, booked = _look_up(payment), _booked(payment)
     is_same = Payment.objects.filter(id=payment.id, version=payment.version, refund_due=payment.refund_due).exists()
     is_moving = payment.state in UNSETTLED or payment.refund_due > payment.refunded
     if not is_same or is_moving:
-        return found(payment, FindingVerdict.IN_FLIGHT, record=record, booked=booked)
+        return finding_of(payment, FindingVerdict.IN_FLIGHT, record=record, booked=booked)
     if _agree(payment, record, booked=booked):
-        return found(payment, FindingVerdict.AGREES, record=record, booked=booked)
-    # Charged, as both say, and nothing of it booked: by a version from before the ledger.
+        return finding_of(payment, FindingVerdict.AGREES, record=record, booked=booked)
+    # Charged on both sides and not posted at all: recorded by a version without the ledger.
     if _agree(payment, record, booked=record.amount - record.refunded) and not payment.postings.exists():
         if run.is_dry:
-            return found(payment, FindingVerdict.WOULD_REPAIR, record=record)
+            return finding_of(payment, FindingVerdict.WOULD_REPAIR, record=record)
         ledger.post_missing(payment_id=payment.id, now=run.now)
-        return found(payment, FindingVerdict.REPAIRED, provider="now booked", record=record, booked=_booked(payment))
-    return found(payment, FindingVerdict.NEEDS_PERSON, record=record, booked=booked)
+        return finding_of(payment, FindingVerdict.REPAIRED, provider="now booked", record=record, booked=_booked(payment))
+    return finding_of(payment, FindingVerdict.NEEDS_PERSON, record=record, booked=booked)
 
 
 def _agree(payment: Payment, record: ChargeRecord, *, booked: int) -> bool:
@@ -218,21 +212,20 @@ def _is_our_sum(payment: Payment, record: ChargeRecord) -> bool:
 
 
 def _look_up(payment: Payment) -> ChargeRecord:
-    request = provider_calls.request_of(payment)
-    return provider_calls.ask_again(lambda gateway, deadline_s: gateway.lookup(request=request, deadline_s=deadline_s), tries=1)
+    return _PROVIDER.lookup(request=queries.charge_request(payment=payment))
 
 
 def _booked(payment: Payment) -> int:
     return queries.held_by_ledger(payment_ids=[payment.id]).get(payment.id, 0)
 
 
-def _silent(payment: Payment, silence: OutcomeUnknownError, run: _Run) -> PaymentFinding:
+def _unanswered(payment: Payment, silence: OutcomeUnknownError, run: _Run) -> PaymentFinding:
     cause = silence.__cause__
-    if cause is None:  # it was reached, and is still at it
-        return found(payment, FindingVerdict.IN_FLIGHT, provider="still processing")
-    if not isinstance(cause, NoAnswerError):  # nobody is asked just now, or nobody is there
-        run.silent = _MOST_SILENT
-    return found(payment, FindingVerdict.NOT_REACHED, provider=f"not reached: {cause}")
+    if cause is None:  # it answered that it is still processing
+        return finding_of(payment, FindingVerdict.IN_FLIGHT, provider="still processing")
+    if not isinstance(cause, NoAnswerError):  # the breaker is open, or the provider cannot be reached
+        run.unanswered = _MOST_UNANSWERED
+    return finding_of(payment, FindingVerdict.NOT_REACHED, provider=f"not reached: {cause}")
 
 
 def _in_pages(payments: QuerySet[Payment]) -> Iterable[Payment]:

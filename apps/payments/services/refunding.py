@@ -1,4 +1,4 @@
-"""Giving money back: the refund is committed first, then the provider is asked with the same key until it answers."""
+"""Refunding: the refund is committed first, then requested from the provider with the same key until it answers."""
 
 from datetime import datetime
 from uuid import UUID
@@ -16,16 +16,17 @@ from apps.payments.errors import (
     RefundTooLargeError,
 )
 from apps.payments.events import PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
-from apps.payments.gateways.port import ChargeRequest, ChargeStatus, RefundRecord, RefundStatus
+from apps.payments.gateways.port import ChargeStatus, RefundRecord, RefundStatus
 from apps.payments.models import Payment, Refund
-from apps.payments.services import charging, ledger, provider_calls
+from apps.payments.services import charging, ledger
+from apps.payments.services.provider_calls import GuardedGateway, not_yet
 from gdmarket import bus, databases, failpoints, ids
 
 _UNTIL_SETTLED_S = 1.0
 
 
 def record_refund(*, payment_id: UUID, now: datetime) -> Refund:
-    """Write down that all that is left of a payment is to be given back; again, it changes nothing and returns the refund that stands.
+    """Record a refund of all that is left of a payment; called again, it changes nothing and returns the last refund.
 
     :raises OutcomeUnknownError: if the payment itself is not settled yet
     :raises PaymentNotRefundableError: if nothing was charged
@@ -41,17 +42,17 @@ def record_refund(*, payment_id: UUID, now: datetime) -> Refund:
 
 
 def record_partial_refund(*, refund_id: UUID, payment_id: UUID, amount: int, now: datetime, dry_run: bool = False) -> Refund:
-    """Write down that `amount` minor units of a payment are to be given back, once for ever under `refund_id`.
+    """Record a refund of `amount` minor units of a payment, once for ever under `refund_id`.
 
-    Something must be left of the payment: what is given back whole ends with its rental, by cancelling that. With `dry_run`
-    everything is checked and nothing kept.
+    Something must be left of the payment: to refund all of it, cancel its rental. With `dry_run` everything is checked and nothing
+    kept.
     :raises RefundTooLargeError: if nothing would be left
     :raises RefundReusedError: if the id names another payment or sum
     :raises OutcomeUnknownError, PaymentNotRefundableError, PaymentNotFoundError: as `record_refund` does
     """
     try:
         return _record_part(refund_id, payment_id, amount, now=now, dry_run=dry_run)
-    except IntegrityError as taken:  # by another payment's refund, at this very moment
+    except IntegrityError as taken:  # by a concurrent refund of another payment
         raise RefundReusedError(refund=str(refund_id)) from taken
 
 
@@ -73,37 +74,31 @@ def _record_part(refund_id: UUID, payment_id: UUID, amount: int, *, now: datetim
 
 
 def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
-    """Ask the provider to give the money back and write down that it did; one already given back is left alone.
+    """Request a refund from the provider and record that it was made; one already made is left alone.
 
-    Call it outside any transaction, as often as need be: the refund's id is the provider's key for it.
-    :raises OutcomeUnknownError: if the provider did not say; ask again after `retry_after_s`
+    Call it outside any transaction, as often as needed: the refund's id is the provider's idempotency key.
+    :raises OutcomeUnknownError: if the provider did not say; retry after `retry_after_s`
     :raises RefundRefusedError: if it refused
     """
     refund = queries.get_refund(refund_id=refund_id)
     if refund.state == RefundState.REFUNDED:
         return refund
     Refund.objects.filter(id=refund_id).update(attempts=F("attempts") + 1)
-    request, tries = provider_calls.request_of(refund.payment), refund.attempts + 1
+    request, tries = queries.charge_request(payment=refund.payment), refund.attempts + 1
+    gateway = GuardedGateway(tries=tries)
     failpoints.hit("payments.refund.unsent")
-    record = provider_calls.ask_again(
-        lambda gateway, deadline_s: gateway.refund(request=request, refund_key=refund.id, amount=refund.amount, deadline_s=deadline_s),
-        tries=tries,
-    )
+    record = gateway.refund(request=request, refund_key=refund.id, amount=refund.amount)
     failpoints.hit("payments.refund.answered")
     if record.status is RefundStatus.PROCESSING:
-        raise provider_calls.not_yet(tries=tries)
-    if record.status is RefundStatus.REFUSED and _is_all_back(request, tries=tries):
-        # Somebody gave it all back at the provider: whatever is due to the renter has been given.
-        return _record_refunded(refund_id, record, now=now)
+        raise not_yet(tries=tries)
     if record.status is RefundStatus.REFUSED:
-        Refund.objects.filter(id=refund_id, state=RefundState.PENDING).update(reason=domain.as_reason(told=record.reason))
-        raise RefundRefusedError(refund=str(refund_id), reason=domain.as_reason(told=record.reason))
+        charge = gateway.lookup(request=request)
+        # Refunded in full at the provider by somebody else: the renter has all that was due.
+        if charge.status is not ChargeStatus.CHARGED or (charge.amount, charge.refunded) != (request.amount, request.amount):
+            reason = domain.as_reason(text=record.reason)
+            Refund.objects.filter(id=refund_id, state=RefundState.PENDING).update(reason=reason)
+            raise RefundRefusedError(refund=str(refund_id), reason=reason)
     return _record_refunded(refund_id, record, now=now)
-
-
-def _is_all_back(request: ChargeRequest, *, tries: int) -> bool:
-    record = provider_calls.ask_again(lambda gateway, deadline_s: gateway.lookup(request=request, deadline_s=deadline_s), tries=tries)
-    return record.status is ChargeStatus.CHARGED and (record.amount, record.refunded) == (request.amount, request.amount)
 
 
 def _refundable(payment_id: UUID) -> Payment:
@@ -133,7 +128,7 @@ def _record_refunded(refund_id: UUID, record: RefundRecord, *, now: datetime) ->
             return refund
         ledger.post_missing_locked(payment, now=now)
         refund.state, refund.reason, refund.settled_at = RefundState.REFUNDED, "", now
-        refund.provider_reference = domain.as_reference(told=record.reference)
+        refund.provider_reference = domain.as_reference(text=record.reference)
         refund.save(update_fields=["state", "reason", "provider_reference", "settled_at"])
         payment.refunded += refund.amount
         payment.version += 1

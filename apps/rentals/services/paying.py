@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.payments import facade as payments
-from apps.payments.facade import Outcome
+from apps.payments.contracts import ChargeOutcome, ChargeRequest
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalPaymentState, RentalState
 from apps.rentals.errors import PaymentDeclinedError, PaymentUnavailableError, UnknownPaymentMethodError, WrongStateError
@@ -41,27 +41,27 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     if rental.state != RentalState.PAYING or not rental.payment_id:
         return rental
     failpoints.hit("rentals.pay.started")
+    request = ChargeRequest(
+        payment_id=rental.payment_id,
+        rental_id=rental.id,
+        payer_id=rental.renter_id,
+        payee_id=rental.manager_id,
+        amount=rental.price,
+        currency=rental.currency,
+        method=method,
+    )
     # The answer settles the rental. PaymentApproved or PaymentDeclined is delivered after that and finds it settled: it is for the case
     # that this process dies before it settles, or that the provider answers late (ADR 0021).
     with bus.defer_dispatch():
-        result = payments.charge(
-            payment_id=rental.payment_id,
-            rental_id=rental.id,
-            payer_id=rental.renter_id,
-            payee_id=rental.manager_id,
-            amount=rental.price,
-            currency=rental.currency,
-            method=method,
-            now=now,
-        )
+        result = payments.charge(request=request, now=now)
         wait_s = result.retry_after_s or 0.0
         settle_payment(
             rental_id=rental_id, payment_id=result.payment_id, outcome=result.outcome, reason=result.reason, retry_after_s=wait_s, now=now
         )
     failpoints.hit("rentals.pay.settled")
-    if result.outcome is Outcome.DECLINED:
+    if result.outcome is ChargeOutcome.DECLINED:
         raise PaymentDeclinedError(reason=result.reason)
-    if result.outcome is Outcome.NOT_SENT:
+    if result.outcome is ChargeOutcome.NOT_SENT:
         raise PaymentUnavailableError(retry_after_s=wait_s)
     rental = queries.get_rental(rental_id=rental_id)
     if rental.state in {RentalState.REFUNDING, RentalState.CANCELLED}:  # cancelled during the charge: the money goes back
@@ -78,10 +78,10 @@ def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: s
         rental = transitions.lock_rental(rental_id=rental_id)
         if rental.payment_id != payment_id:
             return False
-        if rental.state != RentalState.PAYING or outcome == Outcome.UNKNOWN:
+        if rental.state != RentalState.PAYING or outcome == ChargeOutcome.UNKNOWN:
             return True
         rental.payment_state = RentalPaymentState(outcome)
-        if outcome == Outcome.APPROVED:
+        if outcome == ChargeOutcome.APPROVED:
             _settle_as_paid(rental, now=now)
         else:
             _settle_as_not_paid(rental, outcome=outcome, reason=reason, retry_after_s=retry_after_s, now=now)
@@ -154,7 +154,7 @@ def _settle_as_not_paid(rental: Rental, *, outcome: str, reason: str, retry_afte
         return
     transitions.transition(rental, to=RentalState.REQUESTED, wanted="try again")
     due_at = rental.payment_due_at
-    if outcome == Outcome.NOT_SENT:
+    if outcome == ChargeOutcome.NOT_SENT:
         due_at = domain.prolonged(due_at=due_at, retry_after_s=retry_after_s, now=now)
     # An unchanged deadline needs a new timer too: the old one may have been delivered, and ignored, during the payment.
     transitions.hold_until(rental, due_at=due_at, now=now)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from apps.items import facade as items
 from apps.payments import facade as payments
-from apps.payments.facade import PaymentSnapshot
+from apps.payments.contracts import PaymentSnapshot
 from apps.rentals import facade as rentals
 from apps.rentals.contracts import RentalSnapshot
 from apps.status_view.services.rows import Rows

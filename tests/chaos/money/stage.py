@@ -18,7 +18,7 @@ django.setup()
 
 from django.db import connections  # noqa: E402  # Django first
 
-from apps.payments import services as payments  # noqa: E402
+from apps.payments.services import reconciling  # noqa: E402
 from apps.rentals.services import cancelling  # noqa: E402
 from gdmarket import bus, clock  # noqa: E402
 from gdmarket.bus.models import Delivery  # noqa: E402
@@ -50,7 +50,7 @@ def _deliver() -> None:
 
 
 def _reconcile() -> None:
-    for _ in payments.reconcile_payments(now=clock.now() + _LATER):
+    for _ in reconciling.reconcile_payments(now=clock.now() + _LATER):
         pass
 
 

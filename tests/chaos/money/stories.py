@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connection
 
 from apps.items import services as items
-from apps.payments import services as payments
+from apps.payments.services import refunding
 from apps.rentals.models import Rental
 from apps.rentals.services import cancelling, paying, requesting
 from gdmarket import bus, clock, ids
@@ -122,7 +122,7 @@ def give_back(*, rental_id: UUID, amount: int) -> None:
     """Give a part of a rental's payment back, as an operator does."""
     rental = Rental.objects.filter(id=rental_id).first()
     if rental is not None and rental.payment_id is not None:
-        payments.record_partial_refund(refund_id=ids.uuid7(), payment_id=rental.payment_id, amount=amount, now=clock.now())
+        refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=rental.payment_id, amount=amount, now=clock.now())
 
 
 def at_once(*acts: Callable[[], object]) -> None:

@@ -10,9 +10,8 @@ from uuid import UUID
 from django.db import connections, transaction
 
 from apps.payments import facade, queries
+from apps.payments.contracts import ChargeRequest, ChargeResult
 from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
-from apps.payments.facade import ChargeResult
-from apps.payments.gateways.port import ChargeRequest
 from apps.payments.models import Payment, Posting, Refund
 from apps.payments.services import provider_calls
 from gdmarket import breaker, bus, ids
@@ -24,21 +23,16 @@ FACTS = (PaymentApproved, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunde
 PATIENCE_S = 30.0
 
 
-def charge_request(key: UUID, *, method: str = "pm_ok", amount: int = 8_000) -> ChargeRequest:
-    """Return what is asked of a gateway directly."""
-    return ChargeRequest(payment_id=key, rental_id=key, amount=amount, currency="KRW", method=method)
+def charge_request(payment_id: UUID | None = None, **changes: Any) -> ChargeRequest:
+    """Return a request for 8,000 won, under a new id unless one is given."""
+    key = payment_id or ids.uuid7()
+    fields: dict[str, Any] = {"payment_id": key, "rental_id": key, "payer_id": ids.uuid7(), "payee_id": ids.uuid7()}
+    return ChargeRequest(**fields | {"amount": 8_000, "currency": "KRW", "method": "pm_ok"} | changes)
 
 
 def charge(*, now: datetime, **changes: Any) -> ChargeResult:
-    """Charge 8,000 won to somebody for some rental."""
-    wishes: dict[str, Any] = {
-        **new_attempt(),
-        "amount": 8_000,
-        "currency": "KRW",
-        "method": "pm_ok",
-        "now": now,
-    }
-    return facade.charge(**wishes | changes)
+    """Charge 8,000 won for a new rental."""
+    return facade.charge(request=charge_request(**new_attempt() | changes), now=now)
 
 
 def new_attempt() -> dict[str, UUID]:

@@ -15,11 +15,11 @@ from django.db import connections
 from pytest_django import Settings
 
 from apps.payments import gateways
+from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways.port import (
     ChargePage,
     ChargeRecord,
-    ChargeRequest,
     ChargeStatus,
     ListedCharge,
     NoAnswerError,

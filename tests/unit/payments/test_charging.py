@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from apps.payments import facade, services
+from apps.payments import facade
+from apps.payments.contracts import ChargeOutcome, ChargeResult
 from apps.payments.errors import InsideTransactionError, PaymentInProgressError, PaymentReusedError
 from apps.payments.events import PaymentApproved, PaymentDeclined
-from apps.payments.facade import ChargeResult, Outcome
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError
 from apps.payments.models import Payment
-from apps.payments.services import provider_calls
+from apps.payments.services import charging, provider_calls
 from gdmarket import ids
 from gdmarket.bus.models import Delivery
 from tests.factories.payments import PaymentFactory
@@ -30,7 +30,7 @@ def test_a_charge_is_approved_booked_and_told(provider: FakeGateway) -> None:
 
     result = charge(**attempt, now=NOON)
 
-    assert result == ChargeResult(payment_id=payment_id, outcome=Outcome.APPROVED, reason="", retry_after_s=None, version=2)
+    assert result == ChargeResult(payment_id=payment_id, outcome=ChargeOutcome.APPROVED, reason="", retry_after_s=None, version=2)
     assert Payment.objects.values().get() == {
         "id": payment_id,
         "rental_id": rental_id,
@@ -88,7 +88,7 @@ def test_a_declined_card_is_booked_and_told(provider: FakeGateway) -> None:
 
     result = charge(now=NOON)
 
-    assert (result.outcome, result.reason, result.version) == (Outcome.DECLINED, "card_declined", 2)
+    assert (result.outcome, result.reason, result.version) == (ChargeOutcome.DECLINED, "card_declined", 2)
     assert state_of(result.payment_id) == "declined"
     (told,) = recorded([PaymentDeclined])
     assert (told.event.state, told.event.reason, told.event.version) == ("declined", "card_declined", 2)
@@ -99,7 +99,7 @@ def test_what_surely_was_not_sent_says_when_to_try_again(provider: FakeGateway) 
 
     result = charge(now=NOON)
 
-    assert (result.outcome, result.reason, result.retry_after_s) == (Outcome.NOT_SENT, "connection_refused", 7.0)
+    assert (result.outcome, result.reason, result.retry_after_s) == (ChargeOutcome.NOT_SENT, "connection_refused", 7.0)
     assert state_of(result.payment_id) == "not_sent"
     (told,) = recorded([PaymentDeclined])
     assert (told.event.state, told.event.reason) == ("not_sent", "connection_refused")
@@ -112,7 +112,7 @@ def test_an_answer_that_never_came_is_unknown_and_nothing_is_told(provider: Fake
 
     result = charge(now=NOON)
 
-    assert (result.outcome, result.reason, result.retry_after_s) == (Outcome.UNKNOWN, "timed_out", None)
+    assert (result.outcome, result.reason, result.retry_after_s) == (ChargeOutcome.UNKNOWN, "timed_out", None)
     assert (state_of(result.payment_id), Payment.objects.get().settled_at) == ("unknown", None)
     assert facts() == []
     assert reminders() == [result.payment_id]
@@ -123,7 +123,7 @@ def test_while_the_breaker_is_open_the_provider_is_not_asked(provider: FakeGatew
 
     result = charge(now=NOON)
 
-    assert (result.outcome, result.reason) == (Outcome.NOT_SENT, "breaker_open")
+    assert (result.outcome, result.reason) == (ChargeOutcome.NOT_SENT, "breaker_open")
     assert result.retry_after_s == pytest.approx(facade.closed_for_s(), abs=5)
     assert 0 < facade.closed_for_s() <= 20
     assert provider.calls == []
@@ -140,7 +140,7 @@ def test_declined_cards_keep_the_breaker_closed_and_lost_answers_open_it(provide
         charge(now=NOON)
     assert facade.closed_for_s() > 0
     asked = len(provider.calls)
-    assert charge(now=NOON).outcome is Outcome.NOT_SENT
+    assert charge(now=NOON).outcome is ChargeOutcome.NOT_SENT
     assert len(provider.calls) == asked
 
 
@@ -148,7 +148,7 @@ def test_a_decline_that_needs_no_question_says_nothing_of_the_provider(provider:
     open_breaker()
     provider.unasked = ChargeRecord(status=ChargeStatus.DECLINED, reason="order_differs")
     result = charge(now=NOON)
-    assert (result.outcome, result.reason, provider.calls) == (Outcome.DECLINED, "order_differs", [])
+    assert (result.outcome, result.reason, provider.calls) == (ChargeOutcome.DECLINED, "order_differs", [])
     assert facade.closed_for_s() > 0
 
 
@@ -158,7 +158,7 @@ def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(
     for _ in range(8):
         charge(now=NOON)
         for _ in range(5):
-            provider_calls.ask(lambda gateway, deadline_s: gateway.lookup(request=charge_request(payment_id), deadline_s=deadline_s))
+            provider_calls.GuardedGateway().lookup(request=charge_request(payment_id))
     assert facade.closed_for_s() == 0.0
     charge(now=NOON)
     assert facade.closed_for_s() > 0
@@ -167,13 +167,13 @@ def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(
 @pytest.mark.parametrize(
     ("bend", "outcome"),
     [
-        ({}, Outcome.APPROVED),
-        ({"declines": "card_declined"}, Outcome.DECLINED),
-        ({"fails": {"charge": lambda: NotSentError("connection_refused")}}, Outcome.NOT_SENT),
-        ({"loses": {"charge": lambda: NoAnswerError("timed_out")}}, Outcome.UNKNOWN),
+        ({}, ChargeOutcome.APPROVED),
+        ({"declines": "card_declined"}, ChargeOutcome.DECLINED),
+        ({"fails": {"charge": lambda: NotSentError("connection_refused")}}, ChargeOutcome.NOT_SENT),
+        ({"loses": {"charge": lambda: NoAnswerError("timed_out")}}, ChargeOutcome.UNKNOWN),
     ],
 )
-def test_the_same_id_again_answers_the_same_and_asks_nobody(provider: FakeGateway, bend: dict[str, Any], outcome: Outcome) -> None:
+def test_the_same_id_again_answers_the_same_and_asks_nobody(provider: FakeGateway, bend: dict[str, Any], outcome: ChargeOutcome) -> None:
     for name, value in bend.items():
         setattr(provider, name, value)
     attempt = new_attempt()
@@ -209,7 +209,7 @@ def test_a_payment_that_the_version_before_wrote_down_without_a_payee_learns_it(
     charge(**attempt, now=NOON)
     Payment.objects.update(payee_id=None)
 
-    services.open_payment(**attempt, amount=8_000, currency="KRW", method="pm_ok", now=NOON)
+    charging.open_payment(request=charge_request(**attempt), now=NOON)
 
     assert (Payment.objects.get().payee_id, provider.calls, reminders()) == (attempt["payee_id"], ["charge"], [attempt["payment_id"]])
 
@@ -229,7 +229,7 @@ def test_while_one_attempt_holds_the_rentals_money_there_is_no_other(provider: F
 
 @pytest.mark.parametrize("state", ["declined", "not_sent", "refunded"])
 def test_after_an_attempt_that_holds_nothing_another_may_be_made(provider: FakeGateway, state: str) -> None:
-    assert charge(rental_id=PaymentFactory(state=state).rental_id, now=NOON).outcome is Outcome.APPROVED
+    assert charge(rental_id=PaymentFactory(state=state).rental_id, now=NOON).outcome is ChargeOutcome.APPROVED
 
 
 @pytest.mark.parametrize("amount", [0, -1])
@@ -253,14 +253,14 @@ def test_a_charge_of_another_sum_is_not_taken_for_ours(provider: FakeGateway) ->
 
     result = charge(payment_id=payment_id, now=NOON)
 
-    assert (result.outcome, result.reason) == (Outcome.UNKNOWN, "provider_differs")
+    assert (result.outcome, result.reason) == (ChargeOutcome.UNKNOWN, "provider_differs")
     assert facts() == []
 
 
 def test_whoever_asks_after_a_refund_is_told_that_nothing_may_be_had(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="refunded")
     attempt = {name: getattr(payment, name) for name in ("rental_id", "payer_id", "payee_id")}
-    assert charge(payment_id=payment.id, **attempt, now=NOON).outcome is Outcome.DECLINED
+    assert charge(payment_id=payment.id, **attempt, now=NOON).outcome is ChargeOutcome.DECLINED
     assert provider.calls == []
 
 

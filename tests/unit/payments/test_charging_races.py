@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 
-from apps.payments import services
+from apps.payments.contracts import ChargeOutcome, ChargeResult
 from apps.payments.errors import PaymentInProgressError
 from apps.payments.events import PaymentApproved
-from apps.payments.facade import ChargeResult, Outcome
 from apps.payments.gateways.port import ChargeStatus
 from apps.payments.models import Payment
-from apps.payments.services import charging
+from apps.payments.services import charging, checking
 from gdmarket import ids
 from tests.log import recorded
-from tests.unit.payments.actions import at_once, charge, facts, new_attempt, reminders, state_of
+from tests.unit.payments.actions import at_once, charge, charge_request, facts, new_attempt, reminders, state_of
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.fake_gateway import FakeGateway
 
@@ -34,8 +33,8 @@ def test_ten_callers_with_one_id_charge_once(provider: FakeGateway, attempt: dic
 
     outcomes = Counter(result.outcome for result in results if isinstance(result, ChargeResult))
     assert outcomes.total() == CALLERS, results
-    assert outcomes[Outcome.APPROVED] >= 1
-    assert set(outcomes) <= {Outcome.APPROVED, Outcome.UNKNOWN}
+    assert outcomes[ChargeOutcome.APPROVED] >= 1
+    assert set(outcomes) <= {ChargeOutcome.APPROVED, ChargeOutcome.UNKNOWN}
     assert provider.calls == ["charge"]
     assert (state_of(attempt["payment_id"]), facts(), reminders()) == ("approved", ["PaymentApproved"], [attempt["payment_id"]])
 
@@ -58,7 +57,7 @@ def test_ten_attempts_for_one_rental_charge_once(provider: FakeGateway) -> None:
     results = at_once([lambda: charge(rental_id=rental_id, now=NOON)] * CALLERS)
 
     (won,) = [result for result in results if isinstance(result, ChargeResult)]
-    assert won.outcome is Outcome.APPROVED
+    assert won.outcome is ChargeOutcome.APPROVED
     assert [type(result) for result in results if result is not won] == [PaymentInProgressError] * (CALLERS - 1)
     assert provider.calls == ["charge"]
     assert list(Payment.objects.values_list("id", "state")) == [(won.payment_id, "approved")]
@@ -69,10 +68,10 @@ def test_charges_and_checks_at_one_moment_agree_with_the_provider(provider: Fake
     later = NOON + timedelta(seconds=5)
     for _ in range(10):
         attempt = new_attempt()
-        services.open_payment(**attempt, amount=8_000, currency="KRW", method="pm_ok", now=NOON)
+        charging.open_payment(request=charge_request(**attempt), now=NOON)
 
         def check(attempt: dict[str, Any] = attempt) -> Any:
-            return services.check_payment(payment_id=attempt["payment_id"], now=later)
+            return checking.check_payment(payment_id=attempt["payment_id"], now=later)
 
         def pay(attempt: dict[str, Any] = attempt) -> Any:
             return charge(**attempt, now=later)
@@ -90,7 +89,7 @@ def test_ten_checks_at_one_moment_settle_once(provider: FakeGateway, attempt: di
     with pytest.raises(SystemExit):
         charge(**attempt, now=NOON)
 
-    results = at_once([lambda: services.check_payment(payment_id=attempt["payment_id"], now=NOON)] * CALLERS)
+    results = at_once([lambda: checking.check_payment(payment_id=attempt["payment_id"], now=NOON)] * CALLERS)
 
     assert [getattr(result, "state", result) for result in results] == ["approved"] * CALLERS
     assert (facts(), provider.calls.count("charge")) == (["PaymentApproved"], 1)

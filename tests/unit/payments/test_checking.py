@@ -8,11 +8,12 @@ from django.conf import settings as configured
 from django.db import transaction
 from pytest_django import Settings
 
-from apps.payments import gateways, services
+from apps.payments import gateways
 from apps.payments.errors import InsideTransactionError, OutcomeUnknownError, PaymentDiffersError, PaymentNotFoundError
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError
 from apps.payments.gateways.sandbox import SandboxGateway
 from apps.payments.models import Payment
+from apps.payments.services import charging, checking
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
 from tests.unit.payments.actions import charge, charge_request, everything, facts, new_attempt, open_breaker, state_of
@@ -25,7 +26,7 @@ LATER = NOON + timedelta(seconds=5)
 
 
 def check(payment_id: UUID) -> Payment:
-    return services.check_payment(payment_id=payment_id, now=LATER)
+    return checking.check_payment(payment_id=payment_id, now=LATER)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_a_charge_that_comes_between_lookup_and_void_is_found(provider: FakeGate
 
 def test_an_attempt_that_nobody_sent_is_closed_without_asking_and_nobody_sends_it_any_more(provider: FakeGateway) -> None:
     attempt = new_attempt()
-    services.open_payment(**attempt, amount=8_000, currency="KRW", method="pm_ok", now=NOON)
+    charging.open_payment(request=charge_request(**attempt), now=NOON)
 
     settled = check(attempt["payment_id"])
     result = charge(**attempt, now=LATER)

@@ -149,10 +149,7 @@ def test_a_refund_is_asked_for_until_the_provider_answers(provider: FakeGateway)
 
 def test_a_refund_that_the_provider_refuses_is_dead_at_once(provider: FakeGateway) -> None:
     refund = RefundFactory()
-    publish(
-        RefundRecorded(refund_id=refund.id, payment_id=refund.payment_id, occurred_at=NOON),
-        stream=f"refund:{refund.id}",
-    )
+    publish(RefundRecorded(refund_id=refund.id, payment_id=refund.payment_id, occurred_at=NOON), stream=f"refund:{refund.id}")
 
     deliver()
 

@@ -4,11 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from apps.payments import services
+from apps.payments.contracts import ChargeOutcome
 from apps.payments.domain import PaymentState
-from apps.payments.facade import Outcome
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError
-from apps.payments.services import charging
+from apps.payments.services import charging, checking
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
 from tests.unit.payments.actions import charge, elsewhere, everything, facts, reminders, state_of
@@ -25,7 +24,7 @@ def test_a_caller_that_dies_in_the_midst_leaves_an_attempt_that_heals(provider: 
         charge(payment_id=payment_id, now=NOON)
     assert (state_of(payment_id), facts(), reminders()) == ("pending", [], [payment_id])
 
-    services.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
+    checking.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
 
     assert (state_of(payment_id), facts(), provider.calls) == ("approved", ["PaymentApproved"], ["charge", "lookup"])
 
@@ -36,7 +35,7 @@ def test_a_gateway_that_breaks_its_word_leaves_an_attempt_that_heals(provider: F
     with pytest.raises(ValueError, match="nobody can read"):
         charge(payment_id=payment_id, now=NOON)
 
-    services.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
+    checking.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
 
     assert (state_of(payment_id), provider.calls) == ("not_sent", ["charge", "lookup", "void"])
 
@@ -45,13 +44,13 @@ def test_a_charge_that_arrives_after_it_was_given_up_is_refused_by_the_tombstone
     payment_id = ids.uuid7()
 
     def give_up() -> None:
-        services.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
+        checking.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
 
     provider.meanwhile["charge"] = lambda: elsewhere(give_up)
 
     result = charge(payment_id=payment_id, now=NOON)
 
-    assert (result.outcome, result.reason, result.version) == (Outcome.NOT_SENT, "voided", 2)
+    assert (result.outcome, result.reason, result.version) == (ChargeOutcome.NOT_SENT, "voided", 2)
     assert provider.book[payment_id] == ChargeRecord(status=ChargeStatus.VOIDED)
     assert (provider.calls, facts()) == (["charge", "lookup", "void"], ["PaymentDeclined"])
 
@@ -60,14 +59,14 @@ def test_an_answer_lost_after_the_check_found_the_charge_changes_nothing(provide
     payment_id = ids.uuid7()
 
     def lose_the_answer() -> NoAnswerError:
-        elsewhere(lambda: services.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5)))
+        elsewhere(lambda: checking.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5)))
         return NoAnswerError("timed_out")
 
     provider.loses["charge"] = lose_the_answer
 
     result = charge(payment_id=payment_id, now=NOON)
 
-    assert (result.outcome, result.version, facts()) == (Outcome.APPROVED, 2, ["PaymentApproved"])
+    assert (result.outcome, result.version, facts()) == (ChargeOutcome.APPROVED, 2, ["PaymentApproved"])
 
 
 @pytest.mark.parametrize("settled", ["declined", "not_sent"])
@@ -75,7 +74,7 @@ def test_an_approval_too_late_changes_nothing_but_cries_out(caplog: pytest.LogCa
     payment = PaymentFactory(state=settled)
     before = everything()
 
-    standing = charging.record_outcome(payment_id=payment.id, outcome=charging.Outcome(state=PaymentState.APPROVED), now=NOON)
+    standing = charging.record_outcome(payment_id=payment.id, outcome=charging.ProviderOutcome(state=PaymentState.APPROVED), now=NOON)
 
     assert standing.state == settled
     assert everything() == before

@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from apps.payments import queries, services
+from apps.payments import queries
 from apps.payments.domain import ACCOUNTS, LedgerEntry, PaymentState
 from apps.payments.errors import OutcomeUnknownError, PaymentNotRefundableError, RefundTooLargeError
 from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Posting
-from apps.payments.services import charging, ledger
+from apps.payments.services import charging, checking, ledger, refunding
 from gdmarket import breaker, ids
 from tests.factories.payments import PaymentFactory, RefundFactory
 from tests.unit.payments.actions import balances, charge, postings
@@ -27,11 +27,11 @@ CHARGED = [("charged", 8_000), ("earned", 8_000)]
 
 def give_back(payment_id: Any, *parts: int) -> None:
     """Give parts of a payment back, and with none all that is left."""
-    refunds = [services.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=part, now=NOON) for part in parts] or [
-        services.record_refund(payment_id=payment_id, now=NOON)
+    refunds = [refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=part, now=NOON) for part in parts] or [
+        refunding.record_refund(payment_id=payment_id, now=NOON)
     ]
     for refund in refunds:
-        services.send_refund(refund_id=refund.id, now=NOON)
+        refunding.send_refund(refund_id=refund.id, now=NOON)
 
 
 def test_a_charge_is_the_managers_and_lies_with_the_provider(provider: FakeGateway) -> None:
@@ -55,11 +55,11 @@ def test_what_was_not_charged_is_not_booked(provider: FakeGateway, bend: dict[st
 def test_a_refund_is_owed_from_when_it_is_recorded_and_gone_when_it_was_given(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
 
-    refund = services.record_refund(payment_id=payment_id, now=NOON)
+    refund = refunding.record_refund(payment_id=payment_id, now=NOON)
     assert postings(payment_id) == [*CHARGED, ("refund_due", 8_000)]
     assert balances() == {"refunds": -8_000, "provider_clearing": 8_000}
 
-    services.send_refund(refund_id=refund.id, now=NOON)
+    refunding.send_refund(refund_id=refund.id, now=NOON)
     assert postings(payment_id) == [*CHARGED, ("refund_due", 8_000), ("refunded", 8_000)]
     assert balances() == {}
 
@@ -78,11 +78,11 @@ def test_each_part_given_back_is_booked_and_the_cancel_books_just_the_rest(provi
 
 def test_what_is_recorded_again_is_booked_once(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
-    refund = services.record_refund(payment_id=payment_id, now=NOON)
+    refund = refunding.record_refund(payment_id=payment_id, now=NOON)
     for _ in range(3):
-        charging.record_outcome(payment_id=payment_id, outcome=charging.Outcome(state=PaymentState.APPROVED), now=NOON)
-        services.record_refund(payment_id=payment_id, now=NOON)
-        services.send_refund(refund_id=refund.id, now=NOON)
+        charging.record_outcome(payment_id=payment_id, outcome=charging.ProviderOutcome(state=PaymentState.APPROVED), now=NOON)
+        refunding.record_refund(payment_id=payment_id, now=NOON)
+        refunding.send_refund(refund_id=refund.id, now=NOON)
 
     assert postings(payment_id) == [*CHARGED, ("refund_due", 8_000), ("refunded", 8_000)]
 
@@ -173,14 +173,14 @@ def _do(act: str, payment_id: Any, amount: int, currency: str) -> None:
         charge(payment_id=payment_id, currency=currency, now=NOON)
     payment = Payment.objects.get(id=payment_id)
     if act == "check":
-        services.check_payment(payment_id=payment_id, now=NOON)
+        checking.check_payment(payment_id=payment_id, now=NOON)
     elif act == "part":
-        services.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=amount, now=NOON)
+        refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=amount, now=NOON)
     elif act == "all":
-        services.record_refund(payment_id=payment_id, now=NOON)
+        refunding.record_refund(payment_id=payment_id, now=NOON)
     elif act == "send":
         for refund in payment.refunds.all():
-            services.send_refund(refund_id=refund.id, now=NOON)
+            refunding.send_refund(refund_id=refund.id, now=NOON)
 
 
 def _assert_balanced(provider: FakeGateway) -> None:

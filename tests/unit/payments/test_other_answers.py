@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from apps.payments import facade, services
+from apps.payments import facade
+from apps.payments.contracts import ChargeOutcome
 from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError
-from apps.payments.facade import Outcome
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, RefusedError
 from apps.payments.models import Payment, Posting
-from apps.payments.services import FindingVerdict
+from apps.payments.services import checking, reconciling, refunding
+from apps.payments.services.findings import FindingVerdict
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory
 from tests.unit.payments.actions import charge, everything, facts, new_attempt, state_of
@@ -18,6 +19,8 @@ from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+IN_FLIGHT = FindingVerdict.IN_FLIGHT
+REPAIRED = FindingVerdict.REPAIRED
 PROCESSING = ChargeRecord(status=ChargeStatus.PROCESSING)
 
 
@@ -30,7 +33,7 @@ def test_a_charge_that_the_provider_refuses_to_hear_was_surely_not_made(provider
 
     result = charge(now=NOON)
 
-    assert (result.outcome, result.reason, result.retry_after_s) == (Outcome.NOT_SENT, "UNAUTHORIZED_KEY", None)
+    assert (result.outcome, result.reason, result.retry_after_s) == (ChargeOutcome.NOT_SENT, "UNAUTHORIZED_KEY", None)
     assert (state_of(result.payment_id), facts(), provider.book) == ("not_sent", ["PaymentDeclined"], {})
     assert not Posting.objects.exists()
 
@@ -38,26 +41,26 @@ def test_a_charge_that_the_provider_refuses_to_hear_was_surely_not_made(provider
 def test_a_provider_that_refuses_works_so_the_breaker_counts_nothing(provider: FakeGateway) -> None:
     provider.fails["charge"] = refusing
     for _ in range(15):
-        assert charge(now=NOON).outcome is Outcome.NOT_SENT
+        assert charge(now=NOON).outcome is ChargeOutcome.NOT_SENT
     assert (facade.closed_for_s(), len(provider.calls)) == (0.0, 15)
     provider.fails.clear()
-    assert charge(now=NOON).outcome is Outcome.APPROVED
+    assert charge(now=NOON).outcome is ChargeOutcome.APPROVED
 
 
 def test_a_refund_that_the_provider_refuses_to_hear_is_asked_for_again_later(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
-    refund = services.record_refund(payment_id=payment_id, now=NOON)
+    refund = refunding.record_refund(payment_id=payment_id, now=NOON)
     provider.fails["refund"] = refusing
     waits = []
     for _ in range(3):
         with pytest.raises(OutcomeUnknownError) as later:
-            services.send_refund(refund_id=refund.id, now=NOON)
+            refunding.send_refund(refund_id=refund.id, now=NOON)
         waits.append(later.value.retry_after_s)
     assert waits == [1, 2, 4]
     assert (state_of(payment_id), facts()) == ("approved", ["PaymentApproved"])
     provider.fails.clear()
 
-    assert services.send_refund(refund_id=refund.id, now=NOON).state == "refunded"
+    assert refunding.send_refund(refund_id=refund.id, now=NOON).state == "refunded"
 
 
 def test_a_check_that_the_provider_refuses_to_hear_settles_nothing(provider: FakeGateway) -> None:
@@ -65,7 +68,7 @@ def test_a_check_that_the_provider_refuses_to_hear_settles_nothing(provider: Fak
     provider.fails["lookup"] = refusing
     before = everything()
     with pytest.raises(OutcomeUnknownError):
-        services.check_payment(payment_id=payment.id, now=NOON)
+        checking.check_payment(payment_id=payment.id, now=NOON)
     Payment.objects.update(checks=0)
     assert everything() == before
 
@@ -77,37 +80,37 @@ def test_a_charge_that_is_still_processing_is_unknown_and_asked_about_again(prov
 
     result = charge(**attempt, now=NOON)
 
-    assert (result.outcome, result.reason) == (Outcome.UNKNOWN, "processing")
+    assert (result.outcome, result.reason) == (ChargeOutcome.UNKNOWN, "processing")
     waits = []
     for _ in range(3):
         with pytest.raises(OutcomeUnknownError) as later:
-            services.check_payment(payment_id=payment_id, now=NOON)
+            checking.check_payment(payment_id=payment_id, now=NOON)
         waits.append(later.value.retry_after_s)
     assert (waits, state_of(payment_id), facts()) == ([1, 2, 4], "unknown", [])
     assert provider.calls == ["charge", "lookup", "lookup", "lookup"]  # what is under way is never voided
 
     provider.book[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
-    assert services.check_payment(payment_id=payment_id, now=NOON).state == "approved"
+    assert checking.check_payment(payment_id=payment_id, now=NOON).state == "approved"
 
 
 def test_a_provider_that_keeps_no_tombstones_is_asked_until_the_charge_can_come_no_more(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     provider.meanwhile["void"] = lambda: provider.book.update({payment.id: PROCESSING})
     with pytest.raises(OutcomeUnknownError):
-        services.check_payment(payment_id=payment.id, now=NOON)
+        checking.check_payment(payment_id=payment.id, now=NOON)
     assert (state_of(payment.id), facts(), provider.calls) == ("unknown", [], ["lookup", "void"])
 
 
 def test_a_refund_that_is_still_processing_is_asked_about_again(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
-    refund = services.record_refund(payment_id=payment_id, now=NOON)
+    refund = refunding.record_refund(payment_id=payment_id, now=NOON)
     provider.dawdles = True
     with pytest.raises(OutcomeUnknownError):
-        services.send_refund(refund_id=refund.id, now=NOON)
+        refunding.send_refund(refund_id=refund.id, now=NOON)
     assert (state_of(payment_id), provider.book[payment_id].refunded) == ("approved", 0)
     provider.dawdles = False
 
-    assert services.send_refund(refund_id=refund.id, now=NOON).state == "refunded"
+    assert refunding.send_refund(refund_id=refund.id, now=NOON).state == "refunded"
     assert (provider.book[payment_id].refunded, facts()) == (8_000, ["PaymentApproved", "PaymentRefunded"])
 
 
@@ -116,12 +119,12 @@ def test_what_is_still_processing_does_not_hold_reconciling_up(provider: FakeGat
     provider.book |= {processing.id: PROCESSING, dawdling.id: PROCESSING}
     provider.book[lost.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
 
-    findings = {finding.payment_id: (finding.verdict, finding.provider) for finding in services.reconcile_payments(now=clock.now())}
+    findings = {finding.payment_id: (finding.verdict, finding.provider) for finding in reconciling.reconcile_payments(now=clock.now())}
 
     assert findings == {
-        processing.id: (FindingVerdict.IN_FLIGHT, "still processing"),
-        dawdling.id: (FindingVerdict.IN_FLIGHT, "still processing"),
-        lost.id: (FindingVerdict.REPAIRED, "now approved"),
+        processing.id: (IN_FLIGHT, "still processing"),
+        dawdling.id: (IN_FLIGHT, "still processing"),
+        lost.id: (REPAIRED, "now approved"),
     }
 
 
@@ -130,10 +133,10 @@ def test_a_charge_of_which_a_part_went_back_already_is_for_a_person(provider: Fa
     whole = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
     provider.book[payment.id] = replace(whole, refunded=3_000)
     with pytest.raises(PaymentDiffersError):
-        services.check_payment(payment_id=payment.id, now=NOON)
+        checking.check_payment(payment_id=payment.id, now=NOON)
     assert state_of(payment.id) == "unknown"
 
     provider.book[payment.id] = replace(whole, refunded=8_000)
-    settled = services.check_payment(payment_id=payment.id, now=NOON)
+    settled = checking.check_payment(payment_id=payment.id, now=NOON)
     assert (settled.state, settled.reason) == ("declined", "given_back")
     assert not Posting.objects.exists()

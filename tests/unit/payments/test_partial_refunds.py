@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from apps.payments import queries, services
+from apps.payments import queries
 from apps.payments.errors import (
     OutcomeUnknownError,
     PaymentNotFoundError,
@@ -19,7 +19,8 @@ from apps.payments.errors import (
 from apps.payments.events import PaymentPartlyRefunded
 from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Posting, Refund
-from apps.payments.services import ledger_guard_disabled
+from apps.payments.services import refunding
+from apps.payments.services.ledger_guard import ledger_guard_disabled
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
 from tests.log import recorded
@@ -39,11 +40,11 @@ def paid(provider: FakeGateway) -> UUID:
 
 
 def part_of(payment_id: UUID, amount: int, *, refund_id: UUID | None = None, **more: Any) -> Refund:
-    return services.record_partial_refund(refund_id=refund_id or ids.uuid7(), payment_id=payment_id, amount=amount, now=NOON, **more)
+    return refunding.record_partial_refund(refund_id=refund_id or ids.uuid7(), payment_id=payment_id, amount=amount, now=NOON, **more)
 
 
 def send(refund: Refund) -> Refund:
-    return services.send_refund(refund_id=refund.id, now=NOON)
+    return refunding.send_refund(refund_id=refund.id, now=NOON)
 
 
 def test_a_part_is_written_down_and_counted_before_the_provider_is_asked(provider: FakeGateway, paid: UUID) -> None:
@@ -87,9 +88,9 @@ def test_a_part_whose_answer_is_lost_is_given_once(provider: FakeGateway, paid: 
 def test_after_a_part_a_refund_of_the_payment_gives_just_the_rest(provider: FakeGateway, paid: UUID) -> None:
     send(part_of(paid, 3_000))
 
-    rest = services.record_refund(payment_id=paid, now=NOON)
+    rest = refunding.record_refund(payment_id=paid, now=NOON)
     assert rest.amount == 5_000
-    assert services.record_refund(payment_id=paid, now=NOON) == rest
+    assert refunding.record_refund(payment_id=paid, now=NOON) == rest
     send(rest)
 
     assert (state_of(paid), provider.book[paid].refunded) == ("refunded", 8_000)
@@ -98,7 +99,7 @@ def test_after_a_part_a_refund_of_the_payment_gives_just_the_rest(provider: Fake
 
 def test_the_rest_may_be_given_before_the_part_is(provider: FakeGateway, paid: UUID) -> None:
     part = part_of(paid, 3_000)
-    send(services.record_refund(payment_id=paid, now=NOON))
+    send(refunding.record_refund(payment_id=paid, now=NOON))
     assert (state_of(paid), facts()) == ("approved", ["PaymentApproved", "PaymentPartlyRefunded"])
 
     send(part)
@@ -123,7 +124,7 @@ def test_what_is_due_already_is_not_left_any_more(provider: FakeGateway, paid: U
         part_of(paid, 3_000)
     assert refusal.value.details == {"amount": 3_000, "left": 3_000}
     assert everything() == before
-    services.record_refund(payment_id=paid, now=NOON)
+    refunding.record_refund(payment_id=paid, now=NOON)
     with pytest.raises(RefundTooLargeError):
         part_of(paid, 1)
 

@@ -145,11 +145,7 @@ def test_each_run_is_a_document_of_its_own(start: Start, tmp_path: Path) -> None
     assert (
         documents[0]
         == documents[1]
-        == {
-            "counts": {"agrees": 1},
-            "sums": [{"currency": "KRW", "provider": 8_000, "ledger": 8_000, "difference": 0}],
-            "findings": [],
-        }
+        == {"counts": {"agrees": 1}, "sums": [{"currency": "KRW", "provider": 8_000, "ledger": 8_000, "difference": 0}], "findings": []}
     )
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from apps.payments import services
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError
 from apps.payments.models import Payment
-from apps.payments.services import FindingVerdict, PaymentFinding, ledger
+from apps.payments.services import ledger, reconciling, refunding
+from apps.payments.services.findings import FindingVerdict, PaymentFinding
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory, RefundFactory
 from tests.unit.payments.actions import at_once, charge, charge_request, everything, facts, open_breaker, state_of
@@ -19,6 +19,7 @@ from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+AGREES, IN_FLIGHT, REPAIRED, WOULD_REPAIR, NOT_REACHED, NEEDS_PERSON = FindingVerdict
 CHARGED = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW", reference="theirs")
 REFUNDED = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, refunded=8_000, currency="KRW")
 DECLINED = ChargeRecord(status=ChargeStatus.DECLINED, reason="card_declined")
@@ -26,7 +27,7 @@ VOIDED = ChargeRecord(status=ChargeStatus.VOIDED)
 
 
 def reconcile(**wishes: Any) -> list[PaymentFinding]:
-    return list(services.reconcile_payments(now=clock.now(), **wishes))
+    return list(reconciling.reconcile_payments(now=clock.now(), **wishes))
 
 
 def verdicts(**wishes: Any) -> list[FindingVerdict]:
@@ -63,7 +64,7 @@ def test_what_is_open_is_settled_as_the_provider_says(
     assert finding == PaymentFinding(
         payment_id=payment.id,
         rental_id=payment.rental_id,
-        verdict=FindingVerdict.REPAIRED,
+        verdict=REPAIRED,
         ours=f"{state} 8000 KRW",
         provider=f"now {in_the_end}",
         currency="KRW",
@@ -71,13 +72,13 @@ def test_what_is_open_is_settled_as_the_provider_says(
         booked=8_000 if record is CHARGED else 0,
     )
     assert (state_of(payment.id), facts()) == (in_the_end, [told])
-    assert verdicts() == [FindingVerdict.AGREES]
+    assert verdicts() == [AGREES]
     assert facts() == [told]
 
 
 def test_an_attempt_that_nobody_sent_is_closed(provider: FakeGateway) -> None:
     payment = PaymentFactory(never_sent=True)
-    assert verdicts() == [FindingVerdict.REPAIRED]
+    assert verdicts() == [REPAIRED]
     assert (state_of(payment.id), "charge" in provider.calls) == ("not_sent", False)
 
 
@@ -90,13 +91,9 @@ def test_a_refund_that_is_due_is_sent(provider: FakeGateway, record: ChargeRecor
 
     (finding,) = reconcile()
 
-    assert (finding.verdict, finding.ours, finding.provider) == (
-        FindingVerdict.REPAIRED,
-        "approved 8000 KRW, refund due 8000",
-        "now refunded",
-    )
+    assert (finding.verdict, finding.ours, finding.provider) == (REPAIRED, "approved 8000 KRW, refund due 8000", "now refunded")
     assert (state_of(payment_id), provider.book[payment_id].refunded, facts()) == ("refunded", 8_000, ["PaymentRefunded"])
-    assert verdicts() == [FindingVerdict.AGREES]
+    assert verdicts() == [AGREES]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +114,7 @@ def test_books_that_agree_are_left_alone(provider: FakeGateway, state: str, reco
     if record:
         provider.book[payment.id] = record
     before = everything()
-    assert verdicts() == [FindingVerdict.AGREES]
+    assert verdicts() == [AGREES]
     assert everything() == before
     assert provider.calls == ["list"]
 
@@ -148,7 +145,7 @@ def test_a_difference_is_left_for_a_person(
 
     (finding,) = reconcile(dry_run=dry_run)
 
-    assert (finding.verdict, finding.ours, finding.provider) == (FindingVerdict.NEEDS_PERSON, f"{state} 8000 KRW", in_words)
+    assert (finding.verdict, finding.ours, finding.provider) == (NEEDS_PERSON, f"{state} 8000 KRW", in_words)
     assert everything() == before
     assert (provider.book, sorted(provider.calls)) == (book, ["list", "lookup"])
 
@@ -156,10 +153,10 @@ def test_a_difference_is_left_for_a_person(
 @pytest.mark.parametrize(
     ("record", "would_be"),
     [
-        (None, FindingVerdict.NEEDS_PERSON),
-        (DECLINED, FindingVerdict.NEEDS_PERSON),
+        (None, NEEDS_PERSON),
+        (DECLINED, NEEDS_PERSON),
         # To a reader it looks like a refund of ours whose answer was lost.
-        (ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, refunded=5_000, currency="KRW"), FindingVerdict.WOULD_REPAIR),
+        (ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, refunded=5_000, currency="KRW"), WOULD_REPAIR),
     ],
 )
 def test_a_refund_that_the_provider_refuses_is_left_for_a_person(
@@ -171,7 +168,7 @@ def test_a_refund_that_the_provider_refuses_is_left_for_a_person(
     (dry,) = reconcile(dry_run=True)
     (finding,) = reconcile()
 
-    assert (dry.verdict, finding.verdict) == (would_be, FindingVerdict.NEEDS_PERSON)
+    assert (dry.verdict, finding.verdict) == (would_be, NEEDS_PERSON)
     assert finding.ours == dry.ours == "approved 8000 KRW, refund due 8000"
     assert finding.provider == "refuses the refund: more_than_charged"
     assert (state_of(payment_id), facts(), provider.book) == ("approved", [], book)
@@ -187,10 +184,10 @@ def test_a_dry_run_says_what_would_be_repaired_and_changes_nothing_anywhere(prov
 
     told = {finding.payment_id: (finding.verdict, finding.provider) for finding in findings}
     assert told == {
-        lost.id: (FindingVerdict.WOULD_REPAIR, "charged 8000 KRW"),
-        unseen.id: (FindingVerdict.WOULD_REPAIR, "not_found"),
-        never_sent.id: (FindingVerdict.WOULD_REPAIR, "not_found"),
-        due: (FindingVerdict.WOULD_REPAIR, "charged 8000 KRW"),
+        lost.id: (WOULD_REPAIR, "charged 8000 KRW"),
+        unseen.id: (WOULD_REPAIR, "not_found"),
+        never_sent.id: (WOULD_REPAIR, "not_found"),
+        due: (WOULD_REPAIR, "charged 8000 KRW"),
     }
     assert everything() == before
     assert (provider.book, set(provider.calls)) == (book, {"list", "lookup"})
@@ -200,7 +197,7 @@ def test_an_attempt_that_is_just_being_made_is_not_touched(provider: FakeGateway
     payment = PaymentFactory(created_at=clock.now())
     before = everything()
     (finding,) = reconcile()
-    assert (finding.payment_id, finding.verdict) == (payment.id, FindingVerdict.IN_FLIGHT)
+    assert (finding.payment_id, finding.verdict) == (payment.id, IN_FLIGHT)
     assert everything() == before
     assert provider.calls == ["list"]
 
@@ -221,11 +218,7 @@ def test_it_ends_at_once_where_nobody_is_there(provider: FakeGateway, dry_run: b
 
     (finding,) = reconcile(dry_run=dry_run)
 
-    assert (finding.payment_id, finding.verdict, finding.provider) == (
-        first.id,
-        FindingVerdict.NOT_REACHED,
-        "not reached: connection_refused",
-    )
+    assert (finding.payment_id, finding.verdict, finding.provider) == (first.id, NOT_REACHED, "not reached: connection_refused")
     assert everything() == before
     assert provider.calls == ["lookup"]
 
@@ -236,23 +229,19 @@ def test_one_that_no_answer_comes_about_keeps_no_other_from_its_turn(provider: F
     provider.book[told.id] = CHARGED
     provider.silent_about.add(silent.id)
 
-    assert {finding.payment_id: finding.verdict for finding in reconcile()} == {
-        silent.id: FindingVerdict.NOT_REACHED,
-        told.id: FindingVerdict.REPAIRED,
-        paid: FindingVerdict.AGREES,
-    }
+    assert {finding.payment_id: finding.verdict for finding in reconcile()} == {silent.id: NOT_REACHED, told.id: REPAIRED, paid: AGREES}
 
 
 def test_it_ends_after_five_that_no_answer_comes_about(provider: FakeGateway) -> None:
     PaymentFactory.create_batch(7, state="unknown")
     provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
-    assert verdicts() == [FindingVerdict.NOT_REACHED] * 5
+    assert verdicts() == [NOT_REACHED] * 5
 
 
 def test_it_asks_nobody_while_the_breaker_is_open(provider: FakeGateway) -> None:
     PaymentFactory(state="unknown")
     open_breaker()
-    assert verdicts() == [FindingVerdict.NOT_REACHED]
+    assert verdicts() == [NOT_REACHED]
     assert provider.calls == []
 
 
@@ -264,15 +253,15 @@ def test_a_payment_that_moves_on_while_it_is_compared_is_no_difference(provider:
 
     def give_it_back() -> None:
         provider.meanwhile.clear()
-        refund = services.record_refund(payment_id=payment.id, now=clock.now())
+        refund = refunding.record_refund(payment_id=payment.id, now=clock.now())
         if is_recorded:
-            services.send_refund(refund_id=refund.id, now=clock.now())
+            refunding.send_refund(refund_id=refund.id, now=clock.now())
         else:  # given back, but not yet written down
             provider.refund(request=charge_request(payment.id), refund_key=refund.id, amount=8_000, deadline_s=1)
 
     provider.meanwhile["lookup"] = give_it_back
 
-    assert verdicts(since=clock.now() - timedelta(days=1)) == [FindingVerdict.IN_FLIGHT]
+    assert verdicts(since=clock.now() - timedelta(days=1)) == [IN_FLIGHT]
 
 
 def test_runs_at_one_moment_settle_each_payment_once(provider: FakeGateway) -> None:
@@ -284,11 +273,11 @@ def test_runs_at_one_moment_settle_each_payment_once(provider: FakeGateway) -> N
     runs = at_once([verdicts] * 4)
 
     assert not [run for run in runs if isinstance(run, Exception)]
-    assert all(FindingVerdict.NEEDS_PERSON not in run for run in runs if not isinstance(run, Exception))
+    assert all(NEEDS_PERSON not in run for run in runs if not isinstance(run, Exception))
     assert {state_of(payment.id) for payment in open_ones} == {"approved"}
     assert {(state_of(payment_id), provider.book[payment_id].refunded) for payment_id in due} == {("refunded", 8_000)}
     assert sorted(facts()) == ["PaymentApproved"] * 5 + ["PaymentRefunded"] * 5
-    assert verdicts() == [FindingVerdict.AGREES] * 10
+    assert verdicts() == [AGREES] * 10
 
 
 def test_it_goes_through_any_number_and_never_in_a_transaction(provider: FakeGateway) -> None:
@@ -298,8 +287,8 @@ def test_it_goes_through_any_number_and_never_in_a_transaction(provider: FakeGat
         ledger.post_charge(payment, now=payment.created_at)
         provider.book[payment.id] = CHARGED
 
-    findings = services.reconcile_payments(now=clock.now())
+    findings = reconciling.reconcile_payments(now=clock.now())
 
     seen = {finding.payment_id: (finding.verdict, connection.in_atomic_block) for finding in findings}
-    assert seen == {payment.id: (FindingVerdict.AGREES, False) for payment in payments}
+    assert seen == {payment.id: (AGREES, False) for payment in payments}
     assert provider.calls == ["list"] * 6

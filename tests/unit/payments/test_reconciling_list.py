@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from apps.payments import services
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError
 from apps.payments.models import Posting, Refund
-from apps.payments.services import FindingVerdict, PaymentFinding, ledger_guard_disabled
+from apps.payments.services import reconciling, refunding
+from apps.payments.services.findings import FindingVerdict, PaymentFinding
+from apps.payments.services.ledger_guard import ledger_guard_disabled
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory
 from tests.unit.payments.actions import charge, charge_request, everything, facts, state_of
@@ -17,11 +18,12 @@ from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+AGREES, _, REPAIRED, WOULD_REPAIR, NOT_REACHED, NEEDS_PERSON = FindingVerdict
 CHARGED = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW", reference="theirs")
 
 
 def reconcile(**wishes: Any) -> list[PaymentFinding]:
-    return list(services.reconcile_payments(now=clock.now(), **wishes))
+    return list(reconciling.reconcile_payments(now=clock.now(), **wishes))
 
 
 def verdicts(**wishes: Any) -> list[FindingVerdict]:
@@ -37,10 +39,8 @@ def test_what_the_provider_charged_and_we_do_not_know_is_named_for_a_person(prov
     findings = reconcile(dry_run=dry_run)
 
     assert sorted(findings, key=lambda finding: -finding.held) == [
-        PaymentFinding(verdict=FindingVerdict.NEEDS_PERSON, provider=f"charged 8000 KRW as {stranger}", currency="KRW", held=8_000),
-        PaymentFinding(
-            verdict=FindingVerdict.NEEDS_PERSON, provider="charged 8000 KRW, refunded 3000 as pay_7", currency="KRW", held=5_000
-        ),
+        PaymentFinding(verdict=NEEDS_PERSON, provider=f"charged 8000 KRW as {stranger}", currency="KRW", held=8_000),
+        PaymentFinding(verdict=NEEDS_PERSON, provider="charged 8000 KRW, refunded 3000 as pay_7", currency="KRW", held=5_000),
     ]
     assert everything() == [[], [], [], []]
 
@@ -54,7 +54,7 @@ def test_a_list_of_many_pages_is_read_to_its_end(provider: FakeGateway) -> None:
     findings = reconcile()
 
     told = {finding.payment_id: finding.verdict for finding in findings}
-    assert told == dict.fromkeys(payments, FindingVerdict.AGREES) | {None: FindingVerdict.NEEDS_PERSON}
+    assert told == dict.fromkeys(payments, AGREES) | {None: NEEDS_PERSON}
     assert (len(findings), provider.calls.count("list"), provider.calls.count("lookup")) == (8, 3, 0)
 
 
@@ -64,7 +64,7 @@ def test_where_the_provider_keeps_no_key_of_ours_its_own_name_tells_which_paymen
 
     (finding,) = reconcile()
 
-    assert (finding.payment_id, finding.verdict, finding.held, finding.booked) == (payment_id, FindingVerdict.AGREES, 8_000, 8_000)
+    assert (finding.payment_id, finding.verdict, finding.held, finding.booked) == (payment_id, AGREES, 8_000, 8_000)
     assert "lookup" not in provider.calls
 
 
@@ -75,7 +75,7 @@ def test_a_ledger_that_differs_from_the_provider_is_for_a_person(provider: FakeG
 
     (finding,) = reconcile()
 
-    assert (finding.payment_id, finding.verdict) == (payment_id, FindingVerdict.NEEDS_PERSON)
+    assert (finding.payment_id, finding.verdict) == (payment_id, NEEDS_PERSON)
     assert (finding.held, finding.booked) == (8_000, 0)
     assert (state_of(payment_id), provider.book[payment_id].refunded) == ("approved", 0)
 
@@ -87,8 +87,8 @@ def test_a_second_charge_under_one_key_is_named_for_a_person(provider: FakeGatew
     findings = reconcile()
 
     assert {(finding.payment_id, finding.verdict, finding.held) for finding in findings} == {
-        (payment_id, FindingVerdict.AGREES, 8_000),
-        (None, FindingVerdict.NEEDS_PERSON, 8_000),
+        (payment_id, AGREES, 8_000),
+        (None, NEEDS_PERSON, 8_000),
     }
 
 
@@ -100,7 +100,7 @@ def test_a_charge_whose_answer_is_still_on_its_way_is_nobody_s_stranger(provider
 
     verdicts_ = [finding.verdict for finding in reconcile(older_than_s=older_than_s)]
 
-    assert verdicts_ == ([] if older_than_s else [FindingVerdict.REPAIRED])
+    assert verdicts_ == ([] if older_than_s else [REPAIRED])
 
 
 def test_what_a_version_from_before_the_ledger_charged_is_booked(provider: FakeGateway) -> None:
@@ -109,21 +109,21 @@ def test_what_a_version_from_before_the_ledger_charged_is_booked(provider: FakeG
     with ledger_guard_disabled():
         Posting.objects.all().delete()
 
-    assert [finding.verdict for finding in reconcile(dry_run=True)] == [FindingVerdict.WOULD_REPAIR]
+    assert [finding.verdict for finding in reconcile(dry_run=True)] == [WOULD_REPAIR]
     assert not Posting.objects.exists()
     (finding,) = reconcile()
 
-    assert (finding.payment_id, finding.verdict, finding.provider) == (payment_id, FindingVerdict.REPAIRED, "now booked")
+    assert (finding.payment_id, finding.verdict, finding.provider) == (payment_id, REPAIRED, "now booked")
     assert (finding.held, finding.booked) == (8_000, 8_000)
     assert set(Posting.objects.values_list("entry", "debit", "credit", "amount")) == booked
-    assert [finding.verdict for finding in reconcile()] == [FindingVerdict.AGREES]
+    assert [finding.verdict for finding in reconcile()] == [AGREES]
 
 
 def test_a_refund_that_a_version_from_before_the_ledger_recorded_is_booked_and_given(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     Refund.objects.create(id=ids.uuid7(), payment_id=payment_id, amount=8_000, created_at=clock.now())
 
-    assert [finding.verdict for finding in reconcile()] == [FindingVerdict.REPAIRED]
+    assert [finding.verdict for finding in reconcile()] == [REPAIRED]
 
     assert (state_of(payment_id), provider.book[payment_id].refunded) == ("refunded", 8_000)
     assert set(Posting.objects.values_list("entry", flat=True)) == {"earned", "charged", "refund_due", "refunded"}
@@ -132,11 +132,11 @@ def test_a_refund_that_a_version_from_before_the_ledger_recorded_is_booked_and_g
 def test_a_refund_that_is_refused_is_in_the_sums_all_the_same(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     provider.refund(request=charge_request(payment_id), refund_key=ids.uuid7(), amount=3_000, deadline_s=1)
-    services.record_refund(payment_id=payment_id, now=clock.now())
+    refunding.record_refund(payment_id=payment_id, now=clock.now())
 
     (finding,) = reconcile()
 
-    assert (finding.verdict, finding.provider) == (FindingVerdict.NEEDS_PERSON, "refuses the refund: more_than_charged")
+    assert (finding.verdict, finding.provider) == (NEEDS_PERSON, "refuses the refund: more_than_charged")
     assert (finding.held, finding.booked) == (5_000, 8_000)
 
 
@@ -144,7 +144,7 @@ def test_what_was_declined_here_and_given_back_in_full_there_agrees(provider: Fa
     payment = PaymentFactory(state="declined", reason="given_back")
     provider.book[payment.id] = replace(CHARGED, refunded=8_000)
     (finding,) = reconcile()
-    assert (finding.payment_id, finding.verdict, finding.held, finding.booked) == (payment.id, FindingVerdict.AGREES, 0, 0)
+    assert (finding.payment_id, finding.verdict, finding.held, finding.booked) == (payment.id, AGREES, 0, 0)
 
 
 @pytest.mark.parametrize("amount", [3_000, 8_000])
@@ -155,7 +155,7 @@ def test_a_refund_made_at_the_providers_side_alone_is_for_a_person(provider: Fak
 
     (finding,) = reconcile()
 
-    assert (finding.verdict, finding.ours) == (FindingVerdict.NEEDS_PERSON, "approved 8000 KRW")
+    assert (finding.verdict, finding.ours) == (NEEDS_PERSON, "approved 8000 KRW")
     assert finding.provider == f"charged 8000 KRW, refunded {amount}"
     assert (finding.held, finding.booked) == (8_000 - amount, 8_000)
     assert everything() == before
@@ -164,18 +164,18 @@ def test_a_refund_made_at_the_providers_side_alone_is_for_a_person(provider: Fak
 def test_two_refunds_that_are_due_are_both_sent(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     for amount in (1_000, 2_000):
-        services.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=amount, now=clock.now())
+        refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=amount, now=clock.now())
     (dry,) = reconcile(dry_run=True)
-    assert (dry.verdict, dry.ours) == (FindingVerdict.WOULD_REPAIR, "approved 8000 KRW, refund due 3000")
+    assert (dry.verdict, dry.ours) == (WOULD_REPAIR, "approved 8000 KRW, refund due 3000")
     assert (provider.book[payment_id].refunded, facts()) == (0, ["PaymentApproved"])
 
     (finding,) = reconcile()
 
-    assert (finding.verdict, finding.provider, finding.held, finding.booked) == (FindingVerdict.REPAIRED, "now refunded", 5_000, 5_000)
+    assert (finding.verdict, finding.provider, finding.held, finding.booked) == (REPAIRED, "now refunded", 5_000, 5_000)
     assert (provider.book[payment_id].refunded, set(Refund.objects.values_list("state", flat=True))) == (3_000, {"refunded"})
     assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentPartlyRefunded"]
     (again,) = reconcile()
-    assert (again.verdict, again.ours, again.held) == (FindingVerdict.AGREES, "approved 8000 KRW, refunded 3000", 5_000)
+    assert (again.verdict, again.ours, again.held) == (AGREES, "approved 8000 KRW, refunded 3000", 5_000)
 
 
 def test_only_younger_ones_are_compared_and_what_is_open_is_settled_however_old(provider: FakeGateway) -> None:
@@ -187,13 +187,13 @@ def test_only_younger_ones_are_compared_and_what_is_open_is_settled_however_old(
 
     findings = {finding.payment_id: finding.verdict for finding in reconcile(since=now - timedelta(days=30))}
 
-    assert findings == {forgotten.id: FindingVerdict.REPAIRED, young.id: FindingVerdict.AGREES}
+    assert findings == {forgotten.id: REPAIRED, young.id: AGREES}
 
 
 def test_a_charge_that_the_providers_clock_dates_a_little_ahead_is_on_the_list(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     provider.made_at[payment_id] = clock.now() + timedelta(hours=1)
-    assert verdicts() == [FindingVerdict.AGREES]
+    assert verdicts() == [AGREES]
     assert provider.calls.count("lookup") == 0
 
 
@@ -202,7 +202,7 @@ def test_a_charge_that_the_list_does_not_show_is_looked_up(provider: FakeGateway
     payment_id = charge(now=now).payment_id
     provider.made_at[payment_id] = now - timedelta(hours=2)
     (finding,) = reconcile(since=now - timedelta(hours=1))
-    assert (finding.payment_id, finding.verdict, provider.calls[-1]) == (payment_id, FindingVerdict.AGREES, "lookup")
+    assert (finding.payment_id, finding.verdict, provider.calls[-1]) == (payment_id, AGREES, "lookup")
 
 
 def test_it_ends_where_the_list_is_not_reached(provider: FakeGateway) -> None:
@@ -211,11 +211,7 @@ def test_it_ends_where_the_list_is_not_reached(provider: FakeGateway) -> None:
 
     (finding,) = reconcile()
 
-    assert (finding.payment_id, finding.verdict, finding.provider) == (
-        None,
-        FindingVerdict.NOT_REACHED,
-        "its list was not reached: timed_out",
-    )
+    assert (finding.payment_id, finding.verdict, finding.provider) == (None, NOT_REACHED, "its list was not reached: timed_out")
     assert provider.calls == ["list"]
 
 

@@ -58,7 +58,7 @@ def test_sent_again_with_the_same_id_it_gives_nothing_more(provider: FakeGateway
 
 def test_a_dry_run_says_what_it_would_do_and_changes_nothing(provider: FakeGateway, paid: UUID) -> None:
     before = everything()
-    assert refund(paid, 3_000, "--dry-run") == f"Would give back 3,000 KRW of payment {paid}; nothing was changed.\n"
+    assert refund(paid, 3_000, "--dry-run") == f"Would refund 3,000 KRW of payment {paid}; nothing was changed.\n"
     assert everything() == before
     assert provider.calls == ["charge"]
 

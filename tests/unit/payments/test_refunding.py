@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 from django.db import IntegrityError, transaction
 
-from apps.payments import services
 from apps.payments.errors import (
     InsideTransactionError,
     OutcomeUnknownError,
@@ -17,6 +16,7 @@ from apps.payments.errors import (
 from apps.payments.events import PaymentRefunded
 from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Refund
+from apps.payments.services import refunding
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory, RefundFactory
 from tests.log import recorded
@@ -36,7 +36,7 @@ def paid(provider: FakeGateway) -> UUID:
 
 
 def refund_of(payment_id: UUID) -> Refund:
-    return services.record_refund(payment_id=payment_id, now=NOON)
+    return refunding.record_refund(payment_id=payment_id, now=NOON)
 
 
 def test_a_refund_is_written_down_before_the_provider_is_asked(provider: FakeGateway, paid: UUID) -> None:
@@ -48,7 +48,7 @@ def test_a_refund_is_written_down_before_the_provider_is_asked(provider: FakeGat
 
 
 def test_a_refund_that_was_sent_is_booked_and_told(provider: FakeGateway, paid: UUID) -> None:
-    refund = services.send_refund(refund_id=refund_of(paid).id, now=NOON)
+    refund = refunding.send_refund(refund_id=refund_of(paid).id, now=NOON)
 
     assert (refund.state, refund.settled_at, refund.provider_reference) == ("refunded", NOON, f"refund-{refund.id}")
     payment = Payment.objects.get(id=paid)
@@ -61,17 +61,17 @@ def test_a_refund_that_was_sent_is_booked_and_told(provider: FakeGateway, paid: 
 def test_a_refund_recorded_again_is_the_one_that_stands(provider: FakeGateway, paid: UUID) -> None:
     first = refund_of(paid)
     assert refund_of(paid) == first
-    services.send_refund(refund_id=first.id, now=NOON)
+    refunding.send_refund(refund_id=first.id, now=NOON)
     assert refund_of(paid) == first
     assert recorded_refunds() == [paid]
 
 
 def test_a_refund_sent_again_asks_nobody(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
-    services.send_refund(refund_id=refund.id, now=NOON)
+    refunding.send_refund(refund_id=refund.id, now=NOON)
     before = everything()
 
-    services.send_refund(refund_id=refund.id, now=NOON)
+    refunding.send_refund(refund_id=refund.id, now=NOON)
 
     assert provider.calls == ["charge", "refund"]
     assert everything() == before
@@ -83,13 +83,13 @@ def test_a_refund_whose_answer_was_lost_is_sent_again_and_given_once(provider: F
     waits = []
     for _ in range(4):
         with pytest.raises(OutcomeUnknownError) as silence:
-            services.send_refund(refund_id=refund.id, now=NOON)
+            refunding.send_refund(refund_id=refund.id, now=NOON)
         waits.append(silence.value.retry_after_s)
     assert waits == [1, 2, 4, 8]
     assert (state_of(paid), facts()) == ("approved", ["PaymentApproved"])
     provider.loses.clear()
 
-    services.send_refund(refund_id=refund.id, now=NOON)
+    refunding.send_refund(refund_id=refund.id, now=NOON)
 
     assert (provider.book[paid].refunded, state_of(paid)) == (8_000, "refunded")
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
@@ -99,10 +99,10 @@ def test_a_server_that_dies_after_the_provider_gave_the_money_back_is_made_good(
     refund = refund_of(paid)
     provider.loses["refund"] = SystemExit
     with pytest.raises(SystemExit):
-        services.send_refund(refund_id=refund.id, now=NOON)
+        refunding.send_refund(refund_id=refund.id, now=NOON)
     provider.loses.clear()
 
-    services.send_refund(refund_id=refund.id, now=NOON)
+    refunding.send_refund(refund_id=refund.id, now=NOON)
 
     assert (provider.book[paid].refunded, state_of(paid)) == (8_000, "refunded")
 
@@ -117,7 +117,7 @@ def test_ten_that_record_at_once_record_one_refund(provider: FakeGateway, paid: 
 def test_ten_that_send_at_once_give_the_money_back_once(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
 
-    sent = at_once([lambda: services.send_refund(refund_id=refund.id, now=NOON)] * CALLERS)
+    sent = at_once([lambda: refunding.send_refund(refund_id=refund.id, now=NOON)] * CALLERS)
 
     assert [getattr(answer, "state", answer) for answer in sent] == ["refunded"] * CALLERS
     assert (provider.book[paid].refunded, Payment.objects.get().version) == (8_000, 3)
@@ -149,7 +149,7 @@ def test_what_nobody_knows_is_never_refunded(provider: FakeGateway) -> None:
     with pytest.raises(PaymentNotFoundError):
         refund_of(ids.uuid7())
     with pytest.raises(PaymentNotFoundError):
-        services.send_refund(refund_id=ids.uuid7(), now=NOON)
+        refunding.send_refund(refund_id=ids.uuid7(), now=NOON)
     assert everything() == [[], [], [], []]
     assert provider.calls == []
 
@@ -159,7 +159,7 @@ def test_a_refusal_of_the_provider_is_kept_and_nothing_told(provider: FakeGatewa
     refund = refund_of(paid)
 
     with pytest.raises(RefundRefusedError) as refusal:
-        services.send_refund(refund_id=refund.id, now=NOON)
+        refunding.send_refund(refund_id=refund.id, now=NOON)
 
     assert refusal.value.details == {"refund": str(refund.id), "reason": "more_than_charged"}
     refund.refresh_from_db()
@@ -170,7 +170,7 @@ def test_a_refusal_of_the_provider_is_kept_and_nothing_told(provider: FakeGatewa
 def test_what_somebody_gave_back_in_full_at_the_provider_is_taken_over(provider: FakeGateway, paid: UUID) -> None:
     provider.refund(request=charge_request(paid), refund_key=ids.uuid7(), amount=8_000, deadline_s=1)
 
-    refund = services.send_refund(refund_id=refund_of(paid).id, now=NOON)
+    refund = refunding.send_refund(refund_id=refund_of(paid).id, now=NOON)
 
     assert (refund.state, state_of(paid), facts()) == ("refunded", "refunded", ["PaymentApproved", "PaymentRefunded"])
     assert provider.book[paid].refunded == 8_000
@@ -180,7 +180,7 @@ def test_while_the_breaker_is_open_the_refund_waits(provider: FakeGateway, paid:
     refund = refund_of(paid)
     open_breaker()
     with pytest.raises(OutcomeUnknownError) as silence:
-        services.send_refund(refund_id=refund.id, now=NOON)
+        refunding.send_refund(refund_id=refund.id, now=NOON)
     assert 15 < silence.value.retry_after_s <= 20
     assert (provider.calls, state_of(paid)) == (["charge"], "approved")
 
@@ -189,7 +189,7 @@ def test_inside_a_transaction_the_provider_is_not_asked(provider: FakeGateway, p
     refund = refund_of(paid)
     before = everything()
     with pytest.raises(InsideTransactionError), transaction.atomic():
-        services.send_refund(refund_id=refund.id, now=NOON)
+        refunding.send_refund(refund_id=refund.id, now=NOON)
     assert provider.calls == ["charge"]
     assert everything() == before
 

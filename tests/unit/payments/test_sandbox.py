@@ -146,54 +146,51 @@ def test_threads_with_one_key_charge_once_on_a_book_that_is_new(book: Path, key:
     assert look_up(SandboxGateway(store=book), key) == records[0]
 
 
-_TRADE = """
+_CHARGE_AND_REFUND = """
 import sys, uuid
 from pathlib import Path
-from apps.payments.gateways.port import ChargeRequest
-from apps.payments.gateways.sandbox import SandboxGateway
-sandbox = SandboxGateway(store=Path(sys.argv[1]))
+from apps.payments.gateways.sandbox_store import SandboxStore
+store = SandboxStore(path=Path(sys.argv[1]))
 for key in sys.argv[2:]:
     key = uuid.UUID(key)
-    wanted = ChargeRequest(payment_id=key, rental_id=key, amount=8_000, currency="KRW", method="pm_ok")
-    charged = sandbox.charge(request=wanted, deadline_s=20)
-    given_back = sandbox.refund(request=wanted, refund_key=uuid.uuid4(), amount=8_000, deadline_s=20)
-    print(charged.status, given_back.reason)
+    charged = store.charge(key=key, amount=8_000, currency="KRW", deadline_s=20)
+    refunded = store.refund(key=key, refund_key=uuid.uuid4(), amount=8_000, deadline_s=20)
+    print(charged.status, refunded.reason)
 """
 
 
 def test_processes_with_the_same_keys_charge_and_give_back_once(book: Path) -> None:
     keys = [ids.uuid7() for _ in range(20)]
-    command = [sys.executable, "-c", _TRADE, str(book), *map(str, keys)]
-    traders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    command = [sys.executable, "-c", _CHARGE_AND_REFUND, str(book), *map(str, keys)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
 
-    told = [trader.communicate(timeout=60)[0].splitlines() for trader in traders]
+    told = [process.communicate(timeout=60)[0].splitlines() for process in processes]
 
-    assert [trader.returncode for trader in traders] == [0] * 4
+    assert [process.returncode for process in processes] == [0] * 4
     for answers in zip(*told, strict=True):
         assert Counter(answers) == {"charged ": 1, "charged more_than_charged": 3}
     assert [look_up(SandboxGateway(store=book), key) for key in keys] == [charged(key, refunded=8_000) for key in keys]
 
 
-_CHARGE_FOR_EVER = """
+_CHARGE_FOREVER = """
 import sys, uuid
 from pathlib import Path
-from apps.payments.gateways.port import ChargeRequest
-from apps.payments.gateways.sandbox import SandboxGateway
-sandbox = SandboxGateway(store=Path(sys.argv[1]))
+from apps.payments.gateways.sandbox_store import SandboxStore
+store = SandboxStore(path=Path(sys.argv[1]))
 while True:
     key = uuid.uuid4()
-    sandbox.charge(request=ChargeRequest(payment_id=key, rental_id=key, amount=8_000, currency="KRW", method="pm_ok"), deadline_s=20)
+    store.charge(key=key, amount=8_000, currency="KRW", deadline_s=20)
     print(key, flush=True)
 """
 
 
 def test_what_was_answered_before_a_kill_stands_in_the_book(sandbox: SandboxGateway, book: Path) -> None:
-    command = [sys.executable, "-c", _CHARGE_FOR_EVER, str(book)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trader:
-        assert trader.stdout is not None
-        told = [trader.stdout.readline() for _ in range(20)]
-        trader.send_signal(signal.SIGKILL)
-        told += trader.stdout.readlines()
+    command = [sys.executable, "-c", _CHARGE_FOREVER, str(book)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = [process.stdout.readline() for _ in range(20)]
+        process.send_signal(signal.SIGKILL)
+        told += process.stdout.readlines()
 
     keys = [UUID(line.strip()) for line in told if line.endswith("\n")]
     assert len(keys) >= 20

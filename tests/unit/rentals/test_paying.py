@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from apps.items.services import register_item
 from apps.payments import facade as payments
+from apps.payments.contracts import ChargeRequest
 from apps.payments.events import PaymentApproved, PaymentDeclined
 from apps.payments.gateways.port import NotSentError
 from apps.rentals import handlers
@@ -169,12 +170,14 @@ def test_a_hold_is_prolonged_by_as_long_as_the_provider_asks_to_wait(rental: Ren
 
 def charge(rental: Rental, *, payment_id: UUID) -> None:
     payments.charge(
-        payment_id=payment_id,
-        rental_id=rental.id,
-        payer_id=rental.renter_id,
-        payee_id=rental.manager_id,
-        amount=rental.price,
-        currency=rental.currency,
-        method="pm_ok",
+        request=ChargeRequest(
+            payment_id=payment_id,
+            rental_id=rental.id,
+            payer_id=rental.renter_id,
+            payee_id=rental.manager_id,
+            amount=rental.price,
+            currency=rental.currency,
+            method="pm_ok",
+        ),
         now=clock.now(),
     )

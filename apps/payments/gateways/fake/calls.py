@@ -14,7 +14,7 @@ import msgspec
 
 from apps.payments.gateways.fake.faults import Call, Fault
 from apps.payments.gateways.fake.messages import ChargeListResponse, ChargeRequestBody, ChargeResponse, RefundRequestBody, RefundResponse
-from apps.payments.gateways.port import ChargeRecord, ChargeRequest, ChargeStatus, NoAnswerError
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError
 from apps.payments.gateways.sandbox import SLOW_S, why_declined
 from apps.payments.gateways.sandbox_store import SandboxStore
 
@@ -126,8 +126,8 @@ def told(status: int, message: object) -> Answer:
 def _charge(book: SandboxStore, asked: Asked) -> Answer:
     wish: ChargeRequestBody = asked.body
     key = asked.keys["key"]
-    request = ChargeRequest(payment_id=key, rental_id=wish.order, amount=wish.amount, currency=wish.currency, method=wish.method)
-    return _entry(key, book.charge(request=request, declined=why_declined(wish.method), deadline_s=_PATIENCE_S))
+    declined = why_declined(wish.method)
+    return _entry(key, book.charge(key=key, amount=wish.amount, currency=wish.currency, declined=declined, deadline_s=_PATIENCE_S))
 
 
 def _lookup(book: SandboxStore, asked: Asked) -> Answer:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.deadline_http import DeadlineHttpClient
 from apps.payments.gateways.port import (
     ChargePage,
     ChargeRecord,
-    ChargeRequest,
     ChargeStatus,
     ListedCharge,
     NoAnswerError,
@@ -113,8 +113,8 @@ class StripeGateway:
 
         Search may be an hour late and knows no young one; making a young one again is idempotent, charges nothing and finds it.
         """
-        if request.reference:
-            return session.read(request.reference, key=request.payment_id)
+        if request.provider_reference:
+            return session.read(request.provider_reference, key=request.payment_id)
         if self._is_young(request.payment_id):
             made = session.make(request)
             if made is not None:

@@ -8,17 +8,9 @@ from uuid import UUID
 
 import stripe
 
+from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.deadline_http import Answer, DeadlineHttpClient, Shape, decode
-from apps.payments.gateways.port import (
-    ChargeRecord,
-    ChargeRequest,
-    ChargeStatus,
-    NoAnswerError,
-    NotSentError,
-    RefundRecord,
-    RefundStatus,
-    RefusedError,
-)
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError, RefundRecord, RefundStatus, RefusedError
 from apps.payments.gateways.stripe.schemas import (
     KEY,
     REFUND,

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import msgspec
 
+from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways.deadline_http import Answer, DeadlineHttpClient, decode, unsettled
 from apps.payments.gateways.port import (
     ChargePage,
     ChargeRecord,
-    ChargeRequest,
     ChargeStatus,
     ListedCharge,
     NoAnswerError,

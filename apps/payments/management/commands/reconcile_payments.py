@@ -1,4 +1,4 @@
-"""Compare our payments and the ledger with the payment provider's book."""
+"""Compare our payments and the ledger with the payment provider's list."""
 
 import json
 import logging
@@ -15,8 +15,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import Error, connections
 
-from apps.payments import services
-from apps.payments.services import FindingVerdict, PaymentFinding
+from apps.payments.services.findings import FindingVerdict, PaymentFinding
+from apps.payments.services.reconciling import reconcile_payments
 from gdmarket import clock, console
 from gdmarket.shutdown import StopSignal
 
@@ -34,14 +34,14 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds <= _LONGEST_S:  # not a number is none of these either
+    if not 0 <= seconds <= _LONGEST_S:  # NaN fails the comparison too
         raise ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more, e.g. 60")
     return seconds
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What a run has found so far; sums by currency, in minor units."""
+    """The findings of a run so far; sums by currency, in minor units."""
 
     verdicts: Counter[FindingVerdict] = field(default_factory=Counter)
     held: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -64,34 +64,34 @@ class Command(BaseCommand):
     """Settle what is open, print what differs; exit code 1 when a person must look, else 0. Safe to run twice and in parallel."""
 
     help = (
-        "Settle what is safe (payments without an outcome, refunds not given yet), then compare every payment and the ledger with the "
+        "Settle what is safe (payments without an outcome, refunds not made yet), then compare every payment and the ledger with the "
         "payment provider's own list and print the differences. Exit code 1: a person must look, or the provider was not reached. "
         "Safe to run twice and in parallel. With Stripe, looking up what never reached it leaves an incomplete "
         f"PaymentIntent in its dashboard, even with --dry-run. {console.EXIT_CODES}"
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only read; say what would be repaired")
+        parser.add_argument("--dry-run", action="store_true", help="change nothing; report what would be repaired")
         parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
         days = console.positive_int(upto=_LONGEST_DAYS)
-        parser.add_argument("--days", type=days, metavar="DAYS", help="compare only what is younger (default: all there ever was)")
-        parser.add_argument("--older-than", type=_seconds, default=0.0, metavar="SECONDS", help="leave younger payments alone (default: 0)")
-        parser.add_argument("--every", type=_seconds, metavar="SECONDS", help="do it again and again, so often, until SIGTERM or Ctrl-C")
-        parser.add_argument("--with-parent", type=int, metavar="PID", help="with --every: end when the process PID that started it is gone")
+        parser.add_argument("--days", type=days, metavar="DAYS", help="compare only payments younger than this (default: all)")
+        parser.add_argument("--older-than", type=_seconds, default=0.0, metavar="SECONDS", help="skip younger payments (default: 0)")
+        parser.add_argument("--every", type=_seconds, metavar="SECONDS", help="repeat at this interval until SIGTERM or Ctrl-C")
+        parser.add_argument("--with-parent", type=int, metavar="PID", help="with --every: exit when the parent process PID is gone")
 
     def handle(self, *args: Any, **options: Any) -> None:
         with console.exit_codes():
             if options["every"] is None:
                 sys.exit(1 if self._reconcile(options, keep_going=lambda: True) else 0)
-            self._reconcile_on_and_on(options, StopSignal(parent=options["with_parent"]))
+            self._reconcile_repeatedly(options, StopSignal(parent=options["with_parent"]))
 
-    def _reconcile_on_and_on(self, options: dict[str, Any], stop: StopSignal) -> None:
+    def _reconcile_repeatedly(self, options: dict[str, Any], stop: StopSignal) -> None:
         while stop.keep_going():
             try:
                 self._reconcile(options, keep_going=stop.keep_going)
-            except Error as away:
-                console.report(self.stderr, f"The database does not answer; the next try is in {options['every']:g} s. {away}")
-            except Exception:  # noqa: BLE001  # a process edge: the next run may well succeed, and who starts this anew would do so at once
+            except Error as unreachable:
+                console.report(self.stderr, f"The database does not answer; the next try is in {options['every']:g} s. {unreachable}")
+            except Exception:  # noqa: BLE001  # a process edge: the next run may well succeed
                 _log.exception("reconciling failed; the next try is in %g s", options["every"])
             finally:
                 connections.close_all()
@@ -100,15 +100,15 @@ class Command(BaseCommand):
     def _reconcile(self, options: dict[str, Any], *, keep_going: Callable[[], bool]) -> bool:
         now = clock.now()
         since = now - timedelta(days=options["days"]) if options["days"] else None
-        found = services.reconcile_payments(now=now, since=since, older_than_s=options["older_than"], dry_run=options["dry_run"])
+        found = reconcile_payments(now=now, since=since, older_than_s=options["older_than"], dry_run=options["dry_run"])
         tally = _Tally()
         counted = self._counted(takewhile(lambda _: keep_going(), found), tally)
-        telling = [finding for finding in counted if finding.verdict not in _QUIET]
+        reported = [finding for finding in counted if finding.verdict not in _QUIET]
         if options["json"]:
-            document = {"counts": tally.verdicts, "sums": tally.sums(), "findings": [asdict(finding) for finding in telling]}
+            document = {"counts": tally.verdicts, "sums": tally.sums(), "findings": [asdict(finding) for finding in reported]}
             self.stdout.write(json.dumps(document, default=str))
         else:
-            self._print_table(telling, tally)
+            self._print_table(reported, tally)
         self.stdout.flush()
         return bool(_FOR_A_PERSON & tally.verdicts.keys())
 
@@ -119,10 +119,10 @@ class Command(BaseCommand):
                 console.report(self.stderr, f"{tally.verdicts.total()} payments compared …")
             yield finding
 
-    def _print_table(self, telling: list[PaymentFinding], tally: _Tally) -> None:
-        if telling:
+    def _print_table(self, reported: list[PaymentFinding], tally: _Tally) -> None:
+        if reported:
             self.stdout.write(_ROW.format("verdict", "payment", "rental", "ours", "provider"))
-        for finding in telling:
+        for finding in reported:
             ids = (str(finding.payment_id or "-"), str(finding.rental_id or "-"))
             self.stdout.write(_ROW.format(finding.verdict, *ids, finding.ours, finding.provider))
         summary = ", ".join(f"{number} {verdict}" for verdict, number in sorted(tally.verdicts.items())) or "none"

@@ -13,8 +13,9 @@ from enum import StrEnum, auto
 from typing import Any, ClassVar
 from uuid import UUID
 
-from apps.payments.gateways.port import ChargeRecord, ChargeRequest, ChargeStatus, PaymentGateway
-from gdmarket import ids
+from apps.payments.contracts import ChargeRequest
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, PaymentGateway
+from tests.unit.payments.actions import charge_request
 
 AMPLE_S = 20.0
 SHORT_S = 0.4
@@ -80,9 +81,7 @@ class AdapterHarness(ABC):
 
     def request(self, **changes: Any) -> ChargeRequest:
         """Return what is asked for: 8,000 won under a new key."""
-        key = ids.uuid7()
-        wishes: dict[str, Any] = {"payment_id": key, "rental_id": key, "amount": 8_000, "currency": "KRW", "method": self.good_method}
-        return ChargeRequest(**wishes | changes)
+        return charge_request(**{"method": self.good_method} | changes)
 
     def written(self, wanted: ChargeRequest) -> ChargeRecord:
         """Return what the provider's book says, once it says anything: a caller who gave up may be ahead of it."""

@@ -5,7 +5,8 @@ from functools import partial
 
 import pytest
 
-from apps.payments.gateways.port import ChargeRecord, ChargeRequest, ChargeStatus
+from apps.payments.contracts import ChargeRequest
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus
 from gdmarket import ids
 from tests.unit.payments.actions import at_once
 from tests.unit.payments.contract.harness import AMPLE_S, AdapterHarness, Feature

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from apps.payments.gateways.port import ChargeRecord, ChargeRequest, ChargeStatus, NoAnswerError, NotSentError, RefundStatus, RefusedError
+from apps.payments.contracts import ChargeRequest
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError, RefundStatus, RefusedError
 from tests.unit.payments.contract.harness import AMPLE_S, SHORT_S, AdapterHarness, Feature
 
 pytestmark = pytest.mark.needs(Feature.WIRE)

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from apps.payments.gateways.port import ChargePage, ChargeRequest, ListedCharge
+from apps.payments.contracts import ChargeRequest
+from apps.payments.gateways.port import ChargePage, ListedCharge
 from gdmarket import ids
 from tests.unit.payments.contract.harness import AMPLE_S, AdapterHarness, Feature
 

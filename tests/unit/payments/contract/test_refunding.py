@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from apps.payments.gateways.port import ChargeRequest, RefundRecord, RefundStatus
+from apps.payments.contracts import ChargeRequest
+from apps.payments.gateways.port import RefundRecord, RefundStatus
 from gdmarket import ids
 from tests.unit.payments.actions import at_once
 from tests.unit.payments.contract.harness import AMPLE_S, AdapterHarness, Feature

@@ -20,10 +20,7 @@ def test_a_genuine_webhook_names_the_charge(harness: AdapterHarness, secret: int
     body, now = harness.notice(wanted.payment_id), harness.now()
     notice = harness.gateway.read_webhook(headers=harness.sign(body, at=now, secret=secret), body=body, now=now)
     assert notice is not None
-    assert (notice.payment_id or wanted.payment_id, notice.rental_id or wanted.rental_id) == (
-        wanted.payment_id,
-        wanted.rental_id,
-    )
+    assert (notice.payment_id or wanted.payment_id, notice.rental_id or wanted.rental_id) == (wanted.payment_id, wanted.rental_id)
     assert notice.payment_id or notice.rental_id
 
 

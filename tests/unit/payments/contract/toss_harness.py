@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from apps.payments.gateways.port import ChargeRecord, ChargeRequest, ChargeStatus
+from apps.payments.contracts import ChargeRequest
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus
 from apps.payments.gateways.toss import TossGateway
 from apps.payments.gateways.toss.gateway import PAGE
 from tests.unit.payments.contract.harness import AMPLE_S, AdapterHarness, Feature
@@ -54,10 +55,7 @@ class TossHarness(AdapterHarness):
         wanted = super().request(**changes)
         refusal = "REJECT_CARD_COMPANY" if wanted.method == self.bad_method else ""
         method = self._toss.authenticate(
-            order_id=str(wanted.rental_id),
-            amount=wanted.amount,
-            payment_key=f"pay-{wanted.payment_id}",
-            refusal=refusal,
+            order_id=str(wanted.rental_id), amount=wanted.amount, payment_key=f"pay-{wanted.payment_id}", refusal=refusal
         )
         self._intents[wanted.payment_id] = replace(wanted, method=method)
         return self._intents[wanted.payment_id]

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from apps.payments.gateways.port import ChargeRecord, ChargeRequest, ChargeStatus, RefundRecord
+from apps.payments.contracts import ChargeRequest
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, RefundRecord
 from apps.payments.gateways.stripe import StripeGateway
 from tests.unit.payments.stripe.stub import StripeStub
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from apps.payments.gateways.port import ChargeRequest
+from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.stripe import StripeGateway
-from gdmarket import ids
+from tests.unit.payments.actions import charge_request
 from tests.unit.payments.provider_stub import running
 from tests.unit.payments.stripe.stub import SECRET, StripeStub
 
@@ -26,4 +26,4 @@ def gateway(stripe: StripeStub) -> Iterator[StripeGateway]:
 
 @pytest.fixture
 def wanted() -> ChargeRequest:
-    return ChargeRequest(payment_id=ids.uuid7(), rental_id=ids.uuid7(), amount=8_000, currency="KRW", method="pm_card_visa")
+    return charge_request(method="pm_card_visa")

@@ -6,18 +6,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from apps.payments.gateways.port import (
-    ChargeRecord,
-    ChargeRequest,
-    ChargeStatus,
-    GatewayError,
-    ListedCharge,
-    NoAnswerError,
-    NotSentError,
-    RefusedError,
-)
+from apps.payments.contracts import ChargeRequest
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, GatewayError, ListedCharge, NoAnswerError, NotSentError, RefusedError
 from apps.payments.gateways.stripe import StripeGateway
 from gdmarket import ids
+from tests.unit.payments.actions import charge_request
 from tests.unit.payments.provider_stub import LOST, Reply, Request, only, recorded
 from tests.unit.payments.stripe.actions import CHARGED, CONFIRM, DEADLINE_S, MAKE, NOTHING, READ, charge, look_up, refund, succeeded
 from tests.unit.payments.stripe.stub import SECRET, StripeStub, refused
@@ -65,8 +58,8 @@ def test_a_card_that_is_declined_or_wants_the_renter_to_act_stays_declined(
 
     assert charge(gateway, bad) == declined
     stripe.forget_keys()
-    assert charge(gateway, replace(bad, method="pm_card_visa", reference="pi_0000")) == declined
-    assert look_up(gateway, replace(bad, reference="pi_0000")) == declined
+    assert charge(gateway, replace(bad, method="pm_card_visa", provider_reference="pi_0000")) == declined
+    assert look_up(gateway, replace(bad, provider_reference="pi_0000")) == declined
     assert stripe.calls().count(CONFIRM) == 1
     assert succeeded(stripe) == 0
 
@@ -201,10 +194,7 @@ def test_charges_of_a_time_are_listed_page_by_page_with_what_was_given_back(
 ) -> None:
     monkeypatch.setattr("apps.payments.gateways.stripe.session.PAGE", 2)
     began = datetime.now(UTC) - timedelta(seconds=2)
-    charge_requests = [
-        ChargeRequest(payment_id=ids.uuid7(), rental_id=ids.uuid7(), amount=8_000, currency="KRW", method=method)
-        for method in ("pm_a", "pm_declined", "pm_b", "pm_c", "pm_d")
-    ]
+    charge_requests = [charge_request(method=method) for method in ("pm_a", "pm_declined", "pm_b", "pm_c", "pm_d")]
     for one in charge_requests:
         charge(gateway, one)
     refund(gateway, charge_requests[0], ids.uuid7(), 3_000)

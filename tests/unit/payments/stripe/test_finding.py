@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from apps.payments.gateways.port import ChargeRecord, ChargeRequest, ChargeStatus, NoAnswerError, RefundRecord, RefundStatus
+from apps.payments.contracts import ChargeRequest
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, RefundRecord, RefundStatus
 from apps.payments.gateways.stripe import StripeGateway
 from gdmarket import clock, ids
 from tests.unit.payments.provider_stub import LOST, Reply, Request, only, recorded
@@ -67,7 +68,7 @@ def test_a_reference_leads_there_at_once(
     charge(gateway, wanted)
     stripe.requests.clear()
 
-    assert look_up(tomorrow, replace(wanted, reference="pi_0000")) == CHARGED
+    assert look_up(tomorrow, replace(wanted, provider_reference="pi_0000")) == CHARGED
     assert stripe.calls() == [READ]
 
 
@@ -75,7 +76,7 @@ def test_a_reference_to_another_payment_is_not_believed(stripe: StripeStub, gate
     charge(gateway, wanted)
 
     with pytest.raises(NoAnswerError, match="another_payment"):
-        look_up(gateway, replace(wanted, payment_id=ids.uuid7(), reference="pi_0000"))
+        look_up(gateway, replace(wanted, payment_id=ids.uuid7(), provider_reference="pi_0000"))
 
 
 def test_an_old_key_that_was_never_seen_is_not_found(stripe: StripeStub, tomorrow: StripeGateway, wanted: ChargeRequest) -> None:
@@ -163,7 +164,7 @@ def test_money_is_given_back_in_parts_each_once_for_ever(stripe: StripeStub, gat
 
     given = refund(gateway, wanted, first, 3_000)
     stripe.forget_keys()
-    charged = replace(wanted, reference="pi_0000")
+    charged = replace(wanted, provider_reference="pi_0000")
     again = refund(gateway, charged, first, 3_000)
     rest = refund(gateway, charged, ids.uuid7(), 5_000)
 
@@ -184,7 +185,7 @@ def test_a_refund_whose_answer_was_lost_is_found_again(stripe: StripeStub, gatew
     stripe.afterwards = lambda _: None
     stripe.forget_keys()
 
-    assert refund(gateway, replace(wanted, reference="pi_0000"), refund_key).status is RefundStatus.REFUNDED
+    assert refund(gateway, replace(wanted, provider_reference="pi_0000"), refund_key).status is RefundStatus.REFUNDED
     assert len(stripe.refunds) == 1
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from apps.payments.gateways.port import ChargeRequest
+from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.toss import TossGateway
 from gdmarket import ids
+from tests.unit.payments.actions import charge_request
 from tests.unit.payments.provider_stub import running
 from tests.unit.payments.toss.actions import PAYMENT_KEY
 from tests.unit.payments.toss.stub import SECRET, TossStub
@@ -30,4 +31,4 @@ def wanted(toss: TossStub) -> ChargeRequest:
     """Return what a renter means to pay who has just come back from Toss's window."""
     order = ids.uuid7()
     method = toss.authenticate(order_id=f"{order}-1", amount=8_000, payment_key=PAYMENT_KEY)
-    return ChargeRequest(payment_id=ids.uuid7(), rental_id=order, amount=8_000, currency="KRW", method=method)
+    return charge_request(rental_id=order, method=method)

@@ -6,18 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from apps.payments.gateways.port import (
-    ChargeRecord,
-    ChargeRequest,
-    ChargeStatus,
-    NoAnswerError,
-    NotSentError,
-    RefundRecord,
-    RefundStatus,
-    RefusedError,
-)
+from apps.payments.contracts import ChargeRequest
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError, RefundRecord, RefundStatus, RefusedError
 from apps.payments.gateways.toss import TossGateway
 from gdmarket import ids
+from tests.unit.payments.actions import charge_request
 from tests.unit.payments.provider_stub import LOST, Reply, only, recorded
 from tests.unit.payments.toss.actions import CONFIRM, DEADLINE_S, NOTHING, PAYMENT_KEY, READ, charge, charged, look_up, refund, void
 from tests.unit.payments.toss.stub import SECRET, TossStub, refused
@@ -125,7 +118,7 @@ def test_a_refused_approval_is_declined(
 def test_a_declined_payment_stays_declined_even_when_toss_has_forgotten_the_key(toss: TossStub, gateway: TossGateway) -> None:
     order = ids.uuid7()
     method = toss.authenticate(order_id=str(order), amount=8_000, payment_key=PAYMENT_KEY, refusal="REJECT_CARD_COMPANY")
-    wanted = ChargeRequest(payment_id=ids.uuid7(), rental_id=order, amount=8_000, currency="KRW", method=method)
+    wanted = charge_request(rental_id=order, method=method)
 
     assert charge(gateway, wanted) == ChargeRecord(status=ChargeStatus.DECLINED, reason="reject_card_company")
     assert look_up(gateway, wanted) == ChargeRecord(status=ChargeStatus.DECLINED, reason="reject_card_company", reference=PAYMENT_KEY)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways.port import (
     ChargeRecord,
-    ChargeRequest,
     ChargeStatus,
     GatewayError,
     NoAnswerError,
@@ -21,6 +21,7 @@ from apps.payments.gateways.port import (
 from apps.payments.gateways.toss import TossGateway
 from apps.payments.gateways.toss.gateway import PAGE
 from gdmarket import ids
+from tests.unit.payments.actions import charge_request
 from tests.unit.payments.provider_stub import LOST, Reply, only, recorded
 from tests.unit.payments.toss.actions import CANCEL, DEADLINE_S, PAYMENT_KEY, charge, charged, look_up, refund, void
 from tests.unit.payments.toss.stub import SECRET, TossStub, refused
@@ -150,14 +151,9 @@ def test_what_was_charged_in_a_time_is_listed_with_what_was_given_back_since(tos
         toss.clock = begins + timedelta(hours=number)
         order = ids.uuid7()
         method = toss.authenticate(order_id=str(order), amount=8_000, payment_key=payment_key)
-        charge(gateway, ChargeRequest(payment_id=ids.uuid7(), rental_id=order, amount=8_000, currency="KRW", method=method))
+        charge(gateway, charge_request(rental_id=order, method=method))
         if number == 0:
-            refund(
-                gateway,
-                ChargeRequest(payment_id=ids.uuid7(), rental_id=order, amount=8_000, currency="KRW", method=method),
-                ids.uuid7(),
-                3_000,
-            )
+            refund(gateway, charge_request(rental_id=order, method=method), ids.uuid7(), 3_000)
 
     until = begins + timedelta(hours=PAGE)
     page = gateway.list_charges(since=begins, until=until, deadline_s=DEADLINE_S)

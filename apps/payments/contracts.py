@@ -1,0 +1,60 @@
+"""What crosses the boundary of payments, each field written once: what is to be charged, what came of it, how a payment stands."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class ChargeOutcome(StrEnum):
+    """What came of an attempt to charge. An unknown outcome is never guessed: an event says later what it was."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChargeRequest:
+    """What is to be charged, once for ever under `payment_id`: `amount` minor units of `currency`, from the renter for the item's manager.
+
+    `method` is what the renter pays with. `provider_reference` is the provider's own name for the charge, "" until it is known.
+    `payee_id` is None only for payments recorded before payees were.
+    """
+
+    payment_id: UUID
+    rental_id: UUID
+    payer_id: UUID
+    payee_id: UUID | None
+    amount: int
+    currency: str
+    method: str
+    provider_reference: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChargeResult:
+    """What came of an attempt; `retry_after_s` says when to try again, if the provider could not be asked and it is known."""
+
+    payment_id: UUID
+    outcome: ChargeOutcome
+    reason: str
+    retry_after_s: float | None
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentSnapshot:
+    """A payment as it stands; `amount` and `refunded` in minor units of `currency`, `occurred_at` its last change."""
+
+    payment_id: UUID
+    rental_id: UUID
+    payer_id: UUID
+    amount: int
+    refunded: int
+    currency: str
+    state: str
+    reason: str
+    version: int
+    occurred_at: datetime
