@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from gdmarket import clock
-from gdmarket.admin import is_manager, may_enter, sees_all
+from gdmarket.admin import is_item_manager, is_operator, may_use_admin
 from gdmarket.errors import DomainError
 from gdmarket.rest.throttles import address_of
 
@@ -62,7 +62,7 @@ class SignInForm(AdminAuthenticationForm):
 
         :raises ValidationError: if they are neither operators nor item managers
         """
-        if not may_enter(user):
+        if not may_use_admin(user):
             raise ValidationError(self.error_messages["no_screens"], code="no_screens")
 
 
@@ -76,11 +76,11 @@ class MarketAdminSite(AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Let active operators and item managers in."""
-        return may_enter(request.user)
+        return may_use_admin(request.user)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show what is to be done today, and the way to everything."""
-        return super().index(request, {**(extra_context or {}), "cards": list(_cards(request)), "may_register": is_manager(request)})
+        return super().index(request, {**(extra_context or {}), "cards": list(_cards(request)), "may_register": is_item_manager(request)})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)
@@ -92,7 +92,7 @@ def _cards(request: HttpRequest) -> Iterator[Card]:
     from apps.status_view import queries  # noqa: PLC0415
     from apps.status_view.admin import WORK_QUEUES, day_ends_at  # noqa: PLC0415
 
-    manager_id = None if sees_all(request) else request.user.pk
+    manager_id = None if is_operator(request) else request.user.pk
     rentals = reverse("admin:status_view_rentalstatus_changelist")
     for what, count in queries.count_work_queues(manager_id=manager_id, day_ends_at=day_ends_at()).items():
         yield Card(kind=what.value, label=WORK_QUEUES[what], count=count, address=f"{rentals}?{urlencode({'at_hand': what.value})}")

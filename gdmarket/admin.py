@@ -1,4 +1,4 @@
-"""Who sees what in the web admin (item managers their own, operators everything, nobody a neighbour's), and how it is shown there."""
+"""Permissions and formats of the web admin: item managers see their own rows, operators see all rows."""
 
 from datetime import datetime
 from typing import Any
@@ -16,11 +16,11 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
 
-NOTHING = SafeString('<span class="nothing">–</span>')
+EMPTY = SafeString('<span class="nothing">–</span>')
 
 
-class Screen(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
-    """Lists and pages that are called by what is on them; nothing is added, changed or deleted unless the subclass says so."""
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    """An admin with titles named after its rows, in which nothing is added, changed or deleted unless a subclass allows it."""
 
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
@@ -32,12 +32,12 @@ class Screen(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is n
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
         try:
             return super().response_action(request, *args, **kwargs)
-        except ValidationError:  # an id that is none, in a form that is not ours
+        except ValidationError:  # a malformed id in a forged form
             return HttpResponseRedirect(request.get_full_path())
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
-        if shown := kwargs.get("obj"):
-            context |= {"title": str(shown), "subtitle": None}
+        if row := kwargs.get("obj"):
+            context |= {"title": str(row), "subtitle": None}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -50,69 +50,69 @@ class Screen(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is n
         return False
 
 
-class OwnedByManager(Screen):
-    """Rows with a `manager_id`, shown to that manager and to operators."""
+class ManagerOwnedAdmin(ReadOnlyAdmin):
+    """An admin of rows with a `manager_id`, which that manager and operators see."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
-        return rows if sees_all(request) else rows.filter(manager_id=request.user.pk)
+        return rows if is_operator(request) else rows.filter(manager_id=request.user.pk)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return sees_all(request) or is_manager(request)
+        return is_operator(request) or is_item_manager(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         owner = getattr(obj, "manager_id", request.user.pk)
-        return sees_all(request) or (is_manager(request) and owner == request.user.pk)
+        return is_operator(request) or (is_item_manager(request) and owner == request.user.pk)
 
 
-def sees_all(request: HttpRequest) -> bool:
-    """Say whether somebody runs the system."""
-    return _is_operator(request.user)
+def is_operator(request: HttpRequest) -> bool:
+    """Return whether the caller is an operator."""
+    return _user_is_operator(request.user)
 
 
-def is_manager(request: HttpRequest) -> bool:
-    """Say whether somebody manages items."""
-    return _is_item_manager(request.user)
+def is_item_manager(request: HttpRequest) -> bool:
+    """Return whether the caller is an item manager."""
+    return _user_is_item_manager(request.user)
 
 
-def may_enter(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Say whether a person has screens here."""
-    return _is_operator(user) or _is_item_manager(user)
+def may_use_admin(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Return whether a user may use the web admin."""
+    return _user_is_operator(user) or _user_is_item_manager(user)
 
 
-def _is_operator(user: AbstractBaseUser | AnonymousUser) -> bool:
+def _user_is_operator(user: AbstractBaseUser | AnonymousUser) -> bool:
     return bool(user.is_active and getattr(user, "is_staff", False))
 
 
-def _is_item_manager(user: AbstractBaseUser | AnonymousUser) -> bool:
+def _user_is_item_manager(user: AbstractBaseUser | AnonymousUser) -> bool:
     return bool(user.is_active and getattr(user, "is_item_manager", False))
 
 
-def money(amount: int, currency: str) -> str:
-    """Return a sum for people: `₩12,000`; KRW, the only currency so far, has no minor unit (ISO 4217)."""
+def format_money(amount: int, currency: str) -> str:
+    """Return an amount as `₩12,000`; KRW, the only currency so far, has no minor unit (ISO 4217)."""
     return f"₩{amount:,}" if currency == "KRW" else f"{amount:,} {currency}"
 
 
-def moment(at: datetime | None) -> SafeString:
-    """Return an instant as the people of the market read it, the same in every language: `2026-05-01 09:00`."""
-    return _unbroken(date_format(localtime(at), "Y-m-d H:i")) if at else NOTHING
+def format_instant(at: datetime | None) -> SafeString:
+    """Return an instant in local time, the same in every language: `2026-05-01 09:00`."""
+    return _without_breaks(date_format(localtime(at), "Y-m-d H:i")) if at else EMPTY
 
 
-def period(starts_at: datetime | None, ends_at: datetime | None) -> SafeString:
-    """Return a period, what its ends share said once: `2026-05-01 09:00 – 05-02 09:00`."""
+def format_period(starts_at: datetime | None, ends_at: datetime | None) -> SafeString:
+    """Return a period without repeating the year or day that its ends share: `2026-05-01 09:00 – 05-02 09:00`."""
     if starts_at is None or ends_at is None:
-        return NOTHING
+        return EMPTY
     start, end = localtime(starts_at), localtime(ends_at)
     shown = ("H:i" if start.date() == end.date() else "m-d H:i") if start.year == end.year else "Y-m-d H:i"
-    return format_html("{} – {}", moment(starts_at), _unbroken(date_format(end, shown)))
+    return format_html("{} – {}", format_instant(starts_at), _without_breaks(date_format(end, shown)))
 
 
-def _unbroken(text: str) -> SafeString:
+def _without_breaks(text: str) -> SafeString:
     return format_html('<span class="moment">{}</span>', text)
 
 
 def badge(*, kind: str, label: object) -> SafeString:
-    """Return a word in the colour of its kind; `kind` is a state as programs know it, `label` what people read."""
+    """Return a coloured label; `kind` is the stored state, `label` its name for people."""
     return format_html('<span class="badge badge-{}">{}</span>', kind, label)
 
 
@@ -122,6 +122,6 @@ def link(*, address: str, label: object) -> SafeString:
 
 
 def command_button(*, address: str, label: object, about: object) -> SafeString:
-    """Return a button for a row of a list: it posts the list's own form to `address`; `about` tells screen readers which row."""
+    """Return a button that posts the list's form to `address`; `about` names the row for screen readers."""
     hidden = format_html('<span class="visually-hidden">: {}</span>', about)
     return format_html('<button type="submit" class="button row-command" formaction="{}">{}{}</button>', address, label, hidden)

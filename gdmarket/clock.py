@@ -1,8 +1,8 @@
-"""What time it is. Views, commands, handlers and the bus ask; everything below them is told."""
+"""The current time. Views, commands, handlers and the bus read it; everything below takes it as an argument."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return this instant, in UTC."""
+    """Return the current instant in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""How management commands with several actions read what they are told, show what they found, and end."""
+"""Arguments, output and exit codes of management commands that have several actions."""
 
 import json
 import logging
@@ -21,29 +21,29 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Let the block end a command with the exit codes that `EXIT_CODES` tells, and with a line that says why.
+    """End a command with one of `EXIT_CODES` and a message.
 
-    :raises CommandError: for whatever is refused, fails or is stopped in it
+    :raises CommandError: if the block is refused, loses the database or is interrupted
     """
     try:
         yield
     except DomainError as refusal:
         raise CommandError(refusal.message) from refusal
-    except (OperationalError, InterfaceError) as away:
-        raise CommandError(f"The database cannot be used: {str(away).strip()}", returncode=3) from away
+    except (OperationalError, InterfaceError) as failure:
+        raise CommandError(f"The database cannot be used: {str(failure).strip()}", returncode=3) from failure
     except KeyboardInterrupt as stopped:
         raise CommandError("Stopped. What was done stands, and it may be repeated.", returncode=130) from stopped
 
 
 def add_action(actions: Any, name: str, act: Callable[..., None], what: str, *, more: str = "") -> ArgumentParser:
-    """Add the action `name`, which calls `act(out=…, **options)`; `what` it does is told in a line, and with `more` in its own help."""
+    """Add the action `name`, which calls `act(out=…, **options)`; `what` is its summary, `more` the rest of its own help."""
     parser: ArgumentParser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. {more}".strip())
     parser.set_defaults(act=act)
     return parser
 
 
 def report(out: OutputWrapper, line: str) -> None:
-    """Say how a command that runs on and on is faring: to who watches, or in the log where that is JSON, for machines to collect."""
+    """Report the progress of a long-running command: on `out`, or in the log if that is JSON."""
     if settings.GDMARKET_LOG_FORMAT == "json":
         _log.info("%s", line)
     else:
@@ -52,42 +52,42 @@ def report(out: OutputWrapper, line: str) -> None:
 
 
 def one_line(text: str) -> str:
-    """Return the text, which says something, on one line."""
-    said = "".join(character if character.isprintable() else " " for character in text).strip()
-    if not said:
-        raise ArgumentTypeError("say it in words")
-    return said
+    """Return the text on one line; a type for argparse that refuses blank text."""
+    line = "".join(character if character.isprintable() else " " for character in text).strip()
+    if not line:
+        raise ArgumentTypeError("must not be blank")
+    return line
 
 
 def seconds(text: str) -> float:
-    """Return the number of seconds, 0 or more."""
+    """Return a number of seconds, 0 or more; a type for argparse."""
     try:
         found = float(text)
     except ValueError as unreadable:
-        raise ArgumentTypeError(f"{text!r} is no number of seconds") from unreadable
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds") from unreadable
     if not 0 <= found < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is no number of seconds from 0 on")
+        raise ArgumentTypeError(f"{text!r} is not 0 seconds or more")
     return found
 
 
 def positive_int(*, upto: int) -> Callable[[str], int]:
-    """Return what reads a whole number from 1 to `upto`."""
+    """Return a type for argparse: a whole number from 1 to `upto`."""
 
     def read(text: str) -> int:
         if not (text.isdecimal() and len(text) <= len(str(upto)) and 1 <= int(text) <= upto):
-            raise ArgumentTypeError(f"{text!r} is no whole number from 1 to {upto}")
+            raise ArgumentTypeError(f"{text!r} is not a whole number from 1 to {upto}")
         return int(text)
 
     return read
 
 
 def print_json(out: OutputWrapper, value: object, *, indent: int | None = 2) -> None:
-    """Print a value for machines; without `indent` on a line."""
+    """Print a value as JSON; with `indent=None` on one line."""
     out.write(json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False, indent=indent))
 
 
 def print_table(out: OutputWrapper, rows: Sequence[Sequence[object]]) -> None:
-    """Print rows in columns: the first to the left, the others to the right."""
+    """Print rows in columns, the first aligned left, the others right."""
     widths = [max(len(str(row[n])) for row in rows) for n in range(len(rows[0]))]
     for row in rows:
         cells = (str(cell).ljust(w) if n == 0 else str(cell).rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True)))
@@ -95,7 +95,7 @@ def print_table(out: OutputWrapper, rows: Sequence[Sequence[object]]) -> None:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a length of time for people: `0.4 s`, `3 min 05 s`, `2 h 10 min`, `3 d 04 h`."""
+    """Return a duration for people: `0.4 s`, `3 min 05 s`, `2 h 10 min`, `3 d 04 h`."""
     if seconds < _MINUTE_S:
         return f"{seconds:.1f} s"
     whole = int(seconds)

@@ -1,4 +1,4 @@
-"""Which story a line of log, an event or a call belongs to: one context variable, carried from the edge to the last handler."""
+"""Correlation ids and W3C traces: one context variable, carried from the request to the last handler of its events."""
 
 import logging
 import re
@@ -18,9 +18,9 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trace:
-    """One story (`correlation`), the event that caused what happens now (`causation`), its W3C trace and who acts.
+    """The correlation id, the event that caused the current work (`causation`), the W3C trace and who acts.
 
-    `traceparent` is handed on; `parent` is the one that was handed to us, if any.
+    `traceparent` is passed on to calls and events; `parent` is the one that was received, if any.
     """
 
     correlation: str
@@ -34,18 +34,19 @@ _current: ContextVar[Trace | None] = ContextVar("gdmarket_trace", default=None)
 
 
 def start(*, correlation: str | None = None, traceparent: str | None = None) -> Trace:
-    """Return a trace from what a caller sent; a missing or hostile value is replaced by a fresh one.
+    """Return a trace from what a caller sent; a missing or malformed value is replaced by a new one.
 
-    A correlation id is 1 to 64 characters of `[A-Za-z0-9._-]`; a good `traceparent` keeps its trace id and gets a new span.
+    A correlation id is 1 to 64 characters of `[A-Za-z0-9._-]`; a valid `traceparent` keeps its trace id and gets a new span id.
     """
-    story = correlation if correlation and _CORRELATION.match(correlation) else str(ids.uuid7())
+    if not correlation or not _CORRELATION.match(correlation):
+        correlation = str(ids.uuid7())
     parent = traceparent if traceparent and _TRACEPARENT.match(traceparent) else ""
     trace_id = parent[3:35] or secrets.token_hex(16)
-    return Trace(correlation=story, traceparent=f"00-{trace_id}-{secrets.token_hex(8)}-01", parent=parent)
+    return Trace(correlation=correlation, traceparent=f"00-{trace_id}-{secrets.token_hex(8)}-01", parent=parent)
 
 
 def current() -> Trace:
-    """Return the trace of the work at hand, starting one where there is none."""
+    """Return the current trace, starting one if there is none."""
     trace = _current.get()
     if trace is None:
         trace = start()
@@ -55,7 +56,7 @@ def current() -> Trace:
 
 @contextmanager
 def use(trace: Trace) -> Iterator[Trace]:
-    """Work under `trace` for the length of the block."""
+    """Make `trace` the current one for the length of the block."""
     token = _current.set(trace)
     try:
         yield trace
@@ -64,10 +65,10 @@ def use(trace: Trace) -> Iterator[Trace]:
 
 
 class CorrelationFilter(logging.Filter):
-    """Writes the ids of the story and of its trace on every line of log."""
+    """Adds the current correlation, trace and span ids to every log record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Put the current ids, or dashes, on the record."""
+        """Add the ids, or dashes if there is no trace; keep every record."""
         trace = _current.get()
         record.correlation = trace.correlation if trace else "-"
         record.trace_id = trace.traceparent[3:35] if trace else "-"

@@ -1,7 +1,7 @@
-"""Which database each context's tables are in: one for all, or one of its own, with an event log beside them.
+"""Which database holds each context's tables: one for all contexts, or one for each, with an event log in every one.
 
-`DATABASES` and `GDMARKET_CONTEXT_DATABASES` say so; config/databases.py makes both from the environment. Each database is named by its
-Django alias. What belongs to no context, accounts and sessions for instance, is in `default`.
+config/databases.py makes `DATABASES` and `GDMARKET_CONTEXT_DATABASES` from the environment. What belongs to no context, sessions for
+example, is in `default`.
 """
 
 from typing import Any
@@ -30,14 +30,14 @@ def transaction_for(context: str, **options: Any) -> transaction.Atomic:
 
 
 class ContextRouter:
-    """Sends each context's models home. The bus says itself which log it means; relations stay in one database, as Django has it anyway."""
+    """Routes each context's models to its database. The bus names its database itself; relations stay within one, as Django's default."""
 
     def db_for_read(self, model: type[models.Model], **_: Any) -> str | None:
-        """Return the alias to read from; None leaves it to Django: where the row at hand came from, else `default`."""
+        """Return the alias to read from; None leaves it to Django: the database the row came from, else `default`."""
         return settings.GDMARKET_CONTEXT_DATABASES.get(model._meta.app_label)  # noqa: SLF001  # Django documents it
 
     db_for_write = db_for_read
 
     def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool:
-        """Say whether an app's tables belong into a database."""
+        """Return whether an app's tables belong in a database."""
         return app_label == EVERYWHERE or db == alias_for(app_label)

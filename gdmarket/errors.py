@@ -1,6 +1,6 @@
-"""Why the market refuses: one class a reason, its docstring the message, its code stable for programs.
+"""Domain errors: one class for each reason, whose docstring is the message and whose code is stable.
 
-Contexts derive from the kinds below; only `gdmarket.rest` knows which HTTP status a kind becomes.
+Contexts derive theirs from the kinds below; only `gdmarket.rest` maps a kind to an HTTP status.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class DomainError(Exception):
     code: ClassVar[str] = "refused"
 
     def __init__(self, **details: object) -> None:
-        """Keep `details`: plain values that fill the message and are shown beside it."""
+        """Store `details`: plain values that fill the message and are shown to the caller."""
         self.details: Mapping[str, object] = details
         super().__init__(self.code)
 
@@ -23,12 +23,12 @@ class DomainError(Exception):
     def message(self) -> str:
         """The first line of the class's docstring in the reader's language, with `{placeholders}` filled from the details."""
         first_line = (type(self).__doc__ or "").strip().splitlines()[0]
-        # A detail may be a word people read, as a state is.
+        # A detail may be a translatable word, such as a state.
         details = {name: gettext(value) if isinstance(value, str) and value else value for name, value in self.details.items()}
         return gettext(first_line).format(**details)
 
     def __str__(self) -> str:
-        """Return the code and the message, for logs and people."""
+        """Return the code and the message."""
         return f"{self.code}: {self.message}"
 
 
@@ -81,7 +81,7 @@ class UnavailableError(DomainError):
     code = "unavailable"
 
     def __init__(self, *, retry_after_s: float, **details: object) -> None:
-        """Remember that asking again makes sense after `retry_after_s` seconds."""
+        """Store after how many seconds a retry makes sense."""
         self.retry_after_s = retry_after_s
         super().__init__(retry_after_s=retry_after_s, **details)
 

@@ -1,4 +1,4 @@
-"""Failpoints: named steps at which a process can be made to die, so that a test reaches each of them on purpose and not by luck."""
+"""Failpoints: named steps at which a test can make a process die."""
 
 import os
 import signal
@@ -7,9 +7,9 @@ _VARIABLE = "GDMARKET_CRASH_AT"
 
 
 def hit(name: str) -> None:
-    """Die here, as by `kill -9`, if GDMARKET_CRASH_AT names this failpoint; else do nothing.
+    """Die as by `kill -9` if GDMARKET_CRASH_AT names this failpoint; else do nothing.
 
-    What this process holds in memory is lost, and no `finally` runs. The variable is never set in production.
+    No `finally` runs. The variable is never set in production.
     """
     if os.environ.get(_VARIABLE) == name:
         os.kill(os.getpid(), signal.SIGKILL)

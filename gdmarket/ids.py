@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time they were made."""
+"""Identifiers that sort by creation time."""
 
 import secrets
 import time
@@ -11,7 +11,7 @@ _VARIANT = 0b10 << 62
 
 
 def made_at(made: UUID) -> datetime:
-    """Return when an id of `uuid7` was made, in UTC, to the millisecond."""
+    """Return when `uuid7` made an id, in UTC, to the millisecond."""
     return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)
 
 

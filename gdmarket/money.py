@@ -1,4 +1,4 @@
-"""Sums of money: whole minor units beside a currency, never a float."""
+"""Money: whole minor units and a currency, never a float."""
 
 from dataclasses import dataclass
 

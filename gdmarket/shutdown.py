@@ -1,4 +1,4 @@
-"""When a long-running command is to stop."""
+"""When a long-running command must stop."""
 
 import os
 import signal
@@ -17,5 +17,5 @@ class StopSignal:
         self._received = True
 
     def keep_going(self) -> bool:
-        """Say no once a signal came or the parent is gone."""
+        """Return False once a signal was received or the parent process has ended."""
         return not self._received and (self._parent is None or os.getppid() == self._parent)

@@ -1,8 +1,7 @@
-"""OpenTelemetry's spans, where OTEL_EXPORTER_OTLP_ENDPOINT is set; else nothing of it is imported, and nothing costs anything.
+"""OpenTelemetry spans, if OTEL_EXPORTER_OTLP_ENDPOINT is set; otherwise OpenTelemetry is not imported.
 
-`gdmarket.correlation` says which trace the work at hand belongs to, here as everywhere. A span takes its place in that trace, and is, for
-the length of its block, what correlation hands on: to the log, to the events that are published, to the calls that go out.
-So there is one trace, whoever looks. A span carries names, numbers and ids: no address with its query, no values of SQL, no body.
+A span belongs to the current trace of `gdmarket.correlation`, and for the length of its block is the parent of what correlation passes on:
+log lines, published events and outgoing calls. A span holds names, numbers and ids; no URLs with queries, SQL parameters or bodies.
 """
 
 import os
@@ -28,9 +27,9 @@ _lock = threading.Lock()
 
 @contextmanager
 def root_span(name: str, *, kind: str, trace: Trace, attributes: Attributes) -> Iterator["Span | None"]:
-    """Work under `trace` for the length of the block, in a span whose parent is whoever handed the trace on; `kind` as OpenTelemetry's.
+    """Run the block under `trace` in a span whose parent is the sender of the trace; `kind` is OpenTelemetry's.
 
-    Gives the span, None where there are none.
+    Yields the span, or None if spans are off.
     """
     if not settings.OTEL_EXPORTER_OTLP_ENDPOINT:
         with correlation.use(trace):
@@ -43,7 +42,7 @@ def root_span(name: str, *, kind: str, trace: Trace, attributes: Attributes) -> 
 
 @contextmanager
 def client_span(name: str, *, attributes: Attributes) -> Iterator["Span | None"]:
-    """Take the block as a call to something outside, in a span of its own; None where no story with spans is going on."""
+    """Run the block as an outgoing call in its own span; yields None if no span is being recorded."""
     if not settings.OTEL_EXPORTER_OTLP_ENDPOINT or not _current().is_recording():
         yield None
         return
@@ -52,7 +51,7 @@ def client_span(name: str, *, attributes: Attributes) -> Iterator["Span | None"]
 
 
 def annotate(span: "Span | None", *, attributes: Attributes, failed: bool) -> None:
-    """Add to a span, where there is one, how it ended."""
+    """Add attributes to a span, if there is one, and its status if it failed."""
     if span is not None:
         span.set_attributes(attributes)
         if failed:
@@ -60,21 +59,21 @@ def annotate(span: "Span | None", *, attributes: Attributes, failed: bool) -> No
 
 
 def record_span(*, name: str, trace: Trace, began_ns: int, attributes: Attributes) -> None:
-    """Note, after the fact, that the work of a story was done together with that of others."""
+    """Record a span that has ended now, of work that was done in a batch with other traces."""
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
-        kind, told = _kind("consumer"), _with_correlation(attributes, trace)
-        _tracer().start_span(name, context=_parent_context(trace.parent), kind=kind, attributes=told, start_time=began_ns).end()
+        kind, attributes = _kind("consumer"), _with_correlation(attributes, trace)
+        _tracer().start_span(name, context=_parent_context(trace.parent), kind=kind, attributes=attributes, start_time=began_ns).end()
 
 
 def watch_statements(connection: Any, **_: object) -> None:
-    """Give each statement of a database connection a span; a receiver of Django's `connection_created`."""
+    """Create a span for each statement of a database connection; a receiver of Django's `connection_created`."""
     if _span_of_statement not in connection.execute_wrappers:
         connection.execute_wrappers.append(_span_of_statement)
 
 
 def _span_of_statement(execute: Callable[..., Any], sql: str, params: object, many: bool, context: Mapping[str, Any]) -> Any:  # noqa: FBT001  # Django's signature
     system = context["connection"].vendor
-    text = str(sql)  # psycopg has SQL that is put together of objects
+    text = str(sql)  # psycopg's SQL may be an object
     attributes = {"db.system.name": system, "db.namespace": context["connection"].alias, "db.query.text": text}
     with client_span((text.split(None, 1) or ["SQL"])[0].upper(), attributes=attributes):
         return execute(sql, params, many, context)
@@ -82,7 +81,7 @@ def _span_of_statement(execute: Callable[..., Any], sql: str, params: object, ma
 
 @contextmanager
 def _open_span(name: str, trace: Trace, **options: Any) -> Iterator["Span"]:
-    # Of an exception its kind is told; its words may be what a person typed.
+    # Only the exception's type is recorded: its message may hold private data.
     options |= {"record_exception": False, "set_status_on_exception": False}
     with _tracer().start_as_current_span(name, **options) as span, correlation.use(replace(trace, traceparent=_traceparent_of(span))):
         try:
@@ -99,7 +98,7 @@ def _error() -> "StatusCode":
 
 
 def _tracer() -> "Tracer":
-    """Return this process's tracer: what exports the spans is a thread, which a fork leaves behind."""
+    """Return this process's tracer: its exporter is a thread, which does not survive a fork."""
     with _lock:
         if os.getpid() not in _made:
             _made[os.getpid()] = _make_tracer()
@@ -113,7 +112,6 @@ def _make_tracer() -> "Tracer":
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415  # as above
 
     os.environ.setdefault("OTEL_SERVICE_NAME", "gdmarket")
-    # What is left is sent when the process ends.
     provider = TracerProvider(resource=Resource.create({"service.version": __version__, "process.pid": os.getpid()}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider.get_tracer("gdmarket", __version__)
@@ -132,7 +130,7 @@ def _kind(name: str) -> "SpanKind":
 
 
 def _parent_context(traceparent: str) -> "Context":
-    """Return the context in which the parent is the span of `traceparent`; without it the span begins a trace."""
+    """Return the context whose parent span is `traceparent`; without one a span begins a new trace."""
     from opentelemetry.context import Context  # noqa: PLC0415  # as above
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415  # as above
 

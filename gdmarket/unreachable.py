@@ -1,31 +1,30 @@
-"""Which databases did not answer a moment ago, as this process found: so that nobody waits for one that another has just waited for."""
+"""Databases that did not answer a moment ago, so that the threads of a process do not wait for them one after another."""
 
 import threading
 from time import monotonic
 
-_SHORTEST_S, _PATIENCE = 1.0, 4
+_MIN_S, _FACTOR = 1.0, 4
 
 
 class UnreachableDatabases:
-    """Remembers for a second that a database did not answer, or for four times as long as it let somebody wait."""
+    """Holds a database for a second, or for four times as long as a thread waited for it."""
 
     def __init__(self) -> None:
-        """Know of none."""
         self._until: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def remaining_s(self, alias: str) -> float:
-        """Return for how long it is still held to be away, in seconds; 0.0 where it may be asked."""
+        """Return for how many seconds it is still taken to be unreachable; 0.0 if it may be tried."""
         return max(0.0, self._until.get(alias, 0.0) - monotonic())
 
     def add(self, alias: str, *, waited_s: float) -> bool:
-        """Note that it did not answer; say whether that is news."""
+        """Record that it did not answer; return whether it was reachable before."""
         with self._lock:
-            is_news = alias not in self._until
-            self._until[alias] = monotonic() + max(_SHORTEST_S, _PATIENCE * waited_s)
-        return is_news
+            is_new = alias not in self._until
+            self._until[alias] = monotonic() + max(_MIN_S, _FACTOR * waited_s)
+        return is_new
 
     def discard(self, alias: str) -> bool:
-        """Note that it answers; say whether that is news."""
+        """Record that it answers; return whether it was unreachable before."""
         with self._lock:
             return self._until.pop(alias, None) is not None

@@ -9,13 +9,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
-from gdmarket.admin import Screen, sees_all
+from gdmarket.admin import ReadOnlyAdmin, is_operator
 
 _PERMISSIONS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class PersonAdmin(Screen, UserAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
+class PersonAdmin(ReadOnlyAdmin, UserAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
     """People, managed by operators. Only a superuser changes operators, or makes somebody one."""
 
     ordering = ("email",)
@@ -38,17 +38,17 @@ class PersonAdmin(Screen, UserAdmin):  # type: ignore[type-arg]  # Django's clas
         return own if _is_superuser(request) else (*own, *_PERMISSIONS)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return sees_all(request)
+        return is_operator(request)
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return sees_all(request)
+        return is_operator(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return sees_all(request)
+        return is_operator(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         is_powerful = isinstance(obj, User) and (obj.is_staff or obj.is_superuser)
-        return _is_superuser(request) if is_powerful else sees_all(request)
+        return _is_superuser(request) if is_powerful else is_operator(request)
 
 
 def _is_superuser(request: HttpRequest) -> bool:

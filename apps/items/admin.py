@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 from apps.items import domain, queries, services
 from apps.items.models import Item
 from gdmarket import clock
-from gdmarket.admin import NOTHING, OwnedByManager, badge, is_manager, moment, money, period
+from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, format_instant, format_money, format_period, is_item_manager
 from gdmarket.errors import DomainError, InvalidError
 
 MAX_WITHDRAWN_AT_ONCE = 50
@@ -64,7 +64,7 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is 
 
 
 @admin.register(Item)
-class ItemAdmin(OwnedByManager):
+class ItemAdmin(ManagerOwnedAdmin):
     """A manager's own items; operators see everybody's."""
 
     form = ItemForm
@@ -85,7 +85,7 @@ class ItemAdmin(OwnedByManager):
 
     @admin.display(description=_("daily price"), ordering="daily_price")
     def price(self, item: Item) -> str:
-        return money(item.daily_price, item.currency)
+        return format_money(item.daily_price, item.currency)
 
     @admin.display(description=_("state"), ordering="availability")
     def stands(self, item: Item) -> SafeString:
@@ -95,13 +95,16 @@ class ItemAdmin(OwnedByManager):
 
     @admin.display(description=_("registered"), ordering="registered_at")
     def registered(self, item: Item) -> SafeString:
-        return moment(item.registered_at)
+        return format_instant(item.registered_at)
 
     @admin.display(description=_("busy"))
     def busy(self, item: Item) -> SafeString | str:
         rentals = queries.list_open_periods(item_id=item.id)
-        lines = [(badge(kind=rental.hold, label=rental.get_hold_display()), period(rental.starts_at, rental.ends_at)) for rental in rentals]
-        return format_html_join("", '<div class="line">{} {}</div>', lines) or NOTHING
+        lines = [
+            (badge(kind=rental.hold, label=rental.get_hold_display()), format_period(rental.starts_at, rental.ends_at))
+            for rental in rentals
+        ]
+        return format_html_join("", '<div class="line">{} {}</div>', lines) or EMPTY
 
     @admin.action(description=_("Withdraw the chosen items"), permissions=["change"])
     def withdraw(self, request: HttpRequest, items: QuerySet[Item]) -> HttpResponse:
@@ -175,7 +178,7 @@ class ItemAdmin(OwnedByManager):
         return queries.matching(items=queryset, words=search_term), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return is_manager(request)
+        return is_item_manager(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         is_listed = getattr(obj, "state", domain.ItemState.LISTED) == domain.ItemState.LISTED

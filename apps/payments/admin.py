@@ -8,20 +8,20 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.payments.models import Payment, Posting, Refund
-from gdmarket.admin import Screen, badge, moment, money, sees_all
+from gdmarket.admin import ReadOnlyAdmin, badge, format_instant, format_money, is_operator
 
 
-class OperatorsScreen(Screen):
+class OperatorAdmin(ReadOnlyAdmin):
     """A screen for operators alone."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return sees_all(request)
+        return is_operator(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return sees_all(request)
+        return is_operator(request)
 
 
-class MoneyAdmin(OperatorsScreen):
+class MoneyAdmin(OperatorAdmin):
     """Money that moves, and where it stands."""
 
     @admin.display(description=_("state"), ordering="state")
@@ -30,11 +30,11 @@ class MoneyAdmin(OperatorsScreen):
 
     @admin.display(description=_("created at"), ordering="created_at")
     def created(self, row: Payment | Refund) -> SafeString:
-        return moment(row.created_at)
+        return format_instant(row.created_at)
 
     @admin.display(description=_("settled at"), ordering="settled_at")
     def settled(self, row: Payment | Refund) -> SafeString:
-        return moment(row.settled_at)
+        return format_instant(row.settled_at)
 
 
 @admin.register(Payment)
@@ -48,11 +48,11 @@ class PaymentAdmin(MoneyAdmin):
 
     @admin.display(description=_("amount"), ordering="amount")
     def paid(self, payment: Payment) -> str:
-        return money(payment.amount, payment.currency)
+        return format_money(payment.amount, payment.currency)
 
     @admin.display(description=_("refunded"), ordering="refunded")
     def given_back(self, payment: Payment) -> str:
-        return money(payment.refunded, payment.currency)
+        return format_money(payment.refunded, payment.currency)
 
 
 @admin.register(Refund)
@@ -67,11 +67,11 @@ class RefundAdmin(MoneyAdmin):
 
     @admin.display(description=_("amount"), ordering="amount")
     def given_back(self, refund: Refund) -> str:
-        return money(refund.amount, refund.payment.currency)
+        return format_money(refund.amount, refund.payment.currency)
 
 
 @admin.register(Posting)
-class PostingAdmin(OperatorsScreen):
+class PostingAdmin(OperatorAdmin):
     """The ledger, newest first."""
 
     list_display = ("posted", "entry", "sum", "debit", "credit", "of_payment")
@@ -81,7 +81,7 @@ class PostingAdmin(OperatorsScreen):
 
     @admin.display(description=_("amount"), ordering="amount")
     def sum(self, posting: Posting) -> str:
-        return money(posting.amount, posting.currency)
+        return format_money(posting.amount, posting.currency)
 
     @admin.display(description=_("payment"), ordering="payment_id")
     def of_payment(self, posting: Posting) -> str:
@@ -89,4 +89,4 @@ class PostingAdmin(OperatorsScreen):
 
     @admin.display(description=_("posted at"), ordering="posted_at")
     def posted(self, posting: Posting) -> SafeString:
-        return moment(posting.posted_at)
+        return format_instant(posting.posted_at)

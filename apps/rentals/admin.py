@@ -18,7 +18,7 @@ from apps.rentals.domain import RentalState
 from apps.rentals.models import Rental
 from apps.rentals.services import lending
 from gdmarket import clock
-from gdmarket.admin import NOTHING, OwnedByManager, badge, command_button, moment, money, period
+from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_instant, format_money, format_period
 from gdmarket.errors import DomainError
 
 _COMMANDS: dict[str, Callable[..., Rental]] = {"hand-over": lending.hand_over, "take-back": lending.take_back}
@@ -35,7 +35,7 @@ _PAYMENT_STATES = {
 
 
 @admin.register(Rental)
-class RentalAdmin(OwnedByManager):
+class RentalAdmin(ManagerOwnedAdmin):
     """The rentals of a manager's items; operators see everybody's."""
 
     list_display = ("item_name", "stands", "period", "price_shown", "requested", "command")
@@ -56,11 +56,11 @@ class RentalAdmin(OwnedByManager):
 
     @admin.display(description=_("period"), ordering="starts_at")
     def period(self, rental: Rental) -> SafeString:
-        return period(rental.starts_at, rental.ends_at)
+        return format_period(rental.starts_at, rental.ends_at)
 
     @admin.display(description=_("price"), ordering="price")
     def price_shown(self, rental: Rental) -> str:
-        return money(rental.price, rental.currency)
+        return format_money(rental.price, rental.currency)
 
     @admin.display(description=_("renter"))
     def renter(self, rental: Rental) -> str:
@@ -69,41 +69,41 @@ class RentalAdmin(OwnedByManager):
     @admin.display(description=_("payment"))
     def payment(self, rental: Rental) -> SafeString | str:
         if not rental.payment_state:
-            return NOTHING
+            return EMPTY
         return badge(kind=rental.payment_state, label=_PAYMENT_STATES.get(rental.payment_state, rental.payment_state))
 
     @admin.display(description=_("cancel requested"))
     def cancel(self, rental: Rental) -> SafeString | str:
-        return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else NOTHING
+        return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else EMPTY
 
     @admin.display(description=_("requested at"), ordering="requested_at")
     def requested(self, rental: Rental) -> SafeString:
-        return moment(rental.requested_at)
+        return format_instant(rental.requested_at)
 
     @admin.display(description=_("to be paid by"))
     def payment_due(self, rental: Rental) -> SafeString:
-        return moment(rental.payment_due_at)
+        return format_instant(rental.payment_due_at)
 
     @admin.display(description=_("paid at"))
     def paid(self, rental: Rental) -> SafeString:
-        return moment(rental.paid_at)
+        return format_instant(rental.paid_at)
 
     @admin.display(description=_("handed over at"))
     def handed_over(self, rental: Rental) -> SafeString:
-        return moment(rental.handed_over_at)
+        return format_instant(rental.handed_over_at)
 
     @admin.display(description=_("returned at"))
     def returned(self, rental: Rental) -> SafeString:
-        return moment(rental.returned_at)
+        return format_instant(rental.returned_at)
 
     @admin.display(description=_("closed at"))
     def closed(self, rental: Rental) -> SafeString:
-        return moment(rental.closed_at)
+        return format_instant(rental.closed_at)
 
     @admin.display(description=_("next step"))
     def command(self, rental: Rental) -> SafeString | str:
         if rental.state not in _ALLOWED:
-            return NOTHING
+            return EMPTY
         command, label = _ALLOWED[RentalState(rental.state)]
         return command_button(address=_address(rental, command), label=label, about=rental.item_name)
 

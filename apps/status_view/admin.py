@@ -24,7 +24,7 @@ from apps.status_view import domain, queries
 from apps.status_view.models import ItemStatus, RentalStatus
 from apps.status_view.queries import WorkQueue
 from gdmarket import clock
-from gdmarket.admin import NOTHING, OwnedByManager, badge, command_button, link, moment, money, period
+from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_instant, format_money, format_period, link
 from gdmarket.errors import NotFoundError
 
 Words = dict[str, Promise]
@@ -138,7 +138,7 @@ class _ById(ChangeList):
         self.pk_attname = "id"
 
 
-class _Status(OwnedByManager):
+class _Status(ManagerOwnedAdmin):
     """Rows whose owner has spoken: a stub is shown to nobody."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -166,7 +166,7 @@ class ItemStatusAdmin(_Status):
 
     @admin.display(description=_("daily price"), ordering="daily_price")
     def price(self, item: ItemStatus) -> str:
-        return money(item.daily_price, item.currency)
+        return format_money(item.daily_price, item.currency)
 
     @admin.display(description=_("state"), ordering="availability")
     def stands(self, item: ItemStatus) -> SafeString:
@@ -176,9 +176,9 @@ class ItemStatusAdmin(_Status):
     @admin.display(description=_("current rental"), ordering="current_starts_at")
     def current_rental(self, item: ItemStatus) -> SafeString | str:
         if item.current_rental_id is None:
-            return NOTHING
+            return EMPTY
         address = reverse("admin:status_view_rentalstatus_change", args=[item.current_rental_id])
-        shown = link(address=address, label=period(item.current_starts_at, item.current_ends_at))
+        shown = link(address=address, label=format_period(item.current_starts_at, item.current_ends_at))
         return format_html("{} {}", _rental_badge(item.current_state, overdue=item.current_overdue), shown)
 
     @admin.display(description=_("renter"))
@@ -191,7 +191,7 @@ class ItemStatusAdmin(_Status):
 
     @admin.display(description=_("updated"))
     def updated(self, item: ItemStatus) -> SafeString:
-        return moment(item.updated_at)
+        return format_instant(item.updated_at)
 
 
 @admin.register(RentalStatus)
@@ -222,31 +222,31 @@ class RentalStatusAdmin(_Status):
     @admin.display(description=_("whose turn"))
     def turn_until(self, rental: RentalStatus) -> SafeString | str:
         who, until = _NEXT_ACTORS[domain.next_actor(state=rental.state)], domain.deadline(rental=vars(rental))
-        return format_html(str(_("{who}, until {until}")), who=who, until=moment(until)) if until else str(who)
+        return format_html(str(_("{who}, until {until}")), who=who, until=format_instant(until)) if until else str(who)
 
     @admin.display(description=_("cancel requested"))
     def cancel(self, rental: RentalStatus) -> SafeString | str:
-        return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else NOTHING
+        return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else EMPTY
 
     @admin.display(description=_("period"), ordering="starts_at")
     def period(self, rental: RentalStatus) -> SafeString:
-        return period(rental.starts_at, rental.ends_at)
+        return format_period(rental.starts_at, rental.ends_at)
 
     @admin.display(description=_("paid of the price"), ordering="price")
     def paid_of_price(self, rental: RentalStatus) -> str:
-        return f"{money(rental.paid - rental.refunded, rental.currency)} / {money(rental.price, rental.currency)}"
+        return f"{format_money(rental.paid - rental.refunded, rental.currency)} / {format_money(rental.price, rental.currency)}"
 
     @admin.display(description=_("price"))
     def price_shown(self, rental: RentalStatus) -> str:
-        return money(rental.price, rental.currency)
+        return format_money(rental.price, rental.currency)
 
     @admin.display(description=_("paid"))
     def paid_shown(self, rental: RentalStatus) -> str:
-        return money(rental.paid, rental.currency)
+        return format_money(rental.paid, rental.currency)
 
     @admin.display(description=_("refunded"))
     def refunded_shown(self, rental: RentalStatus) -> str:
-        return money(rental.refunded, rental.currency)
+        return format_money(rental.refunded, rental.currency)
 
     @admin.display(description=_("payment"))
     def payment(self, rental: RentalStatus) -> SafeString | str:
@@ -263,7 +263,7 @@ class RentalStatusAdmin(_Status):
     @admin.display(description=_("next step"))
     def command(self, rental: RentalStatus) -> SafeString | str:
         if rental.state not in _COMMANDS:
-            return NOTHING
+            return EMPTY
         command, label = _COMMANDS[rental.state]
         return command_button(address=reverse(f"admin:rentals_rental_{command}", args=[rental.id]), label=label, about=rental.item_name)
 
@@ -275,7 +275,7 @@ class RentalStatusAdmin(_Status):
 
 
 def _badge(words: Words, value: str | None) -> SafeString:
-    return badge(kind=value, label=words.get(value, value)) if value else NOTHING
+    return badge(kind=value, label=words.get(value, value)) if value else EMPTY
 
 
 def _rental_badge(state: str | None, *, overdue: bool | None) -> SafeString:
@@ -284,7 +284,7 @@ def _rental_badge(state: str | None, *, overdue: bool | None) -> SafeString:
 
 def _name(person_id: UUID | None) -> str:
     if person_id is None:
-        return NOTHING
+        return EMPTY
     try:
         return accounts.get_person(user_id=person_id).display_name
     except NotFoundError:
@@ -293,4 +293,4 @@ def _name(person_id: UUID | None) -> str:
 
 def _fact(entry: dict[str, Any]) -> tuple[str, str, Promise | str, str]:
     at, reason = parse_datetime(entry["at"]), entry.get("reason", "")
-    return entry["at"], moment(at), _FACTS.get(entry["fact"], entry["fact"]), f" ({reason})" if reason else ""
+    return entry["at"], format_instant(at), _FACTS.get(entry["fact"], entry["fact"]), f" ({reason})" if reason else ""

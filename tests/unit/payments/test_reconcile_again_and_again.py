@@ -151,7 +151,7 @@ def test_each_run_is_a_document_of_its_own(start: Start, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("days", ["0", "-1", "1.5", "soon", "100000"])
 def test_a_number_of_days_that_is_none_is_refused(days: str) -> None:
-    with pytest.raises(CommandError, match=f"'{days}' is no whole number"):
+    with pytest.raises(CommandError, match=f"'{days}' is not a whole number"):
         call_command("reconcile_payments", f"--days={days}")
 
 

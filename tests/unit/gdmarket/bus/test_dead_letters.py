@@ -92,7 +92,7 @@ def test_a_skipped_delivery_leaves_a_record_and_its_lane_goes_on(rejecting: list
 
 @pytest.mark.parametrize("reason", ["", "  "])
 def test_a_skip_wants_a_reason(rejecting: list[int], run: Run, reason: str) -> None:
-    with pytest.raises(CommandError, match="say it in words"):
+    with pytest.raises(CommandError, match="must not be blank"):
         run("dead", "skip", str(dead_id()), "--reason", reason)
 
     assert Delivery.objects.filter(dead=True).count() == 1
