@@ -1,27 +1,18 @@
-"""Relays as processes: killed, told to stop, orphaned."""
+"""Relays as processes: stopped and orphaned. Those that are killed and frozen: test_chaos.py."""
 
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
-from random import Random
 
 import pytest
-from django.db.models import F
 
-from gdmarket.bus import claims
 from gdmarket.bus.models import Delivery
 from tests.e2e.served import until
 from tests.unit.gdmarket.bus.conftest import Connect, hear  # noqa: F401  # pytest finds the fixture here
 from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, pour, reader
 
 pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
-
-CUPS = 12
-POURED = 10
-KILLS = 12
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -43,36 +34,6 @@ def start(process_environment: dict[str, str]) -> Iterator[Start]:
     for relay in started:
         relay.kill()
         relay.communicate()
-
-
-def let_leases_run_out() -> None:
-    Delivery.objects.filter(token__isnull=False).update(not_before=F("not_before") - timedelta(seconds=claims.LEASE_S))
-
-
-def test_relays_that_are_killed_lose_nothing_double_nothing_and_keep_the_order(hear: Connect, start: Start) -> None:  # noqa: F811
-    hear({Poured: [reader(RED), reader(BLUE)]})
-    for cup in range(CUPS):
-        pour(*range(1, POURED + 1), cup=cup)
-    chance = Random(1)
-    steady = start()
-
-    for kill in range(KILLS):
-        victim = start()
-        time.sleep(chance.uniform(0, 0.1))
-        victim.send_signal(signal.SIGKILL)
-        victim.wait()
-        # The steady one's leases run out as well: what it has in hand may be taken from it, and it must notice.
-        let_leases_run_out()
-        for cup in range(CUPS):
-            pour(POURED + 1 + kill, cup=cup)
-    until(lambda: not Delivery.objects.exclude(token__isnull=False).exists(), "all to be in hand")
-    let_leases_run_out()
-    until(lambda: not Delivery.objects.exists(), "all to be handled")
-
-    steady.terminate()
-    assert steady.wait(10) == 0
-    for context in (RED, BLUE):
-        assert [notes(context, cup=cup) for cup in range(CUPS)] == [list(range(1, POURED + KILLS + 1))] * CUPS
 
 
 def test_a_relay_told_to_stop_ends_well_and_holds_nothing(hear: Connect, start: Start) -> None:  # noqa: F811

@@ -118,7 +118,6 @@ def test_without_an_endpoint_nothing_of_opentelemetry_is_imported(process_enviro
     code = """
 import sys
 import config.wsgi
-import pytest
 from django.core.management import call_command
 from django.test import Client
 assert Client(SERVER_NAME="localhost").get("/api/v1/items").status_code == 200
