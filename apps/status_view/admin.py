@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -130,25 +129,11 @@ class _WorkQueueFilter(admin.SimpleListFilter):
         return queryset.filter(queries.in_work_queue(what=WorkQueue(value), day_ends_at=day_ends_at()))
 
 
-class _ById(ChangeList):
-    """A list that leads to its rows by the id of what they tell of: a row's own key changes with every generation."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.pk_attname = "id"
-
-
 class _Status(ManagerOwnedAdmin):
-    """Rows whose owner has spoken: a stub is shown to nobody."""
+    """Rows whose owner's facts have arrived; others are shown to nobody."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(version__gt=0)
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        return super().get_object(request, object_id, from_field or "id")
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return _ById
 
 
 @admin.register(ItemStatus)

@@ -178,22 +178,22 @@ def payment_changes(*, payments: Payments, timeline: Timeline, fact: PaymentStat
     return money_part(payments=payments, fact=fact) | _timeline_changes(timeline=timeline, entries=[entry])
 
 
-def merge_purged_timeline(*, timeline: Timeline, told: Timeline) -> dict[str, Any]:
-    """Return the columns that change when what `timeline` remembers from before the log begins is added to what is `told` in the log.
+def merge_purged_timeline(*, timeline: Timeline, logged: Timeline) -> list[Mapping[str, Any]]:
+    """Return `logged`, the timeline as far as the log goes back, with what `timeline` has from before that.
 
-    A log that was purged has lost the oldest facts of a source and kept the newest; where it has none of a source, that source never
-    spoke, and what a timeline says of it is no memory.
+    A purge of the log removes the oldest facts of a stream and keeps the newest one. Where the log has no fact of a source at all, there
+    never was one, and entries of that source in `timeline` are dropped.
     """
-    begins: dict[tuple[str, str], int] = {}
-    for entry in told:
+    first: dict[tuple[str, str], int] = {}
+    for entry in logged:
         source, version = _identity(entry)
-        begins[source] = min(version, begins.get(source, version))
-    forgotten = [entry for entry in timeline if _identity(entry)[1] < begins.get(_identity(entry)[0], 0)]
-    return _timeline_changes(timeline=told, entries=forgotten)
+        first[source] = min(version, first.get(source, version))
+    purged = [entry for entry in timeline if _identity(entry)[1] < first.get(_identity(entry)[0], 0)]
+    return _in_order([*logged, *purged])
 
 
 def last_instant(*, timeline: Timeline) -> datetime | None:
-    """Return the last instant that a timeline tells of; None where it tells of nothing."""
+    """Return the instant of the last fact in a timeline; None where it is empty."""
     return max(map(_instant, timeline), default=None)
 
 

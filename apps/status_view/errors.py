@@ -22,18 +22,6 @@ class RebuildRunningError(ConflictError):
 
 
 class RebuildLostError(ConflictError):
-    """This rebuild was silent for so long that another took over; nothing is lost, and the other goes on."""
+    """This rebuild lost its lease and another took over; nothing is lost, and the other goes on."""
 
     code = "rebuild_lost"
-
-
-class RebuildUnfinishedError(ConflictError):
-    """The next generation is half built and the previous one is gone: let `rebuild_status_view` finish, or give it up with --discard."""
-
-    code = "rebuild_unfinished"
-
-
-class NoPreviousGenerationError(ConflictError):
-    """There is no previous generation to go back to."""
-
-    code = "no_previous_generation"

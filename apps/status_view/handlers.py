@@ -21,12 +21,12 @@ from apps.rentals.events import (
     RentalRequested,
     RentalReturned,
 )
-from apps.status_view import services
+from apps.status_view.services import owners, projecting
 from gdmarket import bus
 
 _ITEM_FACTS = (ItemRegistered, ItemRevised, ItemWithdrawn)
-# Only here may neighbours' events be named; who compares or rebuilds the view is handed them from here.
-SOURCES = services.Sources(
+# Only handlers may name other contexts' events; checking and rebuilding are given them from here.
+SOURCES = owners.Sources(
     rentals=(
         RentalRequested,
         RentalPaymentStarted,
@@ -51,7 +51,9 @@ SOURCES = services.Sources(
 @bus.idempotent
 def on_facts(facts: Sequence[Any]) -> None:
     """Bring the rows that these facts concern up to them, all at once."""
-    services.apply_facts(items=_among(facts, _ITEM_FACTS), rentals=_among(facts, SOURCES.rentals), payments=_among(facts, SOURCES.payments))
+    projecting.apply_facts(
+        items=_among(facts, _ITEM_FACTS), rentals=_among(facts, SOURCES.rentals), payments=_among(facts, SOURCES.payments)
+    )
 
 
 def _among(facts: Sequence[Any], kinds: tuple[type, ...]) -> list[Any]:

@@ -1,63 +1,38 @@
-"""The read model's tables: one row an item, one row a rental, everything already joined, in generations.
+"""The read model's tables: one row an item, one row a rental, everything already joined.
 
-A generation is the whole view once. `objects` reads the one that is active; `every` reaches them all. A row whose `version` is 0 waits for
-its owner's first fact: another source spoke first. It belongs to nobody yet, so nobody sees it.
+A row whose `version` is 0 waits for its owner's first fact: another source's fact came first. It belongs to nobody yet, so nobody sees it.
 """
 
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.status_view import domain
 
-Row = TypeVar("Row", bound=models.Model)
 
-FIRST = 1
-"""The generation that is read before any was built beside it."""
+class Rebuild(models.Model):
+    """How far a rebuild has come, in one row: all rows of `step` up to `last_id` are done. `step` is empty when none is under way.
 
-ONLY = 1
-"""The primary key of the one row of `Generations`."""
-
-
-class Generations(models.Model):
-    """The one row that says which generations there are, and how far the one being built has come.
-
-    Readers look at `active` alone, so that one update of this row shows everybody the next generation. Who builds holds a lease:
-    `token` until `leased_until`, by the database's clock.
+    The process that rebuilds holds a lease: `token` until `leased_until`, by the database's clock.
     """
 
-    active = models.PositiveIntegerField(default=FIRST)
-    previous = models.PositiveIntegerField(null=True)
-    building = models.PositiveIntegerField(null=True)
-    newest = models.PositiveIntegerField(default=FIRST)
     step = models.CharField(max_length=20, default="")
-    reached = models.UUIDField(null=True)
-    built = models.PositiveIntegerField(default=0)
+    last_id = models.UUIDField(null=True)
+    rows_done = models.PositiveIntegerField(default=0)
     token = models.UUIDField(null=True)
     leased_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        """Return which one is read."""
-        return f"generation {self.active}"
-
-
-class _ActiveRows(models.Manager[Row]):
-    """The rows of the generation that is active when the statement runs, and of no other."""
-
-    def get_queryset(self) -> models.QuerySet[Row]:
-        active = Subquery(Generations.objects.filter(pk=ONLY).values("active"))
-        return super().get_queryset().filter(generation=Coalesce(active, FIRST))
+        """Return how far it is."""
+        return f"{self.step or 'none'}, {self.rows_done} rows"
 
 
 class ItemStatus(models.Model):
     """An item, the rental that holds it and that rental's payment."""
 
-    key = models.BigAutoField(primary_key=True)
-    generation = models.PositiveIntegerField(default=FIRST, db_default=FIRST)
-    id = models.UUIDField(_("item"))
+    id = models.UUIDField(_("item"), primary_key=True)
     version = models.PositiveIntegerField(default=0)
     manager_id = models.UUIDField(_("item manager"), null=True)
     name = models.CharField(_("name"), max_length=100, default="")
@@ -81,16 +56,11 @@ class ItemStatus(models.Model):
     revision = models.PositiveIntegerField(default=0)
     updated_at = models.DateTimeField(_("updated"), null=True)
 
-    every = models.Manager()
-    objects = _ActiveRows()
-
     class Meta:
-        default_manager_name = "objects"
         verbose_name = _("item status")
         verbose_name_plural = _("item statuses")
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["generation", "manager_id", "-id"], name="status_view_item_managed")]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["manager_id", "-id"], name="status_view_item_manager")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["id", "generation"], name="status_view_item_once"),
             models.CheckConstraint(condition=Q(version=0) | Q(manager_id__isnull=False), name="status_view_item_is_somebodys"),
         ]
 
@@ -100,11 +70,9 @@ class ItemStatus(models.Model):
 
 
 class RentalStatus(models.Model):
-    """A rental, its money, and its story as a list of facts. `paid` and `refunded` in minor units of `currency`."""
+    """A rental, its money, and its timeline of facts. `paid` and `refunded` in minor units of `currency`."""
 
-    key = models.BigAutoField(primary_key=True)
-    generation = models.PositiveIntegerField(default=FIRST, db_default=FIRST)
-    id = models.UUIDField(_("rental"))
+    id = models.UUIDField(_("rental"), primary_key=True)
     version = models.PositiveIntegerField(default=0)
     item_id = models.UUIDField(_("item"), null=True)
     item_name = models.CharField(_("item"), max_length=100, default="")
@@ -134,20 +102,15 @@ class RentalStatus(models.Model):
     revision = models.PositiveIntegerField(default=0)
     updated_at = models.DateTimeField(_("updated"), null=True)
 
-    every = models.Manager()
-    objects = _ActiveRows()
-
     class Meta:
-        default_manager_name = "objects"
         verbose_name = _("rental status")
         verbose_name_plural = _("rental statuses")
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["generation", "renter_id", "-requested_at", "id"], name="status_view_rental_rented"),
-            models.Index(fields=["generation", "manager_id", "-requested_at", "id"], name="status_view_rental_managed"),
-            models.Index(fields=["generation", "item_id"], condition=Q(state__in=domain.OPEN), name="status_view_rental_holding"),
+            models.Index(fields=["renter_id", "-requested_at", "id"], name="status_view_rental_renter"),
+            models.Index(fields=["manager_id", "-requested_at", "id"], name="status_view_rental_manager"),
+            models.Index(fields=["item_id"], condition=Q(state__in=domain.OPEN), name="status_view_rental_open"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["id", "generation"], name="status_view_rental_once"),
             models.CheckConstraint(
                 condition=Q(version=0)
                 | Q(

@@ -58,9 +58,9 @@ def count_listed_items(*, manager_id: UUID | None) -> int:
     return ItemStatus.objects.filter(_is_managed_by(manager_id), version__gt=0, state="listed").count()
 
 
-def list_open_rentals(*, generation: int, item_ids: Collection[UUID]) -> Rentals:
-    """Return the rentals that hold these items in a generation, as far as an item's row tells of them."""
-    open_ones = RentalStatus.every.filter(generation=generation, item_id__in=item_ids, state__in=domain.OPEN)
+def list_open_rentals(*, item_ids: Collection[UUID]) -> Rentals:
+    """Return the rentals that hold these items: the columns that an item's row shows."""
+    open_ones = RentalStatus.objects.filter(item_id__in=item_ids, state__in=domain.OPEN)
     rentals: Rentals = open_ones.order_by("id").values("item_id", *domain.HOLDING_PART)
     return rentals
 

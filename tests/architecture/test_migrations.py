@@ -72,7 +72,7 @@ def test_every_migration_lets_the_version_before_work_on() -> None:
         ("rentals", migrations.RenameModel("Listing", "Offer"), {"RENAME_TABLE"}),
         ("breaker", migrations.DeleteModel("Circuit"), {"DROP_TABLE"}),
         ("rentals", migrations.AddField("rental", "note", models.CharField(max_length=9, default="")), {"NOT_NULL"}),
-        ("status_view", migrations.AlterField("generations", "previous", models.PositiveIntegerField(default=0)), {"NOT_NULL"}),
+        ("status_view", migrations.AlterField("rentalstatus", "payment_state", models.CharField(max_length=20, default="")), {"NOT_NULL"}),
         ("rentals", migrations.AlterField("rental", "version", models.BigIntegerField(default=0)), {"ALTER_COLUMN"}),
         (
             "rentals",

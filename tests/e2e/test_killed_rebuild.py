@@ -1,4 +1,4 @@
-"""A rebuild of the status view as a process: killed with `kill -9` wherever it is, and gone on with by the next."""
+"""A rebuild of the status view as a process: killed with `kill -9` anywhere, and continued by the next."""
 
 import signal
 import subprocess
@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.db.models import F
 
 from apps.rentals.models import Rental
-from apps.status_view.models import Generations, RentalStatus
-from apps.status_view.services.generations import LEASE
+from apps.status_view.models import ItemStatus, Rebuild, RentalStatus
+from apps.status_view.services.rebuilding import LEASE
 from bench.dataset import load_market
 from tests.e2e.served import ROOT, until
 from tests.unit.status_view.commands import check, rebuild
@@ -40,45 +40,43 @@ def _kill_amid(rebuilding: "subprocess.Popen[bytes]", *, after_s: float) -> None
     rebuilding.communicate()
 
 
-def _built() -> tuple[int, str]:
-    there = Generations.objects.get(pk=1)
-    return there.built, there.step
+def _built() -> tuple[str, int]:
+    at = Rebuild.objects.get(pk=1)
+    return at.step, at.rows_done
 
 
 def test_a_rebuild_stopped_by_ctrl_c_says_how_it_goes_on(process_environment: dict[str, str]) -> None:
     call_command("load_demo")
     load_market(rentals=RENTALS)
-    Generations.objects.create(pk=1)
+    Rebuild.objects.create(pk=1)
     rebuilding = _start(process_environment)
-    until(lambda: _built()[0] > 0, "a page")
+    until(lambda: _built()[1] > 0, "a page")
 
     rebuilding.send_signal(signal.SIGINT)
-    _, told = rebuilding.communicate(timeout=60)
+    _, output = rebuilding.communicate(timeout=60)
 
-    assert (rebuilding.returncode, told.decode().splitlines()[-1]) == (
-        130,
-        "CommandError: Stopped. Readers see what they saw; the next call goes on from here.",
-    )
-    assert Generations.objects.get(pk=1).token is None
+    assert (rebuilding.returncode, output.decode().splitlines()[-1]) == (130, "CommandError: Stopped. The next call goes on from here.")
+    assert Rebuild.objects.get(pk=1).token is None
 
 
-def test_a_rebuild_killed_anywhere_is_gone_on_with_and_nobody_reads_less(process_environment: dict[str, str]) -> None:
+def test_a_rebuild_killed_anywhere_is_continued_and_nobody_reads_less(process_environment: dict[str, str]) -> None:
     call_command("load_demo")
     load_market(rentals=RENTALS)
-    rentals = Rental.objects.count()
     rebuild()
-    told, read = rows(), Generations.objects.get(pk=1).active
+    expected = rows()
+    RentalStatus.objects.update(price=1)
+    ItemStatus.objects.update(name="x")
     moments = Random(3)
     built = set()
 
     for _ in range(KILLS):
         _kill_amid(_start(process_environment), after_s=moments.uniform(0.0, 0.3))
         built.add(_built())
-        assert RentalStatus.objects.filter(version__gt=0).count() == rentals
-        Generations.objects.update(leased_until=F("leased_until") - LEASE - timedelta(seconds=1))
+        assert RentalStatus.objects.filter(version__gt=0).count() == Rental.objects.count()
+        Rebuild.objects.update(leased_until=F("leased_until") - LEASE - timedelta(seconds=1))
 
     assert len(built) > 2
-    if Generations.objects.get(pk=1).active == read:
+    if _built()[0]:
         rebuild()
-    assert rows() == told
+    assert rows() == expected
     assert check()[0] == 0

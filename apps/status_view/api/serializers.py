@@ -105,7 +105,7 @@ class _TimelineEntry(serializers.Serializer[Any]):
 
 
 class RentalStatusSchema(serializers.Serializer[Any]):
-    """A rental, whose turn it is and until when, its money and its story; amounts in minor units of `currency`."""
+    """A rental, whose turn it is and until when, its money and its timeline; amounts in minor units of `currency`."""
 
     id = serializers.UUIDField()
     item = serializers.UUIDField()

@@ -1,6 +1,7 @@
-"""What the owners say of their items, rentals and payments: snapshots of how they stand, and the facts that the log still holds."""
+"""What the rows should be: the owners' snapshots of items, rentals and payments, and the facts that the log still holds."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,63 +9,98 @@ from uuid import UUID
 
 from apps.items import facade as items
 from apps.payments import facade as payments
-from apps.payments.contracts import PaymentSnapshot
 from apps.rentals import facade as rentals
-from apps.rentals.contracts import RentalSnapshot
-from apps.status_view.services.rows import Rows
+from apps.status_view import domain
+from apps.status_view.models import ItemStatus, RentalStatus
+from apps.status_view.services.projecting import Rows
 from gdmarket import bus
 
 PAGE = 200
-"""How many rows are asked for and written at once: few enough that SQLite's one writer is soon free again."""
+"""How many rows are compared and written at once: few enough that SQLite's one writer is soon free again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
-    """The kinds of facts that a rental's story is made of, by whose they are; and who is told of one that cannot be read."""
+    """The event classes that a rental's row is made of, and whom to call with the description of an event that cannot be read."""
 
-    rentals: tuple[type, ...]
-    payments: tuple[type, ...]
+    rentals: tuple[type[Any], ...]
+    payments: tuple[type[Any], ...]
     on_unreadable: Callable[[str], object] | None = None
 
     def history(self, *, streams: Sequence[str]) -> list[Any]:
-        """Return the facts that the log holds of these streams, each stream's in order."""
-        told = bus.history(reader="status_view", streams=streams, types=(*self.rentals, *self.payments), on_unreadable=self.on_unreadable)
-        return [recorded.event for recorded in told]
+        """Return the facts that the log holds of these streams, each stream's in order.
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
-    """What is said of some rentals and their payments."""
-
-    rentals: Sequence[RentalSnapshot]
-    payments: Sequence[PaymentSnapshot]
-    rental_facts: Sequence[Any]
-    payment_facts: Sequence[Any]
-
-    def fold_into(self, rows: Rows) -> None:
-        """Bring the rows up to it: the owners' word first, so that where a fact differs from it, it shows."""
-        rows.fold_snapshots(rentals=self.rentals, payments=self.payments)
-        rows.fold(rentals=self.rental_facts, payments=self.payment_facts)
+        :raises bus.UndecodableError, bus.UnknownEventError: if one cannot be read and there is no `on_unreadable`
+        """
+        types = (*self.rentals, *self.payments)
+        recorded = bus.history(reader="status_view", streams=streams, types=types, on_unreadable=self.on_unreadable)
+        return [record.event for record in recorded]
 
 
 def count_owned() -> int:
-    """Return how many rows a whole view has, one for each rental and item there is."""
+    """Return how many rows a complete view has: one for each rental and each item."""
     return rentals.count_rentals() + items.count_items()
 
 
-def ask_of_rentals(*, sources: Sources, after: UUID | None = None, rental_ids: Collection[UUID] | None = None, now: datetime) -> Told:
-    """Return what is said of a page of rentals after `after`, or of these.
+def next_rental_ids(*, after: UUID | None, now: datetime) -> list[UUID]:
+    """Return the next page of ids of rentals that exist or have a row, in order; empty at the end."""
+    owned = [rental.rental_id for rental in rentals.list_snapshots(after=after, limit=PAGE, now=now)]
+    return _page(owned, RentalStatus, after)
 
-    A snapshot is read before the facts: what happens in between is in those.
-    :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read, and nobody is to be told instead
+
+def next_item_ids(*, after: UUID | None) -> list[UUID]:
+    """Return the next page of ids of items that exist or have a row, in order; empty at the end."""
+    return _page([item.item_id for item in items.list_snapshots(after=after, limit=PAGE)], ItemStatus, after)
+
+
+def _page(owned: list[UUID], model: type[ItemStatus | RentalStatus], after: UUID | None) -> list[UUID]:
+    rows = model.objects.filter(id__gt=after) if after else model.objects.all()
+    return sorted({*owned, *rows.order_by("id").values_list("id", flat=True)[:PAGE]})[:PAGE]
+
+
+def expected_rentals(
+    *, rental_ids: Collection[UUID], stored: Mapping[UUID, RentalStatus], sources: Sources, now: datetime
+) -> dict[UUID, RentalStatus]:
+    """Return the rows that these rentals should have, by id; a rental that does not exist has none.
+
+    Timelines keep what the `stored` rows remember of facts that were purged from the log. At most `PAGE` ids. Snapshots are read
+    before the log, so that what happens in between is in the log.
+    :raises bus.UndecodableError, bus.UnknownEventError: as `Sources.history`
     """
-    rental_snapshots = rentals.list_snapshots(after=after, limit=PAGE, rental_ids=rental_ids, now=now)
-    payment_snapshots = payments.list_snapshots(rental_ids=[rental.rental_id for rental in rental_snapshots])
-    streams = [f"rental:{rental.rental_id}" for rental in rental_snapshots]
-    paid_in = [f"payment:{payment.payment_id}" for payment in payment_snapshots]
-    return Told(
-        rentals=rental_snapshots,
-        payments=payment_snapshots,
-        rental_facts=sources.history(streams=streams),
-        payment_facts=sources.history(streams=paid_in),
+    snapshots = rentals.list_snapshots(rental_ids=rental_ids, limit=PAGE, now=now)
+    paid = payments.list_snapshots(rental_ids=[rental.rental_id for rental in snapshots])
+    streams = [*(f"rental:{rental.rental_id}" for rental in snapshots), *(f"payment:{payment.payment_id}" for payment in paid)]
+    facts = sources.history(streams=streams)
+    rows = Rows(items={}, rentals={rental.rental_id: RentalStatus(id=rental.rental_id) for rental in snapshots})
+    for rental in snapshots:
+        row = rows.rentals[rental.rental_id]
+        rows.change(row, domain.rental_part(version=0, fact=rental), occurred_at=rental.occurred_at)
+    for payment in paid:
+        row = rows.rentals[payment.rental_id]
+        rows.change(row, domain.money_part(payments=row.payments, fact=payment), occurred_at=payment.occurred_at)
+    # The snapshots first: where a fact of the same version differs, the row shows the snapshot.
+    rows.apply(
+        rentals=[fact for fact in facts if isinstance(fact, sources.rentals)],
+        payments=[fact for fact in facts if isinstance(fact, sources.payments)],
     )
+    for row_id in rows.rentals.keys() & stored.keys():
+        row = rows.rentals[row_id]
+        row.timeline = domain.merge_purged_timeline(timeline=stored[row_id].timeline, logged=row.timeline)
+        row.updated_at = max(filter(None, (row.updated_at, domain.last_instant(timeline=row.timeline))), default=None)
+    return dict(rows.rentals)
+
+
+def expected_items(*, item_ids: Collection[UUID]) -> dict[UUID, ItemStatus]:
+    """Return the rows that these items should have, by id, without what they say of rentals; an item that does not exist has none."""
+    snapshots = items.list_snapshots(item_ids=item_ids, limit=PAGE)
+    rows = Rows(items={item.item_id: ItemStatus(id=item.item_id) for item in snapshots}, rentals={})
+    rows.apply(items=snapshots)
+    return dict(rows.items)
+
+
+def open_rentals_of(*, item_ids: Collection[UUID], now: datetime) -> Mapping[UUID, list[Mapping[str, Any]]]:
+    """Return the columns of the rentals that hold these items, by item, as rentals has them."""
+    holding: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
+    for rental in rentals.list_holding(item_ids=item_ids, now=now):
+        holding[rental.item_id].append(vars(RentalStatus(id=rental.rental_id, **domain.rental_part(version=0, fact=rental))))
+    return holding

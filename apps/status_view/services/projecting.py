@@ -1,10 +1,21 @@
-"""The projection: what is told of items, rentals and payments becomes rows. Nothing is published."""
+"""The projection: applying facts and snapshots to rows, in whatever order they come. Nothing is published.
 
-from collections.abc import Sequence
+Rows are locked in one order, items before rentals, each by id, so that no two transactions wait for each other.
+"""
 
-from apps.status_view import domain
-from apps.status_view.services import generations, rows
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import connections
+
+from apps.status_view import domain, queries
+from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import databases
+
+Row = TypeVar("Row", ItemStatus, RentalStatus)
 
 
 def apply_facts(
@@ -13,11 +24,90 @@ def apply_facts(
     rentals: Sequence[domain.RentalState] = (),
     payments: Sequence[domain.PaymentState] = (),
 ) -> None:
-    """Bring every generation there is up to these facts, in one transaction; each source's stand in their order."""
+    """Bring the view up to these facts, in one transaction; each source's are in their order."""
     item_ids = {item.item_id for item in items} | {rental.item_id for rental in rentals}
     rental_ids = {rental.rental_id for rental in rentals} | {payment.rental_id for payment in payments}
     with databases.transaction_for("status_view", savepoint=False):
-        for generation in generations.list_written():
-            concerned = rows.locked(generation=generation, item_ids=item_ids, rental_ids=rental_ids)
-            concerned.fold(items=items, rentals=rentals, payments=payments)
-            rows.save(rows=concerned, generation=generation)
+        rows = lock_rows(item_ids=item_ids, rental_ids=rental_ids)
+        rows.apply(items=items, rentals=rentals, payments=payments)
+        save(rows=rows)
+
+
+class Rows:
+    """Items' and rentals' rows by their ids, and which of them have changed."""
+
+    def __init__(self, *, items: Mapping[UUID, ItemStatus], rentals: Mapping[UUID, RentalStatus]) -> None:
+        """Hold the rows; nothing is read or written here."""
+        self.items = items
+        self.rentals = rentals
+        self.changed: set[UUID] = set()
+
+    def apply(
+        self,
+        *,
+        items: Iterable[domain.ItemState] = (),
+        rentals: Iterable[domain.RentalState] = (),
+        payments: Iterable[domain.PaymentState] = (),
+    ) -> None:
+        """Bring the rows up to these facts."""
+        for item in items:
+            row = self.items[item.item_id]
+            self.change(row, domain.item_changes(version=row.version, fact=item), occurred_at=item.occurred_at)
+        for rental in rentals:
+            of = self.rentals[rental.rental_id]
+            changes = domain.rental_changes(version=of.version, timeline=of.timeline, fact=rental)
+            self.change(of, changes, occurred_at=rental.occurred_at)
+        for payment in payments:
+            of = self.rentals[payment.rental_id]
+            changes = domain.payment_changes(payments=of.payments, timeline=of.timeline, fact=payment)
+            self.change(of, changes, occurred_at=payment.occurred_at)
+
+    def change(self, row: ItemStatus | RentalStatus, changes: Mapping[str, Any], *, occurred_at: datetime | None = None) -> None:
+        """Set the columns that differ; a row that changed was updated no earlier than `occurred_at`."""
+        changed = {name: value for name, value in changes.items() if getattr(row, name) != value}
+        if not changed:
+            return
+        for name, value in changed.items():
+            setattr(row, name, value)
+        row.updated_at = max(filter(None, (row.updated_at, occurred_at)), default=None)
+        self.changed.add(row.id)
+
+
+def lock_rows(*, item_ids: Collection[UUID] = (), rental_ids: Collection[UUID] = ()) -> Rows:
+    """Return these rows, locked until the end of the transaction; those that are missing are inserted empty."""
+    items = _lock(ItemStatus, item_ids)
+    return Rows(items=items, rentals=_lock(RentalStatus, rental_ids))
+
+
+def save(*, rows: Rows) -> None:
+    """Write the rows that changed, and into the items' rows what the rentals' rows say of who holds them."""
+    _write(RentalStatus, [row for row in rows.rentals.values() if row.id in rows.changed])
+    holding: dict[UUID | None, list[Mapping[str, Any]]] = defaultdict(list)
+    for rental in queries.list_open_rentals(item_ids=rows.items):
+        holding[rental["item_id"]].append(rental)
+    for item in rows.items.values():
+        rows.change(item, domain.held_by(open_rentals=holding[item.id]))
+    last_change: dict[UUID | None, datetime] = {}
+    for row in rows.rentals.values():
+        last_change[row.item_id] = max(filter(None, (last_change.get(row.item_id), row.updated_at)))
+    for item in rows.items.values():
+        item.updated_at = max(filter(None, (item.updated_at, last_change.get(item.id))), default=None)
+    _write(ItemStatus, [row for row in rows.items.values() if row.id in rows.changed])
+
+
+def _lock(model: type[Row], ids: Collection[UUID]) -> dict[UUID, Row]:
+    if not ids:
+        return {}
+    rows = model.objects.filter(id__in=ids)
+    missing = sorted(set(ids) - set(rows.values_list("id", flat=True)))
+    model.objects.bulk_create([model(id=row_id) for row_id in missing], ignore_conflicts=True)
+    weaker = connections[rows.db].features.has_select_for_no_key_update
+    return {row.id: row for row in rows.select_for_update(no_key=weaker).order_by("id")}
+
+
+def _write(model: type[Row], changed: list[Row]) -> None:
+    for row in changed:
+        row.revision += 1
+    if changed:
+        columns = [field.name for field in model._meta.concrete_fields if not field.primary_key]  # noqa: SLF001  # Django documents it
+        model.objects.bulk_create(changed, update_conflicts=True, unique_fields=["id"], update_fields=columns)

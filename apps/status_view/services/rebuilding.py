@@ -1,102 +1,132 @@
-"""Building the next generation beside the one that is read, page by page; it may be killed anywhere and goes on from there.
+"""Rebuilding the view in place, page by page, while it is read and while facts arrive.
 
-It is the projection, over snapshots and the log instead of deliveries. Meanwhile deliveries go into both generations; which comes first
-does not matter. A handler that began before the new generation was known knows only a fact that was committed before, and which the
-pages, read later, hold too.
+Each row is replaced by what its owners and the log say. A row that a fact changed after its owners were asked keeps the fact, and is done
+again: its `revision`, compared under its lock, tells. Killed anywhere, the next rebuild goes on after the last page that was committed.
 """
 
 import time
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
+from collections.abc import Collection, Generator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
 
-from apps.items import facade as items
-from apps.status_view.models import RentalStatus
-from apps.status_view.services import generations, owners, rows
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from apps.status_view import domain
+from apps.status_view.errors import RebuildLostError, RebuildRunningError
+from apps.status_view.models import ItemStatus, Rebuild, RentalStatus
+from apps.status_view.services import owners, projecting
 from apps.status_view.services.owners import Sources
 from gdmarket import databases
 
-_RENTALS, _ITEMS, _DONE = "rentals", "items", "done"
-_LONGEST_REST_S = generations.LEASE.total_seconds() / 3
+LEASE = timedelta(seconds=15)
+"""For how long a rebuild that commits nothing is held to be alive."""
+
+_RowsById = Mapping[UUID, ItemStatus | RentalStatus]
+_ONLY = 1
+_RENTALS, _ITEMS = "rentals", "items"
+_LONGEST_REST_S = LEASE.total_seconds() / 3
+_RENTAL_COLUMNS = [field.attname for field in RentalStatus._meta.concrete_fields if field.attname not in {"id", "revision"}]  # noqa: SLF001  # Django documents it
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """How far a rebuild is: how many rows are built in this generation."""
-
-    generation: int
-    built: int
+def get_rebuild() -> Rebuild:
+    """Return how far a rebuild has come that was begun and is not finished."""
+    return Rebuild.objects.filter(pk=_ONLY).first() or Rebuild(pk=_ONLY)
 
 
-def rebuild_view(*, sources: Sources, pace: float = 1.0, restart: bool = False, now: datetime) -> Generator[Progress, None, None]:
-    """Build the next generation and show it to everybody; yield after each page how far it is, and once more when all see it.
+def rebuild_view(*, sources: Sources, pace: float = 1.0, restart: bool = False, now: datetime) -> Generator[int, None, None]:
+    """Rebuild the view; yield after each page how many rows are done.
 
     `pace`, above 0 and up to 1, is the share of the time in which it works; the rest, up to 5 s a page, it leaves to others. Closed or
-    killed on the way it shows nothing, and the next call goes on from there, unless it is to `restart`.
+    killed on the way, the next call goes on from there, unless it is to `restart`.
     :raises RebuildRunningError: if another rebuild is alive
-    :raises RebuildLostError: if it was silent for so long that another took over
+    :raises RebuildLostError: if it committed nothing for so long that another took over
     :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read
     """
-    build = _Build(at=generations.begin(restart=restart), sources=sources, now=now)
+    token = _take_lease(restart=restart)
+    sweep = _Sweep(at=get_rebuild(), token=token, sources=sources, now=now)
     try:
-        for _ in generations.discard_leftovers(token=build.token):
-            yield build.progress()
-        while build.step != _DONE:
+        while sweep.step:
             started = time.monotonic()
-            build.turn_page()
-            yield build.progress()
-            if build.step != _DONE:
-                _rest(worked_s=time.monotonic() - started, pace=pace)
-        generations.activate(token=build.token)
-        yield build.progress()
+            sweep.rebuild_page()
+            yield sweep.rows_done
+            if sweep.step:
+                time.sleep(min((time.monotonic() - started) * (1 / pace - 1), _LONGEST_REST_S))
     finally:
-        generations.release(token=build.token)
+        _held(token).update(token=None)
 
 
-class _Build:
-    """One generation on its way: rentals first, since an item's row repeats what its rentals' rows say."""
+class _Sweep:
+    """One pass over all rows: rentals first, since an item's row repeats what its rentals' rows say."""
 
-    def __init__(self, *, at: generations.Begun, sources: Sources, now: datetime) -> None:
-        self.generation, self.token = at.generation, at.token
-        self.step, self.reached, self.built = at.step or _RENTALS, at.reached, at.built
-        self._sources, self._now = sources, now
+    def __init__(self, *, at: Rebuild, token: UUID, sources: Sources, now: datetime) -> None:
+        self.step, self.rows_done = at.step or _RENTALS, at.rows_done
+        self._last_id, self._token, self._sources, self._now = at.last_id, token, sources, now
 
-    def progress(self) -> Progress:
-        """Tell how far it is."""
-        return Progress(generation=self.generation, built=self.built)
-
-    def turn_page(self) -> None:
-        """Build the next page and note in the same transaction that it is."""
+    def rebuild_page(self) -> None:
+        """Replace the rows of the next page, and note that it is done; after the last one `step` is empty."""
         if self.step == _RENTALS:
-            self._build_rentals()
+            ids = owners.next_rental_ids(after=self._last_id, now=self._now)
         else:
-            self._build_items()
+            ids = owners.next_item_ids(after=self._last_id)
+        to_do = ids
+        while to_do:
+            to_do = self._replace(to_do)
+        self.rows_done += len(ids)
+        if ids:
+            self._last_id = ids[-1]
+        else:
+            self.step, self._last_id = _ITEMS if self.step == _RENTALS else "", None
+        _check_in(self._token, step=self.step, last_id=self._last_id, rows_done=self.rows_done if self.step else 0)
 
-    def _build_rentals(self) -> None:
-        told = owners.ask_of_rentals(sources=self._sources, after=self.reached, now=self._now)
-        ids = [rental.rental_id for rental in told.rentals]
-        remembered = dict(RentalStatus.objects.filter(id__in=ids).values_list("id", "timeline"))
+    def _replace(self, ids: Sequence[UUID]) -> list[UUID]:
+        """Replace rows, remove those without an owner; return which are to be done again, since a fact changed them meanwhile."""
+        stored, expected, columns = self._compared(ids)
         with databases.transaction_for("status_view"):
-            concerned = rows.locked(generation=self.generation, rental_ids=ids)
-            told.fold_into(concerned)
-            concerned.recall(timelines=remembered)
-            self._save(concerned, ids, then=_ITEMS)
+            _check_in(self._token)
+            rows = projecting.lock_rows(rental_ids=ids) if self.step == _RENTALS else projecting.lock_rows(item_ids=ids)
+            locked: _RowsById = rows.rentals if self.step == _RENTALS else rows.items
+            changed = {row_id for row_id, row in locked.items() if _has_changed(row, since=stored.get(row_id))}
+            for row_id in expected.keys() - changed:
+                should = expected[row_id]
+                rows.change(locked[row_id], {name: getattr(should, name) for name in columns}, occurred_at=should.updated_at)
+            projecting.save(rows=rows)
+            model = RentalStatus if self.step == _RENTALS else ItemStatus
+            model.objects.filter(id__in=locked.keys() - expected.keys() - changed).delete()
+        return sorted(changed)
 
-    def _build_items(self) -> None:
-        told = items.list_snapshots(after=self.reached, limit=owners.PAGE)
-        ids = [item.item_id for item in told]
-        with databases.transaction_for("status_view"):
-            concerned = rows.locked(generation=self.generation, item_ids=ids)
-            concerned.fold(items=told)
-            self._save(concerned, ids, then=_DONE)
-
-    def _save(self, concerned: rows.Rows, ids: Sequence[UUID], *, then: str) -> None:
-        rows.save(rows=concerned, generation=self.generation)
-        self.step, self.reached = (self.step, ids[-1]) if ids else (then, None)
-        self.built += len(ids)
-        generations.check_in(token=self.token, step=self.step, reached=self.reached, built=self.built)
+    def _compared(self, ids: Sequence[UUID]) -> tuple[_RowsById, _RowsById, Collection[str]]:
+        """Return the rows as they are, as they should be, and the columns to replace. The rows are read before their owners are asked."""
+        if self.step == _ITEMS:
+            return ItemStatus.objects.in_bulk(ids), owners.expected_items(item_ids=ids), domain.ITEM_PART
+        stored = RentalStatus.objects.in_bulk(ids)
+        expected = owners.expected_rentals(rental_ids=ids, stored=stored, sources=self._sources, now=self._now)
+        return stored, expected, _RENTAL_COLUMNS
 
 
-def _rest(*, worked_s: float, pace: float) -> None:
-    time.sleep(min(worked_s * (1 / pace - 1), _LONGEST_REST_S))
+def _has_changed(row: ItemStatus | RentalStatus, *, since: ItemStatus | RentalStatus | None) -> bool:
+    return row.revision != (since.revision if since else 0)
+
+
+def _take_lease(*, restart: bool) -> UUID:
+    Rebuild.objects.get_or_create(pk=_ONLY)
+    token = uuid4()
+    start: dict[str, Any] = {"step": "", "last_id": None, "rows_done": 0} if restart else {}
+    free = Rebuild.objects.filter(Q(token=None) | Q(leased_until__lte=Now()), pk=_ONLY)
+    if not free.update(token=token, leased_until=Now() + LEASE, **start):
+        raise RebuildRunningError(lease_s=int(LEASE.total_seconds()))
+    return token
+
+
+def _check_in(token: UUID, **progress: Any) -> None:
+    """Renew the lease.
+
+    :raises RebuildLostError: if another took over meanwhile; the transaction must be rolled back
+    """
+    if not _held(token).update(**progress, leased_until=Now() + LEASE):
+        raise RebuildLostError
+
+
+def _held(token: UUID) -> QuerySet[Rebuild]:
+    return Rebuild.objects.filter(pk=_ONLY, token=token)

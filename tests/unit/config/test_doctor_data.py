@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.payments.domain import PaymentState
-from apps.status_view.models import ONLY, Generations
+from apps.status_view.models import Rebuild
 from config import demo
 from gdmarket import ids
 from gdmarket.breaker import store as breakers
@@ -238,9 +238,7 @@ def test_what_should_have_been_deleted_is_found() -> None:
 
 
 def test_a_rebuild_that_was_not_resumed_is_found() -> None:
-    Generations.objects.update_or_create(
-        pk=ONLY, defaults={"building": 2, "newest": 2, "built": 7, "leased_until": timezone.now() - timedelta(days=2)}
-    )
+    Rebuild.objects.create(step="rentals", rows_done=7, leased_until=timezone.now() - timedelta(days=2))
     assert run_checks().keys() == {"status_view.W001"}
 
 

@@ -176,8 +176,8 @@ def record(*facts: Any) -> None:
 
 def rows() -> dict[str, dict[str, Any]]:
     """Return what every row says, leaving out how it was kept."""
-    items = {f"item:{row['id']}": _said(row, but={"key", "generation", "revision", "updated_at"}) for row in ItemStatus.objects.values()}
-    rentals = {f"rental:{row['id']}": _said(row, but={"key", "generation", "revision"}) for row in RentalStatus.objects.values()}
+    items = {f"item:{row['id']}": _said(row, but={"revision", "updated_at"}) for row in ItemStatus.objects.values()}
+    rentals = {f"rental:{row['id']}": _said(row, but={"revision"}) for row in RentalStatus.objects.values()}
     return items | rentals
 
 

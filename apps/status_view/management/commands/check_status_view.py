@@ -1,4 +1,4 @@
-"""`manage.py check_status_view`: whether the status view says what the owners say."""
+"""`manage.py check_status_view`: whether the status view matches its owners."""
 
 import json
 import sys
@@ -11,8 +11,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from apps.status_view import handlers, services
+from apps.status_view import handlers
 from apps.status_view.management.progress import UNREADABLE, bar
+from apps.status_view.services import checking, owners
+from apps.status_view.services.checking import Difference
 from gdmarket import bus, clock
 
 _WIDTH = 40
@@ -23,36 +25,35 @@ class Command(BaseCommand):
     """Prints where the view differs from its owners."""
 
     help = (
-        "Compare every row of the status view with what items, rentals and payments say of themselves, and its timelines with the event "
-        "log; print where they differ. Changes nothing. "
-        "What differs is looked at once more after --patience seconds, so that deliveries on their way are no alarm. "
-        "Exits 0 when all is right, 1 on a difference (`rebuild_status_view` puts it right), 2 when facts in the log cannot be read."
+        "Compare every row of the status view with items, rentals and payments, and its timelines with the event log; print the "
+        "differences. Changes nothing. Rows that differ are compared again after --patience seconds, so that pending deliveries are not "
+        "reported. Exits 0 when all is right, 1 on a difference (`rebuild_status_view` repairs it), 2 when facts in the log cannot be read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print a list of differences as JSON")
-        parser.add_argument("--patience", type=_seconds, default=2.0, metavar="SECONDS", help="how long to wait before the second look (2)")
+        parser.add_argument("--patience", type=_seconds, default=2.0, metavar="SECONDS", help="how long to wait before comparing again (2)")
 
     def handle(self, *, json: bool, patience: float, **_: Any) -> None:
         unreadable: dict[str, None] = {}
-        sources = replace(handlers.SOURCES, on_unreadable=lambda told: unreadable.setdefault(told, None))
+        sources = replace(handlers.SOURCES, on_unreadable=lambda event: unreadable.setdefault(event, None))
         suspects = _find_suspects(sources)
         if suspects:
             time.sleep(patience)
-        differences = services.look_again(suspects=suspects, sources=sources, now=clock.now())
+        differences = checking.compare_again(suspects=suspects, sources=sources, now=clock.now())
         self.stdout.write(_as_json(differences) if json else _as_table(differences))
-        for told in unreadable:
-            self.stderr.write(UNREADABLE.format(told))
+        for event in unreadable:
+            self.stderr.write(UNREADABLE.format(event))
         if unreadable:
             sys.exit(2)
         if differences:
             sys.exit(1)
 
 
-def _find_suspects(sources: services.Sources) -> list[list[services.Difference]]:
+def _find_suspects(sources: owners.Sources) -> list[list[Difference]]:
     suspects = []
-    with bar(total=services.count_owned()) as shown:
-        for found in services.list_differences(sources=sources, now=clock.now()):
+    with bar(total=owners.count_owned()) as shown:
+        for found in checking.list_differences(sources=sources, now=clock.now()):
             shown.update()
             if found:
                 suspects.append(found)
@@ -70,14 +71,14 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _as_json(differences: Sequence[services.Difference]) -> str:
+def _as_json(differences: Sequence[Difference]) -> str:
     return json.dumps([asdict(difference) for difference in differences], default=str, ensure_ascii=False, indent=2)
 
 
-def _as_table(differences: Sequence[services.Difference]) -> str:
+def _as_table(differences: Sequence[Difference]) -> str:
     if not differences:
-        return "The status view says what its owners say."
-    head = ("ROW", "COLUMN", "VIEW SAYS", "OWNER SAYS")
+        return "The status view matches its owners."
+    head = ("ROW", "COLUMN", "VIEW", "OWNER")
     lines = [head, *((f"{d.kind}:{d.id}", d.column, *_excerpts(d.stored, d.expected)) for d in differences)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
@@ -88,25 +89,25 @@ def _remedy() -> str:
     behind = bus.backlog_of(subscriber="status_view")
     if behind.pending:
         why = "is paused (bus resume status_view)" if behind.paused else "is behind"
-        return f"The view {why}: {behind.pending} facts have not reached it yet, and may be all there is to it."
-    return "Put them right with: manage.py rebuild_status_view"
+        return f"The view {why}: {behind.pending} pending facts may explain them."
+    return "Repair them with: manage.py rebuild_status_view"
 
 
 def _excerpts(*values: object) -> tuple[str, ...]:
-    """Return the values as short text, long ones from shortly before the place where they part."""
+    """Return the values as short text, long ones from shortly before the first difference."""
     texts = [_text(value) for value in values]
     if max(map(len, texts)) <= _WIDTH:
         return tuple(texts)
-    alike = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
-    start = max(0, alike - _WIDTH // 4)
+    common = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
+    start = max(0, common - _WIDTH // 4)
     return tuple(_cut(text, start=start) for text in texts)
 
 
 def _text(value: object) -> str:
     if isinstance(value, dict | list):
-        # PostgreSQL keeps keys in an order of its own.
+        # PostgreSQL stores keys in its own order.
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
-    # What is in a row may come from anybody, and is not to command the terminal.
+    # Anybody may have written it: escape what would control the terminal.
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(value)) if value != "" else '""'
 
 

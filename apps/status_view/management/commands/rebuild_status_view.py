@@ -1,4 +1,4 @@
-"""`manage.py rebuild_status_view`: build the view anew beside the one that is read, and show it at once when it is whole."""
+"""`manage.py rebuild_status_view`: replace every row by what its owners say, while the view is read."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import replace
@@ -6,37 +6,35 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.status_view import handlers, services
+from apps.status_view import handlers
 from apps.status_view.management.progress import UNREADABLE, bar
+from apps.status_view.services import owners, rebuilding
 from gdmarket import bus, clock
 from gdmarket.errors import DomainError
 
 _WAYS_ON = (
-    "Nobody sees anything of the next generation yet. Name them all: check_status_view. Once they are mended, or with a version that can "
-    "read them, rebuild_status_view goes on; --skip-unreadable goes on without them, --discard gives it up."
+    "The rows up to here are rebuilt. `check_status_view` lists all such facts. Once they are repaired, or with a version that can read "
+    "them, rebuild_status_view goes on from here; --skip-unreadable goes on without them."
 )
 
 
 class Command(BaseCommand):
-    """Each action is one call of the services, and some printing."""
+    """Rebuilds, or with --dry-run says what a rebuild would do."""
 
     help = (
-        "Build the next generation of the status view from what items, rentals and payments say and from the event log, beside the one "
-        "that is read; when it is whole, one update shows it to everybody. Deliveries go on, into both. Stopped or killed anywhere, the "
-        "next call goes on from there. The generation before stays and is kept up to date, for --rollback, until the next rebuild or "
-        "--discard. Exits 0 when done, 1 when refused, 2 when a fact in the log cannot be read, 130 when stopped by Ctrl-C."
+        "Replace every row of the status view by what items, rentals and payments say and the event log holds, in place and page by page; "
+        "remove rows of what does not exist. Reads and deliveries go on. Stopped or killed anywhere, the next call goes on from there. "
+        "Exits 0 when done, 1 when refused, 2 when a fact in the log cannot be read, 130 when stopped by Ctrl-C."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--dry-run", action="store_true", help="say what would be built, and change nothing")
-        what.add_argument("--restart", action="store_true", help="begin anew where a stopped rebuild could be gone on with")
-        what.add_argument("--rollback", action="store_true", help="show the previous generation again, at once")
-        what.add_argument("--discard", action="store_true", help="delete every generation but the one that is read")
+        what.add_argument("--dry-run", action="store_true", help="say what would be rebuilt, and change nothing")
+        what.add_argument("--restart", action="store_true", help="begin with the first row, not where a stopped rebuild left off")
         parser.add_argument(
             "--skip-unreadable",
             action="store_true",
-            help="leave facts that cannot be read out of the timelines, and name them; state and money come from their owners anyway",
+            help="leave facts that cannot be read out of the timelines, and list them; state and money come from their owners anyway",
         )
         parser.add_argument(
             "--pace",
@@ -46,14 +44,10 @@ class Command(BaseCommand):
             help="the share of the time to work in, above 0 and up to 1; the rest, up to 5 s a page, is left to others (0.5)",
         )
 
-    def handle(self, *, dry_run: bool, rollback: bool, discard: bool, **options: Any) -> None:
+    def handle(self, *, dry_run: bool, **options: Any) -> None:
         try:
             if dry_run:
-                self._tell()
-            elif rollback:
-                self.stdout.write(f"Generation {services.activate_previous()} is read again.")
-            elif discard:
-                self._discard()
+                self._describe()
             else:
                 self._rebuild(**options)
         except DomainError as refusal:
@@ -61,32 +55,22 @@ class Command(BaseCommand):
         except (bus.UndecodableError, bus.UnknownEventError) as unreadable:
             raise CommandError(f"{UNREADABLE.format(unreadable)} {_WAYS_ON}", returncode=2) from unreadable
         except KeyboardInterrupt as stopped:
-            raise CommandError("Stopped. Readers see what they saw; the next call goes on from here.", returncode=130) from stopped
+            raise CommandError("Stopped. The next call goes on from here.", returncode=130) from stopped
 
-    def _tell(self) -> None:
-        there, total = services.get_generations(), services.count_owned()
-        begun = f"go on with generation {there.building}, {there.built} rows of which are built" if there.building else "build the next"
-        self.stdout.write(f"Generation {there.active} is read. A rebuild would {begun}: about {total} rows. Nothing was changed.")
-
-    def _discard(self) -> None:
-        gone = 0
-        with bar(total=None) as shown:
-            for gone in services.discard_others():
-                shown.update(gone - shown.n)
-        self.stdout.write(f"Rows deleted: {gone}. Generation {services.get_generations().active} is read.")
+    def _describe(self) -> None:
+        at, total = rebuilding.get_rebuild(), owners.count_owned()
+        begun = f"go on after {at.rows_done}" if at.step else "begin with the first"
+        self.stdout.write(f"A rebuild would {begun} of about {total} rows. Nothing was changed.")
 
     def _rebuild(self, *, restart: bool, pace: float, skip_unreadable: bool, **_: Any) -> None:
         skipped: list[str] = []
         sources = replace(handlers.SOURCES, on_unreadable=skipped.append if skip_unreadable else None)
-        with bar(total=services.count_owned()) as shown:
-            for progress in services.rebuild_view(sources=sources, pace=pace, restart=restart, now=clock.now()):
-                shown.update(progress.built - shown.n)
+        with bar(total=owners.count_owned()) as shown:
+            for rows_done in rebuilding.rebuild_view(sources=sources, pace=pace, restart=restart, now=clock.now()):
+                shown.update(rows_done - shown.n)
         for unreadable in skipped:
             self.stderr.write(f"left out: {unreadable}")
-        self.stdout.write(
-            f"Generation {progress.generation} is read now. Rows built: {progress.built}. Is it right: check_status_view. "
-            "Back to the one before: rebuild_status_view --rollback. Enough of that one: rebuild_status_view --discard."
-        )
+        self.stdout.write(f"The status view is rebuilt. Rows: {rows_done}.")
 
 
 def _share(text: str) -> float:

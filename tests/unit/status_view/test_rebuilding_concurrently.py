@@ -1,0 +1,289 @@
+"""Rebuilding while facts arrive and people read; killed and continued; one at a time."""
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+
+from apps.items.events import ItemRegistered
+from apps.rentals.events import RentalHandedOver, RentalOverdue, RentalRequested, RentalReturned
+from apps.status_view import handlers
+from apps.status_view.errors import RebuildLostError
+from apps.status_view.models import ItemStatus, Rebuild, RentalStatus
+from apps.status_view.services import owners, rebuilding
+from apps.status_view.services.rebuilding import LEASE
+from gdmarket import bus, clock
+from gdmarket.bus.models import Delivery
+from tests.unit.status_view.commands import check, rebuild
+from tests.unit.status_view.story import ItemTale, RentalTale, hear, record, rental_row, rows, whole_market
+
+pytestmark = pytest.mark.usefixtures("alone")
+REBUILT = "The status view is rebuilt. Rows: 5."
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owners, "PAGE", 2)
+
+
+def rebuild_pages(sources: owners.Sources = handlers.SOURCES) -> Generator[int, None, None]:
+    return rebuilding.rebuild_view(sources=sources, now=clock.now())
+
+
+def expire_the_lease() -> None:
+    Rebuild.objects.update(leased_until=F("leased_until") - LEASE)
+
+
+def spoil_the_rows() -> None:
+    RentalStatus.objects.update(price=1)
+    ItemStatus.objects.update(name="x")
+
+
+def run_in_background(work: Callable[[], None]) -> tuple[threading.Thread, list[BaseException]]:
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as failure:  # noqa: BLE001  # shown by the test
+            failures.append(failure)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, failures
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterruptedSources(owners.Sources):
+    """Sources between whose reading and the writing of the first page something happens."""
+
+    rentals: tuple[type[Any], ...] = handlers.SOURCES.rentals
+    payments: tuple[type[Any], ...] = handlers.SOURCES.payments
+    meanwhile: list[Callable[[], None]]
+
+    def history(self, *, streams: Sequence[str]) -> list[Any]:
+        facts = owners.Sources.history(self, streams=streams)
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return facts
+
+
+@pytest.fixture
+def rental() -> RentalTale:
+    """Return a rental that was requested, and heard of."""
+    item = ItemTale()
+    rental = RentalTale(item)
+    record(item.then(ItemRegistered), rental.then(RentalRequested))
+    bus.run_until_idle()
+    return rental
+
+
+def _hand_over_meanwhile(rental: RentalTale) -> InterruptedSources:
+    def hand_over() -> None:
+        record(rental.then(RentalHandedOver, state="rented"))
+        bus.run_until_idle()
+
+    return InterruptedSources(meanwhile=[hand_over])
+
+
+def test_a_fact_heard_after_the_owners_were_asked_is_kept(rental: RentalTale) -> None:
+    list(rebuild_pages(_hand_over_meanwhile(rental)))
+
+    assert rental_row(rental).state == "rented"
+    assert check()[0] == 0
+
+
+def test_without_the_comparison_of_revisions_it_would_be_lost(rental: RentalTale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuilding, "_has_changed", lambda _row, *, since: False)  # noqa: ARG005  # the real one's signature
+
+    list(rebuild_pages(_hand_over_meanwhile(rental)))
+
+    assert rental_row(rental).state == "requested"
+
+
+def _rebuild_while_a_handler_holds_the_row(rental: RentalTale) -> None:
+    """Let a fact be heard in a transaction that commits only while the rebuild writes the same row."""
+    fact = rental.then(RentalHandedOver, state="rented")
+    heard, threads = threading.Event(), []
+    spoil_the_rows()
+
+    def hear_and_hold() -> None:
+        with transaction.atomic():
+            hear(fact)
+            heard.set()
+            threading.Event().wait(0.5)
+
+    def start() -> None:
+        record(fact)
+        threads.append(run_in_background(hear_and_hold))
+        assert heard.wait(10)
+
+    list(rebuild_pages(InterruptedSources(meanwhile=[start])))
+    [(thread, failures)] = threads
+    thread.join()
+    assert failures == []
+
+
+@pytest.mark.postgresql
+def test_a_row_that_a_handler_holds_is_waited_for(rental: RentalTale) -> None:
+    _rebuild_while_a_handler_holds_the_row(rental)
+
+    assert rental_row(rental).state == "rented"
+
+
+@pytest.mark.postgresql
+def test_without_the_lock_of_the_row_the_fact_would_be_lost(rental: RentalTale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows)
+
+    _rebuild_while_a_handler_holds_the_row(rental)
+
+    assert rental_row(rental).state == "requested"
+
+
+def test_facts_heard_between_pages_stay(rental: RentalTale) -> None:
+    pages = rebuild_pages()
+    next(pages)
+
+    record(rental.then(RentalHandedOver, state="rented"), rental.then(RentalReturned, state="returned"))
+    bus.run_until_idle()
+    list(pages)
+
+    assert rental_row(rental).state == "returned"
+    assert check()[0] == 0
+
+
+def test_facts_older_than_the_snapshots_change_nothing() -> None:
+    record(*whole_market())
+
+    rebuild()
+    rebuilt = rows()
+    bus.run_until_idle()
+
+    assert rows() == rebuilt
+    assert check()[0] == 0
+
+
+def test_a_rental_that_falls_overdue_meanwhile_is_overdue_afterwards(rental: RentalTale) -> None:
+    record(rental.then(RentalHandedOver, state="rented"))
+    bus.run_until_idle()
+    pages = rebuild_pages()
+    record(rental.then(RentalOverdue, overdue=True))
+
+    # The owner, asked as of a moment before, would say that it is not.
+    list(pages)
+    bus.run_until_idle()
+
+    assert (rental_row(rental).overdue, ItemStatus.objects.get().current_overdue) == (True, True)
+
+
+def test_pending_deliveries_are_reported_only_when_they_do_not_arrive(told: dict[str, Any]) -> None:
+    record(ItemTale().then(ItemRegistered))
+
+    assert check()[0] == 1
+    arriving, _ = run_in_background(_deliver_soon)
+    assert check(patience=2.0)[0] == 0
+    arriving.join()
+
+
+def _deliver_soon() -> None:
+    threading.Event().wait(0.2)
+    bus.run_until_idle()
+
+
+def test_killed_after_any_page_it_goes_on_from_there(told: dict[str, Any]) -> None:
+    pages = len(list(rebuild_pages()))
+    assert pages >= 4
+    for killed_after in range(1, pages):
+        spoil_the_rows()
+        killed = rebuild_pages()
+        done = list(islice(killed, killed_after))[-1]
+        at = Rebuild.objects.values("step", "last_id", "rows_done").get()
+        killed.close()
+        expire_the_lease()
+
+        assert Rebuild.objects.values("step", "last_id", "rows_done").get() == at
+        assert [rows_done for rows_done in rebuild_pages() if rows_done < done] == []
+        assert rows() == told
+    assert Rebuild.objects.values_list("step", "rows_done").get() == ("", 0)
+
+
+def test_only_one_rebuild_runs_at_a_time(told: dict[str, Any]) -> None:
+    with closing(rebuild_pages()) as first:
+        next(first)
+
+        with pytest.raises(CommandError, match="A rebuild of the status view is running"):
+            rebuild()
+
+        assert len(list(first)) > 2
+    assert rebuild() == REBUILT
+
+
+def test_a_rebuild_whose_lease_another_took_writes_nothing_more(told: dict[str, Any]) -> None:
+    frozen = rebuild_pages()
+    next(frozen)
+    expire_the_lease()
+    rebuild()
+    spoil_the_rows()
+    before = rows(), Rebuild.objects.values().get()
+
+    with pytest.raises(RebuildLostError):
+        list(frozen)
+
+    assert (rows(), Rebuild.objects.values().get()) == before
+
+
+def test_a_stopped_rebuild_can_be_continued_at_once_or_begun_anew(told: dict[str, Any]) -> None:
+    for restart in (False, True):
+        spoil_the_rows()
+        stopped = rebuild_pages()
+        next(stopped)
+        stopped.close()
+        spoil_the_rows()
+        assert rebuild(dry_run=True) == "A rebuild would go on after 2 of about 5 rows. Nothing was changed."
+
+        assert rebuild(restart=restart) == REBUILT
+
+        assert RentalStatus.objects.filter(price=1).count() == (0 if restart else 2)
+    assert rows() == told
+    assert rebuild(dry_run=True) == "A rebuild would begin with the first of about 5 rows. Nothing was changed."
+
+
+def test_reading_and_delivering_go_on_meanwhile(told: dict[str, Any]) -> None:
+    done = threading.Event()
+    known = [key[7:] for key in told if key.startswith("rental:")]
+    seen: set[int] = set()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(RentalStatus.objects.filter(version__gt=0, id__in=known).count())
+
+    def deliver() -> None:
+        for _ in range(3):
+            record(*whole_market())
+            bus.run_until_idle()
+
+    reader, cannot_read = run_in_background(read)
+    deliverer, cannot_deliver = run_in_background(deliver)
+    while deliverer.is_alive():
+        spoil_the_rows()
+        rebuild()
+    deliverer.join()
+    done.set()
+    reader.join()
+
+    assert (cannot_read, cannot_deliver) == ([], [])
+    assert seen == {3}
+    rebuild()
+    assert not Delivery.objects.exists()
+    assert check()[0] == 0
+    assert {name: row for name, row in rows().items() if name in told} == told
+    assert len(rows()) == 20
