@@ -9,13 +9,8 @@ from pathlib import Path
 
 from tests.architecture.source import LAYERS, ROOT
 
-# Where a line is added to each file, and the line; the model's default is what the contract must show.
-MODEL = (
-    "apps/rentals/models.py",
-    '\n    class Meta:\n        """The rules',
-    '    note = models.CharField(max_length=50, default="with case")\n',
-)
-CONTRACT = ("apps/rentals/contracts.py", "", '    note: str = ""\n')
+COLUMN = '    note = models.CharField(max_length=50, default="with case")\n'  # the contract must show the model's default
+FIELD = '    note: str = ""\n'
 _SHOW = """
 import json
 from rest_framework.test import APIClient
@@ -47,10 +42,10 @@ def test_a_new_public_field_of_a_rental_names_its_model_and_its_contract_and_is_
     for layer in LAYERS:
         shutil.copytree(ROOT / layer, tmp_path / layer, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "manage.py", tmp_path)
-    for path, before, line in (MODEL, CONTRACT):
-        source = (tmp_path / path).read_text()
-        at = source.index(before) if before else len(source)
-        (tmp_path / path).write_text(source[:at] + line + source[at:])
+    model, contract = tmp_path / "apps/rentals/models.py", tmp_path / "apps/rentals/contracts.py"
+    above, rental, rest = model.read_text().partition("class Rental(")
+    model.write_text(above + rental + rest.replace("\n    class Meta:", f"{COLUMN}\n    class Meta:", 1))
+    contract.write_text(contract.read_text() + FIELD)
     environment = {**os.environ, "GDMARKET_DATA_DIR": str(tmp_path / "var"), "GDMARKET_SECRET_KEY": "unused"}
     environment.pop("DATABASE_URL", None)
 
