@@ -3,12 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from statistics import mean
 
+from django.db import connection
+
 from bench.bus.backlog import STUCK_LANES, Backlog, rate
 from bench.dataset import settle
 from deploy.report import Figure
-from gdmarket.bus.models import Delivery, Event
+from gdmarket.bus.models import Delivery
 
 STUCK = 100_000
+_BLOCK = """
+WITH RECURSIVE versions(version) AS (SELECT 1 UNION ALL SELECT version + 1 FROM versions WHERE version < %s)
+INSERT INTO bus_delivery (event_id, subscriber, lane, version, not_before, attempts, dead, error)
+SELECT (SELECT min(seq) FROM bus_event), 'status_view', %s, version, CASE version WHEN 1 THEN %s ELSE %s END, 0, %s AND version = 1, ''
+FROM versions
+"""
 _ROUNDS = 2
 
 
@@ -44,20 +52,7 @@ def measure(*, seconds: float, backlog: Backlog) -> list[Figure]:
 
 def _block_lanes(*, dead: bool) -> None:
     """Add 100 000 pending deliveries in two lanes, behind a head that is dead, or that is to be tried again in a day."""
-    event = Event.objects.order_by("seq")[0]
     now = datetime.now(UTC)
-    Delivery.objects.bulk_create(
-        (
-            Delivery(
-                event=event,
-                subscriber="status_view",
-                lane=lane,
-                version=version,
-                not_before=now + timedelta(days=1) if version == 1 and not dead else now,
-                dead=dead and version == 1,
-            )
-            for version in range(1, STUCK // len(STUCK_LANES) + 1)
-            for lane in STUCK_LANES
-        ),
-        batch_size=2000,
-    )
+    with connection.cursor() as cursor:
+        for lane in STUCK_LANES:
+            cursor.execute(_BLOCK, [STUCK // len(STUCK_LANES), lane, now if dead else now + timedelta(days=1), now, dead])
