@@ -30,12 +30,12 @@ def list_users(*, user_ids: Collection[UUID]) -> QuerySet[User]:
 
 
 def has_people() -> bool:
-    """Say whether there is anybody."""
+    """Return whether anybody is registered."""
     return User.objects.exists()
 
 
 def has_operator() -> bool:
-    """Say whether there is an active operator."""
+    """Return whether there is an active operator."""
     return User.objects.filter(is_staff=True, is_active=True).exists()
 
 

@@ -68,7 +68,7 @@ class ItemAdmin(ManagerOwnedAdmin):
     """A manager's own items; operators see everybody's."""
 
     form = ItemForm
-    list_display = ("name", "category", "price", "place", "stands", "registered")
+    list_display = ("name", "category", "price", "place", "state_badge", "registered")
     list_filter = ("state", "availability", "category")
     list_per_page = MAX_WITHDRAWN_AT_ONCE
     ordering = ("-registered_at", "id")
@@ -88,7 +88,7 @@ class ItemAdmin(ManagerOwnedAdmin):
         return format_money(item.daily_price, item.currency)
 
     @admin.display(description=_("state"), ordering="availability")
-    def stands(self, item: Item) -> SafeString:
+    def state_badge(self, item: Item) -> SafeString:
         if item.state == domain.ItemState.WITHDRAWN:
             return badge(kind=item.state, label=item.get_state_display())
         return badge(kind=item.availability, label=item.get_availability_display())

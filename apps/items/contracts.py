@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemSnapshot:
-    """An item as it stands; prices in minor units of `currency`, degrees in WGS 84; `occurred_at` is its last change.
+    """An item; prices in minor units of `currency`, degrees in WGS 84; `occurred_at` is its last change.
 
     A new field needs a default, for stored events lack it.
     """

@@ -25,7 +25,7 @@ class MoneyAdmin(OperatorAdmin):
     """Money that moves, and where it stands."""
 
     @admin.display(description=_("state"), ordering="state")
-    def stands(self, row: Payment | Refund) -> SafeString:
+    def state_badge(self, row: Payment | Refund) -> SafeString:
         return badge(kind=row.state, label=row.get_state_display())
 
     @admin.display(description=_("created at"), ordering="created_at")
@@ -41,7 +41,7 @@ class MoneyAdmin(OperatorAdmin):
 class PaymentAdmin(MoneyAdmin):
     """Payments, newest first."""
 
-    list_display = ("id", "stands", "paid", "given_back", "reason", "created", "settled")
+    list_display = ("id", "state_badge", "paid", "given_back", "reason", "created", "settled")
     list_filter = ("state", "currency", "created_at")
     search_fields = ("=id", "=rental_id", "=payer_id")
     ordering = ("-created_at", "id")
@@ -59,7 +59,7 @@ class PaymentAdmin(MoneyAdmin):
 class RefundAdmin(MoneyAdmin):
     """Refunds, newest first."""
 
-    list_display = ("id", "stands", "given_back", "attempts", "reason", "created", "settled")
+    list_display = ("id", "state_badge", "given_back", "attempts", "reason", "created", "settled")
     list_filter = ("state", "created_at")
     list_select_related = ("payment",)
     search_fields = ("=id", "=payment__id")

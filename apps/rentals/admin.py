@@ -38,20 +38,20 @@ _PAYMENT_STATES = {
 class RentalAdmin(ManagerOwnedAdmin):
     """The rentals of a manager's items; operators see everybody's."""
 
-    list_display = ("item_name", "stands", "period", "price_shown", "requested", "command")
+    list_display = ("item_name", "state_badge", "period", "price_shown", "requested", "command")
     list_filter = ("state", "starts_at", "ends_at")
     search_fields = ("=id", "item_name")
     ordering = ("-requested_at", "id")
     actions = ("hand_over_chosen", "take_back_chosen")
     fieldsets = (
-        (None, {"fields": ("item_name", "stands", "renter", "price_shown")}),
+        (None, {"fields": ("item_name", "state_badge", "renter", "price_shown")}),
         (_("Period"), {"fields": ("period", "handed_over", "returned")}),
         (_("Payment"), {"fields": ("payment", "payment_due", "paid")}),
         (_("How it ended"), {"fields": ("cancel", "cancel_reason", "closed")}),
     )
 
     @admin.display(description=_("state"), ordering="state")
-    def stands(self, rental: Rental) -> SafeString:
+    def state_badge(self, rental: Rental) -> SafeString:
         return badge(kind=rental.state, label=rental.get_state_display())
 
     @admin.display(description=_("period"), ordering="starts_at")

@@ -38,7 +38,7 @@ def get_rental(*, rental_id: UUID) -> Rental:
 def get_rental_of(*, rental_id: UUID, person_id: UUID) -> Rental:
     """Return a rental of which `person_id` is the renter or the manager.
 
-    :raises RentalNotFoundError: if there is none, or it is somebody else's
+    :raises RentalNotFoundError: if there is none, or it is another person's
     """
     rental = get_rental(rental_id=rental_id)
     if person_id not in {rental.renter_id, rental.manager_id}:
@@ -71,7 +71,7 @@ def count_open(*, now: datetime) -> list[OpenRentals]:
 
 
 def snapshot(*, rental: Rental, now: datetime) -> RentalSnapshot:
-    """Return a rental as it stands, `overdue` as of `now`; `occurred_at` is the latest of its instants."""
+    """Return the snapshot of a rental, `overdue` as of `now`; `occurred_at` is the latest of its instants."""
     instants = (rental.requested_at, rental.paid_at, rental.began_at, rental.handed_over_at, rental.closed_at)
     overdue = domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now)
     return build(RentalSnapshot, rental, rental_id=rental.id, overdue=overdue, occurred_at=max(filter(None, instants)))
@@ -109,6 +109,6 @@ def is_out(*, item_id: UUID) -> bool:
 
 
 def is_reserved_before(*, rental: Rental, now: datetime) -> bool:
-    """Return whether somebody else holds the item now, or before the rental's own period begins."""
+    """Return whether another rental holds the item now, or before the rental's own period begins."""
     others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.HOLDING, ends_at__gt=now).exclude(id=rental.id)
     return others.filter(Q(starts_at__lte=now) | Q(starts_at__lt=rental.starts_at)).exists()

@@ -140,12 +140,12 @@ class _Status(ManagerOwnedAdmin):
 class ItemStatusAdmin(_Status):
     """How every item stands."""
 
-    list_display = ("name", "place", "price", "stands", "current_rental", "payment")
+    list_display = ("name", "place", "price", "state_badge", "current_rental", "payment")
     list_filter = (_AvailabilityFilter, _ItemStateFilter, "category")
     search_fields = ("name", "category", "place")
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("name", "category", "place", "price", "stands", "updated")}),
+        (None, {"fields": ("name", "category", "place", "price", "state_badge", "updated")}),
         (_("current rental"), {"fields": ("current_rental", "current_renter", "payment")}),
     )
 
@@ -154,7 +154,7 @@ class ItemStatusAdmin(_Status):
         return format_money(item.daily_price, item.currency)
 
     @admin.display(description=_("state"), ordering="availability")
-    def stands(self, item: ItemStatus) -> SafeString:
+    def state_badge(self, item: ItemStatus) -> SafeString:
         withdrawn = item.state == "withdrawn"
         return _badge(_ITEM_STATES, item.state) if withdrawn else _badge(_AVAILABILITIES, item.availability)
 
@@ -183,14 +183,14 @@ class ItemStatusAdmin(_Status):
 class RentalStatusAdmin(_Status):
     """How every rental stands, and how it came to that."""
 
-    list_display = ("item_name", "stands", "period", "turn_until", "paid_of_price", "command")
+    list_display = ("item_name", "state_badge", "period", "turn_until", "paid_of_price", "command")
     list_filter = (_WorkQueueFilter, _StateFilter, "requested_at")
     search_fields = ("=id", "item_name")
     ordering = ("-requested_at", "id")
     # Nothing happens to the chosen rows of this list; its form carries the buttons.
     actions = None
     fieldsets = (
-        (None, {"fields": ("item", "stands", "turn_until", "period", "cancel", "command")}),
+        (None, {"fields": ("item", "state_badge", "turn_until", "period", "cancel", "command")}),
         (_("people"), {"fields": ("renter", "manager")}),
         (_("money"), {"fields": ("price_shown", "paid_shown", "refunded_shown", "payment")}),
         (_("timeline"), {"fields": ("story",)}),
@@ -201,7 +201,7 @@ class RentalStatusAdmin(_Status):
         return link(address=reverse("admin:status_view_itemstatus_change", args=[rental.item_id]), label=rental.item_name)
 
     @admin.display(description=_("state"), ordering="state")
-    def stands(self, rental: RentalStatus) -> SafeString:
+    def state_badge(self, rental: RentalStatus) -> SafeString:
         return _rental_badge(rental.state, overdue=rental.overdue)
 
     @admin.display(description=_("whose turn"))

@@ -34,7 +34,7 @@ _IN_FLIGHT = {RentalState.PAYING, RentalState.REFUNDING}
 _DONE_OR_IN_FLIGHT = {200: RentalSerializer, 202: RentalSerializer}
 
 
-class Rentals(ApiView):
+class RentalList(ApiView):
     """The caller's rentals."""
 
     def get_permissions(self) -> Sequence[Any]:
@@ -64,7 +64,7 @@ class Rentals(ApiView):
         return response
 
 
-class OneRental(ApiView):
+class RentalDetail(ApiView):
     """One of the caller's rentals."""
 
     @extend_schema(tags=["rentals"], operation_id="getRental", responses=RentalSerializer)

@@ -98,7 +98,7 @@ def check_method(*, method: str) -> None:
 
 
 def check_available() -> None:
-    """Refuse to start a payment while the provider is not being asked.
+    """Refuse to start a payment while the circuit breaker is open.
 
     :raises PaymentUnavailableError: then, with the seconds after which to try again
     """
