@@ -1,6 +1,7 @@
 """What makes no sense is refused at the start, with one sentence that names it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_a_deployment_is_warned_of_money_over_plain_http() -> None:
     warned = start("manage.py", "check", "--deploy", "--tag", "security", GDMARKET_PAYMENT_INSECURE_HOSTS="fake-provider")
     content = start("manage.py", "check", "--deploy", "--tag", "security")
 
-    assert "(gdmarket.W001) GDMARKET_PAYMENT_INSECURE_HOSTS lets money be asked for by plain http:// at fake-provider." in warned.stderr
+    assert re.search(r"gdmarket\.W001.*fake-provider", warned.stderr)
     assert "gdmarket.W001" not in content.stderr
 
 
