@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -18,10 +19,10 @@ from gdmarket.correlation import Trace
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
+    from opentelemetry.trace import Span, Tracer
 
 Attributes = Mapping[str, str | int]
-_made: dict[int, "Tracer"] = {}
+_tracers: dict[int, "Tracer"] = {}
 _lock = threading.Lock()
 
 
@@ -35,7 +36,11 @@ def root_span(name: str, *, kind: str, trace: Trace, attributes: Attributes) -> 
         with correlation.use(trace):
             yield None
         return
-    options = {"context": _parent_context(trace.parent), "kind": _kind(kind), "attributes": _with_correlation(attributes, trace)}
+    options = {
+        "context": _parent_context(trace.parent),
+        "kind": _api().SpanKind[kind.upper()],
+        "attributes": _with_correlation(attributes, trace),
+    }
     with _open_span(name, trace, **options) as span:
         yield span
 
@@ -43,10 +48,10 @@ def root_span(name: str, *, kind: str, trace: Trace, attributes: Attributes) -> 
 @contextmanager
 def client_span(name: str, *, attributes: Attributes) -> Iterator["Span | None"]:
     """Run the block as an outgoing call in its own span; yields None if no span is being recorded."""
-    if not settings.OTEL_EXPORTER_OTLP_ENDPOINT or not _current().is_recording():
+    if not settings.OTEL_EXPORTER_OTLP_ENDPOINT or not _api().get_current_span().is_recording():
         yield None
         return
-    with _open_span(name, correlation.current(), kind=_kind("client"), attributes=dict(attributes)) as span:
+    with _open_span(name, correlation.current(), kind=_api().SpanKind.CLIENT, attributes=dict(attributes)) as span:
         yield span
 
 
@@ -55,14 +60,14 @@ def annotate(span: "Span | None", *, attributes: Attributes, failed: bool) -> No
     if span is not None:
         span.set_attributes(attributes)
         if failed:
-            span.set_status(_error())
+            span.set_status(_api().StatusCode.ERROR)
 
 
 def record_span(*, name: str, trace: Trace, began_ns: int, attributes: Attributes) -> None:
     """Record a span that has ended now, of work that was done in a batch with other traces."""
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
-        kind, attributes = _kind("consumer"), _with_correlation(attributes, trace)
-        _tracer().start_span(name, context=_parent_context(trace.parent), kind=kind, attributes=attributes, start_time=began_ns).end()
+        options = {"kind": _api().SpanKind.CONSUMER, "attributes": _with_correlation(attributes, trace), "start_time": began_ns}
+        _tracer().start_span(name, context=_parent_context(trace.parent), **options).end()
 
 
 def watch_statements(connection: Any, **_: object) -> None:
@@ -83,26 +88,23 @@ def _span_of_statement(execute: Callable[..., Any], sql: str, params: object, ma
 def _open_span(name: str, trace: Trace, **options: Any) -> Iterator["Span"]:
     # Only the exception's type is recorded: its message may hold private data.
     options |= {"record_exception": False, "set_status_on_exception": False}
-    with _tracer().start_as_current_span(name, **options) as span, correlation.use(replace(trace, traceparent=_traceparent_of(span))):
+    with _tracer().start_as_current_span(name, **options) as span:
+        ids = span.get_span_context()
+        traceparent = f"00-{ids.trace_id:032x}-{ids.span_id:016x}-{ids.trace_flags:02x}"
         try:
-            yield span
+            with correlation.use(replace(trace, traceparent=traceparent)):
+                yield span
         except BaseException as failure:
             annotate(span, attributes={"error.type": type(failure).__name__}, failed=True)
             raise
 
 
-def _error() -> "StatusCode":
-    from opentelemetry.trace import StatusCode  # noqa: PLC0415  # only where spans are wanted
-
-    return StatusCode.ERROR
-
-
 def _tracer() -> "Tracer":
     """Return this process's tracer: its exporter is a thread, which does not survive a fork."""
     with _lock:
-        if os.getpid() not in _made:
-            _made[os.getpid()] = _make_tracer()
-        return _made[os.getpid()]
+        if os.getpid() not in _tracers:
+            _tracers[os.getpid()] = _make_tracer()
+        return _tracers[os.getpid()]
 
 
 def _make_tracer() -> "Tracer":
@@ -117,16 +119,9 @@ def _make_tracer() -> "Tracer":
     return provider.get_tracer("gdmarket", __version__)
 
 
-def _current() -> "Span":
-    from opentelemetry import trace  # noqa: PLC0415  # as above
-
-    return trace.get_current_span()
-
-
-def _kind(name: str) -> "SpanKind":
-    from opentelemetry.trace import SpanKind  # noqa: PLC0415  # as above
-
-    return SpanKind[name.upper()]
+def _api() -> Any:
+    """Return `opentelemetry.trace`, which is imported only if spans are on."""
+    return import_module("opentelemetry.trace")
 
 
 def _parent_context(traceparent: str) -> "Context":
@@ -135,11 +130,6 @@ def _parent_context(traceparent: str) -> "Context":
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415  # as above
 
     return TraceContextTextMapPropagator().extract({"traceparent": traceparent}, context=Context())
-
-
-def _traceparent_of(span: "Span") -> str:
-    context = span.get_span_context()
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 def _with_correlation(attributes: Attributes, trace: Trace) -> dict[str, str | int]:

@@ -87,10 +87,10 @@ def test_what_goes_out_to_the_provider_is_in_the_trace_and_fails_without_words(
 import django; django.setup()
 from uuid import uuid4
 from gdmarket import clock, correlation, spans
-from apps.payments import facade
+from apps.payments import contracts, facade
 with spans.root_span("test", kind="server", trace=correlation.start(traceparent={CALLER!r}), attributes={{}}):
     ids = dict(payment_id=uuid4(), rental_id=uuid4(), payer_id=uuid4(), payee_id=uuid4())
-    facade.charge(**ids, amount=1, currency="KRW", method="pm_ok", now=clock.now())
+    facade.charge(request=contracts.ChargeRequest(**ids, amount=1, currency="KRW", method="pm_ok"), now=clock.now())
 """
         environment = process_environment | gone | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
