@@ -1,5 +1,25 @@
-"""A copy of everything that must survive, and the way back: `manage.py backup` and `manage.py restore`.
+"""`manage.py backup` and `restore`: a folder with a copy of each database, and a manifest of what is in every table.
 
-A backup is a folder: a file for each database, one for each book of a provider to try things with, and a manifest written last, which
-has the checksum of every file and, for every table, the number of rows and a digest of them: what was restored is compared with that.
+The copies are made by pg_dump and SQLite's VACUUM INTO. This package adds the manifest, which a restored database is compared with, and
+refuses to restore what is damaged, does not fit, or would overwrite a database that is in use.
 """
+
+from typing import Self
+
+import msgspec
+
+
+class BackupError(Exception):
+    """A backup cannot be made, is damaged, or must not be restored here; the message says why and what to do."""
+
+
+class TableDigest(msgspec.Struct, frozen=True):
+    """How many rows a table has, and a digest of them that does not depend on their order."""
+
+    rows: int
+    digest: str
+
+    @classmethod
+    def of(cls, *, rows: int, total: int) -> Self:
+        """Return the digest of `rows` rows whose hashes add up to `total`."""
+        return cls(rows=rows, digest=f"{total % 2**128:032x}")

@@ -1,4 +1,4 @@
-"""Copies of SQLite files, taken and put back while others have them open."""
+"""Copies of SQLite files, made and restored while other processes may have them open."""
 
 import hashlib
 import os
@@ -8,88 +8,74 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from config.backup.manifest import BackupError, Table
+from config.backup import BackupError, TableDigest
 
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
-_PATIENCE_S = 20.0
+_TIMEOUT_S = 20.0
 
 
-def copy(*, source: Path, target: Path) -> None:
-    """Copy a database as it is at one moment; writers go on meanwhile.
+class SqliteFile:
+    """One file, which need not exist."""
 
-    :raises BackupError: if it cannot be read
-    """
-    try:
-        with _opened(source, mode="ro") as database:
+    engine = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def dump(self, target: Path) -> dict[str, TableDigest]:
+        with self._opened() as database:
             database.execute("VACUUM INTO ?", [str(target)])
-    except sqlite3.Error as wrong:
-        raise BackupError(f"{source} cannot be copied: {wrong}") from wrong
-    with target.open("rb") as written:
-        os.fsync(written.fileno())
+        with target.open("rb") as written:
+            os.fsync(written.fileno())
+        return SqliteFile(target).digests()
 
-
-def put_back(*, source: Path, target: Path) -> None:
-    """Make `target` what `source` is, in one transaction: whoever has it open sees all of the old or all of the new.
-
-    :raises BackupError: if somebody else writes to it
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with _opened(source, mode="ro") as old, closing(sqlite3.connect(target, timeout=_PATIENCE_S)) as new:
-            new.execute("PRAGMA synchronous=FULL")
-            old.backup(new)
-    except sqlite3.Error as wrong:
-        raise BackupError(f"{target} cannot be written: {wrong}. Does something still use it?") from wrong
-
-
-def is_empty(path: Path) -> bool:
-    """Say whether a file is no database or one without tables."""
-    if not path.is_file() or not path.stat().st_size:
-        return True
-    with _opened(path, mode="ro") as database:
-        return database.execute(_TABLES).fetchone() is None
-
-
-def is_in_use(path: Path) -> bool:
-    """Say whether anybody else has a file open: who has it in WAL mode holds a lock, which an exclusive one cannot be had beside."""
-    if not path.is_file():
-        return False
-    with closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as database:
-        database.execute("PRAGMA locking_mode=EXCLUSIVE")
+    def restore(self, source: Path) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            database.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            return True
-        database.execute("ROLLBACK")
-        return False
+            with SqliteFile(source)._opened() as old, closing(sqlite3.connect(self._path, timeout=_TIMEOUT_S)) as new:  # noqa: SLF001  # its own class
+                new.execute("PRAGMA synchronous=FULL")
+                old.backup(new)
+        except sqlite3.Error as failure:
+            raise BackupError(f"{self._path} cannot be written: {failure}. Does something still use it?") from failure
 
-
-def tables_of(path: Path) -> dict[str, Table]:
-    """Return what is in each table of a file.
-
-    :raises BackupError: if the file is damaged
-    """
-    try:
-        with _opened(path, mode="ro") as database:
+    def digests(self) -> dict[str, TableDigest]:
+        found = {}
+        with self._opened() as database:
             (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
             if verdict != "ok":
-                raise BackupError(f"{path} is damaged: {verdict}")
-            return {name: _table(database, name) for (name,) in database.execute(_TABLES).fetchall()}
-    except sqlite3.Error as wrong:
-        raise BackupError(f"{path} cannot be read: {wrong}") from wrong
+                raise BackupError(f"{self._path} is damaged: {verdict}")
+            for (name,) in database.execute(_TABLES).fetchall():
+                rows, total = 0, 0
+                for rows, row in enumerate(database.execute(f'SELECT * FROM "{name}"'), 1):  # noqa: B007, S608  # counted; its own name
+                    # A sum: VACUUM may number rows anew.
+                    total += int.from_bytes(hashlib.blake2b(repr(row).encode(), digest_size=16).digest())
+                found[name] = TableDigest.of(rows=rows, total=total)
+        return found
 
+    def is_empty(self) -> bool:
+        if not self._path.is_file() or not self._path.stat().st_size:
+            return True
+        with self._opened() as database:
+            return database.execute(_TABLES).fetchone() is None
 
-def _table(database: sqlite3.Connection, name: str) -> Table:
-    """Return the table's rows as a count and a sum of hashes: VACUUM may number rows anew."""
-    rows, total = 0, 0
-    for row in database.execute(f'SELECT * FROM "{name}"'):  # noqa: S608  # its own name
-        rows += 1
-        total += int.from_bytes(hashlib.blake2b(repr(row).encode(), digest_size=16).digest())
-    return Table(rows=rows, digest=f"{total % 2**128:032x}")
+    def is_in_use(self) -> bool:
+        """Say whether another connection is open: in WAL mode each holds a lock that excludes an exclusive one."""
+        if not self._path.is_file():
+            return False
+        with closing(sqlite3.connect(self._path, timeout=1.0, isolation_level=None)) as database:
+            database.execute("PRAGMA locking_mode=EXCLUSIVE")
+            try:
+                database.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError:
+                return True
+            database.execute("ROLLBACK")
+            return False
 
-
-@contextmanager
-def _opened(path: Path, *, mode: str) -> Iterator[sqlite3.Connection]:
-    uri = f"file:{quote(str(path.resolve()))}?mode={mode}"
-    with closing(sqlite3.connect(uri, uri=True, timeout=_PATIENCE_S, isolation_level=None)) as database:
-        yield database
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        uri = f"file:{quote(str(self._path.resolve()))}?mode=ro"
+        try:
+            with closing(sqlite3.connect(uri, uri=True, timeout=_TIMEOUT_S, isolation_level=None)) as database:
+                yield database
+        except sqlite3.Error as failure:
+            raise BackupError(f"{self._path} cannot be read: {failure}") from failure

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -215,8 +214,7 @@ def test_what_a_later_version_added_goes_too_or_all_of_it_stays(here: Environmen
     change(there, "CREATE TRIGGER later BEFORE INSERT ON items_item FOR EACH ROW EXECUTE FUNCTION later()")
     broken = tmp_path / "broken"
     broken.mkdir()
-    lists = f'case "$*" in *--list*|*--version*) exec {shutil.which("pg_restore", path=there["PATH"])} "$@";; esac'
-    (broken / "pg_restore").write_text(f"#!/bin/sh\n{lists}\necho 'DELETE FROM accounts_user;'; echo it broke >&2; exit 1\n")
+    (broken / "pg_restore").write_text("#!/bin/sh\necho 'DELETE FROM accounts_user;'; echo it broke >&2; exit 1\n")
     (broken / "pg_restore").chmod(0o755)
 
     refused = manage(there | {"PATH": f"{broken}:{there['PATH']}"}, "restore", made, "--replace")
@@ -241,12 +239,12 @@ def test_a_backup_of_a_newer_version_is_refused(here: Environment, there: Enviro
 
 
 @pytest.mark.postgresql
-def test_programs_that_are_missing_or_too_old_are_told_in_a_sentence(here: Environment, tmp_path: Path) -> None:
+def test_a_program_that_is_missing_or_fails_is_reported_in_a_sentence(here: Environment, tmp_path: Path) -> None:
     old = tmp_path / "old"
     old.mkdir()
-    (old / "pg_dump").write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n")
+    (old / "pg_dump").write_text("#!/bin/sh\necho 'aborting because of server version mismatch' >&2; exit 1\n")
     (old / "pg_dump").chmod(0o755)
-    for path, why in ((old, "pg_dump is of version 9, the server of"), (tmp_path, "pg_dump is not on PATH")):
+    for path, why in ((old, "pg_dump failed: aborting because of server version mismatch"), (tmp_path, "pg_dump is not on PATH")):
         refused = manage(here | {"PATH": str(path)}, "backup", tmp_path / "backups")
         assert refused.returncode == 1
         assert why in refused.stderr
@@ -259,7 +257,7 @@ def test_a_database_that_others_use_is_not_restored_into(here: Environment, ther
     with psycopg.connect(there["DATABASE_URL"]):
         refused = manage(there, "restore", made)
     assert refused.returncode == 1
-    assert "1 other sessions are connected" in refused.stderr
+    assert "default is in use" in refused.stderr
 
 
 def test_a_backup_is_for_its_owner_s_eyes(here: Environment, tmp_path: Path) -> None:
@@ -277,7 +275,7 @@ def test_a_file_that_others_have_open_is_not_restored_into(here: Environment, th
     with closing(sqlite3.connect(there["DATABASE_URL"].removeprefix("sqlite:///"))) as relay:
         relay.execute("SELECT count(*) FROM bus_heartbeat").fetchone()
         refused = manage(there, "restore", made, "--replace")
-    assert (refused.returncode, "Others have the database default open" in refused.stderr) == (1, True)
+    assert (refused.returncode, "default is in use" in refused.stderr) == (1, True)
     assert ask(there, "SELECT count(*) FROM accounts_user") == before
     told(there, "restore", made, "--replace")
 
