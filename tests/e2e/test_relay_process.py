@@ -9,8 +9,8 @@ import pytest
 
 from gdmarket.bus.models import Delivery
 from tests.e2e.served import until
-from tests.unit.gdmarket.bus.conftest import Connect, hear  # noqa: F401  # pytest finds the fixture here
-from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, pour, reader
+from tests.unit.gdmarket.bus.conftest import Connect, connect  # noqa: F401  # pytest finds the fixture here
+from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, handled, add, handler_of
 
 pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 
@@ -23,7 +23,7 @@ def start(process_environment: dict[str, str]) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def start_relay(*arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.e2e.kitchen_relay", *arguments]
+        command = [sys.executable, "-m", "tests.e2e.sample_relay", *arguments]
         relay = subprocess.Popen(command, env=process_environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         started.append(relay)
         assert relay.stdout is not None
@@ -36,24 +36,24 @@ def start(process_environment: dict[str, str]) -> Iterator[Start]:
         relay.communicate()
 
 
-def test_a_relay_told_to_stop_ends_well_and_holds_nothing(hear: Connect, start: Start) -> None:  # noqa: F811
-    hear({Poured: [reader(RED), reader(BLUE)]})
+def test_a_relay_told_to_stop_ends_well_and_holds_nothing(connect: Connect, start: Start) -> None:  # noqa: F811
+    connect({Added: [handler_of(RED), handler_of(BLUE)]})
     relay = start()
-    pour(*range(1, 200))
-    until(lambda: len(notes()) > 0, "the first to be handled")
+    add(*range(1, 200))
+    until(lambda: len(handled()) > 0, "the first to be handled")
 
     relay.send_signal(signal.SIGTERM)
     out, _ = relay.communicate(timeout=10)
 
     assert (relay.returncode, out) == (0, "relay: stopped\n")
     assert not Delivery.objects.filter(token__isnull=False).exists()
-    assert notes() == list(range(1, len(notes()) + 1))
+    assert handled() == list(range(1, len(handled()) + 1))
 
 
-def test_a_relay_ends_with_its_parent(hear: Connect, process_environment: dict[str, str]) -> None:  # noqa: F811
-    hear({Poured: [reader(RED), reader(BLUE)]})
+def test_a_relay_ends_with_its_parent(connect: Connect, process_environment: dict[str, str]) -> None:  # noqa: F811
+    connect({Added: [handler_of(RED), handler_of(BLUE)]})
     parent_code = (
-        "import subprocess, sys, time;subprocess.Popen([sys.executable, '-m', 'tests.e2e.kitchen_relay', '--with-parent']); time.sleep(60)"
+        "import subprocess, sys, time;subprocess.Popen([sys.executable, '-m', 'tests.e2e.sample_relay', '--with-parent']); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", parent_code], env=process_environment, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None

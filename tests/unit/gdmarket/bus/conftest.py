@@ -1,7 +1,7 @@
-"""The kitchen instead of the market."""
+"""Sample events and handlers instead of the market's."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 from typing import Any, TypeVar
@@ -17,47 +17,58 @@ from gdmarket import bus
 from gdmarket.bus import registry, subscriptions
 from gdmarket.bus.models import Delivery, Subscription
 from gdmarket.bus.registry import Handler
-from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, drop_notebook, make_notebook, pour, reader
+from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, create_table, drop_table, handler_of
 
 Connect = Callable[[Mapping[type, Sequence[Handler]]], None]
 Run = Callable[..., str]
 _T = TypeVar("_T")
 
 
-def all_at_once(work: Callable[[], _T], *, times: int = 3) -> list[_T]:
-    """Do the same several times at once, each in a thread and on a connection of its own, and return what came of it."""
-    start = Barrier(times)
+def start(work: Callable[[], _T]) -> Future[_T]:
+    """Start work in a thread with its own database connections, which are closed after it."""
 
-    def work_alone() -> _T:
+    def work_and_close() -> _T:
         try:
-            start.wait(10)
             return work()
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(times) as threads:
-        return [done.result() for done in [threads.submit(work_alone) for _ in range(times)]]
+    thread = ThreadPoolExecutor(1)
+    started = thread.submit(work_and_close)
+    thread.shutdown(wait=False)
+    return started
+
+
+def concurrently(work: Callable[[], _T], *, times: int = 3) -> list[_T]:
+    """Do the same work several times at once and return the results."""
+    barrier = Barrier(times)
+
+    def wait_and_work() -> _T:
+        barrier.wait(10)
+        return work()
+
+    return [done.result(60) for done in [start(wait_and_work) for _ in range(times)]]
 
 
 @pytest.fixture
-def hear(transactional_db: None, settings: Any) -> Iterator[Connect]:
-    """Return what makes these handlers the only ones; nothing is delivered at once, a test drains when it means to."""
+def connect(transactional_db: None, settings: Any) -> Iterator[Connect]:
+    """Return a function that connects these handlers and no others. Nothing is delivered before a test asks for it."""
     settings.GDMARKET_DISPATCH = "off"
 
-    def connect(handlers: Mapping[type, Sequence[Handler]]) -> None:
+    def connect_only(handlers: Mapping[type, Sequence[Handler]]) -> None:
         registry.connect(handlers)
         subscriptions.write_subscriptions()
 
     Subscription.objects.all().delete()
-    make_notebook()
-    yield connect
-    drop_notebook()
+    create_table()
+    yield connect_only
+    drop_table()
     registry.connect(import_string(configured.GDMARKET_SUBSCRIPTIONS))
 
 
 @pytest.fixture
-def wait() -> Callable[[float], None]:
-    """Return what lets seconds pass for the bus: backoffs and leases come nearer to their ends."""
+def pass_time() -> Callable[[float], None]:
+    """Return a function that brings backoffs and leases nearer to their ends."""
 
     def pass_seconds(seconds: float) -> None:
         Delivery.objects.update(not_before=F("not_before") - timedelta(seconds=seconds))
@@ -67,7 +78,7 @@ def wait() -> Callable[[float], None]:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return what runs `manage.py bus …` and returns what it prints."""
+    """Return a function that runs `manage.py bus …` and returns its output."""
 
     def command(*arguments: str) -> str:
         call_command("bus", *arguments)
@@ -77,20 +88,20 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def rejecting(hear: Connect) -> list[int]:
-    """Return the numbers that red rejects; it hears all others."""
+def rejecting(connect: Connect) -> list[int]:
+    """Return the numbers that red rejects; it has handled all others."""
     rejected = [2]
 
-    def reject(event: Poured) -> None:
+    def reject(event: Added) -> None:
         if event.n in rejected:
             raise bus.Reject(f"no {event.n}")
 
-    hear({Poured: [reader(RED, reject)]})
-    pour(1, 2, 3)
+    connect({Added: [handler_of(RED, reject)]})
+    add(1, 2, 3)
     bus.run_until_idle()
     return rejected
 
 
 @pytest.fixture
-def blue_listens(rejecting: list[int]) -> None:
-    Subscription.objects.create(subscriber=BLUE, type="kitchen.Spilled")
+def blue_subscribed(rejecting: list[int]) -> None:
+    Subscription.objects.create(subscriber=BLUE, type="sample.Removed")

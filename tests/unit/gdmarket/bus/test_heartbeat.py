@@ -1,4 +1,4 @@
-"""Each relay gives signs of life, thread by thread; one that hangs gives none."""
+"""Each relay writes heartbeats, one per thread; a thread that hangs writes none."""
 
 import contextlib
 import threading
@@ -16,7 +16,7 @@ from gdmarket.bus import relay
 from gdmarket.bus.heartbeats import HeartbeatWriter
 from gdmarket.bus.models import Heartbeat
 from tests.unit.gdmarket.bus.conftest import Connect
-from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, pour, reader
+from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, handler_of
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -30,49 +30,49 @@ def until(holds: Callable[[], bool]) -> None:
 
 @contextlib.contextmanager
 def running_relay() -> Iterator[None]:
-    told_to_stop = threading.Event()
-    thread = threading.Thread(target=relay.run, kwargs={"keep_going": lambda: not told_to_stop.is_set()})
+    stopped = threading.Event()
+    thread = threading.Thread(target=relay.run, kwargs={"keep_going": lambda: not stopped.is_set()})
     thread.start()
     try:
         yield
     finally:
-        told_to_stop.set()
+        stopped.set()
         thread.join(30)
 
 
-def signs() -> list[str]:
+def subscribers_seen() -> list[str]:
     return sorted(Heartbeat.objects.values_list("subscriber", flat=True))
 
 
-def test_a_relay_leaves_a_sign_for_each_context_and_takes_it_back_when_it_stops(hear: Connect) -> None:
-    hear({Poured: [reader(RED), reader(BLUE)]})
+def test_a_relay_writes_a_heartbeat_per_context_and_deletes_it_when_it_stops(connect: Connect) -> None:
+    connect({Added: [handler_of(RED), handler_of(BLUE)]})
 
     with running_relay(), running_relay():
-        until(lambda: signs() == [BLUE, BLUE, RED, RED])
+        until(lambda: subscribers_seen() == [BLUE, BLUE, RED, RED])
         assert len(set(Heartbeat.objects.values_list("relay", flat=True))) == 2
 
-    assert signs() == []
+    assert subscribers_seen() == []
 
 
-def test_a_thread_that_hangs_in_a_handler_does_not_beat(hear: Connect) -> None:
-    let_go = threading.Event()
-    hear({Poured: [bus.external(reader(RED, lambda _: let_go.wait(30))), reader(BLUE)]})
-    pour(1)
+def test_a_thread_that_hangs_in_a_handler_writes_no_heartbeat(connect: Connect) -> None:
+    proceed = threading.Event()
+    connect({Added: [bus.external(handler_of(RED, lambda _: proceed.wait(30))), handler_of(BLUE)]})
+    add(1)
 
     with running_relay():
-        until(lambda: signs() == [BLUE])
+        until(lambda: subscribers_seen() == [BLUE])
         sleep(0.3)
-        assert signs() == [BLUE]
-        let_go.set()
-        until(lambda: signs() == [BLUE, RED])
+        assert subscribers_seen() == [BLUE]
+        proceed.set()
+        until(lambda: subscribers_seen() == [BLUE, RED])
 
 
-def test_it_beats_no_more_often_than_every_few_seconds(hear: Connect) -> None:
-    pulse = HeartbeatWriter(relay=uuid4(), subscriber=RED)
-    pulse.beat()
+def test_a_heartbeat_is_written_at_most_every_few_seconds(connect: Connect) -> None:
+    writer = HeartbeatWriter(relay=uuid4(), subscriber=RED)
+    writer.beat()
     first = Heartbeat.objects.get().seen_at
 
-    pulse.beat()
+    writer.beat()
     assert Heartbeat.objects.get().seen_at == first
     HeartbeatWriter(relay=relay_of(RED), subscriber=RED).beat()
     assert Heartbeat.objects.get().seen_at > first
@@ -82,25 +82,25 @@ def relay_of(subscriber: str) -> UUID:
     return Heartbeat.objects.get(subscriber=subscriber).relay
 
 
-def test_who_was_silent_for_an_hour_is_forgotten(hear: Connect) -> None:
+def test_heartbeats_older_than_an_hour_are_deleted(connect: Connect) -> None:
     for minutes in (59, 61):
         seen_at = Now() - timedelta(minutes=minutes)
-        Heartbeat.objects.create(relay=uuid4(), subscriber=BLUE, process=f"kitchen:{minutes}", seen_at=seen_at)
+        Heartbeat.objects.create(relay=uuid4(), subscriber=BLUE, process=f"host:{minutes}", seen_at=seen_at)
 
     HeartbeatWriter(relay=uuid4(), subscriber=RED).beat()
 
-    assert signs() == [BLUE, RED]
-    assert Heartbeat.objects.get(subscriber=BLUE).process == "kitchen:59"
+    assert subscribers_seen() == [BLUE, RED]
+    assert Heartbeat.objects.get(subscriber=BLUE).process == "host:59"
 
 
 @pytest.mark.postgresql
-def test_it_stops_in_good_order_though_the_database_is_away(hear: Connect) -> None:
-    pulse = HeartbeatWriter(relay=uuid4(), subscriber=RED)
-    pulse.beat()
+def test_it_stops_in_good_order_while_the_database_is_away(connect: Connect) -> None:
+    writer = HeartbeatWriter(relay=uuid4(), subscriber=RED)
+    writer.beat()
     with contextlib.suppress(Exception), connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
-    pulse.stop()
+    writer.stop()
 
     connection.close()
-    assert signs() == [RED]
+    assert subscribers_seen() == [RED]

@@ -1,4 +1,4 @@
-"""The relay goes on, whatever happens to the database, until it is told to stop."""
+"""The relay delivers until it is told to stop, whatever happens to the database."""
 
 import contextlib
 import logging
@@ -15,69 +15,69 @@ from gdmarket.bus import relay
 from gdmarket.bus.models import Delivery
 from gdmarket.shutdown import StopSignal
 from tests.unit.gdmarket.bus.conftest import Connect
-from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, notes, outstanding, pour, reader
+from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, handled, handler_of, outstanding
 
 
-def test_the_relay_delivers_until_told_to_stop(hear: Connect) -> None:
-    hear({Poured: [reader(RED)]})
-    pour(1, 2, 3)
+def test_the_relay_delivers_until_told_to_stop(connect: Connect) -> None:
+    connect({Added: [handler_of(RED)]})
+    add(1, 2, 3)
 
     relay.run(keep_going=Delivery.objects.exists)
 
-    assert notes() == [1, 2, 3]
+    assert handled() == [1, 2, 3]
 
 
-def test_told_to_stop_it_finishes_the_delivery_in_hand_and_gives_the_rest_back(hear: Connect) -> None:
-    told_to_stop = threading.Event()
-    hear({Poured: [reader(RED, lambda _: told_to_stop.set())]})
-    pour(1, 2, 3)
+def test_told_to_stop_it_finishes_the_current_delivery_and_releases_the_rest(connect: Connect) -> None:
+    stopped = threading.Event()
+    connect({Added: [handler_of(RED, lambda _: stopped.set())]})
+    add(1, 2, 3)
 
-    relay.run(keep_going=lambda: not told_to_stop.is_set())
+    relay.run(keep_going=lambda: not stopped.is_set())
 
-    assert notes() == [1]
+    assert handled() == [1]
     assert outstanding() == 2
     assert not Delivery.objects.filter(token__isnull=False).exists()
 
 
-def test_a_context_that_waits_for_others_holds_up_nobody_else(hear: Connect) -> None:
+def test_a_context_that_waits_blocks_no_other(connect: Connect) -> None:
     red_has_all = threading.Event()
     came_in_time: list[bool] = []
-    waiting = bus.external(reader(BLUE, lambda _: came_in_time.append(red_has_all.wait(10))))
-    hear({Poured: [waiting, reader(RED, lambda event: red_has_all.set() if event.n == 2 else None)]})
-    pour(1, 2)
+    waiting = bus.external(handler_of(BLUE, lambda _: came_in_time.append(red_has_all.wait(10))))
+    connect({Added: [waiting, handler_of(RED, lambda event: red_has_all.set() if event.n == 2 else None)]})
+    add(1, 2)
 
     relay.run(keep_going=Delivery.objects.exists)
 
     assert came_in_time == [True, True]
-    assert notes(RED) == notes(BLUE) == [1, 2]
+    assert handled(RED) == handled(BLUE) == [1, 2]
 
 
 class UnforeseenError(BaseException):
     """Not even an Exception."""
 
 
-def test_what_ends_one_context_s_thread_ends_the_relay(hear: Connect) -> None:
-    def fail(_: Poured) -> None:
+def test_an_error_that_ends_one_thread_ends_the_relay(connect: Connect) -> None:
+    def fail(_: Added) -> None:
         raise UnforeseenError
 
-    hear({Poured: [reader(BLUE, fail), reader(RED)]})
-    pour(1)
+    connect({Added: [handler_of(BLUE, fail), handler_of(RED)]})
+    add(1)
 
     with pytest.raises(UnforeseenError):
         relay.run(keep_going=lambda: True)
 
 
-def test_once_is_one_drain(hear: Connect, capsys: pytest.CaptureFixture[str]) -> None:
-    hear({Poured: [reader(RED)]})
-    pour(1, 2)
+def test_once_is_one_drain(connect: Connect, capsys: pytest.CaptureFixture[str]) -> None:
+    connect({Added: [handler_of(RED)]})
+    add(1, 2)
 
     call_command("relay", "--once")
 
     assert capsys.readouterr().out == "2 deliveries handled\n"
-    assert notes() == [1, 2]
+    assert handled() == [1, 2]
 
 
-def test_it_goes_on_while_its_parent_is_there() -> None:
+def test_it_goes_on_while_its_parent_runs() -> None:
     assert StopSignal(parent=None).keep_going()
     assert StopSignal(parent=os.getppid()).keep_going()
     assert not StopSignal(parent=os.getpid()).keep_going()
@@ -89,9 +89,9 @@ def cut_connection() -> None:
 
 
 @pytest.mark.postgresql
-def test_it_outlives_a_connection_that_is_lost_between_rounds(hear: Connect, caplog: pytest.LogCaptureFixture) -> None:
-    hear({Poured: [reader(RED)]})
-    pour(1, 2)
+def test_it_survives_a_connection_lost_between_rounds(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    connect({Added: [handler_of(RED)]})
+    add(1, 2)
     rounds: list[int] = []
 
     def keep_going() -> bool:
@@ -103,25 +103,25 @@ def test_it_outlives_a_connection_that_is_lost_between_rounds(hear: Connect, cap
     with caplog.at_level(logging.WARNING):
         relay.run(keep_going=keep_going)
 
-    assert notes() == [1, 2]
+    assert handled() == [1, 2]
     assert "the relay cannot work" in caplog.text
     assert "the relay works again" in caplog.text
 
 
 @pytest.mark.postgresql
-def test_a_connection_that_is_lost_in_a_handler_is_that_delivery_s_failure(hear: Connect, wait: Callable[[float], None]) -> None:
+def test_a_connection_lost_in_a_handler_is_a_failure_of_that_delivery(connect: Connect, pass_time: Callable[[float], None]) -> None:
     to_cut = [1]
 
-    def cut_once(_: Poured) -> None:
+    def cut_once(_: Added) -> None:
         if to_cut:
             to_cut.clear()
             cut_connection()
 
-    hear({Poured: [reader(RED, cut_once)]})
-    pour(1, 2)
+    connect({Added: [handler_of(RED, cut_once)]})
+    add(1, 2)
 
     bus.run_until_idle(contexts=[RED])
-    wait(5)
+    pass_time(5)
     bus.run_until_idle()
 
-    assert notes() == [1, 2]
+    assert handled() == [1, 2]

@@ -1,4 +1,4 @@
-"""On PostgreSQL a relay's statements give up before its leases do, whatever the settings say."""
+"""On PostgreSQL a relay's statements time out before its leases expire, whatever the settings are."""
 
 import logging
 
@@ -8,7 +8,7 @@ from django.db import connection
 from gdmarket.bus import relay, statement_timeout
 from gdmarket.bus.models import Delivery
 from tests.unit.gdmarket.bus.conftest import Connect
-from tests.unit.gdmarket.bus.kitchen import RED, Poured, pour, reader
+from tests.unit.gdmarket.bus.sample import RED, Added, add, handler_of
 
 pytestmark = pytest.mark.postgresql
 
@@ -26,7 +26,7 @@ def configure(wanted: str) -> None:
 
 
 @pytest.mark.parametrize(("configured", "kept"), [("0", "8s"), ("10s", "8s"), ("1h", "8s"), ("9s", "9s"), ("500ms", "500ms")])
-def test_a_limit_that_is_none_or_too_long_is_replaced(hear: Connect, configured: str, kept: str) -> None:
+def test_a_missing_or_too_long_limit_is_replaced(connect: Connect, configured: str, kept: str) -> None:
     configure(configured)
 
     statement_timeout.limit_statements()
@@ -35,7 +35,7 @@ def test_a_limit_that_is_none_or_too_long_is_replaced(hear: Connect, configured:
     connection.close()
 
 
-def test_it_is_looked_at_once_a_connection(hear: Connect, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_is_checked_once_per_connection(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             configure("0")
@@ -46,10 +46,10 @@ def test_it_is_looked_at_once_a_connection(hear: Connect, caplog: pytest.LogCapt
     connection.close()
 
 
-def test_a_relay_keeps_to_it(hear: Connect) -> None:
+def test_a_relay_has_the_limit(connect: Connect) -> None:
     limits: list[str] = []
-    hear({Poured: [reader(RED, lambda _: limits.append(limit()))]})
-    pour(1)
+    connect({Added: [handler_of(RED, lambda _: limits.append(limit()))]})
+    add(1)
     with connection.cursor() as cursor:
         cursor.execute("ALTER ROLE CURRENT_USER SET statement_timeout = '1h'")
     try:

@@ -1,4 +1,4 @@
-"""An operator sees how far behind each context is, how quickly it works, and whether anybody works for it."""
+"""`bus status`: how far behind each context is, and whether a relay works for it."""
 
 import json
 import signal
@@ -18,13 +18,13 @@ from django.test.utils import CaptureQueriesContext
 from gdmarket.bus import backlog, claims, subscriptions
 from gdmarket.bus.models import Delivery, Heartbeat
 from tests.unit.gdmarket.bus.conftest import Connect, Run
-from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, pour, reader
+from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, handler_of
 
 NOTHING = {"pending": 0, "oldest_age_s": 0.0, "timers": 0, "dead": 0, "paused": False, "relay_seen_s": None}
 
 
-def test_the_backlog_tells_what_is_due_what_waits_and_what_is_dead(rejecting: list[int]) -> None:
-    pour(4, at=datetime.now(UTC) + timedelta(hours=1))
+def test_the_backlog_counts_what_is_due_what_waits_and_what_is_dead(rejecting: list[int]) -> None:
+    add(4, at=datetime.now(UTC) + timedelta(hours=1))
     Delivery.objects.update(created_at=Now() - timedelta(seconds=90))
 
     found = asdict(backlog.measure()[RED])
@@ -34,15 +34,15 @@ def test_the_backlog_tells_what_is_due_what_waits_and_what_is_dead(rejecting: li
     assert found == {"pending": 1, "timers": 1, "dead": 1, "paused": False, "relay_seen_s": None}
 
 
-def test_the_backlog_of_a_context_with_nothing_to_do_is_nothing(hear: Connect) -> None:
-    hear({Poured: [reader(BLUE)]})
+def test_the_backlog_of_an_idle_context_is_empty(connect: Connect) -> None:
+    connect({Added: [handler_of(BLUE)]})
 
     assert {context: asdict(found) for context, found in backlog.measure().items()} == {BLUE: NOTHING}
 
 
-def test_a_timer_that_is_due_is_pending_since_it_was_due(hear: Connect) -> None:
-    hear({Poured: [reader(RED)]})
-    pour(1, at=datetime.now(UTC) - timedelta(seconds=30))
+def test_a_timer_that_is_due_is_pending_since_it_was_due(connect: Connect) -> None:
+    connect({Added: [handler_of(RED)]})
+    add(1, at=datetime.now(UTC) - timedelta(seconds=30))
 
     found = backlog.measure()[RED]
 
@@ -50,18 +50,18 @@ def test_a_timer_that_is_due_is_pending_since_it_was_due(hear: Connect) -> None:
     assert 30 <= found.oldest_age_s < 60
 
 
-def test_what_is_in_hand_or_waits_for_another_try_is_pending(rejecting: list[int]) -> None:
-    pour(5, 6, cup=2)
+def test_claimed_and_waiting_deliveries_are_pending(rejecting: list[int]) -> None:
+    add(5, 6, counter=2)
     claims.claim_lanes(subscriber=RED)
 
     assert backlog.measure()[RED].pending == 3
 
 
-@pytest.mark.parametrize("change", [{"attempts": 3}, {"token": uuid4()}], ids=["failed", "in hand"])
-def test_a_timer_that_went_off_is_pending_until_it_is_handled(hear: Connect, change: dict[str, Any]) -> None:
-    hear({Poured: [reader(RED)]})
-    pour(1, at=datetime.now(UTC) - timedelta(hours=1))
-    pour(2, at=datetime.now(UTC) + timedelta(hours=1))
+@pytest.mark.parametrize("change", [{"attempts": 3}, {"token": uuid4()}], ids=["failed", "claimed"])
+def test_a_timer_that_went_off_is_pending_until_it_is_handled(connect: Connect, change: dict[str, Any]) -> None:
+    connect({Added: [handler_of(RED)]})
+    add(1, at=datetime.now(UTC) - timedelta(hours=1))
+    add(2, at=datetime.now(UTC) + timedelta(hours=1))
     Delivery.objects.filter(event__payload__n=1).update(not_before=Now() + timedelta(seconds=30), **change)
 
     found = backlog.measure()[RED]
@@ -70,18 +70,18 @@ def test_a_timer_that_went_off_is_pending_until_it_is_handled(hear: Connect, cha
     assert 3600 <= found.oldest_age_s < 3700
 
 
-def test_deliveries_of_a_context_nobody_knows_are_told_of(hear: Connect) -> None:
-    hear({Poured: [reader(RED)]})
-    pour(1)
+def test_deliveries_of_an_unknown_context_are_counted(connect: Connect) -> None:
+    connect({Added: [handler_of(RED)]})
+    add(1)
     Delivery.objects.update(subscriber="gone")
 
     assert backlog.measure()["gone"].pending == 1
 
 
-def test_the_last_sign_of_any_relay_counts(hear: Connect) -> None:
-    hear({Poured: [reader(RED), reader(BLUE)]})
+def test_the_last_heartbeat_of_any_relay_counts(connect: Connect) -> None:
+    connect({Added: [handler_of(RED), handler_of(BLUE)]})
     for age_s in (40, 20):
-        Heartbeat.objects.create(relay=uuid4(), subscriber=RED, process="kitchen:1", seen_at=Now() - timedelta(seconds=age_s))
+        Heartbeat.objects.create(relay=uuid4(), subscriber=RED, process="sample:1", seen_at=Now() - timedelta(seconds=age_s))
 
     found = backlog.measure()
 
@@ -89,41 +89,41 @@ def test_the_last_sign_of_any_relay_counts(hear: Connect) -> None:
     assert found[BLUE].relay_seen_s is None
 
 
-def test_nothing_is_counted_further_than_asked_for(rejecting: list[int]) -> None:
-    pour(*range(10, 20), cup=2)
-    pour(*range(20, 30), at=datetime.now(UTC) + timedelta(hours=1))
+def test_nothing_is_counted_beyond_the_limit(rejecting: list[int]) -> None:
+    add(*range(10, 20), counter=2)
+    add(*range(20, 30), at=datetime.now(UTC) + timedelta(hours=1))
 
     found = backlog.measure(limit=4)[RED]
 
     assert (found.pending, found.timers, found.dead) == (4, 4, 1)
 
 
-def test_the_cost_does_not_grow_with_the_backlog(hear: Connect) -> None:
-    hear({Poured: [reader(RED)]})
+def test_the_cost_does_not_grow_with_the_backlog(connect: Connect) -> None:
+    connect({Added: [handler_of(RED)]})
     with CaptureQueriesContext(connection) as of_nothing:
         backlog.measure(limit=10)
-    pour(*range(30))
+    add(*range(30))
     with CaptureQueriesContext(connection) as of_much:
         backlog.measure(limit=10)
 
-    # One step more, to see that there is nobody behind the one who has deliveries.
+    # One more: to see that no subscriber follows the one with deliveries.
     assert len(of_much) == len(of_nothing) + 1
 
 
-def test_status_shows_a_line_a_context(rejecting: list[int], run: Run) -> None:
+def test_status_shows_one_line_per_context(rejecting: list[int], run: Run) -> None:
     subscriptions.pause(context=RED)
 
     lines = run("status").splitlines()
 
     assert lines[0].split() == ["context", "pending", "oldest", "timers", "dead", "relay", "seen"]
     assert [cell for n, cell in enumerate(lines[1].split()) if n not in {2, 3}] == [RED, "1", "0", "1", "never", "paused"]
-    told = json.loads(run("status", "--json"))[RED]
-    assert (told["pending"], told["dead"]) == (1, 1)
+    shown = json.loads(run("status", "--json"))[RED]
+    assert (shown["pending"], shown["dead"]) == (1, 1)
 
 
-def test_status_can_be_asked_whether_somebody_must_look(hear: Connect, run: Run) -> None:
-    hear({Poured: [reader(RED)]})
-    pour(1)
+def test_fail_over_exits_with_1_when_a_context_is_behind(connect: Connect, run: Run) -> None:
+    connect({Added: [handler_of(RED)]})
+    add(1)
     Delivery.objects.update(created_at=Now() - timedelta(seconds=90))
 
     run("status", "--fail-over", "3600")
@@ -134,13 +134,13 @@ def test_status_can_be_asked_whether_somebody_must_look(hear: Connect, run: Run)
     run("status", "--fail-over", "60")
 
 
-def test_what_is_dead_wants_to_be_looked_at(rejecting: list[int], run: Run) -> None:
+def test_fail_over_exits_with_1_when_a_delivery_is_dead(rejecting: list[int], run: Run) -> None:
     with pytest.raises(CommandError, match=r"^red: 1 dead$"):
         run("status", "--fail-over", "3600")
 
 
 @pytest.mark.parametrize("form", ["table", "json"])
-def test_watching_prints_again_and_again_until_interrupted(process_environment: dict[str, str], form: str) -> None:
+def test_watch_repeats_until_interrupted(process_environment: dict[str, str], form: str) -> None:
     command = [sys.executable, "manage.py", "bus", "status", "--watch", "0.1", *(["--json"] if form == "json" else [])]
     watching = subprocess.Popen(command, env=process_environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert watching.stdout is not None

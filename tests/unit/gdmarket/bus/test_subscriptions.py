@@ -1,4 +1,4 @@
-"""Who hears what stands in one place in the code and, after migrate, in a table."""
+"""The subscriptions of the code, and after `migrate` of a table."""
 
 import pytest
 from django.apps import apps
@@ -10,64 +10,64 @@ from gdmarket.bus import registry, subscriptions
 from gdmarket.bus.checks import check_sqlite
 from gdmarket.bus.models import Subscription
 from tests.unit.gdmarket.bus.conftest import Connect
-from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, Spilled, reader
+from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, Removed, handler_of
 
 
 def written() -> set[tuple[str, str, bool]]:
     return set(Subscription.objects.values_list("subscriber", "type", "paused"))
 
 
-def test_migrate_writes_what_the_code_says(hear: Connect) -> None:
-    registry.connect({Poured: [reader(RED), reader(BLUE)], Spilled: []})
+def test_migrate_writes_the_subscriptions_of_the_code(connect: Connect) -> None:
+    registry.connect({Added: [handler_of(RED), handler_of(BLUE)], Removed: []})
 
     call_command("migrate", verbosity=0)
 
-    assert written() == {(RED, "kitchen.Poured", False), (BLUE, "kitchen.Poured", False)}
+    assert written() == {(RED, "sample.Added", False), (BLUE, "sample.Added", False)}
 
 
-def test_a_subscription_that_left_the_code_leaves_the_table(hear: Connect) -> None:
-    hear({Poured: [reader(RED)], Spilled: [reader(RED)]})
+def test_a_subscription_that_left_the_code_leaves_the_table(connect: Connect) -> None:
+    connect({Added: [handler_of(RED)], Removed: [handler_of(RED)]})
 
-    hear({Poured: [reader(RED)], Spilled: []})
+    connect({Added: [handler_of(RED)], Removed: []})
 
-    assert written() == {(RED, "kitchen.Poured", False)}
-
-
-def test_a_subscriber_that_only_a_newer_process_knows_is_left_alone(hear: Connect) -> None:
-    hear({Poured: [reader(RED), reader(BLUE)]})
-
-    hear({Poured: [reader(RED)]})
-
-    assert written() == {(RED, "kitchen.Poured", False), (BLUE, "kitchen.Poured", False)}
+    assert written() == {(RED, "sample.Added", False)}
 
 
-def test_a_paused_context_stays_paused_for_what_it_newly_hears(hear: Connect) -> None:
-    hear({Poured: [reader(RED), reader(BLUE)], Spilled: []})
+def test_a_subscriber_only_a_newer_process_knows_is_kept(connect: Connect) -> None:
+    connect({Added: [handler_of(RED), handler_of(BLUE)]})
+
+    connect({Added: [handler_of(RED)]})
+
+    assert written() == {(RED, "sample.Added", False), (BLUE, "sample.Added", False)}
+
+
+def test_a_paused_context_is_paused_for_new_subscriptions(connect: Connect) -> None:
+    connect({Added: [handler_of(RED), handler_of(BLUE)], Removed: []})
     subscriptions.pause(context=RED)
 
-    hear({Poured: [reader(RED), reader(BLUE)], Spilled: [reader(RED), reader(BLUE)]})
+    connect({Added: [handler_of(RED), handler_of(BLUE)], Removed: [handler_of(RED), handler_of(BLUE)]})
 
-    assert written() == {(context, name, context == RED) for context in (RED, BLUE) for name in ("kitchen.Poured", "kitchen.Spilled")}
+    assert written() == {(context, name, context == RED) for context in (RED, BLUE) for name in ("sample.Added", "sample.Removed")}
 
 
-def test_before_the_table_exists_nothing_is_written(hear: Connect) -> None:
-    registry.connect({Poured: [reader(RED)]})
+def test_before_the_table_exists_nothing_is_written(connect: Connect) -> None:
+    registry.connect({Added: [handler_of(RED)]})
 
     subscriptions.after_migrate(using="default", apps=Apps())
 
     assert written() == set()
 
 
-def test_two_handlers_of_one_context_cannot_hear_the_same_event(hear: Connect) -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"red has two handlers for kitchen\.Poured"):
-        registry.connect({Poured: [reader(RED), reader(RED)]})
+def test_a_context_cannot_have_two_handlers_for_an_event(connect: Connect) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"red has two handlers for sample\.Added"):
+        registry.connect({Added: [handler_of(RED), handler_of(RED)]})
 
 
-def test_two_event_classes_cannot_share_a_name(hear: Connect) -> None:
-    namesake = type("Poured", (), {"__module__": "apps.kitchen.events.hot"})
+def test_two_event_classes_cannot_share_a_name(connect: Connect) -> None:
+    namesake = type("Added", (), {"__module__": "apps.sample.events.hot"})
 
-    with pytest.raises(ImproperlyConfigured, match=r"two event classes are called kitchen\.Poured"):
-        registry.connect({Poured: [], namesake: []})
+    with pytest.raises(ImproperlyConfigured, match=r"two event classes are called sample\.Added"):
+        registry.connect({Added: [], namesake: []})
 
 
 @pytest.mark.sqlite

@@ -37,13 +37,13 @@ def test_it_is_ready_when_the_database_answers_and_is_up_to_date(client: Client)
 def test_it_is_ready_whatever_the_backlog(client: Client) -> None:
     for version, dead in ((1, True), (2, False)):
         event = Event.objects.create(
-            id=uuid4(), stream="cup:1", version=version, type="kitchen.Poured", schema=1, payload={}, occurred_at=datetime.now(UTC)
+            id=uuid4(), stream="counter:1", version=version, type="sample.Added", schema=1, payload={}, occurred_at=datetime.now(UTC)
         )
         long_ago = Now() - timedelta(hours=5)
         Delivery.objects.create(
-            event=event, subscriber="items", lane="cup:1", version=version, not_before=long_ago, dead=dead, created_at=long_ago
+            event=event, subscriber="items", lane="counter:1", version=version, not_before=long_ago, dead=dead, created_at=long_ago
         )
-    Heartbeat.objects.create(relay=uuid4(), subscriber="items", process="kitchen:1", seen_at=Now() - timedelta(minutes=50))
+    Heartbeat.objects.create(relay=uuid4(), subscriber="items", process="sample:1", seen_at=Now() - timedelta(minutes=50))
 
     answer = client.get("/health/ready")
 

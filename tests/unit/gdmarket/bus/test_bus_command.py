@@ -1,4 +1,4 @@
-"""An operator pauses contexts and lets them go on; what is misused is refused."""
+"""`manage.py bus`: pausing and resuming contexts, and wrong arguments."""
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -6,21 +6,21 @@ from django.core.management import CommandError, call_command
 from gdmarket import bus
 from gdmarket.bus.models import Subscription
 from tests.unit.gdmarket.bus.conftest import Connect, Run
-from tests.unit.gdmarket.bus.kitchen import BLUE, RED, Poured, pour, reader
+from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, handler_of
 
 
-def test_pausing_and_resuming_twice_is_the_same_as_once(hear: Connect, run: Run) -> None:
-    hear({Poured: [reader(RED)]})
+def test_pausing_and_resuming_can_be_repeated(connect: Connect, run: Run) -> None:
+    connect({Added: [handler_of(RED)]})
 
     assert run("pause", RED) == run("pause", RED)
-    pour(1)
+    add(1)
     assert bus.run_until_idle() == 0
     assert run("resume", RED) == run("resume", RED)
     assert bus.run_until_idle() == 1
 
 
-def test_pausing_a_context_that_hears_nothing_names_those_that_do(hear: Connect, run: Run) -> None:
-    hear({Poured: [reader(RED), reader(BLUE)]})
+def test_pausing_an_unknown_context_names_the_known_ones(connect: Connect, run: Run) -> None:
+    connect({Added: [handler_of(RED), handler_of(BLUE)]})
 
     with pytest.raises(CommandError, match="Those that have: blue, red") as refusal:
         run("pause", "green")
@@ -42,7 +42,7 @@ def test_pausing_a_context_that_hears_nothing_names_those_that_do(hear: Connect,
         ["dead", "replay", "1", "--all"],
         ["replay"],
         ["replay", "red"],
-        ["replay", "red", "--all", "--stream", "cup:1"],
+        ["replay", "red", "--all", "--stream", "counter:1"],
         ["replay", "red", "--since", "yesterday"],
         ["replay", "red", "--since", "2026-01-01T00:00:00"],
         ["status", "--sample", "soon"],
@@ -52,12 +52,12 @@ def test_pausing_a_context_that_hears_nothing_names_those_that_do(hear: Connect,
         ["purge", "--keep-days", "1", "--chunk", "0"],
     ],
 )
-def test_misuse_is_refused(hear: Connect, run: Run, arguments: list[str]) -> None:
+def test_wrong_arguments_are_refused(connect: Connect, run: Run, arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         run(*arguments)
 
 
-def test_every_action_tells_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_action_has_a_help_text(capsys: pytest.CaptureFixture[str]) -> None:
     for action in ("status", "pause", "resume", "dead list", "dead show", "dead replay", "dead skip", "replay", "trace", "purge"):
         with pytest.raises(SystemExit) as ended:
             call_command("bus", *action.split(), "--help")
