@@ -10,7 +10,7 @@ import pytest
 from gdmarket.bus.models import Delivery
 from tests.e2e.served import until
 from tests.unit.gdmarket.bus.conftest import Connect, connect  # noqa: F401  # pytest finds the fixture here
-from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, handled, add, handler_of
+from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, handled, handler_of
 
 pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 
