@@ -2,22 +2,10 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
-from tests.e2e.served import ROOT
-
-Environment = dict[str, str]
-
-
-def manage(environment: Environment, *command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+from tests.e2e.copying import Environment, told
 
 
 def deliveries(path: Path, subscriber: str) -> list[tuple[str, int]]:
@@ -28,8 +16,8 @@ def deliveries(path: Path, subscriber: str) -> list[tuple[str, int]]:
 
 def test_contexts_move_out_with_their_rows_their_streams_and_their_timers(tmp_path: Path) -> None:
     one: Environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/one.sqlite3", "GDMARKET_DATA_DIR": str(tmp_path)}
-    manage(one, "migrate", "-v0")
-    manage(one, "load_demo")
+    told(one, "migrate", "-v0")
+    told(one, "load_demo")
     to_handle = deliveries(tmp_path / "one.sqlite3", "payments")
     assert to_handle
     several = one | {
@@ -37,9 +25,9 @@ def test_contexts_move_out_with_their_rows_their_streams_and_their_timers(tmp_pa
         "GDMARKET_STATUS_VIEW_DATABASE_URL": f"sqlite:///{tmp_path}/view.sqlite3",
     }
 
-    manage(several, "migrate", "-v0")
-    moved = {context: manage(several, "move_context", context, "--from", "default") for context in ("payments", "status_view")}
-    again = manage(several, "move_context", "payments", "--from", "default")
+    told(several, "migrate", "-v0")
+    moved = {context: told(several, "move_context", context, "--from", "default") for context in ("payments", "status_view")}
+    again = told(several, "move_context", "payments", "--from", "default")
 
     assert deliveries(tmp_path / "one.sqlite3", "payments") == []
     assert deliveries(tmp_path / "payments.sqlite3", "payments") == to_handle
@@ -49,5 +37,5 @@ def test_contexts_move_out_with_their_rows_their_streams_and_their_timers(tmp_pa
         "status_view_itemstatus": True,
     }
     assert {line.split(": ")[1] for line in again.splitlines()} == {"0 new"}
-    manage(several, "check_status_view")
-    manage(several, "reconcile_payments", "--dry-run")
+    told(several, "check_status_view")
+    told(several, "reconcile_payments", "--dry-run")
