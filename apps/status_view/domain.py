@@ -1,4 +1,4 @@
-"""Folding facts into rows: which fact changes what, whose turn it is and until when. Pure: facts and columns in, columns out.
+"""Applying facts to rows: which fact changes which columns, who must act next and until when. Pure: facts and columns in, columns out.
 
 A row is made of parts, one a source (item, rental, each payment). A fact replaces its source's part only when it is newer, so that
 duplicates, late facts and any order across sources end in the same row.
@@ -7,15 +7,16 @@ duplicates, late facts and any order across sources end in the same row.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any
 
-# What each source says of itself, by the same name in its facts and in our rows.
+from apps.items.contracts import ItemSnapshot
+from apps.payments.contracts import PaymentSnapshot
+from apps.rentals.contracts import RentalSnapshot
+from gdmarket.contracts import names_of
+
+# The columns that a source's facts and our rows have by the same name.
 ITEM_PART = ("manager_id", "name", "category", "place", "daily_price", "deposit", "currency", "state", "version")
-RENTAL_PART = (
-    "item_id", "item_name", "renter_id", "manager_id", "starts_at", "ends_at", "price", "currency", "state", "overdue", "payment_due_at",
-    "payment_id", "payment_state", "cancel_requested", "version", "requested_at", "paid_at", "handed_over_at", "returned_at", "closed_at",
-)  # fmt: skip
+RENTAL_PART = tuple(name for name in names_of(RentalSnapshot) if name not in {"rental_id", "occurred_at"})
 
 # The states in which a rental holds its item. Source: the design's table of rental states.
 OPEN = ("requested", "paying", "paid", "refunding", "rented")
@@ -23,8 +24,8 @@ CLOSED = ("returned", "cancelled", "expired")
 _TAKEN_STATES = ("approved", "refunded")
 
 
-class Availability(StrEnum):
-    """Whether an item is free, spoken for, or out."""
+class ItemAvailability(StrEnum):
+    """Whether an item is free, promised to a renter, or with one."""
 
     AVAILABLE = "available"
     RESERVED = "reserved"
@@ -50,70 +51,6 @@ _NEXT_ACTORS = {
 _DEADLINES = {"requested": "payment_due_at", "paid": "starts_at", "rented": "ends_at"}
 
 
-class Told(Protocol):
-    """A thing as its owner tells of it, in a fact or in a snapshot."""
-
-    @property
-    def version(self) -> int:
-        """Its owner's count of its changes."""
-
-    @property
-    def occurred_at(self) -> datetime:
-        """When it came to stand so."""
-
-
-class ItemState(Told, Protocol):
-    """An item, with every name in `ITEM_PART`."""
-
-    @property
-    def item_id(self) -> UUID:
-        """Which item."""
-
-
-class RentalState(Told, Protocol):
-    """A rental, with every name in `RENTAL_PART`."""
-
-    @property
-    def rental_id(self) -> UUID:
-        """Which rental."""
-
-    @property
-    def item_id(self) -> UUID:
-        """Of which item."""
-
-    @property
-    def payment_id(self) -> UUID | None:
-        """Its latest attempt to pay."""
-
-    @property
-    def overdue(self) -> bool:
-        """Whether the item should be back and is not."""
-
-
-class PaymentState(Told, Protocol):
-    """A payment; amounts in minor units."""
-
-    @property
-    def payment_id(self) -> UUID:
-        """Which payment."""
-
-    @property
-    def rental_id(self) -> UUID:
-        """For which rental."""
-
-    @property
-    def amount(self) -> int:
-        """How much was asked for."""
-
-    @property
-    def refunded(self) -> int:
-        """How much was given back."""
-
-    @property
-    def state(self) -> str:
-        """How it stands."""
-
-
 Timeline = Sequence[Mapping[str, Any]]
 Payments = Mapping[str, Mapping[str, Any]]
 
@@ -124,39 +61,39 @@ def next_actor(*, state: str) -> NextActor:
 
 
 def deadline(*, rental: Mapping[str, Any]) -> datetime | None:
-    """Return until when that must happen: to pay, to hand over, to bring back; None where no one is held to a time."""
+    """Return until when that must happen: to pay, to hand over, to bring back; None where there is no deadline."""
     column = _DEADLINES.get(rental["state"])
     instant: datetime | None = rental[column] if column else None
     return instant
 
 
-def item_changes(*, version: int, fact: ItemState) -> dict[str, Any]:
+def item_changes(*, version: int, fact: ItemSnapshot) -> dict[str, Any]:
     """Return the columns an item's fact changes in a row that knows the item as of `version`; none when the fact is not newer."""
     if fact.version <= version:
         return {}
     return {name: getattr(fact, name) for name in ITEM_PART}
 
 
-def rental_part(*, version: int, fact: RentalState) -> dict[str, Any]:
-    """Return the columns in which a row that knows the rental as of `version` is behind what is told; none when that is not newer."""
+def rental_part(*, version: int, fact: RentalSnapshot) -> dict[str, Any]:
+    """Return the columns a rental's fact or snapshot changes in a row that knows the rental as of `version`; none when it is not newer."""
     return {name: getattr(fact, name) for name in RENTAL_PART} if fact.version > version else {}
 
 
-def rental_changes(*, version: int, timeline: Timeline, fact: RentalState) -> dict[str, Any]:
+def rental_changes(*, version: int, timeline: Timeline, fact: RentalSnapshot) -> dict[str, Any]:
     """Return the columns a rental's fact changes in a row that knows the rental as of `version`.
 
-    A fact that is late but new enters the timeline alone; one seen before changes nothing. Of the same version, it knows one thing better
-    than a snapshot: whether the rental was overdue, which its owner tells as of the moment it is asked.
+    A late fact only enters the timeline; a repeated one changes nothing. `overdue` is the one column in which a fact is better than a
+    snapshot of the same version, whose `overdue` is as of the moment it was asked for.
     """
     entry = _entry(source="rental", fact=fact)
-    if entry["fact"] in _ASKED_BY.values():
+    if entry["fact"] in _REQUESTED_BY.values():
         entry["payment"] = str(fact.payment_id)
     part = rental_part(version=version, fact=fact) or ({"overdue": fact.overdue} if fact.version == version else {})
     return part | _timeline_changes(timeline=timeline, entries=[entry])
 
 
-def money_part(*, payments: Payments, fact: PaymentState) -> dict[str, Any]:
-    """Return the columns in which a row that knows `payments`, by payment id, is behind `fact`; none when the fact is not newer.
+def money_part(*, payments: Payments, fact: PaymentSnapshot) -> dict[str, Any]:
+    """Return the columns a payment's fact or snapshot changes in a row that knows `payments`, by payment id; none when it is not newer.
 
     A rental may see several payments, some declined: `paid` and `refunded` are the sums, in minor units.
     """
@@ -172,7 +109,7 @@ def money_part(*, payments: Payments, fact: PaymentState) -> dict[str, Any]:
     }
 
 
-def payment_changes(*, payments: Payments, timeline: Timeline, fact: PaymentState) -> dict[str, Any]:
+def payment_changes(*, payments: Payments, timeline: Timeline, fact: PaymentSnapshot) -> dict[str, Any]:
     """Return the columns a payment's fact changes in its rental's row."""
     entry = _entry(source="payment", fact=fact) | {"payment": str(fact.payment_id), "amount": fact.amount}
     return money_part(payments=payments, fact=fact) | _timeline_changes(timeline=timeline, entries=[entry])
@@ -197,7 +134,7 @@ def last_instant(*, timeline: Timeline) -> datetime | None:
     return max(map(_instant, timeline), default=None)
 
 
-def _entry(*, source: str, fact: Told) -> dict[str, Any]:
+def _entry(*, source: str, fact: RentalSnapshot | PaymentSnapshot) -> dict[str, Any]:
     at = fact.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     entry = {"fact": type(fact).__name__, "at": at, "version": fact.version, "source": source}
     reason = getattr(fact, "reason", "")
@@ -214,28 +151,28 @@ def _identity(entry: Mapping[str, Any]) -> tuple[tuple[str, str], int]:
     return (entry["source"], entry["payment"] if entry["source"] == "payment" else ""), entry["version"]
 
 
-# What a payment says answers what the rental asked of it.
-_ASKED_BY = {"PaymentApproved": "RentalPaymentStarted", "PaymentDeclined": "RentalPaymentStarted", "PaymentRefunded": "RentalRefundDue"}
+# Which fact of the rental requested what a payment's fact answers.
+_REQUESTED_BY = {"PaymentApproved": "RentalPaymentStarted", "PaymentDeclined": "RentalPaymentStarted", "PaymentRefunded": "RentalRefundDue"}
 
 
 def _in_order(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return a story as it went: the rental's facts as they were counted, each followed by the payment's answer to it.
+    """Return a timeline in order: the rental's facts by version, each followed by the payment's facts that answer it.
 
-    Instants cannot tell: one call that pays gives all its facts the instant it began, however long it took. Only an answer to a question
-    not heard of yet is placed by its instant.
+    Instants do not suffice: one call that pays gives all its facts the instant it began. Only a payment's fact whose request is not in the
+    timeline is placed by its instant.
     """
-    told = [(_instant(entry), entry) for entry in entries]
-    rentals = [(at, entry) for at, entry in told if entry["source"] == "rental"]
-    questions = {(entry["fact"], entry["payment"]): entry["version"] for _, entry in rentals if "payment" in entry}
+    dated = [(_instant(entry), entry) for entry in entries]
+    rentals = [(at, entry) for at, entry in dated if entry["source"] == "rental"]
+    requests = {(entry["fact"], entry["payment"]): entry["version"] for _, entry in rentals if "payment" in entry}
 
     def place(at: datetime, entry: Mapping[str, Any]) -> tuple[int, bool, datetime, str, int]:
         if entry["source"] == "rental":
             return entry["version"], False, at, "", 0
-        asked = questions.get((_ASKED_BY.get(entry["fact"]), entry["payment"]))
-        before = asked or max((rental["version"] for earlier, rental in rentals if earlier <= at), default=0)
+        request = requests.get((_REQUESTED_BY.get(entry["fact"]), entry["payment"]))
+        before = request or max((rental["version"] for earlier, rental in rentals if earlier <= at), default=0)
         return before, True, at, entry["payment"], entry["version"]
 
-    return [entry for _, entry in sorted(told, key=lambda pair: place(*pair))]
+    return [entry for _, entry in sorted(dated, key=lambda pair: place(*pair))]
 
 
 def _instant(entry: Mapping[str, Any]) -> datetime:
@@ -243,18 +180,18 @@ def _instant(entry: Mapping[str, Any]) -> datetime:
 
 
 def held_by(*, open_rentals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the columns of an item's row that tell of its rentals, from all rentals that hold it.
+    """Return the columns of an item's row about its current rental, from all rentals that hold it.
 
     The current rental is the one that is out, or else the one that begins first.
     """
     current = min(open_rentals, key=lambda rental: (rental["state"] != "rented", rental["starts_at"], rental["id"]), default=None)
     if current is None:
-        return {"availability": Availability.AVAILABLE, **dict.fromkeys(_CURRENT, None)}
-    availability = Availability.RENTED if current["state"] == "rented" else Availability.RESERVED
+        return {"availability": ItemAvailability.AVAILABLE, **dict.fromkeys(_CURRENT, None)}
+    availability = ItemAvailability.RENTED if current["state"] == "rented" else ItemAvailability.RESERVED
     return {"availability": availability, **{column: current[name] for column, name in _CURRENT.items()}}
 
 
-# An item's column, and the rental's it repeats.
+# An item's column, and the rental's column it copies.
 _CURRENT: Mapping[str, str] = {
     "current_rental_id": "id",
     "current_state": "state",
@@ -265,5 +202,5 @@ _CURRENT: Mapping[str, str] = {
     "payment_id": "payment_id",
     "payment_state": "payment_state",
 }
-# What must be known of a rental to tell whether, and how, it holds its item.
+# The columns of a rental that an item's row needs.
 HOLDING_PART = tuple(_CURRENT.values())

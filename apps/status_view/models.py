@@ -9,7 +9,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.rentals.contracts import RentalSnapshot
 from apps.status_view import domain
+from gdmarket.contracts import columns_of
 
 
 class Rebuild(models.Model):
@@ -43,7 +45,7 @@ class ItemStatus(models.Model):
     currency = models.CharField(_("currency"), max_length=3, default="")
     state = models.CharField(_("state"), max_length=20, default="")
 
-    availability = models.CharField(_("availability"), max_length=20, default=domain.Availability.AVAILABLE.value)
+    availability = models.CharField(_("availability"), max_length=20, default=domain.ItemAvailability.AVAILABLE.value)
     current_rental_id = models.UUIDField(_("current rental"), null=True)
     current_state = models.CharField(_("rental state"), max_length=20, null=True)  # noqa: DJ001  # null: there is no current rental
     current_renter_id = models.UUIDField(_("renter"), null=True)
@@ -70,7 +72,10 @@ class ItemStatus(models.Model):
 
 
 class RentalStatus(models.Model):
-    """A rental, its money, and its timeline of facts. `paid` and `refunded` in minor units of `currency`."""
+    """A rental, its money, and its timeline of facts. `paid` and `refunded` in minor units of `currency`.
+
+    Declared are the columns with a name for people or a length; further fields of the rental's contract are added below.
+    """
 
     id = models.UUIDField(_("rental"), primary_key=True)
     version = models.PositiveIntegerField(default=0)
@@ -129,3 +134,8 @@ class RentalStatus(models.Model):
     def __str__(self) -> str:
         """Return what is rented."""
         return self.item_name or str(self.id)
+
+
+for _name, _column in columns_of(RentalSnapshot).items():
+    if _name in domain.RENTAL_PART and _name not in vars(RentalStatus):
+        RentalStatus.add_to_class(_name, _column)

@@ -33,6 +33,7 @@ print(json.dumps({
     "fact": Event.objects.get(type="rentals.RentalRequested").payload["note"],
     "snapshot": facade.list_snapshots(now=clock.now())[0].note,
     "api": client.get(f"/api/v1/rentals/{rental.id}").json()["note"],
+    "status view": client.get(f"/api/v1/status/rentals/{rental.id}").json()["note"],
     "schema": client.get("/api/v1/schema?format=json").json()["components"]["schemas"]["Rental"]["properties"]["note"]["type"],
 }))
 """
@@ -60,4 +61,4 @@ def test_a_new_public_field_of_a_rental_names_its_model_and_its_contract_and_is_
     manage("migrate", "--verbosity=0")
     shown = json.loads(manage("shell", "--verbosity=0", "--command", _SHOW).splitlines()[-1])
 
-    assert shown == {"fact": "with case", "snapshot": "with case", "api": "with case", "schema": "string"}
+    assert shown == {"fact": "with case", "snapshot": "with case", "api": "with case", "status view": "with case", "schema": "string"}

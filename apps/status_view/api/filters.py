@@ -38,7 +38,7 @@ class ItemStatusFilter(ListParameters):
     """Which of a manager's items."""
 
     state = serializers.ChoiceField(choices=["listed", "withdrawn"], required=False)
-    availability = serializers.ChoiceField(choices=[str(value) for value in domain.Availability], required=False)
+    availability = serializers.ChoiceField(choices=[str(value) for value in domain.ItemAvailability], required=False)
     q = serializers.CharField(max_length=100, required=False, allow_blank=True, help_text="Looked for in name, category and place.")
 
 

@@ -4,8 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.rentals.contracts import RentalSnapshot
 from apps.status_view import domain
 from apps.status_view.queries import Row
+from gdmarket.rest.contracts import Field, api_names, serializer_fields
 
 
 def item_json(row: Row) -> dict[str, Any]:
@@ -36,17 +38,16 @@ def _payment(row: Row) -> dict[str, Any] | None:
     return None if row["payment_id"] is None else {"id": row["payment_id"], "state": row["payment_state"]}
 
 
+_RENTAL = {shown: name for shown, name in api_names(RentalSnapshot, key="rental_id").items() if shown not in {"id", "payment"}}
+_SAME = [shown for shown, name in _RENTAL.items() if shown == name]
+_RENAMED = {shown: name for shown, name in _RENTAL.items() if shown != name}
+
+
 def rental_json(row: Row) -> dict[str, Any]:
     """Return a rental's row as the API shows it: the rental, and then what only the status view knows."""
-    same = (
-        "id", "item_name", "starts_at", "ends_at", "price", "currency", "state", "overdue", "payment_due_at", "cancel_requested", "version",
-        "requested_at", "paid_at", "handed_over_at", "returned_at", "closed_at", "timeline", "updated_at",
-    )  # fmt: skip
     return {
-        **{name: row[name] for name in same},
-        "item": row["item_id"],
-        "renter": row["renter_id"],
-        "manager": row["manager_id"],
+        **{name: row[name] for name in ("id", *_SAME, "timeline", "updated_at")},
+        **{shown: row[name] for shown, name in _RENAMED.items()},
         "payment": _payment(row),
         "turn": domain.next_actor(state=row["state"]),
         "deadline": domain.deadline(rental=row),
@@ -80,7 +81,7 @@ class ItemStatusSchema(serializers.Serializer[Any]):
     deposit = serializers.IntegerField()
     currency = serializers.CharField()
     state = serializers.ChoiceField(choices=["listed", "withdrawn"])
-    availability = serializers.ChoiceField(choices=[str(value) for value in domain.Availability])
+    availability = serializers.ChoiceField(choices=[str(value) for value in domain.ItemAvailability])
     current_rental = _CurrentRental(allow_null=True)
     payment = _Payment(allow_null=True)
     version = serializers.IntegerField()
@@ -107,28 +108,16 @@ class _TimelineEntry(serializers.Serializer[Any]):
 class RentalStatusSchema(serializers.Serializer[Any]):
     """A rental, whose turn it is and until when, its money and its timeline; amounts in minor units of `currency`."""
 
-    id = serializers.UUIDField()
-    item = serializers.UUIDField()
-    item_name = serializers.CharField()
-    renter = serializers.UUIDField()
-    manager = serializers.UUIDField()
-    starts_at = serializers.DateTimeField()
-    ends_at = serializers.DateTimeField()
-    price = serializers.IntegerField()
-    currency = serializers.CharField()
     state = serializers.ChoiceField(choices=[*domain.OPEN, *domain.CLOSED])
-    overdue = serializers.BooleanField()
-    payment_due_at = serializers.DateTimeField()
     payment = _Payment(allow_null=True)
-    cancel_requested = serializers.BooleanField()
-    version = serializers.IntegerField()
-    requested_at = serializers.DateTimeField()
-    paid_at = serializers.DateTimeField(allow_null=True)
-    handed_over_at = serializers.DateTimeField(allow_null=True)
-    returned_at = serializers.DateTimeField(allow_null=True)
-    closed_at = serializers.DateTimeField(allow_null=True)
     turn = serializers.ChoiceField(choices=[str(value) for value in domain.NextActor])
     deadline = serializers.DateTimeField(allow_null=True)
     money = _Money()
     timeline = _TimelineEntry(many=True)
     updated_at = serializers.DateTimeField()
+
+    def get_fields(self) -> dict[str, Field]:
+        """Return the fields of a rental's contract in its order, then those of the status view."""
+        declared = super().get_fields()
+        rental = serializer_fields(RentalSnapshot, key="rental_id")
+        return {shown: declared.get(shown) or rental[shown] for shown in api_names(RentalSnapshot, key="rental_id")} | declared

@@ -11,6 +11,9 @@ from uuid import UUID
 
 from django.db import connections
 
+from apps.items.contracts import ItemSnapshot
+from apps.payments.contracts import PaymentSnapshot
+from apps.rentals.contracts import RentalSnapshot
 from apps.status_view import domain, queries
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import databases
@@ -20,9 +23,9 @@ Row = TypeVar("Row", ItemStatus, RentalStatus)
 
 def apply_facts(
     *,
-    items: Sequence[domain.ItemState] = (),
-    rentals: Sequence[domain.RentalState] = (),
-    payments: Sequence[domain.PaymentState] = (),
+    items: Sequence[ItemSnapshot] = (),
+    rentals: Sequence[RentalSnapshot] = (),
+    payments: Sequence[PaymentSnapshot] = (),
 ) -> None:
     """Bring the view up to these facts, in one transaction; each source's are in their order."""
     item_ids = {item.item_id for item in items} | {rental.item_id for rental in rentals}
@@ -45,9 +48,9 @@ class Rows:
     def apply(
         self,
         *,
-        items: Iterable[domain.ItemState] = (),
-        rentals: Iterable[domain.RentalState] = (),
-        payments: Iterable[domain.PaymentState] = (),
+        items: Iterable[ItemSnapshot] = (),
+        rentals: Iterable[RentalSnapshot] = (),
+        payments: Iterable[PaymentSnapshot] = (),
     ) -> None:
         """Bring the rows up to these facts."""
         for item in items:
