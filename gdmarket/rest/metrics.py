@@ -1,8 +1,5 @@
 """Prometheus metrics of requests: how many, their status, their duration, how many are in progress."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import Counter, Gauge, Histogram
@@ -16,14 +13,7 @@ _seconds = Histogram(
     ["route", "method"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
-_in_flight = Gauge("http_requests_in_flight", "Requests in progress.", multiprocess_mode="livesum")
-
-
-@contextmanager
-def in_flight() -> Iterator[None]:
-    """Count a request as in progress for the length of the block."""
-    with _in_flight.track_inprogress():
-        yield
+IN_FLIGHT = Gauge("http_requests_in_flight", "Requests in progress.", multiprocess_mode="livesum")
 
 
 def answered(*, request: HttpRequest, response: HttpResponse, took_s: float) -> None:

@@ -37,7 +37,7 @@ class CorrelationMiddleware:
         return response
 
     def _answer(self, request: HttpRequest, began_s: float) -> HttpResponse:
-        with metrics.in_flight():
+        with metrics.IN_FLIGHT.track_inprogress():
             response = self.get_response(request)
             response["X-Correlation-ID"] = correlation.current().correlation
             took_s = time.perf_counter() - began_s

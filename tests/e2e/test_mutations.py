@@ -127,7 +127,7 @@ MUTATIONS = (
         edits=((STORE, "Q(state=State.HALF_OPEN, probe_deadline__lte=Now())", "Q(state=State.HALF_OPEN)"),),
     ),
     Mutation(
-        guard="a success that is not to be counted is not",
+        guard="a success with counts_as_success=False is not counted",
         caught_by=SUCCESSES,
         edits=((BREAKER, "if not counts_as_success:", "if not counts_as_success and permit.state is not State.CLOSED:"),),
     ),
