@@ -15,10 +15,12 @@ COPY manage.py ./
 COPY gdmarket gdmarket
 COPY apps apps
 COPY config config
+COPY deploy/__init__.py deploy/
+COPY deploy/simulator deploy/simulator
 # Redoc calls foreign networks and is not served. Bytecode is written now: on a read-only root nobody could later.
 RUN GDMARKET_SECRET_KEY=build GDMARKET_DATA_DIR=/tmp GDMARKET_STATIC_DIR=/opt/static \
     /opt/gdmarket/bin/python manage.py collectstatic --no-input -v 0 -i redoc \
-    && python -m compileall -q --invalidation-mode unchecked-hash apps config gdmarket
+    && python -m compileall -q --invalidation-mode unchecked-hash apps config deploy gdmarket
 
 FROM base AS sbom
 COPY requirements/sbom.lock pyproject.toml /tmp/

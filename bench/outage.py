@@ -1,7 +1,6 @@
 """`./dev bench payments`: a hundred users, and a payment provider that takes longer than its time-out for a minute, then recovers."""
 
 import json
-import os
 import random
 import threading
 import time
@@ -22,7 +21,7 @@ from bench.market import open_database, running, serve
 from deploy import report
 from deploy.client import API, RENTERS, Client, Request
 from deploy.report import Figure, progress
-from tests.fake_provider import FakeProcess
+from deploy.servers.simulator import SimulatorProcess
 
 SERVERS, WORKERS = 2, 4
 BEFORE_S, AFTER_S, LONGEST_S = 10.0, 15.0, 240.0
@@ -129,11 +128,11 @@ def figures(answers: Sequence[Answer], samples: Sequence[Sample], *, recovers_at
 
 
 @contextmanager
-def _deployment() -> Iterator[tuple[list[int], FakeProcess]]:
+def _deployment() -> Iterator[tuple[list[int], SimulatorProcess]]:
     """Run PostgreSQL, the servers, a relay and the provider for the length of the block; gives the servers' ports and the provider."""
     with ExitStack() as stack:
         folder = stack.enter_context(open_database(database="postgresql"))
-        provider = stack.enter_context(FakeProcess(folder=folder, environment=os.environ, verbosity=0))
+        provider = stack.enter_context(SimulatorProcess(folder=folder, quiet=True))
         settings = {
             "GDMARKET_PAYMENT_GATEWAY": "http",
             "GDMARKET_PAYMENT_URL": provider.url,
@@ -178,7 +177,7 @@ def _users(
     return [partial(use, user) for user in range(number)]
 
 
-def _watch(provider: FakeProcess, began: float, is_over: threading.Event, samples: list[Sample]) -> None:
+def _watch(provider: SimulatorProcess, began: float, is_over: threading.Event, samples: list[Sample]) -> None:
     """Sample the breaker's row and the provider's statistics ten times a second."""
     from gdmarket.breaker.models import Circuit  # noqa: PLC0415  # models exist only after setup()
 

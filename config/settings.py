@@ -108,13 +108,13 @@ def _secret_of(gateway: str) -> dict[str, Any]:
     return {"validate": validate.Regexp(r"[\x21-\x7e]+\Z", error="Must be printable characters without a space.")}
 
 
-#: The payment provider: `sandbox`, which is built in; `http`, the fake provider that `manage.py fake_provider` serves; [`stripe` or
+#: The payment provider: `sandbox`, which is built in; `http`, the [payment simulator](payment-simulator.md); [`stripe` or
 #: `toss`](payment-providers.md).
 GDMARKET_PAYMENT_GATEWAY = env.str(
     "GDMARKET_PAYMENT_GATEWAY", "sandbox", validate=[validate.OneOf(["http", "sandbox", "stripe", "toss"]), _installed]
 )
-#: Hosts that may be asked for money by plain `http://`, as the fake provider in a container of its own is: anybody on the way reads and
-#: changes what is said.
+#: Hosts that payments may be sent to by plain `http://`, as the payment simulator in a container of its own is: anybody on the way can
+#: read and change them.
 GDMARKET_PAYMENT_INSECURE_HOSTS: list[str] = env.list("GDMARKET_PAYMENT_INSECURE_HOSTS", [], subcast=str.strip)
 
 
@@ -124,7 +124,7 @@ def _payment_address(url: str) -> None:
         _address(url)
 
 
-#: Where `http` finds the fake provider: an `https://` address, or `http://` on this machine.
+#: Where `http` finds the payment simulator: an `https://` address, or `http://` on this machine.
 GDMARKET_PAYMENT_URL = env.str("GDMARKET_PAYMENT_URL", "http://127.0.0.1:8700", validate=_payment_address)
 #: What `http` takes webhooks by: secrets, with commas between them. One that signed is enough, so that they can be changed in turn;
 #: without any, every webhook is refused.

@@ -25,7 +25,7 @@ _TIMEOUT_S = 2.0
 def check_insecure_hosts(**_: Any) -> list[CheckMessage]:
     """Look whether payments may go over plain HTTP."""
     hosts = ", ".join(settings.GDMARKET_PAYMENT_INSECURE_HOSTS)
-    hint = "Leave GDMARKET_PAYMENT_INSECURE_HOSTS empty: it is for the fake provider alone."
+    hint = "Leave GDMARKET_PAYMENT_INSECURE_HOSTS empty: it is for the payment simulator alone."
     return [finding("gdmarket.W001", f"Payments are allowed by plain http:// at {hosts}.", hint)] if hosts else []
 
 

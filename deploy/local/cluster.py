@@ -14,8 +14,8 @@ from deploy.local.supervisor import Supervisor, answers
 from deploy.servers.ports import free_port
 from deploy.servers.postgresql import running_postgresql
 from deploy.servers.process import ROOT, ServerProcess
+from deploy.servers.simulator import SimulatorProcess
 from deploy.servers.waiting import wait_until
-from tests.fake_provider import FakeProcess
 
 _RECONCILE = ("reconcile_payments", "--every", "3600", "--days", "30", "--older-than", "60")
 
@@ -36,7 +36,7 @@ class Cluster:
     gateway: Gateway
     environment: Mapping[str, str]
     folder: Path
-    provider: FakeProcess
+    provider: SimulatorProcess
     report: Callable[[str], None]
     tree: Path = ROOT
     version: int = 0
@@ -181,7 +181,7 @@ def open_cluster(
             **settings,
             "DATABASE_URL": settings.get("DATABASE_URL") or stack.enter_context(running_postgresql(durable=True)),
         }
-        provider = stack.enter_context(FakeProcess(folder=folder, environment=environment, verbosity=0))
+        provider = stack.enter_context(SimulatorProcess(folder=folder, quiet=True))
         environment |= {"GDMARKET_PAYMENT_GATEWAY": "http", "GDMARKET_PAYMENT_URL": provider.url}
         cluster = Cluster(gateway=gateway, environment=environment, folder=folder, provider=provider, report=report)
         stack.callback(cluster.stop)

@@ -17,12 +17,12 @@ import pytest
 from apps.payments.domain import UNSETTLED, PaymentState
 from apps.payments.models import Payment
 from apps.rentals.models import Rental
+from deploy.servers.simulator import SimulatorProcess
 from gdmarket import ids
 from tests.chaos.money.judging import judge
 from tests.chaos.money.plan import CHARGING, CHECKING, REFUNDING
 from tests.chaos.money.stories import MANAGERS, register
 from tests.e2e.served import ROOT, until
-from tests.fake_provider import FakeProcess
 
 pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 
@@ -48,7 +48,7 @@ STEPS = (None, *CHARGING)
 class Stage:
     """Scenes in processes of their own, and the provider that they ask."""
 
-    def __init__(self, process: subprocess.Popen[str], fake: FakeProcess) -> None:
+    def __init__(self, process: subprocess.Popen[str], fake: SimulatorProcess) -> None:
         self.fake = fake
         self._process = process
         self._item_id = register(by=MANAGERS[0])
@@ -95,7 +95,7 @@ class Stage:
 
 @pytest.fixture
 def stage(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Stage]:
-    with FakeProcess(folder=tmp_path, verbosity=0) as fake:
+    with SimulatorProcess(folder=tmp_path, quiet=True) as fake:
         environment = process_environment | {
             "GDMARKET_DISPATCH": "off",
             "GDMARKET_PAYMENT_GATEWAY": "http",
@@ -121,7 +121,7 @@ def test_a_charge_is_made_once_and_booked_whatever_fails_whoever_dies(stage: Sta
     stage.heal()
     until(stage.is_quiet, "the provider at rest")
 
-    verdict = judge(book=stage.fake.book)
+    verdict = judge(book=stage.fake.store)
     assert verdict.is_clean, verdict
     assert sum(verdict.rentals.values()) == len(played)
     states = {case: Rental.objects.get(id=rental_id).state for case, (rental_id, _) in played.items()}
@@ -141,7 +141,7 @@ def test_a_charge_that_arrives_after_it_was_given_up_is_refused(stage: Stage) ->
 
     until(stage.is_quiet, "the charge that comes late")
 
-    assert judge(book=stage.fake.book).is_clean
+    assert judge(book=stage.fake.store).is_clean
     assert Rental.objects.get(id=rental_id).state == "requested"
 
 
@@ -156,7 +156,7 @@ def test_a_refund_is_given_once_whatever_fails_whoever_dies(stage: Stage) -> Non
 
     stage.heal()
 
-    verdict = judge(book=stage.fake.book)
+    verdict = judge(book=stage.fake.store)
     assert verdict.is_clean, verdict
     assert verdict.rentals == {"cancelled": len(cases)}
     assert (verdict.held, verdict.refunds) == (0, len(cases))

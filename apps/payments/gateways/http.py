@@ -1,4 +1,4 @@
-"""The adapter to the fake provider, over real sockets: what a small, honest payment provider with an HTTP API would need."""
+"""The adapter to the payment simulator (deploy/simulator): a template for a payment provider with an HTTP API."""
 
 import hmac
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways import deadline_http
 from apps.payments.gateways.deadline_http import DeadlineHttpClient
-from apps.payments.gateways.fake.messages import (
+from apps.payments.gateways.http_messages import (
     SIGNATURE,
     ChargeListResponse,
     ChargeRequestBody,
@@ -46,7 +46,7 @@ Shape = TypeVar("Shape")
 
 
 class HttpGateway:
-    """The fake provider at `base_url`; a webhook is genuine if one of the secrets signed it, so that they can be changed in turn."""
+    """The payment simulator at `base_url`; a webhook signed with any of the secrets is genuine, so that they can be rotated."""
 
     def __init__(self, *, base_url: str, webhook_secrets: Sequence[str], insecure_hosts: Sequence[str] = ()) -> None:
         self._http = DeadlineHttpClient(base_url=base_url, insecure_hosts=insecure_hosts)
@@ -84,11 +84,11 @@ class HttpGateway:
         return record
 
     def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Read the provider's book."""
+        """Read the provider's record."""
         return self._entry("GET", "", request=request, deadline_s=deadline_s)
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
-        """Read the provider's book, page by page."""
+        """Read a page of the provider's list."""
         query = urlencode({"since": since.isoformat(), "until": until.isoformat(), "cursor": cursor})
         told = self._ask("GET", f"/v1/charges?{query}", shape=ChargeListResponse, deadline_s=deadline_s)
         return ChargePage(

@@ -20,13 +20,14 @@ from django.db.models.functions import Now
 from apps.payments.domain import UNSETTLED
 from apps.payments.models import Payment
 from apps.rentals.models import Rental
+from deploy.servers.process import ROOT
+from deploy.servers.simulator import SimulatorProcess
 from gdmarket.breaker import store as breaker
 from gdmarket.bus import subscriptions
 from gdmarket.bus.models import Delivery
 from tests.chaos.money.judging import judge
 from tests.chaos.money.outcome import Outcome
 from tests.chaos.money.plan import CHARGING, CHECKING, REFUNDING, TIMEOUT_MS, Plan
-from tests.fake_provider import ROOT, FakeProcess
 
 RENTER, RELAY = "renter", "relay"
 # Where each may be told to die, and how likely it is to be.
@@ -74,7 +75,7 @@ class Campaign:
         self._members: list[_Member] = []
         self._deeds: Counter[str] = Counter()
         self._mishaps: list[str] = []
-        self._fake = FakeProcess(folder=folder, verbosity=0)
+        self._fake = SimulatorProcess(folder=folder, quiet=True)
         self._started = self._told_at = self._changed_at = time.monotonic()
 
     def run(self) -> Outcome:
@@ -93,7 +94,7 @@ class Campaign:
                     deeds=dict(self._deeds),
                     unknown=unknown,
                     last_reconciliation=last,
-                    verdict=judge(book=self._fake.book),
+                    verdict=judge(book=self._fake.store),
                     mishaps=self._mishaps,
                 )
             finally:

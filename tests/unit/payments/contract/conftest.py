@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_provider import FakeProcess
+from deploy.servers.simulator import SimulatorProcess
 from tests.unit.payments.contract.harness import AdapterHarness
 from tests.unit.payments.contract.http_harness import HttpHarness
 from tests.unit.payments.contract.sandbox_harness import SandboxHarness
@@ -23,9 +23,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeProcess]:
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
     """Return the fake provider of this test process."""
-    with FakeProcess(folder=tmp_path_factory.mktemp("fake")) as fake:
+    with SimulatorProcess(folder=tmp_path_factory.mktemp("fake")) as fake:
         yield fake
 
 

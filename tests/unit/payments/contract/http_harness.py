@@ -10,7 +10,7 @@ from uuid import UUID
 
 from apps.payments.gateways.http import HttpGateway
 from apps.payments.gateways.port import ChargeRecord
-from tests.fake_provider import FakeProcess
+from deploy.servers.simulator import SimulatorProcess
 from tests.unit.payments.contract.harness import AdapterHarness
 
 SECRETS = ("the new secret", "the old secret")
@@ -19,7 +19,7 @@ SECRETS = ("the new secret", "the old secret")
 class HttpHarness(AdapterHarness):
     """A fake provider that other tests of this process use too, one after the other."""
 
-    def __init__(self, fake: FakeProcess) -> None:
+    def __init__(self, fake: SimulatorProcess) -> None:
         self._fake = fake
         self.gateway = self._http = HttpGateway(base_url=fake.url, webhook_secrets=SECRETS)
 

@@ -1,4 +1,4 @@
-"""The fake provider tells of what happened by webhook: once and signed, unless it was told to do it badly."""
+"""The simulator provider tells of what happened by webhook: once and signed, unless it was told to do it badly."""
 
 import hashlib
 import hmac
@@ -12,11 +12,11 @@ from uuid import UUID
 import pytest
 
 from apps.payments.errors import WebhookRefusedError
-from apps.payments.gateways.fake.faults import Fault
+from deploy.simulator.faults import Fault
 from gdmarket import ids
 from tests.unit.payments.actions import charge_request
-from tests.unit.payments.faked import AMPLE_S, SECRET, Fake, opened, until
 from tests.unit.payments.raw_server import Line, answer, raw_server
+from tests.unit.payments.simulated import AMPLE_S, SECRET, Simulated, opened, until
 
 
 class Inbox:
@@ -48,13 +48,13 @@ def inbox() -> Inbox:
 
 
 @pytest.fixture
-def telling(tmp_path: Path, inbox: Inbox) -> Iterator[Fake]:
-    """Return a fake provider that sends webhooks to the inbox."""
-    with raw_server(inbox.talk) as server, opened(tmp_path, f"{server.url}/hook?from=fake") as fake:
-        yield fake
+def telling(tmp_path: Path, inbox: Inbox) -> Iterator[Simulated]:
+    """Return a simulator provider that sends webhooks to the inbox."""
+    with raw_server(inbox.talk) as server, opened(tmp_path, f"{server.url}/hook?from=fake") as simulator:
+        yield simulator
 
 
-def test_what_happened_is_told_once_and_signed(telling: Fake, inbox: Inbox) -> None:
+def test_what_happened_is_told_once_and_signed(telling: Simulated, inbox: Inbox) -> None:
     key, refund_key, voided = ids.uuid7(), ids.uuid7(), ids.uuid7()
     for _ in range(2):
         telling.charge(key)
@@ -76,7 +76,7 @@ def test_what_happened_is_told_once_and_signed(telling: Fake, inbox: Inbox) -> N
         assert telling.gateway.read_webhook(headers=headers, body=body, now=datetime.now(UTC))
 
 
-def test_a_webhook_that_is_not_taken_is_sent_again(telling: Fake, inbox: Inbox) -> None:
+def test_a_webhook_that_is_not_taken_is_sent_again(telling: Simulated, inbox: Inbox) -> None:
     inbox.refusals = 2
     key = ids.uuid7()
     telling.charge(key)
@@ -85,14 +85,14 @@ def test_a_webhook_that_is_not_taken_is_sent_again(telling: Fake, inbox: Inbox) 
     assert telling.provider.stats()["webhooks"] == {"taken": 1}
 
 
-def test_a_webhook_may_come_twice(telling: Fake, inbox: Inbox) -> None:
+def test_a_webhook_may_come_twice(telling: Simulated, inbox: Inbox) -> None:
     telling.set_faults(Fault(do="webhook_duplicate"))
     telling.charge()
     (_, first), (_, again) = inbox.read(2)
     assert first == again
 
 
-def test_a_webhook_may_be_lost(telling: Fake, inbox: Inbox) -> None:
+def test_a_webhook_may_be_lost(telling: Simulated, inbox: Inbox) -> None:
     lost, told = ids.uuid7(), ids.uuid7()
     telling.set_faults(Fault(do="webhook_dropped", key=lost))
     telling.charge(lost)
@@ -100,7 +100,7 @@ def test_a_webhook_may_be_lost(telling: Fake, inbox: Inbox) -> None:
     assert inbox.keys(1) == [told]
 
 
-def test_webhooks_may_come_in_another_order(telling: Fake, inbox: Inbox) -> None:
+def test_webhooks_may_come_in_another_order(telling: Simulated, inbox: Inbox) -> None:
     keys = [ids.uuid7() for _ in range(4)]
     telling.set_faults(Fault(do="webhook_reordered", times=2))
     for key in keys[:3]:
@@ -110,7 +110,7 @@ def test_webhooks_may_come_in_another_order(telling: Fake, inbox: Inbox) -> None
     assert inbox.keys(4)[3] == keys[3]
 
 
-def test_webhooks_that_are_held_back_come_when_they_are_released(telling: Fake, inbox: Inbox) -> None:
+def test_webhooks_that_are_held_back_come_when_they_are_released(telling: Simulated, inbox: Inbox) -> None:
     keys = [ids.uuid7() for _ in range(2)]
     telling.set_faults(Fault(do="webhook_reordered"))
     for key in keys:
@@ -119,7 +119,7 @@ def test_webhooks_that_are_held_back_come_when_they_are_released(telling: Fake, 
     assert inbox.keys(2) == keys[::-1]
 
 
-def test_a_webhook_may_be_late(telling: Fake, inbox: Inbox) -> None:
+def test_a_webhook_may_be_late(telling: Simulated, inbox: Inbox) -> None:
     late, prompt = ids.uuid7(), ids.uuid7()
     telling.set_faults(Fault(do="webhook_delayed", before_s=0.5, key=late))
     telling.charge(late)
@@ -128,7 +128,7 @@ def test_a_webhook_may_be_late(telling: Fake, inbox: Inbox) -> None:
 
 
 @pytest.mark.parametrize("do", ["webhook_forged", "webhook_old"])
-def test_a_webhook_may_be_one_that_must_be_refused(telling: Fake, inbox: Inbox, do: Any) -> None:
+def test_a_webhook_may_be_one_that_must_be_refused(telling: Simulated, inbox: Inbox, do: Any) -> None:
     telling.set_faults(Fault(do=do))
     telling.charge()
     ((headers, body),) = inbox.read(1)

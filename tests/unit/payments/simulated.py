@@ -1,4 +1,4 @@
-"""A fake provider in this process, and a customer of it."""
+"""A simulator provider in this process, and a customer of it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
-from apps.payments.gateways.fake.faults import Fault
-from apps.payments.gateways.fake.provider import FakeProvider
-from apps.payments.gateways.fake.server import FakeServer
 from apps.payments.gateways.http import HttpGateway
 from apps.payments.gateways.port import ChargeStatus
+from deploy.simulator.faults import Fault
+from deploy.simulator.provider import Provider
+from deploy.simulator.server import Server
 from gdmarket import ids
 from tests.unit.payments.actions import charge_request
 
@@ -25,17 +25,17 @@ def until(seen: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-class Fake:
-    """A fake provider in this process, a customer of it, and the webhooks that reached the customer."""
+class Simulated:
+    """A simulator provider in this process, a customer of it, and the webhooks that reached the customer."""
 
     def __init__(self, folder: Path, webhook_url: str) -> None:
-        self.said: list[str] = []
-        self.provider = FakeProvider(book=folder / "book.sqlite3", webhook_url=webhook_url, webhook_secret=SECRET, say=self.said.append)
-        self.server = FakeServer(provider=self.provider, address=HERE, control=HERE)
+        self.logged: list[str] = []
+        self.provider = Provider(store=folder / "book.sqlite3", webhook_url=webhook_url, webhook_secret=SECRET, log=self.logged.append)
+        self.server = Server(provider=self.provider, address=HERE, control=HERE)
         self.gateway = HttpGateway(base_url=f"http://127.0.0.1:{self.server.address[1]}", webhook_secrets=[SECRET])
 
     def set_faults(self, *faults: Fault) -> None:
-        self.provider.faults.put(faults=faults)
+        self.provider.faults.replace(faults=faults)
 
     def charge(self, key: UUID | None = None, *, method: str = "pm_ok") -> ChargeStatus:
         return self.gateway.charge(request=charge_request(key or ids.uuid7(), method=method), deadline_s=AMPLE_S).status
@@ -46,9 +46,9 @@ class Fake:
 
 
 @contextmanager
-def opened(folder: Path, webhook_url: str = "") -> Iterator[Fake]:
-    fake = Fake(folder, webhook_url)
+def opened(folder: Path, webhook_url: str = "") -> Iterator[Simulated]:
+    simulator = Simulated(folder, webhook_url)
     try:
-        yield fake
+        yield simulator
     finally:
-        fake.close()
+        simulator.close()

@@ -1,4 +1,4 @@
-"""What the fake provider and its customers say to each other: JSON, every field always there, sums in minor units."""
+"""The messages of the HTTP gateway and the payment simulator: JSON, every field always present, sums in minor units."""
 
 import hashlib
 import hmac
@@ -29,7 +29,7 @@ class ChargeRequestBody(Struct, frozen=True, kw_only=True):
 
 
 class RefundRequestBody(Struct, frozen=True, kw_only=True):
-    """What is to be given back under the refund key in the path."""
+    """What is to be refunded under the refund key in the path."""
 
     amount: Annotated[int, Meta(ge=1, le=2**63 - 1)]
 
@@ -47,11 +47,11 @@ class ChargeResponse(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, *, key: UUID, record: ChargeRecord) -> Self:
-        """Return what is told of an entry."""
+        """Return the message for a record."""
         return cls(key=key, **_fields(record))
 
     def record(self) -> ChargeRecord:
-        """Return the record that was told of."""
+        """Return the record in the message."""
         return ChargeRecord(**{name: getattr(self, name) for name in _names(ChargeRecord)})
 
 
@@ -65,11 +65,11 @@ class RefundResponse(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, *, refund_key: UUID, record: RefundRecord) -> Self:
-        """Return what is told of a refund."""
+        """Return the message for a refund."""
         return cls(refund_key=refund_key, **_fields(record))
 
     def record(self) -> RefundRecord:
-        """Return the refund that was told of."""
+        """Return the refund in the message."""
         return RefundRecord(**{name: getattr(self, name) for name in _names(RefundRecord)})
 
 
