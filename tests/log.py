@@ -1,4 +1,4 @@
-"""The whole event log, for tests that ask what was told."""
+"""The whole event log, for tests that ask what was published."""
 
 from collections.abc import Collection
 
@@ -9,8 +9,8 @@ from gdmarket.bus.models import Event
 
 def recorded(types: Collection[type]) -> list[bus.Recorded]:
     """Return every event of these types, in the log's order; one context's after the other's where each has a log of its own."""
-    told = []
+    events = []
     for alias in databases.aliases():
         names = [codec.type_of(one) for one in types if databases.alias_for(codec.context_of(one.__module__)) == alias]
-        told += [log.read(row) for row in Event.objects.using(alias).filter(type__in=names).order_by("seq")]
-    return told
+        events += [log.read(row) for row in Event.objects.using(alias).filter(type__in=names).order_by("seq")]
+    return events

@@ -1,4 +1,4 @@
-"""The import contracts of pyproject.toml, and that they would notice."""
+"""The import contracts of pyproject.toml, and that they find a breach."""
 
 import shutil
 import subprocess
@@ -16,13 +16,13 @@ def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", _LINT], cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_every_wall_stands() -> None:
+def test_every_contract_is_kept() -> None:
     lint = _lint(ROOT)
     assert lint.returncode == 0, lint.stdout + lint.stderr
 
 
 @pytest.mark.parametrize(
-    ("module", "line", "wall"),
+    ("module", "line", "contract"),
     [
         ("gdmarket/money.py", "import apps.items.domain", "Floors"),
         ("config/serve.py", "import deploy.tool", "Floors"),
@@ -39,9 +39,9 @@ def test_every_wall_stands() -> None:
         ("apps/items/handlers.py", "import blinker", "Bus"),
     ],
 )
-def test_a_breach_is_noticed(tmp_path: Path, module: str, line: str, wall: str) -> None:
-    for floor in LAYERS:
-        shutil.copytree(ROOT / floor, tmp_path / floor, ignore=shutil.ignore_patterns("__pycache__", "static", "locale"))
+def test_a_breach_is_found(tmp_path: Path, module: str, line: str, contract: str) -> None:
+    for layer in LAYERS:
+        shutil.copytree(ROOT / layer, tmp_path / layer, ignore=shutil.ignore_patterns("__pycache__", "static", "locale"))
     for tooling in ("deploy", "bench", "tests"):
         (tmp_path / tooling).mkdir()
         (tmp_path / tooling / "__init__.py").touch()
@@ -52,4 +52,4 @@ def test_a_breach_is_noticed(tmp_path: Path, module: str, line: str, wall: str) 
     lint = _lint(tmp_path)
     assert lint.returncode == 1
     broken = [verdict for verdict in lint.stdout.splitlines() if " BROKEN" in verdict]
-    assert any(verdict.startswith(f"{wall}:") for verdict in broken), lint.stdout
+    assert any(verdict.startswith(f"{contract}:") for verdict in broken), lint.stdout

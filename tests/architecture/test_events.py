@@ -1,4 +1,4 @@
-"""What imports cannot show of events: who hears them, and that what crosses a wall is frozen and plain."""
+"""What imports cannot show of events: who hears them, and that what crosses a boundary is frozen and plain."""
 
 import dataclasses
 import inspect

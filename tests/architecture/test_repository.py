@@ -11,7 +11,7 @@ import pytest
 from tests.architecture.source import ROOT
 
 # Where somebody's files lie: homes, things put by hand, and this very checkout. The Dockerfile's paths are the image's own.
-SOMEBODYS_PATH = re.compile(rb"(?<![\w.])(?:/(?:home|Users|root|opt|tmp|mnt|srv)/[\w.-]|%s(?![\w.-]))" % re.escape(str(ROOT)).encode())
+LOCAL_PATH = re.compile(rb"(?<![\w.])(?:/(?:home|Users|root|opt|tmp|mnt|srv)/[\w.-]|%s(?![\w.-]))" % re.escape(str(ROOT)).encode())
 PRODUCTION = {
     "GDMARKET_SECRET_KEY": "k9!" + "".join(chr(97 + number % 26) + str(number) for number in range(30)),
     "GDMARKET_HTTPS": "true",
@@ -25,13 +25,13 @@ def _tracked() -> list[str]:
     return [name for name in listing.decode().split("\0") if name and (ROOT / name).is_file()]
 
 
-def test_no_file_names_a_path_of_somebodys_machine() -> None:
-    assert [name for name in _tracked() if name != "Dockerfile" and SOMEBODYS_PATH.search((ROOT / name).read_bytes())] == []
+def test_no_file_names_a_path_of_a_machine() -> None:
+    assert [name for name in _tracked() if name != "Dockerfile" and LOCAL_PATH.search((ROOT / name).read_bytes())] == []
 
 
 @pytest.mark.parametrize("path", [ROOT, ROOT / "dev", Path("/", "home", "min", "market"), Path("/", "tmp", "notes.md")])
 def test_a_path_of_this_machine_would_be_found(path: Path) -> None:
-    assert SOMEBODYS_PATH.search(f"see {path}".encode())
+    assert LOCAL_PATH.search(f"see {path}".encode())
 
 
 def test_the_locks_name_no_address_and_hash_every_package() -> None:

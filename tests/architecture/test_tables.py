@@ -1,4 +1,4 @@
-"""What imports cannot show of tables: no relation reaches through a wall, and no migration is missing."""
+"""What imports cannot show of tables: no relation crosses a context's boundary, and no migration is missing."""
 
 import ast
 from io import StringIO
@@ -35,7 +35,7 @@ def test_a_model_asks_for_no_order_and_does_nothing_on_save(model: type[Model]) 
         assert model.delete is Model.delete
 
 
-def test_nobody_fetches_a_model_by_its_name() -> None:
+def test_no_model_is_fetched_by_its_name() -> None:
     fetched = [
         location(path, node)
         for path in sources("config", "apps")

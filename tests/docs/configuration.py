@@ -1,6 +1,6 @@
 """docs/reference/settings.md, written from the code: `python -m tests.docs.configuration`, or `./dev docs`.
 
-A variable is told of where it is read, in a comment that begins with `#:` right above the line or the statement: one sentence or two. Its
+A variable is documented where it is read, in a comment that begins with `#:` right above the line or the statement. Its
 name, type, default and bounds are those of the call. The headings are the code's own (`# -- Payments ---`). `./dev`, which is no Python,
 says the name too: `#: PYTHON: …`.
 """
@@ -17,12 +17,12 @@ from tests.docs.pages import ROOT
 PAGE = ROOT / "docs" / "reference" / "settings.md"
 SETTINGS, SERVER = ROOT / "config" / "settings.py", ROOT / "config" / "server.py"
 DEVELOPERS = "For developers"
-# A variable whose name begins so is ours to tell of, and may be read nowhere without being told of.
+# A variable whose name begins so is ours, and must be documented where it is read.
 NAME = re.compile(r"(?:GDMARKET|OTEL|PROMETHEUS)_[A-Z_]+|DATABASE_URL|PYTHON")
-_TOLD = re.compile(r"^( *)#: ?(.*)$")
+_COMMENT = re.compile(r"^( *)#: ?(.*)$")
 _HEADING = re.compile(r"^# -- (.+?) -*$")
 _SHELL = re.compile(r"\$\{(?P<name>[A-Z_]+):(?:\+|-(?P<default>[^}$]*))")
-_TOLD_IN_DEV = re.compile(r"^ *#: (?P<name>[A-Z_]+): (?P<meaning>.+)$", re.MULTILINE)
+_COMMENT_IN_DEV = re.compile(r"^ *#: (?P<name>[A-Z_]+): (?P<meaning>.+)$", re.MULTILINE)
 _TYPES = {
     "bool": "true or false",
     "dj_cache_url": "URL",
@@ -52,7 +52,7 @@ _NOTES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Variable:
-    """One variable as the page tells it; `meaning` is "" where it is read and not told of."""
+    """One variable of the page; `meaning` is empty where it is read and not documented."""
 
     name: str
     heading: str
@@ -63,21 +63,21 @@ class Variable:
 
 
 def variables() -> list[Variable]:
-    """Return every variable that is read and told of, in the page's order.
+    """Return every documented variable, in the page's order.
 
-    :raises ValueError: if one is read and told of nowhere, or told of twice
+    :raises ValueError: if one is read and documented nowhere, or documented twice
     """
     read = [*_in_python(SETTINGS), *_in_python(SERVER, heading="The server")]
     for path in sorted((ROOT / "tests").rglob("*.py")):
         read += _in_python(path, heading=DEVELOPERS)
     read += _in_dev()
-    told = [variable for variable in read if variable.meaning]
-    names = [variable.name for variable in told]
+    documented = [variable for variable in read if variable.meaning]
+    names = [variable.name for variable in documented]
     twice = sorted({name for name in names if names.count(name) > 1})
-    untold = sorted({f"{variable.name} ({variable.place})" for variable in read if variable.name not in names})
-    if twice or untold:
-        raise ValueError(f"Told of twice: {twice}. Read and told of nowhere, as a comment that begins with #: would: {untold}.")
-    return told
+    undocumented = sorted({f"{variable.name} ({variable.place})" for variable in read if variable.name not in names})
+    if twice or undocumented:
+        raise ValueError(f"Documented twice: {twice}. Read and documented nowhere (a comment that begins with #: does it): {undocumented}.")
+    return documented
 
 
 def page() -> str:
@@ -101,7 +101,7 @@ def _in_python(path: Path, *, heading: str = "") -> Iterator[Variable]:
             heading=heading or _heading_above(lines, call.lineno),
             kind=_kind(call),
             default=_default(call),
-            meaning=_told_above(lines, call.lineno) or _told_above(lines, statement.lineno),
+            meaning=_comment_above(lines, call.lineno) or _comment_above(lines, statement.lineno),
             place=f"{path.relative_to(ROOT)}:{call.lineno}",
         )
 
@@ -121,10 +121,10 @@ def _is_read(call: ast.Call) -> bool:
     return NAME.fullmatch(str(call.args[0].value)) is not None
 
 
-def _told_above(lines: list[str], number: int) -> str:
+def _comment_above(lines: list[str], number: int) -> str:
     words: list[str] = []
-    while number > 1 and (told := _TOLD.match(lines[number - 2])):
-        words.insert(0, told[2])
+    while number > 1 and (documented := _COMMENT.match(lines[number - 2])):
+        words.insert(0, documented[2])
         number -= 1
     return " ".join(words).strip()
 
@@ -174,21 +174,21 @@ def _in_words(value: Any) -> str:
 
 
 def _in_dev() -> Iterator[Variable]:
-    """Yield what ./dev takes from its caller for itself; what it hands on to the market is told of there."""
+    """Yield what ./dev takes from its caller for itself; what it passes on to the market is documented there."""
     source = (ROOT / "dev").read_text()
     defaults = {found["name"]: found["default"] for found in _SHELL.finditer(source)}
-    told_of = {told["name"] for told in _TOLD_IN_DEV.finditer(source)}
-    for name in sorted({name for name in defaults if name.startswith("GDMARKET_TEST_")} - told_of):
+    documented = {found["name"] for found in _COMMENT_IN_DEV.finditer(source)}
+    for name in sorted({name for name in defaults if name.startswith("GDMARKET_TEST_")} - documented):
         yield Variable(name=name, heading=DEVELOPERS, kind="text", default="", meaning="", place="dev")
-    for told in _TOLD_IN_DEV.finditer(source):
-        name = told["name"]
+    for comment in _COMMENT_IN_DEV.finditer(source):
+        name = comment["name"]
         yield Variable(
             name=name,
             heading=DEVELOPERS,
             kind="text",
             default=_in_words(defaults[name]),
-            meaning=told["meaning"],
-            place=f"dev:{source.count(chr(10), 0, told.start()) + 1}",
+            meaning=comment["meaning"],
+            place=f"dev:{source.count(chr(10), 0, comment.start()) + 1}",
         )
 
 

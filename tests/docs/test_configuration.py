@@ -15,7 +15,7 @@ def test_the_page_is_as_the_code_writes_it() -> None:
     assert PAGE.read_text() == configuration.page(), "run ./dev docs"
 
 
-def test_every_variable_that_is_read_is_told_of_once() -> None:
+def test_every_variable_that_is_read_is_documented_once() -> None:
     names = [variable.name for variable in variables()]
     assert len(names) == len(set(names))
     assert {"DATABASE_URL", "GDMARKET_SECRET_KEY", "GDMARKET_WORKERS", "GDMARKET_RELAY", "GDMARKET_TEST_SEED", "PYTHON"} <= set(names)
@@ -40,7 +40,7 @@ def test_type_bounds_and_default_are_those_of_the_call(line: str, shown: tuple[s
     assert (configuration._kind(call), configuration._default(call)) == shown
 
 
-def test_a_variable_that_nobody_tells_of_is_named_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_undocumented_variable_is_reported_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "somewhere.py").write_text('import os\n\nSHY = os.environ.get("GDMARKET_SHY")\n')
     shutil.copy(ROOT / "dev", tmp_path)
@@ -50,5 +50,5 @@ def test_a_variable_that_nobody_tells_of_is_named_with_its_place(tmp_path: Path,
         monkeypatch.setattr(configuration, name, copy)
     monkeypatch.setattr(configuration, "ROOT", tmp_path)
 
-    with pytest.raises(ValueError, match=r"Read and told of nowhere.*GDMARKET_SHY \(tests/somewhere\.py:3\)"):
+    with pytest.raises(ValueError, match=r"Read and documented nowhere.*GDMARKET_SHY \(tests/somewhere\.py:3\)"):
         configuration.page()

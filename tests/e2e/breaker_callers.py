@@ -1,7 +1,7 @@
 """A server with four workers that ask one provider without end, through the breaker: `python -m tests.e2e.breaker_callers FOLDER`.
 
-The provider is a folder. It does what its file `mood` says, and writes each call into `calls`: when, from which process, in which state and
-generation.
+The provider is a folder. It does what its file `behaviour` says, and writes each call into `calls`: when, from which process, in
+which state and generation.
 """
 
 import os
@@ -31,7 +31,7 @@ class Provider:
         self._breaker = breaker
 
     def answer(self) -> None:
-        """Answer or fail; in a mood to hang, not before it is over."""
+        """Answer or fail; hanging while the behaviour says so."""
         permit = self._breaker.permit
         with (self._folder / "calls").open("a") as calls:
             calls.write(f"{time.time()} {os.getpid()} {permit.state.value} {permit.generation}\n")
@@ -42,7 +42,7 @@ class Provider:
             raise ProviderError
 
     def _mood(self) -> str:
-        return (self._folder / "mood").read_text()
+        return (self._folder / "behaviour").read_text()
 
 
 def work(folder: Path) -> None:

@@ -62,9 +62,9 @@ class Collector:
 
 
 def _read(body: bytes) -> list[Seen]:
-    told = ExportTraceServiceRequest.FromString(body)
+    request = ExportTraceServiceRequest.FromString(body)
     seen = []
-    for process in told.resource_spans:
+    for process in request.resource_spans:
         resource = {pair.key: pair.value for pair in process.resource.attributes}
         for scope in process.scope_spans:
             for span in scope.spans:

@@ -20,7 +20,7 @@ def manage(environment: Environment, *command: str | Path) -> subprocess.Complet
     return subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
-def told(environment: Environment, *command: str | Path) -> str:
+def output_of(environment: Environment, *command: str | Path) -> str:
     """Return what a command that does well says."""
     ran = manage(environment, *command)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -28,7 +28,7 @@ def told(environment: Environment, *command: str | Path) -> str:
 
 
 def backup(environment: Environment, tmp_path: Path) -> Path:
-    return Path(told(environment, "backup", tmp_path / "backups").strip())
+    return Path(output_of(environment, "backup", tmp_path / "backups").strip())
 
 
 def ask(environment: Environment, question: str) -> Any:

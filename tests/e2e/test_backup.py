@@ -17,7 +17,7 @@ from django.db import connection, connections
 from apps.accounts.models import User
 from apps.items import services as items
 from gdmarket import clock, ids
-from tests.e2e.copying import Environment, ask, backup, cut_off, manage, told, turn_a_byte
+from tests.e2e.copying import Environment, ask, backup, cut_off, manage, output_of, turn_a_byte
 from tests.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,9 +37,9 @@ def here(process_environment: Environment, tmp_path: Path) -> Environment:
 
 @pytest.fixture
 def demo(here: Environment) -> Environment:
-    """Return the environment of a market with the demo's stories in it, told through to payments in flight."""
+    """Return the environment of a market with the demo data in it, with payments in flight."""
     User.objects.all().delete()
-    told(here, "load_demo")
+    output_of(here, "load_demo")
     return here
 
 
@@ -103,8 +103,8 @@ def test_what_was_copied_while_somebody_wrote_is_whole_elsewhere(here: Environme
         after = len(registered)
     assert after > before  # nobody waited for the backup
 
-    assert "is whole" in told(here, "backup", "--verify", made)
-    restored = told(there, "restore", made)
+    assert "is whole" in output_of(here, "backup", "--verify", made)
+    restored = output_of(there, "restore", made)
     assert "Next, in this order: manage.py reconcile_payments; start relays" in restored
     known = ask(there, "SELECT count(*) FROM items_item WHERE name = 'drill'")
     assert before <= known <= after + 1
@@ -114,7 +114,7 @@ def test_what_was_copied_while_somebody_wrote_is_whole_elsewhere(here: Environme
 
 def test_a_restored_market_says_what_the_one_before_said(demo: Environment, there: Environment, tmp_path: Path) -> None:
     made = backup(demo, tmp_path)
-    told(there, "restore", made)
+    output_of(there, "restore", made)
 
     assert (made / "sandbox.sqlite3").is_file()
     for question in (
@@ -122,7 +122,7 @@ def test_a_restored_market_says_what_the_one_before_said(demo: Environment, ther
         ("reconcile_payments", "--dry-run", "--json", "--older-than", "0"),
         ("money_report", "--json"),
     ):
-        assert told(there, *question) == told(demo, *question)
+        assert output_of(there, *question) == output_of(demo, *question)
     again = backup(there, tmp_path / "again")
     tables = [json.loads((folder / "manifest.json").read_text())["databases"]["default"]["tables"] for folder in (made, again)]
     assert tables[0] == tables[1]
@@ -131,7 +131,7 @@ def test_a_restored_market_says_what_the_one_before_said(demo: Environment, ther
     refused: tuple[type[Exception], ...] = (sqlite3.IntegrityError, psycopg.errors.RestrictViolation)
     with pytest.raises(refused, match="payments_posting_stands"):
         change(there, "UPDATE payments_posting SET amount = amount + 1")
-    assert "ok    databases: guards" in told(there, "doctor")
+    assert "ok    databases: guards" in output_of(there, "doctor")
 
 
 def change(environment: Environment, statement: str) -> None:
@@ -145,7 +145,7 @@ def change(environment: Environment, statement: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hurt", "why"),
+    ("damage", "why"),
     [
         (cut_off, "was cut off or altered"),
         (turn_a_byte, "was cut off or altered"),
@@ -153,10 +153,10 @@ def change(environment: Environment, statement: str) -> None:
     ],
 )
 def test_a_backup_that_is_torn_or_altered_is_refused(
-    here: Environment, there: Environment, tmp_path: Path, hurt: Callable[[Path], None], why: str
+    here: Environment, there: Environment, tmp_path: Path, damage: Callable[[Path], None], why: str
 ) -> None:
     made = backup(here, tmp_path)
-    hurt(next(made.glob("default.*")))
+    damage(next(made.glob("default.*")))
     for command in (("restore", made), ("restore", made, "--dry-run"), ("backup", "--verify", made)):
         refused = manage(there, *command)
         assert (refused.returncode, refused.stdout) == (1, "")
@@ -176,7 +176,7 @@ def test_a_manifest_that_was_cut_off_or_altered_is_refused(here: Environment, th
         (made / "manifest.json").write_text(altered)
         assert manage(there, "restore", made).returncode == 1
         assert_untouched(there)
-    (made / "manifest.json").write_text(json.dumps(table))  # it says other rows than there are: told after it was compared
+    (made / "manifest.json").write_text(json.dumps(table))  # its row count is wrong: found after the restore, by comparing
     refused = manage(there, "restore", made)
     assert refused.returncode == 1
     assert "was restored and is not what was copied" in refused.stderr
@@ -191,24 +191,24 @@ def assert_untouched(environment: Environment) -> None:
 
 def test_what_is_there_is_replaced_when_asked_to_only(here: Environment, there: Environment, tmp_path: Path) -> None:
     made = backup(here, tmp_path)
-    told(there, "restore", made)
+    output_of(there, "restore", made)
     change(there, "DELETE FROM bus_heartbeat")
     change(there, "UPDATE accounts_user SET display_name = 'nobody'")
 
     refused = manage(there, "restore", made)
     assert refused.returncode == 1
     assert "not empty. To replace all that is in it: --replace" in refused.stderr
-    assert "Nothing was written" in told(there, "restore", made, "--replace", "--dry-run")
+    assert "Nothing was written" in output_of(there, "restore", made, "--replace", "--dry-run")
     assert ask(there, "SELECT count(*) FROM accounts_user WHERE display_name <> 'nobody'") == 0
 
-    told(there, "restore", made, "--replace")
+    output_of(there, "restore", made, "--replace")
     assert ask(there, "SELECT count(*) FROM accounts_user WHERE display_name = 'nobody'") == 0
 
 
 @pytest.mark.postgresql
 def test_what_a_later_version_added_goes_too_or_all_of_it_stays(here: Environment, there: Environment, tmp_path: Path) -> None:
     made = backup(here, tmp_path)
-    told(there, "restore", made)
+    output_of(there, "restore", made)
     change(there, "CREATE TABLE items_later (item_id uuid REFERENCES items_item (id))")
     change(there, "CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
     change(there, "CREATE TRIGGER later BEFORE INSERT ON items_item FOR EACH ROW EXECUTE FUNCTION later()")
@@ -222,10 +222,10 @@ def test_what_a_later_version_added_goes_too_or_all_of_it_stays(here: Environmen
     assert ask(there, "SELECT count(*) FROM items_later") == 0
     assert ask(there, "SELECT count(*) FROM accounts_user") == 3
 
-    told(there, "restore", made, "--replace")
+    output_of(there, "restore", made, "--replace")
     assert ask(there, "SELECT to_regclass('items_later')") is None
     assert ask(there, "SELECT count(*) FROM pg_proc WHERE proname = 'later'") == 0
-    assert "ok    databases: guards" in told(there, "doctor")
+    assert "ok    databases: guards" in output_of(there, "doctor")
 
 
 def test_a_backup_of_a_newer_version_is_refused(here: Environment, there: Environment, tmp_path: Path) -> None:
@@ -269,15 +269,15 @@ def test_a_backup_is_for_its_owner_s_eyes(here: Environment, tmp_path: Path) -> 
 @pytest.mark.sqlite
 def test_a_file_that_others_have_open_is_not_restored_into(here: Environment, there: Environment, tmp_path: Path) -> None:
     made = backup(here, tmp_path)
-    told(there, "restore", made)
-    told(there, "migrate", "--verbosity=0")
+    output_of(there, "restore", made)
+    output_of(there, "migrate", "--verbosity=0")
     before = ask(there, "SELECT count(*) FROM accounts_user")
     with closing(sqlite3.connect(there["DATABASE_URL"].removeprefix("sqlite:///"))) as relay:
         relay.execute("SELECT count(*) FROM bus_heartbeat").fetchone()
         refused = manage(there, "restore", made, "--replace")
     assert (refused.returncode, "default is in use" in refused.stderr) == (1, True)
     assert ask(there, "SELECT count(*) FROM accounts_user") == before
-    told(there, "restore", made, "--replace")
+    output_of(there, "restore", made, "--replace")
 
 
 def test_an_empty_database_is_no_backup(there: Environment, tmp_path: Path) -> None:

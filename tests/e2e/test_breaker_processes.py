@@ -49,11 +49,11 @@ class Street:
         (folder / "calls").touch()
         self.provider("answers")
 
-    def provider(self, mood: str) -> None:
+    def provider(self, behaviour: str) -> None:
         """Let the provider answer, fail or hang from now on."""
         fresh = self.folder / "fresh"
-        fresh.write_text(mood)
-        fresh.replace(self.folder / "mood")
+        fresh.write_text(behaviour)
+        fresh.replace(self.folder / "behaviour")
 
     def calls(self) -> list[Call]:
         lines = [line.split() for line in (self.folder / "calls").read_text().splitlines(keepends=True) if line.endswith("\n")]

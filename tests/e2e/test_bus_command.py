@@ -14,8 +14,8 @@ pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 def test_a_database_out_of_reach_is_said_in_a_line(process_environment: dict[str, str], action: tuple[str, ...]) -> None:
     away = process_environment | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere"}
 
-    told = subprocess.run([sys.executable, "manage.py", "bus", *action], cwd=ROOT, env=away, capture_output=True, text=True, check=False)
+    ran = subprocess.run([sys.executable, "manage.py", "bus", *action], cwd=ROOT, env=away, capture_output=True, text=True, check=False)
 
-    assert told.returncode == 3
-    assert told.stderr.startswith("CommandError: The database cannot be used: ")
-    assert "Traceback" not in told.stderr
+    assert ran.returncode == 3
+    assert ran.stderr.startswith("CommandError: The database cannot be used: ")
+    assert "Traceback" not in ran.stderr

@@ -40,9 +40,9 @@ class Caller:
 
     def call(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
         mine = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
-        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, method=method, headers=mine | told)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, method=method, headers=mine | sent)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
@@ -121,25 +121,25 @@ def rent(manager: Caller, renter: Caller) -> None:
     assert renter.call("POST", f"/api/v1/rentals/{second['id']}/cancel", {"reason": f"{BIRD} is ill"})[0] in {200, 202}
 
 
-def offend(manager: Caller, renter: Caller, stranger: Caller) -> None:
+def offend(manager: Caller, renter: Caller, anonymous: Caller) -> None:
     """Do all that is refused."""
-    assert stranger.call("POST", "/api/v1/auth/token", {"email": f"{BIRD}@example.com", "password": f"{BIRD}-wrong"})[0] == 401
-    assert stranger.call("GET", f"/api/v1/items?q={BIRD}&category={BIRD}")[0] == 200
-    assert stranger.call("GET", f"/api/v1/items?unknown={BIRD}")[0] == 400
-    assert stranger.call("GET", f"/api/v1/items?near={BIRD}&cursor={BIRD}")[0] == 400
-    assert stranger.call("GET", f"/{BIRD}/{quote(BIRD + '@example.com')}?token={BIRD}")[0] == 404
-    assert stranger.call("GET", "/api/v1/rentals", Authorization=f"Bearer {BIRD}")[0] == 401
+    assert anonymous.call("POST", "/api/v1/auth/token", {"email": f"{BIRD}@example.com", "password": f"{BIRD}-wrong"})[0] == 401
+    assert anonymous.call("GET", f"/api/v1/items?q={BIRD}&category={BIRD}")[0] == 200
+    assert anonymous.call("GET", f"/api/v1/items?unknown={BIRD}")[0] == 400
+    assert anonymous.call("GET", f"/api/v1/items?near={BIRD}&cursor={BIRD}")[0] == 400
+    assert anonymous.call("GET", f"/{BIRD}/{quote(BIRD + '@example.com')}?token={BIRD}")[0] == 404
+    assert anonymous.call("GET", "/api/v1/rentals", Authorization=f"Bearer {BIRD}")[0] == 401
     hostile = {"X_Correlation_ID": f"{BIRD} {{}}", "User_Agent": BIRD, "X_Forwarded_For": BIRD, "Cookie": f"sessionid={BIRD}"}
     assert (
-        stranger.call("GET", "/api/v1/items", **hostile, Accept=BIRD, If_None_Match=BIRD, traceparent=BIRD, Accept_Language=BIRD)[0] < 500
+        anonymous.call("GET", "/api/v1/items", **hostile, Accept=BIRD, If_None_Match=BIRD, traceparent=BIRD, Accept_Language=BIRD)[0] < 500
     )
-    assert stranger.call("GET", "/api/v1/items", Host=f"{BIRD}.example.com")[0] == 400
-    assert stranger.call("POST", "/api/v1/payments/webhooks/http", {"id": BIRD}, Fake_Signature=f"t=1,v1={BIRD}")[0] in {401, 403, 404}
-    assert stranger.call("POST", "/admin/login/", {"username": BIRD, "password": BIRD}, Cookie=f"csrftoken={BIRD}")[0] == 403
+    assert anonymous.call("GET", "/api/v1/items", Host=f"{BIRD}.example.com")[0] == 400
+    assert anonymous.call("POST", "/api/v1/payments/webhooks/http", {"id": BIRD}, Fake_Signature=f"t=1,v1={BIRD}")[0] in {401, 403, 404}
+    assert anonymous.call("POST", "/admin/login/", {"username": BIRD, "password": BIRD}, Cookie=f"csrftoken={BIRD}")[0] == 403
     assert manager.call("POST", "/api/v1/items", item(daily_price=BIRD, category=BIRD * 90))[0] == 400
     assert renter.call("POST", "/api/v1/items", item())[0] == 403
     for line in (f"GET / HTTP/1.1\r\nHost: localhost\r\nBad {BIRD} header\r\n\r\n", f"{BIRD}\r\n\r\n", f"GET /{BIRD} HTTP/9{BIRD}\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", stranger.port)) as raw:
+        with socket.create_connection(("127.0.0.1", anonymous.port)) as raw:
             raw.sendall(line.encode())
             raw.settimeout(10)
             assert raw.recv(100).startswith(b"HTTP/1.1 4")
@@ -163,20 +163,20 @@ def test_no_canary_is_seen_again(
     people(item_manager=True, email=f"manager-{BIRD}@example.com", display_name=f"{BIRD} Lee")
     log, refusals = tmp_path / "log", list[str]()
     with serving(environment, output=log) as server, relaying(environment, log):
-        manager, renter, stranger = (Caller(server.port, refusals) for _ in range(3))
+        manager, renter, anonymous = (Caller(server.port, refusals) for _ in range(3))
         manager.sign_in(f"manager-{BIRD}@example.com", "gdmarket-demo")
         rent(manager, renter)
-        offend(manager, renter, stranger)
+        offend(manager, renter, anonymous)
         break_down(server, manager)
         metrics = server.get("/metrics")
 
-    told = log.read_text()
+    logged = log.read_text()
     tokens = [caller.token for caller in (manager, renter)]
-    for text in (told, "\n".join(refusals), metrics):
+    for text in (logged, "\n".join(refusals), metrics):
         assert [line for line in text.splitlines() if BIRD in line.lower() or any(token in line for token in tokens)] == []
 
     # They were looked for where there is something to see: each line is an object, and tells what was done and what went wrong.
-    lines = lines_of(told)
+    lines = lines_of(logged)
     routes = {(line["method"], line["route"], line["status"]) for line in lines if line["logger"] == "gdmarket.access"}
     assert {
         ("POST", "/api/v1/auth/token", 401),

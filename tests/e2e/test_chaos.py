@@ -20,11 +20,11 @@ def test_a_campaign_loses_nothing_doubles_nothing_and_keeps_the_order(process_en
     plan = replace(SHORT, seed=randbelow(2**32))
     command = [sys.executable, "-m", "tests.chaos.process", "campaign", msgspec.json.encode(plan).decode()]
 
-    told = subprocess.run(command, cwd=ROOT, env=process_environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, cwd=ROOT, env=process_environment, capture_output=True, text=True, check=False)
 
-    assert told.returncode == 0, f"seed {plan.seed}\n{told.stderr}"
-    outcome = msgspec.json.decode(told.stdout, type=Outcome)
-    assert outcome.is_clean, f"seed {plan.seed}\n{table([outcome])}\n{outcome.verdict.examples}\n{outcome.mishaps}\n{told.stderr}"
+    assert ran.returncode == 0, f"seed {plan.seed}\n{ran.stderr}"
+    outcome = msgspec.json.decode(ran.stdout, type=Outcome)
+    assert outcome.is_clean, f"seed {plan.seed}\n{table([outcome])}\n{outcome.verdict.examples}\n{outcome.mishaps}\n{ran.stderr}"
     assert outcome.events >= plan.events
     assert outcome.effects == 2 * outcome.events
     assert outcome.deeds["relays killed"] >= plan.kills

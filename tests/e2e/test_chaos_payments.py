@@ -1,4 +1,4 @@
-"""The short form of `./dev chaos payments`: renters, relays and the provider killed and hurt, on the database at hand."""
+"""The short form of `./dev chaos payments`: renters, relays and the provider killed and broken, on the database at hand."""
 
 import re
 import subprocess
@@ -22,11 +22,11 @@ def test_a_campaign_accounts_for_every_won(process_environment: dict[str, str], 
     plan = msgspec.structs.replace(SHORT, seed=randbelow(2**32))
     command = [sys.executable, "-m", "tests.chaos.money.process", "campaign", msgspec.json.encode(plan).decode(), str(tmp_path)]
 
-    told = subprocess.run(command, cwd=ROOT, env=process_environment | PROVIDER, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, cwd=ROOT, env=process_environment | PROVIDER, capture_output=True, text=True, check=False)
 
-    assert told.returncode == 0, f"seed {plan.seed}\n{told.stderr}"
-    outcome = msgspec.json.decode(told.stdout, type=Outcome)
-    assert outcome.is_clean, f"seed {plan.seed}\n{table([outcome])}\n{outcome.verdict.examples}\n{outcome.mishaps}\n{told.stderr}"
+    assert ran.returncode == 0, f"seed {plan.seed}\n{ran.stderr}"
+    outcome = msgspec.json.decode(ran.stdout, type=Outcome)
+    assert outcome.is_clean, f"seed {plan.seed}\n{table([outcome])}\n{outcome.verdict.examples}\n{outcome.mishaps}\n{ran.stderr}"
     assert sum(outcome.verdict.rentals.values()) >= plan.rentals
     assert outcome.deeds["killed"] >= plan.kills
     assert outcome.verdict.charges > 0

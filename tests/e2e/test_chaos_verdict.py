@@ -14,8 +14,8 @@ COUNTERS = {"count:1": 3, "timer:1": 1}
 
 def judged(**what: Any) -> dict[str, int]:
     """Return how often each promise was broken, those that were."""
-    told: dict[str, Any] = {"counters": COUNTERS, "marks": MARKS, "events": EVENTS, "effects": [*RED, *BLUE]}
-    verdict = judge(**(told | what), subscribers=["red", "blue"], is_ordered=lambda counter: counter != "timer:1")
+    evidence: dict[str, Any] = {"counters": COUNTERS, "marks": MARKS, "events": EVENTS, "effects": [*RED, *BLUE]}
+    verdict = judge(**(evidence | what), subscribers=["red", "blue"], is_ordered=lambda counter: counter != "timer:1")
     broken = {name: getattr(verdict, name) for name in Verdict.__dataclass_fields__ if name != "examples" and getattr(verdict, name)}
     assert verdict.is_clean is not bool(broken)
     assert len(verdict.examples) == min(sum(broken.values()), 5)

@@ -112,7 +112,7 @@ def stage(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Stage
             process.communicate()
 
 
-def test_a_charge_is_made_once_and_booked_whatever_fails_whoever_dies(stage: Stage) -> None:
+def test_a_charge_is_made_once_and_booked_whatever_fails_and_dies(stage: Stage) -> None:
     played = {(fault, step): stage.rent(fault=fault, crash_at=step) for fault in FAULTS for step in STEPS}
     assert {(step, code) for (_, step), (_, code) in played.items()} == {(step, KILLED if step else 0) for step in STEPS}
 
@@ -145,7 +145,7 @@ def test_a_charge_that_arrives_after_it_was_given_up_is_refused(stage: Stage) ->
     assert Rental.objects.get(id=rental_id).state == "requested"
 
 
-def test_a_refund_is_given_once_whatever_fails_whoever_dies(stage: Stage) -> None:
+def test_a_refund_is_given_once_whatever_fails_and_dies(stage: Stage) -> None:
     cases = [(fault, step) for fault in FAULTS if fault != "declined" for step in (None, *REFUNDING)]
     for fault, step in cases:
         rental_id, _ = stage.rent()

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 ITEMS = ("http_requests_total", frozenset({"route": "/api/v1/items", "method": "GET", "status": "2xx"}.items()))
 
 
-def test_what_all_workers_count_is_told_by_any_and_outlives_a_worker(process_environment: dict[str, str], tmp_path: Path) -> None:
+def test_what_all_workers_count_is_reported_by_any_and_outlives_a_worker(process_environment: dict[str, str], tmp_path: Path) -> None:
     with serving(process_environment, output=tmp_path / "log") as server:
         for _ in range(20):
             assert server.get("/api/v1/items") == "200"

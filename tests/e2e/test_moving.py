@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.e2e.copying import Environment, told
+from tests.e2e.copying import Environment, output_of
 
 
 def deliveries(path: Path, subscriber: str) -> list[tuple[str, int]]:
@@ -16,8 +16,8 @@ def deliveries(path: Path, subscriber: str) -> list[tuple[str, int]]:
 
 def test_contexts_move_out_with_their_rows_their_streams_and_their_timers(tmp_path: Path) -> None:
     one: Environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/one.sqlite3", "GDMARKET_DATA_DIR": str(tmp_path)}
-    told(one, "migrate", "-v0")
-    told(one, "load_demo")
+    output_of(one, "migrate", "-v0")
+    output_of(one, "load_demo")
     to_handle = deliveries(tmp_path / "one.sqlite3", "payments")
     assert to_handle
     several = one | {
@@ -25,9 +25,9 @@ def test_contexts_move_out_with_their_rows_their_streams_and_their_timers(tmp_pa
         "GDMARKET_STATUS_VIEW_DATABASE_URL": f"sqlite:///{tmp_path}/view.sqlite3",
     }
 
-    told(several, "migrate", "-v0")
-    moved = {context: told(several, "move_context", context, "--from", "default") for context in ("payments", "status_view")}
-    again = told(several, "move_context", "payments", "--from", "default")
+    output_of(several, "migrate", "-v0")
+    moved = {context: output_of(several, "move_context", context, "--from", "default") for context in ("payments", "status_view")}
+    again = output_of(several, "move_context", "payments", "--from", "default")
 
     assert deliveries(tmp_path / "one.sqlite3", "payments") == []
     assert deliveries(tmp_path / "payments.sqlite3", "payments") == to_handle
@@ -37,5 +37,5 @@ def test_contexts_move_out_with_their_rows_their_streams_and_their_timers(tmp_pa
         "status_view_itemstatus": True,
     }
     assert {line.split(": ")[1] for line in again.splitlines()} == {"0 new"}
-    told(several, "check_status_view")
-    told(several, "reconcile_payments", "--dry-run")
+    output_of(several, "check_status_view")
+    output_of(several, "reconcile_payments", "--dry-run")

@@ -107,19 +107,19 @@ MUTATIONS = (
     ),
     *(
         Mutation(
-            guard=f"a probe needs a permit that is left, says {told}",
+            guard=f"a probe needs a permit that is left, found by {test}",
             caught_by=caught_by,
             edits=((STORE, "filter(state=State.HALF_OPEN, probes_left__gt=0)", "filter(state=State.HALF_OPEN)"),),
         )
-        for told, caught_by in (("a race", RACES), ("an order", SHARING))
+        for test, caught_by in (("a race", RACES), ("an order", SHARING))
     ),
     *(
         Mutation(
-            guard=f"a breaker's row changes in the generation that was seen, says {told}",
+            guard=f"a breaker's row changes in the generation that was seen, found by {test}",
             caught_by=caught_by,
             edits=((STORE, "objects.filter(name=name, generation=generation)", "objects.filter(name=name)"),),
         )
-        for told, caught_by in (("a race", RACES), ("an order", SHARING))
+        for test, caught_by in (("a race", RACES), ("an order", SHARING))
     ),
     Mutation(
         guard="a new trial waits for the deadline of the one before",
@@ -138,7 +138,7 @@ MUTATIONS = (
     ),
     Mutation(
         guard="a charge without an answer is not guessed to be none",
-        caught_by=f"{MATRIX}::test_a_charge_is_made_once_and_booked_whatever_fails_whoever_dies",
+        caught_by=f"{MATRIX}::test_a_charge_is_made_once_and_booked_whatever_fails_and_dies",
         edits=((CHARGING, "Outcome(state=PaymentState.UNKNOWN, reason=silence.reason)", "Outcome(state=PaymentState.NOT_SENT)"),),
     ),
     Mutation(

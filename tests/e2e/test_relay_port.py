@@ -73,7 +73,7 @@ def wait_until_delivering(relay: Relay) -> Relay:
     return relay
 
 
-def test_it_lives_counts_what_it_delivers_and_ends_at_once_when_told(connect: Connect, start: Start) -> None:  # noqa: F811  # pytest's fixture
+def test_it_lives_counts_what_it_delivers_and_ends_at_once_when_stopped(connect: Connect, start: Start) -> None:  # noqa: F811  # pytest's fixture
     connect({Added: [handler_of(RED), handler_of(BLUE)]})
     relay = wait_until_delivering(start())
     add(1, 2, 3)
@@ -91,7 +91,7 @@ def test_it_lives_counts_what_it_delivers_and_ends_at_once_when_told(connect: Co
         assert relay.process.wait(10) == 0
 
 
-def test_a_thread_that_hangs_in_a_handler_is_told_of(connect: Connect, start: Start) -> None:  # noqa: F811  # pytest's fixture
+def test_a_thread_that_hangs_in_a_handler_is_reported(connect: Connect, start: Start) -> None:  # noqa: F811  # pytest's fixture
     connect({Added: [handler_of(RED), handler_of(BLUE)]})
     relay = wait_until_delivering(start())
     assert relay.health()[0] == 200

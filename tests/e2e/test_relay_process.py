@@ -36,7 +36,7 @@ def start(process_environment: dict[str, str]) -> Iterator[Start]:
         relay.communicate()
 
 
-def test_a_relay_told_to_stop_ends_well_and_holds_nothing(connect: Connect, start: Start) -> None:  # noqa: F811
+def test_a_relay_that_is_stopped_ends_well_and_holds_nothing(connect: Connect, start: Start) -> None:  # noqa: F811
     connect({Added: [handler_of(RED), handler_of(BLUE)]})
     relay = start()
     add(*range(1, 200))

@@ -48,7 +48,7 @@ def test_a_killed_server_leaves_no_process_behind(served: Served) -> None:
         assert probe.connect_ex(("127.0.0.1", served.port)) != 0
 
 
-def test_a_taken_port_is_told_in_one_sentence(process_environment: dict[str, str]) -> None:
+def test_a_taken_port_is_reported_in_one_sentence(process_environment: dict[str, str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

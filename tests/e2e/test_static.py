@@ -1,4 +1,4 @@
-"""Static files that were collected are served under names that tell their content, compressed, and for ever."""
+"""Static files that were collected are served under names made from their content, compressed, and for ever."""
 
 import os
 import re
@@ -17,8 +17,8 @@ from django.test import Client
 browser = Client(SERVER_NAME="localhost", headers={"Accept-Encoding": "gzip"})
 pages = [browser.get(page).content.decode() for page in ("/api/v1/docs", "/admin/login/")]
 for path in sorted({path for page in pages for path in re.findall(r'(?:src|href)="(/static/[^"]+)"', page)}):
-    told = browser.get(path)
-    print(path, told.status_code, told.get("Content-Encoding", "plain"), told["Cache-Control"])
+    answer = browser.get(path)
+    print(path, answer.status_code, answer.get("Content-Encoding", "plain"), answer["Cache-Control"])
 """
 
 

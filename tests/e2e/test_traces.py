@@ -1,4 +1,4 @@
-"""A request, the events it leaves and their deliveries in another process are one trace, told to a real collector."""
+"""A request, the events it leaves and their deliveries in another process are one trace, sent to a real collector."""
 
 import json
 import os
@@ -23,8 +23,8 @@ BIRD = "c4n4ry"
 
 
 def call(port: int, path: str, body: object, **headers: str) -> tuple[dict[str, Any], dict[str, str]]:
-    told = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=json.dumps(body).encode(), headers=told)
+    sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=json.dumps(body).encode(), headers=sent)
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read()), dict(answer.headers)
 
@@ -68,7 +68,7 @@ def test_a_request_its_events_and_their_deliveries_elsewhere_are_one_trace(
         assert (span.trace_id, span.parent_id, span.pid) == ("a" * 32, posted.span_id, relay.pid)
         assert span.facts["bus.outcome"] == "done"
         assert any(step.parent_id == span.span_id and "db.query.text" in step.facts for step in collector.spans)
-    # Whatever has no story has no span: probes, scrapes, a relay that looks for work.
+    # What belongs to no request has no span: probes, scrapes, a relay that looks for work.
     ids = {span.span_id for span in collector.spans}
     assert all(span.parent_id in ids or span.kind != 3 for span in collector.spans)
     assert collector.named("GET /health") + collector.named("GET /metrics") == []
@@ -95,8 +95,8 @@ with spans.root_span("test", kind="server", trace=correlation.start(traceparent=
         environment = process_environment | gone | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
 
-    [story], [put] = collector.named("test"), collector.named("PUT")
-    assert (put.trace_id, put.parent_id, put.kind, put.status) == ("a" * 32, story.span_id, 3, 2)
+    [root], [put] = collector.named("test"), collector.named("PUT")
+    assert (put.trace_id, put.parent_id, put.kind, put.status) == ("a" * 32, root.span_id, 3, 2)
     assert put.facts == {"http.request.method": "PUT", "server.address": "127.0.0.1", "error.type": "ConnectError"}
     assert put.events == 0  # an exception's words
 
@@ -128,7 +128,7 @@ print(sorted(name for name in sys.modules if name.startswith("opentelemetry")))
     assert ran.stdout.splitlines()[-1] == "[]"
 
 
-def test_an_endpoint_without_the_libraries_is_told_in_one_sentence() -> None:
+def test_an_endpoint_without_the_libraries_is_reported_in_one_sentence() -> None:
     without = """
 import importlib.util
 find = importlib.util.find_spec

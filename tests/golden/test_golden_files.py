@@ -1,4 +1,4 @@
-"""Every event that was ever published can be read for ever, and still tells what it told."""
+"""Every event that was ever published stays readable, with every field."""
 
 import json
 from dataclasses import field, fields, make_dataclass
@@ -14,7 +14,7 @@ from tests.golden import files
 
 MAKE = "run `.venv/bin/python -m tests.golden` and look over what it made"
 KEEP = (
-    "Stored events of this schema would be unreadable, or tell less. Give a new field a default; for anything else raise SCHEMA, say in "
+    "Stored events of this schema would be unreadable, or lose fields. Give a new field a default; for anything else raise SCHEMA, say in "
     f"UPCASTERS how an old payload becomes a new one, and {MAKE}: CONTRIBUTING.md, 'An event'."
 )
 SCHEMAS = [(event_class, schema) for event_class in files.EVENTS for schema in range(1, codec.schema_of(event_class) + 1)]

@@ -1,4 +1,4 @@
-"""The whole market, the ledger among its subscribers, and nothing that happens by itself."""
+"""The whole market, the recorder among its subscribers, and nothing that happens by itself."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from apps.payments.gateways.port import WebhookHint
 from apps.payments.gateways.sandbox import SandboxGateway
 from gdmarket.bus import registry, subscriptions
 from gdmarket.bus.models import Subscription
-from tests.stateful import ledger
+from tests.stateful import recorder
 from tests.stateful.machine import MarketMachine
 
 
@@ -36,8 +36,8 @@ def machine(transactional_db: None, settings: Settings, tmp_path: Path) -> Itera
     sandbox.list_charges(since=datetime.now(UTC), until=datetime.now(UTC), deadline_s=5.0)
     gateways.GATEWAYS["stateful"] = lambda: sandbox
     everybody = import_string(configured.GDMARKET_SUBSCRIPTIONS)
-    ledger.make()
-    registry.connect(ledger.hearing_all(everybody))
+    recorder.make()
+    registry.connect(recorder.hearing_all(everybody))
     subscriptions.write_subscriptions()
     # Thousands of failures that are meant: what they would print is nobody's news.
     logging.disable(logging.CRITICAL)
@@ -48,6 +48,6 @@ def machine(transactional_db: None, settings: Settings, tmp_path: Path) -> Itera
     yield OnThisBook
     logging.disable(logging.NOTSET)
     registry.connect(everybody)
-    Subscription.objects.filter(subscriber=ledger.SUBSCRIBER).delete()
-    ledger.drop()
+    Subscription.objects.filter(subscriber=recorder.SUBSCRIBER).delete()
+    recorder.drop()
     del gateways.GATEWAYS["stateful"]

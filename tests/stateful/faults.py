@@ -10,20 +10,20 @@ from django.db import DatabaseError, OperationalError, connection
 
 from gdmarket import bus
 
-# More statements than the longest command sends: a blow that comes later misses.
+# More statements than the longest command sends: an interruption that comes later misses.
 MOST_STATEMENTS = 40
 ALWAYS = 1_000_000
 
 
 class Kind(StrEnum):
-    """What a blow does."""
+    """What an interruption does."""
 
     KILL = "kill"
     CUT_OFF = "cut off"
 
 
 @dataclass(frozen=True)
-class Blow:
+class Interruption:
     """The process is killed, or cut off from its database, when it is about to send its `statement`-th statement."""
 
     kind: Kind
@@ -43,7 +43,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._poison: dict[tuple[str, str], int] = {}
-        self._blow: Blow | None = None
+        self._interruption: Interruption | None = None
         self._sent = 0
 
     def poison(self, *, subscriber: str, stream: str, times: int) -> None:
@@ -55,9 +55,9 @@ class Faults:
         self._poison.clear()
 
     @contextmanager
-    def working(self, *, subscriber: str = "", blow: Blow | None = None) -> Iterator[None]:
-        """Work as a process of its own, which a blow may end; whether it did, only the database tells."""
-        self._blow, self._sent = blow, 0
+    def working(self, *, subscriber: str = "", interruption: Interruption | None = None) -> Iterator[None]:
+        """Work as a process of its own, which an interruption may end; whether it did, only the database tells."""
+        self._interruption, self._sent = interruption, 0
         try:
             with connection.execute_wrapper(self._sending(subscriber)):
                 yield
@@ -65,27 +65,27 @@ class Faults:
             connection.close()
         except DatabaseError:
             # Not always the one raised below: where a savepoint cannot be rolled back, Django refuses to go on in the transaction.
-            if blow is None or self._sent < blow.statement:
+            if interruption is None or self._sent < interruption.statement:
                 raise
             connection.close()
 
     def _sending(self, subscriber: str) -> Callable[..., Any]:
         def send(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-            self._strike()
-            self._embitter(subscriber)
+            self._interrupt()
+            self._poison_event(subscriber)
             return execute(sql, params, many, context)
 
         return send
 
-    def _strike(self) -> None:
+    def _interrupt(self) -> None:
         self._sent += 1
-        if self._blow is None or self._sent != self._blow.statement:
+        if self._interruption is None or self._sent != self._interruption.statement:
             return
-        if self._blow.kind is Kind.KILL:
+        if self._interruption.kind is Kind.KILL:
             raise KilledError
         raise OperationalError("cut off")
 
-    def _embitter(self, subscriber: str) -> None:
+    def _poison_event(self, subscriber: str) -> None:
         event = bus.current()
         if event is None or not self._poison.get((subscriber, event.stream)):
             return

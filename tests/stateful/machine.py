@@ -15,16 +15,16 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from gdmarket.bus import registry, settling
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.errors import LeaseLostError
-from tests.stateful import ledger, rest, truths
-from tests.stateful.faults import ALWAYS, MOST_STATEMENTS, Blow, Kind
-from tests.stateful.market import RENTERS, TABLES, Door, Market, Period, Verb
+from tests.stateful import at_rest, invariants, recorder
+from tests.stateful.faults import ALWAYS, MOST_STATEMENTS, Interruption, Kind
+from tests.stateful.market import RENTERS, TABLES, ClaimKind, Market, Period, Verb
 
 T = TypeVar("T")
 
-SUBSCRIBERS = ("items", ledger.SUBSCRIBER, "payments", "rentals", "status_view")
+SUBSCRIBERS = ("items", recorder.SUBSCRIBER, "payments", "rentals", "status_view")
 
-blows = st.one_of(st.none(), st.none(), st.builds(Blow, st.sampled_from(Kind), st.integers(1, MOST_STATEMENTS)))
-doors = st.sampled_from(Door)
+interruptions = st.one_of(st.none(), st.none(), st.builds(Interruption, st.sampled_from(Kind), st.integers(1, MOST_STATEMENTS)))
+claim_kinds = st.sampled_from(ClaimKind)
 methods = st.sampled_from([*["pm_ok"] * 4, "pm_declined", "pm_lost", "pm_error", "pm_down"])
 subscribers = st.sampled_from(SUBSCRIBERS)
 minutes = st.sampled_from([2, 16, 6 * 60, 24 * 60])
@@ -56,42 +56,42 @@ class MarketMachine(RuleBasedStateMachine):
 
     # -- Commands ------------------------------------------------------------------------------------------------------------------
 
-    @rule(item=items, daily_price=st.sampled_from([8_000, 9_000]), blow=blows)
-    def revise(self, item: UUID, daily_price: int, blow: Blow | None) -> None:
-        self.market.revise(item, daily_price=daily_price, blow=blow)
+    @rule(item=items, daily_price=st.sampled_from([8_000, 9_000]), interruption=interruptions)
+    def revise(self, item: UUID, daily_price: int, interruption: Interruption | None) -> None:
+        self.market.revise(item, daily_price=daily_price, interruption=interruption)
 
-    @rule(target=items, item=items, blow=blows)
-    def replace(self, item: UUID, blow: Blow | None) -> UUID:
-        self.market.withdraw(item, blow=blow)
-        return self.market.register(blow=blow)
+    @rule(target=items, item=items, interruption=interruptions)
+    def replace(self, item: UUID, interruption: Interruption | None) -> UUID:
+        self.market.withdraw(item, interruption=interruption)
+        return self.market.register(interruption=interruption)
 
-    @rule(target=rentals, item=items, by=st.sampled_from(RENTERS), period=periods, blow=blows)
-    def request(self, item: UUID, by: UUID, period: Period, blow: Blow | None) -> Any:
-        return self._made(self.market.request(item, by=by, period=period, method=None, blow=blow))
+    @rule(target=rentals, item=items, by=st.sampled_from(RENTERS), period=periods, interruption=interruptions)
+    def request(self, item: UUID, by: UUID, period: Period, interruption: Interruption | None) -> Any:
+        return self._made(self.market.request(item, by=by, period=period, method=None, interruption=interruption))
 
-    @rule(target=rentals, item=items, by=st.sampled_from(RENTERS), period=periods, method=methods, blow=blows)
-    def request_and_pay(self, item: UUID, by: UUID, period: Period, method: str, blow: Blow | None) -> Any:
-        return self._made(self.market.request(item, by=by, period=period, method=method, blow=blow))
+    @rule(target=rentals, item=items, by=st.sampled_from(RENTERS), period=periods, method=methods, interruption=interruptions)
+    def request_and_pay(self, item: UUID, by: UUID, period: Period, method: str, interruption: Interruption | None) -> Any:
+        return self._made(self.market.request(item, by=by, period=period, method=method, interruption=interruption))
 
-    @rule(rental=rentals, method=methods, blow=blows)
-    def pay(self, rental: UUID, method: str, blow: Blow | None) -> None:
-        self.market.do(Verb.PAY, rental, method=method, blow=blow)
+    @rule(rental=rentals, method=methods, interruption=interruptions)
+    def pay(self, rental: UUID, method: str, interruption: Interruption | None) -> None:
+        self.market.do(Verb.PAY, rental, method=method, interruption=interruption)
 
-    @rule(rental=rentals, blow=blows)
-    def lend(self, rental: UUID, blow: Blow | None) -> None:
-        self.market.do(Verb.TAKE_BACK if self.market.is_out(rental) else Verb.HAND_OVER, rental, blow=blow)
+    @rule(rental=rentals, interruption=interruptions)
+    def lend(self, rental: UUID, interruption: Interruption | None) -> None:
+        self.market.do(Verb.TAKE_BACK if self.market.is_out(rental) else Verb.HAND_OVER, rental, interruption=interruption)
 
-    @rule(rental=rentals, verb=st.sampled_from([Verb.CANCEL, Verb.CANCEL_PAYMENT]), blow=blows)
-    def call_off(self, rental: UUID, verb: Verb, blow: Blow | None) -> None:
-        self.market.do(verb, rental, blow=blow)
+    @rule(rental=rentals, verb=st.sampled_from([Verb.CANCEL, Verb.CANCEL_PAYMENT]), interruption=interruptions)
+    def call_off(self, rental: UUID, verb: Verb, interruption: Interruption | None) -> None:
+        self.market.do(verb, rental, interruption=interruption)
 
-    @rule(rental=rentals, amount=st.sampled_from([1_000, 7_999, 8_000]), blow=blows)
-    def give_part_back(self, rental: UUID, amount: int, blow: Blow | None) -> None:
-        self.market.give_part_back(rental, amount=amount, blow=blow)
+    @rule(rental=rentals, amount=st.sampled_from([1_000, 7_999, 8_000]), interruption=interruptions)
+    def give_part_back(self, rental: UUID, amount: int, interruption: Interruption | None) -> None:
+        self.market.give_part_back(rental, amount=amount, interruption=interruption)
 
-    @rule(rental=rentals, blow=blows)
-    def hear_of(self, rental: UUID, blow: Blow | None) -> None:
-        self.market.hear_of(rental, blow=blow)
+    @rule(rental=rentals, interruption=interruptions)
+    def hear_of(self, rental: UUID, interruption: Interruption | None) -> None:
+        self.market.hear_of(rental, interruption=interruption)
 
     # -- Time and workers ----------------------------------------------------------------------------------------------------------
 
@@ -103,23 +103,23 @@ class MarketMachine(RuleBasedStateMachine):
     def go_round(self, subscriber: str) -> None:
         self.market.round(subscribers=(subscriber,))
 
-    @rule(subscriber=subscribers, door=doors, all_of_it=st.booleans(), blow=blows)
-    def work(self, subscriber: str, door: Door, all_of_it: bool, blow: Blow | None) -> None:
-        self.market.work(self._claim(subscriber, door), all_of_it=all_of_it, blow=blow)
+    @rule(subscriber=subscribers, claim_kind=claim_kinds, all_of_it=st.booleans(), interruption=interruptions)
+    def work(self, subscriber: str, claim_kind: ClaimKind, all_of_it: bool, interruption: Interruption | None) -> None:
+        self.market.work(self._claim(subscriber, claim_kind), all_of_it=all_of_it, interruption=interruption)
 
-    @rule(target=frozen, subscriber=subscribers, door=doors)
-    def freeze_with_a_batch_in_hand(self, subscriber: str, door: Door) -> Any:
+    @rule(target=frozen, subscriber=subscribers, claim_kind=claim_kinds)
+    def freeze_with_a_batch_in_hand(self, subscriber: str, claim_kind: ClaimKind) -> Any:
         """A worker that is never thawed has died right after the claim."""
-        batch = self._claim(subscriber, door)
+        batch = self._claim(subscriber, claim_kind)
         return batch or multiple()
 
-    @rule(batch=consumes(frozen), in_time=st.booleans(), blow=blows)
-    def thaw(self, batch: list[Claim], in_time: bool, blow: Blow | None) -> None:
+    @rule(batch=consumes(frozen), in_time=st.booleans(), interruption=interruptions)
+    def thaw(self, batch: list[Claim], in_time: bool, interruption: Interruption | None) -> None:
         if not in_time:
             self._overtake(batch)
         may_change = any(not self.market.is_lost(claim) or self._reaches_outside(claim) for claim in batch)
         before = self._everything()
-        self.market.work(batch, blow=blow)
+        self.market.work(batch, interruption=interruption)
         assert may_change or self._everything() == before
 
     @rule(batch=frozen)
@@ -158,27 +158,27 @@ class MarketMachine(RuleBasedStateMachine):
     # -- What must be true ---------------------------------------------------------------------------------------------------------
 
     @invariant()
-    def truths_hold(self) -> None:
-        truths.hold(book=self.book)
+    def invariants_hold(self) -> None:
+        invariants.hold(book=self.book)
 
     def teardown(self) -> None:
         try:
             # Not after a step that failed: what failed is told, and nothing else.
             if sys.exception() is None:
-                rest.come_to_rest(self.market)
-                truths.hold(book=self.book)
-                rest.hold(self.market)
+                at_rest.come_to_rest(self.market)
+                invariants.hold(book=self.book)
+                at_rest.hold(self.market)
         finally:
             self.market.close()
 
     def _made(self, rental: UUID) -> Any:
         return rental if self.market.has_rental(rental) else multiple()
 
-    def _claim(self, subscriber: str, door: Door) -> list[Claim]:
-        """Take in hand what there is, if need be for somebody else or by another door."""
+    def _claim(self, subscriber: str, claim_kind: ClaimKind) -> list[Claim]:
+        """Take in hand what there is, if need be for somebody else or by another claim_kind."""
         for somebody in _from(SUBSCRIBERS, subscriber):
-            for some_door in _from(tuple(Door), door):
-                if batch := self.market.claim(some_door, subscriber=somebody):
+            for some_kind in _from(tuple(ClaimKind), claim_kind):
+                if batch := self.market.claim(some_kind, subscriber=somebody):
                     return batch
         return []
 
@@ -188,7 +188,7 @@ class MarketMachine(RuleBasedStateMachine):
         self.market.round(subscribers=(batch[0].lane[0],))
 
     def _everything(self) -> Any:
-        return rest.contents(TABLES), ledger.lines()
+        return at_rest.contents(TABLES), recorder.lines()
 
     @staticmethod
     def _reaches_outside(claim: Claim) -> bool:

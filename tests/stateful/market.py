@@ -33,8 +33,8 @@ from gdmarket.bus.claims import Claim
 from gdmarket.bus.models import Delivery, Event, Subscription
 from gdmarket.errors import DomainError
 from tests.passing_time import pull_breakers
-from tests.stateful import ledger
-from tests.stateful.faults import Blow, Faults
+from tests.stateful import recorder
+from tests.stateful.faults import Faults, Interruption
 
 MANAGER = UUID(int=1)
 RENTERS = (UUID(int=2), UUID(int=3))
@@ -47,7 +47,7 @@ LATE = timedelta(minutes=1)
 _NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-class Door(StrEnum):
+class ClaimKind(StrEnum):
     """By which claim a worker takes deliveries in hand."""
 
     SUSPECT = "suspect"
@@ -95,7 +95,7 @@ class Market:
 
     # -- Commands ------------------------------------------------------------------------------------------------------------------
 
-    def register(self, *, blow: Blow | None = None) -> UUID:
+    def register(self, *, interruption: Interruption | None = None) -> UUID:
         """Put a new item up for rent."""
         item_id = next(self._ids)
         details: Any = {
@@ -106,27 +106,27 @@ class Market:
             "longitude": 127.0,
             "daily_price": 8_000,
         }
-        self._command(partial(items.register_item, item_id=item_id, manager_id=MANAGER, now=clock.now(), **details), blow)
+        self._command(partial(items.register_item, item_id=item_id, manager_id=MANAGER, now=clock.now(), **details), interruption)
         return item_id
 
-    def revise(self, item_id: UUID, *, daily_price: int, blow: Blow | None) -> None:
+    def revise(self, item_id: UUID, *, daily_price: int, interruption: Interruption | None) -> None:
         """Ask another price for an item."""
-        self._command(partial(items.revise_item, item_id=item_id, by=MANAGER, daily_price=daily_price, now=clock.now()), blow)
+        self._command(partial(items.revise_item, item_id=item_id, by=MANAGER, daily_price=daily_price, now=clock.now()), interruption)
 
-    def withdraw(self, item_id: UUID, *, blow: Blow | None) -> None:
+    def withdraw(self, item_id: UUID, *, interruption: Interruption | None) -> None:
         """Take an item off the market."""
-        self._command(partial(items.withdraw_item, item_id=item_id, by=MANAGER, now=clock.now()), blow)
+        self._command(partial(items.withdraw_item, item_id=item_id, by=MANAGER, now=clock.now()), interruption)
 
-    def request(self, item_id: UUID, *, by: UUID, period: Period, method: str | None, blow: Blow | None = None) -> UUID:
+    def request(self, item_id: UUID, *, by: UUID, period: Period, method: str | None, interruption: Interruption | None = None) -> UUID:
         """Ask for an item, and with a method pay in the same breath; whether there is a rental then, only the database tells."""
         rental_id, now = next(self._ids), clock.now()
         starts_at = now + timedelta(hours=period.after_h)
         wish: Any = {"item_id": item_id, "renter_id": by, "method": method, "starts_at": starts_at}
         ends_at = starts_at + timedelta(hours=period.lasting_h)
-        self._command(partial(requesting.request_rental, rental_id=rental_id, ends_at=ends_at, now=now, **wish), blow)
+        self._command(partial(requesting.request_rental, rental_id=rental_id, ends_at=ends_at, now=now, **wish), interruption)
         return rental_id
 
-    def do(self, verb: Verb, rental_id: UUID, *, method: str = "", blow: Blow | None) -> None:
+    def do(self, verb: Verb, rental_id: UUID, *, method: str = "", interruption: Interruption | None) -> None:
         """Do something with a rental, as the person who may."""
         renter = Rental.objects.get(id=rental_id).renter_id
         whole: Any = {"rental_id": rental_id, "now": clock.now()}
@@ -137,18 +137,18 @@ class Market:
             Verb.HAND_OVER: partial(lending.hand_over, by=MANAGER, **whole),
             Verb.TAKE_BACK: partial(lending.take_back, by=MANAGER, **whole),
         }
-        self._command(commands[verb], blow)
+        self._command(commands[verb], interruption)
 
-    def give_part_back(self, rental_id: UUID, *, amount: int, blow: Blow | None) -> None:
+    def give_part_back(self, rental_id: UUID, *, amount: int, interruption: Interruption | None) -> None:
         """Give a part of what a rental was paid with back, as an operator does."""
         payment = Payment.objects.filter(rental_id=rental_id).order_by("-created_at", "-id").first()
         if payment is not None:
             whole: Any = {"refund_id": next(self._ids), "payment_id": payment.id, "now": clock.now()}
-            self._command(partial(refunding.record_partial_refund, amount=amount, **whole), blow)
+            self._command(partial(refunding.record_partial_refund, amount=amount, **whole), interruption)
 
-    def hear_of(self, rental_id: UUID, *, blow: Blow | None) -> None:
+    def hear_of(self, rental_id: UUID, *, interruption: Interruption | None) -> None:
         """Let the provider's webhook tell that something happened to the money of a rental, be it true or not."""
-        self._command(partial(webhooks.receive_webhook, headers={}, body=str(rental_id).encode(), now=clock.now()), blow)
+        self._command(partial(webhooks.receive_webhook, headers={}, body=str(rental_id).encode(), now=clock.now()), interruption)
 
     def has_rental(self, rental_id: UUID) -> bool:
         """Say whether a request, refused or not, came to anything."""
@@ -160,19 +160,19 @@ class Market:
 
     # -- Workers -------------------------------------------------------------------------------------------------------------------
 
-    def claim(self, door: Door, *, subscriber: str) -> list[Claim]:
+    def claim(self, claim_kind: ClaimKind, *, subscriber: str) -> list[Claim]:
         """Take deliveries in hand."""
-        if door is Door.TOUCHED:
+        if claim_kind is ClaimKind.TOUCHED:
             lanes = Delivery.objects.filter(subscriber=subscriber).order_by("-pk").values_list("subscriber", "lane")[:3]
             return claims.claim_pending_lanes(lanes=sorted(set(lanes))) if lanes else []
-        by_door = {Door.SUSPECT: claims.claim_expired, Door.TIMERS: claims.claim_timers, Door.LANES: claims.claim_lanes}
-        return by_door[door](subscriber=subscriber)
+        by_door = {ClaimKind.SUSPECT: claims.claim_expired, ClaimKind.TIMERS: claims.claim_timers, ClaimKind.LANES: claims.claim_lanes}
+        return by_door[claim_kind](subscriber=subscriber)
 
-    def work(self, batch: Sequence[Claim], *, all_of_it: bool = True, blow: Blow | None = None) -> None:
-        """Handle what is in hand, or only begin to; a blow may end it anywhere."""
+    def work(self, batch: Sequence[Claim], *, all_of_it: bool = True, interruption: Interruption | None = None) -> None:
+        """Handle what is in hand, or only begin to; an interruption may end it anywhere."""
         if batch:
             held = list(Delivery.objects.filter(pk__in=[claim.id for claim in batch], token=batch[0].token).values_list("pk", flat=True))
-            with self.faults.working(subscriber=batch[0].lane[0], blow=blow):
+            with self.faults.working(subscriber=batch[0].lane[0], interruption=interruption):
                 dispatch.work(claimed=batch, keep_going=lambda: all_of_it)
             Delivery.objects.filter(pk__in=held, token=None, dead=False).exclude(error="").update(not_before=F("not_before") + LATE)
             self._pull_timers()
@@ -182,8 +182,8 @@ class Market:
         claimed = 0
         waiting = set(Delivery.objects.values_list("subscriber", flat=True))
         for subscriber in filter(waiting.__contains__, subscribers):
-            for door in (Door.SUSPECT, Door.TIMERS, Door.LANES):
-                batch = self.claim(door, subscriber=subscriber)
+            for claim_kind in (ClaimKind.SUSPECT, ClaimKind.TIMERS, ClaimKind.LANES):
+                batch = self.claim(claim_kind, subscriber=subscriber)
                 claimed += len(batch)
                 self.work(batch)
         return claimed
@@ -227,9 +227,9 @@ class Market:
             new.update(not_before=F("not_before") + self._behind + LATE)
             self._newest_pulled = newest
 
-    def _command(self, command: Callable[[], object], blow: Blow | None) -> None:
+    def _command(self, command: Callable[[], object], interruption: Interruption | None) -> None:
         try:
-            with self.faults.working(blow=blow):
+            with self.faults.working(interruption=interruption):
                 command()
         except DomainError:
             return
@@ -241,7 +241,7 @@ class Market:
             for table in TABLES:
                 QuerySet(table).all().delete()
         Circuit.objects.all().delete()
-        ledger.clear()
+        recorder.clear()
         Subscription.objects.update(paused=False)
         with closing(sqlite3.connect(self.book)) as book:
             book.executescript("DELETE FROM refund; DELETE FROM entry;")

@@ -20,7 +20,7 @@ from apps.rentals.domain import HOLDING, RentalState
 from apps.rentals.models import Rental
 from gdmarket.bus import log, registry
 from gdmarket.bus.models import Delivery, Event
-from tests.stateful import ledger
+from tests.stateful import recorder
 
 _PAID = {RentalState.PAID, RentalState.RENTED, RentalState.RETURNED}
 # The provider may have the money, or not any more: rentals has still to hear what came of it.
@@ -44,7 +44,7 @@ def hold(*, book: Path) -> None:
         streams[event.stream].append(event)
     streams_are_counted_without_gap(streams)
     rows_say_what_their_events_say(streams)
-    the_ledger_heard_in_order_and_once(streams)
+    the_recorder_heard_in_order_and_once(streams)
     only_the_end_of_a_lane_is_outstanding(streams)
     no_item_is_promised_twice()
     everything_is_booked_once()
@@ -70,9 +70,9 @@ def rows_say_what_their_events_say(streams: Streams) -> None:
     assert {key for key, _ in _of(streams, "refund")} == set(Refund.objects.values_list("pk", flat=True))
 
 
-def the_ledger_heard_in_order_and_once(streams: Streams) -> None:
+def the_recorder_heard_in_order_and_once(streams: Streams) -> None:
     heard: dict[str, list[int]] = defaultdict(list)
-    for line in ledger.lines():
+    for line in recorder.lines():
         heard[line.stream].append(line.version)
     for stream, versions in heard.items():
         if "-timer:" in stream:

@@ -20,7 +20,7 @@ from apps.status_view import domain as view
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket.bus import registry
 from gdmarket.bus.models import Delivery, Event
-from tests.stateful import ledger, truths
+from tests.stateful import invariants, recorder
 from tests.stateful.market import Market
 
 # Whoever may hear everything again; rentals and payments may refuse what is long past.
@@ -77,7 +77,7 @@ def nothing_is_outstanding() -> None:
 
 
 def everything_was_heard_once() -> None:
-    assert sorted(line.seq for line in ledger.lines()) == list(Event.objects.order_by("seq").values_list("seq", flat=True))
+    assert sorted(line.seq for line in recorder.lines()) == list(Event.objects.order_by("seq").values_list("seq", flat=True))
 
 
 def every_rental_is_at_an_end_or_waits_for_people() -> None:
@@ -88,7 +88,7 @@ def every_rental_is_at_an_end_or_waits_for_people() -> None:
 def nobody_owes_a_renter_anything(market: Market) -> None:
     assert not Refund.objects.filter(state=RefundState.PENDING).exists()
     balances = {account: balance for account, _currency, balance in queries.list_balances()}
-    held = sum(entry.amount - entry.refunded for entry in truths.charges(market.book).values())
+    held = sum(entry.amount - entry.refunded for entry in invariants.charges(market.book).values())
     assert balances.get(Account.PROVIDER_CLEARING, 0) == held
     assert balances.get(Account.MANAGER_PAYABLE, 0) == -held
     assert {balances.get(account, 0) for account in (Account.RENTER_RECEIVABLE, Account.REFUNDS)} == {0}
