@@ -26,10 +26,10 @@ from gdmarket import clock
 from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_instant, format_money, format_period, link
 from gdmarket.errors import NotFoundError
 
-Words = dict[str, Promise]
+Labels = dict[str, Promise]
 
-# How people read what programs call so.
-_STATES: Words = {
+# Labels of stored values.
+_STATES: Labels = {
     "requested": _("requested"),
     "paying": _("paying"),
     "paid": _("paid"),
@@ -39,9 +39,9 @@ _STATES: Words = {
     "cancelled": _("cancelled"),
     "expired": _("expired"),
 }
-_ITEM_STATES: Words = {"listed": _("Listed"), "withdrawn": _("Withdrawn")}
-_AVAILABILITIES: Words = {"available": _("Available"), "reserved": _("Reserved"), "rented": _("Rented out")}
-_PAYMENT_STATES: Words = {
+_ITEM_STATES: Labels = {"listed": _("Listed"), "withdrawn": _("Withdrawn")}
+_AVAILABILITIES: Labels = {"available": _("Available"), "reserved": _("Reserved"), "rented": _("Rented out")}
+_PAYMENT_STATES: Labels = {
     "pending": _("in progress"),
     "unknown": _("not known yet"),
     "approved": _("approved"),
@@ -49,7 +49,7 @@ _PAYMENT_STATES: Words = {
     "not_sent": _("not sent"),
     "refunded": _("refunded"),
 }
-_FACTS: Words = {
+_FACTS: Labels = {
     "RentalRequested": _("requested"),
     "RentalPaymentStarted": _("payment started"),
     "RentalPaid": _("paid"),
@@ -85,37 +85,37 @@ _COMMANDS = {"paid": ("hand-over", _("Hand over")), "rented": ("take-back", _("T
 
 
 def day_ends_at() -> datetime:
-    """Return the next midnight of the people who are looking."""
+    """Return the next midnight in the time zone of the admin."""
     return datetime.combine(localdate(clock.now()) + timedelta(days=1), time.min, tzinfo=get_current_timezone())
 
 
-class _Worded(admin.SimpleListFilter):
-    """Filters by a column whose values people read as words."""
+class _LabelFilter(admin.SimpleListFilter):
+    """Filters by a column whose values have labels."""
 
-    words: Words
+    labels: Labels
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, str(label)) for value, label in self.words.items()]
+        return [(value, str(label)) for value, label in self.labels.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        return queryset.filter(**{str(self.parameter_name): value}) if value in self.words else queryset
+        return queryset.filter(**{str(self.parameter_name): value}) if value in self.labels else queryset
 
 
-class _StateFilter(_Worded):
-    title, parameter_name, words = _("state"), "state", _STATES
+class _StateFilter(_LabelFilter):
+    title, parameter_name, labels = _("state"), "state", _STATES
 
 
-class _ItemStateFilter(_Worded):
-    title, parameter_name, words = _("listing"), "state", _ITEM_STATES
+class _ItemStateFilter(_LabelFilter):
+    title, parameter_name, labels = _("listing"), "state", _ITEM_STATES
 
 
-class _AvailabilityFilter(_Worded):
-    title, parameter_name, words = _("availability"), "availability", _AVAILABILITIES
+class _AvailabilityFilter(_LabelFilter):
+    title, parameter_name, labels = _("availability"), "availability", _AVAILABILITIES
 
 
 class _WorkQueueFilter(admin.SimpleListFilter):
-    """Filters by what a manager has to look after."""
+    """Filters by a work queue of the manager."""
 
     title, parameter_name = _("to look after"), "at_hand"
 
@@ -138,7 +138,7 @@ class _Status(ManagerOwnedAdmin):
 
 @admin.register(ItemStatus)
 class ItemStatusAdmin(_Status):
-    """How every item stands."""
+    """The state of every item."""
 
     list_display = ("name", "place", "price", "state_badge", "current_rental", "payment")
     list_filter = (_AvailabilityFilter, _ItemStateFilter, "category")
@@ -181,19 +181,19 @@ class ItemStatusAdmin(_Status):
 
 @admin.register(RentalStatus)
 class RentalStatusAdmin(_Status):
-    """How every rental stands, and how it came to that."""
+    """The state of every rental, and its timeline."""
 
     list_display = ("item_name", "state_badge", "period", "turn_until", "paid_of_price", "command")
     list_filter = (_WorkQueueFilter, _StateFilter, "requested_at")
     search_fields = ("=id", "item_name")
     ordering = ("-requested_at", "id")
-    # Nothing happens to the chosen rows of this list; its form carries the buttons.
+    # No actions on chosen rows; the list's form has the buttons of each row.
     actions = None
     fieldsets = (
         (None, {"fields": ("item", "state_badge", "turn_until", "period", "cancel", "command")}),
         (_("people"), {"fields": ("renter", "manager")}),
         (_("money"), {"fields": ("price_shown", "paid_shown", "refunded_shown", "payment")}),
-        (_("timeline"), {"fields": ("story",)}),
+        (_("timeline"), {"fields": ("facts",)}),
     )
 
     @admin.display(description=_("item"))
@@ -253,14 +253,14 @@ class RentalStatusAdmin(_Status):
         return command_button(address=reverse(f"admin:rentals_rental_{command}", args=[rental.id]), label=label, about=rental.item_name)
 
     @admin.display(description=_("timeline"))
-    def story(self, rental: RentalStatus) -> SafeString:
+    def facts(self, rental: RentalStatus) -> SafeString:
         """Return the facts as a list, the oldest first."""
-        facts = format_html_join("", '<li><time datetime="{}">{}</time> <span>{}{}</span></li>', map(_fact, rental.timeline))
-        return format_html('<ol class="timeline">{}</ol>', facts)
+        entries = format_html_join("", '<li><time datetime="{}">{}</time> <span>{}{}</span></li>', map(_fact, rental.timeline))
+        return format_html('<ol class="timeline">{}</ol>', entries)
 
 
-def _badge(words: Words, value: str | None) -> SafeString:
-    return badge(kind=value, label=words.get(value, value)) if value else EMPTY
+def _badge(labels: Labels, value: str | None) -> SafeString:
+    return badge(kind=value, label=labels.get(value, value)) if value else EMPTY
 
 
 def _rental_badge(state: str | None, *, overdue: bool | None) -> SafeString:

@@ -1,4 +1,4 @@
-"""Reading the view: whose rows, one or many. A stub (`version` 0) has neither manager nor renter and so is never among anybody's."""
+"""Reading the view: whose rows, one or many. A row with `version` 0 has neither manager nor renter, so nobody sees it."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -13,19 +13,18 @@ from apps.status_view import domain
 from apps.status_view.errors import ItemStatusNotFoundError, RentalStatusNotFoundError
 from apps.status_view.models import ItemStatus, RentalStatus
 
-# A row as a mapping of its columns: what the hot read needs, without building a model.
+# A row as a mapping of its columns: the most frequent reads build no model.
 Row = Mapping[str, Any]
 Items = QuerySet[ItemStatus, Row]
 Rentals = QuerySet[RentalStatus, Row]
 
-
-# How long a reader who knows of a newer version waits for it, and how often it is looked for meanwhile.
+# How long a read with `min_version` waits for that version, and how often it looks.
 _PATIENCE_S = 0.2
-_GLANCE_S = 0.01
+_INTERVAL_S = 0.01
 
 
 class WorkQueue(StrEnum):
-    """What a manager has to look after."""
+    """The rentals that wait for a manager, by why."""
 
     TO_HAND_OVER = "to_hand_over"
     OUT = "out"
@@ -34,7 +33,7 @@ class WorkQueue(StrEnum):
 
 
 def in_work_queue(*, what: WorkQueue, day_ends_at: datetime) -> Q:
-    """Return the condition on rentals to look after; those to hand over are the paid ones whose period begins before `day_ends_at`."""
+    """Return the condition on rentals in a work queue; those to hand over are the paid ones whose period begins before `day_ends_at`."""
     match what:
         case WorkQueue.TO_HAND_OVER:
             return Q(state="paid", starts_at__lt=day_ends_at)
@@ -47,7 +46,7 @@ def in_work_queue(*, what: WorkQueue, day_ends_at: datetime) -> Q:
 
 
 def count_work_queues(*, manager_id: UUID | None, day_ends_at: datetime) -> dict[WorkQueue, int]:
-    """Return how many rentals a manager has to look after, by what; without a manager, everybody's."""
+    """Return the sizes of a manager's work queues; without a manager, of everybody's."""
     counts = {what.value: Count("id", filter=in_work_queue(what=what, day_ends_at=day_ends_at)) for what in WorkQueue}
     open_ones = RentalStatus.objects.filter(_is_managed_by(manager_id), version__gt=0, state__in=domain.OPEN)
     return {WorkQueue(what): count for what, count in open_ones.aggregate(**counts).items()}
@@ -101,13 +100,13 @@ def get_rental(*, rental_id: UUID, person_id: UUID, min_version: int = 0) -> Row
 
 
 def _awaited(rows: Items | Rentals, *, min_version: int) -> Row | None:
-    """Return the row once it is at `min_version`; after a while as it stands, for being late is no reason to show nothing."""
+    """Return the row once it is at `min_version`, or as it is after 200 ms."""
     until = time.monotonic() + _PATIENCE_S
     while True:
         row = rows.first()
         if (row["version"] if row else 0) >= min_version or time.monotonic() >= until:
             return row
-        time.sleep(_GLANCE_S)
+        time.sleep(_INTERVAL_S)
 
 
 def _is_party(*, person_id: UUID, role: str | None = None) -> Q:

@@ -17,7 +17,7 @@ from apps.status_view.services.rebuilding import LEASE
 from bench.dataset import load_market
 from tests.e2e.served import ROOT, until
 from tests.unit.status_view.commands import check, rebuild
-from tests.unit.status_view.story import rows
+from tests.unit.status_view.facts import rows
 
 pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 
@@ -55,7 +55,10 @@ def test_a_rebuild_stopped_by_ctrl_c_says_how_it_goes_on(process_environment: di
     rebuilding.send_signal(signal.SIGINT)
     _, output = rebuilding.communicate(timeout=60)
 
-    assert (rebuilding.returncode, output.decode().splitlines()[-1]) == (130, "CommandError: Stopped. The next call goes on from here.")
+    assert (rebuilding.returncode, output.decode().splitlines()[-1]) == (
+        130,
+        "CommandError: Stopped. What was done stands, and it may be repeated.",
+    )
     assert Rebuild.objects.get(pk=1).token is None
 
 

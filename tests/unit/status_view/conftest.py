@@ -1,4 +1,4 @@
-"""The status view alone with the bus: no other context hears the facts that a test makes up."""
+"""The status view alone with the bus: no other context handles the facts that a test makes up."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +10,11 @@ from django.utils.module_loading import import_string
 from gdmarket import bus
 from gdmarket.bus import registry, subscriptions
 from gdmarket.bus.models import Subscription
-from tests.unit.status_view.story import record, rows, whole_market
+from tests.unit.status_view.facts import record, rows, whole_market
 
 
 @pytest.fixture
-def alone(transactional_db: None, settings: Any) -> Iterator[None]:
+def only_status_view(transactional_db: None, settings: Any) -> Iterator[None]:
     """Let the status view be the only subscriber; nothing is delivered until a test drains."""
     settings.GDMARKET_DISPATCH = "off"
     everybody = import_string(configured.GDMARKET_SUBSCRIPTIONS)
@@ -30,8 +30,8 @@ def alone(transactional_db: None, settings: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def told(alone: None) -> dict[str, Any]:
-    """Return the rows of a market of which everything was told and heard."""
+def market(only_status_view: None) -> dict[str, Any]:
+    """Return the rows of a market whose facts were all delivered."""
     record(*whole_market())
     bus.run_until_idle()
     return rows()

@@ -10,7 +10,7 @@ from apps.items.events import ItemRegistered, ItemWithdrawn
 from apps.rentals.events import RentalHandedOver, RentalRequested
 from gdmarket import ids
 from tests.factories.accounts import UserFactory
-from tests.unit.status_view.story import DAY, NOON, ItemTale, RentalTale, hear
+from tests.unit.status_view.facts import DAY, NOON, ItemFacts, RentalFacts, deliver
 
 pytestmark = pytest.mark.django_db
 
@@ -26,10 +26,10 @@ class Neighbourhood:
         self.manager_user, self.renter_user = UserFactory(item_manager=True), UserFactory()
         self.manager, self.renter = as_user(self.manager_user), as_user(self.renter_user)
         self.other_manager, self.other_renter = as_user(UserFactory(item_manager=True)), as_user(UserFactory())
-        self.item = ItemTale(manager_id=self.manager_user.pk)
-        self.rental = RentalTale(self.item, renter_id=self.renter_user.pk)
+        self.item = ItemFacts(manager_id=self.manager_user.pk)
+        self.rental = RentalFacts(self.item, renter_id=self.renter_user.pk)
         self.payment_id = ids.uuid7()
-        hear(self.item.then(ItemRegistered), self.rental.then(RentalRequested))
+        deliver(self.item.then(ItemRegistered), self.rental.then(RentalRequested))
 
     @property
     def its_item(self) -> str:
@@ -52,7 +52,7 @@ def _results(client: APIClient, address: str) -> list[str]:
 
 
 def test_an_item_says_how_it_stands(place: Neighbourhood) -> None:
-    hear(*place.rental.pays(place.payment_id))
+    deliver(*place.rental.pays(place.payment_id))
 
     assert place.manager.get(place.its_item).json() == {
         "id": str(place.item.id),
@@ -80,8 +80,8 @@ def test_an_item_says_how_it_stands(place: Neighbourhood) -> None:
 
 
 def test_a_free_item_has_no_rental_and_no_payment(place: Neighbourhood) -> None:
-    free = ItemTale(manager_id=place.manager_user.pk)
-    hear(free.then(ItemRegistered))
+    free = ItemFacts(manager_id=place.manager_user.pk)
+    deliver(free.then(ItemRegistered))
 
     shown = place.manager.get(f"{ITEMS}/{free.id}").json()
 
@@ -93,7 +93,7 @@ def test_a_rental_says_whose_turn_it_is_until_when_and_its_money(place: Neighbou
     assert (shown["turn"], shown["deadline"], shown["payment"]) == ("renter", "2036-05-01T12:15:00Z", None)
     assert shown["money"] == {"price": 8_000, "paid": 0, "refunded": 0, "currency": "KRW"}
 
-    hear(*place.rental.pays(place.payment_id))
+    deliver(*place.rental.pays(place.payment_id))
     shown = place.manager.get(place.its_rental).json()
 
     assert {name: shown[name] for name in ("item", "renter", "manager", "state", "turn", "deadline", "version", "paid_at")} == {
@@ -148,17 +148,17 @@ def test_the_view_is_read_alone(place: Neighbourhood, method: str) -> None:
 
 
 def test_a_row_that_waits_for_its_owner_is_shown_to_nobody(place: Neighbourhood) -> None:
-    unheard = ItemTale(manager_id=place.manager_user.pk)
-    hear(RentalTale(unheard, renter_id=place.renter_user.pk).then(RentalRequested))
+    unknown = ItemFacts(manager_id=place.manager_user.pk)
+    deliver(RentalFacts(unknown, renter_id=place.renter_user.pk).then(RentalRequested))
 
-    assert place.manager.get(f"{ITEMS}/{unheard.id}").status_code == 404
+    assert place.manager.get(f"{ITEMS}/{unknown.id}").status_code == 404
     assert _results(place.manager, ITEMS) == [str(place.item.id)]
 
 
 def test_items_can_be_narrowed_down(place: Neighbourhood) -> None:
-    tent = ItemTale(manager_id=place.manager_user.pk, name="텐트 100%", category="캠핑", place="뚝섬")
-    gone = ItemTale(manager_id=place.manager_user.pk, name="Old Saw")
-    hear(tent.then(ItemRegistered), gone.then(ItemRegistered), gone.then(ItemWithdrawn, state="withdrawn"))
+    tent = ItemFacts(manager_id=place.manager_user.pk, name="텐트 100%", category="캠핑", place="뚝섬")
+    gone = ItemFacts(manager_id=place.manager_user.pk, name="Old Saw")
+    deliver(tent.then(ItemRegistered), gone.then(ItemRegistered), gone.then(ItemWithdrawn, state="withdrawn"))
     drill, tent_id, gone_id = str(place.item.id), str(tent.id), str(gone.id)
 
     for query, found in {
@@ -182,10 +182,10 @@ def test_items_can_be_narrowed_down(place: Neighbourhood) -> None:
 
 def test_rentals_can_be_narrowed_down(place: Neighbourhood, as_user: AsUser) -> None:
     both = UserFactory(is_renter=True, is_item_manager=True)
-    theirs = ItemTale(manager_id=both.pk)
-    lent = RentalTale(theirs, renter_id=place.renter_user.pk, requested_at=NOON + DAY)
-    borrowed = RentalTale(place.item, renter_id=both.pk, requested_at=NOON + 2 * DAY)
-    hear(
+    theirs = ItemFacts(manager_id=both.pk)
+    lent = RentalFacts(theirs, renter_id=place.renter_user.pk, requested_at=NOON + DAY)
+    borrowed = RentalFacts(place.item, renter_id=both.pk, requested_at=NOON + 2 * DAY)
+    deliver(
         theirs.then(ItemRegistered),
         lent.then(RentalRequested),
         borrowed.then(RentalRequested),
@@ -231,8 +231,8 @@ def test_an_invalid_parameter_is_named(place: Neighbourhood, address: str, field
 
 
 def test_lists_come_in_pages(place: Neighbourhood) -> None:
-    tales = [RentalTale(place.item, renter_id=place.renter_user.pk, requested_at=NOON + DAY) for _ in range(4)]
-    hear(*(tale.then(RentalRequested) for tale in tales))
+    tales = [RentalFacts(place.item, renter_id=place.renter_user.pk, requested_at=NOON + DAY) for _ in range(4)]
+    deliver(*(tale.then(RentalRequested) for tale in tales))
     expected = [*sorted(str(tale.id) for tale in tales), str(place.rental.id)]
 
     found, address = [], f"{RENTALS}?limit=2&role=renter"
@@ -252,7 +252,7 @@ def test_an_answer_already_held_is_not_sent_again(place: Neighbourhood) -> None:
         assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
 
     held = {address: place.manager.get(address)["ETag"] for address in (place.its_item, place.its_rental)}
-    hear(*place.rental.pays(place.payment_id))
+    deliver(*place.rental.pays(place.payment_id))
 
     for address, etag in held.items():
         assert place.manager.get(address, headers={"If-None-Match": etag}).status_code == 200
@@ -261,13 +261,13 @@ def test_an_answer_already_held_is_not_sent_again(place: Neighbourhood) -> None:
 def test_the_etag_changes_whenever_the_answer_does_and_only_then(place: Neighbourhood) -> None:
     second = ids.uuid7()
     facts = [*place.rental.fails_to_pay(place.payment_id), *place.rental.pays(second), *place.rental.is_refunded(second)]
-    # Late and repeated facts too: they change the story or the money while the version stays.
+    # Late and repeated facts too: they change the timeline or the money while the version stays.
     order = [facts[2], facts[0], facts[1], facts[5], facts[3], facts[4], facts[4], facts[8], facts[6], facts[7], facts[7]]
     answers: dict[str, list[tuple[str, bytes]]] = {place.its_item: [], place.its_rental: []}
 
     for fact in [None, *order]:
         if fact:
-            hear(fact)
+            deliver(fact)
         for address, seen in answers.items():
             answer = place.manager.get(address)
             seen.append((answer["ETag"], answer.content))
@@ -278,8 +278,8 @@ def test_the_etag_changes_whenever_the_answer_does_and_only_then(place: Neighbou
 
 
 def test_reading_takes_one_query_beside_knowing_who_asks(place: Neighbourhood, django_assert_num_queries: Any) -> None:
-    more = [RentalTale(place.item, renter_id=place.renter_user.pk) for _ in range(5)]
-    hear(*(tale.then(RentalRequested) for tale in more))
+    more = [RentalFacts(place.item, renter_id=place.renter_user.pk) for _ in range(5)]
+    deliver(*(tale.then(RentalRequested) for tale in more))
     with django_assert_num_queries(1):
         place.manager.get(f"{RENTALS}?role=owner")
 

@@ -13,7 +13,7 @@ from apps.status_view import queries
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import ids
 from tests.factories.accounts import UserFactory
-from tests.unit.status_view.story import ItemTale, RentalTale, hear
+from tests.unit.status_view.facts import ItemFacts, RentalFacts, deliver
 
 pytestmark = pytest.mark.django_db
 
@@ -27,10 +27,10 @@ class Place:
         manager, renter = UserFactory(item_manager=True), UserFactory()
         self.manager: APIClient = as_user(manager)
         self.renter: APIClient = as_user(renter)
-        item = ItemTale(manager_id=manager.pk)
-        self.rental = RentalTale(item, renter_id=renter.pk)
+        item = ItemFacts(manager_id=manager.pk)
+        self.rental = RentalFacts(item, renter_id=renter.pk)
         self.its_item, self.its_rental = f"{STATUS}/items/{item.id}", f"{STATUS}/rentals/{self.rental.id}"
-        hear(item.then(ItemRegistered), self.rental.then(RentalRequested))
+        deliver(item.then(ItemRegistered), self.rental.then(RentalRequested))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_reader_who_knows_of_a_newer_version_waits_for_it(transactional_db: No
 
 def _hear_elsewhere(fact: Any) -> None:
     try:
-        hear(fact)
+        deliver(fact)
     finally:
         connection.close()
 

@@ -1,4 +1,4 @@
-"""Whose turn it is, until when, and how a story reads."""
+"""Whose turn it is, until when, and the order of a timeline."""
 
 import itertools
 from datetime import timedelta
@@ -14,7 +14,7 @@ from apps.status_view import domain, handlers
 from apps.status_view.domain import NextActor
 from config.subscriptions import SUBSCRIPTIONS
 from gdmarket import ids
-from tests.unit.status_view.story import DAY, NOON, ItemTale, RentalTale, payment_fact
+from tests.unit.status_view.facts import DAY, NOON, ItemFacts, RentalFacts, payment_fact
 
 TIMES: dict[str, Any] = {"payment_due_at": NOON, "starts_at": NOON + DAY, "ends_at": NOON + 2 * DAY}
 
@@ -37,7 +37,7 @@ def test_each_state_has_its_turn_and_its_deadline(state: str, turn: NextActor, d
     assert domain.deadline(rental={"state": state, **TIMES}) == deadline
 
 
-def test_the_view_is_made_of_every_fact_it_hears() -> None:
+def test_the_view_is_made_of_every_fact_it_subscribes_to() -> None:
     heard = {event for event, heard_by in SUBSCRIPTIONS.items() if any(h.__module__ == handlers.__name__ for h in heard_by)}
     assert {ItemRegistered, ItemRevised, ItemWithdrawn, *handlers.SOURCES.rentals, *handlers.SOURCES.payments} == heard
 
@@ -64,7 +64,7 @@ def test_an_item_is_held_by_what_is_out_or_else_by_what_begins_first(holding: li
         assert (held["availability"], held["current_rental_id"]) == (availability, current and UUID(int=current))
 
 
-def _told(*facts: Any) -> list[str]:
+def _order(*facts: Any) -> list[str]:
     timeline: list[Any] = []
     for fact in facts:
         if type(fact) in handlers.SOURCES.payments:
@@ -76,16 +76,16 @@ def _told(*facts: Any) -> list[str]:
 
 
 def test_a_second_attempt_reads_in_order_though_one_call_gives_all_its_facts_one_instant() -> None:
-    rental, first, second = RentalTale(ItemTale()), ids.uuid7(), ids.uuid7()
+    rental, first, second = RentalFacts(ItemFacts()), ids.uuid7(), ids.uuid7()
     facts = [rental.then(RentalRequested), *rental.fails_to_pay(first), *rental.pays(second), *rental.is_refunded(second)]
     as_it_went = [type(fact).__name__ for fact in facts]
 
-    assert _told(*facts) == as_it_went
-    assert _told(*reversed(facts)) == as_it_went
+    assert _order(*facts) == as_it_went
+    assert _order(*reversed(facts)) == as_it_went
 
 
 def test_an_approval_known_late_follows_the_attempt_it_answers() -> None:
-    rental, payment_id = RentalTale(ItemTale()), ids.uuid7()
+    rental, payment_id = RentalFacts(ItemFacts()), ids.uuid7()
     facts = [
         rental.then(RentalRequested),
         rental.then(RentalPaymentStarted, payment_id=payment_id, method="pm_lost"),
@@ -96,11 +96,17 @@ def test_an_approval_known_late_follows_the_attempt_it_answers() -> None:
     ]
 
     for order in itertools.permutations(facts):
-        assert _told(*order) == ["RentalRequested", "RentalPaymentStarted", "PaymentApproved", "RentalCancelRequested", "RentalRefundDue"]
+        assert _order(*order) == [
+            "RentalRequested",
+            "RentalPaymentStarted",
+            "PaymentApproved",
+            "RentalCancelRequested",
+            "RentalRefundDue",
+        ]
 
 
 def test_money_that_no_attempt_asked_for_stands_where_its_instant_puts_it() -> None:
-    rental = RentalTale(ItemTale())
+    rental = RentalFacts(ItemFacts())
     facts = [
         rental.then(RentalRequested),
         payment_fact(PaymentApproved, rental=rental, payment_id=ids.uuid7(), at=NOON + timedelta(minutes=1)),
@@ -109,11 +115,11 @@ def test_money_that_no_attempt_asked_for_stands_where_its_instant_puts_it() -> N
     ]
 
     for order in itertools.permutations(facts):
-        assert _told(*order) == ["RentalRequested", "PaymentApproved", "RentalPaid", "RentalHandedOver"]
+        assert _order(*order) == ["RentalRequested", "PaymentApproved", "RentalPaid", "RentalHandedOver"]
 
 
 def test_an_entry_says_what_when_whose_and_why() -> None:
-    rental, payment_id = RentalTale(ItemTale()), ids.uuid7()
+    rental, payment_id = RentalFacts(ItemFacts()), ids.uuid7()
     _, declined, failed = rental.fails_to_pay(payment_id)
 
     assert domain.payment_changes(payments={}, timeline=[], fact=declined)["timeline"] == [

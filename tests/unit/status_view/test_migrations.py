@@ -13,7 +13,7 @@ from apps.status_view.models import ItemStatus
 from apps.status_view.services import projecting
 from gdmarket import ids
 from tests.migrating import migrate
-from tests.unit.status_view.story import NOON
+from tests.unit.status_view.facts import NOON
 
 BEFORE, CLOSED, AFTER = (("status_view", name) for name in ("0002_generations", "0003_one_generation", "0004_rebuild_in_place"))
 ITEM: dict[str, Any] = {"version": 3, "manager_id": ids.uuid7(), "name": "드릴", "revision": 7, "updated_at": NOON}

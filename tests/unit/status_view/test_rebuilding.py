@@ -19,18 +19,18 @@ from gdmarket import bus, ids
 from gdmarket.bus import subscriptions
 from gdmarket.bus.models import Event
 from tests.unit.status_view.commands import check, rebuild
-from tests.unit.status_view.story import NOON, ItemTale, RentalTale, payment_fact, record, rental_row, rows
+from tests.unit.status_view.facts import NOON, ItemFacts, RentalFacts, payment_fact, record, rental_row, rows
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("only_status_view")
 
 
-def test_a_rebuild_of_a_view_that_is_right_writes_no_row(told: dict[str, Any]) -> None:
+def test_a_rebuild_of_a_view_that_is_right_writes_no_row(market: dict[str, Any]) -> None:
     assert check() == (0, "The status view matches its owners.")
     revisions = set(RentalStatus.objects.values_list("id", "revision"))
 
     assert rebuild() == "The status view is rebuilt. Rows: 5."
 
-    assert rows() == told
+    assert rows() == market
     assert check()[0] == 0
     assert set(RentalStatus.objects.values_list("id", "revision")) == revisions
 
@@ -41,7 +41,7 @@ def test_an_empty_market_is_right() -> None:
 
 
 @pytest.mark.parametrize("page", [200, 2, 1])
-def test_a_view_that_was_lost_is_built_from_its_owners_the_same(told: dict[str, Any], monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+def test_a_view_that_was_lost_is_built_from_its_owners_the_same(market: dict[str, Any], monkeypatch: pytest.MonkeyPatch, page: int) -> None:
     monkeypatch.setattr(owners, "PAGE", page)
     ItemStatus.objects.all().delete()
     RentalStatus.objects.all().delete()
@@ -50,7 +50,7 @@ def test_a_view_that_was_lost_is_built_from_its_owners_the_same(told: dict[str, 
     assert (code, table.count("missing")) == (1, 5)
     rebuild()
 
-    assert rows() == told
+    assert rows() == market
     assert check()[0] == 0
 
 
@@ -72,7 +72,7 @@ _RENTAL_COLUMNS = [
 
 
 @pytest.mark.parametrize(("column", "value"), _RENTAL_COLUMNS, ids=[column for column, _ in _RENTAL_COLUMNS])
-def test_a_rental_tampered_with_is_found_named_and_put_right(told: dict[str, Any], column: str, value: Any) -> None:
+def test_a_rental_tampered_with_is_found_named_and_put_right(market: dict[str, Any], column: str, value: Any) -> None:
     victim = RentalStatus.objects.get(state="cancelled")
     truth = getattr(victim, column)
     RentalStatus.objects.filter(id=victim.id).update(**{column: value})
@@ -84,13 +84,13 @@ def test_a_rental_tampered_with_is_found_named_and_put_right(told: dict[str, Any
     assert (difference["kind"], difference["id"], difference["column"]) == ("rental", str(victim.id), column)
     assert (difference["stored"], difference["expected"]) == (_as_json(value), _as_json(truth))
     rebuild()
-    assert rows() == told
+    assert rows() == market
 
 
 @pytest.mark.parametrize(
     ("column", "value"), [("name", "x"), ("manager_id", ids.uuid7()), ("availability", "rented"), ("current_rental_id", None)]
 )
-def test_an_item_tampered_with_is_found_named_and_put_right(told: dict[str, Any], column: str, value: Any) -> None:
+def test_an_item_tampered_with_is_found_named_and_put_right(market: dict[str, Any], column: str, value: Any) -> None:
     victim = ItemStatus.objects.get(availability="reserved")
     ItemStatus.objects.filter(id=victim.id).update(**{column: value})
 
@@ -98,10 +98,10 @@ def test_an_item_tampered_with_is_found_named_and_put_right(told: dict[str, Any]
 
     assert (code, [(found["id"], found["column"]) for found in json.loads(said)]) == (1, [(str(victim.id), column)])
     rebuild()
-    assert rows() == told
+    assert rows() == market
 
 
-def test_a_rental_that_is_wrong_does_not_put_its_item_in_the_wrong(told: dict[str, Any]) -> None:
+def test_a_rental_that_is_wrong_does_not_put_its_item_in_the_wrong(market: dict[str, Any]) -> None:
     waiting = RentalStatus.objects.get(state="requested")
     RentalStatus.objects.filter(id=waiting.id).update(state="returned")
     RentalStatus.objects.filter(state="cancelled").update(state="rented")
@@ -110,10 +110,10 @@ def test_a_rental_that_is_wrong_does_not_put_its_item_in_the_wrong(told: dict[st
 
     assert {(found["kind"], found["column"]) for found in json.loads(said)} == {("rental", "state")}
     rebuild()
-    assert rows() == told
+    assert rows() == market
 
 
-def test_a_row_without_an_owner_is_found_and_removed(told: dict[str, Any]) -> None:
+def test_a_row_without_an_owner_is_found_and_removed(market: dict[str, Any]) -> None:
     ItemStatus.objects.create(id=ids.uuid7())
     ItemStatus.objects.create(id=ids.uuid7(), version=3, manager_id=ids.uuid7(), name="허깨비")
     RentalStatus.objects.filter(state="returned").update(id=(unowned := ids.uuid7()))
@@ -125,13 +125,13 @@ def test_a_row_without_an_owner_is_found_and_removed(told: dict[str, Any]) -> No
     assert found.count(("item", "version 3", "missing")) == 1
     assert sum(difference["id"] == str(unowned) for difference in json.loads(said)) == 1
     rebuild()
-    assert rows() == told
+    assert rows() == market
     assert check()[0] == 0
 
 
-def test_money_that_no_rental_asked_for_is_kept(told: dict[str, Any]) -> None:
-    item = ItemTale()
-    rental = RentalTale(item)
+def test_money_that_no_rental_asked_for_is_kept(market: dict[str, Any]) -> None:
+    item = ItemFacts()
+    rental = RentalFacts(item)
     record(item.then(ItemRegistered), rental.then(RentalRequested), payment_fact(PaymentApproved, rental=rental, payment_id=ids.uuid7()))
     bus.run_until_idle()
 
@@ -141,7 +141,7 @@ def test_money_that_no_rental_asked_for_is_kept(told: dict[str, Any]) -> None:
     assert check()[0] == 0
 
 
-def test_an_owner_whose_row_changed_without_a_fact_is_found_out(told: dict[str, Any]) -> None:
+def test_an_owner_whose_row_changed_without_a_fact_is_found_out(market: dict[str, Any]) -> None:
     Rental.objects.filter(state="returned").update(state="expired", version=F("version") + 1)
     Payment.objects.filter(state="approved").update(refund_due=1, refunded=1)
 
@@ -153,7 +153,7 @@ def test_an_owner_whose_row_changed_without_a_fact_is_found_out(told: dict[str, 
     }
 
 
-def test_what_a_purged_log_has_forgotten_the_view_remembers(told: dict[str, Any]) -> None:
+def test_what_a_purged_log_has_forgotten_the_view_remembers(market: dict[str, Any]) -> None:
     newest = {row["stream"]: row["newest"] for row in Event.objects.values("stream").annotate(newest=Max("version"))}
     kept = [row.pk for row in Event.objects.all() if row.version == newest[row.stream]]
     assert Event.objects.exclude(pk__in=kept).delete()[0] > 5
@@ -161,11 +161,11 @@ def test_what_a_purged_log_has_forgotten_the_view_remembers(told: dict[str, Any]
     assert check()[0] == 0
     rebuild()
 
-    assert rows() == told
+    assert rows() == market
     assert check()[0] == 0
 
 
-def test_the_table_can_be_read(told: dict[str, Any]) -> None:
+def test_the_table_can_be_read(market: dict[str, Any]) -> None:
     victim = RentalStatus.objects.get(state="returned")
     changed = [*victim.timeline[:-1], {**victim.timeline[-1], "fact": "RentalForgotten"}]
     RentalStatus.objects.filter(id=victim.id).update(timeline=changed, item_name="", price=7)
@@ -187,7 +187,7 @@ def _damage(*kinds: str) -> int:
     return Event.objects.filter(type__in=kinds).update(payload={"odd": 1})
 
 
-def test_a_rebuild_stops_at_a_fact_that_cannot_be_read_and_leaves_the_rows(told: dict[str, Any]) -> None:
+def test_a_rebuild_stops_at_a_fact_that_cannot_be_read_and_leaves_the_rows(market: dict[str, Any]) -> None:
     _damage("rentals.RentalRequested")
 
     unreadable = r"cannot be read by this version of the program: event \d+, .*: rentals\.RentalRequested.*--skip-unreadable goes on"
@@ -195,22 +195,24 @@ def test_a_rebuild_stops_at_a_fact_that_cannot_be_read_and_leaves_the_rows(told:
         call_command("rebuild_status_view")
 
     assert refused.value.returncode == 2
-    assert rows() == told
+    assert rows() == market
     assert Rebuild.objects.get().token is None
 
 
-def test_what_cannot_be_read_may_be_left_out_of_the_timelines(told: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_read_may_be_left_out_of_the_timelines(market: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     _damage("rentals.RentalPaid")
 
     call_command("rebuild_status_view", skip_unreadable=True, pace=1.0)
 
     assert capsys.readouterr().err.count("left out: event ") == 2
     built = rows()
-    assert {name: row | {"timeline": None} for name, row in built.items()} == {name: row | {"timeline": None} for name, row in told.items()}
+    assert {name: row | {"timeline": None} for name, row in built.items()} == {
+        name: row | {"timeline": None} for name, row in market.items()
+    }
     assert all("RentalPaid" not in str(row.get("timeline")) for row in built.values())
 
 
-def test_a_check_names_all_that_cannot_be_read_and_compares_the_rest(told: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_names_all_that_cannot_be_read_and_compares_the_rest(market: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert _damage("rentals.RentalPaid", "payments.PaymentDeclined") == 3
     RentalStatus.objects.filter(state="requested").update(price=7)
 
@@ -223,9 +225,9 @@ def test_a_check_names_all_that_cannot_be_read_and_compares_the_rest(told: dict[
     assert "  price  " in said.out
 
 
-def test_a_check_says_that_the_view_is_only_behind(told: dict[str, Any]) -> None:
+def test_a_check_says_that_the_view_is_only_behind(market: dict[str, Any]) -> None:
     subscriptions.pause(context="status_view")
-    item = ItemTale()
+    item = ItemFacts()
     record(item.then(ItemRegistered))
 
     _, said = check()
@@ -233,7 +235,7 @@ def test_a_check_says_that_the_view_is_only_behind(told: dict[str, Any]) -> None
     assert said.splitlines()[-1] == ("Differences: 1. The view is paused (bus resume status_view): 1 pending facts may explain them.")
 
 
-def test_a_row_cannot_command_the_terminal(told: dict[str, Any]) -> None:
+def test_a_row_cannot_command_the_terminal(market: dict[str, Any]) -> None:
     RentalStatus.objects.filter(state="returned").update(item_name="evil\x1b[31m")
 
     _, table = check()

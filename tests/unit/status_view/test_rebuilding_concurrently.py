@@ -22,9 +22,9 @@ from apps.status_view.services.rebuilding import LEASE
 from gdmarket import bus, clock
 from gdmarket.bus.models import Delivery
 from tests.unit.status_view.commands import check, rebuild
-from tests.unit.status_view.story import ItemTale, RentalTale, hear, record, rental_row, rows, whole_market
+from tests.unit.status_view.facts import ItemFacts, RentalFacts, deliver, record, rental_row, rows, whole_market
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("only_status_view")
 REBUILT = "The status view is rebuilt. Rows: 5."
 
 
@@ -78,16 +78,16 @@ class InterruptedSources(owners.Sources):
 
 
 @pytest.fixture
-def rental() -> RentalTale:
-    """Return a rental that was requested, and heard of."""
-    item = ItemTale()
-    rental = RentalTale(item)
+def rental() -> RentalFacts:
+    """Return a rental that was requested, and delivered."""
+    item = ItemFacts()
+    rental = RentalFacts(item)
     record(item.then(ItemRegistered), rental.then(RentalRequested))
     bus.run_until_idle()
     return rental
 
 
-def _hand_over_meanwhile(rental: RentalTale) -> InterruptedSources:
+def _hand_over_meanwhile(rental: RentalFacts) -> InterruptedSources:
     def hand_over() -> None:
         record(rental.then(RentalHandedOver, state="rented"))
         bus.run_until_idle()
@@ -95,14 +95,14 @@ def _hand_over_meanwhile(rental: RentalTale) -> InterruptedSources:
     return InterruptedSources(meanwhile=[hand_over])
 
 
-def test_a_fact_heard_after_the_owners_were_asked_is_kept(rental: RentalTale) -> None:
+def test_a_fact_handled_after_the_owners_were_asked_is_kept(rental: RentalFacts) -> None:
     list(rebuild_pages(_hand_over_meanwhile(rental)))
 
     assert rental_row(rental).state == "rented"
     assert check()[0] == 0
 
 
-def test_without_the_comparison_of_revisions_it_would_be_lost(rental: RentalTale, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_comparison_of_revisions_it_would_be_lost(rental: RentalFacts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuilding, "_has_changed", lambda _row, *, since: False)  # noqa: ARG005  # the real one's signature
 
     list(rebuild_pages(_hand_over_meanwhile(rental)))
@@ -110,21 +110,21 @@ def test_without_the_comparison_of_revisions_it_would_be_lost(rental: RentalTale
     assert rental_row(rental).state == "requested"
 
 
-def _rebuild_while_a_handler_holds_the_row(rental: RentalTale) -> None:
-    """Let a fact be heard in a transaction that commits only while the rebuild writes the same row."""
+def _rebuild_while_a_handler_holds_the_row(rental: RentalFacts) -> None:
+    """Let a fact be handled in a transaction that commits only while the rebuild writes the same row."""
     fact = rental.then(RentalHandedOver, state="rented")
     heard, threads = threading.Event(), []
     spoil_the_rows()
 
-    def hear_and_hold() -> None:
+    def handle_and_hold() -> None:
         with transaction.atomic():
-            hear(fact)
+            deliver(fact)
             heard.set()
             threading.Event().wait(0.5)
 
     def start() -> None:
         record(fact)
-        threads.append(run_in_background(hear_and_hold))
+        threads.append(run_in_background(handle_and_hold))
         assert heard.wait(10)
 
     list(rebuild_pages(InterruptedSources(meanwhile=[start])))
@@ -134,14 +134,14 @@ def _rebuild_while_a_handler_holds_the_row(rental: RentalTale) -> None:
 
 
 @pytest.mark.postgresql
-def test_a_row_that_a_handler_holds_is_waited_for(rental: RentalTale) -> None:
+def test_a_row_that_a_handler_holds_is_waited_for(rental: RentalFacts) -> None:
     _rebuild_while_a_handler_holds_the_row(rental)
 
     assert rental_row(rental).state == "rented"
 
 
 @pytest.mark.postgresql
-def test_without_the_lock_of_the_row_the_fact_would_be_lost(rental: RentalTale, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_lock_of_the_row_the_fact_would_be_lost(rental: RentalFacts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows)
 
     _rebuild_while_a_handler_holds_the_row(rental)
@@ -149,7 +149,7 @@ def test_without_the_lock_of_the_row_the_fact_would_be_lost(rental: RentalTale, 
     assert rental_row(rental).state == "requested"
 
 
-def test_facts_heard_between_pages_stay(rental: RentalTale) -> None:
+def test_facts_handled_between_pages_stay(rental: RentalFacts) -> None:
     pages = rebuild_pages()
     next(pages)
 
@@ -172,7 +172,7 @@ def test_facts_older_than_the_snapshots_change_nothing() -> None:
     assert check()[0] == 0
 
 
-def test_a_rental_that_falls_overdue_meanwhile_is_overdue_afterwards(rental: RentalTale) -> None:
+def test_a_rental_that_falls_overdue_meanwhile_is_overdue_afterwards(rental: RentalFacts) -> None:
     record(rental.then(RentalHandedOver, state="rented"))
     bus.run_until_idle()
     pages = rebuild_pages()
@@ -185,8 +185,8 @@ def test_a_rental_that_falls_overdue_meanwhile_is_overdue_afterwards(rental: Ren
     assert (rental_row(rental).overdue, ItemStatus.objects.get().current_overdue) == (True, True)
 
 
-def test_pending_deliveries_are_reported_only_when_they_do_not_arrive(told: dict[str, Any]) -> None:
-    record(ItemTale().then(ItemRegistered))
+def test_pending_deliveries_are_reported_only_when_they_do_not_arrive(market: dict[str, Any]) -> None:
+    record(ItemFacts().then(ItemRegistered))
 
     assert check()[0] == 1
     arriving, _ = run_in_background(_deliver_soon)
@@ -199,7 +199,7 @@ def _deliver_soon() -> None:
     bus.run_until_idle()
 
 
-def test_killed_after_any_page_it_goes_on_from_there(told: dict[str, Any]) -> None:
+def test_killed_after_any_page_it_goes_on_from_there(market: dict[str, Any]) -> None:
     pages = len(list(rebuild_pages()))
     assert pages >= 4
     for killed_after in range(1, pages):
@@ -212,11 +212,11 @@ def test_killed_after_any_page_it_goes_on_from_there(told: dict[str, Any]) -> No
 
         assert Rebuild.objects.values("step", "last_id", "rows_done").get() == at
         assert [rows_done for rows_done in rebuild_pages() if rows_done < done] == []
-        assert rows() == told
+        assert rows() == market
     assert Rebuild.objects.values_list("step", "rows_done").get() == ("", 0)
 
 
-def test_only_one_rebuild_runs_at_a_time(told: dict[str, Any]) -> None:
+def test_only_one_rebuild_runs_at_a_time(market: dict[str, Any]) -> None:
     with closing(rebuild_pages()) as first:
         next(first)
 
@@ -227,7 +227,7 @@ def test_only_one_rebuild_runs_at_a_time(told: dict[str, Any]) -> None:
     assert rebuild() == REBUILT
 
 
-def test_a_rebuild_whose_lease_another_took_writes_nothing_more(told: dict[str, Any]) -> None:
+def test_a_rebuild_whose_lease_another_took_writes_nothing_more(market: dict[str, Any]) -> None:
     frozen = rebuild_pages()
     next(frozen)
     expire_the_lease()
@@ -241,7 +241,7 @@ def test_a_rebuild_whose_lease_another_took_writes_nothing_more(told: dict[str, 
     assert (rows(), Rebuild.objects.values().get()) == before
 
 
-def test_a_stopped_rebuild_can_be_continued_at_once_or_begun_anew(told: dict[str, Any]) -> None:
+def test_a_stopped_rebuild_can_be_continued_at_once_or_begun_anew(market: dict[str, Any]) -> None:
     for restart in (False, True):
         spoil_the_rows()
         stopped = rebuild_pages()
@@ -253,13 +253,13 @@ def test_a_stopped_rebuild_can_be_continued_at_once_or_begun_anew(told: dict[str
         assert rebuild(restart=restart) == REBUILT
 
         assert RentalStatus.objects.filter(price=1).count() == (0 if restart else 2)
-    assert rows() == told
+    assert rows() == market
     assert rebuild(dry_run=True) == "A rebuild would begin with the first of about 5 rows. Nothing was changed."
 
 
-def test_reading_and_delivering_go_on_meanwhile(told: dict[str, Any]) -> None:
+def test_reading_and_delivering_go_on_meanwhile(market: dict[str, Any]) -> None:
     done = threading.Event()
-    known = [key[7:] for key in told if key.startswith("rental:")]
+    known = [key[7:] for key in market if key.startswith("rental:")]
     seen: set[int] = set()
 
     def read() -> None:
@@ -285,5 +285,5 @@ def test_reading_and_delivering_go_on_meanwhile(told: dict[str, Any]) -> None:
     rebuild()
     assert not Delivery.objects.exists()
     assert check()[0] == 0
-    assert {name: row for name, row in rows().items() if name in told} == told
+    assert {name: row for name, row in rows().items() if name in market} == market
     assert len(rows()) == 20

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import takewhile
@@ -15,10 +15,9 @@ from apps.status_view import handlers
 from apps.status_view.management.progress import UNREADABLE, bar
 from apps.status_view.services import checking, owners
 from apps.status_view.services.checking import Difference
-from gdmarket import bus, clock
+from gdmarket import bus, clock, console
 
 _WIDTH = 40
-_LONGEST_PATIENCE_S = 3600
 
 
 class Command(BaseCommand):
@@ -32,7 +31,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print a list of differences as JSON")
-        parser.add_argument("--patience", type=_seconds, default=2.0, metavar="SECONDS", help="how long to wait before comparing again (2)")
+        parser.add_argument(
+            "--patience", type=console.seconds, default=2.0, metavar="SECONDS", help="how long to wait before comparing again (2)"
+        )
 
     def handle(self, *, json: bool, patience: float, **_: Any) -> None:
         unreadable: dict[str, None] = {}
@@ -60,17 +61,6 @@ def _find_suspects(sources: owners.Sources) -> list[list[Difference]]:
     return suspects
 
 
-def _seconds(text: str) -> float:
-    wanted = f"a number of seconds from 0 to {_LONGEST_PATIENCE_S}"
-    try:
-        seconds = float(text)
-    except ValueError as unreadable:
-        raise ArgumentTypeError(wanted) from unreadable
-    if not 0 <= seconds <= _LONGEST_PATIENCE_S:
-        raise ArgumentTypeError(wanted)
-    return seconds
-
-
 def _as_json(differences: Sequence[Difference]) -> str:
     return json.dumps([asdict(difference) for difference in differences], default=str, ensure_ascii=False, indent=2)
 
@@ -93,14 +83,13 @@ def _remedy() -> str:
     return "Repair them with: manage.py rebuild_status_view"
 
 
-def _excerpts(*values: object) -> tuple[str, ...]:
+def _excerpts(*values: object) -> list[str]:
     """Return the values as short text, long ones from shortly before the first difference."""
     texts = [_text(value) for value in values]
-    if max(map(len, texts)) <= _WIDTH:
-        return tuple(texts)
     common = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False)))
-    start = max(0, common - _WIDTH // 4)
-    return tuple(_cut(text, start=start) for text in texts)
+    start = max(0, common - _WIDTH // 4) if max(map(len, texts)) > _WIDTH else 0
+    excerpts = [("…" if start else "") + text[start:] for text in texts]
+    return [text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…" for text in excerpts]
 
 
 def _text(value: object) -> str:
@@ -108,9 +97,4 @@ def _text(value: object) -> str:
         # PostgreSQL stores keys in its own order.
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
     # Anybody may have written it: escape what would control the terminal.
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(value)) if value != "" else '""'
-
-
-def _cut(text: str, *, start: int) -> str:
-    shown = ("…" if start else "") + text[start:]
-    return shown if len(shown) <= _WIDTH else shown[: _WIDTH - 1] + "…"
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(value)) or '""'

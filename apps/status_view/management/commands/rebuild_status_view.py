@@ -1,6 +1,7 @@
 """`manage.py rebuild_status_view`: replace every row by what its owners say, while the view is read."""
 
 from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from apps.status_view import handlers
 from apps.status_view.management.progress import UNREADABLE, bar
 from apps.status_view.services import owners, rebuilding
 from gdmarket import bus, clock
-from gdmarket.errors import DomainError
+from gdmarket.console import exit_codes
 
 _WAYS_ON = (
     "The rows up to here are rebuilt. `check_status_view` lists all such facts. Once they are repaired, or with a version that can read "
@@ -24,7 +25,8 @@ class Command(BaseCommand):
     help = (
         "Replace every row of the status view by what items, rentals and payments say and the event log holds, in place and page by page; "
         "remove rows of what does not exist. Reads and deliveries go on. Stopped or killed anywhere, the next call goes on from there. "
-        "Exits 0 when done, 1 when refused, 2 when a fact in the log cannot be read, 130 when stopped by Ctrl-C."
+        "Exits 0 when done, 1 when refused, 2 when a fact in the log cannot be read, 3 when the database cannot be used, 130 when stopped "
+        "by Ctrl-C."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -45,17 +47,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, dry_run: bool, **options: Any) -> None:
-        try:
-            if dry_run:
-                self._describe()
-            else:
-                self._rebuild(**options)
-        except DomainError as refusal:
-            raise CommandError(refusal.message) from refusal
-        except (bus.UndecodableError, bus.UnknownEventError) as unreadable:
-            raise CommandError(f"{UNREADABLE.format(unreadable)} {_WAYS_ON}", returncode=2) from unreadable
-        except KeyboardInterrupt as stopped:
-            raise CommandError("Stopped. The next call goes on from here.", returncode=130) from stopped
+        with exit_codes():
+            try:
+                if dry_run:
+                    self._describe()
+                else:
+                    self._rebuild(**options)
+            except (bus.UndecodableError, bus.UnknownEventError) as unreadable:
+                raise CommandError(f"{UNREADABLE.format(unreadable)} {_WAYS_ON}", returncode=2) from unreadable
 
     def _describe(self) -> None:
         at, total = rebuilding.get_rebuild(), owners.count_owned()
@@ -74,11 +73,7 @@ class Command(BaseCommand):
 
 
 def _share(text: str) -> float:
-    wanted = "a share of the time, above 0 and up to 1"
-    try:
-        share = float(text)
-    except ValueError as unreadable:
-        raise ArgumentTypeError(wanted) from unreadable
-    if not 0 < share <= 1:
-        raise ArgumentTypeError(wanted)
-    return share
+    with suppress(ValueError):
+        if 0 < (share := float(text)) <= 1:
+            return share
+    raise ArgumentTypeError("a share of the time, above 0 and up to 1")

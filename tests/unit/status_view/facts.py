@@ -1,4 +1,4 @@
-"""Facts to tell the status view: of items, of rentals, of payments."""
+"""Facts of items, rentals and payments, for the status view to handle."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -34,8 +34,8 @@ NOON = datetime(2036, 5, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-class ItemTale:
-    """What happens to one item, fact by fact."""
+class ItemFacts:
+    """The facts of one item, one after the other."""
 
     def __init__(self, *, manager_id: UUID | None = None, **public: Any) -> None:
         self.id = ids.uuid7()
@@ -57,15 +57,15 @@ class ItemTale:
         }
 
     def then(self, kind: Callable[..., Fact], *, at: datetime = NOON, **changes: Any) -> Fact:
-        """Return the next fact, and go on from how the item stands after it."""
+        """Return the next fact, applied to the state so far."""
         self._public |= {"version": self._public["version"] + 1, **changes}
         return kind(**self._public, occurred_at=at)
 
 
-class RentalTale:
-    """What happens to one rental, fact by fact."""
+class RentalFacts:
+    """The facts of one rental, one after the other."""
 
-    def __init__(self, item: ItemTale, *, renter_id: UUID | None = None, starts_at: datetime = NOON + DAY, **public: Any) -> None:
+    def __init__(self, item: ItemFacts, *, renter_id: UUID | None = None, starts_at: datetime = NOON + DAY, **public: Any) -> None:
         self.id = ids.uuid7()
         self._public: dict[str, Any] = {
             "rental_id": self.id,
@@ -93,7 +93,7 @@ class RentalTale:
         }
 
     def then(self, kind: Callable[..., Fact], *, at: datetime = NOON, **changes: Any) -> Fact:
-        """Return the next fact, and go on from how the rental stands after it."""
+        """Return the next fact, applied to the state so far."""
         said = {name: changes.pop(name) for name in ("reason", "method") if name in changes}
         self._public |= {"version": self._public["version"] + 1, **changes}
         return kind(**self._public, **said, occurred_at=at)
@@ -130,18 +130,18 @@ _PAYMENTS: dict[Callable[..., Any], dict[str, Any]] = {
 }
 
 
-def payment_fact(kind: Callable[..., Fact], *, rental: RentalTale, payment_id: UUID, at: datetime = NOON, **more: Any) -> Fact:
-    """Return what payments tells of a payment of 8 000 won."""
+def payment_fact(kind: Callable[..., Fact], *, rental: RentalFacts, payment_id: UUID, at: datetime = NOON, **more: Any) -> Fact:
+    """Return a fact of a payment of 8 000 won."""
     public: dict[str, Any] = {"payer_id": ids.uuid7(), "amount": 8_000, "refunded": 0, "currency": "KRW", "reason": ""}
     return kind(**{**public, "rental_id": rental.id, "payment_id": payment_id, "occurred_at": at, **_PAYMENTS[kind], **more})
 
 
 def whole_market() -> list[Any]:
     """Return the facts of two items: one rented late and asked for again, one paid at the second attempt and called off."""
-    drill, tent = ItemTale(name="드릴"), ItemTale(name="텐트")
-    late = RentalTale(drill)
-    called_off = RentalTale(tent)
-    waiting = RentalTale(drill, starts_at=NOON + 5 * DAY)
+    drill, tent = ItemFacts(name="드릴"), ItemFacts(name="텐트")
+    late = RentalFacts(drill)
+    called_off = RentalFacts(tent)
+    waiting = RentalFacts(drill, starts_at=NOON + 5 * DAY)
     first, second, third = ids.uuid7(), ids.uuid7(), ids.uuid7()
     return [
         drill.then(ItemRegistered),
@@ -160,14 +160,14 @@ def whole_market() -> list[Any]:
     ]
 
 
-def hear(*facts: Any) -> None:
-    """Let the status view hear facts, as the bus would deliver them, one by one, in this order."""
+def deliver(*facts: Any) -> None:
+    """Have the status view handle facts one by one, in this order."""
     for fact in facts:
         handlers.on_facts([fact])
 
 
 def record(*facts: Any) -> None:
-    """Let facts happen: the owner's row comes to stand so, and the event log says it, each in a transaction of its own."""
+    """Write each fact into its owner's row and the event log, in a transaction of its own."""
     for fact in facts:
         with transaction.atomic():
             _own(fact)
@@ -175,27 +175,27 @@ def record(*facts: Any) -> None:
 
 
 def rows() -> dict[str, dict[str, Any]]:
-    """Return what every row says, leaving out how it was kept."""
-    items = {f"item:{row['id']}": _said(row, but={"revision", "updated_at"}) for row in ItemStatus.objects.values()}
-    rentals = {f"rental:{row['id']}": _said(row, but={"revision"}) for row in RentalStatus.objects.values()}
+    """Return every row by kind and id, without bookkeeping columns."""
+    items = {f"item:{row['id']}": _without(row, names={"revision", "updated_at"}) for row in ItemStatus.objects.values()}
+    rentals = {f"rental:{row['id']}": _without(row, names={"revision"}) for row in RentalStatus.objects.values()}
     return items | rentals
 
 
-def _said(row: Mapping[str, Any], *, but: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in but}
+def _without(row: Mapping[str, Any], *, names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
 
 
-def item_row(item: ItemTale) -> ItemStatus:
-    """Return an item's row as it stands."""
+def item_row(item: ItemFacts) -> ItemStatus:
+    """Return an item's row."""
     return ItemStatus.objects.get(id=item.id)
 
 
-def rental_row(rental: RentalTale) -> RentalStatus:
-    """Return a rental's row as it stands."""
+def rental_row(rental: RentalFacts) -> RentalStatus:
+    """Return a rental's row."""
     return RentalStatus.objects.get(id=rental.id)
 
 
-def story_of(rental: RentalTale) -> list[str]:
+def timeline_of(rental: RentalFacts) -> list[str]:
     """Return the facts of a rental's timeline."""
     return [entry["fact"] for entry in rental_row(rental).timeline]
 
