@@ -4,10 +4,8 @@ import math
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import NotRequired, TypedDict
-from uuid import UUID
 
 from apps.items import errors
 from gdmarket.errors import InvalidError
@@ -77,17 +75,6 @@ class Changes(TypedDict, total=False):
     daily_price: int
     deposit: int
     currency: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RentalPeriod:
-    """The period `[starts_at, ends_at)` of a rental of an item, as of the rental's `version`."""
-
-    rental_id: UUID
-    item_id: UUID
-    starts_at: datetime
-    ends_at: datetime
-    version: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from apps.items import domain
 from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.items.models import BusyPeriod, Item
+from apps.rentals.contracts import RentalSnapshot
 from gdmarket import bus, databases
 from gdmarket.contracts import build
 
@@ -75,28 +76,28 @@ def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
     return item
 
 
-def reserve_item(*, period: domain.RentalPeriod, now: datetime) -> None:
+def reserve_item(*, rental: RentalSnapshot, now: datetime) -> None:
     """Reserve an item's period for a rental, or publish RentalRefused if the item is unknown or withdrawn."""
     with databases.transaction_for("items"):
-        item = _lock_item(period.item_id)
-        if _is_outdated(period):
+        item = _lock_item(rental.item_id)
+        if _is_outdated(rental):
             return
         if item is not None and item.state == domain.ItemState.LISTED:
-            _hold(item, period, domain.Hold.RESERVED)
+            _hold(item, rental, domain.Hold.RESERVED)
             return
         reason = "item_unknown" if item is None else "item_withdrawn"
-        refusal = RentalRefused(rental_id=period.rental_id, item_id=period.item_id, reason=reason, occurred_at=now)
-        bus.publish(refusal, stream=_stream(period.item_id))
+        refusal = RentalRefused(rental_id=rental.rental_id, item_id=rental.item_id, reason=reason, occurred_at=now)
+        bus.publish(refusal, stream=_stream(rental.item_id))
 
 
-def lend_item(*, period: domain.RentalPeriod) -> None:
+def lend_item(*, rental: RentalSnapshot) -> None:
     """Record that an item is rented out."""
-    _hold_if_newer(period, domain.Hold.RENTED)
+    _hold_if_newer(rental, domain.Hold.RENTED)
 
 
-def free_item(*, period: domain.RentalPeriod) -> None:
+def free_item(*, rental: RentalSnapshot) -> None:
     """Free an item's period: its rental is over."""
-    _hold_if_newer(period, domain.Hold.OVER)
+    _hold_if_newer(rental, domain.Hold.OVER)
 
 
 def _check_version(item: Item, expected_version: int | None) -> None:
@@ -104,22 +105,22 @@ def _check_version(item: Item, expected_version: int | None) -> None:
         raise VersionMismatchError(version=item.version)
 
 
-def _hold_if_newer(period: domain.RentalPeriod, hold: domain.Hold) -> None:
+def _hold_if_newer(rental: RentalSnapshot, hold: domain.Hold) -> None:
     with databases.transaction_for("items"):
-        item = _lock_item(period.item_id)
-        if item is not None and not _is_outdated(period):
-            _hold(item, period, hold)
+        item = _lock_item(rental.item_id)
+        if item is not None and not _is_outdated(rental):
+            _hold(item, rental, hold)
 
 
-def _is_outdated(period: domain.RentalPeriod) -> bool:
+def _is_outdated(rental: RentalSnapshot) -> bool:
     """Return whether this version of the rental, or a later one, was received before."""
-    return BusyPeriod.objects.filter(rental_id=period.rental_id, version__gte=period.version).exists()
+    return BusyPeriod.objects.filter(rental_id=rental.rental_id, version__gte=rental.version).exists()
 
 
-def _hold(item: Item, period: domain.RentalPeriod, hold: domain.Hold) -> None:
+def _hold(item: Item, rental: RentalSnapshot, hold: domain.Hold) -> None:
     """Save how a rental holds its item, and the availability that follows. The item's row is locked."""
-    row = {"item": item, "starts_at": period.starts_at, "ends_at": period.ends_at, "hold": hold, "version": period.version}
-    BusyPeriod.objects.update_or_create(rental_id=period.rental_id, defaults=row)
+    row = {"item": item, "starts_at": rental.starts_at, "ends_at": rental.ends_at, "hold": hold, "version": rental.version}
+    BusyPeriod.objects.update_or_create(rental_id=rental.rental_id, defaults=row)
     holds = item.busy_periods.exclude(hold=domain.Hold.OVER).values_list("hold", flat=True)
     item.availability = domain.availability(holds={domain.Hold(hold) for hold in holds})
     item.save(update_fields=["availability"])

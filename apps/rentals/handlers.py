@@ -12,19 +12,19 @@ from gdmarket import bus, clock
 @bus.idempotent
 def on_item_registered(event: ItemRegistered) -> None:
     """Add a listing of the item."""
-    _upsert_listing(event, withdrawn=False)
+    listings.upsert_listing(item=event)
 
 
 @bus.idempotent
 def on_item_revised(event: ItemRevised) -> None:
     """Update the listing; existing rentals keep their name and price."""
-    _upsert_listing(event, withdrawn=False)
+    listings.upsert_listing(item=event)
 
 
 @bus.idempotent
 def on_item_withdrawn(event: ItemWithdrawn) -> None:
     """Take no more requests for the item."""
-    _upsert_listing(event, withdrawn=True)
+    listings.upsert_listing(item=event)
 
 
 def on_rental_refused(event: RentalRefused) -> None:
@@ -76,15 +76,3 @@ def on_period_ended(event: PeriodEnded) -> None:
 def _no_earlier_than(due_at: datetime) -> datetime:
     # Timers go by the database's clock; this process's own may lag behind it.
     return max(clock.now(), due_at)
-
-
-def _upsert_listing(event: ItemRegistered | ItemRevised | ItemWithdrawn, *, withdrawn: bool) -> None:
-    listings.upsert_listing(
-        item_id=event.item_id,
-        manager_id=event.manager_id,
-        name=event.name,
-        daily_price=event.daily_price,
-        currency=event.currency,
-        withdrawn=withdrawn,
-        version=event.version,
-    )

@@ -57,7 +57,7 @@ class BusyPeriodFactory(factory.django.DjangoModelFactory):
 def rental_fact(
     kind: type[Fact], *, item_id: UUID, rental_id: UUID, version: int, starts_at: datetime, ends_at: datetime | None = None, **more: Any
 ) -> Fact:
-    """Return what rentals tells of a rental; for a day, unless `ends_at` is given."""
+    """Return a fact or a snapshot of a rental; for a day, unless `ends_at` is given."""
     public: dict[str, Any] = {
         "rental_id": rental_id,
         "item_id": item_id,

@@ -11,8 +11,9 @@ from apps.items import domain, services
 from apps.items.errors import BadDailyPriceError, ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn
 from apps.items.models import BusyPeriod, Item
+from apps.rentals.contracts import RentalSnapshot
 from gdmarket import ids
-from tests.factories.items import BusyPeriodFactory, ItemFactory
+from tests.factories.items import BusyPeriodFactory, ItemFactory, rental_fact
 from tests.log import recorded
 
 pytestmark = pytest.mark.django_db
@@ -155,7 +156,7 @@ def test_an_item_with_an_open_rental_cannot_be_withdrawn(availability: str) -> N
 def _reserve_while_withdrawing() -> tuple[str, int]:
     """Reserve an item and, before that is committed, let another thread withdraw it; return the item afterwards."""
     item = ItemFactory(manager_id=MANAGER)
-    period = domain.RentalPeriod(rental_id=ids.uuid7(), item_id=item.id, starts_at=NOW, ends_at=NOW + timedelta(days=1), version=1)
+    rental = rental_fact(RentalSnapshot, item_id=item.id, rental_id=ids.uuid7(), version=1, starts_at=NOW)
 
     def withdraw() -> None:
         try:
@@ -167,7 +168,7 @@ def _reserve_while_withdrawing() -> tuple[str, int]:
 
     rival = threading.Thread(target=withdraw)
     with transaction.atomic():
-        services.reserve_item(period=period, now=NOW)
+        services.reserve_item(rental=rental, now=NOW)
         rival.start()
         rival.join(timeout=0.7)
     rival.join()
