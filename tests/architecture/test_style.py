@@ -7,6 +7,7 @@ from tests.architecture.source import LAYERS, functions_of, location, sources, t
 MODULE_LINES = 300
 FUNCTION_LINES = 50
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "common", "base", "misc", "manager", "managers"}
+DJANGOS_NAMES = {"Command", "Media", "Meta"}
 CLOCKS = {"monotonic", "perf_counter", "perf_counter_ns", "process_time"}
 
 
@@ -32,6 +33,15 @@ def test_every_function_is_under_50_lines() -> None:
 def test_every_module_says_what_it_is_about() -> None:
     vague = [str(path) for path in sources(*LAYERS) if {path.stem, path.parent.name} & VAGUE_NAMES]
     assert vague == []
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for path in sources(*LAYERS):
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.ClassDef) and node.name not in DJANGOS_NAMES:
+                places.setdefault(node.name, []).append(location(path, node))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_no_test_asserts_how_long_something_took() -> None:
