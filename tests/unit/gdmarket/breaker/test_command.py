@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from gdmarket.breaker.breaker import Breaker
 from gdmarket.breaker.models import Circuit, State
 from tests.unit.gdmarket.breaker.harness import Clock, about, breaker_at, fail, refusal_of, state_of, succeed, without_database
 
@@ -32,15 +33,15 @@ def test_the_payment_provider_is_listed_before_it_ever_failed(run: Run) -> None:
     assert not Circuit.objects.exists()
 
 
-def test_status_shows_the_state_and_the_reason(run: Run) -> None:
-    fail(breaker_at(Clock()), 10)
+def test_status_shows_the_state_and_the_reason(run: Run, breaker: Breaker) -> None:
+    fail(breaker, 10)
     line = run("status").splitlines()[2]
     assert line.split()[:2] == ["provider", "open"]
     assert line.endswith("10 of 10 calls failed")
 
 
-def test_status_prints_json(run: Run) -> None:
-    fail(breaker_at(Clock()), 10)
+def test_status_prints_json(run: Run, breaker: Breaker) -> None:
+    fail(breaker, 10)
     shown = json.loads(run("status", "--json"))
     assert shown["payments"]["state"] == "closed"
     assert shown["provider"] == {
@@ -54,16 +55,15 @@ def test_status_prints_json(run: Run) -> None:
     }
 
 
-def test_status_can_fail_a_script(run: Run) -> None:
+def test_status_can_fail_a_script(run: Run, breaker: Breaker) -> None:
     run("status", "--fail-open")
-    fail(breaker_at(Clock()), 10)
+    fail(breaker, 10)
     with pytest.raises(CommandError, match=r"^provider: open$") as failure:
         run("status", "--fail-open")
     assert failure.value.returncode == 1
 
 
-def test_what_is_opened_by_hand_is_open_until_it_is_closed(run: Run) -> None:
-    clock = Clock()
+def test_what_is_opened_by_hand_is_open_until_it_is_closed(run: Run, clock: Clock) -> None:
     breaker = breaker_at(clock, name="payments")
     succeed(breaker)
     assert run("open", "payments", "--reason", "maintenance") == "payments is open: no calls go through, until `breaker close payments`\n"
@@ -75,8 +75,7 @@ def test_what_is_opened_by_hand_is_open_until_it_is_closed(run: Run) -> None:
     succeed(breaker)
 
 
-def test_what_is_opened_by_hand_for_a_while_is_probed_after_it(run: Run) -> None:
-    clock = Clock()
+def test_what_is_opened_by_hand_for_a_while_is_probed_after_it(run: Run, clock: Clock) -> None:
     breaker = breaker_at(clock, name="payments")
     run("open", "payments", "--for", "90")
     assert refusal_of(breaker) == about(90)
@@ -87,26 +86,18 @@ def test_what_is_opened_by_hand_for_a_while_is_probed_after_it(run: Run) -> None
     assert state_of(breaker) is State.CLOSED
 
 
-def test_probes_that_are_out_when_it_is_opened_by_hand_do_not_close_it(run: Run) -> None:
-    clock = Clock()
-    breaker = breaker_at(clock)
-    fail(breaker, 10)
-    clock.pass_s(15)
-    succeed(breaker)
-    breaker.call(lambda: run("open", "provider"))
-    assert state_of(breaker) is State.OPEN
+def test_probes_that_are_out_when_it_is_opened_by_hand_do_not_close_it(run: Run, expired: Breaker) -> None:
+    succeed(expired)
+    expired.call(lambda: run("open", "provider"))
+    assert state_of(expired) is State.OPEN
 
 
-def test_closing_by_hand_resets_the_backoff(run: Run) -> None:
-    clock = Clock()
-    breaker = breaker_at(clock)
-    fail(breaker, 10)
-    clock.pass_s(15)
-    fail(breaker)
+def test_closing_by_hand_resets_the_backoff(run: Run, expired: Breaker, clock: Clock) -> None:
+    fail(expired)
     run("close", "provider")
     clock.pass_s(0.25)
-    fail(breaker, 10)
-    assert refusal_of(breaker) == about(15)
+    fail(expired, 10)
+    assert refusal_of(expired) == about(15)
 
 
 def test_a_second_time_changes_nothing(run: Run) -> None:

@@ -25,22 +25,33 @@ from tests.unit.gdmarket.breaker.harness import (
 
 pytestmark = pytest.mark.django_db
 
+Pair = tuple[Breaker, Breaker]
+Start = Callable[[], Breaker]
+
 
 @pytest.fixture
-def start(clock: Clock) -> Callable[[], Breaker]:
+def start(clock: Clock) -> Start:
     """Return a function that starts another process."""
     return lambda: breaker_at(clock)
 
 
 @pytest.fixture
-def both(start: Callable[[], Breaker]) -> tuple[Breaker, Breaker]:
+def both(start: Start) -> Pair:
     """Return the breakers of two processes that have seen it closed."""
     one, other = start(), start()
     assert (one.state, other.state) == (State.CLOSED, State.CLOSED)
     return one, other
 
 
-def test_what_one_process_opens_is_open_to_the_others_after_250_ms(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+@pytest.fixture
+def expired(both: Pair, clock: Clock) -> Pair:
+    """Return the breakers of two processes, which may now begin to probe."""
+    fail(both[0], 10)
+    clock.pass_s(15)
+    return both
+
+
+def test_what_one_process_opens_is_open_to_the_others_after_250_ms(both: Pair, clock: Clock) -> None:
     one, other = both
     fail(one, 10)
     assert (one.state, other.state) == (State.OPEN, State.CLOSED)
@@ -48,31 +59,27 @@ def test_what_one_process_opens_is_open_to_the_others_after_250_ms(both: tuple[B
     assert (other.state, refusal_of(other)) == (State.OPEN, about(15))
 
 
-def test_a_process_that_starts_while_it_is_open_makes_no_call(both: tuple[Breaker, Breaker], start: Callable[[], Breaker]) -> None:
+def test_a_process_that_starts_while_it_is_open_makes_no_call(both: Pair, start: Start) -> None:
     fail(both[0], 10)
     assert refusal_of(start()) == about(15)
 
 
-def test_each_process_judges_by_its_own_calls(both: tuple[Breaker, Breaker]) -> None:
+def test_each_process_judges_by_its_own_calls(both: Pair) -> None:
     one, other = both
     succeed(one, 20)
     fail(other, 10)
     assert state_of(other) is State.OPEN
 
 
-def test_two_probes_go_among_all_processes(both: tuple[Breaker, Breaker], clock: Clock, start: Callable[[], Breaker]) -> None:
-    one, other = both
-    fail(one, 10)
-    clock.pass_s(15)
+def test_two_probes_go_among_all_processes(expired: Pair, start: Start) -> None:
+    one, other = expired
     die(one)
     die(other)
     assert [refusal_of(breaker) for breaker in (one, other, start())] == [about(10)] * 3
 
 
-def test_a_process_that_saw_a_permit_left_finds_it_taken(both: tuple[Breaker, Breaker], clock: Clock, start: Callable[[], Breaker]) -> None:
-    one, other = both
-    fail(one, 10)
-    clock.pass_s(15)
+def test_a_process_that_saw_a_permit_left_finds_it_taken(expired: Pair, start: Start) -> None:
+    one, other = expired
     die(one)
     late = start()
     assert late.open_for_s() == other.open_for_s() == 0.0
@@ -80,7 +87,7 @@ def test_a_process_that_saw_a_permit_left_finds_it_taken(both: tuple[Breaker, Br
     assert refusal_of(late) == about(10)
 
 
-def test_probing_begins_only_when_the_row_allows_it(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+def test_probing_begins_only_when_the_row_allows_it(both: Pair, clock: Clock) -> None:
     one, other = both
     fail(one, 10)
     assert not store.begin_probing(name="provider", generation=1, probes=2, deadline_s=10, reason="")
@@ -90,10 +97,8 @@ def test_probing_begins_only_when_the_row_allows_it(both: tuple[Breaker, Breaker
     assert not store.begin_probing(name="provider", generation=2, probes=2, deadline_s=10, reason="")
 
 
-def test_two_good_probes_of_two_processes_close_it(both: tuple[Breaker, Breaker], clock: Clock) -> None:
-    one, other = both
-    fail(one, 10)
-    clock.pass_s(15)
+def test_two_good_probes_of_two_processes_close_it(expired: Pair, clock: Clock) -> None:
+    one, other = expired
     succeed(one)
     assert state_of(one) is State.HALF_OPEN
     succeed(other)
@@ -102,7 +107,7 @@ def test_two_good_probes_of_two_processes_close_it(both: tuple[Breaker, Breaker]
     assert state_of(one) is State.CLOSED
 
 
-def test_when_one_process_closes_it_the_others_restart_their_counts(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+def test_when_one_process_closes_it_the_others_restart_their_counts(both: Pair, clock: Clock) -> None:
     one, other = both
     fail(other, 9)
     fail(one, 10)
@@ -113,7 +118,7 @@ def test_when_one_process_closes_it_the_others_restart_their_counts(both: tuple[
     assert state_of(other) is State.CLOSED
 
 
-def test_a_process_that_has_not_seen_it_open_does_not_open_it_again(both: tuple[Breaker, Breaker]) -> None:
+def test_a_process_that_has_not_seen_it_open_does_not_open_it_again(both: Pair) -> None:
     one, other = both
     fail(one, 10)
     fail(other, 10)
@@ -121,10 +126,8 @@ def test_a_process_that_has_not_seen_it_open_does_not_open_it_again(both: tuple[
     assert refusal_of(other) == about(15)
 
 
-def test_a_bad_probe_of_an_old_generation_opens_nothing(both: tuple[Breaker, Breaker], clock: Clock, start: Callable[[], Breaker]) -> None:
-    one, other = both
-    fail(one, 10)
-    clock.pass_s(15)
+def test_a_bad_probe_of_an_old_generation_opens_nothing(expired: Pair, clock: Clock, start: Start) -> None:
+    one, other = expired
 
     def outlive_a_recovery() -> None:
         die(start())
@@ -138,7 +141,7 @@ def test_a_bad_probe_of_an_old_generation_opens_nothing(both: tuple[Breaker, Bre
     assert (start().state, other.state) == (State.CLOSED, State.CLOSED)
 
 
-def test_a_call_while_it_is_closed_writes_nothing_and_reads_four_times_a_second(both: tuple[Breaker, Breaker], clock: Clock) -> None:
+def test_a_call_while_it_is_closed_writes_nothing_and_reads_four_times_a_second(both: Pair, clock: Clock) -> None:
     with CaptureQueriesContext(connection) as queries:
         for _ in range(10):
             succeed(both[0], 10)
@@ -147,9 +150,7 @@ def test_a_call_while_it_is_closed_writes_nothing_and_reads_four_times_a_second(
     assert [query["sql"].split()[0] for query in queries if "SAVEPOINT" not in query["sql"]] == ["SELECT"] * 3
 
 
-def test_each_transition_is_logged_once_by_the_process_that_made_it(
-    both: tuple[Breaker, Breaker], clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_each_transition_is_logged_once_by_the_process_that_made_it(both: Pair, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     one, other = both
     with caplog.at_level(logging.WARNING):
         fail(one, 10)

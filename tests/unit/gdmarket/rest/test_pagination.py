@@ -44,6 +44,7 @@ def test_pages_show_every_row_once_in_order() -> None:
 
 def test_more_than_a_thousand_equal_keys_are_paged_like_others() -> None:
     emails = people(*[NOON] * 1205)
+    assert len(get_page("/people").data["results"]) == 20
     pages = list(walk("/people?limit=100"))
     assert len(pages) == 13
     assert sorted(email for found in pages for email in found) == emails
@@ -87,11 +88,6 @@ def test_annotations_and_dictionaries_can_be_paged() -> None:
     emails = people(*[NOON] * 5)
     rows = User.objects.annotate(width=Cast(Length("email"), FloatField()) * 1.1).values("email", "width", "id")
     assert [email for found in walk("/people?limit=2", order=("width", "-email"), rows=rows) for email in found] == emails[::-1]
-
-
-def test_a_page_has_20_rows_by_default() -> None:
-    people(*[NOON] * 21)
-    assert len(get_page("/people").data["results"]) == 20
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "", "x", "²", "9" * 5000])
