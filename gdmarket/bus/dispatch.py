@@ -4,6 +4,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import groupby
 
 from django.db import transaction
@@ -144,14 +145,10 @@ def _call(claim: Claim) -> None:
         forwarding.forward(claims=[claim])
         return
     event = log.read(claim.event)
-    with log.handling(event):
-        if registry.is_external(subscriber=subscriber, name=event.type):
-            registry.send(subscriber=subscriber, name=event.type, events=[event.event])
-            settling.acknowledge(claims=[claim])
-        else:
-            with transaction.atomic(using=claim.using):
-                registry.send(subscriber=subscriber, name=event.type, events=[event.event])
-                settling.acknowledge(claims=[claim])
+    is_external = registry.is_external(subscriber=subscriber, name=event.type)
+    with log.handling(event), nullcontext() if is_external else transaction.atomic(using=claim.using):
+        registry.send(subscriber=subscriber, name=event.type, events=[event.event])
+        settling.acknowledge(claims=[claim])
 
 
 def _trace(claim: Claim) -> correlation.Trace:

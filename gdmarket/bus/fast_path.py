@@ -6,6 +6,8 @@ drained in the next turn of the same loop.
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -26,11 +28,17 @@ BACKGROUND_BUDGET_S = 5.0
 def dispatch_pending() -> None:
     """Deliver to the pending lanes, now or in the background thread. Errors are logged: the relay will deliver."""
     lanes = pending_lanes.take()
-    try:
+    with _errors_logged():
         if settings.GDMARKET_DISPATCH == "thread":
             _background.submit(lanes)
         else:
             _drain(lanes, until=monotonic() + settings.GDMARKET_DISPATCH_BUDGET_MS / 1000)
+
+
+@contextmanager
+def _errors_logged() -> Iterator[None]:
+    try:
+        yield
     except Exception:
         logger.exception("delivering at once failed; the relay will deliver")
 
@@ -68,10 +76,8 @@ class _BackgroundThread:
         try:
             while (lanes := self._next()) is not None:
                 close_old_connections()
-                try:
+                with _errors_logged():
                     _drain(lanes, until=monotonic() + BACKGROUND_BUDGET_S)
-                except Exception:
-                    logger.exception("delivering at once failed; the relay will deliver")
         finally:
             connections.close_all()
 

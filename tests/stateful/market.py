@@ -50,7 +50,7 @@ _NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 class ClaimKind(StrEnum):
     """By which claim a worker takes deliveries in hand."""
 
-    SUSPECT = "suspect"
+    EXPIRED = "expired"
     TIMERS = "timers"
     LANES = "lanes"
     TOUCHED = "touched"

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from gdmarket import console
-from gdmarket.bus import registry, relay, relay_port
+from gdmarket.bus import relay, relay_port, routing
 from gdmarket.bus.watchdog import Watchdog
 from gdmarket.shutdown import StopSignal
 
@@ -37,18 +37,13 @@ class Command(BaseCommand):
             self.stdout.write(f"{relay.run_until_idle()} deliveries handled")
             return
         stop = StopSignal(parent=with_parent)
-        watchdog = Watchdog(subscribers=registry.subscribers())
-        if settings.GDMARKET_RELAY_PORT:
-            _open_port(watchdog)
+        watchdog = Watchdog(subscribers=routing.subscribers())
+        if port := settings.GDMARKET_RELAY_PORT:
+            try:
+                relay_port.open_port(host=settings.GDMARKET_HOST, port=port, watchdog=watchdog)
+            except OSError as refused:
+                where = f"{settings.GDMARKET_HOST}:{port} ({refused.strerror or refused})"
+                raise CommandError(f"The relay cannot listen on {where}. Another port: GDMARKET_RELAY_PORT") from refused
         console.report(self.stdout, "relay: delivering")
         relay.run(keep_going=stop.keep_going, watchdog=watchdog)
         console.report(self.stdout, "relay: stopped")
-
-
-def _open_port(watchdog: Watchdog) -> None:
-    host, port = settings.GDMARKET_HOST, settings.GDMARKET_RELAY_PORT
-    try:
-        relay_port.open_port(host=host, port=port, watchdog=watchdog)
-    except OSError as refused:
-        reason = refused.strerror or refused
-        raise CommandError(f"The relay cannot listen on {host}:{port} ({reason}). Another port: GDMARKET_RELAY_PORT") from refused
