@@ -165,7 +165,7 @@ class Market:
         if claim_kind is ClaimKind.TOUCHED:
             lanes = Delivery.objects.filter(subscriber=subscriber).order_by("-pk").values_list("subscriber", "lane")[:3]
             return claims.claim_pending_lanes(lanes=sorted(set(lanes))) if lanes else []
-        by_door = {ClaimKind.SUSPECT: claims.claim_expired, ClaimKind.TIMERS: claims.claim_timers, ClaimKind.LANES: claims.claim_lanes}
+        by_door = {ClaimKind.EXPIRED: claims.claim_expired, ClaimKind.TIMERS: claims.claim_timers, ClaimKind.LANES: claims.claim_lanes}
         return by_door[claim_kind](subscriber=subscriber)
 
     def work(self, batch: Sequence[Claim], *, all_of_it: bool = True, interruption: Interruption | None = None) -> None:
@@ -182,7 +182,7 @@ class Market:
         claimed = 0
         waiting = set(Delivery.objects.values_list("subscriber", flat=True))
         for subscriber in filter(waiting.__contains__, subscribers):
-            for claim_kind in (ClaimKind.SUSPECT, ClaimKind.TIMERS, ClaimKind.LANES):
+            for claim_kind in (ClaimKind.EXPIRED, ClaimKind.TIMERS, ClaimKind.LANES):
                 batch = self.claim(claim_kind, subscriber=subscriber)
                 claimed += len(batch)
                 self.work(batch)
