@@ -1,4 +1,4 @@
-"""The web admin: item managers see their own things, operators everything."""
+"""The web admin: item managers see their own items and rentals, operators everything."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from gdmarket.admin import is_item_manager, is_operator, may_use_admin
 from gdmarket.errors import DomainError
 from gdmarket.rest.throttles import address_of
 
-# What people come for first stands first; what they have no screens of is left out.
+# The order of the menu; apps without screens are not in it.
 _ORDER = ("status_view", "rentals", "items", "payments", "accounts", "auth")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
-    """A number on the start page, and the list it counts."""
+    """A count on the start page, with a link to the list."""
 
     kind: str
     label: Promise
@@ -35,13 +35,13 @@ class Card:
 
 
 class SignInForm(AdminAuthenticationForm):
-    """Lets in whom the site lets in: Django's own form turns everybody away who is not staff, and never tires of wrong passwords."""
+    """Signs in whoever may enter the site, and limits wrong passwords: Django's own form admits staff only, and any number of tries."""
 
     error_messages = {"no_screens": _("Only item managers and operators have screens here. Renters use the market's API.")}
 
     def clean(self) -> dict[str, Any]:
-        """Recognise the person as the API does, counting failures with it."""
-        # Models cannot be imported yet when Django makes the site.
+        """Authenticate as the API does, with the same limit on failures."""
+        # Models cannot be imported yet when Django creates the site.
         from apps.accounts import services as accounts  # noqa: PLC0415
 
         try:
@@ -58,7 +58,7 @@ class SignInForm(AdminAuthenticationForm):
         return self.cleaned_data
 
     def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
-        """Turn away people who have no screens.
+        """Refuse people who have no screens.
 
         :raises ValidationError: if they are neither operators nor item managers
         """
@@ -75,11 +75,11 @@ class MarketAdminSite(AdminSite):
     login_form = SignInForm
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Let active operators and item managers in."""
+        """Admit active operators and item managers."""
         return may_use_admin(request.user)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """Show what is to be done today, and the way to everything."""
+        """Show what is to be done today, and the menu."""
         return super().index(request, {**(extra_context or {}), "cards": list(_cards(request)), "may_register": is_item_manager(request)})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
@@ -88,7 +88,7 @@ class MarketAdminSite(AdminSite):
 
 
 def _cards(request: HttpRequest) -> Iterator[Card]:
-    # Models cannot be imported yet when Django makes the site.
+    # Models cannot be imported yet when Django creates the site.
     from apps.status_view import queries  # noqa: PLC0415
     from apps.status_view.admin import WORK_QUEUES, day_ends_at  # noqa: PLC0415
 

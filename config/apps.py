@@ -1,4 +1,4 @@
-"""The composition root as a Django app, and which admin site is ours."""
+"""The composition root as a Django app, and its admin site."""
 
 from importlib import import_module
 
@@ -11,7 +11,7 @@ from gdmarket import spans
 
 
 class ConfigConfig(AppConfig):
-    """Holds the commands that need every context (the demo data), and what a deployment is checked for."""
+    """The commands and checks that need several contexts."""
 
     name = "config"
     default = True
@@ -24,7 +24,7 @@ class ConfigConfig(AppConfig):
 
 
 class AdminConfig(admin.AdminConfig):
-    """Puts the market's own admin site where Django's would stand."""
+    """Replaces Django's admin site by `MarketAdminSite`."""
 
     default = False
     default_site = "config.admin_site.MarketAdminSite"

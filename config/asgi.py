@@ -1,4 +1,4 @@
-"""The ASGI application, for a server that speaks it."""
+"""The ASGI application."""
 
 import os
 

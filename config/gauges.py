@@ -1,4 +1,4 @@
-"""What the market's own tables tell Prometheus: rentals by state, money under way, and whether each database answers."""
+"""Prometheus gauges that are read from the tables: open rentals, unsettled money, and how long each database takes to answer."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _KINDS = ("pending", "unknown", "refund")
 
 
 class RentalsCollector(Collector):
-    """Where the sagas stand."""
+    """Open rentals by state."""
 
     def collect(self) -> Iterator[Metric]:
         """Count."""
@@ -31,10 +31,10 @@ class RentalsCollector(Collector):
 
 
 class MoneyCollector(Collector):
-    """What money is under way: a payment or a refund whose end the provider has not told."""
+    """Payments and refunds whose outcome the provider has not reported."""
 
     def collect(self) -> Iterator[Metric]:
-        """Sum up; what there is none of is 0 in no currency at all."""
+        """Sum by kind and currency; a kind that there is none of has an age of 0 and no sums."""
         return iter(self._families(payments.list_at_risk()))
 
     def _families(self, found: list[payments.AtRisk]) -> list[Metric]:
@@ -53,7 +53,7 @@ class MoneyCollector(Collector):
 
 
 class DatabaseCollector(Collector):
-    """How long a database takes to answer the simplest question, over a new connection."""
+    """How long a database takes to answer `SELECT 1` over a new connection."""
 
     def __init__(self, *, alias: str) -> None:
         self._alias = alias

@@ -1,7 +1,6 @@
-"""`GET /metrics`: what all processes of this server count, and what one of them reads from the databases when it is asked.
+"""`GET /metrics`: the counters of all processes of this server, and gauges read from the databases at each scrape.
 
-The address is answered before anything else looks at the request: whoever scrapes names a pod by its address, which is no host name that
-the market answers to. It is for the machines within; the gateway knows no such address.
+It is answered before the Host header is checked: Prometheus scrapes a pod by its IP address. The gateway does not route it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -25,12 +24,12 @@ from gdmarket.builds import BUILD
 from gdmarket.bus.metrics import BacklogCollector
 
 _log = getLogger(__name__)
-# Prometheus waits for 10 s; a database that is away must not cost it the rest.
-_PATIENCE_S = 3.0
+# Prometheus waits for 10 s: a database that is down must not cost it the other sources.
+_TIMEOUT_S = 3.0
 
 
 def answer_metrics(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Answer `/metrics`, to whoever shows the token where one is set; leave every other address to the market."""
+    """Answer `/metrics`, if a token is set to requests with it alone; pass every other request on."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         if request.path_info != "/metrics":
@@ -52,13 +51,13 @@ def _may_read(request: HttpRequest) -> bool:
 @cache
 def _registry() -> CollectorRegistry:
     registry = CollectorRegistry()
-    # Where gunicorn serves, the counters of its workers, and of what runs beside them, lie in files that all can read.
+    # Under gunicorn the counters of its workers and sidecars are in files that all of them can read.
     if values.ValueClass is not values.MutexValue:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
         registry.register(BUILD)
     else:
         registry.register(REGISTRY)
-    registry.register(_Sources(_sources()))
+    registry.register(_SourceCollector(_sources()))
     return registry
 
 
@@ -67,8 +66,8 @@ def _sources() -> dict[str, Collector]:
     return {"bus": BacklogCollector(), "breaker": StateCollector(), "rentals": RentalsCollector(), "money": MoneyCollector(), **databases}
 
 
-class _Sources(Collector):
-    """Reads several sources at once, each in a thread and on connections of its own; who is not done in time gives nothing this time."""
+class _SourceCollector(Collector):
+    """Reads several sources concurrently, each with a connection of its own; one that takes longer than `_TIMEOUT_S` is left out."""
 
     def __init__(self, sources: Mapping[str, Collector]) -> None:
         self._sources = sources
@@ -77,25 +76,25 @@ class _Sources(Collector):
         self._lock = Lock()
 
     def describe(self) -> Iterator[Metric]:
-        """Name no metric: nobody registers another under the same names."""
+        """Return no names: no other collector has the same."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
         reading = self._start()
-        wait(reading.values(), timeout=_PATIENCE_S)
+        wait(reading.values(), timeout=_TIMEOUT_S)
         answers = GaugeMetricFamily("metrics_source_up", "1 where the numbers of a source could be read.", labels=["source"])
         families: dict[str, Metric] = {}
         for name, future in reading.items():
             found = self._result(name, future)
             answers.add_metric([name], float(any(family.samples for family in found)))
             for family in found:
-                told = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
-                told.samples.extend(family.samples)
+                merged = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                merged.samples.extend(family.samples)
         yield answers
         yield from families.values()
 
     def _start(self) -> dict[str, "Future[list[Metric]]"]:
-        with self._lock:  # a source that hangs since the last time is not asked a second time
+        with self._lock:  # a source that still hangs is not started a second time
             for name, source in self._sources.items():
                 if name not in self._running or self._running[name].done():
                     self._running[name] = self._threads.submit(_read, source)
@@ -103,7 +102,7 @@ class _Sources(Collector):
 
     def _result(self, name: str, future: "Future[list[Metric]]") -> list[Metric]:
         if not future.done():
-            _log.warning("metrics: %s took longer than %.0f s", name, _PATIENCE_S)
+            _log.warning("metrics: %s took longer than %.0f s", name, _TIMEOUT_S)
             return []
         failure = future.exception()
         if failure is not None:

@@ -1,4 +1,4 @@
-"""What only this composition of the house needs around a request."""
+"""Middleware for the admin, the probes and invalid addresses."""
 
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
@@ -14,20 +14,20 @@ from gdmarket.rest import problems
 _PROBES = {"/health/live", "/health/ready"}
 
 
-def no_nul_in_the_address(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Refuse addresses with a NUL in them, which PostgreSQL would choke on wherever they are looked for."""
+def refuse_nul_in_url(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Refuse a URL with a NUL in it: PostgreSQL would raise an error wherever it is searched for."""
 
     def respond(request: HttpRequest) -> HttpResponse:
-        is_page = not request.path.startswith("/api/")  # the API says in its own words what is wrong
+        is_page = not request.path.startswith("/api/")  # the API answers with a problem document
         if is_page and ("\0" in request.path or "%00" in request.META.get("QUERY_STRING", "")):
-            return problems.bad_request(request, SuspiciousOperation("NUL in the address"))
+            return problems.bad_request(request, SuspiciousOperation("NUL in the URL"))
         return get_response(request)
 
     return respond
 
 
-def probes_at_any_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Answer probes before anybody looks at their host: a cluster asks each pod by its address, which no list of hosts can hold."""
+def answer_probes_at_any_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Answer probes before the Host header is checked: a cluster calls each pod by its IP address, which ALLOWED_HOSTS cannot list."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         if request.path_info not in _PROBES:
@@ -39,8 +39,8 @@ def probes_at_any_host(get_response: Callable[[HttpRequest], HttpResponse]) -> C
     return respond
 
 
-def local_time_in_the_admin(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Show times in the admin as the market's people live them."""
+def use_local_time_in_admin(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Show times in the admin in the market's time zone."""
     zone = ZoneInfo(settings.GDMARKET_TIME_ZONE)
 
     def respond(request: HttpRequest) -> HttpResponse:

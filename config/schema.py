@@ -1,4 +1,4 @@
-"""What the API's own description says of it."""
+"""Settings of the OpenAPI description."""
 
 from apps.items import domain as items
 from apps.rentals import domain as rentals

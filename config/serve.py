@@ -1,4 +1,4 @@
-"""`./dev run`: bring the database up to date, load the demo into an empty one, then become the server."""
+"""`./dev run`: migrate, load the demo into an empty database, then replace this process by the server."""
 
 import importlib
 import os
@@ -7,20 +7,21 @@ import sys
 from typing import NoReturn
 
 import django
-from django.core.management import call_command
+from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 from environs import EnvError
 
 from config import server
 
 _WELCOME = """
-GDmarket is open at {address}
+GDmarket is running at {address}
 
   API docs      {address}/api/v1/docs
   Admin         {address}/admin/
   Health        {address}/health/ready
 {people}
-  A first look, and a token to go on with:
+  A first request, and an access token:
     curl '{address}/api/v1/items?limit=3'
     curl {address}/api/v1/auth/token -H 'Content-Type: application/json' \\
          -d '{{"email": "renter@example.com", "password": "gdmarket-demo"}}'
@@ -37,14 +38,14 @@ _DEMO_PEOPLE = """
 
 
 def main() -> NoReturn:
-    """Prepare and serve; never returns. Ends with a sentence and exit code 1 when it cannot."""
+    """Prepare and serve; never returns. Exits with a message and code 1 if it cannot."""
     _read_settings()
     _refuse_taken_port()
     print("Preparing the database …", flush=True)  # noqa: T201  # a person waits
     try:
         people = _prepare()
     except KeyboardInterrupt:
-        sys.exit("\nStopped. The next start begins anew.")
+        sys.exit("\nStopped. The next start tries again.")
     except DatabaseError as wrong:
         sys.exit(f"The database cannot be used. Is DATABASE_URL right, and the server up?\n{wrong}")
     address = f"http://{server.HOST}:{server.PORT}"
@@ -56,33 +57,25 @@ def main() -> NoReturn:
 def _read_settings() -> None:
     try:
         importlib.import_module(os.environ["DJANGO_SETTINGS_MODULE"])
-    except (EnvError, ValueError) as wrong:  # a database URL that is none is a ValueError
+    except (EnvError, ValueError) as wrong:  # ValueError: an invalid database URL
         sys.exit(f"The settings are not right: {wrong}")
 
 
 def _prepare() -> str:
-    """Migrate, load the demo where nobody lives yet, and return what to say of the demo's people."""
+    """Migrate, load the demo if nobody is registered, and return the part of the welcome that names the demo's people."""
     django.setup()
-    from django.contrib.auth import get_user_model  # noqa: PLC0415  # models exist only after setup()
+    from apps.accounts import queries as accounts  # noqa: PLC0415  # models can be imported after setup() only
 
     call_command("migrate", verbosity=0)
-    people = get_user_model().objects.all()
-    if not people.exists():
-        _load_demo()
-    return _DEMO_PEOPLE if people.filter(email="renter@example.com").exists() else ""
-
-
-def _load_demo() -> None:
-    from django.conf import settings  # noqa: PLC0415  # they are read by now
-    from django.core.management import CommandError  # noqa: PLC0415
-
-    if settings.GDMARKET_PAYMENT_GATEWAY not in _DEMO_GATEWAYS:
-        print("Nobody lives here yet, and the demo is paid with the sandbox alone. Yourself: ./dev manage createsuperuser", flush=True)  # noqa: T201
-        return
-    try:
-        call_command("load_demo")
-    except CommandError as refused:
-        sys.exit(f"The demo could not be loaded: {refused}")
+    if not accounts.has_people():
+        if settings.GDMARKET_PAYMENT_GATEWAY in _DEMO_GATEWAYS:
+            try:
+                call_command("load_demo")
+            except CommandError as refused:
+                sys.exit(f"The demo could not be loaded: {refused}")
+        else:
+            print("The database is empty, and the demo needs the sandbox provider. First: ./dev manage createsuperuser", flush=True)  # noqa: T201  # a person waits
+    return _DEMO_PEOPLE if accounts.has_person(email="renter@example.com") else ""
 
 
 def _refuse_taken_port() -> None:

@@ -1,8 +1,8 @@
-"""How gunicorn serves (`gunicorn -c python:config.server config.wsgi`), and what runs beside it in one process tree.
+"""gunicorn's settings (`gunicorn -c python:config.server config.wsgi`), and the sidecar processes of its master.
 
-The relay and the hourly reconciliation are children of gunicorn's master where GDMARKET_RELAY is "beside" (`./dev run`, one machine):
-started with it, started again within a second when they die, stopped with it, and gone by themselves when the master is killed. On a
-cluster relays are pods of their own, and the reconciliation a job.
+If GDMARKET_RELAY is "beside" (`./dev run`, one machine), the relay and the hourly reconciliation are children of gunicorn's master: started
+with it, restarted within a second when they die, stopped after its workers. They end by themselves if the master is killed. On a cluster
+relays are pods of their own, and the reconciliation is a job.
 """
 
 import os
@@ -38,8 +38,8 @@ worker_class = "gthread"
 workers = env.int("GDMARKET_WORKERS", 1, validate=validate.Range(min=1))
 #: Threads in each.
 threads = env.int("GDMARKET_THREADS", 16, validate=validate.Range(min=1))
-timeout = 8  # a worker that is silent for so long is killed and replaced, within 15 s in all; a slow request does not make it silent
-graceful_timeout = 25  # and what runs beside has _STOP_S more: a cluster must wait for longer before it kills
+timeout = 8  # a worker without a heartbeat for so long is killed and replaced, within 15 s in all; a slow request does not stop it
+graceful_timeout = 25  # sidecars have _STOP_S more: a cluster's grace period must be longer than both
 keepalive = 30
 chdir = str(_ROOT)
 control_socket_disable = True
@@ -49,8 +49,8 @@ logconfig_dict = logs.settings_for_gunicorn(
     form=env.str("GDMARKET_LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"])), level=loglevel
 )
 
-# It must be known before prometheus_client is imported.
-#: A folder where the server's processes put what they count, so that each can tell it of all; in memory, where that is to be had.
+# It must be set before prometheus_client is imported.
+#: A folder where the server's processes keep their metrics, so that each can serve those of all; in memory, if possible.
 _COUNTS = Path(
     os.environ.get("PROMETHEUS_MULTIPROC_DIR") or Path(worker_tmp_dir or tempfile.gettempdir()) / f"gdmarket-{os.getuid()}-{PORT}"
 )
@@ -62,34 +62,32 @@ try:
 except EnvError as wrong:
     sys.exit(f"The settings are not right: {wrong}")
 
-# Static files that nobody collected are served from where they lie: whitenoise need not complain that their folder is not there.
+# Static files that were not collected are served from the source tree: whitenoise need not warn that their folder is missing.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
 
-class _Beside:
-    """The process of a management command that runs on and on."""
+class _Sidecar:
+    """A management command that runs as long as the server."""
 
     def __init__(self, *command: str) -> None:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
 
-    def keep(self) -> None:
-        """Start it where it does not run."""
+    def ensure_running(self) -> None:
         if self._process is None or self._process.poll() is not None:
             self._process = subprocess.Popen(
                 [sys.executable, str(_ROOT / "manage.py"), *self._command, "--with-parent", str(os.getpid())],
-                env=_environment_beside(self._command),
+                env=_sidecar_environment(self._command),
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for gunicorn, which stops the relay last, when nothing is published any more
+                start_new_session=True,  # Ctrl-C is for gunicorn, which stops the relay last, after the last publish
             )
 
-    def tell_to_stop(self) -> None:
-        """Let it finish what it has in hand."""
+    def terminate(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
-    def see_off(self) -> None:
-        """Make sure that it is gone."""
+    def wait(self) -> None:
+        """Wait until it has finished its batch, and kill it after `_STOP_S`."""
         if self._process is None:
             return
         try:
@@ -99,58 +97,55 @@ class _Beside:
             self._process.wait()
 
 
-def _environment_beside(command: tuple[str, ...]) -> dict[str, str]:
-    """Return what a process beside the server knows: its counts are among the server's, unless it has a port to tell them itself."""
-    tells_itself = command == _RELAY and os.environ.get("GDMARKET_RELAY_PORT", "0") != "0"
-    return {name: value for name, value in os.environ.items() if not (tells_itself and name == "PROMETHEUS_MULTIPROC_DIR")}
+def _sidecar_environment(command: tuple[str, ...]) -> dict[str, str]:
+    """Return a sidecar's environment: its metrics are served by the server, unless it serves them on a port of its own."""
+    serves_metrics = command == _RELAY and os.environ.get("GDMARKET_RELAY_PORT", "0") != "0"
+    return {name: value for name, value in os.environ.items() if not (serves_metrics and name == "PROMETHEUS_MULTIPROC_DIR")}
 
 
-_beside = (_Beside(*_RELAY), _Beside(*_RECONCILE))
+_sidecars = (_Sidecar(*_RELAY), _Sidecar(*_RECONCILE))
 
 
-def _keep_all(_signal: int = 0, _frame: FrameType | None = None) -> None:
-    for command in _beside:
-        command.keep()
+def _supervise(_signal: int = 0, _frame: FrameType | None = None) -> None:
+    for sidecar in _sidecars:
+        sidecar.ensure_running()
 
 
-def _empty_counts() -> None:
-    """Forget what the processes of an earlier start counted."""
+def _delete_counts() -> None:
+    """Delete the metrics of an earlier start."""
     for file in _COUNTS.glob("*.db"):
         file.unlink()
 
 
 def when_ready(_server: Arbiter) -> None:
-    """Begin to count anew, the port being ours by now; then start what runs beside, and look after it by a timer.
-
-    A thread would not go well with the master's forks.
-    """
-    _empty_counts()
+    """Reset the metrics, now that the port is bound; start the sidecars, and supervise them by a timer: threads and forks do not mix."""
+    _delete_counts()
     #: `beside`: the server starts a relay, restarts it when it dies, and stops it last. `./dev run` sets this. Otherwise run `manage.py
     #: relay` yourself.
     if os.environ.get("GDMARKET_RELAY") == "beside":
-        _keep_all()
-        signal.signal(signal.SIGALRM, _keep_all)
+        _supervise()
+        signal.signal(signal.SIGALRM, _supervise)
         signal.setitimer(signal.ITIMER_REAL, _CHECK_S, _CHECK_S)
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Say where the market is, once it answers."""
+    """Print the welcome once the first worker serves."""
     if worker.age == 1:
-        #: What to print once the server answers. `./dev run` sets this.
+        #: A text to print once the server answers. `./dev run` sets this.
         print(os.environ.get("GDMARKET_WELCOME", ""), end="", flush=True)  # noqa: T201  # a person waits
 
 
 def child_exit(_server: Arbiter, worker: Worker) -> None:
-    """Count what a worker had under way no longer; what it had done stays."""
-    from prometheus_client import multiprocess  # noqa: PLC0415  # it reads where the counts are when it is imported
+    """Drop the gauges of a worker that ended; its counters remain."""
+    from prometheus_client import multiprocess  # noqa: PLC0415  # it reads PROMETHEUS_MULTIPROC_DIR when it is imported
 
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # it has no types
 
 
 def on_exit(_server: Arbiter) -> None:
-    """Stop what runs beside after the last worker."""
+    """Stop the sidecars after the last worker."""
     signal.setitimer(signal.ITIMER_REAL, 0)
-    for command in _beside:
-        command.tell_to_stop()
-    for command in _beside:
-        command.see_off()
+    for sidecar in _sidecars:
+        sidecar.terminate()
+    for sidecar in _sidecars:
+        sidecar.wait()

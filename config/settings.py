@@ -17,39 +17,39 @@ ROOT = Path(__file__).resolve().parent.parent
 
 env = Env(eager=False)
 
-# -- Who we are -----------------------------------------------------------------------------------------------------------------
-#: Django's debug mode. Never where others can reach it.
+# -- General ----------------------------------------------------------------------------------------------------------------------
+#: Django's debug mode. Never in production: error pages show the settings.
 DEBUG = env.bool("GDMARKET_DEBUG", False)
-#: The data folder: the SQLite file, the sandbox provider's book.
+#: The data folder: the SQLite file, the sandbox provider's file.
 GDMARKET_DATA_DIR = env.path("GDMARKET_DATA_DIR", ROOT / "var")
-#: Where `manage.py collectstatic` puts the static files, named by what is in them and compressed. Without it they are served from where
-#: they lie; the container image has them.
+#: Where `manage.py collectstatic` puts the static files, named by their content and compressed. Without it they are served from
+#: the source tree; the container image sets it.
 GDMARKET_STATIC_DIR = env.str("GDMARKET_STATIC_DIR", "")
-#: Signs tokens, sessions and cursors, and encrypts kept answers: 50 or more random characters. `./dev` makes one under the data folder.
+#: Signs tokens, sessions and cursors, and encrypts kept answers: 50 or more random characters. `./dev` creates one in the data folder.
 SECRET_KEY = env.str("GDMARKET_SECRET_KEY", validate=validate.Length(min=1))
-#: Earlier secret keys whose signatures still count: how a key is replaced without signing everybody out.
+#: Earlier secret keys whose signatures are still accepted: with them a key is replaced without signing everybody out.
 SECRET_KEY_FALLBACKS: list[str] = env.list("GDMARKET_SECRET_KEY_FALLBACKS", [])
-#: The host names the market answers to.
+#: The host names it answers to.
 ALLOWED_HOSTS = env.list("GDMARKET_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-#: Other origins, as in `https://admin.example.com`, whose forms are taken.
+#: Other origins whose forms are accepted, as in `https://admin.example.com`.
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("GDMARKET_CSRF_TRUSTED_ORIGINS", [])
-#: Whether people reach it by HTTPS: secure cookies, redirects from HTTP, and HSTS for a year.
+#: Whether it is reached by HTTPS: secure cookies, redirects from HTTP, and HSTS for a year.
 GDMARKET_HTTPS = env.bool("GDMARKET_HTTPS", False)
-#: How many proxies stand in front. With 1 or more, `X-Forwarded-For` and `X-Forwarded-Proto` are believed that far.
+#: How many proxies are in front. With 1 or more, `X-Forwarded-For` and `X-Forwarded-Proto` are trusted that far.
 GDMARKET_TRUSTED_PROXIES = env.int("GDMARKET_TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
 #: `DEBUG`, `INFO`, `WARNING` or `ERROR`.
 LOG_LEVEL = env.log_level("GDMARKET_LOG_LEVEL", logging.INFO)
 #: `text`: lines for people. `json`: [one JSON object a line](observability.md#logs), for a log collector.
 GDMARKET_LOG_FORMAT = env.str("GDMARKET_LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"]))
-#: The bearer token that a scrape of [`/metrics`](observability.md#metrics) must send. Without it, everybody who reaches the server
-#: past the gateway may read them.
+#: The bearer token that a scrape of [`/metrics`](observability.md#metrics) must send. Without it, anyone who can reach the server
+#: without passing the gateway can read them.
 GDMARKET_METRICS_TOKEN = env.str("GDMARKET_METRICS_TOKEN", "")
 
-# -- What it runs on ------------------------------------------------------------------------------------------------------------
+# -- Databases and cache ----------------------------------------------------------------------------------------------------------
 #: The database, as in `postgresql://user:password@host/name`. Without it: SQLite, in the data folder.
 _URL = env.str("DATABASE_URL", "")
 _URLS = {
-    #: The database of the items, where it is not `DATABASE_URL`: [several databases](../how-to/operate.md#several-databases).
+    #: The items' database, if it is not `DATABASE_URL`: [several databases](../how-to/operate.md#several-databases).
     "items": env.str("GDMARKET_ITEMS_DATABASE_URL", ""),
     #: The same for rentals.
     "rentals": env.str("GDMARKET_RENTALS_DATABASE_URL", ""),
@@ -60,21 +60,21 @@ _URLS = {
 }
 DATABASES, GDMARKET_CONTEXT_DATABASES = databases(url=_URL, urls=_URLS, data_dir=GDMARKET_DATA_DIR)
 DATABASE_ROUTERS = ["gdmarket.databases.ContextRouter"]
-#: Where request counts are kept. In memory it is per process: with several, name a shared one.
+#: The cache that counts requests for the rates. In memory it is per process: with several, name a shared one.
 CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://")}
 
-# -- The bus --------------------------------------------------------------------------------------------------------------------
+# -- The bus ----------------------------------------------------------------------------------------------------------------------
 GDMARKET_SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"
-#: When events are delivered in the process that published them: `inline` right after the commit, `thread` by a background thread, `off`
-#: never. The relay delivers what is left in any case.
+#: How the process that published events delivers them: `inline` right after the commit, `thread` in a background thread, `off` not at
+#: all. The relay delivers the rest in any case.
 GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.OneOf(["inline", "thread", "off"]))
-#: How long one request may go on delivering `inline`.
+#: How long one request may spend on `inline` delivery.
 GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 250, validate=validate.Range(min=0))
 GDMARKET_HOST = env.str("GDMARKET_HOST", "127.0.0.1")
 #: The port on which a relay serves [`/health/live` and `/metrics`](commands.md#the-relay), on `GDMARKET_HOST`; `0`: none.
 GDMARKET_RELAY_PORT = env.int("GDMARKET_RELAY_PORT", 0, validate=validate.Range(0, 65535))
 
-# -- Traces ---------------------------------------------------------------------------------------------------------------------
+# -- Traces -----------------------------------------------------------------------------------------------------------------------
 
 
 def _libraries_for_traces(endpoint: str) -> None:
@@ -83,10 +83,10 @@ def _libraries_for_traces(endpoint: str) -> None:
 
 
 #: Where [traces](observability.md#traces) are sent by OTLP over HTTP: `http://collector:4318`. Needs `requirements/full.lock`.
-#: OpenTelemetry's other variables, as `OTEL_SERVICE_NAME` (`gdmarket`) and `OTEL_TRACES_SAMPLER`, mean what it says.
+#: OpenTelemetry's other variables, such as `OTEL_SERVICE_NAME` (`gdmarket`) and `OTEL_TRACES_SAMPLER`, work as documented there.
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "", validate=_libraries_for_traces)
 
-# -- Payments -------------------------------------------------------------------------------------------------------------------
+# -- Payments ---------------------------------------------------------------------------------------------------------------------
 _address = validate.Regexp(
     r"(https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)/?\Z", error="Must be https://host, or http:// on this machine."
 )
@@ -97,12 +97,12 @@ def _installed(gateway: str) -> None:
         raise ValidationError("Stripe's library is missing: pip install --require-hashes -r requirements/stripe.lock")
 
 
-# None of the secrets that a provider may sign with is empty: anybody could sign with that.
+# An empty webhook secret would let anybody sign.
 _SECRETS: dict[str, Any] = {"subcast": str.strip, "validate": validate.ContainsNoneOf([""], error="One of them is empty.")}
 
 
 def _secret_of(gateway: str) -> dict[str, Any]:
-    """Return what is asked of the secret of a gateway, which that one alone needs; no error tells it."""
+    """Return the options of a gateway's secret: it is needed if that gateway is selected. Errors do not show its value."""
     if gateway != GDMARKET_PAYMENT_GATEWAY:
         return {"default": ""}
     return {"validate": validate.Regexp(r"[\x21-\x7e]+\Z", error="Must be printable characters without a space.")}
@@ -126,12 +126,12 @@ def _payment_address(url: str) -> None:
 
 #: Where `http` finds the payment simulator: an `https://` address, or `http://` on this machine.
 GDMARKET_PAYMENT_URL = env.str("GDMARKET_PAYMENT_URL", "http://127.0.0.1:8700", validate=_payment_address)
-#: What `http` takes webhooks by: secrets, with commas between them. One that signed is enough, so that they can be changed in turn;
-#: without any, every webhook is refused.
+#: The secrets that verify webhooks for `http`, separated by commas. One that matches is enough, so that they can be rotated; without any,
+#: every webhook is refused.
 GDMARKET_PAYMENT_WEBHOOK_SECRETS: list[str] = env.list("GDMARKET_PAYMENT_WEBHOOK_SECRETS", [], **_SECRETS)
 #: Stripe's secret or restricted key, `sk_…` or `rk_…`. Needed by `stripe`.
 GDMARKET_STRIPE_SECRET_KEY = env.str("GDMARKET_STRIPE_SECRET_KEY", **_secret_of("stripe"))
-#: What `stripe` takes webhooks by: the signing secrets, `whsec_…`, with commas between them. One that signed is enough; without any, every
+#: The signing secrets that verify webhooks for `stripe`, `whsec_…`, separated by commas. One that matches is enough; without any, every
 #: webhook is refused.
 GDMARKET_STRIPE_WEBHOOK_SECRETS: list[str] = env.list("GDMARKET_STRIPE_WEBHOOK_SECRETS", [], **_SECRETS)
 #: Where `stripe` finds Stripe.
@@ -140,26 +140,26 @@ GDMARKET_STRIPE_URL = env.str("GDMARKET_STRIPE_URL", "https://api.stripe.com", v
 GDMARKET_TOSS_SECRET_KEY = env.str("GDMARKET_TOSS_SECRET_KEY", **_secret_of("toss"))
 #: Where `toss` finds Toss Payments.
 GDMARKET_TOSS_URL = env.str("GDMARKET_TOSS_URL", "https://api.tosspayments.com", validate=_address)
-# A probe of the breaker that is out for 10 s is given up.
-#: How long the provider may take to answer, for all the requests of one call together; at most 9000.
+# The breaker gives up a probe after 10 s.
+#: How long the provider may take to answer, for all requests of one call together; at most 9000.
 GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000, validate=validate.Range(min=1, max=9000))
 
-# -- Signing in -----------------------------------------------------------------------------------------------------------------
-#: How long an access token is good.
+# -- Signing in -------------------------------------------------------------------------------------------------------------------
+#: How long an access token is valid.
 GDMARKET_ACCESS_TOKEN_LIFETIME_S = env.int("GDMARKET_ACCESS_TOKEN_LIFETIME_S", 3600, validate=validate.Range(min=1))
-#: How long a refresh token is good (30 days).
+#: How long a refresh token is valid (30 days).
 GDMARKET_REFRESH_TOKEN_LIFETIME_S = env.int("GDMARKET_REFRESH_TOKEN_LIFETIME_S", 30 * 24 * 3600, validate=validate.Range(min=1))
 
-# -- Fairness -------------------------------------------------------------------------------------------------------------------
+# -- Request rates ----------------------------------------------------------------------------------------------------------------
 _rate = validate.Regexp(r"(off|[1-9][0-9]*/(sec|min|hour|day))\Z", error='Must be "off", or a number per sec, min, hour or day: 3000/min.')
-#: How often one person may ask: a number per `sec`, `min`, `hour` or `day`, or `off`.
+#: How many requests one user may send: a number per `sec`, `min`, `hour` or `day`, or `off`.
 GDMARKET_THROTTLE_USER = env.str("GDMARKET_THROTTLE_USER", "3000/min", validate=_rate)
-#: The same, for one network address of people who are not signed in.
+#: The same, for one IP address, without signing in.
 GDMARKET_THROTTLE_ANON = env.str("GDMARKET_THROTTLE_ANON", "3000/min", validate=_rate)
 
 env.seal()
 
-# -- The house ------------------------------------------------------------------------------------------------------------------
+# -- Apps and middleware ----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "config.apps.AdminConfig",
     "django.contrib.auth",
@@ -187,19 +187,19 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.metrics.answer_metrics",
     "gdmarket.rest.middleware.CorrelationMiddleware",
-    "config.middleware.no_nul_in_the_address",
+    "config.middleware.refuse_nul_in_url",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "config.middleware.probes_at_any_host",
+    "config.middleware.answer_probes_at_any_host",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "gdmarket.rest.middleware.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "config.middleware.local_time_in_the_admin",
+    "config.middleware.use_local_time_in_admin",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -224,7 +224,7 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
-# -- People ---------------------------------------------------------------------------------------------------------------------
+# -- Users ------------------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -232,7 +232,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# -- The API --------------------------------------------------------------------------------------------------------------------
+# -- The API ----------------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["gdmarket.rest.parsers.StrictJSONParser"],
@@ -245,26 +245,26 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
-# -- Words and time -------------------------------------------------------------------------------------------------------------
+# -- Language and time ------------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("ko", "한국어"), ("en", "English")]
 LOCALE_PATHS = [ROOT / "config" / "locale"]
 USE_I18N = True
 USE_TZ = True
-GDMARKET_TIME_ZONE = "Asia/Seoul"  # Of the people in the admin; the API speaks UTC.
+GDMARKET_TIME_ZONE = "Asia/Seoul"  # In the admin; the API uses UTC.
 TIME_ZONE = "UTC"
 
-# -- Static files ---------------------------------------------------------------------------------------------------------------
+# -- Static files -----------------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(GDMARKET_STATIC_DIR) if GDMARKET_STATIC_DIR else None
 STATICFILES_DIRS = [ROOT / "config" / "static"]
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
-WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("gif", "gz", "jpg", "map", "png", "woff", "woff2", "zip")  # maps are for developers
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("gif", "gz", "jpg", "map", "png", "woff", "woff2", "zip")  # source maps
 if STATIC_ROOT is not None:
     _hashed = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
     STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}, "staticfiles": _hashed}
 
-# -- Safety ---------------------------------------------------------------------------------------------------------------------
+# -- Security ---------------------------------------------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 SESSION_COOKIE_AGE = 8 * 3600
 LOGIN_REDIRECT_URL = "admin:index"
@@ -288,6 +288,6 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# -- Logs -----------------------------------------------------------------------------------------------------------------------
+# -- Logs -------------------------------------------------------------------------------------------------------------------------
 LOGGING_CONFIG = "config.logs.configure"
 LOGGING = logs.settings_for(form=GDMARKET_LOG_FORMAT, level=LOG_LEVEL)

@@ -54,19 +54,19 @@ SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
     RentalPeriodBegan: (status_view.on_facts,),
     RentalOverdue: (status_view.on_facts,),
     RentalReturned: (items.on_rental_returned, status_view.on_facts),
-    # Calling it off
+    # Cancellation, expiry and refunds
     RentalRefused: (rentals.on_rental_refused,),
     RentalCancelRequested: (status_view.on_facts,),
     RentalRefundDue: (payments.on_rental_refund_due, status_view.on_facts),
     RentalPaymentCancelled: (status_view.on_facts,),
     RentalCancelled: (items.on_rental_cancelled, status_view.on_facts),
     RentalExpired: (items.on_rental_expired, status_view.on_facts),
-    # The money
+    # Payments
     PaymentApproved: (rentals.on_payment_approved, status_view.on_facts),
     PaymentDeclined: (rentals.on_payment_declined, status_view.on_facts),
     PaymentPartlyRefunded: (status_view.on_facts,),
     PaymentRefunded: (rentals.on_payment_refunded, status_view.on_facts),
-    # What a context tells itself
+    # Timers and reminders of a context to itself
     PaymentDeadlinePassed: (rentals.on_payment_deadline_passed,),
     PeriodBegan: (rentals.on_period_began,),
     PeriodEnded: (rentals.on_period_ended,),

@@ -30,8 +30,13 @@ def list_users(*, user_ids: Collection[UUID]) -> QuerySet[User]:
 
 
 def has_people() -> bool:
-    """Return whether anybody is registered."""
+    """Say whether anybody is registered."""
     return User.objects.exists()
+
+
+def has_person(*, email: str) -> bool:
+    """Say whether somebody is registered with this address."""
+    return User.objects.filter(email=email).exists()
 
 
 def has_operator() -> bool:

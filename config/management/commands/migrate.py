@@ -1,4 +1,4 @@
-"""`manage.py migrate`: Django's, for every database there is."""
+"""`manage.py migrate`: Django's, for every database."""
 
 from typing import Any
 from uuid import uuid4
@@ -12,9 +12,9 @@ from gdmarket.bus.models import Heartbeat
 
 
 class Command(migrate.Command):
-    """Migrates each database where none is named."""
+    """Migrates every database, or the one that is named."""
 
-    help = "Bring every database up to date, or the one of --database."
+    help = "Apply the migrations of every database, or of --database alone."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -33,20 +33,20 @@ class Command(migrate.Command):
                 self.stdout.write(self.style.MIGRATE_HEADING(f"Database {alias}:"))
             super().handle(*args, database=alias, **options)
         if not options["plan"] and not options["check_unapplied"]:
-            _refuse_one_under_two_names()
+            _refuse_duplicate_databases()
 
 
-def _refuse_one_under_two_names() -> None:
-    """Refuse two URLs that lead to one database: an event would be forwarded into the log it came from, and told to nobody."""
+def _refuse_duplicate_databases() -> None:
+    """Refuse two URLs of one database: an event would be forwarded into the log it came from, and delivered to nobody."""
     for alias in databases.aliases()[:-1]:
         mark = Heartbeat.objects.using(alias).create(relay=uuid4(), subscriber="migrate", process="migrate", seen_at=Now())
         try:
-            twins = [
+            duplicates = [
                 other
                 for other in databases.aliases()
                 if other != alias and Heartbeat.objects.using(other).filter(relay=mark.relay).exists()
             ]
         finally:
             mark.delete()
-        if twins:
-            raise CommandError(f"{alias} and {twins[0]} are one database under two names: give both the same URL, and migrate again")
+        if duplicates:
+            raise CommandError(f"{alias} and {duplicates[0]} are one database under two names: give both the same URL, and migrate again")

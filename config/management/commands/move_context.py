@@ -10,12 +10,11 @@ from gdmarket import databases
 
 
 class Command(BaseCommand):
-    """Takes a context's rows and events over into the database that is its home now."""
+    """Copies a context's rows and events into its new database."""
 
     help = (
-        "Copy a context from the database it was in to the one it is at home in now: its tables, the events it published and what it has "
-        "still to handle. Nothing else may run meanwhile. It may be stopped and repeated. Where it came from only what it has still "
-        "to handle is removed, once copied."
+        "Copy a context from the database it was in to the one that the settings name: its tables, the events it published or handles, and "
+        "its outstanding deliveries, which are then deleted where they were. Nothing else may run meanwhile. It can be repeated."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,6 +23,6 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, context: str, source: str, **__: Any) -> None:
         if source == databases.alias_for(context):
-            raise CommandError(f"{context} is at home in {source}: set its URL first, and migrate")
+            raise CommandError(f"{context} is in {source} already: set its URL first, and migrate")
         for table, copied in moving.move(context=context, source=source):
             self.stdout.write(f"{table}: {copied} new")
