@@ -1,1 +1,1 @@
-"""Payments: the money of a rental, and everything said to the payment provider."""
+"""Payments: charges and refunds for rentals, the ledger, and every call to the payment provider."""

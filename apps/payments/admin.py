@@ -1,4 +1,4 @@
-"""Money as operators see it: to read, never to change by hand."""
+"""Payments, refunds and the ledger in the admin: read-only, for operators."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class OperatorAdmin(ReadOnlyAdmin):
 
 
 class MoneyAdmin(OperatorAdmin):
-    """Money that moves, and where it stands."""
+    """Payments and refunds with their states."""
 
     @admin.display(description=_("state"), ordering="state")
     def state_badge(self, row: Payment | Refund) -> SafeString:

@@ -28,7 +28,7 @@ class PaymentNotRefundableError(ConflictError):
 
 
 class PaymentDiffersError(ConflictError):
-    """The provider's book and ours name different sums for one payment; a person must look."""
+    """The payment provider and we disagree about the sum of a payment; a person must look."""
 
     code = "payment_differs"
 
@@ -53,13 +53,13 @@ class RefundRefusedError(ConflictError):
 
 
 class WebhookRefusedError(InvalidError):
-    """This is no notice of our payment provider's, or it is too old."""
+    """This is not a webhook of our payment provider, or it is too old."""
 
     code = "webhook_refused"
 
 
 class OutcomeUnknownError(UnavailableError):
-    """The payment provider has not told the outcome; it will be asked again."""
+    """The payment provider has not reported the outcome yet; it will be asked again."""
 
     code = "payment_outcome_unknown"
 

@@ -1,4 +1,4 @@
-"""The tables of money; their constraints refuse a second charge, more back than was taken, and a ledger out of balance."""
+"""The tables of payments; their constraints refuse a second charge, refunds above the charge, and an unbalanced ledger."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -32,11 +32,11 @@ _LONGEST_METHOD = 300
 
 
 class Payment(models.Model):
-    """One attempt to collect the price of one rental; its id is the idempotency key, committed before the provider is asked.
+    """One attempt to collect the price of one rental; its id is the idempotency key, committed before the provider is called.
 
-    `asked_at` is set by the one caller that may send the charge: no other ever does, so that its "not sent" is certain. Of what was
-    charged, `refund_due` is to be given back, and `refunded` was. `payee_id` is the item's manager; None only where the attempt is
-    older than that column and left no trace of it. `noticed_at` is when a webhook was last heeded.
+    `asked_at` is set by the one caller that may send the charge: no other ever does, so its "not sent" is certain. Of what was charged,
+    `refund_due` is to be refunded in all, and `refunded` was. `payee_id` is the item's manager, None only for payments recorded before
+    that column. `noticed_at` is when a webhook last caused a look-up.
     """
 
     id = models.UUIDField(_("id"), primary_key=True)
@@ -65,7 +65,7 @@ class Payment(models.Model):
             models.UniqueConstraint(fields=["rental_id"], condition=Q(state__in=HOLDING), name="payments_one_holding_per_rental"),
             models.CheckConstraint(condition=Q(state__in=list(PaymentState)), name="payments_payment_state_known"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_payment_amount_gt_0"),
-            # One charge of the provider's pays for one rental: a reference that a renter hands in a second time buys nothing.
+            # One charge at the provider pays for one rental: a reference that a renter submits again pays for nothing.
             models.UniqueConstraint(
                 fields=["provider_reference"],
                 condition=Q(state__in=CHARGED) & ~Q(provider_reference=""),
@@ -73,7 +73,7 @@ class Payment(models.Model):
             ),
             models.CheckConstraint(condition=Q(refunded__gte=0, refunded__lte=F("amount")), name="payments_refunded_lte_amount"),
             models.CheckConstraint(condition=Q(refunded=0) | Q(state__in=CHARGED), name="payments_refunded_was_approved"),
-            # Each refund is counted here before it is sent: so that all of them together never exceed what was charged.
+            # Each refund is counted here before it is sent, so that all together never exceed the charge.
             models.CheckConstraint(condition=Q(refund_due__gte=0, refund_due__lte=F("amount")), name="payments_refund_due_lte_amount"),
             models.CheckConstraint(condition=Q(refund_due=0) | Q(state__in=CHARGED), name="payments_refund_due_was_charged"),
             models.CheckConstraint(
@@ -87,12 +87,12 @@ class Payment(models.Model):
         indexes = (models.Index(fields=["created_at", "id"], condition=Q(state__in=UNSETTLED), name="payments_unsettled"),)
 
     def __str__(self) -> str:
-        """Name the payment and where it stands."""
+        """Name the payment and its state."""
         return f"{self.id} {self.state} {self.amount} {self.currency}"
 
 
 class Refund(models.Model):
-    """A payment given back, or a part of it; its id is the provider's key for it, so that asking again never refunds again."""
+    """A refund of a payment or a part of it; its id is the idempotency key, so that a repeated request never refunds again."""
 
     id = models.UUIDField(_("id"), primary_key=True)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds", verbose_name=_("payment"))
@@ -118,12 +118,12 @@ class Refund(models.Model):
         )
 
     def __str__(self) -> str:
-        """Name the refund and where it stands."""
+        """Name the refund and its state."""
         return f"{self.id} {self.state} {self.amount}"
 
 
 class Posting(models.Model):
-    """One sum in the ledger, debited to one account and credited to another: so that the books balance by construction.
+    """One sum in the ledger, debited to one account and credited to another, so that the ledger always balances.
 
     Written in the transaction that makes it true, once for each payment and refund, and never changed: a trigger refuses.
     """
@@ -158,5 +158,5 @@ class Posting(models.Model):
         indexes = (models.Index(fields=["posted_at", "entry"], name="payments_posted"),)
 
     def __str__(self) -> str:
-        """Name the sum and where it went."""
+        """Name the sum and its accounts."""
         return f"{self.entry} {self.amount} {self.currency}: {self.debit} to {self.credit}"

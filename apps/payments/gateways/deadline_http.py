@@ -1,4 +1,4 @@
-"""The way to a provider over HTTP: one deadline for all of a call, a bounded answer, no redirects, and the truth about what was sent."""
+"""An HTTP client with one deadline for the whole call, bounded responses, no redirects, and errors that say whether anything was sent."""
 
 import os
 import socket
@@ -38,8 +38,8 @@ Shape = TypeVar("Shape")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What came back; names of `headers` are in lower case, `retry_after_s` is the server's wish within an hour, if it told one."""
+class HttpResponse:
+    """A response; names of `headers` are in lower case, `retry_after_s` is the server's Retry-After, at most an hour."""
 
     status: int
     headers: Mapping[str, str]
@@ -48,10 +48,10 @@ class Answer:
 
 
 class DeadlineHttpClient:
-    """The connections to one server, safe across threads; a process that was forked makes its own.
+    """A client of one server, safe across threads; a forked process makes its own connections.
 
-    `headers` go with every call. TLS is verified as Python does by default; plain http:// goes to this machine and `insecure_hosts` alone.
-    :raises ImproperlyConfigured: if `base_url` is no such address
+    `headers` go with every request. TLS is verified; plain http:// is allowed for this machine and `insecure_hosts` only.
+    :raises ImproperlyConfigured: if `base_url` is another kind of address
     """
 
     def __init__(self, *, base_url: str, headers: Mapping[str, str] | None = None, insecure_hosts: Collection[str] = ()) -> None:
@@ -71,11 +71,11 @@ class DeadlineHttpClient:
         body: bytes = b"",
         deadline_s: float,
         largest_bytes: int = LARGEST_BYTES,
-    ) -> Answer:
-        """Send one request once and return its answer, whatever its status, within `deadline_s` in all.
+    ) -> HttpResponse:
+        """Send a request once and return its response, whatever its status, within `deadline_s` in all.
 
         :raises NotSentError: if no byte of the request went out
-        :raises NoAnswerError: if some did and no whole answer of at most `largest_bytes` came back in time
+        :raises NoAnswerError: if some did and no complete response of at most `largest_bytes` came back in time
         """
         call = _Call(ends_at=time.monotonic() + deadline_s)
         token = _call.set(call)
@@ -85,7 +85,7 @@ class DeadlineHttpClient:
                 self._connections().stream(
                     method,
                     self._base_url + path,
-                    headers=list((self._headers | _story() | dict(headers or {})).items()),
+                    headers=list((self._headers | _trace_headers() | dict(headers or {})).items()),
                     content=None if method == "GET" else body,
                     extensions={"timeout": {"pool": deadline_s}},
                 ) as response,
@@ -110,32 +110,32 @@ class DeadlineHttpClient:
                 self._owner = os.getpid()
                 self._pool = httpcore.ConnectionPool(
                     ssl_context=ssl.create_default_context() if self._base_url.startswith("https:") else None,
-                    max_connections=None,  # each caller is a thread of ours: there are no more of them than we have
+                    max_connections=None,  # as many as we have threads, each of which calls once at a time
                     keepalive_expiry=_IDLE_S,
                     network_backend=_Network(),
                 )
             return self._pool
 
 
-def decode(answer: Answer, *, shape: type[Shape]) -> Shape:
-    """Return the JSON of an answer in the shape it must have.
+def decode(response: HttpResponse, *, shape: type[Shape]) -> Shape:
+    """Return the JSON of a response in its expected shape.
 
     :raises NoAnswerError: if it is anything else
     """
     try:
-        return msgspec.json.decode(answer.body, type=shape)
+        return msgspec.json.decode(response.body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NoAnswerError("unreadable") from error
 
 
-def unsettled(answer: Answer) -> NoAnswerError:
-    """Return the error for an answer that settles nothing, with the server's wish when to ask again."""
-    return NoAnswerError(f"http_{answer.status}", retry_after_s=answer.retry_after_s)
+def no_answer(response: HttpResponse) -> NoAnswerError:
+    """Return the error for a response that settles nothing, with the server's Retry-After."""
+    return NoAnswerError(f"http_{response.status}", retry_after_s=response.retry_after_s)
 
 
 @dataclass(slots=True)
 class _Call:
-    """The call at hand: when it must have ended, and whether a byte of it went out."""
+    """The current call: when it must end, and whether a byte of it was sent."""
 
     ends_at: float
     is_sent: bool = False
@@ -143,7 +143,7 @@ class _Call:
     def left_s(self, late: type[httpcore.TimeoutException]) -> float:
         left_s = self.ends_at - time.monotonic()
         if left_s <= 0:
-            raise late("the deadline is over")
+            raise late("the deadline has passed")
         return left_s
 
 
@@ -151,7 +151,7 @@ _call: ContextVar[_Call] = ContextVar("gdmarket_wire_call")
 
 
 class _Network(httpcore.NetworkBackend):
-    """Sockets that wait no longer than the call at hand may; httpcore's own time-outs begin anew with every byte."""
+    """Sockets that wait no longer than the current call may; httpcore's own timeouts restart with every byte."""
 
     def connect_tcp(
         self,
@@ -165,7 +165,7 @@ class _Network(httpcore.NetworkBackend):
         addresses = _addresses(host, port, call.left_s(httpcore.ConnectTimeout))
         failure: Exception = httpcore.ConnectError("no address")
         for tried, address in enumerate(addresses):
-            share_s = call.left_s(httpcore.ConnectTimeout) / (len(addresses) - tried)  # one that hangs leaves time for the next
+            share_s = call.left_s(httpcore.ConnectTimeout) / (len(addresses) - tried)  # an address that hangs leaves time for the next
             try:
                 return _Stream(httpcore.SyncBackend().connect_tcp(address, port, timeout=share_s))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -199,8 +199,8 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _addresses(host: str, port: int, patience_s: float) -> list[str]:
-    """Return the addresses of a host. The system's resolver takes no time-out, so that a thread waits for it."""
+def _addresses(host: str, port: int, timeout_s: float) -> list[str]:
+    """Return the addresses of a host. The system's resolver takes no timeout, so a thread waits for it."""
     found: SimpleQueue[list[str] | OSError] = SimpleQueue()
 
     def resolve() -> None:
@@ -211,7 +211,7 @@ def _addresses(host: str, port: int, patience_s: float) -> list[str]:
 
     Thread(target=resolve, name="resolver", daemon=True).start()
     try:
-        addresses = found.get(timeout=patience_s)
+        addresses = found.get(timeout=timeout_s)
     except Empty as late:
         raise httpcore.ConnectTimeout("the name was not resolved in time") from late
     if isinstance(addresses, OSError):
@@ -219,7 +219,7 @@ def _addresses(host: str, port: int, patience_s: float) -> list[str]:
     return addresses
 
 
-def _story() -> dict[str, str]:
+def _trace_headers() -> dict[str, str]:
     trace = correlation.current()
     return {"X-Correlation-ID": trace.correlation, "traceparent": trace.traceparent}
 
@@ -233,19 +233,19 @@ def _read(chunks: Iterable[bytes], largest_bytes: int) -> bytes:
     return bytes(body)
 
 
-def _answer(response: httpcore.Response, body: bytes) -> Answer:
+def _answer(response: httpcore.Response, body: bytes) -> HttpResponse:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-    return Answer(status=response.status, headers=headers, body=body, retry_after_s=_retry_after_s(headers))
+    return HttpResponse(status=response.status, headers=headers, body=body, retry_after_s=_retry_after_s(headers))
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the wait that Retry-After asks for; one that names a date counts from the server's own clock.
+    """Return the wait in seconds that Retry-After asks for; a date is relative to the server's own clock.
 
     Source: RFC 9110, section 10.2.3.
     """
-    wish = headers.get("retry-after", "").strip()
+    value = headers.get("retry-after", "").strip()
     try:
-        wait_s = float(wish) if wish.isdecimal() else _instant(wish) - _instant(headers.get("date", ""))
+        wait_s = float(value) if value.isdecimal() else _instant(value) - _instant(headers.get("date", ""))
     except (ValueError, OverflowError):
         return None
     return min(max(wait_s, 0.0), LONGEST_WAIT_S)

@@ -57,7 +57,7 @@ class HttpGateway:
         return method in METHODS
 
     def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
-        """Return None: everything is asked."""
+        """Return None: every request is sent."""
         return None
 
     def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
@@ -69,7 +69,7 @@ class HttpGateway:
         return record
 
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
-        """Give money back; the same `refund_key` never does so twice."""
+        """Refund; the same `refund_key` never refunds twice."""
         path = f"/v1/charges/{request.payment_id}/refunds/{refund_key}"
         told = self._ask("PUT", path, shape=RefundResponse, message=RefundRequestBody(amount=amount), deadline_s=deadline_s)
         if told.refund_key != refund_key:
@@ -77,7 +77,7 @@ class HttpGateway:
         return told.record()
 
     def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Put a tombstone under an unseen key."""
+        """Record an unseen key as voided."""
         record = self._entry("POST", "/void", request=request, deadline_s=deadline_s)
         if record.status is ChargeStatus.NOT_FOUND:
             raise NoAnswerError("unreadable")
@@ -96,7 +96,7 @@ class HttpGateway:
         )
 
     def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
-        """Read a notice that one of the secrets signed within the last 5 minutes."""
+        """Read a webhook that one of the secrets signed within the last 5 minutes."""
         if not self._is_genuine(headers.get(SIGNATURE, ""), body, now):
             raise WebhookRefusedError
         try:
@@ -123,7 +123,7 @@ class HttpGateway:
             return deadline_http.decode(answer, shape=shape)
         if 400 <= answer.status < 500 and answer.status not in _UNSETTLED:  # noqa: PLR2004  # the 4xx
             raise RefusedError(f"http_{answer.status}")
-        raise deadline_http.unsettled(answer)
+        raise deadline_http.no_answer(answer)
 
     def _is_genuine(self, signature: str, body: bytes, now: datetime) -> bool:
         parts = [part.partition("=")[::2] for part in signature.split(",")]

@@ -1,8 +1,8 @@
-"""The port to a payment provider: what it must be able to do, and the only ways in which it may answer or fail to.
+"""The port to a payment provider: what an adapter must do, and the only ways in which a call may end.
 
-Every call carries a key of ours and is idempotent by it. A call either returns what the provider surely said, or raises one of
-three errors: `NotSentError` (it surely never got there), `RefusedError` (it got there and surely did nothing) or `NoAnswerError`
-(it may have done what was asked, and nobody knows).
+Every call carries a key of ours and is idempotent by it. A call returns what the provider certainly answered, or raises one of three
+errors: `NotSentError` (it certainly never arrived), `RefusedError` (it arrived and certainly did nothing) or `NoAnswerError` (it may
+have been performed, and nobody knows).
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from apps.payments.contracts import ChargeRequest
 
 
 class ChargeStatus(StrEnum):
-    """What a provider's book says under one key."""
+    """How a charge stands at the provider."""
 
     CHARGED = "charged"
     DECLINED = "declined"
@@ -26,7 +26,7 @@ class ChargeStatus(StrEnum):
 
 
 class RefundStatus(StrEnum):
-    """What became of one refund; a refused one may be asked for again under the same key."""
+    """How a refund stands at the provider; a refused one may be requested again under the same key."""
 
     REFUNDED = "refunded"
     PROCESSING = "processing"
@@ -35,7 +35,7 @@ class RefundStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChargeRecord:
-    """What the provider's book holds under one key; sums in minor units, 0 and "" where nothing was charged."""
+    """What the provider recorded under one key; sums in minor units, 0 and "" where nothing was charged."""
 
     status: ChargeStatus
     amount: int = 0
@@ -47,7 +47,7 @@ class ChargeRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefundRecord:
-    """What became of one refund, and why it was refused, if it was."""
+    """A refund as the provider recorded it; `reason` says why it was refused, if it was."""
 
     status: RefundStatus
     reference: str = ""
@@ -75,7 +75,7 @@ class ChargePage:
 class WebhookHint:
     """A provider's webhook: something happened to the charge `payment_id`, or to one for `rental_id`. A hint, never a fact.
 
-    Why it comes twice or late does not matter: it only makes us ask.
+    It may come twice or late: it only causes a look-up.
     """
 
     payment_id: UUID | None = None
@@ -83,7 +83,7 @@ class WebhookHint:
 
 
 class GatewayError(Exception):
-    """The provider gave no certain answer; `retry_after_s` is its own wish, if it told one."""
+    """The provider gave no certain answer; `retry_after_s` is its Retry-After, if it sent one."""
 
     def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
         self.reason = reason
@@ -92,37 +92,37 @@ class GatewayError(Exception):
 
 
 class NotSentError(GatewayError):
-    """The call surely never reached the provider: refused connection, unknown host."""
+    """The call certainly never reached the provider: connection refused, unknown host."""
 
 
 class RefusedError(GatewayError):
-    """The provider surely did nothing: it knows no such call, or not us. It works; our settings do not."""
+    """The provider certainly did nothing: it rejected the call or our credentials. It is up; our settings are wrong."""
 
 
 class NoAnswerError(GatewayError):
-    """The call may have reached the provider: time-out or reset after bytes went out, 5xx, an answer nobody can read."""
+    """The call may have reached the provider: a timeout or reset after bytes were sent, a 5xx, an unreadable response."""
 
 
 class PaymentGateway(Protocol):
     """A payment provider. Never called inside a database transaction; every call ends within its deadline."""
 
     def accepts(self, *, method: str) -> bool:
-        """Say whether `method` can be a payment method of this provider, without asking it."""
+        """Say whether `method` can be a payment method of this provider, without calling it."""
 
     def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
-        """Return the decline that an request gets without the provider being asked, or None where it is asked."""
+        """Return the decline that a request gets without a call to the provider, or None."""
 
     def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Take the money once for ever under the request's key and return the record: charged, declined, voided, or processing.
+        """Charge once for ever under the request's `payment_id` and return the record: charged, declined, voided, or processing.
 
         A key that was used before, for another sum too, charges nothing more and returns its record as it stands.
         """
 
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
-        """Give `amount` of the charge back, once for ever under `refund_key`, and return what became of that refund."""
+        """Refund `amount` of the charge, once for ever under `refund_key`, and return the refund's record."""
 
     def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """See to it that nothing will ever be charged under the key, and return the record: voided, or what it was already.
+        """Make sure that nothing will ever be charged under the key, and return the record: voided, or what it was already.
 
         An unseen key gets a tombstone, so that a charge still on its way is refused when it arrives; a provider that keeps none
         answers `processing` for as long as that charge could still succeed.
@@ -132,10 +132,10 @@ class PaymentGateway(Protocol):
         """Return the record under the key, charging nothing."""
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
-        """Return a page of what was charged in [`since`, `until`) by the provider's clock, each with what was given back of it since."""
+        """Return a page of the charges made in [`since`, `until`) by the provider's clock, each with what was refunded since."""
 
     def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
         """Return what a webhook is about, or None if it is about no charge; names of `headers` are in lower case.
 
-        :raises WebhookRefusedError: if it is not the provider's, too old, or not to be read
+        :raises WebhookRefusedError: if it is not the provider's, too old, or unreadable
         """

@@ -1,4 +1,4 @@
-"""A payment provider to try things with: it lives in this process, keeps its own book in a file, and fails on request."""
+"""The sandbox payment provider: it runs in this process, keeps its charges in a file, and fails on request."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -16,9 +16,9 @@ SLOW_S = 2.0
 
 
 class SandboxGateway:
-    """The sandbox provider. Its book is a SQLite file, safe across threads and processes, and survives every restart.
+    """The sandbox provider, with a SQLite file as its store, safe across threads and processes.
 
-    pm_ok approves; pm_declined declines; pm_slow approves after 2 s, and charges even if nobody waits that long; pm_lost charges
+    pm_ok approves; pm_declined declines; pm_slow approves after 2 s, and charges even if the caller gives up; pm_lost charges
     and never answers; pm_error answers 500 and charges nothing; pm_down refuses the connection. It sends no webhooks.
     """
 
@@ -31,7 +31,7 @@ class SandboxGateway:
         return method in METHODS
 
     def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
-        """Return None: everything is asked."""
+        """Return None: every request is sent."""
         return None
 
     def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
@@ -53,19 +53,19 @@ class SandboxGateway:
         return record
 
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
-        """Give money back; the same `refund_key` never does so twice."""
+        """Refund; the same `refund_key` never refunds twice."""
         return self._store.refund(key=request.payment_id, refund_key=refund_key, amount=amount, deadline_s=deadline_s)
 
     def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Put a tombstone under an unseen key."""
+        """Record an unseen key as voided."""
         return self._store.void(key=request.payment_id, deadline_s=deadline_s)
 
     def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Read the book."""
+        """Read the store."""
         return self._store.lookup(key=request.payment_id, deadline_s=deadline_s)
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
-        """Read the book, page by page."""
+        """Read a page of the store."""
         return self._store.list_charges(since=since, until=until, cursor=cursor, deadline_s=deadline_s)
 
     def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:

@@ -24,7 +24,7 @@ _COUNTS_AS_SUCCESS = frozenset({"charge"})
 _GRACE_S = 2.0
 _LIST_TIMES = 10  # a page of a list is long, and with some providers many requests
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +59,7 @@ class GuardedGateway:
         """Return a page of the provider's list, within ten times the deadline."""
         return self._call(gateways.current().list_charges, _LIST_TIMES, since=since, until=until, cursor=cursor)
 
-    def _call(self, method: Callable[..., Answer], deadlines: int = 1, /, **arguments: Any) -> Answer:
+    def _call(self, method: Callable[..., Result], deadlines: int = 1, /, **arguments: Any) -> Result:
         refuse_inside_transaction()
         try:
             return breaker.of(DEPENDENCY).call(

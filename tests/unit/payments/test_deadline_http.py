@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.payments.gateways.deadline_http import Answer, DeadlineHttpClient, decode
+from apps.payments.gateways.deadline_http import DeadlineHttpClient, HttpResponse, decode
 from apps.payments.gateways.port import GatewayError, NoAnswerError, NotSentError
 from gdmarket import correlation
 from tests.unit.payments.actions import at_once
@@ -30,7 +30,7 @@ def wired(talk: Callable[[Line], None]) -> Iterator[tuple[DeadlineHttpClient, Ra
 
 
 def always(data: bytes) -> Callable[[Line], None]:
-    """Answer every request with these bytes."""
+    """HttpResponse every request with these bytes."""
 
     def talk(line: Line) -> None:
         while line.read_request():
@@ -39,7 +39,7 @@ def always(data: bytes) -> Callable[[Line], None]:
     return talk
 
 
-def ask(http: DeadlineHttpClient, *, deadline_s: float = AMPLE_S) -> Answer:
+def ask(http: DeadlineHttpClient, *, deadline_s: float = AMPLE_S) -> HttpResponse:
     return http.send(method="POST", path="/v1/charges", body=b"{}", deadline_s=deadline_s)
 
 
@@ -90,7 +90,7 @@ def test_calls_of_many_threads_do_not_wait_for_each_other() -> None:
     with wired(talk) as (http, server):
         answers = at_once([lambda: ask(http)] * 12)
 
-    assert [answered.status if isinstance(answered, Answer) else answered for answered in answers] == [200] * 12
+    assert [answered.status if isinstance(answered, HttpResponse) else answered for answered in answers] == [200] * 12
 
 
 def test_a_forked_process_makes_connections_of_its_own() -> None:
@@ -289,8 +289,8 @@ def test_a_safe_address_is_taken(base_url: str) -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"amount": "7"}', b'{"amount": 7', b"[]", b'{"amount": NaN}', b"\xff"])
 def test_json_of_another_shape_means_that_nobody_knows(body: bytes) -> None:
     with pytest.raises(NoAnswerError, match="unreadable"):
-        decode(Answer(status=200, headers={}, body=body), shape=dict[str, int])
+        decode(HttpResponse(status=200, headers={}, body=body), shape=dict[str, int])
 
 
 def test_json_of_the_right_shape_is_read() -> None:
-    assert decode(Answer(status=200, headers={}, body=b'{"amount": 7}'), shape=dict[str, int]) == {"amount": 7}
+    assert decode(HttpResponse(status=200, headers={}, body=b'{"amount": 7}'), shape=dict[str, int]) == {"amount": 7}

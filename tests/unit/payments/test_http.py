@@ -1,4 +1,4 @@
-"""The adapter to the fake provider reads strictly: what is not exactly what was agreed leaves the outcome unknown."""
+"""The HTTP adapter reads strictly: a response of another shape leaves the outcome unknown."""
 
 import json
 from collections.abc import Callable, Iterator

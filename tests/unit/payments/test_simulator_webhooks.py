@@ -48,18 +48,18 @@ def inbox() -> Inbox:
 
 
 @pytest.fixture
-def telling(tmp_path: Path, inbox: Inbox) -> Iterator[Simulated]:
+def simulator(tmp_path: Path, inbox: Inbox) -> Iterator[Simulated]:
     """Return a simulator provider that sends webhooks to the inbox."""
     with raw_server(inbox.talk) as server, opened(tmp_path, f"{server.url}/hook?from=fake") as simulator:
         yield simulator
 
 
-def test_what_happened_is_told_once_and_signed(telling: Simulated, inbox: Inbox) -> None:
+def test_what_happened_is_told_once_and_signed(simulator: Simulated, inbox: Inbox) -> None:
     key, refund_key, voided = ids.uuid7(), ids.uuid7(), ids.uuid7()
     for _ in range(2):
-        telling.charge(key)
-        telling.gateway.refund(request=charge_request(key), refund_key=refund_key, amount=1, deadline_s=AMPLE_S)
-        telling.gateway.void(request=charge_request(voided), deadline_s=AMPLE_S)
+        simulator.charge(key)
+        simulator.gateway.refund(request=charge_request(key), refund_key=refund_key, amount=1, deadline_s=AMPLE_S)
+        simulator.gateway.void(request=charge_request(voided), deadline_s=AMPLE_S)
     received = inbox.read(3)
 
     assert inbox.requests[0].startswith(b"POST /hook?from=fake HTTP/1.1\r\n")
@@ -73,64 +73,64 @@ def test_what_happened_is_told_once_and_signed(telling: Simulated, inbox: Inbox)
         sent_at = headers["fake-signature"].split(",")[0].removeprefix("t=")
         digest = hmac.new(SECRET.encode(), f"{sent_at}.".encode() + body, hashlib.sha256).hexdigest()
         assert headers["fake-signature"] == f"t={sent_at},v1={digest}"
-        assert telling.gateway.read_webhook(headers=headers, body=body, now=datetime.now(UTC))
+        assert simulator.gateway.read_webhook(headers=headers, body=body, now=datetime.now(UTC))
 
 
-def test_a_webhook_that_is_not_taken_is_sent_again(telling: Simulated, inbox: Inbox) -> None:
+def test_a_webhook_that_is_not_taken_is_sent_again(simulator: Simulated, inbox: Inbox) -> None:
     inbox.refusals = 2
     key = ids.uuid7()
-    telling.charge(key)
+    simulator.charge(key)
     assert inbox.keys(3) == [key] * 3
-    until(lambda: telling.provider.stats()["webhooks"] == {"taken": 1})
-    assert telling.provider.stats()["webhooks"] == {"taken": 1}
+    until(lambda: simulator.provider.stats()["webhooks"] == {"taken": 1})
+    assert simulator.provider.stats()["webhooks"] == {"taken": 1}
 
 
-def test_a_webhook_may_come_twice(telling: Simulated, inbox: Inbox) -> None:
-    telling.set_faults(Fault(do="webhook_duplicate"))
-    telling.charge()
+def test_a_webhook_may_come_twice(simulator: Simulated, inbox: Inbox) -> None:
+    simulator.set_faults(Fault(do="webhook_duplicate"))
+    simulator.charge()
     (_, first), (_, again) = inbox.read(2)
     assert first == again
 
 
-def test_a_webhook_may_be_lost(telling: Simulated, inbox: Inbox) -> None:
+def test_a_webhook_may_be_lost(simulator: Simulated, inbox: Inbox) -> None:
     lost, told = ids.uuid7(), ids.uuid7()
-    telling.set_faults(Fault(do="webhook_dropped", key=lost))
-    telling.charge(lost)
-    telling.charge(told)
+    simulator.set_faults(Fault(do="webhook_dropped", key=lost))
+    simulator.charge(lost)
+    simulator.charge(told)
     assert inbox.keys(1) == [told]
 
 
-def test_webhooks_may_come_in_another_order(telling: Simulated, inbox: Inbox) -> None:
+def test_webhooks_may_come_in_another_order(simulator: Simulated, inbox: Inbox) -> None:
     keys = [ids.uuid7() for _ in range(4)]
-    telling.set_faults(Fault(do="webhook_reordered", times=2))
+    simulator.set_faults(Fault(do="webhook_reordered", times=2))
     for key in keys[:3]:
-        telling.charge(key)
+        simulator.charge(key)
     assert inbox.keys(3) == [keys[2], keys[1], keys[0]]
-    telling.charge(keys[3])
+    simulator.charge(keys[3])
     assert inbox.keys(4)[3] == keys[3]
 
 
-def test_webhooks_that_are_held_back_come_when_they_are_released(telling: Simulated, inbox: Inbox) -> None:
+def test_webhooks_that_are_held_back_come_when_they_are_released(simulator: Simulated, inbox: Inbox) -> None:
     keys = [ids.uuid7() for _ in range(2)]
-    telling.set_faults(Fault(do="webhook_reordered"))
+    simulator.set_faults(Fault(do="webhook_reordered"))
     for key in keys:
-        telling.charge(key)
-    telling.provider.webhooks.release()
+        simulator.charge(key)
+    simulator.provider.webhooks.release()
     assert inbox.keys(2) == keys[::-1]
 
 
-def test_a_webhook_may_be_late(telling: Simulated, inbox: Inbox) -> None:
+def test_a_webhook_may_be_late(simulator: Simulated, inbox: Inbox) -> None:
     late, prompt = ids.uuid7(), ids.uuid7()
-    telling.set_faults(Fault(do="webhook_delayed", before_s=0.5, key=late))
-    telling.charge(late)
-    telling.charge(prompt)
+    simulator.set_faults(Fault(do="webhook_delayed", before_s=0.5, key=late))
+    simulator.charge(late)
+    simulator.charge(prompt)
     assert inbox.keys(2) == [prompt, late]
 
 
 @pytest.mark.parametrize("do", ["webhook_forged", "webhook_old"])
-def test_a_webhook_may_be_one_that_must_be_refused(telling: Simulated, inbox: Inbox, do: Any) -> None:
-    telling.set_faults(Fault(do=do))
-    telling.charge()
+def test_a_webhook_may_be_one_that_must_be_refused(simulator: Simulated, inbox: Inbox, do: Any) -> None:
+    simulator.set_faults(Fault(do=do))
+    simulator.charge()
     ((headers, body),) = inbox.read(1)
     with pytest.raises(WebhookRefusedError):
-        telling.gateway.read_webhook(headers=headers, body=body, now=datetime.now(UTC))
+        simulator.gateway.read_webhook(headers=headers, body=body, now=datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Stripe behind the port: a PaymentIntent is made first, which charges nothing, and confirmed once."""
+"""The adapter to Stripe: a PaymentIntent is created first, which charges nothing, and confirmed once."""
 
 import math
 import re
@@ -28,7 +28,7 @@ _METHOD = re.compile(r"pm_[A-Za-z0-9_]{1,250}\Z")
 
 
 class StripeGateway:
-    """Stripe; a method is a PaymentMethod, `pm_…`, and must need no further act of the renter's.
+    """Stripe; a method is a PaymentMethod, `pm_…`, and must need no further action by the renter.
 
     Nobody but us can confirm a PaymentIntent of ours, as its client secret never leaves this process, and we confirm only one that
     nobody has attempted yet, under one idempotency key: what was declined stays declined, what was canceled is a tombstone.
@@ -47,18 +47,18 @@ class StripeGateway:
         return _METHOD.match(method) is not None
 
     def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
-        """Return None: everything is asked."""
+        """Return None: every request is sent."""
         return None
 
     def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Make the PaymentIntent and confirm it, unless it was attempted before."""
+        """Create the PaymentIntent and confirm it, unless it was attempted before."""
         session = self._session(deadline_s)
         found = self._find_or_make(session, request)
         record = record_of(found)
         return session.confirm(found.id, request) if record.status is ChargeStatus.NOT_FOUND else record
 
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
-        """Refund the PaymentIntent, unless a refund of ours stands there already.
+        """Refund the PaymentIntent, unless it already has a refund with our key.
 
         One that failed later stays refused: Stripe cannot reach that card, and a person must find another way. If they refund by hand,
         the key in the metadata, `gdmarket_refund`, tells us.
@@ -76,7 +76,7 @@ class StripeGateway:
         return session.refund(found.id, key=request.payment_id, refund_key=refund_key, amount=amount)
 
     def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Cancel the PaymentIntent, made for that if need be: a charge still on its way finds it canceled."""
+        """Cancel the PaymentIntent, created for that if needed: a charge still on its way finds it canceled."""
         session = self._session(deadline_s)
         found = self._find_or_make(session, request)
         record = record_of(found)
@@ -88,7 +88,7 @@ class StripeGateway:
         return record_of(found) if found else ChargeRecord(status=ChargeStatus.NOT_FOUND)
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
-        """Return the PaymentIntents that were made in this time and charged."""
+        """Return the PaymentIntents created in this time and charged."""
         session = self._session(deadline_s)
         since_s, until_s = (math.ceil(at.timestamp()) for at in (since, until))
         intents, after = session.list(since_s=since_s, until_s=until_s, after=cursor)

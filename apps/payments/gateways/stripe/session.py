@@ -1,4 +1,4 @@
-"""Stripe's library over our wire, for one call of the port: one deadline for all its requests, no retries, and truthful errors."""
+"""Stripe's library over our HTTP client, for one call of the port: one deadline for all its requests, no retries, the port's errors."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from uuid import UUID
 import stripe
 
 from apps.payments.contracts import ChargeRequest
-from apps.payments.gateways.deadline_http import Answer, DeadlineHttpClient, Shape, decode
+from apps.payments.gateways.deadline_http import DeadlineHttpClient, HttpResponse, Shape, decode
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError, RefundRecord, RefundStatus, RefusedError
 from apps.payments.gateways.stripe.schemas import (
     KEY,
@@ -30,7 +30,7 @@ PAGE = 100
 _LARGEST_PAGE_BYTES = 2 * 1024 * 1024
 _IN_FULL = ["latest_charge"]
 _UNEXPECTED = "payment_intent_unexpected_state"
-_SOMEWHERE = "https://wire"  # the wire alone knows where Stripe is
+_PLACEHOLDER = "https://stripe"  # our client alone knows the real address
 
 stripe.enable_telemetry = False  # it would tell Stripe about this machine, and how long each call took
 
@@ -42,7 +42,7 @@ class _Transport(stripe.HTTPClient):
         super().__init__()
         self._http = http
         self._ends_at = ends_at
-        self.last: Answer | None = None
+        self.last: HttpResponse | None = None
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, *, _usage: list[str] | None = None
@@ -50,7 +50,7 @@ class _Transport(stripe.HTTPClient):
         self.last = None
         self.last = self._http.send(
             method=method.upper(),
-            path=url.removeprefix(_SOMEWHERE),
+            path=url.removeprefix(_PLACEHOLDER),
             headers=headers,
             body=(post_data or "").encode(),
             deadline_s=self._ends_at - time.monotonic(),
@@ -59,13 +59,13 @@ class _Transport(stripe.HTTPClient):
         return self.last.body.decode(errors="replace"), self.last.status, self.last.headers
 
     def close(self) -> None:
-        """Leave the wire to those after us."""
+        """Leave the client open for other calls."""
 
 
 class StripeSession:
-    """What is asked of Stripe within one call of the port.
+    """The requests to Stripe within one call of the port.
 
-    Every method raises the port's errors: `RefusedError` where Stripe surely did nothing, `NoAnswerError` where nobody knows.
+    Every method raises the port's errors: `RefusedError` where Stripe certainly did nothing, `NoAnswerError` where nobody knows.
     """
 
     def __init__(self, *, http: DeadlineHttpClient, secret_key: str, deadline_s: float) -> None:
@@ -75,16 +75,16 @@ class StripeSession:
             http_client=self._transport,
             max_network_retries=0,
             stripe_version=API_VERSION,
-            base_addresses={"api": _SOMEWHERE},
+            base_addresses={"api": _PLACEHOLDER},
         )
         self._intents, self._refunds = client.v1.payment_intents, client.v1.refunds
 
     def make(self, request: ChargeRequest) -> PaymentIntent | None:
-        """Make the PaymentIntent of a key, which charges nothing, and return it as it stands now; the same one for a day at least.
+        """Create the PaymentIntent of a key, which charges nothing, and return it as it stands now; the same one for at least a day.
 
         None if the key was used for another sum.
         """
-        with self._truthful():
+        with self._port_errors():
             try:
                 self._intents.create(
                     {
@@ -106,7 +106,7 @@ class StripeSession:
 
         :raises NoAnswerError: also if it is not the one of this key
         """
-        with self._truthful():
+        with self._port_errors():
             self._intents.retrieve(reference, {"expand": _IN_FULL})
             intent = self._answer(PaymentIntent)
         if intent.metadata.get(KEY) != str(key):
@@ -115,14 +115,14 @@ class StripeSession:
 
     def search(self, *, key: UUID) -> PaymentIntent | None:
         """Find the PaymentIntent of a key, made an hour ago or earlier."""
-        with self._truthful():
+        with self._port_errors():
             self._intents.search({"query": f"metadata['{KEY}']:'{key}'", "limit": 1})
             found = self._answer(StripeList[StripeSearchHit]).data
         return self.read(found[0].id, key=key) if found else None
 
     def confirm(self, reference: str, request: ChargeRequest) -> ChargeRecord:
-        """Charge the PaymentIntent with the renter's payment method, and return what came of it."""
-        with self._truthful():
+        """Charge the PaymentIntent with the renter's payment method, and return the record."""
+        with self._port_errors():
             try:
                 self._intents.confirm(
                     reference,
@@ -141,7 +141,7 @@ class StripeSession:
 
         Under a key of its own each time: Stripe replays an error too, and canceling twice does no harm.
         """
-        with self._truthful():
+        with self._port_errors():
             try:
                 self._intents.cancel(reference)
             except stripe.InvalidRequestError:  # it is settled already
@@ -150,17 +150,17 @@ class StripeSession:
 
     def refunds_of(self, reference: str, *, refund_key: UUID) -> list[StripeRefund]:
         """Return the refunds of a PaymentIntent that carry our key."""
-        with self._truthful():
+        with self._port_errors():
             self._refunds.list({"payment_intent": reference, "limit": PAGE})
             listed = self._answer(StripeList[StripeRefund])
-        if listed.has_more:  # ours may be among those not seen: rather a person looks than a refund is given twice
+        if listed.has_more:  # ours may be among the others: better a person looks than a refund is made twice
             raise NoAnswerError("too_many_refunds")
         return [refund for refund in listed.data if refund.metadata.get(REFUND) == str(refund_key)]
 
     def refund(self, reference: str, *, key: UUID, refund_key: UUID, amount: int) -> RefundRecord:
-        """Give `amount` of a PaymentIntent back."""
+        """Refund `amount` of a PaymentIntent."""
         metadata = {KEY: str(key), REFUND: str(refund_key)}
-        with self._truthful():
+        with self._port_errors():
             try:
                 self._refunds.create(
                     {"payment_intent": reference, "amount": amount, "metadata": metadata}, {"idempotency_key": f"refund-{refund_key}"}
@@ -173,18 +173,18 @@ class StripeSession:
 
     def list(self, *, since_s: int, until_s: int, after: str) -> tuple[list[PaymentIntent], str]:
         """Return a page of the PaymentIntents made in [`since_s`, `until_s`), in Unix seconds, and the cursor of the next."""
-        with self._truthful():
-            wish: stripe.params.PaymentIntentListParams = {
+        with self._port_errors():
+            parameters: stripe.params.PaymentIntentListParams = {
                 "created": {"gte": since_s, "lt": until_s},
                 "limit": PAGE,
                 "expand": [f"data.{name}" for name in _IN_FULL],
             }
-            self._intents.list(wish | {"starting_after": after} if after else wish)
+            self._intents.list(parameters | {"starting_after": after} if after else parameters)
             page = self._answer(StripeList[PaymentIntent])
         return page.data, page.data[-1].id if page.has_more and page.data else ""
 
     def _answer(self, shape: type[Shape]) -> Shape:
-        """Return what Stripe answered last, in the shape that it must have; the library itself takes any."""
+        """Return Stripe's last response in its expected shape; the library itself does not check it."""
         if self._transport.last is None:
             raise NoAnswerError("unreadable")
         return decode(self._transport.last, shape=shape)
@@ -193,7 +193,7 @@ class StripeSession:
         """Return how a PaymentIntent stands that could not be confirmed; an untouched one may have been refused for what we sent."""
         try:
             record = record_of(self.read(reference, key=key))
-        except (NotSentError, RefusedError) as failure:  # sure of the reading alone: a confirmation before this one may have charged
+        except (NotSentError, RefusedError) as failure:  # certain of the read alone: an earlier confirmation may have charged
             raise NoAnswerError("not_read_again") from failure
         if record.status is not ChargeStatus.NOT_FOUND:
             return record
@@ -202,7 +202,7 @@ class StripeSession:
         raise NoAnswerError("key_in_use") from refusal
 
     @contextmanager
-    def _truthful(self) -> Iterator[None]:
+    def _port_errors(self) -> Iterator[None]:
         try:
             yield
         except (stripe.AuthenticationError, stripe.PermissionError, stripe.InvalidRequestError) as refusal:

@@ -1,4 +1,4 @@
-"""What each item manager earned in a month, and how the ledger stands."""
+"""Print what each item manager earned in a month, and the ledger's balances."""
 
 import csv
 import json
@@ -27,16 +27,16 @@ def _month(text: str) -> datetime:
     except ValueError as wrong:
         raise ArgumentTypeError(f"{text!r} is not a month, e.g. 2026-11") from wrong
     if month.year >= MAXYEAR:
-        raise ArgumentTypeError(f"{text!r} is further than the calendar goes")
+        raise ArgumentTypeError(f"{text!r} is beyond the calendar")
     return month.replace(tzinfo=ZoneInfo(settings.GDMARKET_TIME_ZONE))
 
 
 class Command(BaseCommand):
-    """Print the money of a month, a manager a row; reads the ledger alone and changes nothing."""
+    """Print the earnings of a month, one row per manager; only reads the ledger."""
 
     help = (
-        "Print what each item manager earned in a month, what of it went back to renters, and what is to be paid out; then how the "
-        f"ledger stands today. Months are those of {settings.GDMARKET_TIME_ZONE}; sums are in minor units."
+        "Print what each item manager earned in a month, what of it was refunded, and what is to be paid out; then the balances of the "
+        f"ledger today. Months are those of {settings.GDMARKET_TIME_ZONE}; sums are in minor units."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

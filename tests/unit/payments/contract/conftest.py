@@ -24,7 +24,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
-    """Return the fake provider of this test process."""
+    """Return the simulator of this test process."""
     with SimulatorProcess(folder=tmp_path_factory.mktemp("fake")) as fake:
         yield fake
 

@@ -1,4 +1,4 @@
-"""The fake provider, a process of its own, and the adapter that reaches it over sockets."""
+"""The payment simulator in a process of its own, and the adapter that calls it over sockets."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ SECRETS = ("the new secret", "the old secret")
 
 
 class HttpHarness(AdapterHarness):
-    """A fake provider that other tests of this process use too, one after the other."""
+    """A simulator shared with the other tests of this process, one after the other."""
 
     def __init__(self, fake: SimulatorProcess) -> None:
         self._fake = fake

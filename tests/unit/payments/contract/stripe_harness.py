@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
-from apps.payments.gateways.deadline_http import Answer, decode
+from apps.payments.gateways.deadline_http import HttpResponse, decode
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus
 from apps.payments.gateways.stripe import StripeGateway
 from apps.payments.gateways.stripe.schemas import PaymentIntent, record_of
@@ -35,7 +35,9 @@ class StripeHarness(AdapterHarness):
         name = self._name_of(key)
         if not name:
             return ChargeRecord(status=ChargeStatus.NOT_FOUND)
-        return record_of(decode(Answer(status=200, headers={}, body=json.dumps(self._stripe.book[name]).encode()), shape=PaymentIntent))
+        return record_of(
+            decode(HttpResponse(status=200, headers={}, body=json.dumps(self._stripe.book[name]).encode()), shape=PaymentIntent)
+        )
 
     def now(self) -> datetime:
         return datetime.now(UTC).replace(microsecond=0)
