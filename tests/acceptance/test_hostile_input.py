@@ -176,7 +176,7 @@ def test_the_wrong_state_is_named_and_changes_nothing(market: Market) -> None:
 
 @pytest.mark.parametrize(
     "hostile",
-    ["a b", "x" * 65, "x" * 10_000, "<script>", "물건", "a\tb", "${jndi:ldap://x}", "%0d%0aSet-Cookie: a=b", ""],
+    ["a b", "x" * 65, "x" * 10_000, "<script>", "물건", "a\tb", "${jndi:ldap://x}", "%0d%0aSet-Cookie: a=b", "a\r\nSet-Cookie: b", ""],
 )
 def test_a_hostile_correlation_id_is_replaced_and_never_logged(market: Market, hostile: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)

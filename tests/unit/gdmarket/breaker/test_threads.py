@@ -22,12 +22,6 @@ def test_ten_calls_that_wait_for_one_another_all_end() -> None:
     assert sorted(met, key=str) == list(range(10))
 
 
-def test_the_state_can_be_read_while_calls_run(breaker: Breaker) -> None:
-    states: list[tuple[State, float]] = []
-    breaker.call(lambda: states.append((breaker.state, breaker.open_for_s())))
-    assert states == [(State.CLOSED, 0.0)]
-
-
 def test_exactly_two_of_fifty_threads_are_permitted_to_probe(expired: Breaker) -> None:
     decided = Barrier(50)
 

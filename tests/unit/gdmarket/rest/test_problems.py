@@ -127,11 +127,6 @@ def test_a_problem_is_in_the_language_asked_for_with_the_same_code(api: APIClien
     assert answer["Content-Language"] == "ko"
 
 
-def test_an_unknown_path_is_a_problem(api: APIClient) -> None:
-    answer = api.get("/api/v1/nowhere")
-    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (404, "application/problem+json", "not_found")
-
-
 def test_a_browser_outside_the_api_gets_a_page() -> None:
     client = Client()
     assert client.get("/nowhere", headers={"accept": "text/html"})["Content-Type"].startswith("text/html")
