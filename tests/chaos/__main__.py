@@ -1,6 +1,6 @@
-"""`./dev chaos`: writers and relays, killed, frozen and cut off; then everything that was written is compared with everything heard.
+"""`./dev chaos`: kill, freeze and cut off writers and relays; then compare everything that was written with everything delivered.
 
-It is a test, with a yes or a no, and stands here because `./dev test` runs its short form; only the full one takes minutes.
+`./dev chaos payments`: kill renters, relays and the payment provider, and inject faults into it; then account for every won.
 """
 
 import argparse
@@ -9,63 +9,126 @@ import platform
 import secrets
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from tests.chaos import databases
-from tests.chaos.money import command as money
-from tests.chaos.outcome import Outcome, table
-from tests.chaos.plan import FULL, SHORT, Plan
+from deploy.servers.postgresql import running_postgresql
+from deploy.servers.process import ROOT
+from tests.chaos import outcome, plan
+from tests.chaos.money import outcome as money_outcome
+from tests.chaos.money import plan as money_plan
 
 
-def main() -> None:
-    """Run the campaigns that were asked for, print what came of them, and exit with 0 where every promise was kept."""
-    if sys.argv[1:2] == ["payments"]:
-        money.main(sys.argv[2:])
-    parser = argparse.ArgumentParser(
-        prog="./dev chaos", description=__doc__.splitlines()[0], epilog="./dev chaos payments --help: the campaign about money."
-    )
-    parser.add_argument("--database", choices=databases.CHOICES, default="both")
-    parser.add_argument("--short", action="store_true", help="the form that the tests run: 2,000 events, 4 kills, a lease of 3 s")
-    for name, what in (
-        ("events", "how many events are written (default: 100,000)"),
-        ("writers", "how many processes write"),
-        ("relays", "how many relays deliver"),
-        ("kills", "how many relays are killed"),
-        ("seed", "repeats the choices of an earlier campaign, as far as processes repeat themselves"),
-    ):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """One kind of campaign: its module, its plans, and how its outcome is read and printed."""
+
+    module: str
+    short: Any
+    full: Any
+    outcome: Any
+    table: Callable[[Any], str]
+    options: dict[str, str]
+    database: str
+
+
+BUS = Kind(
+    module="tests.chaos.process",
+    short=plan.SHORT,
+    full=plan.FULL,
+    outcome=outcome.Outcome,
+    table=outcome.table,
+    options={
+        "events": "how many events are written (default: 100,000)",
+        "writers": "how many processes write",
+        "relays": "how many relays deliver",
+        "kills": "how many relays are killed",
+    },
+    database="both",
+)
+PAYMENTS = Kind(
+    module="tests.chaos.money.process",
+    short=money_plan.SHORT,
+    full=money_plan.FULL,
+    outcome=money_outcome.Outcome,
+    table=money_outcome.table,
+    options={
+        "rentals": "how many rentals are made (default: 10,000)",
+        "renters": "how many processes make them",
+        "relays": "how many relays deliver",
+        "kills": "how many of these are killed, beside those that crash at failpoints",
+    },
+    database="postgresql",
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the campaigns and print their outcomes; 0 where every guarantee was kept."""
+    kind, arguments = (PAYMENTS, arguments[1:]) if arguments[:1] == ["payments"] else (BUS, arguments)
+    parser = argparse.ArgumentParser(prog="./dev chaos [payments]", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default=kind.database)
+    parser.add_argument("--short", action="store_true", help="the form that the tests run")
+    for name, what in kind.options.items():
         parser.add_argument(f"--{name}", type=int, help=what)
-    parser.add_argument("--seconds-limit", type=float, help="when a campaign that has not come to rest is given up")
+    parser.add_argument("--seed", type=int, help="repeats the choices of an earlier campaign, as far as processes repeat themselves")
+    parser.add_argument("--seconds-limit", type=float, help="when a campaign that has not finished is given up")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
-    options = vars(parser.parse_args())
-    chosen = {name: value for name, value in options.items() if hasattr(Plan, name) and value is not None}
+    options = vars(parser.parse_args(arguments))
+    chosen = {name: options[name] for name in (*kind.options, "seed", "seconds_limit") if options[name] is not None}
     chosen.setdefault("seed", secrets.randbelow(2**32))
     print(f"The seed is {chosen['seed']}.", file=sys.stderr)
-    plan = replace(SHORT if options["short"] else FULL, **chosen)
-    outcomes = [_campaign(database=database, plan=plan) for database in databases.chosen(options["database"])]
-    _print(outcomes, as_json=options["json"])
-    sys.exit(not all(outcome.is_clean for outcome in outcomes))
+    chosen_plan = replace(kind.short if options["short"] else kind.full, **chosen)
+    databases = ["sqlite", "postgresql"] if options["database"] == "both" else [options["database"]]
+    outcomes = []
+    for database in databases:
+        with _database(database) as environment:
+            done = run_campaign(kind, chosen_plan, folder=environment["GDMARKET_DATA_DIR"], environment=environment, check=True)
+            outcomes.append(msgspec.json.decode(done.stdout, type=kind.outcome))
+    if options["json"]:
+        print(msgspec.json.encode({each.database: each for each in outcomes}).decode())
+    else:
+        print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}; seed {chosen['seed']}")
+        print(kind.table(outcomes))
+        for each in outcomes:
+            for example in (*each.verdict.examples, *each.unexpected):
+                print(f"{each.database}: {example}")
+    return int(not all(each.is_clean for each in outcomes))
 
 
-def _campaign(*, database: str, plan: Plan) -> Outcome:
-    with databases.market_on(database) as environment:
-        command = [sys.executable, "-m", "tests.chaos.process", "campaign", msgspec.json.encode(plan).decode()]
-        told = subprocess.run(command, cwd=databases.ROOT, env=environment, stdout=subprocess.PIPE, check=True)
-        return msgspec.json.decode(told.stdout, type=Outcome)
+def run_campaign(
+    kind: Kind, chosen_plan: Any, *, folder: str, environment: dict[str, str], check: bool = False, **options: Any
+) -> "subprocess.CompletedProcess[str]":
+    """Run one campaign in a process of its own, on the database of `environment`; its standard output is the outcome in JSON."""
+    command = [sys.executable, "-m", kind.module, "campaign", msgspec.json.encode(chosen_plan).decode(), folder]
+    return subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=check, **options)
 
 
-def _print(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
-    if as_json:
-        print(msgspec.json.encode({outcome.database: outcome for outcome in outcomes}).decode())
-        return
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}; seed {outcomes[0].seed}")
-    print(table(outcomes))
-    for outcome in outcomes:
-        for trouble in (*outcome.verdict.examples, *outcome.mishaps):
-            print(f"{outcome.database}: {trouble}")
+@contextmanager
+def _database(kind: str) -> Iterator[dict[str, str]]:
+    """Make a durable database with the product's tables; give the environment in which a process works on it."""
+    with tempfile.TemporaryDirectory(prefix="gdmarket-chaos-") as data_dir:
+        environment = os.environ | {
+            "DATABASE_URL": "",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "GDMARKET_DATA_DIR": str(Path(data_dir)),
+            "GDMARKET_SECRET_KEY": secrets.token_urlsafe(48),
+        }
+        migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        if kind == "sqlite":
+            subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
+            yield environment
+            return
+        with running_postgresql(durable=True) as url:
+            environment["DATABASE_URL"] = url
+            subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
+            yield environment
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

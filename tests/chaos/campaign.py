@@ -1,84 +1,98 @@
-"""One campaign on the database at hand, from the first write to the verdict."""
+"""One campaign on the bus, from the first write to the verdict."""
 
+import signal
 import sys
-import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.db import OperationalError, connection
 
 from gdmarket.bus import claims, dead_letters, registry, subscriptions
 from gdmarket.bus.models import Delivery, Event
-from tests.chaos import world
-from tests.chaos.crew import RELAY, WRITER, Crew, Member
+from tests.chaos import counters
 from tests.chaos.faults import Faults
 from tests.chaos.outcome import Outcome
-from tests.chaos.plan import Plan
+from tests.chaos.plan import APPLICATION, WRITER, Plan
+from tests.chaos.processes import RELAY, Processes, Worker
 from tests.chaos.recovery import Recoveries
 from tests.chaos.verdict import Effect, Logged, Mark, Verdict, judge
 
 _LOOK_S = 0.1
-_TELL_S = 5.0
+_REPORT_S = 5.0
 
 
-def run(*, plan: Plan) -> Outcome:
-    """Run a campaign and judge it; tells on stderr how it goes."""
+def run(*, plan: Plan, folder: Path) -> Outcome:
+    """Run a campaign and judge it; progress goes to stderr."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0")  # the judge reads much
     subscriptions.write_subscriptions()
-    with tempfile.TemporaryDirectory(prefix="gdmarket-chaos-") as logs, world.tables():
-        return _Campaign(plan, Path(logs)).run()
+    # Inherited: a signal to a process that is still starting waits until it can act on it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGUSR2})
+    with counters.tables():
+        return _Campaign(plan, folder).run()
 
 
 class _Campaign:
-    def __init__(self, plan: Plan, logs: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path) -> None:
         self._plan = plan
-        self._crew = Crew(plan=plan, logs=logs)
-        self._faults = Faults(plan=plan, crew=self._crew)
+        self._processes = Processes(roles={RELAY: plan.relays, WRITER: plan.writers}, folder=folder, command=self._command)
+        self._faults = Faults(plan=plan, processes=self._processes)
         self._recoveries = Recoveries()
         self._replayed = 0
         self._started = time.monotonic()
         self._written_s = 0.0
-        self._told_at = self._started
+        self._reported_at = self._started
+
+    def _command(self, role: str, number: int, birth: int) -> tuple[Sequence[str], Mapping[str, str]]:
+        # Half of the writers also deliver, right after their commits, as a server does.
+        dispatch = "inline" if role == WRITER and number % 2 else "off"
+        settings = {"GDMARKET_DISPATCH": dispatch, "GDMARKET_DISPATCH_BUDGET_MS": "250", "GDMARKET_LOG_LEVEL": "WARNING"}
+        plan = msgspec.json.encode(self._plan).decode()
+        return ["-m", "tests.chaos.process", role, plan, str(number), str(birth)], settings | {"PGAPPNAME": APPLICATION}
 
     def run(self) -> Outcome:
-        with self._crew:
-            while not self._is_at_rest() and self._age_s() < self._plan.seconds_limit:
-                self._crew.tend(on_death=self._note_death)
+        with self._processes:
+            while not self._is_finished() and self._age_s() < self._plan.seconds_limit:
+                self._processes.tend(on_death=self._note_death)
                 written, applied = _places()
                 progress = (written / self._plan.events + applied / self._plan.events / len(registry.subscribers())) / 2
-                self._faults.strike(progress=progress)
+                self._faults.inject(progress=progress)
                 self._recoveries.look(now=time.monotonic())
-                self._tell(written, applied)
+                self._report(written, applied)
                 time.sleep(_LOOK_S)
             took_s = self._age_s()
-            self._crew.stop_relays()
+            self._processes.stop_relays()
             return self._judge(took_s)
 
     def _age_s(self) -> float:
         return time.monotonic() - self._started
 
-    def _is_at_rest(self) -> bool:
-        if not self._crew.are_writers_done:
+    def _is_finished(self) -> bool:
+        if self._processes.of(WRITER):
             return False
         self._written_s = self._written_s or self._age_s()
-        # A mishap ends the campaign: there may be nobody left to deliver.
-        is_over = self._faults.are_over and self._crew.is_calm and not Delivery.objects.exists()
-        return is_over or bool(self._crew.mishaps)
+        # An unexpected exit ends the campaign: there may be no relay left.
+        is_over = self._faults.are_over and self._is_calm() and not Delivery.objects.exists()
+        return is_over or bool(self._processes.unexpected)
 
-    def _note_death(self, member: Member, now: float) -> None:
-        self._recoveries.begin(birth=member.birth, role=member.role, now=now)
+    def _is_calm(self) -> bool:
+        return all(worker.is_untouched for worker in self._processes.workers)
 
-    def _tell(self, written: int, applied: int) -> None:
-        if time.monotonic() < self._told_at + _TELL_S:
+    def _note_death(self, worker: Worker) -> None:
+        self._recoveries.begin(birth=worker.birth, role=worker.role, now=time.monotonic())
+
+    def _report(self, written: int, applied: int) -> None:
+        if time.monotonic() < self._reported_at + _REPORT_S:
             return
-        self._told_at = time.monotonic()
-        if self._crew.is_calm:  # a frozen process may hold SQLite's lock
+        self._reported_at = time.monotonic()
+        if self._is_calm():  # a frozen process may hold SQLite's lock
             self._replay()
-        kills = self._crew.kills
+        kills = self._processes.kills
         print(
             f"{connection.vendor} {self._age_s():4.0f} s: {written} writes and {applied} deliveries tried, {kills[RELAY]} relays and"
             f" {kills[WRITER]} writers killed, {Delivery.objects.count()} deliveries outstanding",
@@ -87,7 +101,7 @@ class _Campaign:
         )
 
     def _replay(self) -> None:
-        """Do what an operator would do, now and then."""
+        """Replay dead letters, as an operator would."""
         with suppress(OperationalError):  # a handler that hangs may hold SQLite's lock
             self._replayed += dead_letters.replay()
 
@@ -101,37 +115,37 @@ class _Campaign:
             effects=_rows_of("chaos_effect"),
             written_s=round(self._written_s, 1),
             took_s=round(took_s, 1),
-            deeds=self._deeds(),
+            counts=self._counts(),
             recovery=self._recoveries.times(),
             verdict=verdict,
             outstanding=Delivery.objects.count(),
-            mishaps=self._crew.mishaps,
+            unexpected=self._processes.unexpected,
         )
 
-    def _deeds(self) -> dict[str, int]:
+    def _counts(self) -> dict[str, int]:
         return {
-            "relays killed": self._crew.kills[RELAY],
-            "writers killed": self._crew.kills[WRITER],
+            "relays killed": self._processes.kills[RELAY],
+            "writers killed": self._processes.kills[WRITER],
             "relays frozen past their lease": self._faults.done["freezes"],
-            "handlers hung past their lease": self._crew.told("chaos: a handler hangs"),
+            "handlers hung past their lease": self._processes.count_in_logs("chaos: a handler hangs"),
             "connections terminated": self._faults.done["cuts"],
-            "handlers failed": self._crew.told("RuntimeError: chaos: a handler fails"),
+            "handlers failed": self._processes.count_in_logs("RuntimeError: chaos: a handler fails"),
             "dead letters replayed": self._replayed,
-            "late workers turned away": self._crew.told("lost to another worker"),
-            "killed with deliveries in hand": sum(recovery.in_hand > 0 for recovery in self._recoveries.known),
-            "deliveries in the hands of the killed": sum(recovery.in_hand for recovery in self._recoveries.known),
+            "late workers turned away": self._processes.count_in_logs("lost to another worker"),
+            "killed with leased deliveries": sum(recovery.leased > 0 for recovery in self._recoveries.known),
+            "deliveries leased by the killed": sum(recovery.leased for recovery in self._recoveries.known),
         }
 
 
 def _verdict() -> Verdict:
     events = Event.objects.filter(type="chaos.Counted").values_list("stream", "version", "payload", "id").iterator()
     return judge(
-        counters=dict(_rows("SELECT name, value FROM chaos_counter")),
+        state=dict(_rows("SELECT name, value FROM chaos_counter")),
         marks=[Mark(*row) for row in _rows("SELECT counter, value, mark, event_id FROM chaos_mark ORDER BY place")],
         events=(Logged(stream, version, payload["value"], payload["mark"], str(pk)) for stream, version, payload, pk in events),
         effects=(Effect(*row) for row in _rows("SELECT subscriber, counter, value, mark FROM chaos_effect ORDER BY place")),
         subscribers=registry.subscribers(),
-        is_ordered=lambda counter: not counter.startswith(world.TIMERS),
+        is_ordered=lambda counter: not counter.startswith(counters.TIMERS),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is done to the processes, and when."""
+"""Which faults are injected into the processes, and when."""
 
 import signal
 from collections import Counter
@@ -8,9 +8,9 @@ from operator import itemgetter
 from django.db import connection
 
 from gdmarket.bus import claims
-from tests.chaos.crew import APPLICATION, RELAY, WRITER, Crew
-from tests.chaos.plan import Plan
-from tests.chaos.world import HANG
+from tests.chaos.counters import HANG
+from tests.chaos.plan import APPLICATION, WRITER, Plan
+from tests.chaos.processes import RELAY, Processes
 
 _FIRST, _LAST = 0.02, 0.9
 
@@ -18,8 +18,8 @@ _FIRST, _LAST = 0.02, 0.9
 class Faults:
     """The faults of a campaign, spread over its progress in an order that the seed decides."""
 
-    def __init__(self, *, plan: Plan, crew: Crew) -> None:
-        self._crew = crew
+    def __init__(self, *, plan: Plan, processes: Processes) -> None:
+        self._processes = processes
         self._chance = plan.chance("faults")
         is_cuttable = connection.vendor == "postgresql"
         to_relays: list[Callable[[], bool]] = [
@@ -40,8 +40,8 @@ class Faults:
         """Say whether everything has been done."""
         return not self._due
 
-    def strike(self, *, progress: float) -> None:
-        """Do what is due at this progress, from 0 to 1, one at most; what finds nobody to be done to stays due."""
+    def inject(self, *, progress: float) -> None:
+        """Inject a fault that is due at this progress, from 0 to 1, one at most; one that finds no process stays due."""
         if self._due and self._due[-1][0] <= progress and self._due[-1][1]():
             self._due.pop()
 
@@ -56,29 +56,29 @@ class Faults:
         return self._doom(RELAY, signal.SIGUSR1)
 
     def _kill_writer(self) -> bool:
-        return self._crew.are_writers_done or self._doom(WRITER, signal.SIGKILL)
+        return not self._processes.of(WRITER) or self._doom(WRITER, signal.SIGKILL)
 
     def _kill_writer_in_a_transaction(self) -> bool:
-        return self._crew.are_writers_done or self._doom(WRITER, signal.SIGUSR1)
+        return not self._processes.of(WRITER) or self._doom(WRITER, signal.SIGUSR1)
 
-    def _doom(self, role: str, number: int) -> bool:
-        member = self._crew.pick(role, self._chance)
-        if member is not None:
-            self._crew.doom(member, number=number)
-        return member is not None
+    def _doom(self, role: str, order: signal.Signals) -> bool:
+        worker = self._processes.pick(role, self._chance)
+        if worker is not None:
+            self._processes.doom(worker, order)
+        return worker is not None
 
     def _freeze(self) -> bool:
-        member = self._crew.pick(RELAY, self._chance)
-        if member is not None:
-            self._crew.freeze(member, for_s=HANG * claims.LEASE_S)
+        worker = self._processes.pick(RELAY, self._chance)
+        if worker is not None:
+            self._processes.freeze(worker, for_s=HANG * claims.LEASE_S)
             self.done["freezes"] += 1
-        return member is not None
+        return worker is not None
 
     def _hang(self) -> bool:
-        member = self._crew.pick(RELAY, self._chance)
-        if member is not None:
-            member.process.send_signal(signal.SIGUSR2)
-        return member is not None
+        worker = self._processes.pick(RELAY, self._chance)
+        if worker is not None:
+            worker.send(signal.SIGUSR2)
+        return worker is not None
 
     def _cut(self) -> bool:
         """Let the server end one of the processes' connections."""

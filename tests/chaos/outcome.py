@@ -1,4 +1,4 @@
-"""What came of a campaign, and how it is told."""
+"""The outcome of a campaign, and its table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from tests.chaos.verdict import Verdict
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What happened and how it is judged; times in seconds.
+    """What happened and its verdict; times in seconds.
 
-    `recovery` has, for each killed process that had anything in hand, when its lanes went on and when all it had was taken over.
-    `mishaps` are processes that ended otherwise than told.
+    `recovery` has, for each killed process that had leased anything, when its lanes went on and when all of it was taken over.
+    `unexpected` are processes that ended by themselves.
     """
 
     database: str
@@ -22,16 +22,16 @@ class Outcome:
     effects: int
     written_s: float
     took_s: float
-    deeds: dict[str, int]
+    counts: dict[str, int]
     recovery: dict[str, list[float]]
     verdict: Verdict
     outstanding: int
-    mishaps: list[str]
+    unexpected: list[str]
 
     @property
     def is_clean(self) -> bool:
-        """Say whether every promise was kept."""
-        return self.verdict.is_clean and not self.outstanding and not self.mishaps
+        """Say whether every guarantee was kept."""
+        return self.verdict.is_clean and not self.outstanding and not self.unexpected
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -47,19 +47,19 @@ def _column(outcome: Outcome) -> dict[str, str]:
         "": outcome.database,
         "events": f"{outcome.events}",
         "effects": f"{outcome.effects}",
-        "seconds until written, until all was heard": f"{outcome.written_s:.0f}, {outcome.took_s:.0f}",
-        **{label: f"{number}" for label, number in outcome.deeds.items()},
+        "seconds until written, until delivered": f"{outcome.written_s:.0f}, {outcome.took_s:.0f}",
+        **{label: f"{number}" for label, number in outcome.counts.items()},
         "the lease, in seconds": f"{outcome.lease_s}",
         "lanes of the killed went on after": _times(outcome.recovery["resumed_s"]),
-        "all they had was taken over after": _times(outcome.recovery["done_s"]),
+        "all their leases were taken over after": _times(outcome.recovery["done_s"]),
         "LOST": f"{verdict.lost}",
         "APPLIED TWICE": f"{verdict.twice}",
         "OUT OF ORDER": f"{verdict.out_of_order}",
         "state without event, event without state": f"{verdict.state_without_event}, {verdict.event_without_state}",
         "effects of nothing that was committed": f"{verdict.effect_of_nothing}",
-        "still outstanding; unforeseen ends": f"{outcome.outstanding}; {len(outcome.mishaps)}",
+        "outstanding; unexpected exits": f"{outcome.outstanding}; {len(outcome.unexpected)}",
     }
 
 
 def _times(seconds: Sequence[float]) -> str:
-    return f"{median(seconds):.1f} s, at most {max(seconds):.1f} s" if seconds else "nothing was in hand"
+    return f"{median(seconds):.1f} s, at most {max(seconds):.1f} s" if seconds else "nothing was leased"

@@ -1,4 +1,4 @@
-"""What a campaign shall be like; handed to each of its processes as JSON."""
+"""The plan of a campaign; handed to each of its processes as JSON."""
 
 from dataclasses import dataclass
 from random import Random
@@ -29,5 +29,8 @@ class Plan:
         return Random(f"{self.seed}/{place}")
 
 
+WRITER = "writer"
+# The application name of these processes' connections to a PostgreSQL server.
+APPLICATION = "gdmarket-chaos"
 FULL = Plan()
 SHORT = Plan(events=2000, writers=3, relays=3, kills=4, writer_kills=2, freezes=1, hangs=1, cuts=3, lease_s=3)

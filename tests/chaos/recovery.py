@@ -1,4 +1,4 @@
-"""How long a killed process's work lies there."""
+"""How long the deliveries of a killed process wait."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -11,15 +11,15 @@ TAG_BITS = 96
 
 @dataclass(kw_only=True, slots=True)
 class Recovery:
-    """One killed process: what it had in hand, and how many seconds after its death that was taken up and done.
+    """One killed process: what it had leased, and how many seconds after its death that was taken over.
 
-    `resumed_s` is when the last of its lanes was worked in again, `done_s` when the last of its deliveries was taken in hand by another.
+    `resumed_s` is when the last of its lanes went on, `done_s` when the last of its deliveries was leased by another.
     """
 
     birth: int
     role: str
     died_at: float
-    in_hand: int = 0
+    leased: int = 0
     lanes: int = 0
     resumed_s: float | None = None
     done_s: float | None = None
@@ -27,23 +27,23 @@ class Recovery:
 
 
 class Recoveries:
-    """All that were killed, watched until nothing of theirs is left."""
+    """All killed processes, watched until nothing of theirs is left."""
 
     def __init__(self) -> None:
         self.known: list[Recovery] = []
 
     def begin(self, *, birth: int, role: str, now: float) -> None:
-        """Note what a process that has just died had in hand."""
+        """Note what a process that has just died had leased."""
         recovery = Recovery(birth=birth, role=role, died_at=now)
         heads: dict[tuple[str, str], int] = {}
         for pk, subscriber, lane in Delivery.objects.filter(**_held_by(birth)).order_by("version").values_list("id", "subscriber", "lane"):
             heads.setdefault((subscriber, lane), pk)
-            recovery.in_hand += 1
+            recovery.leased += 1
         recovery.heads, recovery.lanes = set(heads.values()), len(heads)
         self.known.append(recovery)
 
     def look(self, *, now: float) -> None:
-        """See what is still in dead hands."""
+        """See what is still leased by the dead."""
         for recovery in self.known:
             if recovery.done_s is not None:
                 continue
@@ -54,8 +54,8 @@ class Recoveries:
                 recovery.done_s = now - recovery.died_at
 
     def times(self) -> dict[str, list[float]]:
-        """Return the seconds of those who had anything in hand, sorted."""
-        held = [recovery for recovery in self.known if recovery.in_hand]
+        """Return the seconds of those that had anything leased, sorted."""
+        held = [recovery for recovery in self.known if recovery.leased]
         return {
             "resumed_s": sorted(round(recovery.resumed_s, 1) for recovery in held if recovery.resumed_s is not None),
             "done_s": sorted(round(recovery.done_s, 1) for recovery in held if recovery.done_s is not None),

@@ -1,4 +1,4 @@
-"""What a campaign is judged by: what the writers committed against what the subscribers applied."""
+"""Compares what the writers committed with what the subscribers applied."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class Effect(NamedTuple):
 
 @dataclass(kw_only=True, slots=True)
 class Verdict:
-    """How often each promise was broken; all zero is what is promised."""
+    """How often each guarantee was broken."""
 
     lost: int = 0
     twice: int = 0
@@ -49,28 +49,28 @@ class Verdict:
 
     @property
     def is_clean(self) -> bool:
-        """Say whether every promise was kept."""
+        """Say whether every guarantee was kept."""
         return not self.examples
 
-    def note(self, promise: str, found: object) -> None:
+    def note(self, guarantee: str, found: object) -> None:
         """Count one breach, and keep some to show."""
-        setattr(self, promise, getattr(self, promise) + 1)
+        setattr(self, guarantee, getattr(self, guarantee) + 1)
         if len(self.examples) < _EXAMPLES:
-            self.examples.append(f"{promise}: {found}")
+            self.examples.append(f"{guarantee}: {found}")
 
 
 def judge(
     *,
-    counters: dict[str, int],
+    state: dict[str, int],
     marks: Sequence[Mark],
     events: Iterable[Logged],
     effects: Iterable[Effect],
     subscribers: Collection[str],
     is_ordered: Callable[[str], bool],
 ) -> Verdict:
-    """Compare; `effects` come in the order in which they were applied, and `counters` is the state the marks must add up to."""
+    """Compare; `effects` come in the order in which they were applied, and `state` is what the marks must add up to."""
     verdict = Verdict()
-    _compare_state(verdict, counters, marks)
+    _compare_state(verdict, state, marks)
     _compare_log(verdict, marks, events)
     _compare_effects(verdict, marks, effects, subscribers, is_ordered)
     return verdict
@@ -81,18 +81,18 @@ def _compare_state(verdict: Verdict, counters: dict[str, int], marks: Sequence[M
     raised = sorted((mark.counter, mark.value) for mark in marks)
     expected = sorted((name, value) for name, highest in counters.items() for value in range(1, highest + 1))
     if raised != expected:
-        verdict.note("state_without_event", f"counters tell of {len(expected)} changes, the marks of {len(raised)}")
+        verdict.note("state_without_event", f"the counters have {len(expected)} changes, the marks {len(raised)}")
 
 
 def _compare_log(verdict: Verdict, marks: Sequence[Mark], events: Iterable[Logged]) -> None:
-    unheralded = {(mark.counter, mark.value, mark.mark, mark.event_id) for mark in marks}
+    unmatched = {(mark.counter, mark.value, mark.mark, mark.event_id) for mark in marks}
     for event in events:
         key = (event.counter, event.value, event.mark, event.event_id)
-        if event.version == event.value and key in unheralded:
-            unheralded.remove(key)
+        if event.version == event.value and key in unmatched:
+            unmatched.remove(key)
         else:
             verdict.note("event_without_state", event)
-    for missing in sorted(unheralded):
+    for missing in sorted(unmatched):
         verdict.note("state_without_event", missing)
 
 

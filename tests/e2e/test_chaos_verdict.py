@@ -13,8 +13,8 @@ COUNTERS = {"count:1": 3, "timer:1": 1}
 
 
 def judged(**what: Any) -> dict[str, int]:
-    """Return how often each promise was broken, those that were."""
-    evidence: dict[str, Any] = {"counters": COUNTERS, "marks": MARKS, "events": EVENTS, "effects": [*RED, *BLUE]}
+    """Return how often each guarantee was broken, those that were."""
+    evidence: dict[str, Any] = {"state": COUNTERS, "marks": MARKS, "events": EVENTS, "effects": [*RED, *BLUE]}
     verdict = judge(**(evidence | what), subscribers=["red", "blue"], is_ordered=lambda counter: counter != "timer:1")
     broken = {name: getattr(verdict, name) for name in Verdict.__dataclass_fields__ if name != "examples" and getattr(verdict, name)}
     assert verdict.is_clean is not bool(broken)
@@ -52,7 +52,7 @@ def test_a_timer_is_in_no_order() -> None:
     two = [*MARKS, Mark("timer:1", 2, "u", "id-u")]
     effects = [*RED[:3], *BLUE[:3], *(Effect(reader, "timer:1", n, mark) for reader in ("red", "blue") for n, mark in ((2, "u"), (1, "t")))]
     events = [*EVENTS, Logged("timer:1", 2, 2, "u", "id-u")]
-    assert judged(marks=two, events=events, effects=effects, counters={"count:1": 3, "timer:1": 2}) == {}
+    assert judged(marks=two, events=events, effects=effects, state={"count:1": 3, "timer:1": 2}) == {}
 
 
 def test_a_change_without_its_event_is_found() -> None:
@@ -60,11 +60,11 @@ def test_a_change_without_its_event_is_found() -> None:
 
 
 def test_a_change_that_left_no_mark_is_found() -> None:
-    assert judged(counters=COUNTERS | {"count:1": 4}) == {"state_without_event": 1}
+    assert judged(state=COUNTERS | {"count:1": 4}) == {"state_without_event": 1}
 
 
 def test_an_event_and_effects_of_a_change_that_was_taken_back_are_found() -> None:
-    undone = {"marks": MARKS[:2], "events": EVENTS[:3], "effects": [*RED[:3], *BLUE[:3]], "counters": {"count:1": 2}}
+    undone = {"marks": MARKS[:2], "events": EVENTS[:3], "effects": [*RED[:3], *BLUE[:3]], "state": {"count:1": 2}}
     assert judged(**undone) == {"event_without_state": 1, "effect_of_nothing": 2}
 
 

@@ -1,6 +1,6 @@
 """Every way in which a provider fails, at every step at which the process dies: in the end each won is where it belongs.
 
-The provider is a process of its own, asked over real sockets, and each scene is played by a process that `kill -9` ends at a named step.
+The provider is a process of its own, asked over real sockets, and each step is run by a process that `kill -9` ends at a named step.
 """
 
 import json
@@ -19,9 +19,9 @@ from apps.payments.models import Payment
 from apps.rentals.models import Rental
 from deploy.servers.simulator import SimulatorProcess
 from gdmarket import ids
-from tests.chaos.money.judging import judge
+from tests.chaos.money.accounting import judge
 from tests.chaos.money.plan import CHARGING, CHECKING, REFUNDING
-from tests.chaos.money.stories import MANAGERS, register
+from tests.chaos.money.renters import MANAGERS, register
 from tests.e2e.served import ROOT, until
 
 pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
@@ -45,7 +45,7 @@ FAULTS: Mapping[str, dict[str, Any] | None] = {
 STEPS = (None, *CHARGING)
 
 
-class Stage:
+class Market:
     """Scenes in processes of their own, and the provider that they ask."""
 
     def __init__(self, process: subprocess.Popen[str], fake: SimulatorProcess) -> None:
@@ -54,8 +54,8 @@ class Stage:
         self._item_id = register(by=MANAGERS[0])
         self._next_day = datetime.now(UTC) + timedelta(hours=1)
 
-    def play(self, scene: str, *, fault: str = "none", call: str = "charge", crash_at: str | None = None, **details: Any) -> int:
-        """Play a scene while something is wrong with the provider; return how its process ended."""
+    def run(self, step: str, *, fault: str = "none", call: str = "charge", crash_at: str | None = None, **details: Any) -> int:
+        """Run a step in a process of its own, with a fault of the provider; return its exit code."""
         trick = FAULTS[fault]
         if fault == "down":
             self.fake.go_down()
@@ -63,7 +63,7 @@ class Stage:
             self.fake.set_faults(trick | {"call": call, "times": 1})
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"scene": scene, "crash_at": crash_at, **details}, default=str) + "\n")
+        self._process.stdin.write(json.dumps({"step": step, "crash_at": crash_at, **details}, default=str) + "\n")
         self._process.stdin.flush()
         code = int(self._process.stdout.readline())
         self.fake.clear_faults()
@@ -77,16 +77,16 @@ class Stage:
         self._next_day += timedelta(days=1)
         details: dict[str, Any] = {"item_id": self._item_id, "renter_id": ids.uuid7(), "starts_at": self._next_day.isoformat()}
         method = "pm_declined" if fault == "declined" else "pm_ok"
-        return rental_id, self.play("request", fault=fault, crash_at=crash_at, rental_id=rental_id, method=method, **details)
+        return rental_id, self.run("request", fault=fault, crash_at=crash_at, rental_id=rental_id, method=method, **details)
 
     def heal(self) -> None:
         """Reconcile twice, and let be delivered what is due."""
         for _ in range(2):
-            assert self.play("reconcile") == 0
+            assert self.run("reconcile") == 0
         assert not Payment.objects.filter(state__in=UNSETTLED).exists()
         # An attempt of which payments had not heard is heard of now, and settled at the next turn.
-        for scene in ("deliver", "deliver", "reconcile", "deliver"):
-            assert self.play(scene) == 0
+        for step in ("deliver", "deliver", "reconcile", "deliver"):
+            assert self.run(step) == 0
 
     def is_quiet(self) -> bool:
         """Say whether nothing is under way at the provider any more."""
@@ -94,7 +94,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Stage]:
+def market(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Market]:
     with SimulatorProcess(folder=tmp_path, quiet=True) as fake:
         environment = process_environment | {
             "GDMARKET_DISPATCH": "off",
@@ -103,25 +103,25 @@ def stage(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Stage
             "GDMARKET_PAYMENT_URL": fake.url,
             "GDMARKET_LOG_LEVEL": "CRITICAL",
         }
-        command = [sys.executable, "-m", "tests.chaos.money.stage"]
+        command = [sys.executable, "-m", "tests.chaos.money.steps"]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
-            yield Stage(process, fake)
+            yield Market(process, fake)
         finally:
             process.kill()
             process.communicate()
 
 
-def test_a_charge_is_made_once_and_booked_whatever_fails_and_dies(stage: Stage) -> None:
-    played = {(fault, step): stage.rent(fault=fault, crash_at=step) for fault in FAULTS for step in STEPS}
+def test_a_charge_is_made_once_and_booked_whatever_fails_and_dies(market: Market) -> None:
+    played = {(fault, step): market.rent(fault=fault, crash_at=step) for fault in FAULTS for step in STEPS}
     assert {(step, code) for (_, step), (_, code) in played.items()} == {(step, KILLED if step else 0) for step in STEPS}
 
     for step in CHECKING:  # whoever finds out what happened may die too
-        assert stage.play("reconcile", crash_at=step) == KILLED
-    stage.heal()
-    until(stage.is_quiet, "the provider at rest")
+        assert market.run("reconcile", crash_at=step) == KILLED
+    market.heal()
+    until(market.is_quiet, "the provider at rest")
 
-    verdict = judge(book=stage.fake.store)
+    verdict = judge(book=market.fake.store)
     assert verdict.is_clean, verdict
     assert sum(verdict.rentals.values()) == len(played)
     states = {case: Rental.objects.get(id=rental_id).state for case, (rental_id, _) in played.items()}
@@ -132,31 +132,31 @@ def test_a_charge_is_made_once_and_booked_whatever_fails_and_dies(stage: Stage) 
     assert {states[fault, step] for fault in FAULTS for step in CHARGING[:3]} == {"requested"}
 
 
-def test_a_charge_that_arrives_after_it_was_given_up_is_refused(stage: Stage) -> None:
-    stage.fake.set_faults({"do": "latency", "call": "charge", "before_s": 10.0, "times": 1})
-    rental_id, _ = stage.rent()
-    stage.heal()
+def test_a_charge_that_arrives_after_it_was_given_up_is_refused(market: Market) -> None:
+    market.fake.set_faults({"do": "latency", "call": "charge", "before_s": 10.0, "times": 1})
+    rental_id, _ = market.rent()
+    market.heal()
     assert Payment.objects.get(rental_id=rental_id).state == PaymentState.NOT_SENT
-    assert not stage.is_quiet()  # it is still on its way
+    assert not market.is_quiet()  # it is still on its way
 
-    until(stage.is_quiet, "the charge that comes late")
+    until(market.is_quiet, "the charge that comes late")
 
-    assert judge(book=stage.fake.store).is_clean
+    assert judge(book=market.fake.store).is_clean
     assert Rental.objects.get(id=rental_id).state == "requested"
 
 
-def test_a_refund_is_given_once_whatever_fails_and_dies(stage: Stage) -> None:
+def test_a_refund_is_given_once_whatever_fails_and_dies(market: Market) -> None:
     cases = [(fault, step) for fault in FAULTS if fault != "declined" for step in (None, *REFUNDING)]
     for fault, step in cases:
-        rental_id, _ = stage.rent()
-        assert stage.play("cancel", rental_id=rental_id, renter_id=Rental.objects.get(id=rental_id).renter_id) == 0
-        code = stage.play("deliver", fault=fault, call="refund", crash_at=step)
+        rental_id, _ = market.rent()
+        assert market.run("cancel", rental_id=rental_id, renter_id=Rental.objects.get(id=rental_id).renter_id) == 0
+        code = market.run("deliver", fault=fault, call="refund", crash_at=step)
         # Where no answer came, nobody dies of it.
         assert code in {None: {0}, "payments.refund.unsent": {KILLED}, "payments.refund.answered": {0, KILLED}}[step]
 
-    stage.heal()
+    market.heal()
 
-    verdict = judge(book=stage.fake.store)
+    verdict = judge(book=market.fake.store)
     assert verdict.is_clean, verdict
     assert verdict.rentals == {"cancelled": len(cases)}
     assert (verdict.held, verdict.refunds) == (0, len(cases))

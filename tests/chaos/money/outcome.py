@@ -1,4 +1,4 @@
-"""What came of a campaign about money."""
+"""What came of a campaign on payments."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Verdict(Struct, kw_only=True):
-    """How often each promise was broken, by how much the ledger is off, and what the market came to; sums in won."""
+    """How often each guarantee was broken, by how much the ledger is off, and what the market came to; sums in won."""
 
     broken: dict[str, int]
     ledger_difference: int
@@ -21,7 +21,7 @@ class Verdict(Struct, kw_only=True):
 
     @property
     def is_clean(self) -> bool:
-        """Say whether every promise was kept."""
+        """Say whether every guarantee was kept."""
         return not self.broken and self.ledger_difference == 0 and self.ledger_imbalance == 0
 
 
@@ -31,17 +31,20 @@ class Outcome(Struct, kw_only=True):
     database: str
     seed: int
     took_s: float
-    deeds: dict[str, int]
+    counts: dict[str, int]
     unknown: list[int]
     last_reconciliation: dict[str, Any]
     verdict: Verdict
-    mishaps: list[str]
+    unexpected: list[str]
 
     @property
     def is_clean(self) -> bool:
-        """Say whether every promise was kept, unknowns were known after two reconciliations, and nothing ended that should not have."""
+        """Say whether every guarantee was kept, unknowns were known after two reconciliations, and nothing ended that should not have."""
         return (
-            self.verdict.is_clean and self.unknown[-1] == 0 and set(self.last_reconciliation["counts"]) == {"agrees"} and not self.mishaps
+            self.verdict.is_clean
+            and self.unknown[-1] == 0
+            and set(self.last_reconciliation["counts"]) == {"agrees"}
+            and not self.unexpected
         )
 
 
@@ -56,10 +59,10 @@ def table(outcomes: Sequence[Outcome]) -> str:
         "won held by the provider": [f"{outcome.verdict.held:,}" for outcome in outcomes],
         "took (s)": [outcome.took_s for outcome in outcomes],
     }
-    for deed in sorted({deed for outcome in outcomes for deed in outcome.deeds}):
-        rows[deed] = [outcome.deeds.get(deed, 0) for outcome in outcomes]
+    for count in sorted({count for outcome in outcomes for count in outcome.counts}):
+        rows[count] = [outcome.counts.get(count, 0) for outcome in outcomes]
     rows["unsettled before, after one, after two reconciliations"] = [" / ".join(map(str, outcome.unknown)) for outcome in outcomes]
     rows["ledger less provider (won)"] = [-outcome.verdict.ledger_difference for outcome in outcomes]
-    rows["promises broken"] = [sum(outcome.verdict.broken.values()) for outcome in outcomes]
+    rows["guarantees broken"] = [sum(outcome.verdict.broken.values()) for outcome in outcomes]
     rows["verdict"] = ["clean" if outcome.is_clean else "BROKEN" for outcome in outcomes]
     return "\n".join(f"{name:<58}" + "".join(f"{value!s:>16}" for value in values) for name, values in rows.items())

@@ -1,10 +1,9 @@
-"""What a campaign about money is to do."""
+"""The plan of a campaign on payments."""
 
+from dataclasses import dataclass
 from random import Random
 
-from msgspec import Struct
-
-# Every step at which a process can be told to die: `gdmarket.failpoints.hit`.
+# Every failpoint at which a process can crash: `gdmarket.failpoints.hit`.
 CHARGING = (
     "rentals.pay.started",
     "payments.charge.opened",
@@ -18,7 +17,8 @@ REFUNDING = ("payments.refund.unsent", "payments.refund.answered")
 TIMEOUT_MS = 400
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
     """How many rentals, by how many renters at once, delivered by how many relays; who dies how often is a matter of chance."""
 
     seed: int = 0
@@ -34,5 +34,6 @@ class Plan(Struct, frozen=True, kw_only=True):
         return Random(f"{self.seed}/{place}")
 
 
+PROVIDER = {"GDMARKET_PAYMENT_GATEWAY": "http", "GDMARKET_PAYMENT_TIMEOUT_MS": str(TIMEOUT_MS)}
 FULL = Plan()
 SHORT = Plan(rentals=150, renters=3, relays=1, kills=6, provider_kills=1, seconds_limit=120.0)

@@ -1,7 +1,5 @@
-"""Any process of a campaign about money: `python -m tests.chaos.money.process campaign PLAN` or `renter PLAN NUMBER BIRTH`."""
+"""Any process of a campaign on payments: `python -m tests.chaos.money.process campaign PLAN FOLDER` or `renter PLAN NUMBER BIRTH`."""
 
-import ctypes
-import signal
 import sys
 from pathlib import Path
 
@@ -12,8 +10,6 @@ django.setup()
 
 from tests.chaos.money.plan import Plan  # noqa: E402  # Django first
 
-_PR_SET_PDEATHSIG = 1
-
 
 def main(role: str, plan_json: str, *rest: str) -> None:
     plan = msgspec.json.decode(plan_json, type=Plan)
@@ -22,10 +18,8 @@ def main(role: str, plan_json: str, *rest: str) -> None:
 
         sys.stdout.buffer.write(msgspec.json.encode(Campaign(plan=plan, folder=Path(rest[0])).run()))
         return
-    from tests.chaos.money.stories import Renter  # noqa: PLC0415
+    from tests.chaos.money.renters import Renter  # noqa: PLC0415
 
-    # Even a killed campaign leaves nobody behind: the kernel kills them then (prctl(2)).
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     Renter(plan=plan, chance=plan.chance(*rest)).run()
 
 

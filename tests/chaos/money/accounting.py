@@ -31,7 +31,7 @@ def judge(*, book: Path) -> Verdict:
     balances = {account: balance for account, _currency, balance in queries.list_balances()}
     held = sum(record.amount - record.refunded for record in charges.values())
     return Verdict(
-        broken=Counter(promise for promise, _ in broken),
+        broken=Counter(guarantee for guarantee, _ in broken),
         ledger_difference=held - balances.get(Account.PROVIDER_CLEARING, 0),
         ledger_imbalance=sum(balances.values()),
         held=held,
@@ -39,7 +39,7 @@ def judge(*, book: Path) -> Verdict:
         refunds=Refund.objects.count(),
         rentals=Counter(Rental.objects.values_list("state", flat=True)),
         payments=Counter(Payment.objects.values_list("state", flat=True)),
-        examples=[f"{promise}: {what}" for promise, what in broken[:_MOST_EXAMPLES]],
+        examples=[f"{guarantee}: {what}" for guarantee, what in broken[:_MOST_EXAMPLES]],
     )
 
 

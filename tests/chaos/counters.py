@@ -1,6 +1,6 @@
-"""The campaign's world: counters that go up, one event each time, and contexts that write down what they hear of it.
+"""Counters that are raised, one event each time, and subscribers that record what they hear of it.
 
-The three tables have no unique constraint that could hide a fault: what is applied twice stands there twice.
+The three tables have no unique constraint that could hide a fault: what is applied twice is recorded twice.
 """
 
 import logging
@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 TIMERS = "timer:"
 HANG = 1.6  # leases
 FAILURES = 0.01
-WISHES = 0.005
-REFUSALS = 0.0005
+RETRIES = 0.005
+REJECTIONS = 0.0005
 
 _TABLES = {
     "chaos_counter": "name text PRIMARY KEY, value integer",
@@ -54,7 +54,7 @@ class Counted:
 
 @contextmanager
 def tables() -> Iterator[None]:
-    """Have the world's tables, empty, for the length of the block."""
+    """Create the tables for the length of the block."""
     key = "bigserial PRIMARY KEY" if connection.vendor == "postgresql" else "integer PRIMARY KEY AUTOINCREMENT"
     _drop_tables()
     with connection.cursor() as cursor:
@@ -83,64 +83,64 @@ def count_marks() -> int:
         return int(cursor.fetchone()[0])
 
 
-def obey(order: signal.Signals, act: Callable[[], None]) -> None:
+def on_signal(order: signal.Signals, act: Callable[[], None]) -> None:
     """Act on a signal, and on one that came while the process was still starting: it was started with these blocked."""
     signal.signal(order, lambda *_: act())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {order})
 
 
-class Mischief:
-    """What goes wrong in this process's handlers: by chance, and when told by a signal."""
+class HandlerFaults:
+    """Faults in this process's handlers: by chance, and on a signal."""
 
     def __init__(self, *, plan: Plan, place: tuple[object, ...]) -> None:
         self._chance = plan.chance("handlers", *place)
         self._dies = self._hangs = False
 
-    def obey(self) -> None:
+    def listen(self) -> None:
         """Die in a handler after SIGUSR1, hang in one, past the lease, after SIGUSR2."""
-        obey(signal.SIGUSR1, lambda: setattr(self, "_dies", True))
-        obey(signal.SIGUSR2, lambda: setattr(self, "_hangs", True))
+        on_signal(signal.SIGUSR1, lambda: setattr(self, "_dies", True))
+        on_signal(signal.SIGUSR2, lambda: setattr(self, "_hangs", True))
 
-    def strike(self) -> None:
-        """Do what is due; called in a handler that has done its work and not returned."""
+    def inject(self) -> None:
+        """Inject what is due; called in a handler that has done its work and not returned."""
         if self._dies:
             os.kill(os.getpid(), signal.SIGKILL)
         if self._hangs:
             self._hangs = False
             logger.warning("chaos: a handler hangs")
             time.sleep(HANG * claims.LEASE_S)
-        throw = self._chance.random()
-        if throw < FAILURES:
+        draw = self._chance.random()
+        if draw < FAILURES:
             raise RuntimeError("chaos: a handler fails")
-        if throw < FAILURES + WISHES:
+        if draw < FAILURES + RETRIES:
             raise bus.Retry("chaos: not now", after_s=0.2)
-        if throw < FAILURES + WISHES + REFUSALS:
+        if draw < FAILURES + RETRIES + REJECTIONS:
             raise bus.Reject("chaos: never")
 
 
-def subscriptions(mischief: Mischief) -> dict[type, Sequence[Handler]]:
-    """Return who hears of the counters: one context each by itself, another many at a time."""
-    return {Counted: [_hear_each("red", mischief), bus.batch(_hear_many("blue", mischief))]}
+def subscriptions(faults: HandlerFaults) -> dict[type, Sequence[Handler]]:
+    """Return the subscribers: one takes event by event, the other batches."""
+    return {Counted: [_one_by_one("red", faults), bus.batch(_in_batches("blue", faults))]}
 
 
-def _hear_many(subscriber: str, mischief: Mischief) -> Handler:
+def _in_batches(subscriber: str, faults: HandlerFaults) -> Handler:
     def on_counted(events: Sequence[Counted]) -> None:
         rows = [(subscriber, event.counter, event.value, str(event.mark)) for event in events]
         with connection.cursor() as cursor:
             cursor.executemany("INSERT INTO chaos_effect (subscriber, counter, value, mark) VALUES (%s, %s, %s, %s)", rows)
-        mischief.strike()
+        faults.inject()
 
     on_counted.__module__ = f"apps.{subscriber}.handlers"
     return on_counted
 
 
-def _hear_each(subscriber: str, mischief: Mischief) -> Handler:
-    hear = _hear_many(subscriber, mischief)
+def _one_by_one(subscriber: str, faults: HandlerFaults) -> Handler:
+    record = _in_batches(subscriber, faults)
 
     def on_counted(event: Counted) -> None:
-        hear([event])
+        record([event])
 
-    on_counted.__module__ = hear.__module__
+    on_counted.__module__ = record.__module__
     return on_counted
 
 

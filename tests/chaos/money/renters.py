@@ -1,4 +1,4 @@
-"""What renters do, and what an operator does to their payments: each a story of one rental, told by the services of the market."""
+"""What renters do, and what an operator does to their payments: each scenario is one rental, through the services."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +25,7 @@ _DAYS = 300
 
 
 class Renter:
-    """One process's worth of stories, told until the campaign has enough rentals."""
+    """Runs scenarios until the campaign has enough rentals."""
 
     def __init__(self, *, plan: Plan, chance: Random) -> None:
         self._plan = plan
@@ -33,13 +33,13 @@ class Renter:
         self._periods: list[tuple[UUID, datetime]] = []
 
     def run(self) -> None:
-        """Tell stories, one after the other."""
+        """Run scenarios, one after the other."""
         while Rental.objects.count() < self._plan.rentals:
             for _ in range(10):
                 with suppress(DomainError):
-                    self._story()
+                    self._scenario()
 
-    def _story(self) -> None:
+    def _scenario(self) -> None:
         rental_id, renter_id = ids.uuid7(), ids.uuid7()
         item_id, starts_at = self._free_period()
         pays_at_once = self._chance.random() < 0.7

@@ -1,7 +1,7 @@
-"""A stage for single scenes: each order on standard input is played by a process of its own, which may die at a crash point.
+"""Single steps: each order on standard input is done by a process of its own, which may crash at a failpoint.
 
-One order a line, as JSON: `{"scene": "pay", "crash_at": "payments.charge.answered", "rental_id": …}`; answered by the exit code of the
-process that played it.
+One order a line, as JSON: `{"step": "pay", "crash_at": "payments.charge.answered", "rental_id": …}`; answered by the exit code of the
+process that did it.
 """
 
 import os
@@ -23,14 +23,14 @@ from apps.rentals.services import cancelling  # noqa: E402
 from gdmarket import bus, clock  # noqa: E402
 from gdmarket.bus.models import Delivery  # noqa: E402
 from gdmarket.errors import DomainError  # noqa: E402
-from tests.chaos.money import stories  # noqa: E402
+from tests.chaos.money import renters  # noqa: E402
 
 # Long enough for no payment to be left alone as still being asked about.
 _LATER = timedelta(minutes=1)
 
 
 def _request(*, rental_id: str, item_id: str, renter_id: str, starts_at: str, method: str) -> None:
-    stories.request(
+    renters.request(
         rental_id=UUID(rental_id),
         item_id=UUID(item_id),
         renter_id=UUID(renter_id),
@@ -54,11 +54,11 @@ def _reconcile() -> None:
         pass
 
 
-_SCENES: Mapping[str, Callable[..., None]] = {"request": _request, "cancel": _cancel, "deliver": _deliver, "reconcile": _reconcile}
+_STEPS: Mapping[str, Callable[..., None]] = {"request": _request, "cancel": _cancel, "deliver": _deliver, "reconcile": _reconcile}
 
 
-def _play(order: dict[str, Any]) -> int:
-    """Play a scene in a process of its own; return how that ended, as `subprocess` counts."""
+def _run(order: dict[str, Any]) -> int:
+    """Do a step in a process of its own; return its exit code."""
     connections.close_all()
     child = os.fork()
     if child:
@@ -66,7 +66,7 @@ def _play(order: dict[str, Any]) -> int:
     code = 1
     try:
         os.environ["GDMARKET_CRASH_AT"] = order.pop("crash_at", None) or ""
-        _SCENES[order.pop("scene")](**order)
+        _STEPS[order.pop("step")](**order)
         code = 0
     except DomainError:
         code = 0  # a refusal is an answer
@@ -77,7 +77,7 @@ def _play(order: dict[str, Any]) -> int:
 
 def main() -> None:
     for line in sys.stdin:
-        print(_play(msgspec.json.decode(line)), flush=True)
+        print(_run(msgspec.json.decode(line)), flush=True)
 
 
 if __name__ == "__main__":
