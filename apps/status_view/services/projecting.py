@@ -18,7 +18,7 @@ from apps.status_view import domain, queries
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import databases
 
-Row = TypeVar("Row", ItemStatus, RentalStatus)
+StatusRow = TypeVar("StatusRow", ItemStatus, RentalStatus)
 
 
 def apply_facts(
@@ -98,7 +98,7 @@ def save(*, rows: Rows) -> None:
     _write(ItemStatus, [row for row in rows.items.values() if row.id in rows.changed])
 
 
-def _lock(model: type[Row], ids: Collection[UUID]) -> dict[UUID, Row]:
+def _lock(model: type[StatusRow], ids: Collection[UUID]) -> dict[UUID, StatusRow]:
     if not ids:
         return {}
     rows = model.objects.filter(id__in=ids)
@@ -108,7 +108,7 @@ def _lock(model: type[Row], ids: Collection[UUID]) -> dict[UUID, Row]:
     return {row.id: row for row in rows.select_for_update(no_key=weaker).order_by("id")}
 
 
-def _write(model: type[Row], changed: list[Row]) -> None:
+def _write(model: type[StatusRow], changed: list[StatusRow]) -> None:
     for row in changed:
         row.revision += 1
     if changed:

@@ -23,7 +23,8 @@ from gdmarket import databases
 LEASE = timedelta(seconds=15)
 """For how long a rebuild that commits nothing is held to be alive."""
 
-_RowsById = Mapping[UUID, ItemStatus | RentalStatus]
+_Row = ItemStatus | RentalStatus
+_RowsById = Mapping[UUID, _Row]
 _ONLY = 1
 _RENTALS, _ITEMS = "rentals", "items"
 _LONGEST_REST_S = LEASE.total_seconds() / 3
@@ -81,14 +82,18 @@ class _Sweep:
         _check_in(self._token, step=self.step, last_id=self._last_id, rows_done=self.rows_done if self.step else 0)
 
     def _replace(self, ids: Sequence[UUID]) -> list[UUID]:
-        """Replace rows, remove those without an owner; return which are to be done again, since a fact changed them meanwhile."""
+        """Replace rows that differ, remove those without an owner; return those that a fact changed meanwhile, to be done again."""
         stored, expected, columns = self._compared(ids)
+        if self.step == _RENTALS:  # an item's row also depends on other rows, which are read under its lock
+            ids = [row_id for row_id in ids if _differs(stored.get(row_id), expected.get(row_id), columns)]
+        if not ids:
+            return []
         with databases.transaction_for("status_view"):
             _check_in(self._token)
             rows = projecting.lock_rows(rental_ids=ids) if self.step == _RENTALS else projecting.lock_rows(item_ids=ids)
             locked: _RowsById = rows.rentals if self.step == _RENTALS else rows.items
             changed = {row_id for row_id, row in locked.items() if _has_changed(row, since=stored.get(row_id))}
-            for row_id in expected.keys() - changed:
+            for row_id in expected.keys() & locked.keys() - changed:
                 should = expected[row_id]
                 rows.change(locked[row_id], {name: getattr(should, name) for name in columns}, occurred_at=should.updated_at)
             projecting.save(rows=rows)
@@ -105,7 +110,11 @@ class _Sweep:
         return stored, expected, _RENTAL_COLUMNS
 
 
-def _has_changed(row: ItemStatus | RentalStatus, *, since: ItemStatus | RentalStatus | None) -> bool:
+def _differs(row: _Row | None, expected: _Row | None, columns: Collection[str]) -> bool:
+    return row is None or expected is None or any(getattr(row, name) != getattr(expected, name) for name in columns)
+
+
+def _has_changed(row: _Row, *, since: _Row | None) -> bool:
     return row.revision != (since.revision if since else 0)
 
 

@@ -88,6 +88,8 @@ def rental() -> RentalFacts:
 
 
 def _hand_over_meanwhile(rental: RentalFacts) -> InterruptedSources:
+    spoil_the_rows()
+
     def hand_over() -> None:
         record(rental.then(RentalHandedOver, state="rented"))
         bus.run_until_idle()
