@@ -60,7 +60,8 @@ def replay(*, deliveries: Collection[DeliveryId] | None = None, subscriber: str 
     count = 0
     for dead in _dead(subscriber):
         if deliveries is not None:
-            dead = dead.filter(pk__in=delivery_ids.primary_keys_in(deliveries, using=dead.db))  # noqa: PLW2901  # narrowed
+            named = [pk for alias, pk in map(delivery_ids.parse_delivery_id, deliveries) if alias == dead.db]
+            dead = dead.filter(pk__in=named)  # noqa: PLW2901  # narrowed
         count += dead.count() if dry_run else dead.update(dead=False, attempts=0, token=None, not_before=Now(), error="")
     return count
 

@@ -1,7 +1,5 @@
 """How operators name a delivery: by its primary key, and with several databases by the alias as well: `items:7`."""
 
-from collections.abc import Collection
-
 from django.db import DEFAULT_DB_ALIAS
 
 from gdmarket import databases
@@ -21,8 +19,3 @@ def parse_delivery_id(delivery_id: DeliveryId) -> tuple[str, int]:
     """
     using, _, pk = str(delivery_id).rpartition(":")
     return using or DEFAULT_DB_ALIAS, int(pk)
-
-
-def primary_keys_in(delivery_ids: Collection[DeliveryId], *, using: str) -> list[int]:
-    """Return the primary keys of those deliveries that are in one database."""
-    return [pk for alias, pk in map(parse_delivery_id, delivery_ids) if alias == using]

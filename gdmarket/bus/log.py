@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -32,6 +32,8 @@ class Recorded:
     actor: str
     event: Any
 
+
+_METADATA = [field.name for field in fields(Recorded) if field.name != "event"]
 
 _current: ContextVar[Recorded | None] = ContextVar("gdmarket_event", default=None)
 
@@ -74,20 +76,7 @@ def read(row: Event) -> Recorded:
         event = codec.decode(row.payload, event_class, schema=row.schema)
     except UndecodableError as unreadable:
         raise UndecodableError(f"event {row.seq}, version {row.version} of {row.stream}: {unreadable}") from unreadable
-    return Recorded(
-        id=row.id,
-        seq=row.seq,
-        stream=row.stream,
-        version=row.version,
-        type=row.type,
-        schema=row.schema,
-        occurred_at=row.occurred_at,
-        correlation=row.correlation,
-        causation=row.causation,
-        traceparent=row.traceparent,
-        actor=row.actor,
-        event=event,
-    )
+    return Recorded(event=event, **{name: getattr(row, name) for name in _METADATA})
 
 
 @contextmanager

@@ -67,6 +67,21 @@ def connect(transactional_db: None, settings: Any) -> Iterator[Connect]:
 
 
 @pytest.fixture
+def red(connect: Connect) -> None:
+    connect({Added: [handler_of(RED)]})
+
+
+@pytest.fixture
+def red_and_blue(connect: Connect) -> None:
+    connect({Added: [handler_of(RED), handler_of(BLUE)]})
+
+
+@pytest.fixture
+def no_subscribers(connect: Connect) -> None:
+    connect({Added: []})
+
+
+@pytest.fixture
 def pass_time() -> Callable[[float], None]:
     """Return a function that brings backoffs and leases nearer to their ends."""
 

@@ -6,12 +6,10 @@ from django.core.management import CommandError, call_command
 from gdmarket import bus
 from gdmarket.bus.models import Subscription
 from tests.unit.gdmarket.bus.conftest import Connect, Run
-from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, handler_of
+from tests.unit.gdmarket.bus.sample import RED, add
 
 
-def test_pausing_and_resuming_can_be_repeated(connect: Connect, run: Run) -> None:
-    connect({Added: [handler_of(RED)]})
-
+def test_pausing_and_resuming_can_be_repeated(red: None, run: Run) -> None:
     assert run("pause", RED) == run("pause", RED)
     add(1)
     assert bus.run_until_idle() == 0
@@ -19,9 +17,7 @@ def test_pausing_and_resuming_can_be_repeated(connect: Connect, run: Run) -> Non
     assert bus.run_until_idle() == 1
 
 
-def test_pausing_an_unknown_context_names_the_known_ones(connect: Connect, run: Run) -> None:
-    connect({Added: [handler_of(RED), handler_of(BLUE)]})
-
+def test_pausing_an_unknown_context_names_the_known_ones(red_and_blue: None, run: Run) -> None:
     with pytest.raises(CommandError, match="Those that have: blue, red") as refusal:
         run("pause", "green")
 

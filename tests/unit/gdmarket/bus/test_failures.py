@@ -101,8 +101,7 @@ def test_a_rejected_event_is_dead_at_once(connect: Connect) -> None:
     assert (follower.dead, follower.token, follower.attempts) == (False, None, 0)
 
 
-def test_an_event_that_does_not_fit_its_class_is_dead_at_once(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_an_event_that_does_not_fit_its_class_is_dead_at_once(red: None) -> None:
     add(1)
     Event.objects.update(payload={"n": "many", "occurred_at": "2026-01-01T00:00:00Z"})
 
@@ -114,8 +113,7 @@ def test_an_event_that_does_not_fit_its_class_is_dead_at_once(connect: Connect) 
     assert "version 1 of counter:1: sample.Added: " in delivery.error
 
 
-def test_a_field_that_only_newer_publishers_know_is_ignored(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_field_that_only_newer_publishers_know_is_ignored(red: None) -> None:
     add(1)
     Event.objects.update(payload={"n": 1, "unit": "kg", "occurred_at": "2026-01-01T00:00:00Z"})
 
@@ -130,10 +128,9 @@ def test_a_field_that_only_newer_publishers_know_is_ignored(connect: Connect) ->
         ({"type": "bus.DeliverySkipped"}, "UnknownEventError: red has no handler for bus.DeliverySkipped"),
     ],
 )
-def test_an_event_only_a_newer_process_can_read_is_retried_for_minutes_and_then_dead(
-    connect: Connect, pass_time: Callable[[float], None], unknown: dict[str, Any], error: str
+def test_an_unreadable_event_waits_for_a_newer_process_and_then_is_dead(
+    red: None, pass_time: Callable[[float], None], unknown: dict[str, Any], error: str
 ) -> None:
-    connect({Added: [handler_of(RED)]})
     add(1)
     Event.objects.update(payload=_SKIPPED, **unknown)
 

@@ -19,18 +19,14 @@ def _inline(connect: Connect, settings: Any) -> None:
     settings.GDMARKET_DISPATCH_BUDGET_MS = 10_000
 
 
-def test_an_event_is_handled_right_after_the_commit(connect: Connect) -> None:
-    connect({Added: [handler_of(RED), handler_of(BLUE)]})
-
+def test_an_event_is_handled_right_after_the_commit(red_and_blue: None) -> None:
     add(1, 2)
 
     assert handled(RED) == handled(BLUE) == [1, 2]
     assert not Delivery.objects.exists()
 
 
-def test_nothing_is_handled_before_the_outermost_commit(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
-
+def test_nothing_is_handled_before_the_outermost_commit(red: None) -> None:
     with transaction.atomic():
         add(1)
         assert handled() == []
@@ -38,9 +34,7 @@ def test_nothing_is_handled_before_the_outermost_commit(connect: Connect) -> Non
     assert handled() == [1]
 
 
-def test_nothing_of_a_rolled_back_transaction_is_handled(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
-
+def test_nothing_of_a_rolled_back_transaction_is_handled(red: None) -> None:
     with transaction.atomic():
         bus.publish(Added(n=1), stream="counter:1")
         transaction.set_rollback(True)
@@ -101,17 +95,14 @@ def test_what_exceeds_the_budget_is_left_to_the_relay(connect: Connect, settings
     assert handled() == [1, 2, 3]
 
 
-def test_a_timer_is_left_to_the_relay(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
-
+def test_a_timer_is_left_to_the_relay(red: None) -> None:
     add(1, at=Added(n=1).occurred_at)
 
     assert handled() == []
     assert bus.run_until_idle() == 1
 
 
-def test_nothing_is_delivered_at_once_to_a_paused_context(connect: Connect) -> None:
-    connect({Added: [handler_of(RED), handler_of(BLUE)]})
+def test_nothing_is_delivered_at_once_to_a_paused_context(red_and_blue: None) -> None:
     subscriptions.pause(context=RED)
 
     add(1)
@@ -188,9 +179,7 @@ def test_in_a_thread_what_exceeds_a_batch_is_left_to_the_relay(connect: Connect,
     assert bus.run_until_idle() == 2
 
 
-def test_a_deferred_dispatch_delivers_once_after_the_outermost_block(connect: Connect, settings: Any) -> None:
-    connect({Added: [handler_of(RED)]})
-
+def test_a_deferred_dispatch_delivers_once_after_the_outermost_block(red: None, settings: Any) -> None:
     with bus.defer_dispatch():
         add(1)
         with bus.defer_dispatch():
@@ -203,9 +192,7 @@ def test_a_deferred_dispatch_delivers_once_after_the_outermost_block(connect: Co
     assert handled() == [1, 2, 3, 4]
 
 
-def test_a_deferred_dispatch_delivers_what_was_committed_before_an_error(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
-
+def test_a_deferred_dispatch_delivers_what_was_committed_before_an_error(red: None) -> None:
     @bus.defer_dispatch()
     def pour_and_fail() -> None:
         add(1)
@@ -217,9 +204,7 @@ def test_a_deferred_dispatch_delivers_what_was_committed_before_an_error(connect
     assert handled() == [1]
 
 
-def test_a_deferred_dispatch_waits_for_a_transaction_that_is_still_open(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
-
+def test_a_deferred_dispatch_waits_for_a_transaction_that_is_still_open(red: None) -> None:
     with transaction.atomic():
         with bus.defer_dispatch():
             add(1)
@@ -246,9 +231,7 @@ def test_a_dispatch_deferred_by_a_handler_follows_in_its_turn(connect: Connect) 
     assert seen == [1, 2, 3, 4]
 
 
-def test_a_delivery_by_hand_keeps_what_is_deferred(connect: Connect) -> None:
-    connect({Added: [handler_of(RED), handler_of(BLUE)]})
-
+def test_a_delivery_by_hand_keeps_what_is_deferred(red_and_blue: None) -> None:
     with bus.defer_dispatch():
         add(1)
         bus.run_until_idle(contexts=[RED])

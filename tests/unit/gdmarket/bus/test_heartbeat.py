@@ -44,9 +44,7 @@ def subscribers_seen() -> list[str]:
     return sorted(Heartbeat.objects.values_list("subscriber", flat=True))
 
 
-def test_a_relay_writes_a_heartbeat_per_context_and_deletes_it_when_it_stops(connect: Connect) -> None:
-    connect({Added: [handler_of(RED), handler_of(BLUE)]})
-
+def test_a_relay_writes_a_heartbeat_per_context_and_deletes_it_when_it_stops(red_and_blue: None) -> None:
     with running_relay(), running_relay():
         until(lambda: subscribers_seen() == [BLUE, BLUE, RED, RED])
         assert len(set(Heartbeat.objects.values_list("relay", flat=True))) == 2

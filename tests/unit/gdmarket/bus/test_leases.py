@@ -19,8 +19,7 @@ def always() -> bool:
     return True
 
 
-def test_a_claimed_delivery_is_not_claimed_again_before_its_lease_expires(connect: Connect, pass_time: Callable[[float], None]) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_claimed_delivery_is_not_claimed_again_before_its_lease_expires(red: None, pass_time: Callable[[float], None]) -> None:
     add(1, 2)
     claims.claim_lanes(subscriber=RED)
 
@@ -30,8 +29,7 @@ def test_a_claimed_delivery_is_not_claimed_again_before_its_lease_expires(connec
     assert handled() == []
 
 
-def test_what_a_dead_worker_had_claimed_is_handled_after_its_lease(connect: Connect, pass_time: Callable[[float], None]) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_what_a_dead_worker_had_claimed_is_handled_after_its_lease(red: None, pass_time: Callable[[float], None]) -> None:
     add(1, 2, 3)
     claims.claim_lanes(subscriber=RED)
 
@@ -41,8 +39,7 @@ def test_what_a_dead_worker_had_claimed_is_handled_after_its_lease(connect: Conn
     assert handled() == [1, 2, 3]
 
 
-def test_one_round_handles_all_that_a_dead_worker_had_claimed(connect: Connect, pass_time: Callable[[float], None]) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_one_round_handles_all_that_a_dead_worker_had_claimed(red: None, pass_time: Callable[[float], None]) -> None:
     add(1, 2, counter=1)
     add(3, 4, counter=2)
     claims.claim_lanes(subscriber=RED)
@@ -53,10 +50,9 @@ def test_one_round_handles_all_that_a_dead_worker_had_claimed(connect: Connect, 
     assert (handled(counter=1), handled(counter=2), handled(counter=3)) == ([1, 2], [3, 4], [5])
 
 
-def test_a_worker_that_resumes_after_its_lease_changes_nothing(
-    connect: Connect, pass_time: Callable[[float], None], caplog: pytest.LogCaptureFixture
+def test_a_worker_that_resumes_too_late_changes_nothing(
+    red: None, pass_time: Callable[[float], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    connect({Added: [handler_of(RED)]})
     add(1, 2)
     stale = claims.claim_lanes(subscriber=RED)
     pass_time(claims.LEASE_S)
@@ -70,8 +66,7 @@ def test_a_worker_that_resumes_after_its_lease_changes_nothing(
     assert "lost to another worker" in caplog.text
 
 
-def test_a_worker_that_resumes_while_another_works_changes_nothing(connect: Connect, pass_time: Callable[[float], None]) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_worker_that_resumes_while_another_works_changes_nothing(red: None, pass_time: Callable[[float], None]) -> None:
     add(1, 2)
     stale = claims.claim_lanes(subscriber=RED)
     pass_time(claims.LEASE_S)
@@ -84,8 +79,7 @@ def test_a_worker_that_resumes_while_another_works_changes_nothing(connect: Conn
 
 
 @pytest.mark.parametrize("settle", ["postpone", "fail", "dead_letter", "release"])
-def test_a_late_worker_cannot_settle_what_another_has_claimed(connect: Connect, pass_time: Callable[[float], None], settle: str) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_late_worker_cannot_settle_what_another_has_claimed(red: None, pass_time: Callable[[float], None], settle: str) -> None:
     add(1)
     (stale,) = claims.claim_lanes(subscriber=RED)
     pass_time(claims.LEASE_S)
@@ -102,8 +96,7 @@ def test_a_late_worker_cannot_settle_what_another_has_claimed(connect: Connect, 
     assert Delivery.objects.values().get() == before
 
 
-def test_a_delivery_whose_lease_expired_is_claimed_alone(connect: Connect, pass_time: Callable[[float], None]) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_delivery_whose_lease_expired_is_claimed_alone(red: None, pass_time: Callable[[float], None]) -> None:
     add(1, 2, counter=1)
     add(3, counter=2)
     while claims.claim_lanes(subscriber=RED):
@@ -145,8 +138,7 @@ def test_an_event_that_kills_every_worker_is_dead_and_takes_no_other_with_it(con
 
 
 @pytest.mark.postgresql
-def test_a_claim_skips_what_another_is_claiming_and_does_not_wait_for_it(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_claim_skips_what_another_is_claiming_and_does_not_wait_for_it(red: None) -> None:
     add(1, counter=1)
     add(2, counter=2)
 
@@ -157,8 +149,7 @@ def test_a_claim_skips_what_another_is_claiming_and_does_not_wait_for_it(connect
     assert [claim.event.payload["n"] for claim in other] == [2]
 
 
-def test_a_worker_told_to_stop_releases_the_rest_at_once(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_worker_told_to_stop_releases_the_rest_at_once(red: None) -> None:
     add(1, 2, 3)
 
     done = dispatch.work(claimed=claims.claim_lanes(subscriber=RED), keep_going=lambda: False)
@@ -168,8 +159,7 @@ def test_a_worker_told_to_stop_releases_the_rest_at_once(connect: Connect) -> No
     assert handled() == [1, 2, 3]
 
 
-def test_nothing_is_begun_once_half_of_the_lease_is_over(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_nothing_is_begun_once_half_of_the_lease_is_over(red: None) -> None:
     add(1, 2)
     late = [replace(claim, begin_by_s=claim.begin_by_s - claims.LEASE_S / 2) for claim in claims.claim_lanes(subscriber=RED)]
 

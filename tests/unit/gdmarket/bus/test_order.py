@@ -15,8 +15,7 @@ from tests.unit.gdmarket.bus.conftest import Connect, concurrently, start
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, Removed, add, handled, handler_of, outstanding
 
 
-def test_a_stream_is_handled_in_order(connect: Connect) -> None:
-    connect({Added: [handler_of(RED), handler_of(BLUE)]})
+def test_a_stream_is_handled_in_order(red_and_blue: None) -> None:
     add(*range(1, 46))
 
     assert bus.run_until_idle() == 90
@@ -35,8 +34,7 @@ def test_order_holds_across_types_of_event(connect: Connect) -> None:
     assert handled() == [1, 2, 3, 4, 5, 6]
 
 
-def test_more_lanes_than_one_claim_takes_are_all_drained(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_more_lanes_than_one_claim_takes_are_all_drained(red: None) -> None:
     for counter in range(120):
         add(1, 2, counter=counter)
 
@@ -44,8 +42,7 @@ def test_more_lanes_than_one_claim_takes_are_all_drained(connect: Connect) -> No
     assert [handled(counter=counter) for counter in range(120)] == [[1, 2]] * 120
 
 
-def test_a_small_backlog_is_handled_in_the_order_of_the_log(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_small_backlog_is_handled_in_the_order_of_the_log(red: None) -> None:
     for n in range(1, 41):
         add(n, counter=97 * n % 41)
 
@@ -77,8 +74,7 @@ def test_a_failure_blocks_its_own_lane_only(connect: Connect, pass_time: Callabl
     assert handled(RED, counter=1) == [1, 2, 3]
 
 
-def test_free_lanes_are_found_behind_any_number_of_blocked_ones(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_free_lanes_are_found_behind_any_number_of_blocked_ones(red: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "WALK", 7)
     monkeypatch.setattr(claims, "LANES", 3)
     for counter in range(100, 140):
@@ -91,8 +87,7 @@ def test_free_lanes_are_found_behind_any_number_of_blocked_ones(connect: Connect
     assert [handled(counter=counter) for counter in range(200, 210)] == [[1, 2]] * 10
 
 
-def test_a_timer_waits_for_its_instant_and_blocks_nothing(connect: Connect, pass_time: Callable[[float], None]) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_timer_waits_for_its_instant_and_blocks_nothing(red: None, pass_time: Callable[[float], None]) -> None:
     add(1)
     add(2, at=datetime.now(UTC) + timedelta(minutes=15))
     add(3)
@@ -123,8 +118,7 @@ def test_a_blocked_lane_does_not_block_its_timers(connect: Connect) -> None:
     assert handled() == [2]
 
 
-def test_a_paused_context_waits_and_then_catches_up_in_order(connect: Connect) -> None:
-    connect({Added: [handler_of(RED), handler_of(BLUE)]})
+def test_a_paused_context_waits_and_then_catches_up_in_order(red_and_blue: None) -> None:
     subscriptions.pause(context=RED)
     add(1, 2)
     add(3, at=datetime.now(UTC))
@@ -139,8 +133,7 @@ def test_a_paused_context_waits_and_then_catches_up_in_order(connect: Connect) -
     assert [n for n in handled(RED) if n != 3] == [1, 2]
 
 
-def test_only_the_given_contexts_are_drained(connect: Connect) -> None:
-    connect({Added: [handler_of(RED), handler_of(BLUE)]})
+def test_only_the_given_contexts_are_drained(red_and_blue: None) -> None:
     add(1)
 
     assert bus.run_until_idle(contexts=[BLUE]) == 1
@@ -149,8 +142,7 @@ def test_only_the_given_contexts_are_drained(connect: Connect) -> None:
 
 
 @pytest.mark.postgresql
-def test_an_event_that_commits_late_is_not_skipped(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_an_event_that_commits_late_is_not_skipped(red: None) -> None:
     written, overtaken = threading.Event(), threading.Event()
 
     def publish_slowly() -> None:
@@ -175,8 +167,7 @@ def test_an_event_that_commits_late_is_not_skipped(connect: Connect) -> None:
 
 
 @pytest.mark.postgresql
-def test_three_workers_at_once_keep_the_order_and_handle_nothing_twice(connect: Connect) -> None:
-    connect({Added: [handler_of(RED), handler_of(BLUE)]})
+def test_three_workers_at_once_keep_the_order_and_handle_nothing_twice(red_and_blue: None) -> None:
     for counter in range(30):
         add(*range(1, 11), counter=counter)
 

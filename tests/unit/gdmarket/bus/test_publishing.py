@@ -26,9 +26,7 @@ class Unlisted:
     occurred_at: datetime = MIDNIGHT
 
 
-def test_publishing_outside_a_transaction_is_refused(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
-
+def test_publishing_outside_a_transaction_is_refused(red: None) -> None:
     with pytest.raises(bus.OutsideTransactionError, match="transaction_for"):
         bus.publish(Added(n=1), stream="counter:1")
 
@@ -60,9 +58,7 @@ def test_an_event_without_subscribers_is_recorded(connect: Connect) -> None:
     assert not Delivery.objects.exists()
 
 
-def test_a_rolled_back_change_takes_its_event_with_it(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
-
+def test_a_rolled_back_change_takes_its_event_with_it(red: None) -> None:
     with transaction.atomic():
         bus.publish(Added(n=1), stream="counter:1")
         transaction.set_rollback(True)
@@ -71,9 +67,7 @@ def test_a_rolled_back_change_takes_its_event_with_it(connect: Connect) -> None:
     assert not Delivery.objects.exists()
 
 
-def test_a_rolled_back_savepoint_takes_only_its_own_event(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
-
+def test_a_rolled_back_savepoint_takes_only_its_own_event(red: None) -> None:
     with transaction.atomic():
         bus.publish(Added(n=1), stream="counter:1")
         with transaction.atomic():
@@ -86,9 +80,7 @@ def test_a_rolled_back_savepoint_takes_only_its_own_event(connect: Connect) -> N
     assert list(Event.objects.order_by("seq").values_list("version", flat=True)) == [1, 2]
 
 
-def test_versions_count_within_a_stream(connect: Connect) -> None:
-    connect({Added: []})
-
+def test_versions_count_within_a_stream(no_subscribers: None) -> None:
     add(1, 2, counter=1)
     add(3, counter=2)
     add(4, counter=1)
@@ -101,9 +93,7 @@ def test_versions_count_within_a_stream(connect: Connect) -> None:
     ]
 
 
-def test_a_class_that_is_not_among_the_subscriptions_is_refused(connect: Connect) -> None:
-    connect({Added: []})
-
+def test_a_class_that_is_not_among_the_subscriptions_is_refused(no_subscribers: None) -> None:
     with pytest.raises(bus.UnknownEventError, match=r"sample\.Unlisted is not in config/subscriptions\.py"), transaction.atomic():
         bus.publish(Unlisted(), stream="counter:1")
 
@@ -111,17 +101,14 @@ def test_a_class_that_is_not_among_the_subscriptions_is_refused(connect: Connect
 
 
 @pytest.mark.parametrize("stream", ["", "c", "c:", "1:c", "C:1", "c:a b", "c:1\n", "c:" + "x" * 127])
-def test_a_stream_without_a_kind_and_a_key_is_refused(connect: Connect, stream: str) -> None:
-    connect({Added: []})
-
+def test_a_stream_without_a_kind_and_a_key_is_refused(no_subscribers: None, stream: str) -> None:
     with pytest.raises(ValueError, match="kind:key"), transaction.atomic():
         bus.publish(Added(n=1), stream=stream)
 
     assert not Event.objects.exists()
 
 
-def test_an_event_has_the_current_correlation(connect: Connect) -> None:
-    connect({Added: []})
+def test_an_event_has_the_current_correlation(no_subscribers: None) -> None:
     cause = UUID(int=7)
 
     with correlation.use(Trace(correlation="trace-1", causation=cause, traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01", actor="kim")):
@@ -165,8 +152,7 @@ def test_the_history_of_some_streams_is_read_each_in_its_order(connect: Connect)
     assert bus.history(reader=RED, streams=[], types=[Added]) == []
 
 
-def test_reading_a_stream_uses_its_index(connect: Connect) -> None:
-    connect({Added: []})
+def test_reading_a_stream_uses_its_index(no_subscribers: None) -> None:
     add(1)
 
     with CaptureQueriesContext(connection) as captured:
@@ -181,8 +167,7 @@ def test_reading_a_stream_uses_its_index(connect: Connect) -> None:
     assert "bus_event_type_seq" not in plan
 
 
-def test_the_database_keeps_no_version_of_a_stream_twice(connect: Connect) -> None:
-    connect({Added: []})
+def test_the_database_keeps_no_version_of_a_stream_twice(no_subscribers: None) -> None:
     add(1)
     row = Event.objects.get()
     row.pk, row.id = None, uuid7()
@@ -193,8 +178,7 @@ def test_the_database_keeps_no_version_of_a_stream_twice(connect: Connect) -> No
     assert Event.objects.count() == 1
 
 
-def test_the_database_keeps_no_delivery_of_a_version_twice(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_the_database_keeps_no_delivery_of_a_version_twice(red: None) -> None:
     add(1)
     row = Delivery.objects.get()
     row.pk = None
@@ -206,8 +190,7 @@ def test_the_database_keeps_no_delivery_of_a_version_twice(connect: Connect) -> 
 
 
 @pytest.mark.postgresql
-def test_two_publishers_without_a_lock_collide_rather_than_mix_up_the_stream(connect: Connect) -> None:
-    connect({Added: []})
+def test_two_publishers_without_a_lock_collide_rather_than_mix_up_the_stream(no_subscribers: None) -> None:
     published = threading.Event()
 
     def publish_second() -> None:

@@ -18,8 +18,7 @@ from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, handled, handler_of, outstanding
 
 
-def test_the_relay_delivers_until_told_to_stop(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_the_relay_delivers_until_told_to_stop(red: None) -> None:
     add(1, 2, 3)
 
     relay.run(keep_going=Delivery.objects.exists)
@@ -67,8 +66,7 @@ def test_an_error_that_ends_one_thread_ends_the_relay(connect: Connect) -> None:
         relay.run(keep_going=lambda: True)
 
 
-def test_once_is_one_drain(connect: Connect, capsys: pytest.CaptureFixture[str]) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_once_is_one_drain(red: None, capsys: pytest.CaptureFixture[str]) -> None:
     add(1, 2)
 
     call_command("relay", "--once")
@@ -89,8 +87,7 @@ def cut_connection() -> None:
 
 
 @pytest.mark.postgresql
-def test_it_survives_a_connection_lost_between_rounds(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_it_survives_a_connection_lost_between_rounds(red: None, caplog: pytest.LogCaptureFixture) -> None:
     add(1, 2)
     rounds: list[int] = []
 

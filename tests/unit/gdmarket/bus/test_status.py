@@ -40,8 +40,7 @@ def test_the_backlog_of_an_idle_context_is_empty(connect: Connect) -> None:
     assert {context: asdict(found) for context, found in backlog.measure().items()} == {BLUE: NOTHING}
 
 
-def test_a_timer_that_is_due_is_pending_since_it_was_due(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_timer_that_is_due_is_pending_since_it_was_due(red: None) -> None:
     add(1, at=datetime.now(UTC) - timedelta(seconds=30))
 
     found = backlog.measure()[RED]
@@ -58,8 +57,7 @@ def test_claimed_and_waiting_deliveries_are_pending(rejecting: list[int]) -> Non
 
 
 @pytest.mark.parametrize("change", [{"attempts": 3}, {"token": uuid4()}], ids=["failed", "claimed"])
-def test_a_timer_that_went_off_is_pending_until_it_is_handled(connect: Connect, change: dict[str, Any]) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_timer_that_went_off_is_pending_until_it_is_handled(red: None, change: dict[str, Any]) -> None:
     add(1, at=datetime.now(UTC) - timedelta(hours=1))
     add(2, at=datetime.now(UTC) + timedelta(hours=1))
     Delivery.objects.filter(event__payload__n=1).update(not_before=Now() + timedelta(seconds=30), **change)
@@ -70,16 +68,14 @@ def test_a_timer_that_went_off_is_pending_until_it_is_handled(connect: Connect, 
     assert 3600 <= found.oldest_age_s < 3700
 
 
-def test_deliveries_of_an_unknown_context_are_counted(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_deliveries_of_an_unknown_context_are_counted(red: None) -> None:
     add(1)
     Delivery.objects.update(subscriber="gone")
 
     assert backlog.measure()["gone"].pending == 1
 
 
-def test_the_last_heartbeat_of_any_relay_counts(connect: Connect) -> None:
-    connect({Added: [handler_of(RED), handler_of(BLUE)]})
+def test_the_last_heartbeat_of_any_relay_counts(red_and_blue: None) -> None:
     for age_s in (40, 20):
         Heartbeat.objects.create(relay=uuid4(), subscriber=RED, process="sample:1", seen_at=Now() - timedelta(seconds=age_s))
 
@@ -98,8 +94,7 @@ def test_nothing_is_counted_beyond_the_limit(rejecting: list[int]) -> None:
     assert (found.pending, found.timers, found.dead) == (4, 4, 1)
 
 
-def test_the_cost_does_not_grow_with_the_backlog(connect: Connect) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_the_cost_does_not_grow_with_the_backlog(red: None) -> None:
     with CaptureQueriesContext(connection) as of_nothing:
         backlog.measure(limit=10)
     add(*range(30))
@@ -121,8 +116,7 @@ def test_status_shows_one_line_per_context(rejecting: list[int], run: Run) -> No
     assert (shown["pending"], shown["dead"]) == (1, 1)
 
 
-def test_fail_over_exits_with_1_when_a_context_is_behind(connect: Connect, run: Run) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_fail_over_exits_with_1_when_a_context_is_behind(red: None, run: Run) -> None:
     add(1)
     Delivery.objects.update(created_at=Now() - timedelta(seconds=90))
 

@@ -58,8 +58,7 @@ def test_a_trace_is_a_tree_with_what_is_outstanding(connect: Connect, run: Run) 
     assert [step["due_at"] for step in steps] == [None, None, None, None, "2030-01-01T00:00:00Z"]
 
 
-def test_a_claimed_delivery_is_shown(connect: Connect, run: Run) -> None:
-    connect({Added: [handler_of(RED)]})
+def test_a_claimed_delivery_is_shown(red: None, run: Run) -> None:
     with correlation.use(Trace(correlation="trace-1", traceparent="")):
         add(1)
     claims.claim_lanes(subscriber=RED)
