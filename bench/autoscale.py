@@ -21,6 +21,8 @@ from deploy.report import Figure, progress
 
 SYNC_S, STABILIZATION_S = 5.0, 30.0
 TOLERANCE = 0.1
+# The target CPU of a replica, as a share of its request.
+AIM, REQUEST_CORES = 0.15, 0.5
 _QUIET_S, _LONGEST_S = 15.0, 150.0
 
 
@@ -38,9 +40,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--users", type=int, default=100, help="how many ask at once (default: 100)")
     parser.add_argument("--seconds", type=float, default=120.0, help="for how long (default: 120)")
     parser.add_argument("--rate", type=float, default=40.0, help="requests a second, of all together (default: 40)")
-    parser.add_argument("--aim", type=int, default=15, help="the target CPU of a replica, in %% of its request (default: 15)")
-    parser.add_argument("--request", type=float, default=500.0, help="a replica's CPU request, in millicores (default: 500)")
-    parser.add_argument("--most", type=int, default=10, help="the most replicas (default: 10)")
 
 
 def run(options: Namespace) -> None:
@@ -48,7 +47,7 @@ def run(options: Namespace) -> None:
     ends_s = _QUIET_S + options.seconds
     with measured_cluster(webs=1) as cluster:
         workload = Workload(port=cluster.port, seed=1, rate=options.rate, clients=options.users)
-        scaler = _Autoscaler(cluster, rule=Rule(aim=options.aim / 100, most=options.most), request_cores=options.request / 1000)
+        scaler = _Autoscaler(cluster, rule=Rule(aim=AIM))
         scaler.run(until=lambda at_s: at_s > _QUIET_S)
         workload.start()
         scaler.run(until=lambda at_s: at_s > ends_s)
@@ -70,7 +69,7 @@ def run(options: Namespace) -> None:
         Figure(what="latency, p99", values=[cuts[98]], unit="ms"),
     ]
     notes = {
-        "rule": f"CPU at {options.aim} % of a request of {options.request:g}m, 1 to {options.most} replicas; sync every {SYNC_S:g} s, "
+        "rule": f"CPU at {AIM:.0%} of a request of {1000 * REQUEST_CORES:g}m, 1 to 10 replicas; sync every {SYNC_S:g} s, "
         f"removal after {STABILIZATION_S:g} s",
         "load": f"{options.users} users for {options.seconds:g} s, {options.rate:g} requests a second in all",
     }
@@ -111,9 +110,9 @@ class Rule:
 class _Autoscaler:
     """Samples the servers' CPU time, applies the rule, and starts or stops servers."""
 
-    def __init__(self, cluster: Cluster, *, rule: Rule, request_cores: float) -> None:
+    def __init__(self, cluster: Cluster, *, rule: Rule) -> None:
         self.samples: list[Sample] = []
-        self._cluster, self._rule, self._request_cores = cluster, rule, request_cores
+        self._cluster, self._rule = cluster, rule
         self._began = self._sampled_at = time.monotonic()
         self._cpu_s: dict[str, float] = {}
         self._serving = [*cluster.webs]
@@ -133,7 +132,7 @@ class _Autoscaler:
         before, self._cpu_s = self._cpu_s, {web.supervisor.name: _cpu_s(web) for web in self._serving}
         passed_s, self._sampled_at = now - self._sampled_at, now
         # A new server's start does not count.
-        used = [(cpu_s - before[name]) / passed_s / self._request_cores for name, cpu_s in self._cpu_s.items() if name in before]
+        used = [(cpu_s - before[name]) / passed_s / REQUEST_CORES for name, cpu_s in self._cpu_s.items() if name in before]
         at_s = now - self._began
         wanted = self._rule.replicas(now_s=at_s, current=current, utilisations=used)
         self.samples.append(Sample(at_s, len(self._serving), wanted))

@@ -4,9 +4,6 @@ The machine's own speed stands beside every figure: `bare` is a request that tou
 """
 
 import json
-import os
-import subprocess
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -30,16 +27,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Measure and print."""
-    results: dict[str, dict[str, Measured]] = {}
-    if options.database == "both":
-        for database in ("sqlite", "postgresql"):  # Django is set up once in a process
-            command = [sys.executable, "-m", "bench", "http", "--json", "--database", database]
-            command += ["--clients", str(options.clients), "--seconds", str(options.seconds)]
-            done = subprocess.run(command, env=os.environ, stdout=subprocess.PIPE, check=True)
-            results |= {name: {what: Measured(**row) for what, row in rows.items()} for name, rows in json.loads(done.stdout).items()}
-    else:
-        report.progress(f"Measuring on {options.database}, about {4 * (options.seconds + 1):.0f} s …")
-        results[options.database] = _measure(database=options.database, clients=options.clients, seconds=options.seconds)
+    results = {}
+    for database in ("sqlite", "postgresql") if options.database == "both" else (options.database,):
+        report.progress(f"Measuring on {database}, about {4 * (options.seconds + 1):.0f} s …")
+        results[database] = _measure(database=database, clients=options.clients, seconds=options.seconds)
     if options.json:
         print(json.dumps({name: {what: asdict(figures) for what, figures in rows.items()} for name, rows in results.items()}))
         return

@@ -10,8 +10,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
-import django
-
 from deploy.report import progress
 from deploy.servers.ports import free_port
 from deploy.servers.postgresql import running_postgresql
@@ -24,8 +22,8 @@ SERVE = ("-m", "gunicorn", "-c", "python:config.server", "config.wsgi")
 def open_database(*, database: str) -> Iterator[Path]:
     """Make a `sqlite` or `postgresql` database with the demo in it for the length of the block; gives a folder for files.
 
-    This process and those it starts work on it: once in a process, before any model is imported. The PostgreSQL server is durable, and
-    keeps commit timestamps.
+    This process and those it starts work on it; models can be imported after `django.setup()`. The PostgreSQL server is durable, and keeps
+    commit timestamps.
     """
     with ExitStack() as stack:
         is_postgresql = database == "postgresql"
@@ -43,7 +41,6 @@ def open_database(*, database: str) -> Iterator[Path]:
         }
         if manage("migrate", "--verbosity", "0").returncode or manage("load_demo").returncode:
             sys.exit("The database could not be prepared.")
-        django.setup()
         yield folder
 
 

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from itertools import count, groupby
 from statistics import quantiles
 
+import django
 from django.db import connection
 
 from bench.load import Answer, run_threads, send
@@ -179,6 +180,7 @@ def _users(
 
 def _watch(provider: SimulatorProcess, began: float, is_over: threading.Event, samples: list[Sample]) -> None:
     """Sample the breaker's row and the provider's statistics ten times a second."""
+    django.setup()
     from gdmarket.breaker.models import Circuit  # noqa: PLC0415  # models exist only after setup()
 
     try:

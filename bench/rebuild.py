@@ -13,6 +13,8 @@ from http import HTTPStatus
 from statistics import quantiles
 from typing import Any
 
+import django
+
 from bench.load import open_loop
 from bench.market import manage, open_market
 from deploy import report
@@ -39,6 +41,7 @@ def run(options: Namespace) -> None:
 
 
 def _measure(port: int, *, rentals: int, reads: float, seconds: float) -> list[Figure]:
+    django.setup()
     from bench import dataset  # noqa: PLC0415  # models exist only after setup()
 
     progress(f"Loading {rentals} rentals")

@@ -1,7 +1,7 @@
-"""Walk one rental through a market that is open, from outside: `./dev walk ADDRESS`. The smoke test of a deployment.
+"""Walk one rental through a running deployment, from outside: `./dev walk ADDRESS`. Its smoke test.
 
 It registers an item, requests it, pays, hands over and returns it, as people of the demo do, and looks at the pages that browsers see.
-`--look` changes nothing: it asks whether the market is ready and looks at its lists and pages, for a market with real money.
+`--look` changes nothing: it checks readiness, lists and pages, for a deployment with real money.
 """
 
 import gzip
@@ -13,162 +13,131 @@ import urllib.error
 import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Callable
-from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, NoReturn
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 _PASSWORD = "gdmarket-demo"  # noqa: S105  # the demo's, printed for everybody
+_ITEM: dict[str, object] = {
+    "name": "Walking stick",
+    "description": "Rented by ./dev walk.",
+    "category": "test",
+    "place": "here",
+    "daily_price": 1000,
+}
+_ITEM |= {"deposit": 0, "latitude": 37.5446, "longitude": 127.056}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What came back for a request."""
+class Deployment:
+    """A deployment at an address, called with a correlation id of this walk."""
 
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """Return the body as JSON."""
-        return json.loads(self.body)
-
-
-class Market:
-    """A market at an address, asked with a correlation id of this walk's own."""
-
-    def __init__(self, *, address: str, story: str) -> None:
+    def __init__(self, address: str) -> None:
         self._address = address.rstrip("/")
-        self.story = story
+        self.correlation = f"walk-{time.time_ns()}"
 
-    def ask(self, method: str, path: str, *, token: str = "", body: object = None, expect: int | None = 200) -> Answer:
-        """Send one request and return its answer; ends the walk where its status is another than `expect` (None: any will do)."""
-        headers = {"X-Correlation-ID": self.story, "Accept-Encoding": "gzip"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+    def call(self, method: str, path: str, *, token: str = "", body: object = None) -> tuple[int, bytes]:
+        """Send one request; return its status, 0 where no response came, and the body."""
+        headers = {"X-Correlation-ID": self.correlation, "Accept-Encoding": "gzip", "Content-Type": "application/json"}
+        headers |= {"Authorization": f"Bearer {token}"} if token else {}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._address + path, data=data, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=15) as response:
-                answer = _answer(response.status, response.headers.items(), response.read())
+            response = urllib.request.urlopen(request, timeout=15)
         except urllib.error.HTTPError as refusal:
-            answer = _answer(refusal.code, refusal.headers.items(), refusal.read())
+            response = refusal
         except OSError as failure:
-            answer = _answer(0, [], str(failure).encode())
-        if expect is not None and answer.status != expect:
-            _end(f"{method} {path}: {answer.status} instead of {expect}: {answer.body[:500].decode(errors='replace')}")
-        return answer
+            return 0, str(failure).encode()
+        with response:
+            content = response.read()
+            return response.status, gzip.decompress(content) if response.headers.get("Content-Encoding") == "gzip" else content
 
-    def token_of(self, email: str, password: str) -> str:
-        """Sign somebody in."""
-        token: str = self.ask("POST", "/api/v1/auth/token", body={"email": email, "password": password}).json()["access"]
-        return token
+    def expect(self, method: str, path: str, *, token: str = "", body: object = None, status: tuple[int, ...] = (200,)) -> bytes:
+        """Send one request and return the body; ends the walk where the status is another."""
+        actual, content = self.call(method, path, token=token, body=body)
+        if actual not in status:
+            _end(f"{method} {path}: {actual} instead of {status[0]}: {content[:500].decode(errors='replace')}")
+        return content
 
-
-def _answer(status: int, headers: Any, body: bytes) -> Answer:
-    told = {name.lower(): value for name, value in headers}
-    return Answer(status=status, headers=told, body=gzip.decompress(body) if told.get("content-encoding") == "gzip" else body)
+    def expect_json(self, method: str, path: str, **options: Any) -> Any:
+        """Do the same, and return the JSON."""
+        return json.loads(self.expect(method, path, **options))
 
 
 def main(arguments: list[str]) -> None:
-    """Walk, saying each step; ends with exit code 1 and a sentence where a step is not as it should be."""
+    """Walk, and print each step; ends with exit code 1 and a message where a step fails."""
     parser = ArgumentParser(prog="./dev walk", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("address", help="as in http://127.0.0.1:8000")
-    parser.add_argument("--look", action="store_true", help="change nothing: only look")
-    parser.add_argument("--cancel", action="store_true", help="call the rental off when it is paid, and see the money come back")
+    parser.add_argument("--look", action="store_true", help="change nothing")
+    parser.add_argument("--cancel", action="store_true", help="cancel the rental once it is paid, and wait for the refund")
     parser.add_argument("--manager", default="manager@example.com", metavar="EMAIL", help="an item manager (default: the demo's)")
     parser.add_argument("--renter", default="renter@example.com", metavar="EMAIL", help="a renter (default: the demo's)")
     parser.add_argument("--password", default=_PASSWORD, help="of both (default: the demo's)")
     options = parser.parse_args(arguments)
-    market = Market(address=options.address, story=f"walk-{time.time_ns()}")
-    _look(market)
+    deployment = Deployment(options.address)
+    _look(deployment)
     if not options.look:
-        manager, renter = (market.token_of(email, options.password) for email in (options.manager, options.renter))
-        _say("signed in two people")
-        _rent(market, manager=manager, renter=renter, cancel=options.cancel)
-        _say(f"the whole story, for an operator: ./dev manage bus trace {market.story}")
+        people = ({"email": email, "password": options.password} for email in (options.manager, options.renter))
+        manager, renter = (deployment.expect_json("POST", "/api/v1/auth/token", body=person)["access"] for person in people)
+        _print("signed in two people")
+        _rent(deployment, manager=manager, renter=renter, cancel=options.cancel)
+        _print(f"the trace, for an operator: ./dev manage bus trace {deployment.correlation}")
 
 
-def _look(market: Market) -> None:
-    _until(lambda: market.ask("GET", "/health/ready", expect=None).status == HTTPStatus.OK, "ready to serve")
-    items = market.ask("GET", "/api/v1/items?limit=1").json()["results"]
-    _say(f"listed {len(items)} item(s)")
-    market.ask("GET", "/api/v1/schema")
-    pages = [market.ask("GET", page).body.decode() for page in ("/api/v1/docs", "/admin/login/")]
+def _look(deployment: Deployment) -> None:
+    _wait_until(lambda: deployment.call("GET", "/health/ready")[0] == 200, "ready to serve")  # noqa: PLR2004  # HTTP's OK
+    _print(f"listed {len(deployment.expect_json('GET', '/api/v1/items?limit=1')['results'])} item(s)")
+    deployment.expect("GET", "/api/v1/schema")
+    pages = [deployment.expect("GET", page).decode() for page in ("/api/v1/docs", "/admin/login/")]
     files = sorted({found for page in pages for found in re.findall(r'(?:src|href)="(/static/[^"]+)"', page)})
-    missing = [path for path in files if market.ask("GET", path, expect=None).status != HTTPStatus.OK]
-    if missing or not files:
-        _end(f"the pages name static files that are not served: {missing}" if files else "the pages name no static file")
-    _say(f"found the docs, the admin and their {len(files)} static files")
+    if not files:
+        _end("the pages name no static file")
+    for path in files:
+        deployment.expect("GET", path)
+    _print(f"found the docs, the admin and their {len(files)} static files")
 
 
-def _rent(market: Market, *, manager: str, renter: str, cancel: bool) -> None:
-    offer = {
-        "name": "Walking stick",
-        "description": "Rented by ./dev walk.",
-        "category": "test",
-        "place": "here",
-        "daily_price": 1000,
-        "deposit": 0,
-        "latitude": 37.5446,
-        "longitude": 127.056,
-    }
-    item = market.ask("POST", "/api/v1/items", token=manager, body=offer, expect=201).json()["id"]
-    _say(f"registered item {item}")
-    rental = _request(market, item=item, renter=renter)
-    _say(f"requested it: rental {rental}")
-    paid = market.ask("POST", f"/api/v1/rentals/{rental}/payment", token=renter, body={"payment_method": "pm_ok"}, expect=None)
-    if paid.status not in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
-        _end(f"the payment: {paid.status}: {paid.body.decode()}")
-    _until(lambda: market.ask("GET", f"/api/v1/rentals/{rental}", token=renter).json()["state"] == "paid", "paid")
+def _rent(deployment: Deployment, *, manager: str, renter: str, cancel: bool) -> None:
+    item = deployment.expect_json("POST", "/api/v1/items", token=manager, body=_ITEM, status=(201,))["id"]
+    _print(f"registered item {item}")
+    created: dict[str, Any] = {}
+
+    def is_requested() -> bool:  # 404 until rentals has received the item's event
+        created.update(deployment.expect_json("POST", "/api/v1/rentals", token=renter, body={"item": item}, status=(201, 404)))
+        return "id" in created
+
+    _wait_until(is_requested, "known to rentals")
+    rental = f"/api/v1/rentals/{created['id']}"
+    _print(f"requested it: rental {created['id']}")
+    deployment.expect("POST", f"{rental}/payment", token=renter, body={"payment_method": "pm_ok"}, status=(200, 202))
+    _wait_until(lambda: deployment.expect_json("GET", rental, token=renter)["state"] == "paid", "paid")
     if cancel:
-        market.ask("POST", f"/api/v1/rentals/{rental}/cancel", token=renter, body={"reason": "changed my mind"}, expect=None)
+        deployment.expect("POST", f"{rental}/cancel", token=renter, body={"reason": "changed my mind"}, status=(200, 202))
     else:
-        _lend(market, rental=rental, manager=manager)
-    status, wanted = f"/api/v1/status/rentals/{rental}", "cancelled" if cancel else "returned"
-    _until(lambda: market.ask("GET", status, token=renter, expect=None).json().get("state") == wanted, f"{wanted}, says the status view")
-    money = market.ask("GET", status, token=renter).json()["money"]
-    _say(f"paid {money['paid']} {money['currency']}, given back {money['refunded']} {money['currency']}")
-    market.ask("DELETE", f"/api/v1/items/{item}", token=manager, expect=204)
-    _say("withdrew the item")
+        for step, state in (("handover", "rented"), ("return", "returned")):
+            actual = deployment.expect_json("POST", f"{rental}/{step}", token=manager)["state"]
+            if actual != state:
+                _end(f"after the {step} the rental is {actual}, not {state}")
+            _print(state)
+    status, wanted = rental.replace("/rentals/", "/status/rentals/"), "cancelled" if cancel else "returned"
+    _wait_until(
+        lambda: json.loads(deployment.call("GET", status, token=renter)[1]).get("state") == wanted, f"{wanted}, says the status view"
+    )
+    money = deployment.expect_json("GET", status, token=renter)["money"]
+    _print(f"paid {money['paid']} {money['currency']}, given back {money['refunded']} {money['currency']}")
+    deployment.expect("DELETE", f"/api/v1/items/{item}", token=manager, status=(204,))
+    _print("withdrew the item")
 
 
-def _lend(market: Market, *, rental: str, manager: str) -> None:
-    for step, state in (("handover", "rented"), ("return", "returned")):
-        now = market.ask("POST", f"/api/v1/rentals/{rental}/{step}", token=manager).json()["state"]
-        if now != state:
-            _end(f"after the {step} the rental is {now}, not {state}")
-        _say(state)
-
-
-def _request(market: Market, *, item: str, renter: str) -> str:
-    """Request the item as soon as rentals has heard of it."""
-    found: list[str] = []
-
-    def is_requested() -> bool:
-        answer = market.ask("POST", "/api/v1/rentals", token=renter, body={"item": item}, expect=None)
-        if answer.status not in {HTTPStatus.CREATED, HTTPStatus.NOT_FOUND}:
-            _end(f"the request: {answer.status}: {answer.body.decode()}")
-        found.extend([answer.json()["id"]] if answer.status == HTTPStatus.CREATED else [])
-        return bool(found)
-
-    _until(is_requested, "known to rentals")
-    return found[0]
-
-
-def _until(seen: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not seen():
+def _wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
         if time.monotonic() > deadline:
-            _end(f"not within {PATIENCE_S:g} s: {what}")
+            _end(f"not within {TIMEOUT_S:g} s: {what}")
         time.sleep(0.2)
-    _say(what)
+    _print(what)
 
 
-def _say(what: str) -> None:
-    print(f"walk: {what}", flush=True)
+def _print(text: str) -> None:
+    print(f"walk: {text}", flush=True)
 
 
 def _end(why: str) -> NoReturn:

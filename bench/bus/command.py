@@ -12,6 +12,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
+import django
 from django.db import connection
 
 from bench.market import open_database
@@ -49,6 +50,7 @@ def run(options: Namespace) -> None:
     if not parts:
         sys.exit(f"Only on PostgreSQL: {', '.join(options.only)}.")
     with open_database(database=options.database) as folder:
+        django.setup()
         from bench.bus import latency, peer, recovery, stuck_lanes  # noqa: PLC0415  # models exist only after setup()
         from bench.bus.backlog import Backlog  # noqa: PLC0415
 
