@@ -53,7 +53,7 @@ def test_after_a_partial_refund_a_cancel_refunds_the_rest(market: Market, provid
     assert answer.status_code in {200, 202}
     assert money_of(market, rental) == ("cancelled", 8_000, 8_000)
     assert sorted(Refund.objects.values_list("amount", flat=True)) == [3_000, 5_000]
-    assert (provider.book[payment_of(rental).id].refunded, balances()) == (8_000, {})
+    assert (provider.records[payment_of(rental).id].refunded, balances()) == (8_000, {})
 
 
 def test_after_a_partial_refund_the_payment_can_be_cancelled_and_made_again(market: Market, provider: FakeGateway, drain: Drain) -> None:

@@ -37,7 +37,7 @@ def assert_paid_once(market: Market, rental: dict[str, Any]) -> None:
 
 
 def test_the_webhook_wins(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
-    provider.then["charge"] = webhook(rental)
+    provider.on_answer["charge"] = webhook(rental)
 
     answer = market.pay(rental)
 
@@ -47,7 +47,7 @@ def test_the_webhook_wins(market: Market, provider: FakeGateway, rental: dict[st
 
 
 def test_the_webhook_wins_and_the_answer_is_lost(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
-    provider.then["charge"] = webhook(rental)
+    provider.on_answer["charge"] = webhook(rental)
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
 
     answer = market.pay(rental)
@@ -58,7 +58,7 @@ def test_the_webhook_wins_and_the_answer_is_lost(market: Market, provider: FakeG
 
 def test_the_answer_wins(market: Market, provider: FakeGateway, rental: dict[str, Any], settings: Settings, drain: Drain) -> None:
     settings.GDMARKET_DISPATCH = "off"
-    provider.then["charge"] = webhook(rental)
+    provider.on_answer["charge"] = webhook(rental)
     assert market.pay(rental).json()["state"] == "paid"
     assert notices() == 1
 
@@ -75,10 +75,10 @@ def test_another_check_settles_the_payment_while_the_webhook_asks(market: Market
     payment = payment_of(rental)
 
     def settle_first() -> None:
-        provider.then.clear()
+        provider.on_answer.clear()
         elsewhere(lambda: checking.check_payment(payment_id=payment.id, now=clock.now()))
 
-    provider.then["lookup"] = settle_first
+    provider.on_answer["lookup"] = settle_first
     told(key=payment.id)
 
     assert provider.calls == ["charge", "lookup", "lookup"]
@@ -87,7 +87,7 @@ def test_another_check_settles_the_payment_while_the_webhook_asks(market: Market
 
 def test_a_webhook_with_a_decline_wins(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
     provider.declines = "card_declined"
-    provider.then["charge"] = webhook(rental)
+    provider.on_answer["charge"] = webhook(rental)
 
     answer = market.pay(rental)
 
@@ -101,12 +101,12 @@ def test_a_forged_webhook_never_voids_a_charge_in_flight(
 ) -> None:
     def forge() -> None:
         if there:
-            provider.book[payment_of(rental).id] = there
+            provider.records[payment_of(rental).id] = there
         for _ in range(3):
             webhook(rental)()
-        provider.book.clear()
+        provider.records.clear()
 
-    provider.meanwhile["charge"] = forge
+    provider.on_arrival["charge"] = forge
 
     answer = market.pay(rental)
 
@@ -119,7 +119,7 @@ def test_a_webhook_of_another_sum_settles_nothing(market: Market, provider: Fake
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
     market.pay(rental)
     key = payment_of(rental).id
-    provider.book[key] = replace(provider.book[key], amount=80_000)
+    provider.records[key] = replace(provider.records[key], amount=80_000)
 
     assert told(key=key).status_code == 204
 
@@ -127,7 +127,7 @@ def test_a_webhook_of_another_sum_settles_nothing(market: Market, provider: Fake
 
 
 def test_ten_webhooks_at_once_and_the_answer_pay_once(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
-    provider.then["charge"] = lambda: at_once([lambda: told(order=rental["id"]).status_code] * 10)
+    provider.on_answer["charge"] = lambda: at_once([lambda: told(order=rental["id"]).status_code] * 10)
 
     answer = market.pay(rental)
 

@@ -1,4 +1,4 @@
-"""A payment provider for tests: an honest book in memory, and an unreliable way to it that a test bends as it needs."""
+"""A payment gateway for tests: a correct store in memory, with failures that a test injects."""
 
 import hmac
 import json
@@ -43,31 +43,30 @@ def signature(body: bytes) -> str:
 
 @dataclass
 class FakeGateway:
-    """The same signature as every gateway; each call is written down before anything happens.
+    """The same signature as every gateway; `calls` and `deadlines_s` record each call on arrival.
 
-    `meanwhile[call]` runs when a call arrives, before the book is opened; `fails[call]` then makes it fail without a trace;
-    `loses[call]` makes it fail after the book was written; `then[call]` runs once it was, before the answer goes out. `declines` is
-    the reason why every card is declined; `dawdles` lets a refund be processing for ever. The list leaves out what `made_at` says is
-    not of that time, names no key of ours that stands in `forgets` (but the rental it is for), and has `again` under the same keys.
-    Look-ups of what stands in `silent_about` get no answer; `unasked` is what every charge gets without its being asked. `reference` is
-    what it calls every charge, as if all were paid with one and the same.
+    `on_arrival[call]` runs when a call arrives; `fails[call]` then makes it fail without being performed; `loses[call]` makes it fail
+    after it was performed; `on_answer[call]` runs after it was performed, before the answer is sent. `declines` is the reason why
+    every card is declined; `refunds_pending` leaves refunds processing; `preflight` is the record that every charge gets without a
+    call; look-ups of the keys in `unanswered` get no answer; `reference` is the provider's reference of every charge. The list leaves
+    out charges whose `made_at` is outside its window, gives only the rental of the keys in `without_key`, and lists `duplicates` too.
     """
 
-    book: dict[UUID, ChargeRecord] = field(default_factory=dict)
+    records: dict[UUID, ChargeRecord] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
-    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
+    on_arrival: dict[str, Callable[[], object]] = field(default_factory=dict)
     fails: dict[str, Fault] = field(default_factory=dict)
-    then: dict[str, Callable[[], object]] = field(default_factory=dict)
+    on_answer: dict[str, Callable[[], object]] = field(default_factory=dict)
     loses: dict[str, Fault] = field(default_factory=dict)
     declines: str = ""
-    dawdles: bool = False
+    refunds_pending: bool = False
     reference: str = ""
     made_at: dict[UUID, datetime] = field(default_factory=dict)
-    forgets: set[UUID] = field(default_factory=set)
+    without_key: set[UUID] = field(default_factory=set)
     orders: dict[UUID, UUID] = field(default_factory=dict)
-    again: dict[UUID, ChargeRecord] = field(default_factory=dict)
-    silent_about: set[UUID] = field(default_factory=set)
-    unasked: ChargeRecord | None = None
+    duplicates: dict[UUID, ChargeRecord] = field(default_factory=dict)
+    unanswered: set[UUID] = field(default_factory=set)
+    preflight: ChargeRecord | None = None
     page: int = 100
     deadlines_s: list[float] = field(default_factory=list)
     calls_inside_a_transaction: int = 0
@@ -78,37 +77,41 @@ class FakeGateway:
         return method == "pm_ok"
 
     def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
-        return self.unasked
+        return self.preflight
 
     def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         reference = self.reference or f"provider-{request.payment_id}"
         self.orders[request.payment_id] = request.rental_id
         charged = ChargeRecord(status=ChargeStatus.CHARGED, amount=request.amount, currency=request.currency, reference=reference)
         declined = ChargeRecord(status=ChargeStatus.DECLINED, reason=self.declines)
-        return self._answer("charge", lambda: self.book.setdefault(request.payment_id, declined if self.declines else charged), deadline_s)
+        return self._answer(
+            "charge", lambda: self.records.setdefault(request.payment_id, declined if self.declines else charged), deadline_s
+        )
 
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
         def give_back() -> RefundRecord:
-            if self.dawdles:
+            if self.refunds_pending:
                 return RefundRecord(status=RefundStatus.PROCESSING)
-            record = self.book.get(request.payment_id, ChargeRecord(status=ChargeStatus.NOT_FOUND))
+            record = self.records.get(request.payment_id, ChargeRecord(status=ChargeStatus.NOT_FOUND))
             if refund_key not in self._refunds:
                 if record.refunded + amount > record.amount:
                     return RefundRecord(status=RefundStatus.REFUSED, reason="more_than_charged")
                 self._refunds[refund_key] = amount
-                self.book[request.payment_id] = replace(record, refunded=record.refunded + amount)
+                self.records[request.payment_id] = replace(record, refunded=record.refunded + amount)
             return RefundRecord(status=RefundStatus.REFUNDED, reference=f"refund-{refund_key}")
 
         return self._answer("refund", give_back, deadline_s)
 
     def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        return self._answer("void", lambda: self.book.setdefault(request.payment_id, ChargeRecord(status=ChargeStatus.VOIDED)), deadline_s)
+        return self._answer(
+            "void", lambda: self.records.setdefault(request.payment_id, ChargeRecord(status=ChargeStatus.VOIDED)), deadline_s
+        )
 
     def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         def read() -> ChargeRecord:
-            if request.payment_id in self.silent_about:
+            if request.payment_id in self.unanswered:
                 raise NoAnswerError("http_500")
-            return self.book.get(request.payment_id, ChargeRecord(status=ChargeStatus.NOT_FOUND))
+            return self.records.get(request.payment_id, ChargeRecord(status=ChargeStatus.NOT_FOUND))
 
         return self._answer("lookup", read, deadline_s)
 
@@ -116,16 +119,16 @@ class FakeGateway:
         def read() -> ChargePage:
             charged = sorted(
                 key
-                for key, record in self.book.items()
+                for key, record in self.records.items()
                 if record.status is ChargeStatus.CHARGED and since <= self.made_at.get(key, since) < until
             )
             first = int(cursor or 0)
             on_page = charged[first : first + self.page]
             listed = tuple(
-                ListedCharge(payment_id=None if key in self.forgets else key, rental_id=self.orders.get(key), record=book[key])
+                ListedCharge(payment_id=None if key in self.without_key else key, rental_id=self.orders.get(key), record=records[key])
                 for key in on_page
-                for book in (self.book, self.again)
-                if key in book
+                for records in (self.records, self.duplicates)
+                if key in records
             )
             return ChargePage(charges=listed, cursor=str(first + self.page) if len(charged) > first + self.page else "")
 
@@ -146,13 +149,13 @@ class FakeGateway:
             self.calls.append(call)
             self.deadlines_s.append(deadline_s)
             self.calls_inside_a_transaction += any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
-        self.meanwhile.get(call, lambda: None)()
+        self.on_arrival.get(call, lambda: None)()
         if call in self.fails:
             fault = self.fails[call]()
             raise fault
         with self._lock:
             record = read()
-        self.then.get(call, lambda: None)()
+        self.on_answer.get(call, lambda: None)()
         if call in self.loses:
             fault = self.loses[call]()
             raise fault

@@ -1,4 +1,4 @@
-"""A stand-in for a real provider: a local HTTP server that answers in the provider's recorded, documented shapes."""
+"""A stub of a real provider: a local HTTP server that answers in the provider's documented shapes."""
 
 import json
 from abc import ABC, abstractmethod
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What goes out; no status at all means that the line is cut."""
+    """A response; status 0 closes the connection without one."""
 
     status: int = 200
     body: Any = None
@@ -43,9 +43,9 @@ LOST = Reply(status=0)
 
 
 class ProviderStub(ABC):
-    """A provider with a book; `requests` are what it was asked.
+    """A provider with a store; `requests` are what it received.
 
-    `instead` may answer a request without the book being opened; `afterwards` may answer it after that, instead of the true answer.
+    `instead` may replace the answer without performing the request, `afterwards` after performing it.
     """
 
     def __init__(self) -> None:
@@ -54,17 +54,17 @@ class ProviderStub(ABC):
         self.afterwards: Callable[[Request], Reply | None] = lambda _: None
         self.lock = Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.replica = self
+        self._server.stub = self
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @abstractmethod
     def answer(self, request: Request) -> Reply:
-        """Open the book; under the lock."""
+        """Perform the request; called under the lock."""
 
     def calls(self) -> list[str]:
-        """Return what was asked for, in order."""
+        """Return the calls received, in order."""
         return [request.call for request in self.requests]
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class ProviderStub(ABC):
         self._thread.join()
 
     def reply(self, request: Request) -> Reply:
-        """Answer, truly or as it is bent to."""
+        """Return the reply, or what a test replaced it with."""
         with self.lock:
             self.requests.append(request)
         instead = self.instead(request)
@@ -88,7 +88,7 @@ class ProviderStub(ABC):
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128  # many threads connect at one moment
-    replica: ProviderStub
+    stub: ProviderStub
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(self.headers.get("Content-Length", 0))),
         )
-        self._write(self.server.replica.reply(request))
+        self._write(self.server.stub.reply(request))
 
     def _write(self, reply: Reply) -> None:
         if not reply.status:
@@ -138,12 +138,12 @@ AnyStub = TypeVar("AnyStub", bound=ProviderStub)
 
 
 @contextmanager
-def running(replica: AnyStub) -> Iterator[AnyStub]:
-    """Stop the replica when the block is left."""
+def running(stub: AnyStub) -> Iterator[AnyStub]:
+    """Stop the stub when the block is left."""
     try:
-        yield replica
+        yield stub
     finally:
-        replica.close()
+        stub.close()
 
 
 def recorded(name: str) -> Any:
@@ -152,5 +152,5 @@ def recorded(name: str) -> Any:
 
 
 def only(call: str, reply: Reply) -> Callable[[Request], Reply | None]:
-    """Answer this call so, and the others truly."""
+    """Reply to this call so, and to the others as usual."""
     return lambda request: reply if request.call == call else None

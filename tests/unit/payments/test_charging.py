@@ -76,7 +76,7 @@ def test_the_attempt_and_its_check_are_committed_before_the_provider_is_asked(pr
         timer = Delivery.objects.get(subscriber="payments")
         seen.append((state_of(payment_id), reminders(), timer.not_before))
 
-    provider.meanwhile["charge"] = lambda: elsewhere(look)
+    provider.on_arrival["charge"] = lambda: elsewhere(look)
 
     charge(payment_id=payment_id, now=NOON)
 
@@ -103,7 +103,7 @@ def test_what_surely_was_not_sent_says_when_to_try_again(provider: FakeGateway) 
     assert state_of(result.payment_id) == "not_sent"
     (told,) = recorded([PaymentDeclined])
     assert (told.event.state, told.event.reason) == ("not_sent", "connection_refused")
-    assert provider.book == {}
+    assert provider.records == {}
 
 
 @pytest.mark.parametrize("way", ["fails", "loses"])
@@ -146,7 +146,7 @@ def test_declined_cards_keep_the_breaker_closed_and_lost_answers_open_it(provide
 
 def test_a_decline_that_needs_no_question_says_nothing_of_the_provider(provider: FakeGateway) -> None:
     open_breaker()
-    provider.unasked = ChargeRecord(status=ChargeStatus.DECLINED, reason="order_differs")
+    provider.preflight = ChargeRecord(status=ChargeStatus.DECLINED, reason="order_differs")
     result = charge(now=NOON)
     assert (result.outcome, result.reason, provider.calls) == (ChargeOutcome.DECLINED, "order_differs", [])
     assert facade.closed_for_s() > 0
@@ -249,7 +249,7 @@ def test_inside_a_transaction_nothing_is_written_and_nobody_asked(provider: Fake
 
 def test_a_charge_of_another_sum_is_not_taken_for_ours(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
-    provider.book[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW")
+    provider.records[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW")
 
     result = charge(payment_id=payment_id, now=NOON)
 

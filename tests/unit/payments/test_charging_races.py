@@ -79,7 +79,7 @@ def test_charges_and_checks_at_one_moment_agree_with_the_provider(provider: Fake
         results = at_once([check, pay] * 3)
 
         assert not [result for result in results if isinstance(result, Exception)]
-        is_charged = attempt["payment_id"] in provider.book and provider.book[attempt["payment_id"]].status is ChargeStatus.CHARGED
+        is_charged = attempt["payment_id"] in provider.records and provider.records[attempt["payment_id"]].status is ChargeStatus.CHARGED
         assert state_of(attempt["payment_id"]) == ("approved" if is_charged else "not_sent")
     assert len(facts()) == 10
 

@@ -68,7 +68,7 @@ def test_a_charge_that_comes_after_the_tombstone_is_refused_for_ever() -> None:
 
 def test_a_charge_that_comes_between_lookup_and_void_is_found(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
-    provider.meanwhile["void"] = lambda: provider.book.update(
+    provider.on_arrival["void"] = lambda: provider.records.update(
         {payment.id: ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW", reference="late")}
     )
 
@@ -87,7 +87,7 @@ def test_an_attempt_that_nobody_sent_is_closed_without_asking_and_nobody_sends_i
 
     assert (settled.state, settled.reason, settled.asked_at) == ("not_sent", "never_sent", LATER)
     assert result.outcome == "not_sent"
-    assert (provider.calls, provider.book, facts()) == ([], {}, ["PaymentDeclined"])
+    assert (provider.calls, provider.records, facts()) == ([], {}, ["PaymentDeclined"])
 
 
 def test_a_checker_that_dies_after_its_claim_leaves_an_attempt_that_heals(provider: FakeGateway) -> None:
@@ -117,7 +117,7 @@ def test_a_silent_provider_is_asked_again_ever_more_patiently(provider: FakeGate
             check(payment.id)
         waits.append(silence.value.retry_after_s)
     assert waits == [1, 2, 4, 8]
-    assert (state_of(payment.id), facts(), provider.book) == (state, [], {})
+    assert (state_of(payment.id), facts(), provider.records) == (state, [], {})
 
 
 def test_a_provider_that_says_when_to_come_back_is_obeyed(provider: FakeGateway) -> None:
@@ -141,7 +141,7 @@ def test_while_the_breaker_is_open_the_check_waits(provider: FakeGateway) -> Non
 @pytest.mark.parametrize(("amount", "currency"), [(8_001, "KRW"), (8_000, "USD")])
 def test_another_sum_than_ours_is_for_a_person(provider: FakeGateway, amount: int, currency: str) -> None:
     payment = PaymentFactory(state="unknown")
-    provider.book[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=amount, currency=currency)
+    provider.records[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=amount, currency=currency)
     with pytest.raises(PaymentDiffersError) as difference:
         check(payment.id)
     assert difference.value.details == {"payment": str(payment.id), "amount": 8_000, "provider_amount": amount}

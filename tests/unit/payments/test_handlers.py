@@ -77,7 +77,7 @@ def test_a_refund_due_is_recorded_sent_and_told(provider: FakeGateway) -> None:
 
     deliver()
 
-    assert (state_of(payment_id), provider.book[payment_id].refunded) == ("refunded", 8_000)
+    assert (state_of(payment_id), provider.records[payment_id].refunded) == ("refunded", 8_000)
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
 
 
@@ -92,7 +92,7 @@ def test_a_refund_due_twice_is_given_once(provider: FakeGateway) -> None:
 
 def test_a_refund_waits_until_its_payment_is_settled(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
-    provider.book[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
+    provider.records[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
     tell(RentalRefundDue, payment_id=payment.id, reason="changed my mind")
     for _ in range(12):
         deliver()
@@ -143,7 +143,7 @@ def test_a_refund_is_asked_for_until_the_provider_answers(provider: FakeGateway)
 
     deliver()
 
-    assert (state_of(payment_id), provider.book[payment_id].refunded) == ("refunded", 8_000)
+    assert (state_of(payment_id), provider.records[payment_id].refunded) == ("refunded", 8_000)
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
 
 
@@ -187,7 +187,7 @@ def test_a_payment_is_not_checked_before_its_outcome_must_be_known(provider: Fak
 
 def test_a_payment_that_differs_is_dead_at_once_and_waits_for_a_person(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
-    provider.book[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW")
+    provider.records[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW")
     charge(payment_id=payment_id, now=NOON)
 
     deliver()

@@ -46,12 +46,12 @@ def test_a_charge_that_arrives_after_it_was_given_up_is_refused_by_the_tombstone
     def give_up() -> None:
         checking.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
 
-    provider.meanwhile["charge"] = lambda: elsewhere(give_up)
+    provider.on_arrival["charge"] = lambda: elsewhere(give_up)
 
     result = charge(payment_id=payment_id, now=NOON)
 
     assert (result.outcome, result.reason, result.version) == (ChargeOutcome.NOT_SENT, "voided", 2)
-    assert provider.book[payment_id] == ChargeRecord(status=ChargeStatus.VOIDED)
+    assert provider.records[payment_id] == ChargeRecord(status=ChargeStatus.VOIDED)
     assert (provider.calls, facts()) == (["charge", "lookup", "void"], ["PaymentDeclined"])
 
 

@@ -73,7 +73,7 @@ def test_each_part_given_back_is_booked_and_the_cancel_books_just_the_rest(provi
 
     give_back(payment_id)
     assert [amount for entry, amount in postings(payment_id) if entry == "refunded"] == [1_000, 2_500, 4_500]
-    assert (balances(), provider.book[payment_id].refunded) == ({}, 8_000)
+    assert (balances(), provider.records[payment_id].refunded) == ({}, 8_000)
 
 
 def test_what_is_recorded_again_is_booked_once(provider: FakeGateway) -> None:
@@ -191,7 +191,7 @@ def _assert_balanced(provider: FakeGateway) -> None:
     for payment in Payment.objects.filter(state__in=["approved", "refunded"]):
         held = queries.held_by_ledger(payment_ids=[payment.id])[payment.id]
         assert held == payment.amount - payment.refunded
-        entry = provider.book[payment.id]
+        entry = provider.records[payment.id]
         assert held - (payment.refund_due - payment.refunded) <= entry.amount - entry.refunded <= held
 
 

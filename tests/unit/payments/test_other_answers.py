@@ -34,7 +34,7 @@ def test_a_charge_that_the_provider_refuses_to_hear_was_surely_not_made(provider
     result = charge(now=NOON)
 
     assert (result.outcome, result.reason, result.retry_after_s) == (ChargeOutcome.NOT_SENT, "UNAUTHORIZED_KEY", None)
-    assert (state_of(result.payment_id), facts(), provider.book) == ("not_sent", ["PaymentDeclined"], {})
+    assert (state_of(result.payment_id), facts(), provider.records) == ("not_sent", ["PaymentDeclined"], {})
     assert not Posting.objects.exists()
 
 
@@ -76,7 +76,7 @@ def test_a_check_that_the_provider_refuses_to_hear_settles_nothing(provider: Fak
 def test_a_charge_that_is_still_processing_is_unknown_and_asked_about_again(provider: FakeGateway) -> None:
     attempt = new_attempt()
     payment_id = attempt["payment_id"]
-    provider.book[payment_id] = PROCESSING
+    provider.records[payment_id] = PROCESSING
 
     result = charge(**attempt, now=NOON)
 
@@ -89,13 +89,13 @@ def test_a_charge_that_is_still_processing_is_unknown_and_asked_about_again(prov
     assert (waits, state_of(payment_id), facts()) == ([1, 2, 4], "unknown", [])
     assert provider.calls == ["charge", "lookup", "lookup", "lookup"]  # what is under way is never voided
 
-    provider.book[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
+    provider.records[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
     assert checking.check_payment(payment_id=payment_id, now=NOON).state == "approved"
 
 
 def test_a_provider_that_keeps_no_tombstones_is_asked_until_the_charge_can_come_no_more(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
-    provider.meanwhile["void"] = lambda: provider.book.update({payment.id: PROCESSING})
+    provider.on_arrival["void"] = lambda: provider.records.update({payment.id: PROCESSING})
     with pytest.raises(OutcomeUnknownError):
         checking.check_payment(payment_id=payment.id, now=NOON)
     assert (state_of(payment.id), facts(), provider.calls) == ("unknown", [], ["lookup", "void"])
@@ -104,20 +104,20 @@ def test_a_provider_that_keeps_no_tombstones_is_asked_until_the_charge_can_come_
 def test_a_refund_that_is_still_processing_is_asked_about_again(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
     refund = refunding.record_refund(payment_id=payment_id, now=NOON)
-    provider.dawdles = True
+    provider.refunds_pending = True
     with pytest.raises(OutcomeUnknownError):
         refunding.send_refund(refund_id=refund.id, now=NOON)
-    assert (state_of(payment_id), provider.book[payment_id].refunded) == ("approved", 0)
-    provider.dawdles = False
+    assert (state_of(payment_id), provider.records[payment_id].refunded) == ("approved", 0)
+    provider.refunds_pending = False
 
     assert refunding.send_refund(refund_id=refund.id, now=NOON).state == "refunded"
-    assert (provider.book[payment_id].refunded, facts()) == (8_000, ["PaymentApproved", "PaymentRefunded"])
+    assert (provider.records[payment_id].refunded, facts()) == (8_000, ["PaymentApproved", "PaymentRefunded"])
 
 
 def test_what_is_still_processing_does_not_hold_reconciling_up(provider: FakeGateway) -> None:
     processing, dawdling, lost = (PaymentFactory(state="unknown", id=ids.uuid7()) for _ in range(3))
-    provider.book |= {processing.id: PROCESSING, dawdling.id: PROCESSING}
-    provider.book[lost.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
+    provider.records |= {processing.id: PROCESSING, dawdling.id: PROCESSING}
+    provider.records[lost.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
 
     findings = {finding.payment_id: (finding.verdict, finding.provider) for finding in reconciling.reconcile_payments(now=clock.now())}
 
@@ -131,12 +131,12 @@ def test_what_is_still_processing_does_not_hold_reconciling_up(provider: FakeGat
 def test_a_charge_of_which_a_part_went_back_already_is_for_a_person(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     whole = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
-    provider.book[payment.id] = replace(whole, refunded=3_000)
+    provider.records[payment.id] = replace(whole, refunded=3_000)
     with pytest.raises(PaymentDiffersError):
         checking.check_payment(payment_id=payment.id, now=NOON)
     assert state_of(payment.id) == "unknown"
 
-    provider.book[payment.id] = replace(whole, refunded=8_000)
+    provider.records[payment.id] = replace(whole, refunded=8_000)
     settled = checking.check_payment(payment_id=payment.id, now=NOON)
     assert (settled.state, settled.reason) == ("declined", "given_back")
     assert not Posting.objects.exists()

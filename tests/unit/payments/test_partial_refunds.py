@@ -62,7 +62,7 @@ def test_a_part_given_back_is_told_and_the_payment_stands(provider: FakeGateway,
 
     payment = Payment.objects.get()
     assert (payment.state, payment.refund_due, payment.refunded, payment.version) == ("approved", 3_000, 3_000, 3)
-    assert provider.book[paid].refunded == 3_000
+    assert provider.records[paid].refunded == 3_000
     (told,) = recorded([PaymentPartlyRefunded])
     assert (told.stream, told.event.state, told.event.amount, told.event.refunded, told.event.version) == (
         f"payment:{paid}",
@@ -82,7 +82,7 @@ def test_a_part_whose_answer_is_lost_is_given_once(provider: FakeGateway, paid: 
 
     send(part)
 
-    assert (provider.calls.count("refund"), provider.book[paid].refunded, Payment.objects.get().refunded) == (2, 3_000, 3_000)
+    assert (provider.calls.count("refund"), provider.records[paid].refunded, Payment.objects.get().refunded) == (2, 3_000, 3_000)
 
 
 def test_after_a_part_a_refund_of_the_payment_gives_just_the_rest(provider: FakeGateway, paid: UUID) -> None:
@@ -93,7 +93,7 @@ def test_after_a_part_a_refund_of_the_payment_gives_just_the_rest(provider: Fake
     assert refunding.record_refund(payment_id=paid, now=NOON) == rest
     send(rest)
 
-    assert (state_of(paid), provider.book[paid].refunded) == ("refunded", 8_000)
+    assert (state_of(paid), provider.records[paid].refunded) == ("refunded", 8_000)
     assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentRefunded"]
 
 
@@ -104,7 +104,7 @@ def test_the_rest_may_be_given_before_the_part_is(provider: FakeGateway, paid: U
 
     send(part)
 
-    assert (state_of(paid), provider.book[paid].refunded) == ("refunded", 8_000)
+    assert (state_of(paid), provider.records[paid].refunded) == ("refunded", 8_000)
     assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentRefunded"]
 
 
@@ -189,7 +189,7 @@ def test_ten_parts_at_once_are_never_more_than_was_charged(provider: FakeGateway
     assert len(given) == 5
     assert [type(answer) for answer in answers if answer not in given] == [RefundTooLargeError] * 5
     payment = Payment.objects.get()
-    assert (payment.refund_due, payment.refunded, provider.book[paid].refunded) == (7_500, 7_500, 7_500)
+    assert (payment.refund_due, payment.refunded, provider.records[paid].refunded) == (7_500, 7_500, 7_500)
     assert queries.held_by_ledger(payment_ids=[paid]) == {paid: 500}
 
 

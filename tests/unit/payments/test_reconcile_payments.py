@@ -56,7 +56,7 @@ def test_books_that_agree_are_counted_and_not_listed(provider: FakeGateway) -> N
 
 def test_what_was_repaired_is_listed_and_the_next_run_agrees(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
-    provider.book[payment.id] = CHARGED
+    provider.records[payment.id] = CHARGED
 
     run = reconcile()
 
@@ -70,7 +70,7 @@ def test_what_was_repaired_is_listed_and_the_next_run_agrees(provider: FakeGatew
 
 def test_a_difference_ends_with_exit_code_1_and_changes_nothing(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="not_sent")
-    provider.book[payment.id] = CHARGED
+    provider.records[payment.id] = CHARGED
     before = everything()
 
     run = reconcile()
@@ -84,7 +84,7 @@ def test_a_difference_ends_with_exit_code_1_and_changes_nothing(provider: FakeGa
 def test_a_difference_does_not_keep_the_rest_from_being_repaired(provider: FakeGateway) -> None:
     PaymentFactory(state="approved")
     lost = PaymentFactory(state="unknown")
-    provider.book[lost.id] = CHARGED
+    provider.records[lost.id] = CHARGED
     run = reconcile()
     assert (run.code, run.out.splitlines()[-2]) == (1, "Payments compared: 1 needs_person, 1 repaired.")
     assert state_of(lost.id) == "approved"
@@ -101,7 +101,7 @@ def test_a_provider_that_is_not_reached_ends_with_exit_code_1(provider: FakeGate
 
 def test_a_dry_run_changes_nothing_and_finds_it_well(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
-    provider.book[payment.id] = CHARGED
+    provider.records[payment.id] = CHARGED
     before = everything()
     run = reconcile("--dry-run")
     assert (run.code, run.out.splitlines()[-2]) == (0, "Payments compared: 1 would_repair.")
@@ -110,7 +110,7 @@ def test_a_dry_run_changes_nothing_and_finds_it_well(provider: FakeGateway) -> N
 
 def test_a_dry_run_too_ends_with_exit_code_1_where_a_person_must_look(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
-    provider.book[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW")
+    provider.records[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW")
     run = reconcile("--dry-run")
     assert (run.code, run.out.splitlines()[-2]) == (1, "Payments compared: 1 needs_person.")
     assert state_of(payment.id) == "unknown"
@@ -118,7 +118,7 @@ def test_a_dry_run_too_ends_with_exit_code_1_where_a_person_must_look(provider: 
 
 def test_what_the_provider_charged_and_we_do_not_know_is_named(provider: FakeGateway) -> None:
     stranger = ids.uuid7()
-    provider.book[stranger] = CHARGED
+    provider.records[stranger] = CHARGED
 
     run = reconcile()
 
@@ -148,7 +148,7 @@ def test_only_younger_ones_can_be_compared(provider: FakeGateway) -> None:
     now = clock.now()
     for days in (1, 40):
         old = PaymentFactory(state="approved", created_at=now - timedelta(days=days))
-        provider.book[old.id], provider.made_at[old.id] = replace(CHARGED, reference=str(days)), old.created_at
+        provider.records[old.id], provider.made_at[old.id] = replace(CHARGED, reference=str(days)), old.created_at
     assert reconcile("--days", "30") == Run(0, f"Payments compared: 1 agrees.\n{even(8_000)}\n", "")
     assert reconcile() == Run(0, f"Payments compared: 2 agrees.\n{even(16_000)}\n", "")
 
@@ -156,7 +156,7 @@ def test_only_younger_ones_can_be_compared(provider: FakeGateway) -> None:
 def test_as_json_it_is_one_document(provider: FakeGateway) -> None:
     charge(now=clock.now())
     payment = PaymentFactory(state="not_sent")
-    provider.book[payment.id] = CHARGED
+    provider.records[payment.id] = CHARGED
 
     run = reconcile("--json")
 

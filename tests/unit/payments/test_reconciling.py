@@ -38,7 +38,7 @@ def with_refund(provider: FakeGateway, record: ChargeRecord | None) -> UUID:
     """Return a payment whose refund is recorded but not sent, as the provider knows it."""
     payment: Payment = RefundFactory().payment
     if record is not None:
-        provider.book[payment.id] = record
+        provider.records[payment.id] = record
     return payment.id
 
 
@@ -57,7 +57,7 @@ def test_what_is_open_is_settled_as_the_provider_says(
 ) -> None:
     payment = PaymentFactory(state=state)
     if record:
-        provider.book[payment.id] = record
+        provider.records[payment.id] = record
 
     (finding,) = reconcile()
 
@@ -92,7 +92,7 @@ def test_a_refund_that_is_due_is_sent(provider: FakeGateway, record: ChargeRecor
     (finding,) = reconcile()
 
     assert (finding.verdict, finding.ours, finding.provider) == (REPAIRED, "approved 8000 KRW, refund due 8000", "now refunded")
-    assert (state_of(payment_id), provider.book[payment_id].refunded, facts()) == ("refunded", 8_000, ["PaymentRefunded"])
+    assert (state_of(payment_id), provider.records[payment_id].refunded, facts()) == ("refunded", 8_000, ["PaymentRefunded"])
     assert verdicts() == [AGREES]
 
 
@@ -112,7 +112,7 @@ def test_a_refund_that_is_due_is_sent(provider: FakeGateway, record: ChargeRecor
 def test_books_that_agree_are_left_alone(provider: FakeGateway, state: str, record: ChargeRecord | None) -> None:
     payment = PaymentFactory(state=state)
     if record:
-        provider.book[payment.id] = record
+        provider.records[payment.id] = record
     before = everything()
     assert verdicts() == [AGREES]
     assert everything() == before
@@ -140,14 +140,14 @@ def test_a_difference_is_left_for_a_person(
 ) -> None:
     payment = PaymentFactory(state=state)
     if record:
-        provider.book[payment.id] = record
-    before, book = everything(), dict(provider.book)
+        provider.records[payment.id] = record
+    before, book = everything(), dict(provider.records)
 
     (finding,) = reconcile(dry_run=dry_run)
 
     assert (finding.verdict, finding.ours, finding.provider) == (NEEDS_PERSON, f"{state} 8000 KRW", in_words)
     assert everything() == before
-    assert (provider.book, sorted(provider.calls)) == (book, ["list", "lookup"])
+    assert (provider.records, sorted(provider.calls)) == (book, ["list", "lookup"])
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_refund_that_the_provider_refuses_is_left_for_a_person(
     provider: FakeGateway, record: ChargeRecord | None, would_be: FindingVerdict
 ) -> None:
     payment_id = with_refund(provider, record)
-    book = dict(provider.book)
+    book = dict(provider.records)
 
     (dry,) = reconcile(dry_run=True)
     (finding,) = reconcile()
@@ -171,14 +171,14 @@ def test_a_refund_that_the_provider_refuses_is_left_for_a_person(
     assert (dry.verdict, finding.verdict) == (would_be, NEEDS_PERSON)
     assert finding.ours == dry.ours == "approved 8000 KRW, refund due 8000"
     assert finding.provider == "refuses the refund: more_than_charged"
-    assert (state_of(payment_id), facts(), provider.book) == ("approved", [], book)
+    assert (state_of(payment_id), facts(), provider.records) == ("approved", [], book)
 
 
 def test_a_dry_run_says_what_would_be_repaired_and_changes_nothing_anywhere(provider: FakeGateway) -> None:
     lost, unseen, never_sent = PaymentFactory(state="unknown"), PaymentFactory(), PaymentFactory(never_sent=True)
-    provider.book[lost.id] = CHARGED
+    provider.records[lost.id] = CHARGED
     due = with_refund(provider, CHARGED)
-    before, book = everything(), dict(provider.book)
+    before, book = everything(), dict(provider.records)
 
     findings = reconcile(dry_run=True)
 
@@ -190,7 +190,7 @@ def test_a_dry_run_says_what_would_be_repaired_and_changes_nothing_anywhere(prov
         due: (WOULD_REPAIR, "charged 8000 KRW"),
     }
     assert everything() == before
-    assert (provider.book, set(provider.calls)) == (book, {"list", "lookup"})
+    assert (provider.records, set(provider.calls)) == (book, {"list", "lookup"})
 
 
 def test_an_attempt_that_is_just_being_made_is_not_touched(provider: FakeGateway) -> None:
@@ -226,8 +226,8 @@ def test_it_ends_at_once_where_nobody_is_there(provider: FakeGateway, dry_run: b
 def test_one_that_no_answer_comes_about_keeps_no_other_from_its_turn(provider: FakeGateway) -> None:
     silent, told = sorted(PaymentFactory.create_batch(2, state="unknown"), key=lambda payment: payment.id)
     paid = charge(now=clock.now()).payment_id
-    provider.book[told.id] = CHARGED
-    provider.silent_about.add(silent.id)
+    provider.records[told.id] = CHARGED
+    provider.unanswered.add(silent.id)
 
     assert {finding.payment_id: finding.verdict for finding in reconcile()} == {silent.id: NOT_REACHED, told.id: REPAIRED, paid: AGREES}
 
@@ -248,18 +248,18 @@ def test_it_asks_nobody_while_the_breaker_is_open(provider: FakeGateway) -> None
 @pytest.mark.parametrize("is_recorded", [True, False])
 def test_a_payment_that_moves_on_while_it_is_compared_is_no_difference(provider: FakeGateway, is_recorded: bool) -> None:
     payment = PaymentFactory(state="approved")
-    provider.book[payment.id] = CHARGED
+    provider.records[payment.id] = CHARGED
     provider.made_at[payment.id] = clock.now() - timedelta(days=2)  # by a clock that is slow: it is not on the list
 
     def give_it_back() -> None:
-        provider.meanwhile.clear()
+        provider.on_arrival.clear()
         refund = refunding.record_refund(payment_id=payment.id, now=clock.now())
         if is_recorded:
             refunding.send_refund(refund_id=refund.id, now=clock.now())
         else:  # given back, but not yet written down
             provider.refund(request=charge_request(payment.id), refund_key=refund.id, amount=8_000, deadline_s=1)
 
-    provider.meanwhile["lookup"] = give_it_back
+    provider.on_arrival["lookup"] = give_it_back
 
     assert verdicts(since=clock.now() - timedelta(days=1)) == [IN_FLIGHT]
 
@@ -267,7 +267,7 @@ def test_a_payment_that_moves_on_while_it_is_compared_is_no_difference(provider:
 def test_runs_at_one_moment_settle_each_payment_once(provider: FakeGateway) -> None:
     open_ones = [PaymentFactory(state="unknown") for _ in range(5)]
     for payment in open_ones:
-        provider.book[payment.id] = replace(CHARGED, reference=f"theirs-{payment.id}")
+        provider.records[payment.id] = replace(CHARGED, reference=f"theirs-{payment.id}")
     due = [with_refund(provider, CHARGED) for _ in range(5)]
 
     runs = at_once([verdicts] * 4)
@@ -275,7 +275,7 @@ def test_runs_at_one_moment_settle_each_payment_once(provider: FakeGateway) -> N
     assert not [run for run in runs if isinstance(run, Exception)]
     assert all(NEEDS_PERSON not in run for run in runs if not isinstance(run, Exception))
     assert {state_of(payment.id) for payment in open_ones} == {"approved"}
-    assert {(state_of(payment_id), provider.book[payment_id].refunded) for payment_id in due} == {("refunded", 8_000)}
+    assert {(state_of(payment_id), provider.records[payment_id].refunded) for payment_id in due} == {("refunded", 8_000)}
     assert sorted(facts()) == ["PaymentApproved"] * 5 + ["PaymentRefunded"] * 5
     assert verdicts() == [AGREES] * 10
 
@@ -285,7 +285,7 @@ def test_it_goes_through_any_number_and_never_in_a_transaction(provider: FakeGat
     Payment.objects.bulk_create(payments)
     for payment in payments[:600]:
         ledger.post_charge(payment, now=payment.created_at)
-        provider.book[payment.id] = CHARGED
+        provider.records[payment.id] = CHARGED
 
     findings = reconciling.reconcile_payments(now=clock.now())
 

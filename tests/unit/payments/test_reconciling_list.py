@@ -33,8 +33,8 @@ def verdicts(**wishes: Any) -> list[FindingVerdict]:
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_what_the_provider_charged_and_we_do_not_know_is_named_for_a_person(provider: FakeGateway, dry_run: bool) -> None:
     stranger, nameless = ids.uuid7(), ids.uuid7()
-    provider.book |= {stranger: CHARGED, nameless: replace(CHARGED, reference="pay_7", refunded=3_000)}
-    provider.forgets.add(nameless)
+    provider.records |= {stranger: CHARGED, nameless: replace(CHARGED, reference="pay_7", refunded=3_000)}
+    provider.without_key.add(nameless)
 
     findings = reconcile(dry_run=dry_run)
 
@@ -49,7 +49,7 @@ def test_a_list_of_many_pages_is_read_to_its_end(provider: FakeGateway) -> None:
     provider.page = 3
     payments = [charge(now=clock.now()).payment_id for _ in range(7)]
     stranger = ids.uuid7()
-    provider.book[stranger] = CHARGED
+    provider.records[stranger] = CHARGED
 
     findings = reconcile()
 
@@ -60,7 +60,7 @@ def test_a_list_of_many_pages_is_read_to_its_end(provider: FakeGateway) -> None:
 
 def test_where_the_provider_keeps_no_key_of_ours_its_own_name_tells_which_payment_it_is(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
-    provider.forgets.add(payment_id)
+    provider.without_key.add(payment_id)
 
     (finding,) = reconcile()
 
@@ -77,12 +77,12 @@ def test_a_ledger_that_differs_from_the_provider_is_for_a_person(provider: FakeG
 
     assert (finding.payment_id, finding.verdict) == (payment_id, NEEDS_PERSON)
     assert (finding.held, finding.booked) == (8_000, 0)
-    assert (state_of(payment_id), provider.book[payment_id].refunded) == ("approved", 0)
+    assert (state_of(payment_id), provider.records[payment_id].refunded) == ("approved", 0)
 
 
 def test_a_second_charge_under_one_key_is_named_for_a_person(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
-    provider.again[payment_id] = replace(provider.book[payment_id], reference="another")
+    provider.duplicates[payment_id] = replace(provider.records[payment_id], reference="another")
 
     findings = reconcile()
 
@@ -96,7 +96,7 @@ def test_a_second_charge_under_one_key_is_named_for_a_person(provider: FakeGatew
 def test_a_charge_whose_answer_is_still_on_its_way_is_nobody_s_stranger(provider: FakeGateway, older_than_s: float) -> None:
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
     payment_id = charge(now=clock.now()).payment_id
-    provider.forgets.add(payment_id)
+    provider.without_key.add(payment_id)
 
     verdicts_ = [finding.verdict for finding in reconcile(older_than_s=older_than_s)]
 
@@ -125,7 +125,7 @@ def test_a_refund_that_a_version_from_before_the_ledger_recorded_is_booked_and_g
 
     assert [finding.verdict for finding in reconcile()] == [REPAIRED]
 
-    assert (state_of(payment_id), provider.book[payment_id].refunded) == ("refunded", 8_000)
+    assert (state_of(payment_id), provider.records[payment_id].refunded) == ("refunded", 8_000)
     assert set(Posting.objects.values_list("entry", flat=True)) == {"earned", "charged", "refund_due", "refunded"}
 
 
@@ -142,7 +142,7 @@ def test_a_refund_that_is_refused_is_in_the_sums_all_the_same(provider: FakeGate
 
 def test_what_was_declined_here_and_given_back_in_full_there_agrees(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="declined", reason="given_back")
-    provider.book[payment.id] = replace(CHARGED, refunded=8_000)
+    provider.records[payment.id] = replace(CHARGED, refunded=8_000)
     (finding,) = reconcile()
     assert (finding.payment_id, finding.verdict, finding.held, finding.booked) == (payment.id, AGREES, 0, 0)
 
@@ -167,12 +167,12 @@ def test_two_refunds_that_are_due_are_both_sent(provider: FakeGateway) -> None:
         refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=amount, now=clock.now())
     (dry,) = reconcile(dry_run=True)
     assert (dry.verdict, dry.ours) == (WOULD_REPAIR, "approved 8000 KRW, refund due 3000")
-    assert (provider.book[payment_id].refunded, facts()) == (0, ["PaymentApproved"])
+    assert (provider.records[payment_id].refunded, facts()) == (0, ["PaymentApproved"])
 
     (finding,) = reconcile()
 
     assert (finding.verdict, finding.provider, finding.held, finding.booked) == (REPAIRED, "now refunded", 5_000, 5_000)
-    assert (provider.book[payment_id].refunded, set(Refund.objects.values_list("state", flat=True))) == (3_000, {"refunded"})
+    assert (provider.records[payment_id].refunded, set(Refund.objects.values_list("state", flat=True))) == (3_000, {"refunded"})
     assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentPartlyRefunded"]
     (again,) = reconcile()
     assert (again.verdict, again.ours, again.held) == (AGREES, "approved 8000 KRW, refunded 3000", 5_000)
@@ -182,7 +182,7 @@ def test_only_younger_ones_are_compared_and_what_is_open_is_settled_however_old(
     now = clock.now()
     young, old = (PaymentFactory(state="approved", created_at=now - timedelta(days=days)) for days in (1, 40))
     forgotten = PaymentFactory(state="unknown", created_at=now - timedelta(days=400))
-    provider.book |= {payment.id: replace(CHARGED, reference=str(payment.id)) for payment in (young, old, forgotten)}
+    provider.records |= {payment.id: replace(CHARGED, reference=str(payment.id)) for payment in (young, old, forgotten)}
     provider.made_at |= {payment.id: payment.created_at for payment in (young, old, forgotten)}
 
     findings = {finding.payment_id: finding.verdict for finding in reconcile(since=now - timedelta(days=30))}

@@ -36,7 +36,7 @@ def test_the_part_is_recorded_and_where_events_are_delivered_at_once_given_back(
 
     row = Refund.objects.get()
     assert said == f"Refund {row.id}: 3,000 KRW of payment {paid}, refunded.\n"
-    assert (row.amount, provider.book[paid].refunded, state_of(paid)) == (3_000, 3_000, "approved")
+    assert (row.amount, provider.records[paid].refunded, state_of(paid)) == (3_000, 3_000, "approved")
 
 
 def test_while_the_provider_is_silent_it_says_that_it_is_pending(provider: FakeGateway, paid: UUID, settings: Settings) -> None:

@@ -53,7 +53,7 @@ def test_a_refund_that_was_sent_is_booked_and_told(provider: FakeGateway, paid: 
     assert (refund.state, refund.settled_at, refund.provider_reference) == ("refunded", NOON, f"refund-{refund.id}")
     payment = Payment.objects.get(id=paid)
     assert (payment.state, payment.refunded, payment.version) == ("refunded", 8_000, 3)
-    assert provider.book[paid].refunded == 8_000
+    assert provider.records[paid].refunded == 8_000
     (told,) = recorded([PaymentRefunded])
     assert (told.stream, told.event.state, told.event.refunded, told.event.version) == (f"payment:{paid}", "refunded", 8_000, 3)
 
@@ -91,7 +91,7 @@ def test_a_refund_whose_answer_was_lost_is_sent_again_and_given_once(provider: F
 
     refunding.send_refund(refund_id=refund.id, now=NOON)
 
-    assert (provider.book[paid].refunded, state_of(paid)) == (8_000, "refunded")
+    assert (provider.records[paid].refunded, state_of(paid)) == (8_000, "refunded")
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
 
 
@@ -104,7 +104,7 @@ def test_a_server_that_dies_after_the_provider_gave_the_money_back_is_made_good(
 
     refunding.send_refund(refund_id=refund.id, now=NOON)
 
-    assert (provider.book[paid].refunded, state_of(paid)) == (8_000, "refunded")
+    assert (provider.records[paid].refunded, state_of(paid)) == (8_000, "refunded")
 
 
 def test_ten_that_record_at_once_record_one_refund(provider: FakeGateway, paid: UUID) -> None:
@@ -120,7 +120,7 @@ def test_ten_that_send_at_once_give_the_money_back_once(provider: FakeGateway, p
     sent = at_once([lambda: refunding.send_refund(refund_id=refund.id, now=NOON)] * CALLERS)
 
     assert [getattr(answer, "state", answer) for answer in sent] == ["refunded"] * CALLERS
-    assert (provider.book[paid].refunded, Payment.objects.get().version) == (8_000, 3)
+    assert (provider.records[paid].refunded, Payment.objects.get().version) == (8_000, 3)
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
 
 
@@ -164,7 +164,7 @@ def test_a_refusal_of_the_provider_is_kept_and_nothing_told(provider: FakeGatewa
     assert refusal.value.details == {"refund": str(refund.id), "reason": "more_than_charged"}
     refund.refresh_from_db()
     assert (refund.state, refund.reason, refund.settled_at) == ("pending", "more_than_charged", None)
-    assert (state_of(paid), facts(), provider.book[paid].refunded) == ("approved", ["PaymentApproved"], 5_000)
+    assert (state_of(paid), facts(), provider.records[paid].refunded) == ("approved", ["PaymentApproved"], 5_000)
 
 
 def test_what_somebody_gave_back_in_full_at_the_provider_is_taken_over(provider: FakeGateway, paid: UUID) -> None:
@@ -173,7 +173,7 @@ def test_what_somebody_gave_back_in_full_at_the_provider_is_taken_over(provider:
     refund = refunding.send_refund(refund_id=refund_of(paid).id, now=NOON)
 
     assert (refund.state, state_of(paid), facts()) == ("refunded", "refunded", ["PaymentApproved", "PaymentRefunded"])
-    assert provider.book[paid].refunded == 8_000
+    assert provider.records[paid].refunded == 8_000
 
 
 def test_while_the_breaker_is_open_the_refund_waits(provider: FakeGateway, paid: UUID) -> None:

@@ -1,8 +1,8 @@
-"""The contract that every adapter keeps, and what it takes to put one to the proof.
+"""The contract that every adapter keeps, and the harness that an adapter is tested with.
 
-An adapter joins by a `AdapterHarness` of its own: the gateway, connected to a provider that the harness can look into and hurt, named in
-`conftest.HARNESSES`. Every test of this folder then runs for it. What a provider cannot do stands in its harness's `unsupported`; the tests
-that need it are not collected for it, and `test_lacks.py` holds the list, so that nothing is left out unseen.
+Each adapter has an `AdapterHarness`, listed in `conftest.HARNESSES`: its gateway, connected to a provider whose records and faults the
+harness controls. Every test of this folder runs for it, except those that need a feature in its `unsupported`;
+`test_unsupported.py` lists them all, so that nothing is left out by accident.
 """
 
 import time
@@ -22,19 +22,19 @@ SHORT_S = 0.4
 
 
 class Feature(StrEnum):
-    """What a harness may lack."""
+    """What a harness may not support."""
 
-    WIRE = auto()  # it is reached over sockets: `hurt`, `heal`, `go_down`
+    WIRE = auto()  # it is called over sockets: `inject_fault`, `clear_faults`, `go_down`
     WEBHOOKS = auto()  # it signs webhooks: `notice`, `sign`
     TOMBSTONES = auto()  # a key that was voided unseen can never be charged
-    OWN_KEYS = auto()  # its list tells our keys
+    OWN_KEYS = auto()  # its list has our keys
     KEYS_ALONE = auto()  # a key alone names a charge, whatever sum or method is sent with it
-    FRESH_REPLAYS = auto()  # a charge again under its key tells how it stands by now, and not what it was answered first
+    FRESH_REPLAYS = auto()  # a repeated charge returns the current record, not its first answer
     SANDBOX_METHODS = auto()  # it knows pm_lost, pm_error, pm_slow and pm_down
 
 
 class UnsupportedFeatureError(AssertionError):
-    """A test asked a harness for what its provider unsupported, without saying that it needs it."""
+    """A test used a feature that its harness does not support without declaring that it needs it."""
 
 
 class AdapterHarness(ABC):
@@ -48,8 +48,8 @@ class AdapterHarness(ABC):
     gateway: PaymentGateway
 
     @abstractmethod
-    def book(self, key: UUID) -> ChargeRecord:
-        """Return what the provider's book truly says under a key, read behind the adapter's back."""
+    def record(self, key: UUID) -> ChargeRecord:
+        """Return the provider's record under a key, without a call."""
 
     @abstractmethod
     def now(self) -> datetime:
@@ -57,14 +57,14 @@ class AdapterHarness(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Leave the provider healthy and no connection open."""
+        """Leave the provider without faults and no connection open."""
 
     def inject_fault(self, do: str, *, call: str, **details: Any) -> None:
-        """Let this go wrong at every such call until `heal`; names as in `fake/faults.py`, `times` in `details` may bound it."""
+        """Inject this fault (deploy/simulator/faults.py) into every such call until `clear_faults`; `details` are its other fields."""
         raise UnsupportedFeatureError(type(self).__name__)
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong any more, and connections be taken."""
+        """Clear every fault and accept connections."""
         raise UnsupportedFeatureError(type(self).__name__)
 
     def go_down(self) -> None:
@@ -80,13 +80,13 @@ class AdapterHarness(ABC):
         raise UnsupportedFeatureError(type(self).__name__)
 
     def request(self, **changes: Any) -> ChargeRequest:
-        """Return what is asked for: 8,000 won under a new key."""
+        """Return a request for 8,000 won under a new key."""
         return charge_request(**{"method": self.good_method} | changes)
 
     def written(self, wanted: ChargeRequest) -> ChargeRecord:
-        """Return what the provider's book says, once it says anything: a caller who gave up may be ahead of it."""
+        """Return the provider's record once there is one: it may be written after the caller gave up."""
         ends_at = time.monotonic() + AMPLE_S
-        while (record := self.book(wanted.payment_id)).status is ChargeStatus.NOT_FOUND and time.monotonic() < ends_at:
+        while (record := self.record(wanted.payment_id)).status is ChargeStatus.NOT_FOUND and time.monotonic() < ends_at:
             time.sleep(0.01)
         return record
 

@@ -23,7 +23,7 @@ class HttpHarness(AdapterHarness):
         self._fake = fake
         self.gateway = self._http = HttpGateway(base_url=fake.url, webhook_secrets=SECRETS)
 
-    def book(self, key: UUID) -> ChargeRecord:
+    def record(self, key: UUID) -> ChargeRecord:
         return self._fake.record(key)
 
     def now(self) -> datetime:

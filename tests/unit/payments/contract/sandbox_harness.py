@@ -19,7 +19,7 @@ class SandboxHarness(AdapterHarness):
         self._path = folder / "new" / "book.sqlite3"
         self.gateway = SandboxGateway(store=self._path)
 
-    def book(self, key: UUID) -> ChargeRecord:
+    def record(self, key: UUID) -> ChargeRecord:
         return SandboxStore(path=self._path).lookup(key=key, deadline_s=AMPLE_S)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Stripe's replica, in its documented shapes. What it does when it is hurt stands in tests of its own, as its errors are its own too."""
+"""The Stripe stub. Its failures have tests of their own, as its errors are its own too."""
 
 import hashlib
 import hmac
@@ -31,12 +31,12 @@ class StripeHarness(AdapterHarness):
         self._stripe = StripeStub()
         self.gateway = self._gateway = StripeGateway(base_url=self._stripe.url, secret_key=SECRET, webhook_secrets=SECRETS)
 
-    def book(self, key: UUID) -> ChargeRecord:
+    def record(self, key: UUID) -> ChargeRecord:
         name = self._name_of(key)
         if not name:
             return ChargeRecord(status=ChargeStatus.NOT_FOUND)
         return record_of(
-            decode(HttpResponse(status=200, headers={}, body=json.dumps(self._stripe.book[name]).encode()), shape=PaymentIntent)
+            decode(HttpResponse(status=200, headers={}, body=json.dumps(self._stripe.payments[name]).encode()), shape=PaymentIntent)
         )
 
     def now(self) -> datetime:
@@ -56,5 +56,5 @@ class StripeHarness(AdapterHarness):
         return {"content-type": "application/json", "stripe-signature": f"t={sent_at},v1={digest}"}
 
     def _name_of(self, key: UUID) -> str:
-        names = (name for name, wanted in self._stripe.book.items() if wanted["metadata"]["gdmarket_payment"] == str(key))
+        names = (name for name, wanted in self._stripe.payments.items() if wanted["metadata"]["gdmarket_payment"] == str(key))
         return next(names, "")

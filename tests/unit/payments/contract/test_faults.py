@@ -66,7 +66,7 @@ def test_a_call_that_fails_before_the_book_has_an_unknown_outcome_and_charges_no
         harness.charge(wanted, deadline_s=deadline_of(do))
     harness.clear_faults()
     if do != "latency":  # which may go on after nobody waits for it
-        assert harness.lookup(wanted) == harness.book(wanted.payment_id) == NOTHING
+        assert harness.lookup(wanted) == harness.record(wanted.payment_id) == NOTHING
     assert harness.charge(wanted).status is ChargeStatus.CHARGED
 
 
@@ -79,7 +79,7 @@ def test_a_charge_whose_answer_is_lost_is_found_again_and_made_once(harness: Ada
     harness.clear_faults()
     record = harness.written(wanted)
     assert (record.status, record.amount, record.refunded, record.currency) == (ChargeStatus.CHARGED, 8_000, 0, "KRW")
-    assert harness.lookup(wanted) == harness.charge(wanted) == harness.book(wanted.payment_id) == record
+    assert harness.lookup(wanted) == harness.charge(wanted) == harness.record(wanted.payment_id) == record
 
 
 @pytest.mark.parametrize(("do", "details"), AFTER)
@@ -92,7 +92,7 @@ def test_a_refund_whose_answer_is_lost_is_given_once(harness: AdapterHarness, do
     harness.clear_faults()
     record = harness.gateway.refund(request=wanted, refund_key=wanted.payment_id, amount=8_000, deadline_s=AMPLE_S)
     assert record.status is RefundStatus.REFUNDED
-    assert harness.book(wanted.payment_id).refunded == 8_000
+    assert harness.record(wanted.payment_id).refunded == 8_000
 
 
 @pytest.mark.needs(Feature.TOMBSTONES)
@@ -103,7 +103,7 @@ def test_a_void_whose_answer_is_lost_holds(harness: AdapterHarness, do: str) -> 
     with pytest.raises(NoAnswerError):
         harness.void(wanted)
     harness.clear_faults()
-    assert harness.charge(wanted) == harness.void(wanted) == harness.book(wanted.payment_id) == ChargeRecord(status=ChargeStatus.VOIDED)
+    assert harness.charge(wanted) == harness.void(wanted) == harness.record(wanted.payment_id) == ChargeRecord(status=ChargeStatus.VOIDED)
 
 
 @pytest.mark.parametrize("call", ANY_CALL)
@@ -123,7 +123,7 @@ def test_a_call_that_the_provider_does_not_take_is_refused_and_does_nothing(harn
     harness.inject_fault("error", call=call, status=status)
     with pytest.raises(RefusedError):
         ({"charge": lambda *_: harness.charge(wanted)} | ANY_CALL)[call](harness, wanted, AMPLE_S)
-    assert harness.book(wanted.payment_id) == NOTHING
+    assert harness.record(wanted.payment_id) == NOTHING
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -153,7 +153,7 @@ def test_a_provider_that_refuses_connections_was_surely_not_asked(harness: Adapt
     for ask in (lambda *_: harness.charge(wanted), *ANY_CALL.values()):
         with pytest.raises(NotSentError):
             ask(harness, wanted, AMPLE_S)
-    assert harness.book(wanted.payment_id) == NOTHING
+    assert harness.record(wanted.payment_id) == NOTHING
     harness.clear_faults()
     assert harness.charge(wanted).status is ChargeStatus.CHARGED
 

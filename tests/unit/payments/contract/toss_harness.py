@@ -1,4 +1,4 @@
-"""Toss's replica, in its documented shapes. What it does when it is hurt stands in tests of its own, as its errors are its own too."""
+"""The Toss stub. Its failures have tests of their own, as its errors are its own too."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from tests.unit.payments.toss.stub import SECRET, TossStub
 
 
 class TossHarness(AdapterHarness):
-    """Each wanted's renter has come back from Toss's window, where they agreed to its sum; a bad method is a card that is refused then."""
+    """Each request's renter has agreed to its sum in Toss's window; a bad method is a card that is refused on confirmation."""
 
     unsupported = frozenset(
         {
@@ -34,13 +34,13 @@ class TossHarness(AdapterHarness):
     def __init__(self) -> None:
         self._toss = TossStub()
         self.gateway = self._gateway = TossGateway(base_url=self._toss.url, secret_key=SECRET)
-        self._intents: dict[UUID, ChargeRequest] = {}
+        self._requests: dict[UUID, ChargeRequest] = {}
 
-    def book(self, key: UUID) -> ChargeRecord:
-        if key not in self._intents:
+    def record(self, key: UUID) -> ChargeRecord:
+        if key not in self._requests:
             return ChargeRecord(status=ChargeStatus.NOT_FOUND)
         reader = TossGateway(base_url=self._toss.url, secret_key=SECRET)
-        record = reader.lookup(request=self._intents[key], deadline_s=AMPLE_S)
+        record = reader.lookup(request=self._requests[key], deadline_s=AMPLE_S)
         reader.close()
         return record
 
@@ -57,5 +57,5 @@ class TossHarness(AdapterHarness):
         method = self._toss.authenticate(
             order_id=str(wanted.rental_id), amount=wanted.amount, payment_key=f"pay-{wanted.payment_id}", refusal=refusal
         )
-        self._intents[wanted.payment_id] = replace(wanted, method=method)
-        return self._intents[wanted.payment_id]
+        self._requests[wanted.payment_id] = replace(wanted, method=method)
+        return self._requests[wanted.payment_id]

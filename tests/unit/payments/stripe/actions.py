@@ -30,4 +30,4 @@ def refund(gateway: StripeGateway, wanted: ChargeRequest, refund_key: UUID, amou
 
 
 def succeeded(stripe: StripeStub) -> int:
-    return sum(wanted["status"] == "succeeded" for wanted in stripe.book.values())
+    return sum(wanted["status"] == "succeeded" for wanted in stripe.payments.values())

@@ -1,4 +1,4 @@
-"""Stripe as its documentation tells it, with a book."""
+"""Stripe as documented, with a store."""
 
 import time
 from copy import deepcopy
@@ -18,7 +18,7 @@ class StripeStub(ProviderStub):
 
     def __init__(self) -> None:
         super().__init__()
-        self.book: dict[str, dict[str, Any]] = {}
+        self.payments: dict[str, dict[str, Any]] = {}
         self.refunds: list[dict[str, Any]] = []
         self.is_searchable = True
         self.refund_status = "succeeded"
@@ -48,15 +48,15 @@ class StripeStub(ProviderStub):
         match request.path.strip("/").split("/")[1:]:
             case ["payment_intents"]:
                 return self._make(wish)
-            case ["payment_intents", name, act] if name in self.book:
-                return self._confirm(self.book[name], wish) if act == "confirm" else self._cancel(self.book[name])
+            case ["payment_intents", name, act] if name in self.payments:
+                return self._confirm(self.payments[name], wish) if act == "confirm" else self._cancel(self.payments[name])
             case ["refunds"]:
                 return self._refund(wish)
             case _:
                 return refused(404)
 
     def _make(self, wish: dict[str, str]) -> Reply:
-        name = f"pi_{len(self.book):04}"
+        name = f"pi_{len(self.payments):04}"
         changes = {
             "id": name,
             "amount": int(wish["amount"]),
@@ -64,8 +64,8 @@ class StripeStub(ProviderStub):
             "metadata": _metadata(wish),
             "created": int(time.time()),
         }
-        self.book[name] = recorded("stripe/payment_intent") | changes
-        return Reply(body=deepcopy(self.book[name]))
+        self.payments[name] = recorded("stripe/payment_intent") | changes
+        return Reply(body=deepcopy(self.payments[name]))
 
     def _confirm(self, intent: dict[str, Any], wish: dict[str, str]) -> Reply:
         if intent["status"] in SETTLED:
@@ -88,7 +88,7 @@ class StripeStub(ProviderStub):
         return Reply(body=deepcopy(intent))
 
     def _refund(self, wish: dict[str, str]) -> Reply:
-        intent, amount = self.book[wish["payment_intent"]], int(wish["amount"])
+        intent, amount = self.payments[wish["payment_intent"]], int(wish["amount"])
         charge = intent["latest_charge"]
         if charge["amount_refunded"] + amount > intent["amount"]:
             return refused(400, code="charge_already_refunded")
@@ -103,11 +103,11 @@ class StripeStub(ProviderStub):
                 return self._list(request)
             case ["payment_intents", "search"]:
                 found = [
-                    intent for intent in self.book.values() if intent["metadata"].get("gdmarket_payment", "-") in request.query["query"]
+                    intent for intent in self.payments.values() if intent["metadata"].get("gdmarket_payment", "-") in request.query["query"]
                 ]
                 return Reply(body=recorded("stripe/search_result") | {"data": found if self.is_searchable else []})
-            case ["payment_intents", name] if name in self.book:
-                return Reply(body=deepcopy(self.book[name]))
+            case ["payment_intents", name] if name in self.payments:
+                return Reply(body=deepcopy(self.payments[name]))
             case ["refunds"]:
                 seen = [refund for refund in self.refunds if refund["payment_intent"] == request.query["payment_intent"]]
                 return Reply(body=recorded("stripe/list") | {"data": seen})
@@ -116,12 +116,12 @@ class StripeStub(ProviderStub):
 
     def _search(self, query: str) -> list[dict[str, Any]]:
         key = query.removeprefix("metadata['gdmarket_payment']:'").removesuffix("'")
-        found = [intent for intent in self.book.values() if intent["metadata"]["gdmarket_payment"] == key]
+        found = [intent for intent in self.payments.values() if intent["metadata"]["gdmarket_payment"] == key]
         return deepcopy(found) if self.is_searchable else []
 
     def _list(self, request: Request) -> Reply:
         since, until = int(request.query["created[gte]"]), int(request.query["created[lt]"])
-        newest_first = [intent for intent in reversed(self.book.values()) if since <= intent["created"] < until]
+        newest_first = [intent for intent in reversed(self.payments.values()) if since <= intent["created"] < until]
         names = [intent["id"] for intent in newest_first]
         first = names.index(request.query["starting_after"]) + 1 if "starting_after" in request.query else 0
         page = newest_first[first : first + int(request.query["limit"])]

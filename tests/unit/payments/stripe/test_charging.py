@@ -1,16 +1,14 @@
 """Stripe, against a local server that answers in its documented shapes: charging, giving back, listing."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import pytest
 
 from apps.payments.contracts import ChargeRequest
-from apps.payments.gateways.port import ChargeRecord, ChargeStatus, GatewayError, ListedCharge, NoAnswerError, NotSentError, RefusedError
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, GatewayError, NoAnswerError, NotSentError, RefusedError
 from apps.payments.gateways.stripe import StripeGateway
 from gdmarket import ids
-from tests.unit.payments.actions import charge_request
 from tests.unit.payments.provider_stub import LOST, Reply, Request, only, recorded
 from tests.unit.payments.stripe.actions import CHARGED, CONFIRM, DEADLINE_S, MAKE, NOTHING, READ, charge, look_up, refund, succeeded
 from tests.unit.payments.stripe.stub import SECRET, StripeStub, refused
@@ -73,14 +71,6 @@ def test_a_method_that_stripe_does_not_know_is_refused_and_nothing_charged(
     assert succeeded(stripe) == 0
 
 
-def test_a_charge_again_takes_nothing_more(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
-    records = [charge(gateway, wanted), charge(gateway, wanted), charge(gateway, replace(wanted, amount=9_000))]
-
-    assert records == [CHARGED] * 3
-    assert succeeded(stripe) == 1
-    assert stripe.calls().count(CONFIRM) == 1
-
-
 def test_a_charge_whose_answer_was_lost_is_found_again(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     stripe.afterwards = only(CONFIRM, LOST)
     with pytest.raises(NoAnswerError):
@@ -99,13 +89,13 @@ def test_a_charge_whose_making_was_lost_never_happens(stripe: StripeStub, gatewa
     assert look_up(gateway, wanted) == NOTHING
     assert gateway.void(request=wanted, deadline_s=DEADLINE_S) == ChargeRecord(status=ChargeStatus.VOIDED)
     assert charge(gateway, wanted) == ChargeRecord(status=ChargeStatus.VOIDED)
-    assert (succeeded(stripe), len(stripe.book)) == (0, 1)
+    assert (succeeded(stripe), len(stripe.payments)) == (0, 1)
 
 
 def test_an_intent_that_was_confirmed_meanwhile_is_read_again(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     def meanwhile(request: Request) -> Reply | None:
         if request.call == CONFIRM and succeeded(stripe) == 0:
-            stripe._confirm(stripe.book["pi_0000"], {"payment_method": "pm_card_visa"})
+            stripe._confirm(stripe.payments["pi_0000"], {"payment_method": "pm_card_visa"})
         return None
 
     stripe.instead = meanwhile
@@ -187,25 +177,3 @@ def test_all_requests_of_a_call_share_one_deadline(stripe: StripeStub, gateway: 
         gateway.charge(request=wanted, deadline_s=0.0)
 
     assert stripe.calls() == []
-
-
-def test_charges_of_a_time_are_listed_page_by_page_with_what_was_given_back(
-    stripe: StripeStub, gateway: StripeGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("apps.payments.gateways.stripe.session.PAGE", 2)
-    began = datetime.now(UTC) - timedelta(seconds=2)
-    charge_requests = [charge_request(method=method) for method in ("pm_a", "pm_declined", "pm_b", "pm_c", "pm_d")]
-    for one in charge_requests:
-        charge(gateway, one)
-    refund(gateway, charge_requests[0], ids.uuid7(), 3_000)
-
-    listed: list[ListedCharge] = []
-    cursor, pages = "", 0
-    while pages == 0 or cursor:
-        page = gateway.list_charges(since=began, until=datetime.now(UTC) + timedelta(seconds=2), cursor=cursor, deadline_s=DEADLINE_S)
-        listed, cursor, pages = [*listed, *page.charges], page.cursor, pages + 1
-
-    assert pages == 3
-    assert [charge.payment_id for charge in listed] == [charge_requests[number].payment_id for number in (4, 3, 2, 0)]
-    assert [charge.record.refunded for charge in listed] == [0, 0, 0, 3_000]
-    assert gateway.list_charges(since=began - timedelta(days=2), until=began, deadline_s=DEADLINE_S).charges == ()

@@ -1,7 +1,7 @@
 """Stripe's webhooks: only a fresh signature of Stripe's makes one worth reading."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -62,23 +62,6 @@ def test_an_event_about_no_payment_of_ours_is_passed_over(gateway: StripeGateway
     assert read(gateway, event(kind, **changes)) is None
 
 
-def test_the_secret_before_the_last_still_counts(gateway: StripeGateway) -> None:
-    body = event(metadata=OURS)
-
-    assert read(gateway, body, signed(body, secret=OLD)) == WebhookHint(payment_id=KEY)
-
-
-@pytest.mark.parametrize("age_s", [300, -300])
-def test_a_signature_is_taken_for_five_minutes(gateway: StripeGateway, age_s: int) -> None:
-    assert read(gateway, event(metadata=OURS), now=NOON + timedelta(seconds=age_s)) == WebhookHint(payment_id=KEY)
-
-
-@pytest.mark.parametrize("age_s", [301, -301])
-def test_a_signature_of_another_time_is_refused(gateway: StripeGateway, age_s: int) -> None:
-    with pytest.raises(WebhookRefusedError):
-        read(gateway, event(), now=NOON + timedelta(seconds=age_s))
-
-
 @pytest.mark.parametrize(
     "headers",
     [
@@ -100,11 +83,6 @@ def test_what_stripe_did_not_sign_is_refused(gateway: StripeGateway, headers: di
 def test_a_signed_event_of_another_shape_is_refused(gateway: StripeGateway, body: bytes) -> None:
     with pytest.raises(WebhookRefusedError):
         read(gateway, body)
-
-
-def test_a_body_that_is_no_text_is_refused(gateway: StripeGateway) -> None:
-    with pytest.raises(WebhookRefusedError):
-        read(gateway, b"\xff", {"stripe-signature": "t=1,v1=00"})
 
 
 def test_without_a_secret_every_webhook_is_refused() -> None:

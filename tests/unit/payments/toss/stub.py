@@ -17,7 +17,7 @@ class TossStub(ProviderStub):
 
     def __init__(self) -> None:
         super().__init__()
-        self.book: dict[str, dict[str, Any]] = {}
+        self.payments: dict[str, dict[str, Any]] = {}
         self.refusals: dict[str, str] = {}
         self.transactions: list[dict[str, Any]] = []
         self.clock = datetime(2026, 5, 1, 3, tzinfo=UTC)
@@ -26,7 +26,7 @@ class TossStub(ProviderStub):
     def authenticate(self, *, order_id: str, amount: int, payment_key: str, refusal: str = "") -> str:
         """Let a renter pay in Toss's window; return the method that the app then sends. `refusal` is what approving will come to."""
         changes = {"orderId": order_id, "paymentKey": payment_key, "totalAmount": amount, "balanceAmount": amount}
-        self.book[payment_key] = recorded("toss/payment") | changes | {"status": "IN_PROGRESS", "approvedAt": None}
+        self.payments[payment_key] = recorded("toss/payment") | changes | {"status": "IN_PROGRESS", "approvedAt": None}
         self.refusals[payment_key] = refusal
         return f"{order_id}:{payment_key}"
 
@@ -47,7 +47,7 @@ class TossStub(ProviderStub):
         self._replayed.clear()
 
     def _confirm(self, wish: dict[str, Any]) -> Reply:
-        payment = self.book.get(wish["paymentKey"])
+        payment = self.payments.get(wish["paymentKey"])
         if payment is None:
             return refused(404, "NOT_FOUND_PAYMENT")
         if payment["status"] in {"DONE", "CANCELED", "PARTIAL_CANCELED"}:
@@ -65,7 +65,7 @@ class TossStub(ProviderStub):
         return Reply(body=payment)
 
     def _cancel(self, request: Request, wish: dict[str, Any]) -> Reply:
-        payment = self.book.get(request.path.split("/")[3])
+        payment = self.payments.get(request.path.split("/")[3])
         if payment is None:
             return refused(404, "NOT_FOUND_PAYMENT")
         if payment["status"] == "CANCELED":
@@ -80,7 +80,7 @@ class TossStub(ProviderStub):
         return Reply(body=payment)
 
     def _read(self, request: Request) -> Reply:
-        payment = self.book.get(request.path.split("/")[3])
+        payment = self.payments.get(request.path.split("/")[3])
         return refused(404, "NOT_FOUND_PAYMENT") if payment is None else Reply(body=payment)
 
     def _list(self, request: Request) -> Reply:

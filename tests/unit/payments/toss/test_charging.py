@@ -81,12 +81,12 @@ def test_an_order_and_a_payment_that_do_not_belong_together_charge_nothing(
     assert look_up(gateway, theft) == NOTHING
     assert void(gateway, theft) == ChargeRecord(status=ChargeStatus.PROCESSING)
     assert refund(gateway, theft, ids.uuid7()) == RefundRecord(status=RefundStatus.REFUSED, reason="not_charged")
-    assert toss.book[PAYMENT_KEY]["balanceAmount"] == 8_000
+    assert toss.payments[PAYMENT_KEY]["balanceAmount"] == 8_000
 
 
 def test_another_sum_than_the_renter_agreed_to_is_declined(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
     assert charge(gateway, replace(wanted, amount=80)) == ChargeRecord(status=ChargeStatus.DECLINED, reason="invalid_request")
-    assert toss.book[PAYMENT_KEY]["status"] == "IN_PROGRESS"
+    assert toss.payments[PAYMENT_KEY]["status"] == "IN_PROGRESS"
 
 
 def test_won_alone_are_taken(toss: TossStub, gateway: TossGateway, wanted: ChargeRequest) -> None:
@@ -230,7 +230,7 @@ def test_a_server_that_is_not_there_was_surely_not_reached(toss: TossStub, wante
 def test_each_state_of_a_payment_has_one_meaning(
     toss: TossStub, gateway: TossGateway, wanted: ChargeRequest, changes: dict[str, object], record: ChargeRecord
 ) -> None:
-    toss.book[PAYMENT_KEY].update(changes)
+    toss.payments[PAYMENT_KEY].update(changes)
 
     assert look_up(gateway, wanted) == record
 
