@@ -1,4 +1,4 @@
-"""The village instead of the market, and what runs `manage.py bus`."""
+"""Sample subscriptions instead of the product's, and what runs `manage.py bus`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -16,11 +16,11 @@ from gdmarket.bus import forwarding, registry, subscriptions
 from gdmarket.bus.models import Delivery
 from gdmarket.bus.registry import Handler
 from tests.acceptance.conftest import Market, market
-from tests.split.village import NOBODYS, notebooks
+from tests.split.sample import CLOSED_PORT, received_tables
 
 __all__ = ["Market", "market"]
 
-Connect = Callable[[Mapping[type, Sequence[Handler]]], None]
+Subscribe = Callable[[Mapping[type, Sequence[Handler]]], None]
 
 
 def _write_subscriptions() -> None:
@@ -29,7 +29,7 @@ def _write_subscriptions() -> None:
 
 
 @pytest.fixture
-def hear(transactional_db: None, settings: Any) -> Iterator[Connect]:
+def subscribe(transactional_db: None, settings: Any) -> Iterator[Subscribe]:
     """Return what makes these handlers the only ones; nothing is delivered at once, a test drains when it means to."""
     settings.GDMARKET_DISPATCH = "off"
 
@@ -37,7 +37,7 @@ def hear(transactional_db: None, settings: Any) -> Iterator[Connect]:
         registry.connect(handlers)
         _write_subscriptions()
 
-    with notebooks():
+    with received_tables():
         yield connect
     registry.connect(import_string(configured.GDMARKET_SUBSCRIPTIONS))
     _write_subscriptions()
@@ -46,12 +46,12 @@ def hear(transactional_db: None, settings: Any) -> Iterator[Connect]:
 
 
 @pytest.fixture
-def wait() -> Callable[[float], None]:
+def advance() -> Callable[[float], None]:
     """Return what lets seconds pass for the bus, in every database that is not away."""
 
     def pass_seconds(seconds: float) -> None:
         for alias in databases.aliases():
-            if connections[alias].settings_dict["PORT"] == NOBODYS:
+            if connections[alias].settings_dict["PORT"] == CLOSED_PORT:
                 continue
             Delivery.objects.using(alias).update(not_before=F("not_before") - timedelta(seconds=seconds))
         for alias in databases.aliases():

@@ -14,15 +14,15 @@ from gdmarket.bus import subscriptions as bus_subscriptions
 from gdmarket.bus.checks import check_subscriptions
 from gdmarket.bus.models import Event, Heartbeat, Subscription
 from gdmarket.rest import health
-from tests.split.conftest import Connect, Market
-from tests.split.village import RENTALS, TO_ITEMS, TO_VIEW, VIEW, Posted, away, notes, post, reader
+from tests.split.conftest import Market, Subscribe
+from tests.split.sample import RENTALS, TO_ITEMS, TO_VIEW, VIEW, SampleEvent, publish, received_by, recording_handler, unreachable
 
 pytestmark = pytest.mark.split
 
 Run = Callable[..., str]
 
 
-def test_a_story_over_three_databases_is_told_once_with_who_heard_it(market: Market, drain: Callable[[], int], run: Run) -> None:
+def test_a_trace_over_three_databases_has_each_event_once_with_its_subscribers(market: Market, drain: Callable[[], int], run: Run) -> None:
     answer = market.renter.post("/api/v1/rentals", {"item": market.register()["id"]}, format="json")
     drain()
 
@@ -34,9 +34,9 @@ def test_a_story_over_three_databases_is_told_once_with_who_heard_it(market: Mar
     assert all(step["due_at"] for step in steps if step["waiting"])
 
 
-def test_what_is_on_its_way_waits_for_the_forwarder(hear: Connect, run: Run) -> None:
-    hear({Posted: [reader("status_view")]})
-    (posted,) = post(1)
+def test_an_event_that_was_not_forwarded_yet_waits_for_the_forwarder(subscribe: Subscribe, run: Run) -> None:
+    subscribe({SampleEvent: [recording_handler("status_view")]})
+    (posted,) = publish(1)
     correlation = Event.objects.using(RENTALS).get(id=posted).correlation
 
     (step,) = json.loads(run("trace", correlation, "--json"))
@@ -45,15 +45,15 @@ def test_what_is_on_its_way_waits_for_the_forwarder(hear: Connect, run: Run) -> 
     assert step["waiting"][0].startswith(f"{TO_VIEW}: due ")
 
 
-def test_a_dead_delivery_is_called_by_its_database_and_number(hear: Connect, run: Run) -> None:
+def test_a_dead_delivery_is_called_by_its_database_and_number(subscribe: Subscribe, run: Run) -> None:
     refused = [2]
 
-    def refuse(event: Posted) -> None:
+    def refuse(event: SampleEvent) -> None:
         if event.n in refused:
             raise bus.Reject(f"no {event.n}")
 
-    hear({Posted: [reader("status_view", refuse), reader("items", refuse)]})
-    post(1, 2, 3)
+    subscribe({SampleEvent: [recording_handler("status_view", refuse), recording_handler("items", refuse)]})
+    publish(1, 2, 3)
     bus.run_until_idle()
 
     groups = json.loads(run("dead", "list", "--json"))
@@ -66,13 +66,13 @@ def test_a_dead_delivery_is_called_by_its_database_and_number(hear: Connect, run
     assert run("dead", "replay", names["status_view"]).startswith("1 dead deliveries will be retried")
     bus.run_until_idle()
 
-    assert (notes("items"), notes("status_view")) == ([1, 3], [1, 2, 3])
+    assert (received_by("items"), received_by("status_view")) == ([1, 3], [1, 2, 3])
     assert Event.objects.using("items").filter(type="bus.DeliverySkipped").count() == 1
 
 
-def test_old_events_are_purged_from_every_log(hear: Connect, run: Run) -> None:
-    hear({Posted: [reader("status_view")]})
-    post(1, 2, 3)
+def test_old_events_are_purged_from_every_log(subscribe: Subscribe, run: Run) -> None:
+    subscribe({SampleEvent: [recording_handler("status_view")]})
+    publish(1, 2, 3)
     bus.run_until_idle()
 
     said = run("purge", "--keep-days", "1")
@@ -81,9 +81,9 @@ def test_old_events_are_purged_from_every_log(hear: Connect, run: Run) -> None:
     assert {alias: Event.objects.using(alias).count() for alias in (RENTALS, VIEW)} == {RENTALS: 1, VIEW: 1}
 
 
-def test_readiness_needs_default_alone_and_names_who_is_away(transactional_db: None) -> None:
+def test_readiness_needs_default_alone_and_names_who_is_unreachable(transactional_db: None) -> None:
     health._unreachable.discard(VIEW)
-    with away(VIEW):
+    with unreachable(VIEW):
         answer = Client().get("/health/ready")
     again = Client().get("/health/ready")
     health._unreachable.discard(VIEW)
@@ -95,7 +95,7 @@ def test_readiness_needs_default_alone_and_names_who_is_away(transactional_db: N
     assert (back.json()["away"], TO_ITEMS in back.json()["bus"]) == ([], True)
 
 
-def test_a_migration_that_lacks_at_home_makes_unready(transactional_db: None) -> None:
+def test_a_missing_migration_makes_unready(transactional_db: None) -> None:
     with connections[VIEW].cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'status_view' AND name = '0004_rebuild_in_place'")
         answer = Client().get("/health/ready")
@@ -126,7 +126,7 @@ def test_two_names_of_one_database_are_refused(transactional_db: None, settings:
         call_command("migrate", verbosity=0)
 
 
-def test_the_doctor_finds_who_hears_what_in_every_log(transactional_db: None) -> None:
+def test_a_missing_subscription_is_found_in_every_log(transactional_db: None) -> None:
     assert list(check_subscriptions()) == []
     Subscription.objects.using(databases.alias_for("items")).filter(subscriber="items")[:1].get().delete()
     (message,) = check_subscriptions()

@@ -1,4 +1,4 @@
-"""Events over the walls: each copied once, in order, into the log where it is heard."""
+"""Events are forwarded to other databases: each copied once, in order, into the log where it is handled."""
 
 import subprocess
 import sys
@@ -18,8 +18,19 @@ from gdmarket.bus.errors import OutsideTransactionError
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.ids import uuid7
 from tests.e2e.served import until
-from tests.split.conftest import Connect, Market
-from tests.split.village import RENTALS, TO_ITEMS, TO_VIEW, VIEW, Posted, away, notes, outstanding, post, reader
+from tests.split.conftest import Market, Subscribe
+from tests.split.sample import (
+    RENTALS,
+    TO_ITEMS,
+    TO_VIEW,
+    VIEW,
+    SampleEvent,
+    outstanding,
+    publish,
+    received_by,
+    recording_handler,
+    unreachable,
+)
 
 pytestmark = pytest.mark.split
 
@@ -47,42 +58,42 @@ def logged(alias: str) -> list[dict[str, Any]]:
     return list(Event.objects.using(alias).order_by("stream", "version").values(*COPIED))
 
 
-def test_an_event_is_copied_as_it_is_and_heard_in_order(hear: Connect) -> None:
-    hear({Posted: [reader("status_view"), reader("items"), reader("rentals")]})
+def test_an_event_is_copied_as_it_is_and_handled_in_order(subscribe: Subscribe) -> None:
+    subscribe({SampleEvent: [recording_handler("status_view"), recording_handler("items"), recording_handler("rentals")]})
     for n in range(1, 31):
-        post(n, box=n % 3)
+        publish(n, stream_number=n % 3)
 
     bus.run_until_idle()
 
     for context in ("status_view", "items", "rentals"):
-        assert notes(context, box=1) == [1, 4, 7, 10, 13, 16, 19, 22, 25, 28]
-        assert sorted(notes(context)) == list(range(1, 31))
+        assert received_by(context, stream_number=1) == [1, 4, 7, 10, 13, 16, 19, 22, 25, 28]
+        assert sorted(received_by(context)) == list(range(1, 31))
     assert logged(RENTALS) == logged(VIEW) == logged("items")
     assert not any(Delivery.objects.using(alias).exists() for alias in databases.aliases())
 
 
-def test_what_nobody_hears_elsewhere_stays_at_home(hear: Connect) -> None:
-    hear({Posted: [reader("rentals")]})
-    post(1)
+def test_an_event_without_subscribers_elsewhere_is_not_forwarded(subscribe: Subscribe) -> None:
+    subscribe({SampleEvent: [recording_handler("rentals")]})
+    publish(1)
 
     bus.run_until_idle()
 
-    assert (notes("rentals"), logged("items"), logged(VIEW)) == ([1], [], [])
+    assert (received_by("rentals"), logged("items"), logged(VIEW)) == ([1], [], [])
 
 
-def test_an_event_is_published_in_its_own_contexts_transaction_and_no_other(hear: Connect) -> None:
-    hear({Posted: [reader("items")]})
+def test_an_event_is_published_in_its_own_contexts_transaction_and_no_other(subscribe: Subscribe) -> None:
+    subscribe({SampleEvent: [recording_handler("items")]})
     with databases.transaction_for("items"), databases.transaction_for("status_view"), pytest.raises(OutsideTransactionError):
-        bus.publish(Posted(n=1), stream="box:1")
+        bus.publish(SampleEvent(n=1), stream="stream:1")
 
     assert logged(RENTALS) == logged("items") == []
 
 
-def test_two_who_copy_the_same_leave_one_copy_that_is_heard_once(hear: Connect, wait: Callable[[float], None]) -> None:
-    hear({Posted: [reader("status_view")]})
-    post(1, 2, 3)
+def test_two_forwarders_of_one_event_leave_one_copy_that_is_handled_once(subscribe: Subscribe, advance: Callable[[float], None]) -> None:
+    subscribe({SampleEvent: [recording_handler("status_view")]})
+    publish(1, 2, 3)
     asleep = claims.claim_lanes(subscriber=TO_VIEW)
-    wait(11)
+    advance(11)
     while awake := claims.claim_expired(subscriber=TO_VIEW):
         dispatch.work(claimed=awake, keep_going=always)
     bus.run_until_idle()
@@ -90,54 +101,54 @@ def test_two_who_copy_the_same_leave_one_copy_that_is_heard_once(hear: Connect, 
     done = dispatch.work(claimed=asleep, keep_going=always)
     bus.run_until_idle()
 
-    assert (len(asleep), done, notes("status_view")) == (3, 0, [1, 2, 3])
+    assert (len(asleep), done, received_by("status_view")) == (3, 0, [1, 2, 3])
     assert len(logged(VIEW)) == 3
 
 
-def test_an_event_whose_place_another_has_is_refused_and_holds_up_its_own_lane_alone(hear: Connect, wait: Callable[[float], None]) -> None:
-    hear({Posted: [reader("status_view")]})
-    post(1, box=1)
-    stranger = Event.objects.using(RENTALS).get()
-    Event.objects.using(VIEW).create(**{**{name: getattr(stranger, name) for name in COPIED}, "id": uuid7()})
-    post(2, box=2)
+def test_an_event_whose_version_is_taken_blocks_its_own_lane_alone(subscribe: Subscribe, advance: Callable[[float], None]) -> None:
+    subscribe({SampleEvent: [recording_handler("status_view")]})
+    publish(1, stream_number=1)
+    original = Event.objects.using(RENTALS).get()
+    Event.objects.using(VIEW).create(**{**{name: getattr(original, name) for name in COPIED}, "id": uuid7()})
+    publish(2, stream_number=2)
 
     for _ in range(10):
         bus.run_until_idle()
-        wait(400)
+        advance(400)
 
     (dead,) = outstanding(TO_VIEW, using=RENTALS)
-    assert (dead.dead, dead.lane, notes("status_view")) == (True, "box:1", [2])
+    assert (dead.dead, dead.lane, received_by("status_view")) == (True, "stream:1", [2])
 
 
-def test_a_database_that_is_away_holds_up_nobody_else_and_loses_nothing(hear: Connect, wait: Callable[[float], None]) -> None:
-    hear({Posted: [reader("status_view"), reader("items")]})
+def test_a_database_that_is_down_blocks_no_other_and_loses_nothing(subscribe: Subscribe, advance: Callable[[float], None]) -> None:
+    subscribe({SampleEvent: [recording_handler("status_view"), recording_handler("items")]})
 
-    with away(VIEW):
+    with unreachable(VIEW):
         for n in range(1, 41):
-            post(n, box=n % 20)
+            publish(n, stream_number=n % 20)
         bus.run_until_idle(contexts=(TO_VIEW, TO_ITEMS, "items"))
         waiting = outstanding(TO_VIEW, using=RENTALS)
-        assert sorted(notes("items")) == list(range(1, 41))
+        assert sorted(received_by("items")) == list(range(1, 41))
         assert {(row.dead, row.attempts) for row in waiting} == {(False, 0)}
         for _ in range(10):
-            wait(5)
+            advance(5)
             bus.run_until_idle(contexts=(TO_VIEW, TO_ITEMS, "items"))
     assert (len(outstanding(TO_VIEW, using=RENTALS)), {row.dead for row in waiting}) == (40, {False})
 
-    wait(5)
+    advance(5)
     bus.run_until_idle()
 
-    assert notes("status_view", box=7) == [7, 27]
-    assert sorted(notes("status_view")) == list(range(1, 41))
+    assert received_by("status_view", stream_number=7) == [7, 27]
+    assert sorted(received_by("status_view")) == list(range(1, 41))
 
 
 @pytest.mark.parametrize("context", ["items", "payments"])
 @pytest.mark.parametrize("lacks", ["TABLE bus_event RENAME TO bus_{}", "TABLE bus_event RENAME COLUMN actor TO bus_{}"])
-def test_a_log_that_lacks_a_table_or_a_column_is_no_database_that_is_away(
-    hear: Connect, wait: Callable[[float], None], context: str, lacks: str
+def test_a_log_that_lacks_a_table_or_a_column_is_not_a_database_that_is_down(
+    subscribe: Subscribe, advance: Callable[[float], None], context: str, lacks: str
 ) -> None:
-    hear({Posted: [reader(context)]})
-    post(1)
+    subscribe({SampleEvent: [recording_handler(context)]})
+    publish(1)
     elsewhere, back = f"ALTER {lacks}".format("elsewhere"), "ALTER TABLE bus_elsewhere RENAME TO bus_event"
     if "COLUMN" in lacks:
         back = "ALTER TABLE bus_event RENAME COLUMN bus_elsewhere TO actor"
@@ -146,7 +157,7 @@ def test_a_log_that_lacks_a_table_or_a_column_is_no_database_that_is_away(
     try:
         for _ in range(10):
             bus.run_until_idle(contexts=(f"{RENTALS}-to-{context}",))
-            wait(400)
+            advance(400)
     finally:
         with connections[context].cursor() as cursor:
             cursor.execute(back)
@@ -156,65 +167,65 @@ def test_a_log_that_lacks_a_table_or_a_column_is_no_database_that_is_away(
     assert ("actor" if "COLUMN" in lacks else "bus_event") in dead.error
 
 
-def test_a_relay_goes_on_beside_a_database_that_is_away(hear: Connect) -> None:
-    hear({Posted: [reader("status_view"), reader("items")]})
+def test_a_relay_goes_on_while_a_database_is_down(subscribe: Subscribe) -> None:
+    subscribe({SampleEvent: [recording_handler("status_view"), recording_handler("items")]})
     over = threading.Event()
     working = threading.Thread(target=relay.run, kwargs={"keep_going": lambda: not over.is_set()})
 
     try:
-        with away(VIEW):
+        with unreachable(VIEW):
             working.start()
-            post(1, 2, 3)
-            until(lambda: notes("items") == [1, 2, 3], "what was posted to be heard")
-            post(4)
-            until(lambda: notes("items") == [1, 2, 3, 4], "what was posted to be heard")
-        until(lambda: notes("status_view") == [1, 2, 3, 4], "what was posted to be heard")
+            publish(1, 2, 3)
+            until(lambda: received_by("items") == [1, 2, 3], "the events to be handled")
+            publish(4)
+            until(lambda: received_by("items") == [1, 2, 3, 4], "the events to be handled")
+        until(lambda: received_by("status_view") == [1, 2, 3, 4], "the events to be handled")
     finally:
         over.set()
         working.join(60)
 
 
-def test_a_paused_context_gets_its_copies_and_catches_up_in_order(hear: Connect) -> None:
-    hear({Posted: [reader("status_view")]})
+def test_a_paused_context_gets_its_copies_and_catches_up_in_order(subscribe: Subscribe) -> None:
+    subscribe({SampleEvent: [recording_handler("status_view")]})
     subscriptions.pause(context="status_view")
-    post(1, 2, 3)
+    publish(1, 2, 3)
     bus.run_until_idle()
-    assert (len(logged(VIEW)), notes("status_view")) == (3, [])
+    assert (len(logged(VIEW)), received_by("status_view")) == (3, [])
 
     subscriptions.resume(context="status_view")
     bus.run_until_idle()
 
-    assert notes("status_view") == [1, 2, 3]
+    assert received_by("status_view") == [1, 2, 3]
 
 
-def test_a_timer_is_copied_when_it_is_due_and_waits_for_no_stream(hear: Connect, wait: Callable[[float], None]) -> None:
-    hear({Posted: [reader("status_view")]})
-    (timer,) = post(9, at=datetime.now(UTC) + timedelta(hours=1))
-    post(1)
+def test_a_timer_is_copied_when_it_is_due_and_waits_for_no_stream(subscribe: Subscribe, advance: Callable[[float], None]) -> None:
+    subscribe({SampleEvent: [recording_handler("status_view")]})
+    (timer,) = publish(9, at=datetime.now(UTC) + timedelta(hours=1))
+    publish(1)
 
     bus.run_until_idle()
-    assert notes("status_view") == [1]
+    assert received_by("status_view") == [1]
     (waiting,) = outstanding(TO_VIEW, using=RENTALS)
     assert (waiting.version, waiting.lane) == (0, str(timer))
 
-    wait(3601)
+    advance(3601)
     bus.run_until_idle()
 
-    assert notes("status_view") == [1, 9]
+    assert received_by("status_view") == [1, 9]
     assert logged(VIEW) == logged(RENTALS)
 
 
-def test_at_once_means_over_the_walls_as_well(hear: Connect, settings: Any) -> None:
-    hear({Posted: [reader("status_view"), reader("items")]})
+def test_inline_dispatch_crosses_databases(subscribe: Subscribe, settings: Any) -> None:
+    subscribe({SampleEvent: [recording_handler("status_view"), recording_handler("items")]})
     settings.GDMARKET_DISPATCH = "inline"
 
-    post(1, 2)
+    publish(1, 2)
 
-    assert (notes("status_view"), notes("items")) == ([1, 2], [1, 2])
+    assert (received_by("status_view"), received_by("items")) == ([1, 2], [1, 2])
 
 
 def test_a_relay_that_dies_between_the_two_commits_has_copied_once(
-    market: Market, settings: Any, process_environment: dict[str, str], wait: Callable[[float], None]
+    market: Market, settings: Any, process_environment: dict[str, str], advance: Callable[[float], None]
 ) -> None:
     settings.GDMARKET_DISPATCH = "off"
     item = market.register()
@@ -230,7 +241,7 @@ def test_a_relay_that_dies_between_the_two_commits_has_copied_once(
     )
     copied = [alias for alias in ("items", VIEW) if Event.objects.using(alias).filter(type="rentals.RentalRequested").exists()]
     leased = Delivery.objects.using(RENTALS).filter(token__isnull=False, subscriber__contains="-to-").count()
-    wait(11)
+    advance(11)
     bus.run_until_idle()
 
     assert (killed.returncode, len(copied)) == (-9, 1), killed.stderr

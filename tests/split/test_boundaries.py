@@ -1,4 +1,4 @@
-"""What a split makes impossible: that is why the whole acceptance suite runs on one."""
+"""What a split makes impossible, which is why the acceptance suite runs on one."""
 
 from uuid import UUID
 
@@ -38,7 +38,7 @@ def test_each_database_has_its_contexts_tables_and_the_buss_and_no_others() -> N
 
 
 @pytest.mark.django_db
-def test_a_join_across_a_wall_fails() -> None:
+def test_a_join_across_databases_fails() -> None:
     with (
         connections[databases.alias_for("rentals")].cursor() as cursor,
         pytest.raises(Error, match="items_item"),
@@ -49,7 +49,7 @@ def test_a_join_across_a_wall_fails() -> None:
         list(Rental.objects.filter(item_id__in=Item.objects.values("id")))
 
 
-def test_a_transaction_across_a_wall_is_none(market: Market) -> None:
+def test_a_transaction_covers_one_database(market: Market) -> None:
     item = market.register()
     with databases.transaction_for("rentals"):
         Item.objects.filter(id=item["id"]).update(place="nowhere")

@@ -1,4 +1,4 @@
-"""A market over three databases and two engines, as real processes: the items' database is away, rentals go on, and it catches up."""
+"""Real processes on three databases: while the items' database is down, rentals go on; afterwards it catches up."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ __all__ = ["served"]
 
 
 class Caller:
-    """Somebody who talks to the market over HTTP."""
+    """A client over HTTP."""
 
     def __init__(self, served: Served, token: str) -> None:
         self._served, self._token = served, token
@@ -71,7 +71,7 @@ def bring_back(file: Path, hidden: Path) -> None:
         part.rename(file.parent / part.name)
 
 
-def test_rentals_go_on_while_the_items_database_is_away(
+def test_rentals_go_on_while_the_items_database_is_down(
     market: Market, renter: Caller, served: Served, items_away: tuple[Path, Path], process_environment: dict[str, str]
 ) -> None:
     first, second = market.register(name="사다리"), market.register(name="천막")

@@ -1,4 +1,4 @@
-"""A small world over the walls: rentals tell of letters, and contexts in other databases write down, each in its own, what they hear."""
+"""One event of rentals, and handlers in other databases that record it, each in its own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,14 +16,14 @@ from gdmarket.bus.registry import Handler
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 RENTALS, VIEW = "default", "payments"  # which databases these two are in
 TO_VIEW, TO_ITEMS = f"{RENTALS}-to-{VIEW}", f"{RENTALS}-to-items"
-NOBODYS = 1
-"""A port that nobody listens on."""
+CLOSED_PORT = 1
+"""A port on which nothing listens."""
 _KEYS = {"postgresql": "bigserial PRIMARY KEY", "sqlite": "integer PRIMARY KEY AUTOINCREMENT"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Posted:
-    """A letter was posted."""
+class SampleEvent:
+    """Something happened in rentals."""
 
     __module__ = "apps.rentals.events"
 
@@ -31,44 +31,44 @@ class Posted:
     occurred_at: datetime = MIDNIGHT
 
 
-def post(*numbers: int, box: int = 1, at: datetime | None = None) -> list[UUID]:
-    """Publish one `Posted` a number, all in one transaction of rentals."""
+def publish(*numbers: int, stream_number: int = 1, at: datetime | None = None) -> list[UUID]:
+    """Publish one `SampleEvent` a number, all in one transaction of rentals."""
     with databases.transaction_for("rentals"):
-        return [bus.publish(Posted(n=n), stream=f"box:{box}", at=at) for n in numbers]
+        return [bus.publish(SampleEvent(n=n), stream=f"stream:{stream_number}", at=at) for n in numbers]
 
 
-def reader(context: str, react: Callable[[Posted], object] | None = None) -> Handler:
+def recording_handler(context: str, react: Callable[[SampleEvent], object] | None = None) -> Handler:
     """Return a handler of a context: it reacts, then writes down, at home, what it heard."""
 
-    def on_posted(event: Posted) -> None:
+    def on_sample_event(event: SampleEvent) -> None:
         if react is not None:
             react(event)
         heard = bus.current()
         with connections[databases.alias_for(context)].cursor() as cursor:
-            cursor.execute("INSERT INTO notebook (stream, n) VALUES (%s, %s)", [heard.stream if heard else "", event.n])
+            cursor.execute("INSERT INTO received (stream, n) VALUES (%s, %s)", [heard.stream if heard else "", event.n])
 
-    on_posted.__module__ = f"apps.{context}.handlers"
-    return on_posted
+    on_sample_event.__module__ = f"apps.{context}.handlers"
+    return on_sample_event
 
 
-def notes(context: str, *, box: int | None = None) -> list[int]:
-    """Return the numbers a context wrote down, in order; of one box, or of all."""
+def received_by(context: str, *, stream_number: int | None = None) -> list[int]:
+    """Return the numbers a context's handler recorded, in order; of one stream or of all."""
     with connections[databases.alias_for(context)].cursor() as cursor:
-        cursor.execute("SELECT n, stream FROM notebook ORDER BY line")
-        return [n for n, stream in cursor.fetchall() if box in {None, int(stream.partition(":")[2])}]
+        cursor.execute("SELECT n, stream FROM received ORDER BY line")
+        return [n for n, stream in cursor.fetchall() if stream_number in {None, int(stream.partition(":")[2])}]
 
 
 @contextmanager
-def notebooks() -> Iterator[None]:
+def received_tables() -> Iterator[None]:
     """Have a table to write into in every database."""
     for alias in databases.aliases():
         connection = connections[alias]
         with connection.cursor() as cursor:
-            cursor.execute(f"CREATE TABLE notebook (line {_KEYS[connection.vendor]}, stream varchar(128), n integer)")
+            cursor.execute(f"CREATE TABLE received (line {_KEYS[connection.vendor]}, stream varchar(128), n integer)")
     yield
     for alias in databases.aliases():
         with connections[alias].cursor() as cursor:
-            cursor.execute("DROP TABLE notebook")
+            cursor.execute("DROP TABLE received")
 
 
 def outstanding(subscriber: str, *, using: str) -> list[Any]:
@@ -77,13 +77,13 @@ def outstanding(subscriber: str, *, using: str) -> list[Any]:
 
 
 @contextmanager
-def away(alias: str) -> Iterator[None]:
+def unreachable(alias: str) -> Iterator[None]:
     """Have nobody at the address of a database for the length of the block, for this process."""
     connection = connections[alias]
     address = connection.settings_dict
     port = address["PORT"]
     connection.close()
-    address["PORT"] = NOBODYS  # the connection is refused
+    address["PORT"] = CLOSED_PORT  # the connection is refused
     try:
         yield
     finally:
