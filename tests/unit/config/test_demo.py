@@ -1,4 +1,4 @@
-"""The demo: a neighbourhood to look at, whole or not at all."""
+"""The demo is loaded completely or not at all."""
 
 from collections.abc import Callable
 from io import StringIO
@@ -36,7 +36,7 @@ def test_the_demo_has_people_items_and_rentals_in_every_state(pass_time: Callabl
     assert RentalStatus.objects.filter(overdue=True).count() == 1
 
 
-def test_a_market_with_people_is_left_alone() -> None:
+def test_a_database_with_people_is_left_alone() -> None:
     User.objects.create_user("somebody@example.com", "long enough", display_name="somebody")
     said = StringIO()
 

@@ -77,7 +77,7 @@ def test_a_database_that_cannot_be_used_is_found_and_the_rest_goes_on(process_en
     assert not (tmp_path / "none.sqlite3").exists()
 
 
-def test_settings_that_are_not_right_are_told_in_a_sentence(process_environment: dict[str, str]) -> None:
+def test_settings_that_are_not_right_are_refused_in_a_sentence(process_environment: dict[str, str]) -> None:
     for wrong in ({"GDMARKET_DISPATCH": "sometimes"}, {"DATABASE_URL": "nonsense"}):
         looked = doctor(process_environment, **wrong)
         assert (looked.returncode, looked.stdout) == (1, "")

@@ -82,6 +82,6 @@ def test_with_a_token_nobody_reads_without_it(client: Client, settings: Any) -> 
     assert client.post("/metrics").status_code == 405
 
 
-def test_the_version_told_is_the_one_that_is_released(client: Client) -> None:
+def test_the_version_is_that_of_the_release(client: Client) -> None:
     assert f'\nversion = "{__version__}"\n' in (ROOT / "pyproject.toml").read_text()
     assert any(name == "gdmarket_build_info" and ("version", __version__) in labels for name, labels in scrape(client))

@@ -46,7 +46,7 @@ def start(*command: str, **environment: str) -> subprocess.CompletedProcess[str]
         ("GDMARKET_THREADS", "-1", TOO_SMALL),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_told_in_one_sentence(name: str, value: str, why: str) -> None:
+def test_a_setting_that_makes_no_sense_is_refused_in_one_sentence(name: str, value: str, why: str) -> None:
     refused = start("-m", "config.serve", **{name: value})
 
     assert (refused.returncode, refused.stdout) == (1, "")
@@ -54,7 +54,7 @@ def test_a_setting_that_makes_no_sense_is_told_in_one_sentence(name: str, value:
 
 
 @pytest.mark.parametrize(("gateway", "secret"), [("stripe", "GDMARKET_STRIPE_SECRET_KEY"), ("toss", "GDMARKET_TOSS_SECRET_KEY")])
-def test_a_provider_without_its_secret_is_told_in_one_sentence(gateway: str, secret: str) -> None:
+def test_a_provider_without_its_secret_is_refused_in_one_sentence(gateway: str, secret: str) -> None:
     unset = start("-m", "config.serve", GDMARKET_PAYMENT_GATEWAY=gateway)
     spaced = start("-m", "config.serve", GDMARKET_PAYMENT_GATEWAY=gateway, **{secret: "sk_live_7\n"})
     needless = start(*READ_SETTINGS, **{secret: ""})
@@ -87,7 +87,7 @@ def test_a_deployment_is_warned_of_money_over_plain_http() -> None:
     assert "gdmarket.W001" not in content.stderr
 
 
-def test_stripe_without_its_library_is_told_in_one_sentence() -> None:
+def test_stripe_without_its_library_is_refused_in_one_sentence() -> None:
     without = """
 import importlib.util
 find = importlib.util.find_spec
@@ -109,7 +109,7 @@ def test_a_provider_with_its_secret_is_taken(gateway: str) -> None:
     assert start(*READ_SETTINGS, GDMARKET_PAYMENT_GATEWAY=gateway, **secrets).returncode == 0
 
 
-def test_a_database_url_that_is_none_is_told_in_one_sentence() -> None:
+def test_a_database_url_that_is_none_is_refused_in_one_sentence() -> None:
     refused = start("-m", "config.serve", DATABASE_URL="nonsense")
 
     assert (refused.returncode, refused.stdout) == (1, "")
