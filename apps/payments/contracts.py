@@ -35,7 +35,7 @@ class ChargeRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChargeResult:
-    """What came of an attempt; `retry_after_s` says when to try again, if the provider could not be asked and it is known."""
+    """What came of an attempt; `retry_after_s` says when to try again, if the provider could not be called and it is known."""
 
     payment_id: UUID
     outcome: ChargeOutcome

@@ -14,7 +14,7 @@ class PaymentApproved(PaymentSnapshot):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentDeclined(PaymentSnapshot):
-    """The attempt surely paid for nothing: the provider declined (`state` declined) or was never asked (`not_sent`).
+    """The attempt certainly paid for nothing: the provider declined (`state` declined) or was never called (`not_sent`).
 
     Also sent, as declined, when the charge was refunded before we knew of it, or pays for another attempt: see `reason`.
     """

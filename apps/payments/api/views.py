@@ -30,7 +30,7 @@ class WebhookView(ApiView):
         responses={204: None, 404: None},
     )
     def post(self, request: ApiRequest, gateway: str) -> Response:
-        """Take a webhook of the payment provider: a hint, after which the provider itself is asked."""
+        """Take a webhook of the payment provider: a hint to look the payment up."""
         if gateway != settings.GDMARKET_PAYMENT_GATEWAY:
             raise Http404
         headers = {name.lower(): value for name, value in request.headers.items()}

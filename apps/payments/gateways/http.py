@@ -62,8 +62,8 @@ class HttpGateway:
 
     def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Charge: PUT is idempotent by the key in its path."""
-        wish = ChargeRequestBody(order=request.rental_id, amount=request.amount, currency=request.currency, method=request.method)
-        record = self._entry("PUT", "", request=request, message=wish, deadline_s=deadline_s)
+        message = ChargeRequestBody(order=request.rental_id, amount=request.amount, currency=request.currency, method=request.method)
+        record = self._send("PUT", "", request=request, message=message, deadline_s=deadline_s)
         if record.status is ChargeStatus.NOT_FOUND:
             raise NoAnswerError("unreadable")
         return record
@@ -71,28 +71,29 @@ class HttpGateway:
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
         """Refund; the same `refund_key` never refunds twice."""
         path = f"/v1/charges/{request.payment_id}/refunds/{refund_key}"
-        told = self._ask("PUT", path, shape=RefundResponse, message=RefundRequestBody(amount=amount), deadline_s=deadline_s)
-        if told.refund_key != refund_key:
+        response = self._call("PUT", path, shape=RefundResponse, message=RefundRequestBody(amount=amount), deadline_s=deadline_s)
+        if response.refund_key != refund_key:
             raise NoAnswerError("unreadable")
-        return told.record()
+        return response.record()
 
     def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Record an unseen key as voided."""
-        record = self._entry("POST", "/void", request=request, deadline_s=deadline_s)
+        record = self._send("POST", "/void", request=request, deadline_s=deadline_s)
         if record.status is ChargeStatus.NOT_FOUND:
             raise NoAnswerError("unreadable")
         return record
 
     def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Read the provider's record."""
-        return self._entry("GET", "", request=request, deadline_s=deadline_s)
+        return self._send("GET", "", request=request, deadline_s=deadline_s)
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
         """Read a page of the provider's list."""
         query = urlencode({"since": since.isoformat(), "until": until.isoformat(), "cursor": cursor})
-        told = self._ask("GET", f"/v1/charges?{query}", shape=ChargeListResponse, deadline_s=deadline_s)
+        response = self._call("GET", f"/v1/charges?{query}", shape=ChargeListResponse, deadline_s=deadline_s)
         return ChargePage(
-            charges=tuple(ListedCharge(payment_id=record.key, record=record.record()) for record in told.charges), cursor=told.cursor
+            charges=tuple(ListedCharge(payment_id=charge.key, record=charge.record()) for charge in response.charges),
+            cursor=response.cursor,
         )
 
     def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
@@ -100,30 +101,30 @@ class HttpGateway:
         if not self._is_genuine(headers.get(SIGNATURE, ""), body, now):
             raise WebhookRefusedError
         try:
-            told = msgspec.json.decode(body, type=WebhookBody)
+            webhook = msgspec.json.decode(body, type=WebhookBody)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise WebhookRefusedError from error
-        return WebhookHint(payment_id=told.key)
+        return WebhookHint(payment_id=webhook.key)
 
     def close(self) -> None:
         """Close its connections; the next call makes new ones."""
         self._http.close()
 
-    def _entry(self, verb: str, path: str, *, request: ChargeRequest, message: Struct | None = None, deadline_s: float) -> ChargeRecord:
-        told = self._ask(verb, f"/v1/charges/{request.payment_id}{path}", shape=ChargeResponse, message=message, deadline_s=deadline_s)
-        if told.key != request.payment_id:
+    def _send(self, verb: str, path: str, *, request: ChargeRequest, message: Struct | None = None, deadline_s: float) -> ChargeRecord:
+        response = self._call(verb, f"/v1/charges/{request.payment_id}{path}", shape=ChargeResponse, message=message, deadline_s=deadline_s)
+        if response.key != request.payment_id:
             raise NoAnswerError("unreadable")
-        return told.record()
+        return response.record()
 
-    def _ask(self, verb: str, path: str, *, shape: type[Shape], message: Struct | None = None, deadline_s: float) -> Shape:
+    def _call(self, verb: str, path: str, *, shape: type[Shape], message: Struct | None = None, deadline_s: float) -> Shape:
         body = b"" if message is None else msgspec.json.encode(message)
         headers = {"Content-Type": "application/json"}
-        answer = self._http.send(method=verb, path=path, headers=headers, body=body, deadline_s=deadline_s)
-        if answer.status in _READABLE:
-            return deadline_http.decode(answer, shape=shape)
-        if 400 <= answer.status < 500 and answer.status not in _UNSETTLED:  # noqa: PLR2004  # the 4xx
-            raise RefusedError(f"http_{answer.status}")
-        raise deadline_http.no_answer(answer)
+        response = self._http.send(method=verb, path=path, headers=headers, body=body, deadline_s=deadline_s)
+        if response.status in _READABLE:
+            return deadline_http.decode(response, shape=shape)
+        if 400 <= response.status < 500 and response.status not in _UNSETTLED:  # noqa: PLR2004  # the 4xx
+            raise RefusedError(f"http_{response.status}")
+        raise deadline_http.no_answer(response)
 
     def _is_genuine(self, signature: str, body: bytes, now: datetime) -> bool:
         parts = [part.partition("=")[::2] for part in signature.split(",")]

@@ -14,9 +14,9 @@ _AT_MOST_EVERY = timedelta(seconds=2)
 
 
 def receive_webhook(*, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
-    """Have the provider asked about the unsettled payments that a webhook names; names of `headers` in lower case.
+    """Publish a look-up of the unsettled payments that a webhook names; names of `headers` in lower case.
 
-    A payment is asked about at most every 2 s: providers repeat webhooks, and anybody may send an unsigned one.
+    A payment is looked up at most every 2 s: providers repeat webhooks, and anybody may send an unsigned one.
     :raises WebhookRefusedError: if it is not the provider's, too old, or unreadable
     """
     hint = gateways.current().read_webhook(headers=headers, body=body, now=now)

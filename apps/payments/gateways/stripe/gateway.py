@@ -61,7 +61,7 @@ class StripeGateway:
         """Refund the PaymentIntent, unless it already has a refund with our key.
 
         One that failed later stays refused: Stripe cannot reach that card, and a person must find another way. If they refund by hand,
-        the key in the metadata, `gdmarket_refund`, tells us.
+        we find it by the key in the metadata, `gdmarket_refund`.
         """
         session = self._session(deadline_s)
         found = self._find(session, request)
