@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Kind:
     table: Callable[[Any], str]
     options: dict[str, str]
     database: str
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 BUS = Kind(
@@ -65,6 +66,7 @@ PAYMENTS = Kind(
         "kills": "how many of these are killed, beside those that crash at failpoints",
     },
     database="postgresql",
+    environment=money_plan.PROVIDER,
 )
 
 
@@ -106,7 +108,7 @@ def run_campaign(
 ) -> "subprocess.CompletedProcess[str]":
     """Run one campaign in a process of its own, on the database of `environment`; its standard output is the outcome in JSON."""
     command = [sys.executable, "-m", kind.module, "campaign", msgspec.json.encode(chosen_plan).decode(), folder]
-    return subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=check, **options)
+    return subprocess.run(command, cwd=ROOT, env=environment | kind.environment, stdout=subprocess.PIPE, text=True, check=check, **options)
 
 
 @contextmanager

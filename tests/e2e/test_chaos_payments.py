@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.__main__ import PAYMENTS, run_campaign
 from tests.chaos.money.outcome import Outcome, table
-from tests.chaos.money.plan import CHARGING, CHECKING, PROVIDER, REFUNDING, SHORT
+from tests.chaos.money.plan import CHARGING, CHECKING, REFUNDING, SHORT
 from tests.e2e.served import ROOT
 
 _POINT = re.compile(r'failpoints\.hit\("([a-z_.]+)"\)')
@@ -21,7 +21,7 @@ _POINT = re.compile(r'failpoints\.hit\("([a-z_.]+)"\)')
 def test_a_campaign_accounts_for_every_won(process_environment: dict[str, str], tmp_path: Path) -> None:
     plan = replace(SHORT, seed=randbelow(2**32))
 
-    done = run_campaign(PAYMENTS, plan, folder=str(tmp_path), environment=process_environment | PROVIDER, stderr=subprocess.PIPE)
+    done = run_campaign(PAYMENTS, plan, folder=str(tmp_path), environment=process_environment, stderr=subprocess.PIPE)
 
     assert done.returncode == 0, f"seed {plan.seed}\n{done.stderr}"
     outcome = msgspec.json.decode(done.stdout, type=Outcome)
