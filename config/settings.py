@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 from environs import Env, ValidationError, validate
 
 from config import logs
-from config.databases import databases
+from config.database_urls import databases
 from config.schema import SPECTACULAR_SETTINGS  # noqa: F401  # Django looks for it here
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,6 +1,6 @@
 """Which database holds each context's tables: one for all contexts, or one for each, with an event log in every one.
 
-config/databases.py makes `DATABASES` and `GDMARKET_CONTEXT_DATABASES` from the environment. What belongs to no context, sessions for
+config/database_urls.py makes `DATABASES` and `GDMARKET_CONTEXT_DATABASES` from the environment. What belongs to no context, sessions for
 example, is in `default`.
 """
 

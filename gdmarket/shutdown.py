@@ -1,4 +1,4 @@
-"""When a long-running command must stop."""
+"""When a long-running command is to stop: the relay then finishes the delivery at hand and releases its other claims."""
 
 import os
 import signal

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config.databases import databases
+from config.database_urls import databases
 
 CONTEXTS = ("items", "rentals", "payments", "status_view")
 HERE = "postgresql://market:secret@db.example.com/market"
