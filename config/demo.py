@@ -12,7 +12,7 @@ from apps.accounts import queries as people
 from apps.accounts import services as accounts
 from apps.items import queries as catalogue
 from apps.items import services as items
-from apps.payments.services import ledger_guard
+from apps.payments.services import ledger
 from apps.rentals.services import cancelling, lending, paying, requesting
 from config.demo_catalogue import PLACES, THINGS
 from gdmarket import bus, databases
@@ -58,7 +58,7 @@ def has_people() -> bool:
 
 
 def _empty() -> None:
-    with ledger_guard.ledger_guard_disabled():
+    with ledger.guard_disabled():
         for alias in databases.aliases():
             call_command("flush", database=alias, interactive=False, verbosity=0)
 

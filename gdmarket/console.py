@@ -17,6 +17,7 @@ from gdmarket.errors import DomainError
 EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 misused, 3 the database cannot be used, 130 stopped by Ctrl-C."
 _log = logging.getLogger(__name__)
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
+_LONGEST_S = 100 * 365 * _DAY_S
 
 
 @contextmanager
@@ -60,13 +61,13 @@ def one_line(text: str) -> str:
 
 
 def seconds(text: str) -> float:
-    """Return a number of seconds, 0 or more; a type for argparse."""
+    """Return a number of seconds from 0 to a hundred years; a type for argparse."""
     try:
         found = float(text)
-    except ValueError as unreadable:
-        raise ArgumentTypeError(f"{text!r} is not a number of seconds") from unreadable
-    if not 0 <= found < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is not 0 seconds or more")
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= _LONGEST_S:  # NaN fails the comparison too
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {_LONGEST_S}")
     return found
 
 

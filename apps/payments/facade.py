@@ -4,11 +4,13 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from apps.payments import queries
+from apps.payments import gateways
 from apps.payments.contracts import ChargeOutcome, ChargeRequest, ChargeResult, PaymentSnapshot
-from apps.payments.domain import PaymentState
-from apps.payments.services import charging, provider_calls
-from gdmarket import contracts
+from apps.payments.domain import UNSETTLED, PaymentState
+from apps.payments.models import Payment
+from apps.payments.services import charging
+from apps.payments.services.provider_calls import DEPENDENCY
+from gdmarket import breaker, contracts
 
 _OUTCOMES = {
     PaymentState.PENDING: ChargeOutcome.UNKNOWN,  # another caller is charging, or died doing so
@@ -35,17 +37,17 @@ def charge(*, request: ChargeRequest, now: datetime) -> ChargeResult:
 
 def closed_for_s() -> float:
     """Return 0.0 while the provider may be called, else in how many seconds it may be again."""
-    return provider_calls.closed_for_s()
+    return breaker.of(DEPENDENCY).open_for_s()
 
 
 def accepts(*, method: str) -> bool:
     """Say whether the gateway knows the payment method; whether it approves is another matter."""
-    return provider_calls.accepts_method(method=method)
+    return gateways.current().accepts(method=method)
 
 
 def list_snapshots(*, rental_ids: Collection[UUID]) -> list[PaymentSnapshot]:
     """Return the settled attempts to pay these rentals, in the order of their ids; `occurred_at` is when each was settled."""
     return [
         contracts.build(PaymentSnapshot, payment, payment_id=payment.id, occurred_at=payment.settled_at or payment.created_at)
-        for payment in queries.list_settled(rental_ids=rental_ids).order_by("id")
+        for payment in Payment.objects.filter(rental_id__in=rental_ids).exclude(state__in=UNSETTLED).order_by("id")
     ]

@@ -1,5 +1,7 @@
 """What payments does on an event: one service call each."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from apps.payments.contracts import ChargeRequest
@@ -8,6 +10,7 @@ from apps.payments.events import PaymentCheckDue, PaymentNoticed, RefundRecorded
 from apps.payments.services import charging, checking, refunding
 from apps.rentals.events import RentalPaymentStarted, RentalRefundDue
 from gdmarket import bus, clock
+from gdmarket.errors import ConflictError
 
 
 def on_rental_payment_started(event: RentalPaymentStarted) -> None:
@@ -26,43 +29,39 @@ def on_rental_payment_started(event: RentalPaymentStarted) -> None:
 
 def on_rental_refund_due(event: RentalRefundDue) -> None:
     """Record the refund; it is sent from its own event."""
-    try:
+    with _retry_until_known(reject=PaymentNotRefundableError):
         refunding.record_refund(payment_id=_payment_named_by(event), now=clock.now())
-    except OutcomeUnknownError as not_yet:
-        raise bus.Retry(after_s=not_yet.retry_after_s) from not_yet
-    except PaymentNotRefundableError as refusal:
-        raise bus.Reject(str(refusal)) from refusal
 
 
 @bus.external
 def on_refund_recorded(event: RefundRecorded) -> None:
     """Request the refund from the provider until it answers."""
-    try:
+    with _retry_until_known(reject=RefundRefusedError):
         refunding.send_refund(refund_id=event.refund_id, now=clock.now())
-    except OutcomeUnknownError as silence:
-        raise bus.Retry(after_s=silence.retry_after_s) from silence
-    except RefundRefusedError as refusal:
-        raise bus.Reject(str(refusal)) from refusal
 
 
 @bus.external
 def on_payment_check_due(event: PaymentCheckDue) -> None:
     """Look the payment up until its outcome is known."""
-    try:
+    with _retry_until_known(reject=PaymentDiffersError):
         checking.check_payment(payment_id=event.payment_id, now=clock.now())
-    except OutcomeUnknownError as silence:
-        raise bus.Retry(after_s=silence.retry_after_s) from silence
-    except PaymentDiffersError as difference:
-        raise bus.Reject(str(difference)) from difference
 
 
 @bus.external
 def on_payment_noticed(event: PaymentNoticed) -> None:
     """Look up the payment that a webhook named."""
-    try:
+    with _retry_until_known():
         checking.check_after_webhook(payment_id=event.payment_id, now=clock.now())
-    except OutcomeUnknownError as silence:
-        raise bus.Retry(after_s=silence.retry_after_s) from silence
+
+
+@contextmanager
+def _retry_until_known(*, reject: type[ConflictError] | tuple[()] = ()) -> Iterator[None]:
+    try:
+        yield
+    except OutcomeUnknownError as unknown:
+        raise bus.Retry(after_s=unknown.retry_after_s) from unknown
+    except reject as refusal:
+        raise bus.Reject(str(refusal)) from refusal
 
 
 def _payment_named_by(event: RentalPaymentStarted | RentalRefundDue) -> UUID:

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, F, Min, Q, QuerySet, Sum, When
+from django.db.models import Case, Count, F, Min, Q, Sum, When
 from django.db.models.functions import Coalesce
 
 from apps.payments.contracts import ChargeRequest
-from apps.payments.domain import CHARGED, UNSETTLED, Account, LedgerEntry, RefundState
+from apps.payments.domain import UNSETTLED, Account, LedgerEntry, RefundState
 from apps.payments.errors import PaymentNotFoundError
 from apps.payments.models import Payment, Posting, Refund
 from gdmarket import contracts
@@ -59,16 +59,6 @@ def get_payment(*, payment_id: UUID, lock: bool = False) -> Payment:
         raise PaymentNotFoundError(payment=str(payment_id)) from missing
 
 
-def list_awaited(*, payment_id: UUID | None, rental_id: UUID | None) -> QuerySet[Payment]:
-    """List the unsettled payments that a webhook may be about: the payment it names, or those of the rental it names."""
-    return Payment.objects.filter(Q(id=payment_id) | Q(rental_id=rental_id), state__in=UNSETTLED, asked_at__isnull=False)
-
-
-def is_taken(*, reference: str, payment_id: UUID) -> bool:
-    """Say whether the provider's charge `reference` already pays for another payment."""
-    return Payment.objects.filter(provider_reference=reference, state__in=CHARGED).exclude(id=payment_id).exists()
-
-
 def list_matching(*, keys: Collection[UUID], references: Collection[str], orders: Collection[UUID]) -> list[Payment]:
     """List the payments that charges on a provider's list may belong to: by our ids, by its references, or by the rentals they pay for."""
     by_name = Q(provider_reference__in=[name for name in references if name])
@@ -90,25 +80,16 @@ def list_earnings(*, since: datetime, until: datetime) -> list[Earnings]:
     """Return what each manager earned by what was posted in [`since`, `until`), a row for each currency, the most first."""
     rows = (
         Posting.objects.filter(posted_at__gte=since, posted_at__lt=until, entry__in=[LedgerEntry.EARNED, LedgerEntry.REFUND_DUE])
-        .values("payment__payee_id", "currency")
+        .values("currency", manager_id=F("payment__payee_id"))
         .annotate(
             payments=Count("id", filter=Q(entry=LedgerEntry.EARNED)),
             earned=Coalesce(Sum("amount", filter=Q(entry=LedgerEntry.EARNED)), 0),
             given_back=Coalesce(Sum("amount", filter=Q(entry=LedgerEntry.REFUND_DUE)), 0),
         )
-        .order_by("currency", F("earned") - F("given_back"), "payment__payee_id")
+        .order_by("currency", F("earned") - F("given_back"), "manager_id")
         .reverse()
     )
-    return [
-        Earnings(
-            manager_id=row["payment__payee_id"],
-            currency=row["currency"],
-            payments=row["payments"],
-            earned=row["earned"],
-            given_back=row["given_back"],
-        )
-        for row in rows
-    ]
+    return [Earnings(**row) for row in rows]
 
 
 def list_balances() -> list[tuple[str, str, int]]:
@@ -130,11 +111,6 @@ def list_at_risk() -> list[AtRisk]:
     return [AtRisk(kind=str(kind), currency=currency, count=n, amount=total, oldest_at=at) for kind, currency, n, total, at in rows]
 
 
-def list_settled(*, rental_ids: Collection[UUID]) -> QuerySet[Payment]:
-    """List the attempts to pay these rentals whose outcome is known."""
-    return Payment.objects.filter(rental_id__in=rental_ids).exclude(state__in=UNSETTLED)
-
-
 def charge_request(*, payment: Payment) -> ChargeRequest:
     """Return what the gateway is asked to charge, look up, refund or void for a payment."""
     return contracts.build(ChargeRequest, payment, payment_id=payment.id)
@@ -149,8 +125,3 @@ def get_refund(*, refund_id: UUID) -> Refund:
         return Refund.objects.get(id=refund_id)
     except Refund.DoesNotExist as missing:
         raise PaymentNotFoundError(refund=str(refund_id)) from missing
-
-
-def has_other_attempt(*, rental_id: UUID, payment_id: UUID) -> bool:
-    """Say whether there is another attempt to pay for the rental than this."""
-    return Payment.objects.filter(rental_id=rental_id).exclude(id=payment_id).exists()

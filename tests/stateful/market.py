@@ -20,8 +20,7 @@ from django.db.models.functions import Now
 from apps.items import services as items
 from apps.items.models import BusyPeriod, Item
 from apps.payments.models import Payment, Posting, Refund
-from apps.payments.services import refunding, webhooks
-from apps.payments.services.ledger_guard import ledger_guard_disabled
+from apps.payments.services import ledger, refunding, webhooks
 from apps.rentals.domain import RentalState
 from apps.rentals.models import Listing, Rental
 from apps.rentals.services import cancelling, lending, paying, requesting
@@ -237,7 +236,7 @@ class Market:
             self._pull_timers()
 
     def _empty(self) -> None:
-        with ledger_guard_disabled():
+        with ledger.guard_disabled():
             for table in TABLES:
                 QuerySet(table).all().delete()
         Circuit.objects.all().delete()

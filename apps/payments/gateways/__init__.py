@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -9,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from apps.payments.gateways.http import HttpGateway
 from apps.payments.gateways.port import PaymentGateway
 from apps.payments.gateways.sandbox import SandboxGateway
-from apps.payments.gateways.toss import TossGateway
+from apps.payments.gateways.toss.gateway import TossGateway
 
 
 def _sandbox() -> PaymentGateway:
@@ -18,34 +19,25 @@ def _sandbox() -> PaymentGateway:
 
 def _http() -> PaymentGateway:
     secrets, insecure = settings.GDMARKET_PAYMENT_WEBHOOK_SECRETS, settings.GDMARKET_PAYMENT_INSECURE_HOSTS
-    return _http_at(settings.GDMARKET_PAYMENT_URL, tuple(secrets), tuple(insecure))
-
-
-@cache  # one a process, so that its connections are used again
-def _http_at(url: str, webhook_secrets: tuple[str, ...], insecure_hosts: tuple[str, ...]) -> PaymentGateway:
-    return HttpGateway(base_url=url, webhook_secrets=webhook_secrets, insecure_hosts=insecure_hosts)
+    return _once(HttpGateway, base_url=settings.GDMARKET_PAYMENT_URL, webhook_secrets=tuple(secrets), insecure_hosts=tuple(insecure))
 
 
 def _stripe() -> PaymentGateway:
-    return _stripe_at(settings.GDMARKET_STRIPE_URL, settings.GDMARKET_STRIPE_SECRET_KEY, tuple(settings.GDMARKET_STRIPE_WEBHOOK_SECRETS))
-
-
-@cache
-def _stripe_at(url: str, secret_key: str, webhook_secrets: tuple[str, ...]) -> PaymentGateway:
     try:
-        from apps.payments.gateways.stripe import StripeGateway  # noqa: PLC0415  # its library is an extra
+        from apps.payments.gateways.stripe.gateway import StripeGateway  # noqa: PLC0415  # its library is an extra
     except ModuleNotFoundError as missing:
         raise ImproperlyConfigured("Stripe's library is missing: pip install --require-hashes -r requirements/stripe.lock") from missing
-    return StripeGateway(base_url=url, secret_key=secret_key, webhook_secrets=webhook_secrets)
+    url, secrets = settings.GDMARKET_STRIPE_URL, tuple(settings.GDMARKET_STRIPE_WEBHOOK_SECRETS)
+    return _once(StripeGateway, base_url=url, secret_key=settings.GDMARKET_STRIPE_SECRET_KEY, webhook_secrets=secrets)
 
 
 def _toss() -> PaymentGateway:
-    return _toss_at(settings.GDMARKET_TOSS_URL, settings.GDMARKET_TOSS_SECRET_KEY)
+    return _once(TossGateway, base_url=settings.GDMARKET_TOSS_URL, secret_key=settings.GDMARKET_TOSS_SECRET_KEY)
 
 
-@cache
-def _toss_at(url: str, secret_key: str) -> PaymentGateway:
-    return TossGateway(base_url=url, secret_key=secret_key)
+@cache  # one a process, so that its connections are used again
+def _once(adapter: Callable[..., PaymentGateway], **arguments: Any) -> PaymentGateway:
+    return adapter(**arguments)
 
 
 GATEWAYS: dict[str, Callable[[], PaymentGateway]] = {"sandbox": _sandbox, "http": _http, "stripe": _stripe, "toss": _toss}

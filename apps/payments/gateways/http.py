@@ -53,11 +53,9 @@ class HttpGateway:
         self._secrets = tuple(webhook_secrets)
 
     def accepts(self, *, method: str) -> bool:
-        """Say whether `method` is one of the sandbox's."""
         return method in METHODS
 
     def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
-        """Return None: every request is sent."""
         return None
 
     def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
@@ -69,7 +67,6 @@ class HttpGateway:
         return record
 
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
-        """Refund; the same `refund_key` never refunds twice."""
         path = f"/v1/charges/{request.payment_id}/refunds/{refund_key}"
         response = self._call("PUT", path, shape=RefundResponse, message=RefundRequestBody(amount=amount), deadline_s=deadline_s)
         if response.refund_key != refund_key:
@@ -77,18 +74,15 @@ class HttpGateway:
         return response.record()
 
     def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Record an unseen key as voided."""
         record = self._send("POST", "/void", request=request, deadline_s=deadline_s)
         if record.status is ChargeStatus.NOT_FOUND:
             raise NoAnswerError("unreadable")
         return record
 
     def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Read the provider's record."""
         return self._send("GET", "", request=request, deadline_s=deadline_s)
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
-        """Read a page of the provider's list."""
         query = urlencode({"since": since.isoformat(), "until": until.isoformat(), "cursor": cursor})
         response = self._call("GET", f"/v1/charges?{query}", shape=ChargeListResponse, deadline_s=deadline_s)
         return ChargePage(
@@ -107,7 +101,6 @@ class HttpGateway:
         return WebhookHint(payment_id=webhook.key)
 
     def close(self) -> None:
-        """Close its connections; the next call makes new ones."""
         self._http.close()
 
     def _send(self, verb: str, path: str, *, request: ChargeRequest, message: Struct | None = None, deadline_s: float) -> ChargeRecord:

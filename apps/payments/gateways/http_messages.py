@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
-from typing import Annotated, Any, Self
+from dataclasses import asdict
+from typing import Annotated, Self
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
 
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, RefundRecord, RefundStatus
 
@@ -48,11 +49,11 @@ class ChargeResponse(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, *, key: UUID, record: ChargeRecord) -> Self:
         """Return the message for a record."""
-        return cls(key=key, **_fields(record))
+        return cls(key=key, **asdict(record))
 
     def record(self) -> ChargeRecord:
         """Return the record in the message."""
-        return ChargeRecord(**{name: getattr(self, name) for name in _names(ChargeRecord)})
+        return convert(self, ChargeRecord, from_attributes=True)
 
 
 class RefundResponse(Struct, frozen=True, kw_only=True):
@@ -66,11 +67,11 @@ class RefundResponse(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, *, refund_key: UUID, record: RefundRecord) -> Self:
         """Return the message for a refund."""
-        return cls(refund_key=refund_key, **_fields(record))
+        return cls(refund_key=refund_key, **asdict(record))
 
     def record(self) -> RefundRecord:
         """Return the refund in the message."""
-        return RefundRecord(**{name: getattr(self, name) for name in _names(RefundRecord)})
+        return convert(self, RefundRecord, from_attributes=True)
 
 
 class ChargeListResponse(Struct, frozen=True, kw_only=True):
@@ -86,11 +87,3 @@ class WebhookBody(Struct, frozen=True, kw_only=True):
     id: Annotated[str, Meta(min_length=1, max_length=200)]
     happened: str
     key: UUID
-
-
-def _names(shape: type[Any]) -> tuple[str, ...]:
-    return tuple(shape.__dataclass_fields__)
-
-
-def _fields(record: ChargeRecord | RefundRecord) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in _names(type(record))}

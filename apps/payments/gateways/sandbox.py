@@ -27,15 +27,12 @@ class SandboxGateway:
         self._sleep = sleep
 
     def accepts(self, *, method: str) -> bool:
-        """Say whether `method` is one of the sandbox's."""
         return method in METHODS
 
     def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
-        """Return None: every request is sent."""
         return None
 
     def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Charge, or fail in the way that the method names."""
         if request.method == "pm_down":
             raise NotSentError("connection_refused")
         if request.method == "pm_error":
@@ -53,24 +50,19 @@ class SandboxGateway:
         return record
 
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
-        """Refund; the same `refund_key` never refunds twice."""
         return self._store.refund(key=request.payment_id, refund_key=refund_key, amount=amount, deadline_s=deadline_s)
 
     def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Record an unseen key as voided."""
         return self._store.void(key=request.payment_id, deadline_s=deadline_s)
 
     def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Read the store."""
         return self._store.lookup(key=request.payment_id, deadline_s=deadline_s)
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:
-        """Read a page of the store."""
         return self._store.list_charges(since=since, until=until, cursor=cursor, deadline_s=deadline_s)
 
     def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
-        """Refuse: the sandbox sends none."""
-        raise WebhookRefusedError
+        raise WebhookRefusedError  # the sandbox sends none
 
 
 def why_declined(method: str) -> str:

@@ -75,7 +75,7 @@ def open_payment(*, request: ChargeRequest, now: datetime) -> Payment:
                 bus.publish(due, stream=f"payment-timer:{payment.id}", at=now + check_delay())
     except IntegrityError as taken:
         # The other attempt was in the way when this one began; how it stands by now does not matter.
-        if not queries.has_other_attempt(rental_id=request.rental_id, payment_id=request.payment_id):
+        if not Payment.objects.filter(rental_id=request.rental_id).exclude(id=request.payment_id).exists():
             raise
         raise PaymentInProgressError(rental=str(request.rental_id)) from taken
     if any(getattr(payment, name) not in {value, None} for name, value in wanted.items()):
@@ -102,7 +102,8 @@ def record_outcome(*, payment_id: UUID, outcome: ProviderOutcome, now: datetime)
     try:
         return _record(payment_id, outcome, now=now)
     except IntegrityError:
-        if outcome.state is not PaymentState.APPROVED or not queries.is_taken(reference=outcome.reference, payment_id=payment_id):
+        same_charge = Payment.objects.filter(provider_reference=outcome.reference, state__in=domain.CHARGED).exclude(id=payment_id)
+        if outcome.state is not PaymentState.APPROVED or not same_charge.exists():
             raise
     return _record(payment_id, ProviderOutcome(state=PaymentState.DECLINED, reason="paid_for_another"), now=now)
 

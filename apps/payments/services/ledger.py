@@ -1,13 +1,19 @@
 """The ledger: each sum is posted once, in the transaction that makes it true, and never changed."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from importlib import import_module
 from uuid import UUID
+
+from django.db import connections
 
 from apps.payments import queries
 from apps.payments.domain import ACCOUNTS, CHARGED, LedgerEntry, RefundState
 from apps.payments.models import Payment, Posting, Refund
 from gdmarket import databases, ids
+
+_TRIGGERS = "apps.payments.migrations.0003_book_the_past"
 
 
 def post_charge(payment: Payment, *, now: datetime) -> None:
@@ -42,6 +48,21 @@ def post_missing_locked(payment: Payment, *, now: datetime) -> None:
     if missing:
         payment.refund_due = sum(refund.amount for refund in refunds)
         payment.save(update_fields=["refund_due"])
+
+
+@contextmanager
+def guard_disabled() -> Iterator[None]:
+    """Let postings be changed and deleted within the block, in one transaction, to empty a demo or test database.
+
+    Other connections never see the trigger missing.
+    """
+    triggers, connection = import_module(_TRIGGERS), connections[databases.alias_for("payments")]
+    with databases.transaction_for("payments"), connection.cursor() as cursor:
+        for statement in triggers.UNGUARD[connection.vendor]:
+            cursor.execute(statement)
+        yield
+        for statement in triggers.GUARD[connection.vendor]:
+            cursor.execute(statement)
 
 
 def _due_postings(payment: Payment, refunds: Sequence[Refund]) -> Iterator[tuple[LedgerEntry, Refund | None]]:

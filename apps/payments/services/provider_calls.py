@@ -40,23 +40,18 @@ class GuardedGateway:
     tries: int | None = None
 
     def charge(self, *, request: ChargeRequest) -> ChargeRecord:
-        """Charge, once for ever under the request's `payment_id`."""
         return self._call(gateways.current().charge, request=request)
 
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int) -> RefundRecord:
-        """Refund `amount` minor units of the charge, once for ever under `refund_key`."""
         return self._call(gateways.current().refund, request=request, refund_key=refund_key, amount=amount)
 
     def void(self, *, request: ChargeRequest) -> ChargeRecord:
-        """Make sure that nothing will ever be charged under the key, if nothing was yet."""
         return self._call(gateways.current().void, request=request)
 
     def lookup(self, *, request: ChargeRequest) -> ChargeRecord:
-        """Return what the provider recorded under the key."""
         return self._call(gateways.current().lookup, request=request)
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str) -> ChargePage:
-        """Return a page of the provider's list, within ten times the deadline."""
         return self._call(gateways.current().list_charges, _LIST_TIMES, since=since, until=until, cursor=cursor)
 
     def _call(self, method: Callable[..., Result], deadlines: int = 1, /, **arguments: Any) -> Result:
@@ -94,16 +89,6 @@ def refuse_inside_transaction() -> None:
 def check_delay() -> timedelta:
     """Return how long after its opening a payment's outcome must be known: the time-out and a little more."""
     return timedelta(seconds=_timeout_s() + _GRACE_S)
-
-
-def closed_for_s() -> float:
-    """Return 0.0 while the provider may be called, else in how many seconds it may be again."""
-    return breaker.of(DEPENDENCY).open_for_s()
-
-
-def accepts_method(*, method: str) -> bool:
-    """Say whether the gateway knows the payment method."""
-    return gateways.current().accepts(method=method)
 
 
 def _timeout_s() -> float:

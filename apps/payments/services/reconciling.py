@@ -113,22 +113,16 @@ def _refund(payment: Payment, run: _Run) -> PaymentFinding:
 
 
 def _compare_listed(run: _Run) -> Iterator[PaymentFinding]:
-    try:
-        for page in _pages_of_list(run):
-            yield from _compare_page(page, run)
-    except OutcomeUnknownError as silence:
-        run.unanswered = _MOST_UNANSWERED
-        yield PaymentFinding(verdict=FindingVerdict.NOT_REACHED, ours="", provider=f"its list was not reached: {silence.__cause__}")
-
-
-def _pages_of_list(run: _Run) -> Iterator[ChargePage]:
-    until, cursor = run.now + _CLOCK_TOLERANCE, ""
-    while True:
-        page = _PROVIDER.list_charges(since=run.since, until=until, cursor=cursor)
-        yield page
-        if page.cursor in {"", cursor}:
+    cursor, is_last = "", False
+    while not is_last:
+        try:
+            page = _PROVIDER.list_charges(since=run.since, until=run.now + _CLOCK_TOLERANCE, cursor=cursor)
+        except OutcomeUnknownError as silence:
+            run.unanswered = _MOST_UNANSWERED
+            yield PaymentFinding(verdict=FindingVerdict.NOT_REACHED, ours="", provider=f"its list was not reached: {silence.__cause__}")
             return
-        cursor = page.cursor
+        yield from _compare_page(page, run)
+        cursor, is_last = page.cursor, page.cursor in {"", cursor}
 
 
 def _compare_page(page: ChargePage, run: _Run) -> Iterator[PaymentFinding]:

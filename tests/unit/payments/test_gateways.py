@@ -7,8 +7,8 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from apps.payments import gateways
-from apps.payments.gateways.stripe import StripeGateway
-from apps.payments.gateways.toss import TossGateway
+from apps.payments.gateways.stripe.gateway import StripeGateway
+from apps.payments.gateways.toss.gateway import TossGateway
 
 
 def test_stripe_and_toss_are_made_once_so_that_their_connections_are_used_again(settings: Settings) -> None:

@@ -19,8 +19,7 @@ from apps.payments.errors import (
 from apps.payments.events import PaymentPartlyRefunded
 from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Posting, Refund
-from apps.payments.services import refunding
-from apps.payments.services.ledger_guard import ledger_guard_disabled
+from apps.payments.services import ledger, refunding
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
 from tests.log import recorded
@@ -211,7 +210,7 @@ def without_the_constraint() -> Iterator[None]:
     try:
         yield
     finally:
-        with ledger_guard_disabled():
+        with ledger.guard_disabled():
             for table in (Posting, Refund, Payment):
                 table.objects.all().delete()
         with connection.schema_editor() as editor:

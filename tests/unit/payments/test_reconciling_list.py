@@ -8,9 +8,8 @@ import pytest
 
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError
 from apps.payments.models import Posting, Refund
-from apps.payments.services import reconciling, refunding
+from apps.payments.services import ledger, reconciling, refunding
 from apps.payments.services.findings import FindingVerdict, PaymentFinding
-from apps.payments.services.ledger_guard import ledger_guard_disabled
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory
 from tests.unit.payments.actions import charge, charge_request, everything, facts, state_of
@@ -70,7 +69,7 @@ def test_where_the_provider_keeps_no_key_of_ours_its_own_name_tells_which_paymen
 
 def test_a_ledger_that_differs_from_the_provider_is_for_a_person(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
-    with ledger_guard_disabled():
+    with ledger.guard_disabled():
         Posting.objects.filter(entry="charged").delete()
 
     (finding,) = reconcile()
@@ -106,7 +105,7 @@ def test_a_charge_whose_answer_is_still_on_its_way_is_nobody_s_stranger(provider
 def test_what_a_version_from_before_the_ledger_charged_is_booked(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     booked = set(Posting.objects.values_list("entry", "debit", "credit", "amount"))
-    with ledger_guard_disabled():
+    with ledger.guard_disabled():
         Posting.objects.all().delete()
 
     assert [finding.verdict for finding in reconcile(dry_run=True)] == [WOULD_REPAIR]

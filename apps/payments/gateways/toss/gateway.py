@@ -81,7 +81,6 @@ class TossGateway:
         self._now = now
 
     def accepts(self, *, method: str) -> bool:
-        """Say whether `method` is an orderId and a paymentKey."""
         return _METHOD.match(method) is not None
 
     def preflight_decline(self, *, request: ChargeRequest) -> ChargeRecord | None:
@@ -141,7 +140,6 @@ class TossGateway:
         return ChargeRecord(status=ChargeStatus.VOIDED if self._has_expired(request.payment_id) else ChargeStatus.PROCESSING)
 
     def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        """Read the payment."""
         call = _call_of(request, deadline_s)
         refusal = _why_never(request, call)
         if refusal is not None:
@@ -173,7 +171,6 @@ class TossGateway:
         return WebhookHint(rental_id=rental) if rental else None
 
     def close(self) -> None:
-        """Close the connections."""
         self._http.close()
 
     def _post(self, path: str, body: dict[str, Any], *, key: UUID, deadline_s: float) -> HttpResponse:

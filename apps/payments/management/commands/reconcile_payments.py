@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import time
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -25,18 +25,7 @@ _log = logging.getLogger(__name__)
 _QUIET = {FindingVerdict.AGREES}
 _FOR_A_PERSON = {FindingVerdict.NEEDS_PERSON, FindingVerdict.NOT_REACHED}
 _ROW = "{:<13} {:<36} {:<36} {:<32} {}"
-_LONGEST_S = 100 * 365 * 24 * 3600.0
 _LONGEST_DAYS = 100 * 365
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= _LONGEST_S:  # NaN fails the comparison too
-        raise ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more, e.g. 60")
-    return seconds
 
 
 @dataclass(slots=True)
@@ -75,8 +64,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
         days = console.positive_int(upto=_LONGEST_DAYS)
         parser.add_argument("--days", type=days, metavar="DAYS", help="compare only payments younger than this (default: all)")
-        parser.add_argument("--older-than", type=_seconds, default=0.0, metavar="SECONDS", help="skip younger payments (default: 0)")
-        parser.add_argument("--every", type=_seconds, metavar="SECONDS", help="repeat at this interval until SIGTERM or Ctrl-C")
+        parser.add_argument("--older-than", type=console.seconds, default=0.0, metavar="SECONDS", help="skip younger payments (default: 0)")
+        parser.add_argument("--every", type=console.seconds, metavar="SECONDS", help="repeat at this interval until SIGTERM or Ctrl-C")
         parser.add_argument("--with-parent", type=int, metavar="PID", help="with --every: exit when the parent process PID is gone")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -95,7 +84,9 @@ class Command(BaseCommand):
                 _log.exception("reconciling failed; the next try is in %g s", options["every"])
             finally:
                 connections.close_all()
-            _wait(options["every"], stop)
+            due = time.monotonic() + options["every"]
+            while stop.keep_going() and (left := due - time.monotonic()) > 0:
+                time.sleep(min(1.0, left))
 
     def _reconcile(self, options: dict[str, Any], *, keep_going: Callable[[], bool]) -> bool:
         now = clock.now()
@@ -130,9 +121,3 @@ class Command(BaseCommand):
         for line in tally.sums():
             sides = "Held by the provider {provider:,} {currency}, by the ledger {ledger:,}: difference {difference:,}."
             self.stdout.write(sides.format(**line))
-
-
-def _wait(seconds: float, stop: StopSignal) -> None:
-    due = time.monotonic() + seconds
-    while stop.keep_going() and (left := due - time.monotonic()) > 0:
-        time.sleep(min(1.0, left))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from apps.payments.gateways.deadline_http import HttpResponse, decode
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus
-from apps.payments.gateways.stripe import StripeGateway
+from apps.payments.gateways.stripe.gateway import StripeGateway
 from apps.payments.gateways.stripe.schemas import PaymentIntent, record_of
 from apps.payments.gateways.stripe.session import PAGE
 from tests.unit.payments.contract.harness import AdapterHarness, Feature

@@ -7,8 +7,7 @@ from uuid import UUID
 
 from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus
-from apps.payments.gateways.toss import TossGateway
-from apps.payments.gateways.toss.gateway import PAGE
+from apps.payments.gateways.toss.gateway import PAGE, TossGateway
 from tests.unit.payments.contract.harness import AMPLE_S, AdapterHarness, Feature
 from tests.unit.payments.toss.stub import SECRET, TossStub
 

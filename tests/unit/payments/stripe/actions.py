@@ -4,7 +4,7 @@ from uuid import UUID
 
 from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, RefundRecord
-from apps.payments.gateways.stripe import StripeGateway
+from apps.payments.gateways.stripe.gateway import StripeGateway
 from tests.unit.payments.stripe.stub import StripeStub
 
 DEADLINE_S = 20.0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from apps.payments.contracts import ChargeRequest
-from apps.payments.gateways.stripe import StripeGateway
+from apps.payments.gateways.stripe.gateway import StripeGateway
 from tests.unit.payments.actions import charge_request
 from tests.unit.payments.provider_stub import running
 from tests.unit.payments.stripe.stub import SECRET, StripeStub

@@ -7,7 +7,7 @@ import pytest
 
 from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, GatewayError, NoAnswerError, NotSentError, RefusedError
-from apps.payments.gateways.stripe import StripeGateway
+from apps.payments.gateways.stripe.gateway import StripeGateway
 from gdmarket import ids
 from tests.unit.payments.provider_stub import LOST, Reply, Request, only, recorded
 from tests.unit.payments.stripe.actions import CHARGED, CONFIRM, DEADLINE_S, MAKE, NOTHING, READ, charge, look_up, refund, succeeded

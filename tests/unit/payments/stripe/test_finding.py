@@ -8,7 +8,7 @@ import pytest
 
 from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, RefundRecord, RefundStatus
-from apps.payments.gateways.stripe import StripeGateway
+from apps.payments.gateways.stripe.gateway import StripeGateway
 from gdmarket import clock, ids
 from tests.unit.payments.provider_stub import LOST, Reply, Request, only, recorded
 from tests.unit.payments.stripe.actions import CHARGED, DEADLINE_S, MAKE, NOTHING, READ, REFUND, charge, look_up, refund

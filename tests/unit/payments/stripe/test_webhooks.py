@@ -10,7 +10,7 @@ import stripe
 
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways.port import WebhookHint
-from apps.payments.gateways.stripe import StripeGateway
+from apps.payments.gateways.stripe.gateway import StripeGateway
 from tests.unit.payments.provider_stub import recorded
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

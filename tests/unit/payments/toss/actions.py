@@ -4,7 +4,7 @@ from uuid import UUID
 
 from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, RefundRecord
-from apps.payments.gateways.toss import TossGateway
+from apps.payments.gateways.toss.gateway import TossGateway
 
 DEADLINE_S = 20.0
 PAYMENT_KEY = "5zJ4xY7m0kODnyRpQWGrN2xqGlNvLrKwv1M9ENjbeoPaZdL6"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from apps.payments.contracts import ChargeRequest
-from apps.payments.gateways.toss import TossGateway
+from apps.payments.gateways.toss.gateway import TossGateway
 from gdmarket import ids
 from tests.unit.payments.actions import charge_request
 from tests.unit.payments.provider_stub import running

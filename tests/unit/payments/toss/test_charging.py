@@ -8,7 +8,7 @@ import pytest
 
 from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError, RefundRecord, RefundStatus, RefusedError
-from apps.payments.gateways.toss import TossGateway
+from apps.payments.gateways.toss.gateway import TossGateway
 from gdmarket import ids
 from tests.unit.payments.actions import charge_request
 from tests.unit.payments.provider_stub import LOST, Reply, only, recorded

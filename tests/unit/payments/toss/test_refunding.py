@@ -18,8 +18,7 @@ from apps.payments.gateways.port import (
     RefusedError,
     WebhookHint,
 )
-from apps.payments.gateways.toss import TossGateway
-from apps.payments.gateways.toss.gateway import PAGE
+from apps.payments.gateways.toss.gateway import PAGE, TossGateway
 from gdmarket import ids
 from tests.unit.payments.actions import charge_request
 from tests.unit.payments.provider_stub import LOST, Reply, only, recorded
