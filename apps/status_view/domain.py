@@ -51,6 +51,7 @@ _NEXT_ACTORS = {
 _DEADLINES = {"requested": "payment_due_at", "paid": "starts_at", "rented": "ends_at"}
 
 
+Fact = ItemSnapshot | RentalSnapshot | PaymentSnapshot
 Timeline = Sequence[Mapping[str, Any]]
 Payments = Mapping[str, Mapping[str, Any]]
 

@@ -43,20 +43,18 @@ def current() -> Recorded | None:
     return _current.get()
 
 
-def history(
-    *, reader: str, streams: Collection[str], types: Collection[type], on_unreadable: Callable[[str], object] | None = None
-) -> list[Recorded]:
-    """Return the events of these types in these streams from the log beside the context `reader`, each stream's in order.
+def history(*, reader: str, streams: Collection[str], on_unreadable: Callable[[str], object] | None = None) -> list[Recorded]:
+    """Return the events in these streams that the context `reader` subscribes to, from the log beside it, each stream's in order.
 
-    If they were published in another log, that log holds only those that `reader`, or a context in the same database, subscribes to. The
-    caller bounds the result by the number of streams. An event that cannot be read is passed as a message to `on_unreadable`, and left out.
+    The caller bounds the result by the number of streams. An event that cannot be read is passed as a message to `on_unreadable`, and left
+    out.
     :raises UndecodableError, UnknownEventError: if an event cannot be read by this process, and `on_unreadable` is not given
     """
-    names = [codec.type_of(event_class) for event_class in types]
     # Filtered by stream alone, and sorted here: otherwise the planner may prefer to scan the whole log.
-    rows = [row for row in Event.objects.using(databases.alias_for(reader)).filter(stream__in=streams) if row.type in names]
+    rows = Event.objects.using(databases.alias_for(reader)).filter(stream__in=streams)
+    subscribed = registry.subscriptions()
     found = []
-    for row in sorted(rows, key=attrgetter("stream", "version")):
+    for row in sorted((row for row in rows if (reader, row.type) in subscribed), key=attrgetter("stream", "version")):
         try:
             found.append(read(row))
         except (UndecodableError, UnknownEventError) as unreadable:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from apps.rentals.contracts import RentalSnapshot
@@ -55,7 +56,8 @@ def rental_json(row: Row) -> dict[str, Any]:
     }
 
 
-class _Payment(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="_Payment")
+class _PaymentOfRental(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     state = serializers.CharField()
 
@@ -83,12 +85,13 @@ class ItemStatusSchema(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=["listed", "withdrawn"])
     availability = serializers.ChoiceField(choices=[str(value) for value in domain.ItemAvailability])
     current_rental = _CurrentRental(allow_null=True)
-    payment = _Payment(allow_null=True)
+    payment = _PaymentOfRental(allow_null=True)
     version = serializers.IntegerField()
     updated_at = serializers.DateTimeField()
 
 
-class _Money(serializers.Serializer[Any]):
+@extend_schema_serializer(component_name="_Money")
+class _RentalMoney(serializers.Serializer[Any]):
     price = serializers.IntegerField()
     paid = serializers.IntegerField()
     refunded = serializers.IntegerField()
@@ -109,10 +112,10 @@ class RentalStatusSchema(serializers.Serializer[Any]):
     """A rental, whose turn it is and until when, its money and its timeline; amounts in minor units of `currency`."""
 
     state = serializers.ChoiceField(choices=[*domain.OPEN, *domain.CLOSED])
-    payment = _Payment(allow_null=True)
+    payment = _PaymentOfRental(allow_null=True)
     turn = serializers.ChoiceField(choices=[str(value) for value in domain.NextActor])
     deadline = serializers.DateTimeField(allow_null=True)
-    money = _Money()
+    money = _RentalMoney()
     timeline = _TimelineEntry(many=True)
     updated_at = serializers.DateTimeField()
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from apps.status_view import domain
 from apps.status_view.models import ItemStatus, RentalStatus
 from apps.status_view.services import owners
-from apps.status_view.services.owners import Sources
+from apps.status_view.services.owners import OnUnreadable
 
 # How a row was written, not what it shows. A rental's `updated_at` is its last fact's; an item's, that of the last that changed its row.
 _BOOKKEEPING = {"item": {"id", "revision", "updated_at"}, "rental": {"id", "revision"}}
@@ -26,14 +26,14 @@ class Difference:
     expected: object
 
 
-def list_differences(*, sources: Sources, now: datetime) -> Iterator[list[Difference]]:
+def list_differences(*, on_unreadable: OnUnreadable = None, now: datetime) -> Iterator[list[Difference]]:
     """Yield, row by row, where the view differs from its owners: an empty list for a row that is right.
 
-    :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read
+    :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read and there is no `on_unreadable`
     """
     after: UUID | None = None
     while ids := owners.next_rental_ids(after=after, now=now):
-        yield from _compare_rentals(ids, sources=sources, now=now)
+        yield from _compare_rentals(ids, on_unreadable=on_unreadable, now=now)
         after = ids[-1]
     after = None
     while ids := owners.next_item_ids(after=after):
@@ -41,22 +41,22 @@ def list_differences(*, sources: Sources, now: datetime) -> Iterator[list[Differ
         after = ids[-1]
 
 
-def compare_again(*, suspects: Iterable[Sequence[Difference]], sources: Sources, now: datetime) -> list[Difference]:
+def compare_again(*, suspects: Iterable[Sequence[Difference]], on_unreadable: OnUnreadable = None, now: datetime) -> list[Difference]:
     """Return where rows that differed still differ; for others the deliveries arrived meanwhile."""
     ids: dict[str, list[UUID]] = defaultdict(list)
     for found in suspects:
         ids[found[0].kind].append(found[0].id)
     still: list[list[Difference]] = []
     for page in _pages(ids["rental"]):
-        still += _compare_rentals(page, sources=sources, now=now)
+        still += _compare_rentals(page, on_unreadable=on_unreadable, now=now)
     for page in _pages(ids["item"]):
         still += _compare_items(page, now=now)
     return [difference for found in still for difference in found]
 
 
-def _compare_rentals(ids: Sequence[UUID], *, sources: Sources, now: datetime) -> Iterator[list[Difference]]:
+def _compare_rentals(ids: Sequence[UUID], *, on_unreadable: OnUnreadable, now: datetime) -> Iterator[list[Difference]]:
     stored = RentalStatus.objects.in_bulk(ids)
-    expected = owners.expected_rentals(rental_ids=ids, stored=stored, sources=sources, now=now)
+    expected = owners.expected_rentals(rental_ids=ids, stored=stored, on_unreadable=on_unreadable, now=now)
     return (_compare(stored.get(row_id, RentalStatus(id=row_id)), expected.get(row_id, RentalStatus(id=row_id))) for row_id in ids)
 
 

@@ -1,8 +1,7 @@
 """What the rows should be: the owners' snapshots of items, rentals and payments, and the facts that the log still holds."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,22 +18,8 @@ PAGE = 200
 """How many rows are compared and written at once: few enough that SQLite's one writer is soon free again."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sources:
-    """The event classes that a rental's row is made of, and whom to call with the description of an event that cannot be read."""
-
-    rentals: tuple[type[Any], ...]
-    payments: tuple[type[Any], ...]
-    on_unreadable: Callable[[str], object] | None = None
-
-    def history(self, *, streams: Sequence[str]) -> list[Any]:
-        """Return the facts that the log holds of these streams, each stream's in order.
-
-        :raises bus.UndecodableError, bus.UnknownEventError: if one cannot be read and there is no `on_unreadable`
-        """
-        types = (*self.rentals, *self.payments)
-        recorded = bus.history(reader="status_view", streams=streams, types=types, on_unreadable=self.on_unreadable)
-        return [record.event for record in recorded]
+OnUnreadable = Callable[[str], object] | None
+"""What to call with the description of a fact that cannot be read, which is then left out; None: raise."""
 
 
 def count_owned() -> int:
@@ -59,18 +44,18 @@ def _page(owned: list[UUID], model: type[ItemStatus | RentalStatus], after: UUID
 
 
 def expected_rentals(
-    *, rental_ids: Collection[UUID], stored: Mapping[UUID, RentalStatus], sources: Sources, now: datetime
+    *, rental_ids: Collection[UUID], stored: Mapping[UUID, RentalStatus], on_unreadable: OnUnreadable, now: datetime
 ) -> dict[UUID, RentalStatus]:
     """Return the rows that these rentals should have, by id; a rental that does not exist has none.
 
     Timelines keep what the `stored` rows remember of facts that were purged from the log. At most `PAGE` ids. Snapshots are read
     before the log, so that what happens in between is in the log.
-    :raises bus.UndecodableError, bus.UnknownEventError: as `Sources.history`
+    :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read and there is no `on_unreadable`
     """
     snapshots = rentals.list_snapshots(rental_ids=rental_ids, limit=PAGE, now=now)
     paid = payments.list_snapshots(rental_ids=[rental.rental_id for rental in snapshots])
     streams = [*(f"rental:{rental.rental_id}" for rental in snapshots), *(f"payment:{payment.payment_id}" for payment in paid)]
-    facts = sources.history(streams=streams)
+    recorded = bus.history(reader="status_view", streams=streams, on_unreadable=on_unreadable)
     rows = Rows(items={}, rentals={rental.rental_id: RentalStatus(id=rental.rental_id) for rental in snapshots})
     for rental in snapshots:
         row = rows.rentals[rental.rental_id]
@@ -79,10 +64,7 @@ def expected_rentals(
         row = rows.rentals[payment.rental_id]
         rows.change(row, domain.money_part(payments=row.payments, fact=payment), occurred_at=payment.occurred_at)
     # The snapshots first: where a fact of the same version differs, the row shows the snapshot.
-    rows.apply(
-        rentals=[fact for fact in facts if isinstance(fact, sources.rentals)],
-        payments=[fact for fact in facts if isinstance(fact, sources.payments)],
-    )
+    rows.apply(record.event for record in recorded)
     for row_id in rows.rentals.keys() & stored.keys():
         row = rows.rentals[row_id]
         row.timeline = domain.merge_purged_timeline(timeline=stored[row_id].timeline, logged=row.timeline)
@@ -94,7 +76,7 @@ def expected_items(*, item_ids: Collection[UUID]) -> dict[UUID, ItemStatus]:
     """Return the rows that these items should have, by id, without what they say of rentals; an item that does not exist has none."""
     snapshots = items.list_snapshots(item_ids=item_ids, limit=PAGE)
     rows = Rows(items={item.item_id: ItemStatus(id=item.item_id) for item in snapshots}, rentals={})
-    rows.apply(items=snapshots)
+    rows.apply(snapshots)
     return dict(rows.items)
 
 
@@ -102,5 +84,5 @@ def open_rentals_of(*, item_ids: Collection[UUID], now: datetime) -> Mapping[UUI
     """Return the columns of the rentals that hold these items, by item, as rentals has them."""
     holding: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
     for rental in rentals.list_holding(item_ids=item_ids, now=now):
-        holding[rental.item_id].append(vars(RentalStatus(id=rental.rental_id, **domain.rental_part(version=0, fact=rental))))
+        holding[rental.item_id].append({"id": rental.rental_id, **domain.rental_part(version=0, fact=rental)})
     return holding

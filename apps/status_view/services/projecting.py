@@ -15,24 +15,20 @@ from apps.items.contracts import ItemSnapshot
 from apps.payments.contracts import PaymentSnapshot
 from apps.rentals.contracts import RentalSnapshot
 from apps.status_view import domain, queries
+from apps.status_view.domain import Fact
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import databases
 
 StatusRow = TypeVar("StatusRow", ItemStatus, RentalStatus)
 
 
-def apply_facts(
-    *,
-    items: Sequence[ItemSnapshot] = (),
-    rentals: Sequence[RentalSnapshot] = (),
-    payments: Sequence[PaymentSnapshot] = (),
-) -> None:
+def apply_facts(*, facts: Sequence[Fact]) -> None:
     """Bring the view up to these facts, in one transaction; each source's are in their order."""
-    item_ids = {item.item_id for item in items} | {rental.item_id for rental in rentals}
-    rental_ids = {rental.rental_id for rental in rentals} | {payment.rental_id for payment in payments}
+    item_ids = {fact.item_id for fact in facts if isinstance(fact, ItemSnapshot | RentalSnapshot)}
+    rental_ids = {fact.rental_id for fact in facts if isinstance(fact, RentalSnapshot | PaymentSnapshot)}
     with databases.transaction_for("status_view", savepoint=False):
         rows = lock_rows(item_ids=item_ids, rental_ids=rental_ids)
-        rows.apply(items=items, rentals=rentals, payments=payments)
+        rows.apply(facts)
         save(rows=rows)
 
 
@@ -45,25 +41,19 @@ class Rows:
         self.rentals = rentals
         self.changed: set[UUID] = set()
 
-    def apply(
-        self,
-        *,
-        items: Iterable[ItemSnapshot] = (),
-        rentals: Iterable[RentalSnapshot] = (),
-        payments: Iterable[PaymentSnapshot] = (),
-    ) -> None:
+    def apply(self, facts: Iterable[Fact]) -> None:
         """Bring the rows up to these facts."""
-        for item in items:
-            row = self.items[item.item_id]
-            self.change(row, domain.item_changes(version=row.version, fact=item), occurred_at=item.occurred_at)
-        for rental in rentals:
-            of = self.rentals[rental.rental_id]
-            changes = domain.rental_changes(version=of.version, timeline=of.timeline, fact=rental)
-            self.change(of, changes, occurred_at=rental.occurred_at)
-        for payment in payments:
-            of = self.rentals[payment.rental_id]
-            changes = domain.payment_changes(payments=of.payments, timeline=of.timeline, fact=payment)
-            self.change(of, changes, occurred_at=payment.occurred_at)
+        for fact in facts:
+            if isinstance(fact, ItemSnapshot):
+                item = self.items[fact.item_id]
+                self.change(item, domain.item_changes(version=item.version, fact=fact), occurred_at=fact.occurred_at)
+                continue
+            rental = self.rentals[fact.rental_id]
+            if isinstance(fact, RentalSnapshot):
+                changes = domain.rental_changes(version=rental.version, timeline=rental.timeline, fact=fact)
+            else:
+                changes = domain.payment_changes(payments=rental.payments, timeline=rental.timeline, fact=fact)
+            self.change(rental, changes, occurred_at=fact.occurred_at)
 
     def change(self, row: ItemStatus | RentalStatus, changes: Mapping[str, Any], *, occurred_at: datetime | None = None) -> None:
         """Set the columns that differ; a row that changed was updated no earlier than `occurred_at`."""

@@ -17,7 +17,7 @@ from apps.status_view import domain
 from apps.status_view.errors import RebuildLostError, RebuildRunningError
 from apps.status_view.models import ItemStatus, Rebuild, RentalStatus
 from apps.status_view.services import owners, projecting
-from apps.status_view.services.owners import Sources
+from apps.status_view.services.owners import OnUnreadable
 from gdmarket import databases
 
 LEASE = timedelta(seconds=15)
@@ -36,17 +36,19 @@ def get_rebuild() -> Rebuild:
     return Rebuild.objects.filter(pk=_ONLY).first() or Rebuild(pk=_ONLY)
 
 
-def rebuild_view(*, sources: Sources, pace: float = 1.0, restart: bool = False, now: datetime) -> Generator[int, None, None]:
+def rebuild_view(
+    *, on_unreadable: OnUnreadable = None, pace: float = 1.0, restart: bool = False, now: datetime
+) -> Generator[int, None, None]:
     """Rebuild the view; yield after each page how many rows are done.
 
     `pace`, above 0 and up to 1, is the share of the time in which it works; the rest, up to 5 s a page, it leaves to others. Closed or
     killed on the way, the next call goes on from there, unless it is to `restart`.
     :raises RebuildRunningError: if another rebuild is alive
     :raises RebuildLostError: if it committed nothing for so long that another took over
-    :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read
+    :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read and there is no `on_unreadable`
     """
     token = _take_lease(restart=restart)
-    sweep = _Sweep(at=get_rebuild(), token=token, sources=sources, now=now)
+    sweep = _Sweep(at=get_rebuild(), token=token, on_unreadable=on_unreadable, now=now)
     try:
         while sweep.step:
             started = time.monotonic()
@@ -61,9 +63,9 @@ def rebuild_view(*, sources: Sources, pace: float = 1.0, restart: bool = False, 
 class _Sweep:
     """One pass over all rows: rentals first, since an item's row repeats what its rentals' rows say."""
 
-    def __init__(self, *, at: Rebuild, token: UUID, sources: Sources, now: datetime) -> None:
+    def __init__(self, *, at: Rebuild, token: UUID, on_unreadable: OnUnreadable, now: datetime) -> None:
         self.step, self.rows_done = at.step or _RENTALS, at.rows_done
-        self._last_id, self._token, self._sources, self._now = at.last_id, token, sources, now
+        self._last_id, self._token, self._on_unreadable, self._now = at.last_id, token, on_unreadable, now
 
     def rebuild_page(self) -> None:
         """Replace the rows of the next page, and note that it is done; after the last one `step` is empty."""
@@ -106,7 +108,7 @@ class _Sweep:
         if self.step == _ITEMS:
             return ItemStatus.objects.in_bulk(ids), owners.expected_items(item_ids=ids), domain.ITEM_PART
         stored = RentalStatus.objects.in_bulk(ids)
-        expected = owners.expected_rentals(rental_ids=ids, stored=stored, sources=self._sources, now=self._now)
+        expected = owners.expected_rentals(rental_ids=ids, stored=stored, on_unreadable=self._on_unreadable, now=self._now)
         return stored, expected, _RENTAL_COLUMNS
 
 

@@ -12,10 +12,12 @@ from django.db.models import QuerySet
 
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn
 from apps.payments.events import PaymentApproved, PaymentRefunded
+from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.events import RentalHandedOver, RentalPaid, RentalRequested, RentalReturned
-from apps.status_view import handlers, queries
+from apps.status_view import queries
 from apps.status_view.errors import ItemStatusNotFoundError, RentalStatusNotFoundError
 from apps.status_view.models import ItemStatus, RentalStatus
+from config.subscriptions import SUBSCRIPTIONS
 from gdmarket import bus, ids
 from gdmarket.bus.models import Event
 from tests.unit.status_view.facts import (
@@ -179,7 +181,7 @@ def test_an_approval_delivered_after_the_refund_does_not_undo_it() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("kind", handlers.SOURCES.rentals)
+@pytest.mark.parametrize("kind", [event for event in SUBSCRIPTIONS if issubclass(event, RentalSnapshot)])
 def test_every_fact_of_a_rental_enters_its_timeline_and_changes_its_row(kind: type[Any]) -> None:
     rental = RentalFacts(ItemFacts())
     said: dict[str, Any] = {field.name: "so" for field in dataclasses.fields(kind) if field.name in {"reason", "method"}}

@@ -1,9 +1,8 @@
 """Rebuilding while facts arrive and people read; killed and continued; one at a time."""
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -14,7 +13,6 @@ from django.db.models import F, QuerySet
 
 from apps.items.events import ItemRegistered
 from apps.rentals.events import RentalHandedOver, RentalOverdue, RentalRequested, RentalReturned
-from apps.status_view import handlers
 from apps.status_view.errors import RebuildLostError
 from apps.status_view.models import ItemStatus, Rebuild, RentalStatus
 from apps.status_view.services import owners, rebuilding
@@ -33,8 +31,8 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owners, "PAGE", 2)
 
 
-def rebuild_pages(sources: owners.Sources = handlers.SOURCES) -> Generator[int, None, None]:
-    return rebuilding.rebuild_view(sources=sources, now=clock.now())
+def rebuild_pages() -> Generator[int, None, None]:
+    return rebuilding.rebuild_view(now=clock.now())
 
 
 def expire_the_lease() -> None:
@@ -62,19 +60,20 @@ def run_in_background(work: Callable[[], None]) -> tuple[threading.Thread, list[
     return thread, failures
 
 
-@dataclass(frozen=True, kw_only=True)
-class InterruptedSources(owners.Sources):
-    """Sources between whose reading and the writing of the first page something happens."""
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """Return what is done between the reading of the log and the writing of the first page; nothing at first."""
+    actions: list[Callable[[], None]] = []
+    history = bus.history
 
-    rentals: tuple[type[Any], ...] = handlers.SOURCES.rentals
-    payments: tuple[type[Any], ...] = handlers.SOURCES.payments
-    meanwhile: list[Callable[[], None]]
-
-    def history(self, *, streams: Sequence[str]) -> list[Any]:
-        facts = owners.Sources.history(self, streams=streams)
-        while self.meanwhile:
-            self.meanwhile.pop()()
+    def read_and_pause(**wanted: Any) -> Any:
+        facts = history(**wanted)
+        while actions:
+            actions.pop()()
         return facts
+
+    monkeypatch.setattr(bus, "history", read_and_pause)
+    return actions
 
 
 @pytest.fixture
@@ -87,32 +86,26 @@ def rental() -> RentalFacts:
     return rental
 
 
-def _hand_over_meanwhile(rental: RentalFacts) -> InterruptedSources:
-    spoil_the_rows()
+@pytest.mark.parametrize("compared", [True, False])
+def test_a_fact_handled_after_the_owners_were_asked_is_kept_by_comparing_revisions(
+    rental: RentalFacts, meanwhile: list[Callable[[], None]], monkeypatch: pytest.MonkeyPatch, compared: bool
+) -> None:
+    if not compared:
+        monkeypatch.setattr(rebuilding, "_has_changed", lambda _row, *, since: False)  # noqa: ARG005  # the real one's signature
 
     def hand_over() -> None:
         record(rental.then(RentalHandedOver, state="rented"))
         bus.run_until_idle()
 
-    return InterruptedSources(meanwhile=[hand_over])
+    spoil_the_rows()
+    meanwhile.append(hand_over)
+    list(rebuild_pages())
+
+    assert rental_row(rental).state == ("rented" if compared else "requested")
+    assert check()[0] == (0 if compared else 1)
 
 
-def test_a_fact_handled_after_the_owners_were_asked_is_kept(rental: RentalFacts) -> None:
-    list(rebuild_pages(_hand_over_meanwhile(rental)))
-
-    assert rental_row(rental).state == "rented"
-    assert check()[0] == 0
-
-
-def test_without_the_comparison_of_revisions_it_would_be_lost(rental: RentalFacts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rebuilding, "_has_changed", lambda _row, *, since: False)  # noqa: ARG005  # the real one's signature
-
-    list(rebuild_pages(_hand_over_meanwhile(rental)))
-
-    assert rental_row(rental).state == "requested"
-
-
-def _rebuild_while_a_handler_holds_the_row(rental: RentalFacts) -> None:
+def _rebuild_while_a_handler_holds_the_row(rental: RentalFacts, meanwhile: list[Callable[[], None]]) -> None:
     """Let a fact be handled in a transaction that commits only while the rebuild writes the same row."""
     fact = rental.then(RentalHandedOver, state="rented")
     heard, threads = threading.Event(), []
@@ -129,26 +122,24 @@ def _rebuild_while_a_handler_holds_the_row(rental: RentalFacts) -> None:
         threads.append(run_in_background(handle_and_hold))
         assert heard.wait(10)
 
-    list(rebuild_pages(InterruptedSources(meanwhile=[start])))
+    meanwhile.append(start)
+    list(rebuild_pages())
     [(thread, failures)] = threads
     thread.join()
     assert failures == []
 
 
 @pytest.mark.postgresql
-def test_a_row_that_a_handler_holds_is_waited_for(rental: RentalFacts) -> None:
-    _rebuild_while_a_handler_holds_the_row(rental)
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_fact_whose_handler_holds_the_row_is_kept_by_the_lock(
+    rental: RentalFacts, meanwhile: list[Callable[[], None]], monkeypatch: pytest.MonkeyPatch, locked: bool
+) -> None:
+    if not locked:
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows)
 
-    assert rental_row(rental).state == "rented"
+    _rebuild_while_a_handler_holds_the_row(rental, meanwhile)
 
-
-@pytest.mark.postgresql
-def test_without_the_lock_of_the_row_the_fact_would_be_lost(rental: RentalFacts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows)
-
-    _rebuild_while_a_handler_holds_the_row(rental)
-
-    assert rental_row(rental).state == "requested"
+    assert rental_row(rental).state == ("rented" if locked else "requested")
 
 
 def test_facts_handled_between_pages_stay(rental: RentalFacts) -> None:

@@ -5,13 +5,12 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import takewhile
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from apps.status_view import handlers
 from apps.status_view.management.progress import UNREADABLE, bar
 from apps.status_view.services import checking, owners
 from apps.status_view.services.checking import Difference
@@ -36,29 +35,23 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, json: bool, patience: float, **_: Any) -> None:
-        unreadable: dict[str, None] = {}
-        sources = replace(handlers.SOURCES, on_unreadable=lambda event: unreadable.setdefault(event, None))
-        suspects = _find_suspects(sources)
+        unreadable: list[str] = []
+        suspects: list[list[Difference]] = []
+        with bar(total=owners.count_owned()) as shown:
+            for found in checking.list_differences(on_unreadable=unreadable.append, now=clock.now()):
+                shown.update()
+                if found:
+                    suspects.append(found)
         if suspects:
             time.sleep(patience)
-        differences = checking.compare_again(suspects=suspects, sources=sources, now=clock.now())
+        differences = checking.compare_again(suspects=suspects, on_unreadable=unreadable.append, now=clock.now())
         self.stdout.write(_as_json(differences) if json else _as_table(differences))
-        for event in unreadable:
+        for event in dict.fromkeys(unreadable):  # a row may have been compared twice
             self.stderr.write(UNREADABLE.format(event))
         if unreadable:
             sys.exit(2)
         if differences:
             sys.exit(1)
-
-
-def _find_suspects(sources: owners.Sources) -> list[list[Difference]]:
-    suspects = []
-    with bar(total=owners.count_owned()) as shown:
-        for found in checking.list_differences(sources=sources, now=clock.now()):
-            shown.update()
-            if found:
-                suspects.append(found)
-    return suspects
 
 
 def _as_json(differences: Sequence[Difference]) -> str:

@@ -2,12 +2,10 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.status_view import handlers
 from apps.status_view.management.progress import UNREADABLE, bar
 from apps.status_view.services import owners, rebuilding
 from gdmarket import bus, clock
@@ -63,9 +61,10 @@ class Command(BaseCommand):
 
     def _rebuild(self, *, restart: bool, pace: float, skip_unreadable: bool, **_: Any) -> None:
         skipped: list[str] = []
-        sources = replace(handlers.SOURCES, on_unreadable=skipped.append if skip_unreadable else None)
+        on_unreadable = skipped.append if skip_unreadable else None
+        pages = rebuilding.rebuild_view(on_unreadable=on_unreadable, pace=pace, restart=restart, now=clock.now())
         with bar(total=owners.count_owned()) as shown:
-            for rows_done in rebuilding.rebuild_view(sources=sources, pace=pace, restart=restart, now=clock.now()):
+            for rows_done in pages:
                 shown.update(rows_done - shown.n)
         for unreadable in skipped:
             self.stderr.write(f"left out: {unreadable}")

@@ -135,7 +135,7 @@ def test_what_a_handler_publishes_is_caused_by_its_event(connect: Connect) -> No
 
 
 def test_the_history_of_some_streams_is_read_each_in_its_order(connect: Connect) -> None:
-    connect({Added: [], Removed: []})
+    connect({Added: [handler_of(RED), handler_of(BLUE)], Removed: [handler_of(BLUE)]})
     add(1, counter="red")
     add(2, counter="blue")
     add(3, counter="green")
@@ -144,19 +144,19 @@ def test_the_history_of_some_streams_is_read_each_in_its_order(connect: Connect)
     add(5, 6, counter="red")
     add(7, counter="blue")
 
-    found = bus.history(reader=RED, streams=["counter:red", "counter:blue", "counter:red"], types=[Added])
+    found = bus.history(reader=RED, streams=["counter:red", "counter:blue", "counter:red"])
 
     assert [(row.stream, row.event.n) for row in found] == [("counter:blue", n) for n in (2, 7)] + [("counter:red", n) for n in (1, 5, 6)]
-    assert [found.event.n for found in bus.history(reader=RED, streams={"counter:red"}, types=[Added, Removed])] == [1, 4, 5, 6]
-    assert bus.history(reader=RED, streams=["counter:none"], types=[Added]) == []
-    assert bus.history(reader=RED, streams=[], types=[Added]) == []
+    assert [found.event.n for found in bus.history(reader=BLUE, streams={"counter:red"})] == [1, 4, 5, 6]
+    assert bus.history(reader=RED, streams=["counter:none"]) == []
+    assert bus.history(reader=RED, streams=[]) == []
 
 
 def test_reading_a_stream_uses_its_index(no_subscribers: None) -> None:
     add(1)
 
     with CaptureQueriesContext(connection) as captured:
-        bus.history(reader=RED, streams=["counter:1"], types=[Added])
+        bus.history(reader=RED, streams=["counter:1"])
 
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
