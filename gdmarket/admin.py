@@ -1,5 +1,6 @@
 """Permissions and formats of the web admin: item managers see their own rows, operators see all rows."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -109,6 +110,26 @@ def format_period(starts_at: datetime | None, ends_at: datetime | None) -> SafeS
 
 def _without_breaks(text: str) -> SafeString:
     return format_html('<span class="moment">{}</span>', text)
+
+
+def money_column(name: str, *, label: Any) -> Callable[..., str]:
+    """Return a column of an admin: the amount `name` of a row, in the row's `currency`."""
+
+    @admin.display(description=label, ordering=name)
+    def shown(_admin: object, row: Any) -> str:
+        return format_money(getattr(row, name), row.currency)
+
+    return shown
+
+
+def instant_column(name: str, *, label: Any) -> Callable[..., SafeString]:
+    """Return a column of an admin: the instant `name` of a row."""
+
+    @admin.display(description=label, ordering=name)
+    def shown(_admin: object, row: Any) -> SafeString:
+        return format_instant(getattr(row, name))
+
+    return shown
 
 
 def badge(*, kind: str, label: object) -> SafeString:

@@ -30,12 +30,12 @@ def list_users(*, user_ids: Collection[UUID]) -> QuerySet[User]:
 
 
 def has_people() -> bool:
-    """Say whether anybody is registered."""
+    """Return whether anybody is registered."""
     return User.objects.exists()
 
 
 def has_person(*, email: str) -> bool:
-    """Say whether somebody is registered with this address."""
+    """Return whether somebody is registered with this address."""
     return User.objects.filter(email=email).exists()
 
 

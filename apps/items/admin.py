@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 from apps.items import domain, queries, services
 from apps.items.models import Item
 from gdmarket import clock
-from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, format_instant, format_money, format_period, is_item_manager
+from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, format_period, instant_column, is_item_manager, money_column
 from gdmarket.errors import DomainError, InvalidError
 
 MAX_WITHDRAWN_AT_ONCE = 50
@@ -83,9 +83,7 @@ class ItemAdmin(ManagerOwnedAdmin):
     )
     status_fieldset = (_("Status"), {"fields": (*readonly_fields, "seen_version")})
 
-    @admin.display(description=_("daily price"), ordering="daily_price")
-    def price(self, item: Item) -> str:
-        return format_money(item.daily_price, item.currency)
+    price = money_column("daily_price", label=_("daily price"))
 
     @admin.display(description=_("state"), ordering="availability")
     def state_badge(self, item: Item) -> SafeString:
@@ -93,9 +91,7 @@ class ItemAdmin(ManagerOwnedAdmin):
             return badge(kind=item.state, label=item.get_state_display())
         return badge(kind=item.availability, label=item.get_availability_display())
 
-    @admin.display(description=_("registered"), ordering="registered_at")
-    def registered(self, item: Item) -> SafeString:
-        return format_instant(item.registered_at)
+    registered = instant_column("registered_at", label=_("registered"))
 
     @admin.display(description=_("busy"))
     def busy(self, item: Item) -> SafeString | str:
@@ -150,7 +146,8 @@ class ItemAdmin(ManagerOwnedAdmin):
             seen = form.cleaned_data["seen_version"]
             services.revise_item(item_id=obj.id, by=obj.manager_id, expected_version=seen, now=clock.now(), **form.details())
         else:
-            services.register_item(item_id=obj.id, manager_id=_person_id(request), now=clock.now(), **form.details())
+            manager: Any = request.user
+            services.register_item(item_id=obj.id, manager_id=manager.pk, now=clock.now(), **form.details())
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -183,10 +180,6 @@ class ItemAdmin(ManagerOwnedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         is_listed = getattr(obj, "state", domain.ItemState.LISTED) == domain.ItemState.LISTED
         return is_listed and self.has_view_permission(request, obj)
-
-
-def _person_id(request: HttpRequest) -> Any:
-    return request.user.pk
 
 
 def _tidy(text: str) -> str:

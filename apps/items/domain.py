@@ -63,20 +63,6 @@ class Details(TypedDict):
     currency: NotRequired[str]
 
 
-class Changes(TypedDict, total=False):
-    """Those of an item's `Details` that are to change."""
-
-    name: str
-    description: str
-    category: str
-    place: str
-    latitude: float
-    longitude: float
-    daily_price: int
-    deposit: int
-    currency: str
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Box:
     """A rectangle of degrees; `west` > `east` when it crosses the 180th meridian."""

@@ -33,8 +33,8 @@ def register_item(*, item_id: UUID, manager_id: UUID, now: datetime, **details: 
     return item
 
 
-def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int | None = None, **changes: Unpack[domain.Changes]) -> Item:
-    """Change the details of an own listed item. Nothing is published when nothing differs.
+def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int | None = None, **changes: object) -> Item:
+    """Change some of the `Details` of an own listed item. Nothing is published when nothing differs.
 
     `expected_version` is the version that the manager saw; None means any.
     :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
@@ -44,12 +44,13 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
     domain.check(details=changes)
     with databases.transaction_for("items"):
         item = _lock_own_item(item_id, by)
-        _check_version(item, expected_version)
+        if expected_version is not None and item.version != expected_version:
+            raise VersionMismatchError(version=item.version)
         differing = [field for field, value in changes.items() if getattr(item, field) != value]
         if not differing:
             return item
         for field in differing:
-            setattr(item, field, changes[field])  # type: ignore[literal-required]  # the keys are the TypedDict's own
+            setattr(item, field, changes[field])
         item.search_text = _search_text(item)
         item.version += 1
         item.updated_at = now
@@ -98,11 +99,6 @@ def lend_item(*, rental: RentalSnapshot) -> None:
 def free_item(*, rental: RentalSnapshot) -> None:
     """Free an item's period: its rental is over."""
     _hold_if_newer(rental, domain.Hold.OVER)
-
-
-def _check_version(item: Item, expected_version: int | None) -> None:
-    if expected_version is not None and item.version != expected_version:
-        raise VersionMismatchError(version=item.version)
 
 
 def _hold_if_newer(rental: RentalSnapshot, hold: domain.Hold) -> None:

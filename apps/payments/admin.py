@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.payments.models import Payment, Posting, Refund
-from gdmarket.admin import ReadOnlyAdmin, badge, format_instant, format_money, is_operator
+from gdmarket.admin import ReadOnlyAdmin, badge, format_money, instant_column, is_operator, money_column
 
 
 class OperatorAdmin(ReadOnlyAdmin):
@@ -28,13 +28,8 @@ class MoneyAdmin(OperatorAdmin):
     def state_badge(self, row: Payment | Refund) -> SafeString:
         return badge(kind=row.state, label=row.get_state_display())
 
-    @admin.display(description=_("created at"), ordering="created_at")
-    def created(self, row: Payment | Refund) -> SafeString:
-        return format_instant(row.created_at)
-
-    @admin.display(description=_("settled at"), ordering="settled_at")
-    def settled(self, row: Payment | Refund) -> SafeString:
-        return format_instant(row.settled_at)
+    created = instant_column("created_at", label=_("created at"))
+    settled = instant_column("settled_at", label=_("settled at"))
 
 
 @admin.register(Payment)
@@ -46,13 +41,8 @@ class PaymentAdmin(MoneyAdmin):
     search_fields = ("=id", "=rental_id", "=payer_id")
     ordering = ("-created_at", "id")
 
-    @admin.display(description=_("amount"), ordering="amount")
-    def paid(self, payment: Payment) -> str:
-        return format_money(payment.amount, payment.currency)
-
-    @admin.display(description=_("refunded"), ordering="refunded")
-    def given_back(self, payment: Payment) -> str:
-        return format_money(payment.refunded, payment.currency)
+    paid = money_column("amount", label=_("amount"))
+    given_back = money_column("refunded", label=_("refunded"))
 
 
 @admin.register(Refund)
@@ -79,14 +69,10 @@ class PostingAdmin(OperatorAdmin):
     search_fields = ("=id", "=payment__id", "=refund__id")
     ordering = ("-posted_at", "id")
 
-    @admin.display(description=_("amount"), ordering="amount")
-    def sum(self, posting: Posting) -> str:
-        return format_money(posting.amount, posting.currency)
+    sum = money_column("amount", label=_("amount"))
 
     @admin.display(description=_("payment"), ordering="payment_id")
     def of_payment(self, posting: Posting) -> str:
         return str(posting.payment_id)
 
-    @admin.display(description=_("posted at"), ordering="posted_at")
-    def posted(self, posting: Posting) -> SafeString:
-        return format_instant(posting.posted_at)
+    posted = instant_column("posted_at", label=_("posted at"))

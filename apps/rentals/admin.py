@@ -18,7 +18,7 @@ from apps.rentals.domain import RentalState
 from apps.rentals.models import Rental
 from apps.rentals.services import lending
 from gdmarket import clock
-from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_instant, format_money, format_period
+from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_period, instant_column, money_column
 from gdmarket.errors import DomainError
 
 _COMMANDS: dict[str, Callable[..., Rental]] = {"hand-over": lending.hand_over, "take-back": lending.take_back}
@@ -58,9 +58,7 @@ class RentalAdmin(ManagerOwnedAdmin):
     def period(self, rental: Rental) -> SafeString:
         return format_period(rental.starts_at, rental.ends_at)
 
-    @admin.display(description=_("price"), ordering="price")
-    def price_shown(self, rental: Rental) -> str:
-        return format_money(rental.price, rental.currency)
+    price_shown = money_column("price", label=_("price"))
 
     @admin.display(description=_("renter"))
     def renter(self, rental: Rental) -> str:
@@ -76,29 +74,12 @@ class RentalAdmin(ManagerOwnedAdmin):
     def cancel(self, rental: Rental) -> SafeString | str:
         return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else EMPTY
 
-    @admin.display(description=_("requested at"), ordering="requested_at")
-    def requested(self, rental: Rental) -> SafeString:
-        return format_instant(rental.requested_at)
-
-    @admin.display(description=_("to be paid by"))
-    def payment_due(self, rental: Rental) -> SafeString:
-        return format_instant(rental.payment_due_at)
-
-    @admin.display(description=_("paid at"))
-    def paid(self, rental: Rental) -> SafeString:
-        return format_instant(rental.paid_at)
-
-    @admin.display(description=_("handed over at"))
-    def handed_over(self, rental: Rental) -> SafeString:
-        return format_instant(rental.handed_over_at)
-
-    @admin.display(description=_("returned at"))
-    def returned(self, rental: Rental) -> SafeString:
-        return format_instant(rental.returned_at)
-
-    @admin.display(description=_("closed at"))
-    def closed(self, rental: Rental) -> SafeString:
-        return format_instant(rental.closed_at)
+    requested = instant_column("requested_at", label=_("requested at"))
+    payment_due = instant_column("payment_due_at", label=_("to be paid by"))
+    paid = instant_column("paid_at", label=_("paid at"))
+    handed_over = instant_column("handed_over_at", label=_("handed over at"))
+    returned = instant_column("returned_at", label=_("returned at"))
+    closed = instant_column("closed_at", label=_("closed at"))
 
     @admin.display(description=_("next step"))
     def command(self, rental: Rental) -> SafeString | str:

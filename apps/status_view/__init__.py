@@ -1,1 +1,1 @@
-"""Status view: the read model; it owns nothing and knows everything."""
+"""Status view: the read model, built from the facts of items, rentals and payments."""

@@ -23,7 +23,18 @@ from apps.status_view import domain, queries
 from apps.status_view.models import ItemStatus, RentalStatus
 from apps.status_view.queries import WorkQueue
 from gdmarket import clock
-from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_instant, format_money, format_period, link
+from gdmarket.admin import (
+    EMPTY,
+    ManagerOwnedAdmin,
+    badge,
+    command_button,
+    format_instant,
+    format_money,
+    format_period,
+    instant_column,
+    link,
+    money_column,
+)
 from gdmarket.errors import NotFoundError
 
 Labels = dict[str, Promise]
@@ -120,13 +131,13 @@ class _WorkQueueFilter(admin.SimpleListFilter):
     title, parameter_name = _("to look after"), "at_hand"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(what.value, str(label)) for what, label in WORK_QUEUES.items()]
+        return [(queue.value, str(label)) for queue, label in WORK_QUEUES.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
         if value not in list(WorkQueue):
             return queryset
-        return queryset.filter(queries.in_work_queue(what=WorkQueue(value), day_ends_at=day_ends_at()))
+        return queryset.filter(queries.in_work_queue(queue=WorkQueue(value), day_ends_at=day_ends_at()))
 
 
 class _Status(ManagerOwnedAdmin):
@@ -149,9 +160,7 @@ class ItemStatusAdmin(_Status):
         (_("current rental"), {"fields": ("current_rental", "current_renter", "payment")}),
     )
 
-    @admin.display(description=_("daily price"), ordering="daily_price")
-    def price(self, item: ItemStatus) -> str:
-        return format_money(item.daily_price, item.currency)
+    price = money_column("daily_price", label=_("daily price"))
 
     @admin.display(description=_("state"), ordering="availability")
     def state_badge(self, item: ItemStatus) -> SafeString:
@@ -174,9 +183,7 @@ class ItemStatusAdmin(_Status):
     def payment(self, item: ItemStatus) -> SafeString | str:
         return _badge(_PAYMENT_STATES, item.payment_state)
 
-    @admin.display(description=_("updated"))
-    def updated(self, item: ItemStatus) -> SafeString:
-        return format_instant(item.updated_at)
+    updated = instant_column("updated_at", label=_("updated"))
 
 
 @admin.register(RentalStatus)
@@ -221,17 +228,9 @@ class RentalStatusAdmin(_Status):
     def paid_of_price(self, rental: RentalStatus) -> str:
         return f"{format_money(rental.paid - rental.refunded, rental.currency)} / {format_money(rental.price, rental.currency)}"
 
-    @admin.display(description=_("price"))
-    def price_shown(self, rental: RentalStatus) -> str:
-        return format_money(rental.price, rental.currency)
-
-    @admin.display(description=_("paid"))
-    def paid_shown(self, rental: RentalStatus) -> str:
-        return format_money(rental.paid, rental.currency)
-
-    @admin.display(description=_("refunded"))
-    def refunded_shown(self, rental: RentalStatus) -> str:
-        return format_money(rental.refunded, rental.currency)
+    price_shown = money_column("price", label=_("price"))
+    paid_shown = money_column("paid", label=_("paid"))
+    refunded_shown = money_column("refunded", label=_("refunded"))
 
     @admin.display(description=_("payment"))
     def payment(self, rental: RentalStatus) -> SafeString | str:

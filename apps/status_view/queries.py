@@ -32,9 +32,9 @@ class WorkQueue(StrEnum):
     UNPAID = "unpaid"
 
 
-def in_work_queue(*, what: WorkQueue, day_ends_at: datetime) -> Q:
+def in_work_queue(*, queue: WorkQueue, day_ends_at: datetime) -> Q:
     """Return the condition on rentals in a work queue; those to hand over are the paid ones whose period begins before `day_ends_at`."""
-    match what:
+    match queue:
         case WorkQueue.TO_HAND_OVER:
             return Q(state="paid", starts_at__lt=day_ends_at)
         case WorkQueue.OUT:
@@ -47,9 +47,9 @@ def in_work_queue(*, what: WorkQueue, day_ends_at: datetime) -> Q:
 
 def count_work_queues(*, manager_id: UUID | None, day_ends_at: datetime) -> dict[WorkQueue, int]:
     """Return the sizes of a manager's work queues; without a manager, of everybody's."""
-    counts = {what.value: Count("id", filter=in_work_queue(what=what, day_ends_at=day_ends_at)) for what in WorkQueue}
+    counts = {queue.value: Count("id", filter=in_work_queue(queue=queue, day_ends_at=day_ends_at)) for queue in WorkQueue}
     open_ones = RentalStatus.objects.filter(_is_managed_by(manager_id), version__gt=0, state__in=domain.OPEN)
-    return {WorkQueue(what): count for what, count in open_ones.aggregate(**counts).items()}
+    return {WorkQueue(queue): count for queue, count in open_ones.aggregate(**counts).items()}
 
 
 def count_listed_items(*, manager_id: UUID | None) -> int:

@@ -24,7 +24,14 @@ def hand_over(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_manager(rental, by=by)
         if transitions.is_new_operation(rental, operation_id=operation_id):
-            _hand_over(rental, now=now)
+            transitions.transition(rental, to=RentalState.RENTED, wanted="hand over")
+            if queries.is_out(item_id=rental.item_id):
+                raise ItemOutError
+            if queries.is_reserved_before(rental=rental, now=now):
+                raise ItemReservedError
+            rental.handed_over_at = now
+            transitions.save_and_publish(rental, RentalHandedOver, now=now)
+            transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
     return queries.get_rental(rental_id=rental_id)
 
 
@@ -38,7 +45,9 @@ def take_back(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_manager(rental, by=by)
         if transitions.is_new_operation(rental, operation_id=operation_id):
-            _take_back(rental, now=now)
+            transitions.transition(rental, to=RentalState.RETURNED, wanted="take back")
+            rental.returned_at = rental.closed_at = now
+            transitions.save_and_publish(rental, RentalReturned, now=now)
     return queries.get_rental(rental_id=rental_id)
 
 
@@ -57,20 +66,3 @@ def end_period(*, rental_id: UUID, now: datetime) -> None:
         rental = transitions.lock_rental(rental_id=rental_id)
         if domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now):
             transitions.save_and_publish(rental, RentalOverdue, now=now)
-
-
-def _hand_over(rental: Rental, *, now: datetime) -> None:
-    transitions.transition(rental, to=RentalState.RENTED, wanted="hand over")
-    if queries.is_out(item_id=rental.item_id):
-        raise ItemOutError
-    if queries.is_reserved_before(rental=rental, now=now):
-        raise ItemReservedError
-    rental.handed_over_at = now
-    transitions.save_and_publish(rental, RentalHandedOver, now=now)
-    transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
-
-
-def _take_back(rental: Rental, *, now: datetime) -> None:
-    transitions.transition(rental, to=RentalState.RETURNED, wanted="take back")
-    rental.returned_at = rental.closed_at = now
-    transitions.save_and_publish(rental, RentalReturned, now=now)

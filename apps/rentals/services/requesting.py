@@ -9,7 +9,7 @@ from apps.rentals import domain, queries
 from apps.rentals.domain import RentalState
 from apps.rentals.errors import ItemWithdrawnError, PeriodTakenError
 from apps.rentals.events import RentalExpired, RentalRequested
-from apps.rentals.models import Listing, Rental
+from apps.rentals.models import Rental
 from apps.rentals.services import paying, transitions
 from gdmarket import databases
 from gdmarket.money import Money
@@ -70,29 +70,24 @@ def _hold_period(
             raise ItemWithdrawnError
         if queries.is_overdue(item_id=item_id, now=now):
             raise PeriodTakenError(next_free=None)
-        rental = _draft(listing=listing, rental_id=rental_id, renter_id=renter_id, starts_at=start, ends_at=end, now=now)
+        rental = Rental(
+            id=rental_id,
+            item_id=item_id,
+            item_name=listing.name,
+            renter_id=renter_id,
+            manager_id=listing.manager_id,
+            starts_at=start,
+            ends_at=end,
+            price=domain.price(daily_price=Money(listing.daily_price, listing.currency), starts_at=start, ends_at=end).amount,
+            currency=listing.currency,
+            payment_due_at=now + domain.HOLD,
+            requested_at=now,
+            version=1,
+        )
         _insert(rental)
         transitions.publish(rental, RentalRequested, now=now)
         transitions.hold_until(rental, due_at=rental.payment_due_at, now=now)
     return queries.get_rental(rental_id=rental_id)
-
-
-def _draft(*, listing: Listing, rental_id: UUID, renter_id: UUID, starts_at: datetime, ends_at: datetime, now: datetime) -> Rental:
-    daily_price = Money(listing.daily_price, listing.currency)
-    return Rental(
-        id=rental_id,
-        item_id=listing.item_id,
-        item_name=listing.name,
-        renter_id=renter_id,
-        manager_id=listing.manager_id,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        price=domain.price(daily_price=daily_price, starts_at=starts_at, ends_at=ends_at).amount,
-        currency=listing.currency,
-        payment_due_at=now + domain.HOLD,
-        requested_at=now,
-        version=1,
-    )
 
 
 def _insert(rental: Rental) -> None:
@@ -102,11 +97,7 @@ def _insert(rental: Rental) -> None:
     except IntegrityError as refused:
         if _NO_OVERLAP not in str(refused):
             raise
-        raise PeriodTakenError(next_free=_next_free(rental)) from refused
-
-
-def _next_free(rental: Rental) -> dict[str, datetime]:
-    duration = rental.ends_at - rental.starts_at
-    taken = queries.list_periods_taken(item_id=rental.item_id, after=rental.starts_at)
-    start = domain.next_free_start(taken=taken, starts_at=rental.starts_at, lasting=duration)
-    return {"starts_at": start, "ends_at": start + duration}
+        duration = rental.ends_at - rental.starts_at
+        taken = queries.list_periods_taken(item_id=rental.item_id, after=rental.starts_at)
+        start = domain.next_free_start(taken=taken, starts_at=rental.starts_at, lasting=duration)
+        raise PeriodTakenError(next_free={"starts_at": start, "ends_at": start + duration}) from refused

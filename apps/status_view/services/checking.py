@@ -78,7 +78,7 @@ def _pages(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
 def _compare(row: ItemStatus | RentalStatus, expected: ItemStatus | RentalStatus) -> list[Difference]:
     kind = "item" if isinstance(row, ItemStatus) else "rental"
     if not (row.version or expected.version):
-        return []  # nobody sees a row whose owner has not spoken
+        return []  # a row is hidden until its owner's first fact
     if not (row.version and expected.version):
         stored, should = (f"version {found.version}" if found.version else "missing" for found in (row, expected))
         return [Difference(kind=kind, id=row.id, column="(row)", stored=stored, expected=should)]

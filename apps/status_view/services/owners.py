@@ -48,7 +48,7 @@ def expected_rentals(
 ) -> dict[UUID, RentalStatus]:
     """Return the rows that these rentals should have, by id; a rental that does not exist has none.
 
-    Timelines keep what the `stored` rows remember of facts that were purged from the log. At most `PAGE` ids. Snapshots are read
+    Timelines keep the entries of the `stored` rows whose facts were purged from the log. At most `PAGE` ids. Snapshots are read
     before the log, so that what happens in between is in the log.
     :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read and there is no `on_unreadable`
     """
@@ -73,7 +73,7 @@ def expected_rentals(
 
 
 def expected_items(*, item_ids: Collection[UUID]) -> dict[UUID, ItemStatus]:
-    """Return the rows that these items should have, by id, without what they say of rentals; an item that does not exist has none."""
+    """Return the rows that these items should have, by id, without the columns about rentals; an item that does not exist has none."""
     snapshots = items.list_snapshots(item_ids=item_ids, limit=PAGE)
     rows = Rows(items={item.item_id: ItemStatus(id=item.item_id) for item in snapshots}, rentals={})
     rows.apply(snapshots)

@@ -73,7 +73,7 @@ def lock_rows(*, item_ids: Collection[UUID] = (), rental_ids: Collection[UUID] =
 
 
 def save(*, rows: Rows) -> None:
-    """Write the rows that changed, and into the items' rows what the rentals' rows say of who holds them."""
+    """Write the rows that changed, and the columns of the items' rows that follow from the rentals' rows."""
     _write(RentalStatus, [row for row in rows.rentals.values() if row.id in rows.changed])
     holding: dict[UUID | None, list[Mapping[str, Any]]] = defaultdict(list)
     for rental in queries.list_open_rentals(item_ids=rows.items):

@@ -1,7 +1,7 @@
 """Rebuilding the view in place, page by page, while it is read and while facts arrive.
 
-Each row is replaced by what its owners and the log say. A row that a fact changed after its owners were asked keeps the fact, and is done
-again: its `revision`, compared under its lock, tells. Killed anywhere, the next rebuild goes on after the last page that was committed.
+Each row is replaced from its owners' snapshots and the log. A row that a fact changed after its owners were asked, which its `revision`
+shows under its lock, is kept and done again. After a kill, the next rebuild resumes after the last page that was committed.
 """
 
 import time
@@ -21,18 +21,18 @@ from apps.status_view.services.owners import OnUnreadable
 from gdmarket import databases
 
 LEASE = timedelta(seconds=15)
-"""For how long a rebuild that commits nothing is held to be alive."""
+"""For how long a rebuild that commits nothing counts as running."""
 
 _Row = ItemStatus | RentalStatus
 _RowsById = Mapping[UUID, _Row]
 _ONLY = 1
 _RENTALS, _ITEMS = "rentals", "items"
-_LONGEST_REST_S = LEASE.total_seconds() / 3
+_LONGEST_PAUSE_S = LEASE.total_seconds() / 3
 _RENTAL_COLUMNS = [field.attname for field in RentalStatus._meta.concrete_fields if field.attname not in {"id", "revision"}]  # noqa: SLF001  # Django documents it
 
 
 def get_rebuild() -> Rebuild:
-    """Return how far a rebuild has come that was begun and is not finished."""
+    """Return the progress of a rebuild that is not finished; an empty one where there is none."""
     return Rebuild.objects.filter(pk=_ONLY).first() or Rebuild(pk=_ONLY)
 
 
@@ -42,8 +42,8 @@ def rebuild_view(
     """Rebuild the view; yield after each page how many rows are done.
 
     `pace`, above 0 and up to 1, is the share of the time in which it works; the rest, up to 5 s a page, it leaves to others. Closed or
-    killed on the way, the next call goes on from there, unless it is to `restart`.
-    :raises RebuildRunningError: if another rebuild is alive
+    killed on the way, the next call resumes there, unless it is to `restart`.
+    :raises RebuildRunningError: if another rebuild is running
     :raises RebuildLostError: if it committed nothing for so long that another took over
     :raises bus.UndecodableError, bus.UnknownEventError: if a fact in the log cannot be read and there is no `on_unreadable`
     """
@@ -55,7 +55,7 @@ def rebuild_view(
             sweep.rebuild_page()
             yield sweep.rows_done
             if sweep.step:
-                time.sleep(min((time.monotonic() - started) * (1 / pace - 1), _LONGEST_REST_S))
+                time.sleep(min((time.monotonic() - started) * (1 / pace - 1), _LONGEST_PAUSE_S))
     finally:
         _held(token).update(token=None)
 
@@ -68,7 +68,7 @@ class _Sweep:
         self._last_id, self._token, self._on_unreadable, self._now = at.last_id, token, on_unreadable, now
 
     def rebuild_page(self) -> None:
-        """Replace the rows of the next page, and note that it is done; after the last one `step` is empty."""
+        """Replace the rows of the next page and record the progress; after the last one `step` is empty."""
         if self.step == _RENTALS:
             ids = owners.next_rental_ids(after=self._last_id, now=self._now)
         else:
@@ -81,7 +81,7 @@ class _Sweep:
             self._last_id = ids[-1]
         else:
             self.step, self._last_id = _ITEMS if self.step == _RENTALS else "", None
-        _check_in(self._token, step=self.step, last_id=self._last_id, rows_done=self.rows_done if self.step else 0)
+        _renew_lease(self._token, step=self.step, last_id=self._last_id, rows_done=self.rows_done if self.step else 0)
 
     def _replace(self, ids: Sequence[UUID]) -> list[UUID]:
         """Replace rows that differ, remove those without an owner; return those that a fact changed meanwhile, to be done again."""
@@ -91,7 +91,7 @@ class _Sweep:
         if not ids:
             return []
         with databases.transaction_for("status_view"):
-            _check_in(self._token)
+            _renew_lease(self._token)
             rows = projecting.lock_rows(rental_ids=ids) if self.step == _RENTALS else projecting.lock_rows(item_ids=ids)
             locked: _RowsById = rows.rentals if self.step == _RENTALS else rows.items
             changed = {row_id for row_id, row in locked.items() if _has_changed(row, since=stored.get(row_id))}
@@ -130,7 +130,7 @@ def _take_lease(*, restart: bool) -> UUID:
     return token
 
 
-def _check_in(token: UUID, **progress: Any) -> None:
+def _renew_lease(token: UUID, **progress: Any) -> None:
     """Renew the lease.
 
     :raises RebuildLostError: if another took over meanwhile; the transaction must be rolled back
