@@ -27,7 +27,7 @@ DRILL: dict[str, Any] = {
 
 @dataclass(kw_only=True)
 class Market:
-    """The people of the scenarios, and their commands."""
+    """The people of the scenarios, and their requests."""
 
     manager: APIClient
     renter: APIClient
@@ -35,31 +35,26 @@ class Market:
     anyone: APIClient
 
     def register(self, **changes: Any) -> dict[str, Any]:
-        """Put a drill up for rent."""
         answer = self.manager.post("/api/v1/items", {**DRILL, **changes}, format="json")
         assert answer.status_code == 201, answer.content
         return dict(answer.json())
 
     def request(self, item: dict[str, Any], by: APIClient | None = None, **wishes: Any) -> dict[str, Any]:
-        """Request an item for a renter."""
         answer = (by or self.renter).post("/api/v1/rentals", {"item": item["id"], **wishes}, format="json")
         assert answer.status_code == 201, answer.content
         return dict(answer.json())
 
     def pay(self, rental: dict[str, Any], method: str = "pm_ok") -> Any:
-        """Try to pay for a rental."""
         return self.renter.post(f"/api/v1/rentals/{rental['id']}/payment", {"payment_method": method}, format="json")
 
     def command(self, who: APIClient, rental: dict[str, Any], command: str) -> Any:
-        """Ask for `cancel`, `handover` or `return`."""
+        """Send `cancel`, `handover` or `return`."""
         return who.post(f"/api/v1/rentals/{rental['id']}/{command}")
 
     def see(self, rental: dict[str, Any]) -> dict[str, Any]:
-        """Read a rental again."""
         return dict(self.renter.get(f"/api/v1/rentals/{rental['id']}").json())
 
     def availability(self, item: dict[str, Any]) -> str:
-        """Read whether the item can be had."""
         return str(self.anyone.get(f"/api/v1/items/{item['id']}").json()["availability"])
 
 

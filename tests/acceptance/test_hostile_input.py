@@ -23,7 +23,6 @@ NOW = datetime.now(UTC)
 
 
 def assert_problem(answer: Any, *, status: int, code: str, field: str | None = None) -> None:
-    """Fail unless the answer is this problem, whole."""
     assert answer.status_code == status, answer.content
     assert answer["Content-Type"].startswith("application/problem+json")
     problem = answer.json()
@@ -36,7 +35,7 @@ def assert_problem(answer: Any, *, status: int, code: str, field: str | None = N
 
 @pytest.fixture
 def unchanged(market: Market) -> Callable[[], None]:
-    """Return what fails if anything was written since."""
+    """Return a check that nothing was written since."""
 
     def count() -> tuple[int, int, int]:
         return Item.objects.count(), Rental.objects.count(), Event.objects.count()

@@ -26,7 +26,7 @@ TIMES = 6
 
 
 def kept_by(provider: FakeGateway) -> int:
-    """Return what the provider holds of all it charged, having seen that the ledger says the same, rental by rental."""
+    """Return what the provider still holds, after asserting that the ledger agrees for each payment."""
     keys = [payment.id for payment in Payment.objects.all()]
     held = queries.held_by_ledger(payment_ids=keys)
     for key in keys:

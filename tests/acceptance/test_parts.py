@@ -19,7 +19,7 @@ def give_back(rental: dict[str, Any], amount: int) -> None:
 
 
 def money_of(market: Market, rental: dict[str, Any]) -> tuple[str, int, int]:
-    """Return how the status view shows a rental, what was paid for it and what of that went back."""
+    """Return a rental's state, what was paid and what was refunded, as the status view shows them."""
     row = market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()
     return row["state"], row["money"]["paid"], row["money"]["refunded"]
 

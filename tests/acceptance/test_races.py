@@ -25,7 +25,6 @@ GUARD = import_module("apps.rentals.migrations.0002_no_overlap")
 
 
 def race(renters: list[APIClient], *, item: dict[str, Any], wishes: dict[str, Any] | None = None) -> list[Any]:
-    """Let every renter request the item at the same moment; return the answers."""
     start = Barrier(len(renters))
 
     def request(renter: APIClient) -> Any:
@@ -149,7 +148,7 @@ def test_one_request_sent_many_times_at_once_makes_one_rental(market: Market) ->
 
 
 def pay_and_cancel_among_losers(market: Market, *, cycles: int) -> list[int]:
-    """Pay a rental and cancel the payment again and again, while neighbours ask for its period in vain; return the renter's answers."""
+    """Pay and cancel the payment repeatedly while others request the same period; return the statuses."""
     item = market.register()
     rental = market.request(item)
     is_over = Event()
@@ -180,7 +179,7 @@ def test_paying_and_cancelling_go_on_while_others_are_refused(market: Market, ca
 
 
 def wait_for_the_listing(change: Callable[[], object]) -> bool:
-    """Say whether a change waits while another transaction has the listing, before it has locked anything of the rental."""
+    """Return whether a change waits for the listing's lock before it locks the rental."""
     taken, waited = Event(), Event()
 
     def hold() -> bool:

@@ -29,7 +29,7 @@ CHARGED = [("charged", 8_000), ("earned", 8_000)]
 
 @pytest.fixture
 def awaited(market: Market, provider: FakeGateway) -> dict[str, Any]:
-    """Return a rental whose payment the provider took, without telling: it is being waited for."""
+    """Return a rental that was charged, though the answer to the charge was lost."""
     rental = market.request(market.register())
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
     assert market.pay(rental).status_code == 202

@@ -27,7 +27,7 @@ def rental(market: Market, provider: FakeGateway) -> dict[str, Any]:
 
 
 def webhook(rental: dict[str, Any]) -> Callable[[], object]:
-    """Return what lets the provider tell of the rental's charge, on a connection of its own."""
+    """Return a function that sends a webhook about the rental, on a connection of its own."""
     return lambda: elsewhere(lambda: told(order=rental["id"]).status_code)
 
 

@@ -14,7 +14,7 @@ from tests.unit.payments.fake_gateway import signature
 
 
 def told(*, gateway: str = "provider", sent_at: datetime | None = None, signed: str | None = None, **about: Any) -> Any:
-    """Let a webhook `about` something come in from nobody who is logged in, signed by the provider unless told otherwise."""
+    """Send a webhook `about` a payment, with the provider's signature unless another is given."""
     body = json.dumps({"sent_at": (sent_at or clock.now()).isoformat()} | {name: str(value) for name, value in about.items()}).encode()
     return sent(body, gateway=gateway, signed=signed)
 
@@ -27,7 +27,7 @@ def sent(
     content_type: str = "application/json",
     **headers: Any,
 ) -> Any:
-    """Let any bytes come in, from a client that would notice a need for a token against forged forms."""
+    """Send any bytes as a webhook, without a session and with CSRF checks on."""
     return APIClient(enforce_csrf_checks=True).post(
         f"/api/v1/payments/webhooks/{gateway}",
         data=body,
@@ -37,20 +37,18 @@ def sent(
 
 
 def payment_of(rental: dict[str, Any]) -> Payment:
-    """Return the one payment of a rental."""
     return Payment.objects.get(rental_id=rental["id"])
 
 
 def ends() -> list[str]:
-    """Return how payments were told to have ended."""
+    """Return the names of the published outcomes of payments."""
     return [type(fact.event).__name__ for fact in recorded([PaymentApproved, PaymentDeclined])]
 
 
 def notices() -> int:
-    """Return how often a webhook was found to be about a payment that is waited for."""
     return len(recorded([PaymentNoticed]))
 
 
 def booked() -> list[tuple[str, int]]:
-    """Return the whole ledger, by the names of the reasons."""
+    """Return the whole ledger in the order of the entries' names."""
     return list(Posting.objects.order_by("entry").values_list("entry", "amount"))

@@ -14,7 +14,7 @@ Fact = TypeVar("Fact")
 
 
 class ItemFactory(factory.django.DjangoModelFactory):
-    """A listed item near Seoul's city hall; `withdrawn=True` for one that was taken off the market."""
+    """A listed item near Seoul's city hall, or one with `withdrawn=True`."""
 
     class Meta:
         model = Item
@@ -41,7 +41,7 @@ class ItemFactory(factory.django.DjangoModelFactory):
 
 
 class BusyPeriodFactory(factory.django.DjangoModelFactory):
-    """A rental that keeps its item for a day from now on."""
+    """A rental that reserves its item for a day from now on."""
 
     class Meta:
         model = BusyPeriod

@@ -12,7 +12,7 @@ from gdmarket import ids
 
 
 class PaymentFactory(factory.django.DjangoModelFactory):
-    """An attempt to pay a day of drilling, opened an hour ago and sent to the provider; `PaymentFactory(state=…)` for how it stands."""
+    """A payment for one day, opened and sent to the provider an hour ago; `PaymentFactory(state=…)` for another state."""
 
     class Meta:
         model = Payment
@@ -37,7 +37,6 @@ class PaymentFactory(factory.django.DjangoModelFactory):
 
     @factory.post_generation
     def booked(self: Payment, create: bool, *_: Any, **__: Any) -> None:
-        """Book it as it stands, one given back as by a single refund."""
         if not create:
             return
         if self.state in CHARGED:
@@ -52,7 +51,7 @@ class PaymentFactory(factory.django.DjangoModelFactory):
 
 
 class RefundFactory(factory.django.DjangoModelFactory):
-    """A refund of an approved payment that the provider was not asked for yet."""
+    """A refund of an approved payment, not sent to the provider yet."""
 
     class Meta:
         model = Refund
@@ -66,7 +65,6 @@ class RefundFactory(factory.django.DjangoModelFactory):
 
     @factory.post_generation
     def booked(self: Refund, create: bool, *_: Any, **__: Any) -> None:
-        """Let the payment and the ledger know of it."""
         self.payment.refund_due += self.amount
         self.payment.save(update_fields=["refund_due"])
         ledger.post_refund_due(self, now=self.created_at)

@@ -1,4 +1,4 @@
-"""The whole market, the recorder among its subscribers, and nothing that happens by itself."""
+"""The whole market, with the recorder among its subscribers and no dispatch of its own."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -20,8 +20,8 @@ from tests.stateful import recorder
 from tests.stateful.machine import MarketMachine
 
 
-class TellingSandbox(SandboxGateway):
-    """A sandbox whose webhooks are the name of a rental, and signed by nobody: the worst there could be."""
+class SandboxWithWebhooks(SandboxGateway):
+    """A sandbox whose webhooks name a rental and are not signed: the worst case."""
 
     def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
         return WebhookHint(rental_id=UUID(body.decode()))
@@ -29,25 +29,25 @@ class TellingSandbox(SandboxGateway):
 
 @pytest.fixture
 def machine(transactional_db: None, settings: Settings, tmp_path: Path) -> Iterator[type[MarketMachine]]:
-    """Return the machine, with a provider whose slow answers and lost ones take no time."""
+    """Return the machine, with a provider that answers without delay."""
     settings.GDMARKET_DISPATCH = "off"
     settings.GDMARKET_PAYMENT_GATEWAY = "stateful"
-    sandbox = TellingSandbox(store=tmp_path / "book.sqlite3", sleep=lambda _seconds: None)
+    sandbox = SandboxWithWebhooks(store=tmp_path / "store.sqlite3", sleep=lambda _seconds: None)
     sandbox.list_charges(since=datetime.now(UTC), until=datetime.now(UTC), deadline_s=5.0)
     gateways.GATEWAYS["stateful"] = lambda: sandbox
-    everybody = import_string(configured.GDMARKET_SUBSCRIPTIONS)
-    recorder.make()
-    registry.connect(recorder.hearing_all(everybody))
+    connected = import_string(configured.GDMARKET_SUBSCRIPTIONS)
+    recorder.create_table()
+    registry.connect(recorder.with_recorder(connected))
     subscriptions.write_subscriptions()
-    # Thousands of failures that are meant: what they would print is nobody's news.
+    # Thousands of failures are meant.
     logging.disable(logging.CRITICAL)
 
-    class OnThisBook(MarketMachine):
-        book = tmp_path / "book.sqlite3"
+    class MachineWithStore(MarketMachine):
+        store = tmp_path / "store.sqlite3"
 
-    yield OnThisBook
+    yield MachineWithStore
     logging.disable(logging.NOTSET)
-    registry.connect(everybody)
+    registry.connect(connected)
     Subscription.objects.filter(subscriber=recorder.SUBSCRIBER).delete()
-    recorder.drop()
+    recorder.drop_table()
     del gateways.GATEWAYS["stateful"]

@@ -1,4 +1,4 @@
-"""What goes wrong in a process, statement by statement: it is killed, its database fails it, or an event is poison to a subscriber."""
+"""Fault injection, statement by statement: the process is killed or disconnected, or a subscriber fails at an event."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,31 +15,29 @@ MOST_STATEMENTS = 40
 ALWAYS = 1_000_000
 
 
-class Kind(StrEnum):
-    """What an interruption does."""
-
+class InterruptionKind(StrEnum):
     KILL = "kill"
-    CUT_OFF = "cut off"
+    DISCONNECT = "disconnect"
 
 
 @dataclass(frozen=True)
 class Interruption:
-    """The process is killed, or cut off from its database, when it is about to send its `statement`-th statement."""
+    """The process is killed or disconnected when it is about to send its `statement`-th statement."""
 
-    kind: Kind
+    kind: InterruptionKind
     statement: int
 
 
 class KilledError(BaseException):
-    """The process is no more: nothing in it catches this, and its transaction is rolled back."""
+    """The process was killed: a BaseException, so that nothing catches it and its transaction is rolled back."""
 
 
 class PoisonError(Exception):
-    """A subscriber cannot stand an event."""
+    """A subscriber fails at an event."""
 
 
 class Faults:
-    """Stands between the code and the database, so that what fails is chosen here and the code under test is as it is."""
+    """Injects faults between the code under test and the database."""
 
     def __init__(self) -> None:
         self._poison: dict[tuple[str, str], int] = {}
@@ -47,29 +45,28 @@ class Faults:
         self._sent = 0
 
     def poison(self, *, subscriber: str, stream: str, times: int) -> None:
-        """Let a subscriber fail the next `times` times that it handles an event of a stream."""
+        """Let a subscriber fail for the next `times` events of a stream."""
         self._poison[subscriber, stream] = times
 
-    def heal(self) -> None:
-        """Let nothing fail any more."""
+    def clear(self) -> None:
         self._poison.clear()
 
     @contextmanager
-    def working(self, *, subscriber: str = "", interruption: Interruption | None = None) -> Iterator[None]:
-        """Work as a process of its own, which an interruption may end; whether it did, only the database tells."""
+    def process(self, *, subscriber: str = "", interruption: Interruption | None = None) -> Iterator[None]:
+        """Run the block as one process, which an interruption may end; only the database shows whether it did."""
         self._interruption, self._sent = interruption, 0
         try:
-            with connection.execute_wrapper(self._sending(subscriber)):
+            with connection.execute_wrapper(self._wrapper(subscriber)):
                 yield
         except KilledError:
             connection.close()
         except DatabaseError:
-            # Not always the one raised below: where a savepoint cannot be rolled back, Django refuses to go on in the transaction.
+            # Perhaps not the error raised below: Django raises its own where a savepoint cannot be rolled back.
             if interruption is None or self._sent < interruption.statement:
                 raise
             connection.close()
 
-    def _sending(self, subscriber: str) -> Callable[..., Any]:
+    def _wrapper(self, subscriber: str) -> Callable[..., Any]:
         def send(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
             self._interrupt()
             self._poison_event(subscriber)
@@ -81,13 +78,13 @@ class Faults:
         self._sent += 1
         if self._interruption is None or self._sent != self._interruption.statement:
             return
-        if self._interruption.kind is Kind.KILL:
+        if self._interruption.kind is InterruptionKind.KILL:
             raise KilledError
-        raise OperationalError("cut off")
+        raise OperationalError("disconnected")
 
     def _poison_event(self, subscriber: str) -> None:
         event = bus.current()
         if event is None or not self._poison.get((subscriber, event.stream)):
             return
         self._poison[subscriber, event.stream] -= 1
-        raise PoisonError(f"{subscriber} cannot stand {event.stream}")
+        raise PoisonError(f"{subscriber} fails at {event.stream}")

@@ -1,4 +1,4 @@
-"""What is always true of the market, whatever was done to it and whatever failed; each with its number among the guarantees."""
+"""What is always true of the market, whatever was done and whatever failed."""
 
 import sqlite3
 from collections import Counter, defaultdict
@@ -23,12 +23,12 @@ from gdmarket.bus.models import Delivery, Event
 from tests.stateful import recorder
 
 _PAID = {RentalState.PAID, RentalState.RENTED, RentalState.RETURNED}
-# The provider may have the money, or not any more: rentals has still to hear what came of it.
+# The outcome has not arrived: the provider may hold the money or not.
 _MOVING = {RentalState.PAYING, RentalState.REFUNDING}
 
 
 class Entry(NamedTuple):
-    """What the provider's book says of one charge."""
+    """A charge in the provider's store."""
 
     amount: int
     refunded: int
@@ -37,44 +37,43 @@ class Entry(NamedTuple):
 Streams = Mapping[str, Sequence[Event]]
 
 
-def hold(*, book: Path) -> None:
-    """Assert all of them."""
+def check(*, store: Path) -> None:
     streams: dict[str, list[Event]] = defaultdict(list)
     for event in Event.objects.order_by("seq"):
         streams[event.stream].append(event)
-    streams_are_counted_without_gap(streams)
-    rows_say_what_their_events_say(streams)
-    the_recorder_heard_in_order_and_once(streams)
-    only_the_end_of_a_lane_is_outstanding(streams)
-    no_item_is_promised_twice()
-    everything_is_booked_once()
-    money_is_where_it_belongs(book)
+    stream_versions_have_no_gaps(streams)
+    rows_match_their_latest_events(streams)
+    deliveries_are_in_order_and_not_repeated(streams)
+    what_is_outstanding_is_the_end_of_its_lane(streams)
+    no_item_is_rented_twice()
+    the_ledger_has_each_entry_once()
+    the_provider_holds_what_was_paid(store)
 
 
-def streams_are_counted_without_gap(streams: Streams) -> None:
+def stream_versions_have_no_gaps(streams: Streams) -> None:
     for stream, events in streams.items():
         assert [event.version for event in events] == list(range(1, len(events) + 1)), stream
 
 
-def rows_say_what_their_events_say(streams: Streams) -> None:
-    _tell_alike(Item.objects.all(), {key: [e for e in events if e.type.startswith("items.Item")] for key, events in _of(streams, "item")})
-    _tell_alike(Rental.objects.all(), dict(_of(streams, "rental")))
+def rows_match_their_latest_events(streams: Streams) -> None:
+    _assert_rows(Item.objects.all(), {key: [e for e in events if e.type.startswith("items.Item")] for key, events in _of(streams, "item")})
+    _assert_rows(Rental.objects.all(), dict(_of(streams, "rental")))
     payments = list(Payment.objects.all())
     settled = [payment for payment in payments if payment.state not in UNSETTLED]
     for payment in settled:
-        told = streams[f"payment:{payment.pk}"]
-        assert len(told) == 1 + payment.refunds.filter(state=RefundState.REFUNDED).count(), payment
-        _tell_the_same(payment, told[-1])
+        events = streams[f"payment:{payment.pk}"]
+        assert len(events) == 1 + payment.refunds.filter(state=RefundState.REFUNDED).count(), payment
+        _assert_row(payment, events[-1])
     assert {key for key, _ in _of(streams, "payment")} == {payment.pk for payment in settled}
     assert {key for key, _ in _of(streams, "payment-timer")} == {payment.pk for payment in payments}
     assert {key for key, _ in _of(streams, "refund")} == set(Refund.objects.values_list("pk", flat=True))
 
 
-def the_recorder_heard_in_order_and_once(streams: Streams) -> None:
-    heard: dict[str, list[int]] = defaultdict(list)
+def deliveries_are_in_order_and_not_repeated(streams: Streams) -> None:
+    delivered: dict[str, list[int]] = defaultdict(list)
     for line in recorder.lines():
-        heard[line.stream].append(line.version)
-    for stream, versions in heard.items():
+        delivered[line.stream].append(line.version)
+    for stream, versions in delivered.items():
         if "-timer:" in stream:
             assert len(set(versions)) == len(versions), f"{stream}: {versions}"
         else:
@@ -82,30 +81,30 @@ def the_recorder_heard_in_order_and_once(streams: Streams) -> None:
         assert set(versions) <= {event.version for event in streams[stream]}, stream
 
 
-def only_the_end_of_a_lane_is_outstanding(streams: Streams) -> None:
+def what_is_outstanding_is_the_end_of_its_lane(streams: Streams) -> None:
     outstanding: dict[tuple[str, str], list[int]] = defaultdict(list)
     for subscriber, lane, version in Delivery.objects.order_by("version").values_list("subscriber", "lane", "version"):
         outstanding[subscriber, lane].append(version)
     pairs = registry.subscriptions()
     for (subscriber, lane), versions in outstanding.items():
         if lane in streams:
-            hears = [event.version for event in streams[lane] if (subscriber, event.type) in pairs]
-            assert versions == hears[-len(versions) :], f"{subscriber} {lane}: {versions} of {hears}"
+            subscribed = [event.version for event in streams[lane] if (subscriber, event.type) in pairs]
+            assert versions == subscribed[-len(versions) :], f"{subscriber} {lane}: {versions} of {subscribed}"
         else:
             assert versions == [0], f"{subscriber} {lane}: {versions}"
 
 
-def no_item_is_promised_twice() -> None:
-    promised: dict[UUID, list[Rental]] = defaultdict(list)
+def no_item_is_rented_twice() -> None:
+    holding: dict[UUID, list[Rental]] = defaultdict(list)
     for rental in Rental.objects.filter(state__in=HOLDING):
-        promised[rental.item_id].append(rental)
-    for rivals in promised.values():
+        holding[rental.item_id].append(rental)
+    for rivals in holding.values():
         assert sum(rental.state == RentalState.RENTED for rental in rivals) <= 1, rivals
         for one, other in combinations(rivals, 2):
             assert one.ends_at <= _kept_from(other) or other.ends_at <= _kept_from(one), rivals
 
 
-def everything_is_booked_once() -> None:
+def the_ledger_has_each_entry_once() -> None:
     due: list[tuple[UUID, UUID | None, str, int]] = []
     for payment in Payment.objects.filter(state__in=CHARGED):
         due += [(payment.pk, None, entry, payment.amount) for entry in (LedgerEntry.EARNED, LedgerEntry.CHARGED)]
@@ -117,8 +116,8 @@ def everything_is_booked_once() -> None:
     assert sum(balance for _, _, balance in queries.list_balances()) == 0
 
 
-def money_is_where_it_belongs(book: Path) -> None:
-    charged = charges(book)
+def the_provider_holds_what_was_paid(store: Path) -> None:
+    charged = charges(store)
     rentals = {rental.pk: rental for rental in Rental.objects.all()}
     held: dict[UUID, int] = dict.fromkeys(rentals, 0)
     parts: dict[UUID, int] = dict.fromkeys(rentals, 0)
@@ -130,10 +129,10 @@ def money_is_where_it_belongs(book: Path) -> None:
         if entry is not None:
             assert entry.amount == payment.amount == rentals[payment.rental_id].price, payment
             held[payment.rental_id] += kept
-        if payment.state in CHARGED:  # what was given back and not yet written down is all that may differ
+        if payment.state in CHARGED:  # only a refund that is not recorded yet may differ
             assert 0 <= booked[payment.pk] - kept <= payment.refund_due - payment.refunded, payment
             parts[payment.rental_id] += payment.refund_due if payment.refund_due < payment.amount else 0
-    assert not charged, "the provider charged for a payment that was not written down before"
+    assert not charged, "the provider charged a payment that was not recorded before"
     for rental_id, amount in held.items():
         rental = rentals[rental_id]
         least, most = _may_be_held(rental, parts=parts[rental_id])
@@ -152,15 +151,15 @@ def _of(streams: Streams, kind: str) -> Iterable[tuple[UUID, Sequence[Event]]]:
             yield UUID(stream.partition(":")[2]), events
 
 
-def _tell_alike(rows: Iterable[Any], told: Mapping[UUID, Sequence[Event]]) -> None:
+def _assert_rows(rows: Iterable[Any], events: Mapping[UUID, Sequence[Event]]) -> None:
     by_id = {row.pk: row for row in rows}
-    assert by_id.keys() == told.keys()
+    assert by_id.keys() == events.keys()
     for key, row in by_id.items():
-        assert row.version == len(told[key]), f"{row}: version {row.version}, {len(told[key])} events"
-        _tell_the_same(row, told[key][-1])
+        assert row.version == len(events[key]), f"{row}: version {row.version}, {len(events[key])} events"
+        _assert_row(row, events[key][-1])
 
 
-def _tell_the_same(row: Model, last: Event) -> None:
+def _assert_row(row: Model, last: Event) -> None:
     event = log.read(last).event
     names = {field.name for field in fields(event)} & {field.attname for field in row._meta.concrete_fields}
     said, stands = {name: getattr(event, name) for name in names}, {name: getattr(row, name) for name in names}
@@ -173,8 +172,8 @@ def _kept_from(rental: Rental) -> Any:
     return min(rental.starts_at, rental.handed_over_at or rental.starts_at)
 
 
-def charges(book: Path) -> dict[UUID, Entry]:
-    """Return what the provider charged, by our keys."""
-    with closing(sqlite3.connect(book)) as connection:
+def charges(store: Path) -> dict[UUID, Entry]:
+    """Return the provider's charges by payment id."""
+    with closing(sqlite3.connect(store)) as connection:
         rows = connection.execute("SELECT key, amount, refunded FROM entry WHERE standing = 'charged'").fetchall()
     return {UUID(key): Entry(amount, refunded) for key, amount, refunded in rows}

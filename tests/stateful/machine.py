@@ -15,15 +15,15 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from gdmarket.bus import registry, settling
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.errors import LeaseLostError
-from tests.stateful import at_rest, invariants, recorder
-from tests.stateful.faults import ALWAYS, MOST_STATEMENTS, Interruption, Kind
+from tests.stateful import invariants, quiescence, recorder
+from tests.stateful.faults import ALWAYS, MOST_STATEMENTS, Interruption, InterruptionKind
 from tests.stateful.market import RENTERS, TABLES, ClaimKind, Market, Period, Verb
 
 T = TypeVar("T")
 
 SUBSCRIBERS = ("items", recorder.SUBSCRIBER, "payments", "rentals", "status_view")
 
-interruptions = st.one_of(st.none(), st.none(), st.builds(Interruption, st.sampled_from(Kind), st.integers(1, MOST_STATEMENTS)))
+interruptions = st.one_of(st.none(), st.none(), st.builds(Interruption, st.sampled_from(InterruptionKind), st.integers(1, MOST_STATEMENTS)))
 claim_kinds = st.sampled_from(ClaimKind)
 methods = st.sampled_from([*["pm_ok"] * 4, "pm_declined", "pm_lost", "pm_error", "pm_down"])
 subscribers = st.sampled_from(SUBSCRIBERS)
@@ -32,9 +32,7 @@ periods = st.builds(Period, after_h=st.sampled_from([0, 12, 36, 60, 84]), lastin
 
 
 class MarketMachine(RuleBasedStateMachine):
-    """A market under every kind of bad luck."""
-
-    book: ClassVar[Path]
+    store: ClassVar[Path]
 
     items = Bundle("items")
     rentals = Bundle("rentals")
@@ -42,16 +40,16 @@ class MarketMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.market = Market(book=self.book)
+        self.market = Market(store=self.store)
         self.drills = [self.market.register(), self.market.register()]
-        self.market.round(subscribers=SUBSCRIBERS)
+        self.market.run_relay(subscribers=SUBSCRIBERS)
 
     @initialize(target=items)
-    def open_the_market(self) -> Any:
+    def start_with_items(self) -> Any:
         return multiple(*self.drills)
 
     @initialize(target=rentals, method=st.none() | methods)
-    def begin_with_a_rental(self, method: str | None) -> UUID:
+    def start_with_a_rental(self, method: str | None) -> UUID:
         return self.market.request(self.drills[0], by=RENTERS[0], period=Period(after_h=0, lasting_h=24), method=method)
 
     # -- Commands ------------------------------------------------------------------------------------------------------------------
@@ -75,23 +73,23 @@ class MarketMachine(RuleBasedStateMachine):
 
     @rule(rental=rentals, method=methods, interruption=interruptions)
     def pay(self, rental: UUID, method: str, interruption: Interruption | None) -> None:
-        self.market.do(Verb.PAY, rental, method=method, interruption=interruption)
+        self.market.command(Verb.PAY, rental, method=method, interruption=interruption)
 
     @rule(rental=rentals, interruption=interruptions)
     def lend(self, rental: UUID, interruption: Interruption | None) -> None:
-        self.market.do(Verb.TAKE_BACK if self.market.is_out(rental) else Verb.HAND_OVER, rental, interruption=interruption)
+        self.market.command(Verb.TAKE_BACK if self.market.is_out(rental) else Verb.HAND_OVER, rental, interruption=interruption)
 
     @rule(rental=rentals, verb=st.sampled_from([Verb.CANCEL, Verb.CANCEL_PAYMENT]), interruption=interruptions)
-    def call_off(self, rental: UUID, verb: Verb, interruption: Interruption | None) -> None:
-        self.market.do(verb, rental, interruption=interruption)
+    def cancel(self, rental: UUID, verb: Verb, interruption: Interruption | None) -> None:
+        self.market.command(verb, rental, interruption=interruption)
 
     @rule(rental=rentals, amount=st.sampled_from([1_000, 7_999, 8_000]), interruption=interruptions)
-    def give_part_back(self, rental: UUID, amount: int, interruption: Interruption | None) -> None:
-        self.market.give_part_back(rental, amount=amount, interruption=interruption)
+    def refund_part(self, rental: UUID, amount: int, interruption: Interruption | None) -> None:
+        self.market.refund_part(rental, amount=amount, interruption=interruption)
 
     @rule(rental=rentals, interruption=interruptions)
-    def hear_of(self, rental: UUID, interruption: Interruption | None) -> None:
-        self.market.hear_of(rental, interruption=interruption)
+    def receive_webhook(self, rental: UUID, interruption: Interruption | None) -> None:
+        self.market.receive_webhook(rental, interruption=interruption)
 
     # -- Time and workers ----------------------------------------------------------------------------------------------------------
 
@@ -100,33 +98,33 @@ class MarketMachine(RuleBasedStateMachine):
         self.market.pass_time(timedelta(minutes=minutes))
 
     @rule(subscriber=subscribers)
-    def go_round(self, subscriber: str) -> None:
-        self.market.round(subscribers=(subscriber,))
+    def run_relay(self, subscriber: str) -> None:
+        self.market.run_relay(subscribers=(subscriber,))
 
     @rule(subscriber=subscribers, claim_kind=claim_kinds, all_of_it=st.booleans(), interruption=interruptions)
-    def work(self, subscriber: str, claim_kind: ClaimKind, all_of_it: bool, interruption: Interruption | None) -> None:
-        self.market.work(self._claim(subscriber, claim_kind), all_of_it=all_of_it, interruption=interruption)
+    def handle(self, subscriber: str, claim_kind: ClaimKind, all_of_it: bool, interruption: Interruption | None) -> None:
+        self.market.handle(self._claim(subscriber, claim_kind), all_of_it=all_of_it, interruption=interruption)
 
     @rule(target=frozen, subscriber=subscribers, claim_kind=claim_kinds)
-    def freeze_with_a_batch_in_hand(self, subscriber: str, claim_kind: ClaimKind) -> Any:
-        """A worker that is never thawed has died right after the claim."""
+    def freeze_with_a_claimed_batch(self, subscriber: str, claim_kind: ClaimKind) -> Any:
+        """A worker that is never resumed has died right after the claim."""
         batch = self._claim(subscriber, claim_kind)
         return batch or multiple()
 
     @rule(batch=consumes(frozen), in_time=st.booleans(), interruption=interruptions)
-    def thaw(self, batch: list[Claim], in_time: bool, interruption: Interruption | None) -> None:
+    def resume_a_frozen_worker(self, batch: list[Claim], in_time: bool, interruption: Interruption | None) -> None:
         if not in_time:
-            self._overtake(batch)
-        may_change = any(not self.market.is_lost(claim) or self._reaches_outside(claim) for claim in batch)
-        before = self._everything()
-        self.market.work(batch, interruption=interruption)
-        assert may_change or self._everything() == before
+            self._take_over(batch)
+        may_change = any(not self.market.has_lost_its_lease(claim) or self._is_external(claim) for claim in batch)
+        before = self._contents()
+        self.market.handle(batch, interruption=interruption)
+        assert may_change or self._contents() == before
 
     @rule(batch=frozen)
-    def say_too_late_what_came_of_it(self, batch: list[Claim]) -> None:
-        self._overtake(batch)
-        lost = [claim for claim in batch if self.market.is_lost(claim)]
-        before = self._everything()
+    def settle_with_an_expired_lease(self, batch: list[Claim]) -> None:
+        self._take_over(batch)
+        lost = [claim for claim in batch if self.market.has_lost_its_lease(claim)]
+        before = self._contents()
         for claim in lost:
             with suppress(LeaseLostError), transaction.atomic():
                 settling.acknowledge(claims=[claim])
@@ -135,7 +133,7 @@ class MarketMachine(RuleBasedStateMachine):
             settling.postpone(claims=[claim], after_s=60, reason="too late")
             settling.dead_letter(claim=claim, error="too late")
         settling.release(claims=lost)
-        assert self._everything() == before
+        assert self._contents() == before
 
     # -- Operators and bad luck ----------------------------------------------------------------------------------------------------
 
@@ -159,15 +157,15 @@ class MarketMachine(RuleBasedStateMachine):
 
     @invariant()
     def invariants_hold(self) -> None:
-        invariants.hold(book=self.book)
+        invariants.check(store=self.store)
 
     def teardown(self) -> None:
         try:
-            # Not after a step that failed: what failed is told, and nothing else.
+            # Not after a step that failed: its failure alone is to be reported.
             if sys.exception() is None:
-                at_rest.come_to_rest(self.market)
-                invariants.hold(book=self.book)
-                at_rest.hold(self.market)
+                quiescence.reach(self.market)
+                invariants.check(store=self.store)
+                quiescence.check(self.market)
         finally:
             self.market.close()
 
@@ -175,23 +173,23 @@ class MarketMachine(RuleBasedStateMachine):
         return rental if self.market.has_rental(rental) else multiple()
 
     def _claim(self, subscriber: str, claim_kind: ClaimKind) -> list[Claim]:
-        """Take in hand what there is, if need be for somebody else or by another claim_kind."""
+        """Claim deliveries, of another subscriber or by another claim where these find none."""
         for somebody in _from(SUBSCRIBERS, subscriber):
             for some_kind in _from(tuple(ClaimKind), claim_kind):
                 if batch := self.market.claim(some_kind, subscriber=somebody):
                     return batch
         return []
 
-    def _overtake(self, batch: list[Claim]) -> None:
-        """Hold whoever has this in hand to be dead, and let another worker try."""
-        self.market.let_leases_run_out()
-        self.market.round(subscribers=(batch[0].lane[0],))
+    def _take_over(self, batch: list[Claim]) -> None:
+        """Expire the leases and let another worker claim these deliveries."""
+        self.market.expire_leases()
+        self.market.run_relay(subscribers=(batch[0].lane[0],))
 
-    def _everything(self) -> Any:
-        return at_rest.contents(TABLES), recorder.lines()
+    def _contents(self) -> Any:
+        return quiescence.contents(TABLES), recorder.lines()
 
     @staticmethod
-    def _reaches_outside(claim: Claim) -> bool:
+    def _is_external(claim: Claim) -> bool:
         return registry.is_external(subscriber=claim.lane[0], name=claim.event.type)
 
 

@@ -1,4 +1,4 @@
-"""No order of commands, deliveries and faults breaks what the market promises; and the machine that says so can see it broken."""
+"""No order of commands, deliveries and faults breaks an invariant; and the machine finds the faults that are put in."""
 
 import os
 import secrets
@@ -30,20 +30,20 @@ THOROUGH = settings(
 QUICK = settings(THOROUGH, max_examples=300, phases=[Phase.generate], verbosity=Verbosity.quiet, report_multiple_bugs=False)
 
 
-def test_nothing_that_happens_in_any_order_breaks_a_promise(machine: type[MarketMachine]) -> None:
+def test_no_order_of_steps_breaks_an_invariant(machine: type[MarketMachine]) -> None:
     #: The seed of the examples: those of a run that failed.
     chosen = int(os.environ.get("GDMARKET_TEST_SEED") or secrets.randbits(32))
     try:
         run_state_machine_as_test(seed(chosen)(machine), settings=THOROUGH)
     except BaseException as failure:
-        failure.add_note(f"The same again: GDMARKET_TEST_SEED={chosen} GDMARKET_TEST_EXAMPLES={EXAMPLES}")
+        failure.add_note(f"Repeat with: GDMARKET_TEST_SEED={chosen} GDMARKET_TEST_EXAMPLES={EXAMPLES}")
         raise
-    # What is true after each step the machine asserts by itself; this sees that it took steps at all.
+    # The machine asserts its invariants itself; this asserts that it took steps at all.
     assert Event.objects.exists()
 
 
 @pytest.mark.nightly
-def test_the_machine_sees_an_acknowledgement_that_asks_for_no_token(machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machine_finds_an_acknowledgement_without_its_token(machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch) -> None:
     def acknowledge(*, claims: Sequence[Claim]) -> None:
         Delivery.objects.filter(pk__in=[claim.id for claim in claims]).delete()
 
@@ -53,9 +53,7 @@ def test_the_machine_sees_an_acknowledgement_that_asks_for_no_token(machine: typ
 
 
 @pytest.mark.nightly
-def test_the_machine_sees_a_claim_that_passes_over_the_head_of_a_lane(
-    machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_machine_finds_a_claim_that_skips_the_head_of_a_lane(machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch) -> None:
     is_free = f"x.token IS NULL AND NOT x.dead AND x.not_before <= {now_plus(seconds=0)}"
     monkeypatch.setattr(claims, "_WALKED", claims._WALKED.replace("x.lane = walk.lane", f"x.lane = walk.lane AND {is_free}"))
 
@@ -63,7 +61,7 @@ def test_the_machine_sees_a_claim_that_passes_over_the_head_of_a_lane(
 
 
 @pytest.mark.nightly
-def test_the_machine_sees_an_acknowledgement_outside_the_transaction_of_the_effect(
+def test_the_machine_finds_an_acknowledgement_outside_the_transaction_of_the_effect(
     machine: type[MarketMachine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "is_external", lambda **_: True)
@@ -72,10 +70,9 @@ def test_the_machine_sees_an_acknowledgement_outside_the_transaction_of_the_effe
 
 
 def finds_fault(machine: type[MarketMachine]) -> bool:
-    """Say whether the machine finds that something is wrong; always by the same steps.
+    """Return whether the machine finds a fault, always by the same steps.
 
-    Ids are new and time is real in each run, so what was found once need not show again when Hypothesis repeats the steps: that
-    is a fault found all the same.
+    A fault that does not show again when Hypothesis repeats the steps counts: ids are new and time is real in each run.
     """
     try:
         run_state_machine_as_test(seed(1)(machine), settings=QUICK)

@@ -21,7 +21,7 @@ PATIENCE_S = 30.0
 
 
 def guess_at_once(email: str) -> Counter[type[Exception]]:
-    """Guess a password many times at once; count the errors."""
+    """Make many concurrent guesses of a password; count the errors."""
     all_are_ready, now = Barrier(GUESSES), clock.now()
 
     def guess(number: int) -> type[Exception]:

@@ -45,7 +45,6 @@ def _problem(answer: Any, status: int) -> dict[str, Any]:
 
 
 def _named(answer: Any) -> dict[str, str]:
-    """Return the fields that a 400 names, each with its code."""
     return {error["field"]: error["code"] for error in _problem(answer, 400)["errors"]}
 
 

@@ -22,7 +22,7 @@ DRILL: domain.Details = {
 
 
 def refusal_of(**changes: object) -> str | None:
-    """Return the code with which the drill is refused after these changes; None where it is accepted."""
+    """Return the code with which the changed details are refused; None where they are accepted."""
     try:
         domain.check(details={**DRILL, **changes})
     except InvalidError as refused:
@@ -135,7 +135,6 @@ def test_a_box_at_a_pole_contains_every_meridian() -> None:
 
 
 def _destination(latitude: float, longitude: float, *, bearing: float, distance_m: float) -> tuple[float, float]:
-    """Return the destination of a great-circle path."""
     reach, course = distance_m / domain.EARTH_RADIUS_M, math.radians(bearing)
     start = math.radians(latitude)
     end = math.asin(math.sin(start) * math.cos(reach) + math.cos(start) * math.sin(reach) * math.cos(course))

@@ -154,7 +154,7 @@ def test_an_item_with_an_open_rental_cannot_be_withdrawn(availability: str) -> N
 
 
 def _reserve_while_withdrawing() -> tuple[str, int]:
-    """Reserve an item and, before that is committed, let another thread withdraw it; return the item afterwards."""
+    """Withdraw an item in another thread while the transaction that reserves it is open; return its state and its periods."""
     item = ItemFactory(manager_id=MANAGER)
     rental = rental_fact(RentalSnapshot, item_id=item.id, rental_id=ids.uuid7(), version=1, starts_at=NOW)
 

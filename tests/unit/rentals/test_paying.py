@@ -37,7 +37,6 @@ DISPATCH = ("inline", "thread", "off")
 
 @pytest.fixture
 def rental() -> Rental:
-    """Return a rental that is requested and not paid."""
     breaker.reset()
     now = clock.now()
     item = register_item(
@@ -51,7 +50,7 @@ def rental() -> Rental:
 
 @pytest.fixture
 def updates(rental: Rental) -> Iterator[list[str]]:
-    """Return the UPDATE statements on rentals from here on, of every thread."""
+    """Return the threads that update rentals from here on, one for each UPDATE."""
     found: list[str] = []
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -82,7 +81,7 @@ def deliver_everything() -> None:
 
 
 def facts_of(rental: Rental) -> list[Event]:
-    """Return the rental's facts since it was requested, in order."""
+    """Return the rental's facts after RentalRequested, in order."""
     log = Event.objects.using(databases.alias_for("rentals"))
     return list(log.filter(stream=f"rental:{rental.id}", version__gt=1).order_by("version"))
 

@@ -7,14 +7,13 @@ from django.core.management import call_command
 
 
 def rebuild(**options: Any) -> str:
-    """Run `rebuild_status_view`; return what it says."""
     said = StringIO()
     call_command("rebuild_status_view", stdout=said, stderr=StringIO(), **{"pace": 1.0, **options})
     return said.getvalue().strip()
 
 
 def check(**options: Any) -> tuple[int, str]:
-    """Run `check_status_view`; return its exit code and what it says."""
+    """Return the exit code and the output of `check_status_view`."""
     said, code = StringIO(), 0
     try:
         call_command("check_status_view", stdout=said, stderr=StringIO(), **{"patience": 0.0, **options})

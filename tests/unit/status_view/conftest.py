@@ -15,7 +15,7 @@ from tests.unit.status_view.facts import record, rows, whole_market
 
 @pytest.fixture
 def only_status_view(transactional_db: None, settings: Any) -> Iterator[None]:
-    """Let the status view be the only subscriber; nothing is delivered until a test drains."""
+    """Let the status view be the only subscriber, with deliveries made by the test."""
     settings.GDMARKET_DISPATCH = "off"
     everybody = import_string(configured.GDMARKET_SUBSCRIPTIONS)
     ours = {

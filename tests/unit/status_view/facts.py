@@ -35,7 +35,7 @@ DAY = timedelta(days=1)
 
 
 class ItemFacts:
-    """The facts of one item, one after the other."""
+    """An item, whose facts follow each other."""
 
     def __init__(self, *, manager_id: UUID | None = None, **public: Any) -> None:
         self.id = ids.uuid7()
@@ -57,13 +57,13 @@ class ItemFacts:
         }
 
     def then(self, kind: Callable[..., Fact], *, at: datetime = NOON, **changes: Any) -> Fact:
-        """Return the next fact, applied to the state so far."""
+        """Return the next fact, with these changes."""
         self._public |= {"version": self._public["version"] + 1, **changes}
         return kind(**self._public, occurred_at=at)
 
 
 class RentalFacts:
-    """The facts of one rental, one after the other."""
+    """A rental, whose facts follow each other."""
 
     def __init__(self, item: ItemFacts, *, renter_id: UUID | None = None, starts_at: datetime = NOON + DAY, **public: Any) -> None:
         self.id = ids.uuid7()
@@ -93,13 +93,12 @@ class RentalFacts:
         }
 
     def then(self, kind: Callable[..., Fact], *, at: datetime = NOON, **changes: Any) -> Fact:
-        """Return the next fact, applied to the state so far."""
+        """Return the next fact, with these changes."""
         said = {name: changes.pop(name) for name in ("reason", "method") if name in changes}
         self._public |= {"version": self._public["version"] + 1, **changes}
         return kind(**self._public, **said, occurred_at=at)
 
     def pays(self, payment_id: UUID, *, at: datetime = NOON) -> list[Any]:
-        """Return the facts of a payment that works."""
         return [
             self.then(RentalPaymentStarted, at=at, state="paying", payment_id=payment_id, payment_state="pending", method="pm_ok"),
             payment_fact(PaymentApproved, rental=self, payment_id=payment_id, at=at),
@@ -107,7 +106,6 @@ class RentalFacts:
         ]
 
     def fails_to_pay(self, payment_id: UUID, *, at: datetime = NOON) -> list[Any]:
-        """Return the facts of a payment that is declined."""
         return [
             self.then(RentalPaymentStarted, at=at, state="paying", payment_id=payment_id, payment_state="pending", method="pm_declined"),
             payment_fact(PaymentDeclined, rental=self, payment_id=payment_id, at=at),
@@ -115,7 +113,6 @@ class RentalFacts:
         ]
 
     def is_refunded(self, payment_id: UUID, *, at: datetime = NOON) -> list[Any]:
-        """Return the facts of a cancel after it was paid."""
         return [
             self.then(RentalRefundDue, at=at, state="refunding", cancel_requested=True, reason="rain"),
             payment_fact(PaymentRefunded, rental=self, payment_id=payment_id, at=at),
@@ -131,13 +128,12 @@ _PAYMENTS: dict[Callable[..., Any], dict[str, Any]] = {
 
 
 def payment_fact(kind: Callable[..., Fact], *, rental: RentalFacts, payment_id: UUID, at: datetime = NOON, **more: Any) -> Fact:
-    """Return a fact of a payment of 8 000 won."""
     public: dict[str, Any] = {"payer_id": ids.uuid7(), "amount": 8_000, "refunded": 0, "currency": "KRW", "reason": ""}
     return kind(**{**public, "rental_id": rental.id, "payment_id": payment_id, "occurred_at": at, **_PAYMENTS[kind], **more})
 
 
 def whole_market() -> list[Any]:
-    """Return the facts of two items: one rented late and asked for again, one paid at the second attempt and called off."""
+    """Return the facts of two items: one returned late and requested again, one paid at the second attempt and cancelled."""
     drill, tent = ItemFacts(name="드릴"), ItemFacts(name="텐트")
     late = RentalFacts(drill)
     called_off = RentalFacts(tent)
@@ -161,13 +157,12 @@ def whole_market() -> list[Any]:
 
 
 def deliver(*facts: Any) -> None:
-    """Have the status view handle facts one by one, in this order."""
     for fact in facts:
         handlers.on_facts([fact])
 
 
 def record(*facts: Any) -> None:
-    """Write each fact into its owner's row and the event log, in a transaction of its own."""
+    """Write each fact to its owner's row and to the event log, in a transaction of its own."""
     for fact in facts:
         with transaction.atomic():
             _own(fact)
@@ -175,7 +170,7 @@ def record(*facts: Any) -> None:
 
 
 def rows() -> dict[str, dict[str, Any]]:
-    """Return every row by kind and id, without bookkeeping columns."""
+    """Return every row by kind and id, without `revision`; items' rows without `updated_at` too."""
     items = {f"item:{row['id']}": _without(row, names={"revision", "updated_at"}) for row in ItemStatus.objects.values()}
     rentals = {f"rental:{row['id']}": _without(row, names={"revision"}) for row in RentalStatus.objects.values()}
     return items | rentals
@@ -186,17 +181,14 @@ def _without(row: Mapping[str, Any], *, names: set[str]) -> dict[str, Any]:
 
 
 def item_row(item: ItemFacts) -> ItemStatus:
-    """Return an item's row."""
     return ItemStatus.objects.get(id=item.id)
 
 
 def rental_row(rental: RentalFacts) -> RentalStatus:
-    """Return a rental's row."""
     return RentalStatus.objects.get(id=rental.id)
 
 
 def timeline_of(rental: RentalFacts) -> list[str]:
-    """Return the facts of a rental's timeline."""
     return [entry["fact"] for entry in rental_row(rental).timeline]
 
 

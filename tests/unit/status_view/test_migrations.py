@@ -21,7 +21,6 @@ ITEM: dict[str, Any] = {"version": 3, "manager_id": ids.uuid7(), "name": "드릴
 
 @pytest.fixture
 def before(transactional_db: None) -> Iterator[Any]:
-    """Return the models of before."""
     then = migrate(BEFORE)
     _models(then)[1].all().delete()
     yield then
@@ -121,7 +120,6 @@ def test_closing_can_be_repeated_where_it_was_killed(before: Any) -> None:
 
 
 def _bring_to(item_id: UUID, *, name: str) -> None:
-    """Write a row as this version does."""
     rows = projecting.lock_rows(item_ids=[item_id])
     rows.change(rows.items[item_id], ITEM | {"name": name})
     projecting.save(rows=rows)

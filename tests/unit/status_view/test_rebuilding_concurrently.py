@@ -62,7 +62,7 @@ def run_in_background(work: Callable[[], None]) -> tuple[threading.Thread, list[
 
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
-    """Return what is done between the reading of the log and the writing of the first page; nothing at first."""
+    """Return a list of actions to run between the reading of the log and the writing of the first page."""
     actions: list[Callable[[], None]] = []
     history = bus.history
 
@@ -78,7 +78,6 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
 
 @pytest.fixture
 def rental() -> RentalFacts:
-    """Return a rental that was requested, and delivered."""
     item = ItemFacts()
     rental = RentalFacts(item)
     record(item.then(ItemRegistered), rental.then(RentalRequested))
@@ -106,7 +105,7 @@ def test_a_fact_handled_after_the_owners_were_asked_is_kept_by_comparing_revisio
 
 
 def _rebuild_while_a_handler_holds_the_row(rental: RentalFacts, meanwhile: list[Callable[[], None]]) -> None:
-    """Let a fact be handled in a transaction that commits only while the rebuild writes the same row."""
+    """Handle a fact in a transaction that commits while the rebuild waits to write the same row."""
     fact = rental.then(RentalHandedOver, state="rented")
     heard, threads = threading.Event(), []
     spoil_the_rows()

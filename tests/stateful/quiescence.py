@@ -1,4 +1,4 @@
-"""What is true once nothing fails any more and everybody has been heard; and how the market comes to that."""
+"""What is true once nothing fails any more and everything is delivered, and how the market gets there."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -23,52 +23,51 @@ from gdmarket.bus.models import Delivery, Event
 from tests.stateful import invariants, recorder
 from tests.stateful.market import Market
 
-# Whoever may hear everything again; rentals and payments may refuse what is long past.
-FORGIVING = ("items", "status_view")
-_KEPT_BY_THEM: Sequence[type[Model]] = (Item, BusyPeriod, ItemStatus, RentalStatus)
+# These take any event again; rentals and payments may refuse old ones.
+REPEATABLE = ("items", "status_view")
+_THEIR_TABLES: Sequence[type[Model]] = (Item, BusyPeriod, ItemStatus, RentalStatus)
 _AWAITING_PEOPLE = {RentalState.PAID, RentalState.RENTED}
 _A_MONTH = timedelta(days=30)
 _MOST_MONTHS = 12
 
 
-def come_to_rest(market: Market) -> None:
-    """Let the workers do all they can while poison still works, then cure everything and let time pass until nobody has to hear more."""
-    everybody = registry.subscribers()
+def reach(market: Market) -> None:
+    """Deliver all that can be delivered despite the poison, then remove it and let time pass until nothing is outstanding."""
+    connected = registry.subscribers()
     market.resume()
-    market.let_leases_run_out()
+    market.expire_leases()
     most = Delivery.objects.count() + 10
-    while market.round(subscribers=everybody):
+    while market.run_relay(subscribers=connected):
         most -= 1
-        assert most, "the relays go round and round"
-    only_who_waits_for_its_own_head_waits()
-    market.faults.heal()
+        assert most, "the relays never finish"
+    no_lane_is_skipped()
+    market.faults.clear()
     for _ in range(_MOST_MONTHS):
         market.replay_dead()
         market.pass_time(_A_MONTH)
-        while market.round(subscribers=everybody):
+        while market.run_relay(subscribers=connected):
             pass
         if not Delivery.objects.exists():
             return
     nothing_is_outstanding()
 
 
-def hold(market: Market) -> None:
-    """Assert all of it."""
+def check(market: Market) -> None:
     nothing_is_outstanding()
-    everything_was_heard_once()
-    every_rental_is_at_an_end_or_waits_for_people()
-    nobody_owes_a_renter_anything(market)
-    neighbours_know_what_the_owners_know()
-    the_view_says_what_the_owners_say()
-    hearing_everything_again_changes_nothing(market)
+    each_event_was_delivered_once()
+    every_rental_has_ended_or_waits_for_people()
+    no_refund_is_due(market)
+    copies_match_their_owners()
+    the_view_matches_its_owners()
+    repeated_deliveries_change_nothing(market)
 
 
-def only_who_waits_for_its_own_head_waits() -> None:
+def no_lane_is_skipped() -> None:
     heads = Delivery.objects.values("subscriber", "lane").annotate(first=Min("version")).values_list("subscriber", "lane", "first")
     for subscriber, lane, first in heads:
         head = Delivery.objects.filter(subscriber=subscriber, lane=lane, version=first)
         idle = head.filter(dead=False, not_before__lte=Now())
-        assert not idle.exists(), f"{subscriber} could go on with {lane}, and nobody does"
+        assert not idle.exists(), f"{lane} of {subscriber} is deliverable, and no relay claims it"
 
 
 def nothing_is_outstanding() -> None:
@@ -76,25 +75,25 @@ def nothing_is_outstanding() -> None:
     assert left == []
 
 
-def everything_was_heard_once() -> None:
+def each_event_was_delivered_once() -> None:
     assert sorted(line.seq for line in recorder.lines()) == list(Event.objects.order_by("seq").values_list("seq", flat=True))
 
 
-def every_rental_is_at_an_end_or_waits_for_people() -> None:
+def every_rental_has_ended_or_waits_for_people() -> None:
     for rental in Rental.objects.all():
         assert rental.state in _AWAITING_PEOPLE or rental.state not in HOLDING, f"{rental.pk} is {rental.state}"
 
 
-def nobody_owes_a_renter_anything(market: Market) -> None:
+def no_refund_is_due(market: Market) -> None:
     assert not Refund.objects.filter(state=RefundState.PENDING).exists()
     balances = {account: balance for account, _currency, balance in queries.list_balances()}
-    held = sum(entry.amount - entry.refunded for entry in invariants.charges(market.book).values())
+    held = sum(entry.amount - entry.refunded for entry in invariants.charges(market.store).values())
     assert balances.get(Account.PROVIDER_CLEARING, 0) == held
     assert balances.get(Account.MANAGER_PAYABLE, 0) == -held
     assert {balances.get(account, 0) for account in (Account.RENTER_RECEIVABLE, Account.REFUNDS)} == {0}
 
 
-def neighbours_know_what_the_owners_know() -> None:
+def copies_match_their_owners() -> None:
     listings = Listing.objects.order_by("pk").values_list("pk", "name", "daily_price", "withdrawn", "version")
     items = [(item.pk, item.name, item.daily_price, item.state == "withdrawn", item.version) for item in Item.objects.order_by("pk")]
     assert list(listings) == items
@@ -102,9 +101,9 @@ def neighbours_know_what_the_owners_know() -> None:
         assert item.availability == _availability(item.pk), item.pk
 
 
-def the_view_says_what_the_owners_say() -> None:
-    _say_the_same(ItemStatus.objects.all(), Item.objects.all(), view.ITEM_PART)
-    _say_the_same(RentalStatus.objects.all(), Rental.objects.all(), [name for name in view.RENTAL_PART if name != "overdue"])
+def the_view_matches_its_owners() -> None:
+    _assert_copies(ItemStatus.objects.all(), Item.objects.all(), view.ITEM_PART)
+    _assert_copies(RentalStatus.objects.all(), Rental.objects.all(), [name for name in view.RENTAL_PART if name != "overdue"])
     for status in ItemStatus.objects.all():
         assert status.availability == _availability(status.id), status.id
     for rental in RentalStatus.objects.all():
@@ -114,38 +113,36 @@ def the_view_says_what_the_owners_say() -> None:
         assert rental.overdue == (rental.state == RentalState.RENTED), rental.id
 
 
-def hearing_everything_again_changes_nothing(market: Market) -> None:
-    before = contents(_KEPT_BY_THEM)
+def repeated_deliveries_change_nothing(market: Market) -> None:
+    before = contents(_THEIR_TABLES)
     events_before = Event.objects.count()
     pairs = registry.subscriptions()
     with transaction.atomic():
         for event in Event.objects.order_by("seq"):
-            for subscriber in FORGIVING:
+            for subscriber in REPEATABLE:
                 if (subscriber, event.type) in pairs:
                     Delivery.objects.create(
                         event=event, subscriber=subscriber, lane=event.stream, version=event.version, not_before=event.occurred_at
                     )
     Delivery.objects.update(not_before=Now())
-    while market.round(subscribers=FORGIVING):
+    while market.run_relay(subscribers=REPEATABLE):
         pass
     nothing_is_outstanding()
-    assert contents(_KEPT_BY_THEM) == before
+    assert contents(_THEIR_TABLES) == before
     assert Event.objects.count() == events_before
 
 
 def contents(tables: Iterable[type[Model]]) -> dict[str, list[Any]]:
-    """Return all that stands in these tables."""
     return {table._meta.label: list(QuerySet(table).order_by("pk").values_list()) for table in tables}
 
 
-def _say_the_same(copies: Iterable[Any], originals: Iterable[Any], names: Sequence[str]) -> None:
+def _assert_copies(copies: Iterable[Any], originals: Iterable[Any], names: Sequence[str]) -> None:
     said = {copy.id: {name: getattr(copy, name) for name in names} for copy in copies}
     stands = {original.pk: {name: _none_if_blank(getattr(original, name)) for name in names} for original in originals}
     assert said == stands
 
 
 def _none_if_blank(value: Any) -> Any:
-    """Return what a column says; a rental without a payment has a blank for its state, and the view has null."""
     return None if value == "" else value
 
 
