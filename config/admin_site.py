@@ -80,7 +80,8 @@ class MarketAdminSite(AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show what is to be done today, and the menu."""
-        return super().index(request, {**(extra_context or {}), "cards": list(_cards(request)), "may_register": is_item_manager(request)})
+        shown = {"cards": list(_cards(request)), "may_register": is_item_manager(request.user)}
+        return super().index(request, {**(extra_context or {}), **shown})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)
@@ -92,7 +93,7 @@ def _cards(request: HttpRequest) -> Iterator[Card]:
     from apps.status_view import queries  # noqa: PLC0415
     from apps.status_view.admin import WORK_QUEUES, day_ends_at  # noqa: PLC0415
 
-    manager_id = None if is_operator(request) else request.user.pk
+    manager_id = None if is_operator(request.user) else request.user.pk
     rentals = reverse("admin:status_view_rentalstatus_changelist")
     for what, count in queries.count_work_queues(manager_id=manager_id, day_ends_at=day_ends_at()).items():
         yield Card(kind=what.value, label=WORK_QUEUES[what], count=count, address=f"{rentals}?{urlencode({'at_hand': what.value})}")

@@ -1,3 +1,3 @@
-"""The shared kernel: what two contexts need, and no word of any one of them."""
+"""The shared kernel: code that at least two contexts use, and that knows none of them."""
 
 __version__ = "0.1.0"

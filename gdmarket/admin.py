@@ -56,37 +56,29 @@ class ManagerOwnedAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
-        return rows if is_operator(request) else rows.filter(manager_id=request.user.pk)
+        return rows if is_operator(request.user) else rows.filter(manager_id=request.user.pk)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return is_operator(request) or is_item_manager(request)
+        return may_use_admin(request.user)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         owner = getattr(obj, "manager_id", request.user.pk)
-        return is_operator(request) or (is_item_manager(request) and owner == request.user.pk)
+        return is_operator(request.user) or (is_item_manager(request.user) and owner == request.user.pk)
 
 
-def is_operator(request: HttpRequest) -> bool:
-    """Return whether the caller is an operator."""
-    return _user_is_operator(request.user)
+def is_operator(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Return whether a user is an operator."""
+    return bool(user.is_active and getattr(user, "is_staff", False))
 
 
-def is_item_manager(request: HttpRequest) -> bool:
-    """Return whether the caller is an item manager."""
-    return _user_is_item_manager(request.user)
+def is_item_manager(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Return whether a user is an item manager."""
+    return bool(user.is_active and getattr(user, "is_item_manager", False))
 
 
 def may_use_admin(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Return whether a user may use the web admin."""
-    return _user_is_operator(user) or _user_is_item_manager(user)
-
-
-def _user_is_operator(user: AbstractBaseUser | AnonymousUser) -> bool:
-    return bool(user.is_active and getattr(user, "is_staff", False))
-
-
-def _user_is_item_manager(user: AbstractBaseUser | AnonymousUser) -> bool:
-    return bool(user.is_active and getattr(user, "is_item_manager", False))
+    return is_operator(user) or is_item_manager(user)
 
 
 def format_money(amount: int, currency: str) -> str:

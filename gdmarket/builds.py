@@ -1,4 +1,4 @@
-"""`gdmarket_build_info`: the version that runs, in prometheus_client's default registry once this module is imported."""
+"""`gdmarket_build_info`: importing this module adds it to prometheus_client's default registry."""
 
 import platform
 
@@ -6,5 +6,5 @@ from prometheus_client import Info
 
 from gdmarket import __version__
 
-BUILD = Info("gdmarket_build", "What runs.")
+BUILD = Info("gdmarket_build", "The version of the program and of Python.")
 BUILD.info({"version": __version__, "python": platform.python_version()})

@@ -18,7 +18,7 @@ STRICT = "strict"
 registry = CheckRegistry()
 register = registry.register
 _GUARDS = {
-    # A disabled trigger guards nothing, and a constraint that is not validated does not cover the rows that were there before it.
+    # A disabled trigger does not fire, and a constraint that is not validated does not cover older rows.
     "postgresql": """
         SELECT conname FROM pg_constraint WHERE conrelid = to_regclass(%s) AND convalidated
         UNION SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND tgenabled IN ('O', 'A')
@@ -28,15 +28,15 @@ _GUARDS = {
 
 
 def finding(id: str, found: str, hint: str) -> CheckMessage:  # noqa: A002  # Django's name
-    """Return an error for an id as `payments.E001`, a warning for one as `payments.W001`."""
+    """Return an error for an id such as `payments.E001`, a warning for one such as `payments.W001`."""
     return CheckMessage(ERROR if ".E" in id else WARNING, found, hint=hint, id=id)
 
 
 def missing_guards(connection: BaseDatabaseWrapper) -> list[str]:
     """Return, sorted, the constraints and indexes of models, and their `GUARDS`, that a database's tables lack.
 
-    `GUARDS` names, by engine, the triggers and constraints that migrations wrote in SQL. SQLite makes a table anew for most changes of it,
-    which drops its triggers. A table that is not there lacks nothing.
+    `GUARDS` names, by engine, the triggers and constraints that migrations create in SQL. SQLite recreates a table for most changes to it,
+    which drops its triggers. Tables that do not exist yet are skipped.
     """
     missing: set[str] = set()
     with connection.cursor() as cursor:

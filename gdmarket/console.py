@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError
 
 from gdmarket.errors import DomainError
 
-EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 misused, 3 the database cannot be used, 130 stopped by Ctrl-C."
+EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 wrong arguments, 3 the database cannot be used, 130 stopped by Ctrl-C."
 _log = logging.getLogger(__name__)
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 _LONGEST_S = 100 * 365 * _DAY_S
@@ -33,7 +33,7 @@ def exit_codes() -> Iterator[None]:
     except (OperationalError, InterfaceError) as failure:
         raise CommandError(f"The database cannot be used: {str(failure).strip()}", returncode=3) from failure
     except KeyboardInterrupt as stopped:
-        raise CommandError("Stopped. What was done stands, and it may be repeated.", returncode=130) from stopped
+        raise CommandError("Stopped. The work done so far is kept; the command can be run again.", returncode=130) from stopped
 
 
 def add_action(actions: Any, name: str, act: Callable[..., None], what: str, *, more: str = "") -> ArgumentParser:

@@ -1,16 +1,13 @@
-"""Which database holds each context's tables: one for all contexts, or one for each, with an event log in every one.
+"""Which database holds each context's tables: one for all contexts, or several, each with an event log.
 
-config/database_urls.py makes `DATABASES` and `GDMARKET_CONTEXT_DATABASES` from the environment. What belongs to no context, sessions for
-example, is in `default`.
+config/database_urls.py makes `DATABASES` and `GDMARKET_CONTEXT_DATABASES` from the environment. Tables of no context, such as sessions,
+are in `default`; those of the bus are in every database.
 """
 
 from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, models, transaction
-
-EVERYWHERE = "bus"
-"""The app whose tables are in every database."""
 
 
 def alias_for(context: str) -> str:
@@ -40,4 +37,4 @@ class ContextRouter:
 
     def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool:
         """Return whether an app's tables belong in a database."""
-        return app_label == EVERYWHERE or db == alias_for(app_label)
+        return app_label == "bus" or db == alias_for(app_label)

@@ -1,4 +1,4 @@
-"""Databases that did not answer a moment ago, so that the threads of a process do not wait for them one after another."""
+"""Databases that did not answer a moment ago, which the threads of a process then do not wait for again."""
 
 import threading
 from time import monotonic
@@ -7,14 +7,14 @@ _MIN_S, _FACTOR = 1.0, 4
 
 
 class UnreachableDatabases:
-    """Holds a database for a second, or for four times as long as a thread waited for it."""
+    """Remembers a database for a second, or for four times as long as a thread waited for it."""
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def remaining_s(self, alias: str) -> float:
-        """Return for how many seconds it is still taken to be unreachable; 0.0 if it may be tried."""
+        """Return for how many more seconds it counts as unreachable; 0.0 if it may be tried."""
         return max(0.0, self._until.get(alias, 0.0) - monotonic())
 
     def add(self, alias: str, *, waited_s: float) -> bool:

@@ -38,17 +38,17 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):  # type: ignore[type-arg]  # Django
         return own if _is_superuser(request) else (*own, *_PERMISSIONS)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return is_operator(request)
+        return is_operator(request.user)
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return is_operator(request)
+        return is_operator(request.user)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return is_operator(request)
+        return is_operator(request.user)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         is_powerful = isinstance(obj, User) and (obj.is_staff or obj.is_superuser)
-        return _is_superuser(request) if is_powerful else is_operator(request)
+        return _is_superuser(request) if is_powerful else is_operator(request.user)
 
 
 def _is_superuser(request: HttpRequest) -> bool:

@@ -175,7 +175,7 @@ class ItemAdmin(ManagerOwnedAdmin):
         return queries.matching(items=queryset, words=search_term), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return is_item_manager(request)
+        return is_item_manager(request.user)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         is_listed = getattr(obj, "state", domain.ItemState.LISTED) == domain.ItemState.LISTED

@@ -15,10 +15,10 @@ class OperatorAdmin(ReadOnlyAdmin):
     """A screen for operators alone."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return is_operator(request)
+        return is_operator(request.user)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_operator(request)
+        return is_operator(request.user)
 
 
 class MoneyAdmin(OperatorAdmin):

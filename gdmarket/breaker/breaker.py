@@ -69,7 +69,7 @@ class Breaker:
     def _retry_after_s(self, snapshot: CircuitSnapshot) -> float:
         if snapshot.state is State.CLOSED or (snapshot.state is State.HALF_OPEN and snapshot.probes_left):
             return 0.0
-        # Opened by hand it may stay so for days, or until it is closed: callers retry sooner, and no hold is prolonged by days.
+        # Opened by hand it may stay open for days: callers retry sooner.
         longest_s = self.policy.longest_open_s
         return longest_s if snapshot.left_s is None else max(0.0, min(snapshot.left_s, longest_s))
 
@@ -101,7 +101,7 @@ class Breaker:
             else:
                 is_taken = store.take_spare_permit(name=self.name, generation=generation)
             return snapshot if is_taken else None
-        reason = "probes did not come back" if snapshot.state is State.HALF_OPEN else "its time is over"
+        reason = "the probes did not return in time" if snapshot.state is State.HALF_OPEN else "the open period is over"
         probes = self.policy.probes
         if not store.begin_probing(name=self.name, generation=generation, probes=probes, deadline_s=deadline_s, reason=reason):
             return None
@@ -123,7 +123,7 @@ class Breaker:
     def _failed(self, permit: CircuitSnapshot, *, retry_after_s: float) -> None:
         metrics.CALLS.labels(self.name, "failed").inc()
         if retry_after_s > 0:
-            self._open(permit, reason=f"asked to wait {retry_after_s:g} s", for_s=retry_after_s)
+            self._open(permit, reason=f"it asked for a wait of {retry_after_s:g} s", for_s=retry_after_s)
         elif permit.state is State.CLOSED:
             self._count(permit, failed=True)
         else:

@@ -1,4 +1,4 @@
-"""A dependency's row as this process read it last: read again a few times a second, and at once after a change of our own."""
+"""A dependency's row as this process last read it: refreshed four times a second, and at once after a change of its own."""
 
 import logging
 import threading
@@ -19,7 +19,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 REFRESH_EVERY_S = 0.25
-# An unreachable database may take seconds to fail; meanwhile nobody else shall wait for it.
+# An unreachable database may take seconds to fail: after one failure the other calls do not wait for it.
 FAIL_OPEN_S = 2.0
 WARN_EVERY_S = 10.0
 # The state while the database cannot be used. No row has this generation.
@@ -75,7 +75,7 @@ class StateCache:
             self.refresh()
 
     def use(self, act: Callable[[], T], *, on_failure: S) -> T | S:
-        """Return what `act`, which uses the store, returns; or `on_failure` if the database fails, and then fail open for a while.
+        """Return the result of `act`, which uses the store; if the database fails, fail open for a while and return `on_failure`.
 
         A transaction around the call stays usable either way.
         """
@@ -106,7 +106,7 @@ class StateCache:
             return self._last_read
 
     def _keep(self, snapshot: CircuitSnapshot, *, number: int, for_s: float) -> None:
-        """Keep what a read found, unless a read that began later has ended already."""
+        """Keep the result of a read, unless a read that began later has ended already."""
         with self._lock:
             if number >= self._newest_read:
                 now = self._monotonic()

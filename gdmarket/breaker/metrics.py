@@ -1,17 +1,13 @@
 """Prometheus metrics of the breaker: counters of this process's calls and transitions, and the shared state, read at each scrape."""
 
-import logging
 from collections.abc import Iterator
 
-from django.db import Error
 from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from gdmarket.breaker import declared
 from gdmarket.breaker.models import Circuit, State
-
-_log = logging.getLogger(__name__)
 
 # `outcome` is succeeded, slow (succeeded, but took too long) or failed; an interrupted call is not counted.
 CALLS = Counter("breaker_calls", "Calls that went through, by outcome.", ["dependency", "outcome"])
@@ -20,22 +16,14 @@ TRANSITIONS = Counter("breaker_transitions", "Transitions made by this process."
 
 
 class StateCollector(Collector):
-    """Reads the rows at each scrape; yields no samples while the database cannot be used."""
-
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Name the metric without reading the database."""
-        return self._families({})
+    """Reads the state of every dependency at each scrape."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Read the state of every dependency."""
-        try:
-            states = dict.fromkeys(declared(), State.CLOSED.value) | dict(Circuit.objects.values_list("name", "state"))
-        except Error:
-            _log.warning("breaker: the states cannot be read", exc_info=True)
-            states = {}
-        return self._families(states)
+        """Read the rows.
 
-    def _families(self, states: dict[str, str]) -> Iterator[GaugeMetricFamily]:
+        :raises DatabaseError: if they cannot be read
+        """
+        states = dict.fromkeys(declared(), State.CLOSED.value) | dict(Circuit.objects.values_list("name", "state"))
         family = GaugeMetricFamily("breaker_state", "1 for the state that the dependency is in.", labels=["dependency", "state"])
         for name, current in sorted(states.items()):
             for state in State:

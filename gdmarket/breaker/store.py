@@ -1,6 +1,7 @@
 """Reads and writes of the breaker's rows: one statement each, by the database's clock. No row stays locked during a call.
 
-A write is conditional on the generation it was decided in and returns whether it changed the row: the later of two changes nothing.
+A write is conditional on the generation it was decided in, so that one of two concurrent writes does nothing; it returns whether it changed
+the row.
 """
 
 import logging
@@ -38,7 +39,7 @@ def open_circuit(*, name: str, generation: int, for_s: float, reason: str) -> bo
 
 
 def begin_probing(*, name: str, generation: int, probes: int, deadline_s: float, reason: str) -> bool:
-    """Become half-open if the time for it has come, with so many probes, the first of them the caller's."""
+    """Become half-open with `probes` probes, the first of them the caller's, if the open period or the last probes' deadline is over."""
     is_over = Q(state=State.OPEN, open_until__lte=Now()) | Q(state=State.HALF_OPEN, probe_deadline__lte=Now())
     changes = {
         "state": State.HALF_OPEN,
@@ -51,13 +52,13 @@ def begin_probing(*, name: str, generation: int, probes: int, deadline_s: float,
 
 
 def take_permit(*, name: str, generation: int, deadline_s: float) -> bool:
-    """Take a probe's permit if one is left, and put the deadline `deadline_s` seconds from now."""
+    """Take a probe's permit if one is left; the probes then have `deadline_s` seconds from now."""
     probing = _at(name, generation).filter(state=State.HALF_OPEN, probes_left__gt=0)
     return probing.update(probes_left=F("probes_left") - 1, probe_deadline=Now() + timedelta(seconds=deadline_s)) == 1
 
 
 def take_spare_permit(*, name: str, generation: int) -> bool:
-    """Take a permit if another one stays for a call that counts; the deadline stays."""
+    """Take a permit, but not the last, which is for a call that counts; the deadline does not change."""
     probing = _at(name, generation).filter(state=State.HALF_OPEN, probes_left__gt=1)
     return probing.update(probes_left=F("probes_left") - 1) == 1
 
@@ -77,7 +78,7 @@ def count_success(*, name: str, generation: int, reason: str) -> bool:
 def open_by_hand(*, name: str, for_s: float | None, reason: str) -> None:
     """Open for `for_s` seconds from now, or with None until it is closed, whatever the state is.
 
-    :raises NoSuchDependencyError: if there is none of this name
+    :raises NoSuchDependencyError: if no dependency has this name
     """
     _check_known(name)
     _create_row(name)
@@ -85,9 +86,9 @@ def open_by_hand(*, name: str, for_s: float | None, reason: str) -> None:
 
 
 def close_by_hand(*, name: str, reason: str) -> bool:
-    """Close and forget past openings; return whether it was not closed before.
+    """Close and reset the backoff; return False if it was closed already.
 
-    :raises NoSuchDependencyError: if there is none of this name
+    :raises NoSuchDependencyError: if no dependency has this name
     """
     _check_known(name)
     return _transition(name, Circuit.objects.filter(name=name).exclude(state=State.CLOSED), _closed(reason=reason), reason=reason)

@@ -1,4 +1,4 @@
-"""A check of the kept answers. Run by `manage.py doctor`."""
+"""A check of the idempotency keys. Run by `manage.py doctor`."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,7 +14,7 @@ from gdmarket.rest.models import IdempotencyKey
 
 @register(DATA)
 def check_idempotency_keys(**_: Any) -> Iterator[CheckMessage]:
-    """Look whether idempotency keys are deleted daily."""
+    """Check that expired idempotency keys are deleted daily."""
     if expired := IdempotencyKey.objects.filter(created_at__lt=Now() - RETENTION - timedelta(days=1)).count():
-        found = f"{expired} kept answers should have been deleted a day ago"
+        found = f"{expired} idempotency keys expired more than a day ago"
         yield finding("rest.W001", found, "run manage.py purge_idempotency_keys daily")

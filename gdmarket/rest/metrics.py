@@ -16,8 +16,8 @@ _seconds = Histogram(
 IN_FLIGHT = Gauge("http_requests_in_flight", "Requests in progress.", multiprocess_mode="livesum")
 
 
-def answered(*, request: HttpRequest, response: HttpResponse, took_s: float) -> None:
-    """Count an answered request by its route, so that callers cannot create labels."""
+def count_request(*, request: HttpRequest, response: HttpResponse, took_s: float) -> None:
+    """Count a request by its route, not its path: callers must not be able to create labels."""
     route, method = route_of(request), method_of(request)
     _requests.labels(route, method, f"{response.status_code // 100}xx").inc()
     _seconds.labels(route, method).observe(took_s)
@@ -29,7 +29,7 @@ def method_of(request: HttpRequest) -> str:
 
 
 def route_of(request: HttpRequest) -> str:
-    """Return the template of the address, as in `/api/v1/items/<uuid:item_id>`; `unmatched` if there is none."""
+    """Return the pattern of the URL, as in `/api/v1/items/<uuid:item_id>`; `unmatched` if none matches."""
     if request.resolver_match is not None:
         return f"/{request.resolver_match.route}"
     return "static" if request.path_info.startswith(settings.STATIC_URL) else "unmatched"

@@ -18,7 +18,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class CorrelationMiddleware:
-    """Accepts or creates `X-Correlation-ID` and `traceparent`, returns the first, and logs and counts the answered request."""
+    """Accepts or creates `X-Correlation-ID` and `traceparent`, returns the former, and logs and counts the request."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -33,7 +33,12 @@ class CorrelationMiddleware:
             response = self._answer(request, began_s)
             if span is not None:
                 span.update_name(f"{metrics.method_of(request)} {metrics.route_of(request)}")
-            spans.annotate(span, attributes=_attributes(request, response), failed=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR)
+            attributes: spans.Attributes = {
+                "http.request.method": metrics.method_of(request),
+                "http.route": metrics.route_of(request),
+                "http.response.status_code": response.status_code,
+            }
+            spans.annotate(span, attributes=attributes, failed=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR)
         return response
 
     def _answer(self, request: HttpRequest, began_s: float) -> HttpResponse:
@@ -42,12 +47,12 @@ class CorrelationMiddleware:
             response["X-Correlation-ID"] = correlation.current().correlation
             took_s = time.perf_counter() - began_s
             _log_access(request, response, took_ms=took_s * 1000)
-            metrics.answered(request=request, response=response, took_s=took_s)
+            metrics.count_request(request=request, response=response, took_s=took_s)
         return response
 
 
 class ActorMiddleware:
-    """Makes who is signed in to the admin the actor of the request; must follow Django's authentication."""
+    """Makes the user of the admin the actor of the request; must come after Django's authentication middleware."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -63,14 +68,6 @@ class ActorMiddleware:
 def record_actor(request: HttpRequest, actor: str) -> None:
     """Record who makes this request, for its access-log line."""
     request.META[_ACTOR] = actor
-
-
-def _attributes(request: HttpRequest, response: HttpResponse) -> dict[str, str | int]:
-    return {
-        "http.request.method": metrics.method_of(request),
-        "http.route": metrics.route_of(request),
-        "http.response.status_code": response.status_code,
-    }
 
 
 def _log_access(request: HttpRequest, response: HttpResponse, *, took_ms: float) -> None:

@@ -29,4 +29,4 @@ class IdempotencyKey(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.status or 'no answer yet'}"
+        return f"{self.key}: {self.status or 'no response yet'}"

@@ -1,7 +1,8 @@
-"""Strict JSON: one object in UTF-8, with nothing ambiguous and nothing that a database cannot store."""
+"""Strict JSON: one object in UTF-8 that every parser reads alike and every database can store."""
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from email.message import Message
 from typing import IO, Any, Never
@@ -15,6 +16,8 @@ from gdmarket.rest.errors import BodyTooLargeError
 
 MAX_DEPTH = 32
 _UTF8 = {"utf-8", "utf8", "us-ascii"}
+# NUL and lone surrogates: PostgreSQL stores neither in text.
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class StrictJSONParser(BaseParser):
@@ -26,7 +29,10 @@ class StrictJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        _refuse_other_charsets(media_type or "")
+        header = Message()
+        header["Content-Type"] = media_type or ""
+        if header.get_content_charset("utf-8") not in _UTF8:
+            raise UnsupportedMediaType(media_type or "")
         return parse_json(_read(stream, parser_context or {}))
 
 
@@ -36,7 +42,6 @@ class RawParser(BaseParser):
     media_type = "*/*"
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        """Return the body: bytes."""
         return _read(stream, parser_context or {})
 
 
@@ -66,14 +71,6 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def _refuse_other_charsets(media_type: str) -> None:
-    header = Message()
-    header["Content-Type"] = media_type
-    charset = header.get_content_charset("utf-8")
-    if charset not in _UTF8:
-        raise UnsupportedMediaType(media_type)
-
-
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
@@ -99,19 +96,11 @@ def _children(value: object) -> list[Any]:
         return [*value.keys(), *value.values()]
     if isinstance(value, list):
         return value
-    if isinstance(value, str) and ("\0" in value or not _is_encodable(value)):
+    if isinstance(value, str) and _NOT_STORABLE.search(value):
         raise _malformed(_("The body holds characters that are not allowed."))
     if isinstance(value, float) and not math.isfinite(value):
         raise _malformed(_("A number is too large."))
     return []
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _reason(error: Exception) -> str:

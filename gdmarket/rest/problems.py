@@ -84,30 +84,24 @@ def problem_response(*, status: int, code: str, detail: str) -> HttpResponse:
 
 def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     """Return the response for `error`; an unexpected one is logged and becomes a 500."""
-    match _translate(error):
-        case errors.DomainError() as refusal:
-            return _domain_error(refusal)
-        case drf.APIException() as refusal:
-            return _api_error(refusal)
-        case OperationalError() | InterfaceError() if _is_unreachable(error):
-            return _database_unavailable(error)
-        case _:
-            return _unexpected(context)
-
-
-def _translate(error: Exception) -> Exception:
-    """Return the DRF error that corresponds to one of Django's."""
     match error:
         case Http404():
-            return drf.NotFound()
+            error = drf.NotFound()
         case PermissionDenied():
-            return drf.PermissionDenied()
+            error = drf.PermissionDenied()
         case RequestDataTooBig():
-            return BodyTooLargeError()
+            error = BodyTooLargeError()
         case UnreadablePostError():
-            return drf.ParseError()
-        case _:
-            return error
+            error = drf.ParseError()
+    if isinstance(error, errors.DomainError):
+        return _domain_error(error)
+    if isinstance(error, drf.APIException):
+        return _api_error(error)
+    if isinstance(error, OperationalError | InterfaceError) and _is_unreachable(error):
+        return _database_unavailable(error)
+    _log.exception("unexpected error")
+    got_request_exception.send(sender=None, request=context.get("request"))
+    return _response(_internal())
 
 
 def _domain_error(error: errors.DomainError) -> Response:
@@ -128,7 +122,9 @@ def _domain_error(error: errors.DomainError) -> Response:
 
 def _api_error(error: drf.APIException) -> Response:
     if isinstance(error, drf.ValidationError):
-        response = _response(_invalid(error))
+        listed = [{"field": field, "code": detail.code, "detail": str(detail)} for field, detail in _flat(error.detail)]
+        summary = _("Some values are not acceptable.")
+        response = _response(problem(status=HTTPStatus.BAD_REQUEST, code="invalid", detail=summary, errors=listed))
     else:
         detail = (
             error.detail if isinstance(error.detail, drf.ErrorDetail) else drf.ErrorDetail(str(error.default_detail), error.default_code)
@@ -140,11 +136,6 @@ def _api_error(error: drf.APIException) -> Response:
     if getattr(error, "wait", None) is not None:
         response["Retry-After"] = str(_whole_seconds(error.wait))  # type: ignore[attr-defined]  # of Throttled and RequestInProgressError
     return response
-
-
-def _invalid(error: drf.ValidationError) -> dict[str, Any]:
-    listed = [{"field": field, "code": detail.code, "detail": str(detail)} for field, detail in _flat(error.detail)]
-    return problem(status=HTTPStatus.BAD_REQUEST, code="invalid", detail=_("Some values are not acceptable."), errors=listed)
 
 
 def _flat(detail: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, drf.ErrorDetail]]:
@@ -160,7 +151,7 @@ def _flat(detail: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, drf.Er
 
 
 def _is_unreachable(error: Exception) -> bool:
-    # For SQLite a mistake in our SQL is an OperationalError as well.
+    # SQLite raises an OperationalError for a mistake in our SQL, too.
     return getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
 
 
@@ -170,12 +161,6 @@ def _database_unavailable(error: Exception) -> Response:
     response = _response(problem(status=HTTPStatus.SERVICE_UNAVAILABLE, code="database_unavailable", detail=detail))
     response["Retry-After"] = "1"
     return response
-
-
-def _unexpected(context: Mapping[str, Any]) -> Response:
-    _log.exception("unexpected error")
-    got_request_exception.send(sender=None, request=context.get("request"))
-    return _response(_internal())
 
 
 def _internal() -> dict[str, Any]:

@@ -46,12 +46,12 @@ class StrictSerializer(serializers.Serializer[Any]):
             if isinstance(self.fields[name], _TEXTS) and not isinstance(value, str | None):
                 refused[name] = [ErrorDetail(str(_NO_TEXT), code="invalid")]
             cleaned[name] = unicodedata.normalize("NFC", value) if isinstance(value, str) else value
-            if isinstance(value, str) and not is_plain(text=value, may_break=_may_break(self.fields[name])):
+            if isinstance(value, str) and not is_plain(text=value, may_break=_is_textarea(self.fields[name])):
                 refused[name] = [ErrorDetail(str(_CONTROL), code="control_characters")]
         if refused:
             raise serializers.ValidationError(refused)
         return cleaned
 
 
-def _may_break(field: serializers.Field[Any, Any, Any, Any]) -> bool:
+def _is_textarea(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     return field.style.get("base_template") == "textarea.html"

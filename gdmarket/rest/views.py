@@ -34,12 +34,12 @@ class ApiRequest(Request):
 
     @property
     def person_id(self) -> UUID:
-        """The id of the caller; a view that allows anonymous callers must not read it."""
+        """The id of the caller, who must be authenticated."""
         return cast("UUID", self.user.pk)
 
 
 class JsonNegotiation(BaseContentNegotiation):
-    """Uses the only parser and renderer there are; refuses callers that accept no JSON, and ignores `?format=`."""
+    """Uses the view's only parser and renderer; refuses callers that do not accept JSON, and ignores `?format=`."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         return next((parser for parser in parsers if media_type_matches(str(parser.media_type), request.content_type)), None)
@@ -88,7 +88,10 @@ class ApiView(APIView):
         method = str(request.method).lower()
         if method not in self.http_method_names or not hasattr(self, method):
             self.http_method_not_allowed(request)
-        _refuse_unreadable(request)
+        if any("\0" in text for pair in request.query_params.lists() for text in (pair[0], *pair[1])):
+            raise MalformedQueryError
+        if request.method not in SAFE_METHODS and "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
+            raise LengthRequiredError
         super().initial(request, *args, **kwargs)
         if request.user.is_authenticated:
             actor = str(request.user.pk)
@@ -102,10 +105,3 @@ class ApiView(APIView):
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "private, no-cache" if "ETag" in response.headers else "no-store")
         return response
-
-
-def _refuse_unreadable(request: Request) -> None:
-    if any("\0" in text for pair in request.query_params.lists() for text in (pair[0], *pair[1])):
-        raise MalformedQueryError
-    if request.method not in SAFE_METHODS and "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
-        raise LengthRequiredError

@@ -57,7 +57,7 @@ def test_a_rebuild_stopped_by_ctrl_c_says_how_it_goes_on(process_environment: di
 
     assert (rebuilding.returncode, output.decode().splitlines()[-1]) == (
         130,
-        "CommandError: Stopped. What was done stands, and it may be repeated.",
+        "CommandError: Stopped. The work done so far is kept; the command can be run again.",
     )
     assert Rebuild.objects.get(pk=1).token is None
 

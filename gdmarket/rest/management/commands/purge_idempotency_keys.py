@@ -12,11 +12,11 @@ from gdmarket.rest import idempotency_store
 class Command(BaseCommand):
     """Deletes what is older than 24 hours."""
 
-    help = "Forget the answers to requests with an Idempotency-Key that are older than 24 hours. Safe to repeat and to run in parallel."
+    help = "Delete idempotency keys, with their stored responses, that are older than 24 hours. Safe to repeat and to run in parallel."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Only say how many there are.")
+        parser.add_argument("--dry-run", action="store_true", help="only print how many there are")
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         count = sum(idempotency_store.purge(now=clock.now(), dry_run=dry_run))
-        self.stdout.write(f"{'Would forget' if dry_run else 'Forgot'} {count} answer(s) older than 24 hours.")
+        self.stdout.write(f"{'Would delete' if dry_run else 'Deleted'} {count} idempotency key(s) older than 24 hours.")

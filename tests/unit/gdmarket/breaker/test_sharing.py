@@ -160,7 +160,7 @@ def test_each_transition_is_logged_once_by_the_process_that_made_it(both: Pair, 
         succeed(one)
     assert caplog.messages == [
         "breaker provider: open: 10 of 10 calls failed, for 15.0 s",
-        "breaker provider: half_open: its time is over",
+        "breaker provider: half_open: the open period is over",
         "breaker provider: closed: 2 probes succeeded",
     ]
 
@@ -177,4 +177,4 @@ def test_the_row_holds_the_reason(clock: Clock) -> None:
         open_it()
         reasons.append(Circuit.objects.get().reason)
         clock.pass_s(300)
-    assert reasons == ["10 of 10 calls were slow", "a probe was slow", "a probe failed", "asked to wait 7 s"]
+    assert reasons == ["10 of 10 calls were slow", "a probe was slow", "a probe failed", "it asked for a wait of 7 s"]

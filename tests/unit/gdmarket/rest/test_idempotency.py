@@ -147,9 +147,9 @@ def test_expired_keys_are_purged(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("purge_idempotency_keys")
     assert sorted(IdempotencyKey.objects.values_list("key", flat=True)) == ["1h", "23h"]
     assert capsys.readouterr().out.splitlines() == [
-        "Would forget 2 answer(s) older than 24 hours.",
-        "Forgot 2 answer(s) older than 24 hours.",
-        "Forgot 0 answer(s) older than 24 hours.",
+        "Would delete 2 idempotency key(s) older than 24 hours.",
+        "Deleted 2 idempotency key(s) older than 24 hours.",
+        "Deleted 0 idempotency key(s) older than 24 hours.",
     ]
 
 
