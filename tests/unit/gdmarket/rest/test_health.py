@@ -15,7 +15,7 @@ from django.db.utils import OperationalError
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
-from config import databases
+from config import database_urls
 from gdmarket.bus.models import Delivery, Event, Heartbeat
 
 
@@ -93,7 +93,7 @@ def test_a_context_s_database_that_never_answers_delays_no_probe(
     with django_db_blocker.unblock(), socket.create_server(("127.0.0.1", 0)) as hole:
         url = f"postgresql://nobody@127.0.0.1:{hole.getsockname()[1]}/view"
         usual: dict[str, Any] = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "TIME_ZONE": None, "TEST": {}}
-        monkeypatch.setitem(connections.databases, "hole", usual | databases.database(url=url, data_dir=tmp_path))
+        monkeypatch.setitem(connections.databases, "hole", usual | database_urls.database(url=url, data_dir=tmp_path))
         settings.GDMARKET_CONTEXT_DATABASES = settings.GDMARKET_CONTEXT_DATABASES | {"status_view": "hole"}
         took_s = []
         connection.ensure_connection()
