@@ -1,7 +1,7 @@
-"""Whether a migration lets the version before go on working beside it: expand, then migrate, then contract.
+"""Whether the previous version keeps working after a migration: expand, then migrate, then contract.
 
-What django-migration-linter reads from the SQL of the engine at hand, and what the operations themselves say, which is the same on every
-engine: SQLite makes a table anew for much that PostgreSQL says in a word. A migration may do it anyway, and says why:
+django-migration-linter reads the SQL of the engine in use. The operations are checked as well, which is the same on every engine: SQLite
+recreates a table where PostgreSQL alters it. A migration that must break the previous version gives a reason:
 
     on_purpose: ClassVar[dict[str, str]] = {"DROP_COLUMN": "Nobody has read it since 0.2."}
 """
@@ -17,7 +17,7 @@ from django.db.models import UniqueConstraint
 from django.db.models.fields import NOT_PROVIDED
 from django_migration_linter.sql_analyser.analyser import analyse_sql_statements, get_sql_analyser_class
 
-# By SQL, a table made anew for a new column looks as if all its columns and indexes were new; the operations say which are.
+# When SQLite recreates a table, all its columns and indexes look new in the SQL; the operations show which are.
 _NOT_BY_SQL = {"sqlite": ["ADD_UNIQUE", "NOT_NULL"]}
 _PLAIN: dict[type[Operation], str] = {
     known.RemoveField: "DROP_COLUMN",
@@ -29,11 +29,11 @@ _PLAIN: dict[type[Operation], str] = {
 
 
 def objections(migration: Migration, *, before: ProjectState, connection: BaseDatabaseWrapper) -> set[str]:
-    """Return the codes of what a migration does to the version before, as django-migration-linter names them."""
+    """Return django-migration-linter's codes for what in a migration breaks the previous version."""
     found = set(_by_sql(migration, before, connection))
     state = before.clone()
     for operation in migration.operations:
-        found |= set(_by_operation(operation, migration.app_label, state, connection, born=set(_born(migration))))
+        found |= set(_by_operation(operation, migration.app_label, state, connection, new=set(_created(migration))))
         operation.state_forwards(migration.app_label, state)
     return found
 
@@ -45,7 +45,7 @@ def unexcused(migration: Migration, *, before: ProjectState, connection: BaseDat
 
 
 def _by_sql(migration: Migration, before: ProjectState, connection: BaseDatabaseWrapper) -> Iterator[str]:
-    # Not entered as the context that it is: nothing is executed, and SQLite would want to be outside any transaction.
+    # Not entered as a context manager: nothing is executed, and SQLite's refuses to be inside a transaction.
     editor = connection.schema_editor(collect_sql=True, atomic=migration.atomic)
     editor.deferred_sql = []
     migration.apply(before.clone(), editor, collect_sql=True)
@@ -57,16 +57,16 @@ def _by_sql(migration: Migration, before: ProjectState, connection: BaseDatabase
     yield from (issue.code for issue in (*errors, *warnings))
 
 
-def _by_operation(operation: Operation, app: str, state: ProjectState, connection: BaseDatabaseWrapper, *, born: set[str]) -> Iterator[str]:
+def _by_operation(operation: Operation, app: str, state: ProjectState, connection: BaseDatabaseWrapper, *, new: set[str]) -> Iterator[str]:
     if isinstance(operation, SeparateDatabaseAndState):
         for inner in operation.database_operations:
-            yield from _by_operation(inner, app, state, connection, born=born)
+            yield from _by_operation(inner, app, state, connection, new=new)
     elif isinstance(operation, RunPython | RunSQL):
         if not operation.reversible:
             yield "IRREVERSIBLE"
     elif type(operation) in _PLAIN:
         yield _PLAIN[type(operation)]
-    elif getattr(operation, "model_name", "").lower() not in born:
+    elif getattr(operation, "model_name", "").lower() not in new:
         yield from _of_a_table_in_use(operation, app, state, connection)
 
 
@@ -87,6 +87,6 @@ def _of_a_table_in_use(operation: Operation, app: str, state: ProjectState, conn
             yield "CREATE_INDEX"
 
 
-def _born(migration: Migration) -> Iterable[str]:
-    """Return the names of the models whose tables the migration itself makes: nobody uses those yet."""
+def _created(migration: Migration) -> Iterable[str]:
+    """Return the names of the models whose tables the migration itself creates: no version uses them yet."""
     return (operation.name_lower for operation in migration.operations if isinstance(operation, known.CreateModel))

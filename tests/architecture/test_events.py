@@ -1,4 +1,4 @@
-"""What imports cannot show of events: who hears them, and that what crosses a boundary is frozen and plain."""
+"""What import contracts cannot check of events: who subscribes to them, and that what crosses a boundary is frozen and plain."""
 
 import dataclasses
 import inspect
@@ -31,7 +31,7 @@ HANDLERS = [
     for name, handler in vars(module_of(context, "handlers") or object).items()
     if name.startswith("on_") and isinstance(handler, FunctionType)
 ]
-MESSAGES = [message for context in CONTEXTS for message in _public_dataclasses(module_of(context, "facade"))]
+CONTRACTS = [contract for context in CONTEXTS for contract in _public_dataclasses(module_of(context, "contracts"))]
 
 
 def _snake(name: str) -> str:
@@ -42,28 +42,28 @@ def _title(value: Any) -> str:
     return f"{value.__module__.removeprefix('apps.')}.{value.__qualname__}"
 
 
-def test_every_event_and_no_other_class_stands_on_the_page_of_subscriptions() -> None:
+def test_the_subscriptions_list_every_event_and_no_other_class() -> None:
     assert set(SUBSCRIPTIONS) == set(EVENTS)
 
 
-def _takes_many(handler: Any) -> bool:
+def _handles_batches(handler: Any) -> bool:
     return "facts" in typing.get_type_hints(handler)
 
 
-def test_every_handler_is_subscribed_once_or_takes_many() -> None:
+def test_every_handler_is_subscribed_once_or_handles_batches() -> None:
     subscribed = [handler for handlers in SUBSCRIPTIONS.values() for handler in handlers]
-    assert sorted(map(_title, (one for one in subscribed if not _takes_many(one)))) == sorted(
-        map(_title, (one for one in HANDLERS if not _takes_many(one)))
+    assert sorted(map(_title, (one for one in subscribed if not _handles_batches(one)))) == sorted(
+        map(_title, (one for one in HANDLERS if not _handles_batches(one)))
     )
-    assert {one for one in subscribed if _takes_many(one)} == {one for one in HANDLERS if _takes_many(one)}
+    assert {one for one in subscribed if _handles_batches(one)} == {one for one in HANDLERS if _handles_batches(one)}
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=_title)
-def test_an_event_is_heard_by_a_context_once_and_under_its_own_name(event: type) -> None:
+def test_a_context_has_one_handler_of_an_event_named_after_it(event: type) -> None:
     handlers = SUBSCRIPTIONS[event]
     assert len({handler.__module__.split(".")[1] for handler in handlers}) == len(handlers)
     for handler in handlers:
-        if _takes_many(handler):
+        if _handles_batches(handler):
             assert registry.batch_handler(subscriber=codec.context_of(handler.__module__), name=codec.type_of(event)) is handler
             continue
         assert handler.__name__ == f"on_{_snake(event.__name__)}"
@@ -72,7 +72,7 @@ def test_an_event_is_heard_by_a_context_once_and_under_its_own_name(event: type)
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=_title)
-def test_an_event_is_a_frozen_plain_fact_with_a_time_and_a_sentence(event: Any) -> None:
+def test_an_event_is_frozen_has_its_time_and_a_docstring(event: Any) -> None:
     assert event.__dataclass_params__.frozen
     assert all(field.kw_only for field in dataclasses.fields(event))
     assert typing.get_type_hints(event)["occurred_at"] is datetime
@@ -80,15 +80,15 @@ def test_an_event_is_a_frozen_plain_fact_with_a_time_and_a_sentence(event: Any) 
     assert not event.__doc__.startswith(f"{event.__name__}(")
 
 
-@pytest.mark.parametrize("message", MESSAGES, ids=_title)
-def test_a_message_of_a_facade_is_frozen(message: Any) -> None:
-    assert message.__dataclass_params__.frozen
-    assert all(field.kw_only for field in dataclasses.fields(message))
+@pytest.mark.parametrize("contract", CONTRACTS, ids=_title)
+def test_a_contract_is_frozen(contract: Any) -> None:
+    assert contract.__dataclass_params__.frozen
+    assert all(field.kw_only for field in dataclasses.fields(contract))
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("name", ["services", "facade", "queries", "domain"])
-def test_what_others_may_call_takes_keywords_only(context: str, name: str) -> None:
+def test_public_functions_take_keywords_only(context: str, name: str) -> None:
     module = module_of(context, name)
     if module is None:
         return

@@ -1,4 +1,4 @@
-"""The version before works on beside each migration, and no migration loses what guards a table."""
+"""The previous version keeps working after each migration, and no migration drops a constraint or trigger."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.architecture.compatibility import objections, unexcused
 
 pytestmark = pytest.mark.django_db
 OURS = {"accounts", "items", "rentals", "payments", "status_view", "bus", "breaker", "rest"}
-# Written before there was this test; nobody has to mend what has been deployed.
+# Older than this test, and deployed.
 BASELINE = {
     ("accounts", "0001_initial"),
     ("breaker", "0001_initial"),
@@ -38,7 +38,7 @@ NEW = sorted(node for node in LOADER.graph.nodes if node[0] in OURS and node not
 
 
 def migration(app: str, *operations: Any, **more: Any) -> Migration:
-    """Return a migration of an app that stands after all there are."""
+    """Return a migration that follows all those of an app."""
     kind = type("Migration", (Migration,), {"operations": list(operations), **more})
     written: Migration = kind("0999_next", app)
     return written
@@ -49,11 +49,11 @@ def before(app: str) -> Any:
     return LOADER.project_state(LOADER.graph.leaf_nodes(app))
 
 
-def test_the_baseline_names_migrations_that_there_are() -> None:
+def test_the_baseline_names_existing_migrations() -> None:
     assert set(LOADER.graph.nodes) >= BASELINE
 
 
-def test_every_migration_lets_the_version_before_work_on() -> None:
+def test_the_previous_version_keeps_working_after_every_migration() -> None:
     found = {
         f"{app}.{name}": wrong
         for app, name in NEW
@@ -85,7 +85,7 @@ def test_every_migration_lets_the_version_before_work_on() -> None:
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, str | set) else "",
 )
-def test_what_the_version_before_would_trip_over_is_found(app: str, operation: Any, codes: set[str]) -> None:
+def test_a_migration_that_breaks_the_previous_version_is_found(app: str, operation: Any, codes: set[str]) -> None:
     assert unexcused(migration(app, operation), before=before(app), connection=connection) >= codes
     excused = migration(
         app, operation, on_purpose=dict.fromkeys(["CREATE_INDEX_EXCLUSIVE", "ALTER_COLUMN", "NOT_NULL", *codes], "It is empty.")
@@ -107,17 +107,17 @@ def test_what_the_version_before_would_trip_over_is_found(app: str, operation: A
     ],
     ids=lambda operation: type(operation).__name__,
 )
-def test_what_only_adds_is_let_through(operation: Any) -> None:
+def test_a_migration_that_only_adds_is_accepted(operation: Any) -> None:
     assert objections(migration("rentals", operation), before=before("rentals"), connection=connection) == set()
 
 
-def test_the_tables_have_their_guards_after_all_migrations() -> None:
+def test_after_all_migrations_every_constraint_and_trigger_exists() -> None:
     assert missing_guards(connection) == []
 
 
 @pytest.mark.sqlite
 @pytest.mark.django_db(transaction=True)
-def test_a_migration_that_makes_a_guarded_table_anew_loses_its_triggers_and_is_found() -> None:
+def test_a_migration_that_recreates_a_table_and_so_drops_its_triggers_is_found() -> None:
     name, wider = Rental._meta.get_field("item_name"), models.CharField(max_length=200)
     wider.set_attributes_from_name("item_name")
     wider.model = Rental

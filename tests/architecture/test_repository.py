@@ -1,4 +1,4 @@
-"""What the repository must not hold, and what a deployment of it must be."""
+"""What the repository must not contain, and Django's check of a deployment."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 
 from tests.architecture.source import ROOT
 
-# Where somebody's files lie: homes, things put by hand, and this very checkout. The Dockerfile's paths are the image's own.
+# Homes, other local folders, and this checkout. The Dockerfile's paths are those of the image.
 LOCAL_PATH = re.compile(rb"(?<![\w.])(?:/(?:home|Users|root|opt|tmp|mnt|srv)/[\w.-]|%s(?![\w.-]))" % re.escape(str(ROOT)).encode())
 PRODUCTION = {
     "GDMARKET_SECRET_KEY": "k9!" + "".join(chr(97 + number % 26) + str(number) for number in range(30)),
@@ -25,12 +25,12 @@ def _tracked() -> list[str]:
     return [name for name in listing.decode().split("\0") if name and (ROOT / name).is_file()]
 
 
-def test_no_file_names_a_path_of_a_machine() -> None:
+def test_no_file_contains_a_local_path() -> None:
     assert [name for name in _tracked() if name != "Dockerfile" and LOCAL_PATH.search((ROOT / name).read_bytes())] == []
 
 
 @pytest.mark.parametrize("path", [ROOT, ROOT / "dev", Path("/", "home", "min", "market"), Path("/", "tmp", "notes.md")])
-def test_a_path_of_this_machine_would_be_found(path: Path) -> None:
+def test_a_local_path_is_found(path: Path) -> None:
     assert LOCAL_PATH.search(f"see {path}".encode())
 
 
@@ -42,7 +42,7 @@ def test_the_locks_name_no_address_and_hash_every_package() -> None:
         assert [package.splitlines()[0] for package in packages if "--hash=sha256:" not in package] == [], lock
 
 
-def test_the_tests_lock_holds_all_that_runs() -> None:
+def test_the_development_lock_contains_the_runtime_lock() -> None:
     run, dev = ((ROOT / "requirements" / name).read_text() for name in ("run.lock", "dev.lock"))
     pin = re.compile(r"^([\w.-]+==[^ ]+)", re.MULTILINE)
     assert set(pin.findall(run)) <= set(pin.findall(dev))

@@ -1,4 +1,4 @@
-"""The measures of style that a machine can take."""
+"""The rules of style that can be checked by machine."""
 
 import ast
 
@@ -30,7 +30,7 @@ def test_every_function_is_under_50_lines() -> None:
     assert long == {}
 
 
-def test_every_module_says_what_it_is_about() -> None:
+def test_no_module_has_a_vague_name() -> None:
     vague = [str(path) for path in sources(*LAYERS) if {path.stem, path.parent.name} & VAGUE_NAMES]
     assert vague == []
 
@@ -45,7 +45,7 @@ def test_no_two_classes_have_one_name() -> None:
 
 
 def test_no_test_asserts_how_long_something_took() -> None:
-    """A busy machine would fail it; the bench measures. Waiting for another process, with patience, is another matter."""
+    """It would fail on a busy machine; bench measures instead. Waiting for another process with a deadline is fine."""
     timed = [
         location(path, node)
         for path in sources("tests/acceptance", "tests/unit")

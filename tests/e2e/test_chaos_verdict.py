@@ -1,4 +1,4 @@
-"""The campaign's judge finds what is wrong: a verdict that cannot be bad would prove nothing."""
+"""The verdict of a chaos campaign finds every violation: the negative control."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ COUNTERS = {"count:1": 3, "timer:1": 1}
 
 
 def judged(**what: Any) -> dict[str, int]:
-    """Return how often each guarantee was broken, those that were."""
+    """Return the guarantees that were broken, each with how often."""
     evidence: dict[str, Any] = {"state": COUNTERS, "marks": MARKS, "events": EVENTS, "effects": [*RED, *BLUE]}
     verdict = judge(**(evidence | what), subscribers=["red", "blue"], is_ordered=lambda counter: counter != "timer:1")
     broken = {name: getattr(verdict, name) for name in Verdict.__dataclass_fields__ if name != "examples" and getattr(verdict, name)}
@@ -22,51 +22,34 @@ def judged(**what: Any) -> dict[str, int]:
     return broken
 
 
-def test_each_event_once_and_in_order_is_clean() -> None:
-    assert judged() == {}
+TWO_TIMERS: dict[str, Any] = {
+    "marks": [*MARKS, Mark("timer:1", 2, "u", "id-u")],
+    "events": [*EVENTS, Logged("timer:1", 2, 2, "u", "id-u")],
+    "effects": [Effect("red", "timer:1", 2, "u"), Effect("blue", "timer:1", 2, "u"), *RED, *BLUE],
+    "state": {"count:1": 3, "timer:1": 2},
+}
+ROLLED_BACK = {"marks": MARKS[:2], "events": EVENTS[:3], "effects": [*RED[:3], *BLUE[:3]], "state": {"count:1": 2}}
 
 
-def test_subscribers_need_not_keep_step() -> None:
-    assert judged(effects=[RED[0], BLUE[0], BLUE[1], RED[1], BLUE[2], RED[2], RED[3], BLUE[3]]) == {}
-
-
-@pytest.mark.parametrize("place", range(4))
-def test_an_effect_that_is_missing_is_lost(place: int) -> None:
-    assert judged(effects=[*RED[:place], *RED[place + 1 :], *BLUE]) == {"lost": 1}
-
-
-def test_what_nobody_heard_is_lost_to_everybody() -> None:
-    assert judged(effects=[]) == {"lost": 8}
-
-
-@pytest.mark.parametrize("place", range(4))
-def test_an_effect_that_is_there_again_was_applied_twice(place: int) -> None:
-    assert judged(effects=[*RED, *BLUE, RED[place]]) == {"twice": 1}
-
-
-def test_two_effects_that_are_swapped_are_out_of_order() -> None:
-    assert judged(effects=[RED[1], RED[0], *RED[2:], *BLUE]) == {"out_of_order": 1}
-
-
-def test_a_timer_is_in_no_order() -> None:
-    two = [*MARKS, Mark("timer:1", 2, "u", "id-u")]
-    effects = [*RED[:3], *BLUE[:3], *(Effect(reader, "timer:1", n, mark) for reader in ("red", "blue") for n, mark in ((2, "u"), (1, "t")))]
-    events = [*EVENTS, Logged("timer:1", 2, 2, "u", "id-u")]
-    assert judged(marks=two, events=events, effects=effects, state={"count:1": 3, "timer:1": 2}) == {}
-
-
-def test_a_change_without_its_event_is_found() -> None:
-    assert judged(events=EVENTS[1:]) == {"state_without_event": 1}
-
-
-def test_a_change_that_left_no_mark_is_found() -> None:
-    assert judged(state=COUNTERS | {"count:1": 4}) == {"state_without_event": 1}
-
-
-def test_an_event_and_effects_of_a_change_that_was_taken_back_are_found() -> None:
-    undone = {"marks": MARKS[:2], "events": EVENTS[:3], "effects": [*RED[:3], *BLUE[:3]], "state": {"count:1": 2}}
-    assert judged(**undone) == {"event_without_state": 1, "effect_of_nothing": 2}
-
-
-def test_an_event_under_another_version_than_its_change_is_found() -> None:
-    assert judged(events=[EVENTS[0]._replace(version=5), *EVENTS[1:]]) == {"event_without_state": 1, "state_without_event": 1}
+@pytest.mark.parametrize(
+    ("evidence", "broken"),
+    [
+        pytest.param({}, {}, id="each event once and in order"),
+        pytest.param({"effects": [RED[0], *BLUE[:2], *RED[1:], *BLUE[2:]]}, {}, id="one subscriber ahead of the other"),
+        pytest.param(TWO_TIMERS, {}, id="timers in any order"),
+        *(pytest.param({"effects": [*RED[:n], *RED[n + 1 :], *BLUE]}, {"lost": 1}, id=f"effect {n} lost") for n in range(4)),
+        pytest.param({"effects": []}, {"lost": 8}, id="all effects lost"),
+        *(pytest.param({"effects": [*RED, *BLUE, RED[n]]}, {"twice": 1}, id=f"effect {n} twice") for n in range(4)),
+        pytest.param({"effects": [RED[1], RED[0], *RED[2:], *BLUE]}, {"out_of_order": 1}, id="two effects swapped"),
+        pytest.param({"events": EVENTS[1:]}, {"state_without_event": 1}, id="a change without its event"),
+        pytest.param({"state": COUNTERS | {"count:1": 4}}, {"state_without_event": 1}, id="a change without a mark"),
+        pytest.param(ROLLED_BACK, {"event_without_state": 1, "effect_of_nothing": 2}, id="an event of a change that was rolled back"),
+        pytest.param(
+            {"events": [EVENTS[0]._replace(version=5), *EVENTS[1:]]},
+            {"event_without_state": 1, "state_without_event": 1},
+            id="an event with another version than its change",
+        ),
+    ],
+)
+def test_each_violation_is_found(evidence: dict[str, Any], broken: dict[str, int]) -> None:
+    assert judged(**evidence) == broken
