@@ -1,4 +1,4 @@
-"""The Dockerfile, as far as a look at it can tell; `./dev image --check` tells the rest of what it makes."""
+"""The Dockerfile, read as text; `./dev image --check` checks a built image."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.source import ROOT
-from tests.deploy.cluster import tool
+from tests.deploy.manifests import tool
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 BASE = re.compile(r"^FROM (?P<name>\S+?)(?P<digest>@sha256:[0-9a-f]{64})?(?: AS (?P<stage>\S+))?$", re.MULTILINE)
@@ -19,25 +19,25 @@ def test_the_linter_finds_nothing() -> None:
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
-def test_the_linter_would_find_something() -> None:
-    assert tool("hadolint", "-", given="FROM python\nRUN cd /tmp\nCMD gunicorn\n").returncode == 1
+def test_the_linter_reports_a_bad_dockerfile() -> None:
+    assert tool("hadolint", "-", stdin="FROM python\nRUN cd /tmp\nCMD gunicorn\n").returncode == 1
 
 
-def test_the_base_stands_once_so_that_one_digest_pins_it() -> None:
+def test_the_base_image_is_named_once_and_can_be_pinned_by_digest() -> None:
     stages = [found["stage"] for found in BASE.finditer(DOCKERFILE)]
     outside = [found["name"] for found in BASE.finditer(DOCKERFILE) if found["name"] not in stages]
     assert outside == ["python:3.13-slim"]
     assert BASE.search(f"FROM python:3.13-slim@sha256:{'0' * 64} AS base")
 
 
-def test_everything_that_is_installed_is_known_by_its_hash() -> None:
+def test_packages_are_installed_with_hashes() -> None:
     installs = re.findall(r"install (.+?) -r (\S+)", DOCKERFILE)
     assert len(installs) == 2
     assert all(options == "--require-hashes" for options, _lock in installs)
     assert "ARG LOCK=full.lock" in DOCKERFILE
 
 
-def test_it_runs_as_nobody_in_particular_and_says_when_it_is_well() -> None:
+def test_it_runs_as_an_unprivileged_user_with_a_health_check() -> None:
     final = DOCKERFILE.rpartition("\nFROM ")[2]
     (user,) = re.findall(r"^USER (\d+):(\d+)$", final, flags=re.MULTILINE)
     assert all(int(number) >= 10000 for number in user)
@@ -49,13 +49,13 @@ def test_it_runs_as_nobody_in_particular_and_says_when_it_is_well() -> None:
 
 
 @pytest.mark.parametrize("name", ["tests", "docs", "var", ".git", ".env", "deploy", "bench", ".venv"])
-def test_what_is_no_part_of_it_never_reaches_the_builder(name: str) -> None:
+def test_the_build_context_excludes_everything_else(name: str) -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in lines
     assert f"!{name}" not in lines
 
 
-def test_what_it_is_made_of_does() -> None:
+def test_the_build_context_includes_what_is_copied() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     copied = {word for line in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, flags=re.MULTILINE) for word in line.split()}
     assert all({f"!{word}", f"!{word.split('/')[0]}"} & set(lines) for word in copied)

@@ -1,29 +1,29 @@
-"""The manifests are what Kubernetes understands: by its own schemas, of an older and of the newest version, and not a word beyond."""
+"""The manifests are valid by Kubernetes' schemas, of an older and of the newest version, without unknown fields."""
 
 import subprocess
 
 import pytest
 
-from tests.deploy.cluster import KUBERNETES, OVERLAYS, TAUGHT, manifests, text_of, tool
+from tests.deploy.manifests import CUSTOM_KINDS, KUBERNETES, OVERLAYS, manifests, text_of, tool
 
 VERSIONS = ("1.34.0", "1.37.0")
 
 
 def validated(text: str, version: str) -> subprocess.CompletedProcess[str]:
-    return tool("kubernetes-validate", "--strict", "--quiet", "-k", version, "-", given=text)
+    return tool("kubernetes-validate", "--strict", "--quiet", "-k", version, "-", stdin=text)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_an_overlay_is_what_kubernetes_understands(overlay: str, version: str) -> None:
+def test_an_overlay_is_valid(overlay: str, version: str) -> None:
     checked = validated(text_of(overlay), version)
 
     assert (checked.returncode, checked.stderr) == (0, "")
-    unknown = [line for line in checked.stdout.splitlines() if not any(f"kind {kind} " in line for kind in TAUGHT)]
+    unknown = [line for line in checked.stdout.splitlines() if not any(f"kind {kind} " in line for kind in CUSTOM_KINDS)]
     assert unknown == []
 
 
-def test_manifests_that_are_wrong_would_be_found() -> None:
+def test_invalid_manifests_are_reported() -> None:
     right = next(text for text in text_of("production").split("---\n") if "kind: Deployment" in text and "name: web" in text)
     faults = {"maxSurge: 1": "maxSurges: 1", "minReadySeconds: 5": "minReadySeconds: five", "runAsNonRoot: true": "runAsNonRoot: maybe"}
     broken = [right.replace(word, fault, 1) for word, fault in faults.items()]
@@ -41,7 +41,7 @@ def test_every_component_is_used_or_offered(component: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_no_name_is_given_twice(overlay: str) -> None:
+def test_names_are_unique(overlay: str) -> None:
     names = [(each["kind"], each["metadata"]["name"]) for each in manifests(overlay)]
     assert len(names) == len(set(names))
     assert {each["metadata"].get("namespace") for each in manifests(overlay) if each["kind"] != "Namespace"} == {"gdmarket"}

@@ -1,4 +1,4 @@
-"""The pipeline is what GitHub understands, may do no more than it must, and runs what a person can run by hand."""
+"""The GitHub workflow is valid, has minimal permissions, and runs only `./dev` commands."""
 
 import re
 import shlex
@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from tests.architecture.source import ROOT
-from tests.deploy.cluster import tool
+from tests.deploy.manifests import tool
 
 WORKFLOW = ROOT / ".github" / "workflows" / "pipeline.yml"
 SCHEMAS = ("vendor.github-workflows", "custom.github-workflows-require-timeout")
-# Programs that pip cannot bring are installed by the machine's own means.
+# For programs that are not on PyPI.
 SET_UP = "sudo apt-get update && sudo apt-get install --yes --no-install-recommends "
 OPTIONS = {"-h", "--help"}
 
@@ -36,17 +36,17 @@ def commands_of_dev() -> set[str]:
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
-def test_the_pipeline_is_what_github_understands(schema: str) -> None:
+def test_the_workflow_is_valid(schema: str) -> None:
     checked = tool("check-jsonschema", "--builtin-schema", schema, str(WORKFLOW))
     assert checked.returncode == 0, checked.stdout
 
 
-def test_what_keeps_it_fresh_is_too() -> None:
+def test_the_dependabot_configuration_is_valid() -> None:
     checked = tool("check-jsonschema", "--builtin-schema", "vendor.dependabot", str(ROOT / ".github" / "dependabot.yml"))
     assert checked.returncode == 0, checked.stdout
 
 
-def test_every_step_can_be_run_by_hand() -> None:
+def test_every_step_is_a_dev_command_or_a_pinned_action() -> None:
     known = commands_of_dev()
     assert {"lint", "types", "test", "image", "deploy", "walk"} <= known
     for step in steps():
@@ -57,16 +57,16 @@ def test_every_step_can_be_run_by_hand() -> None:
             assert re.fullmatch(r"[\w.-]+/[\w.-]+@(v\d+|\d+\.\d+\.\d+|[0-9a-f]{40})", step["uses"])
 
 
-def test_no_step_pastes_what_others_wrote_into_a_shell() -> None:
+def test_no_step_interpolates_an_expression_into_a_shell() -> None:
     assert [step["run"] for step in steps() if "${{" in step.get("run", "")] == []
 
 
-def test_every_commands_usage_is_told() -> None:
+def test_every_command_is_in_the_usage() -> None:
     usage = (ROOT / "dev").read_text().partition("END")[2].partition("\nEND")[0]
     assert [name for name in commands_of_dev() - OPTIONS if not re.search(rf"^  {re.escape(name)}\b", usage, flags=re.MULTILINE)] == []
 
 
-def test_each_job_may_do_no_more_than_it_must() -> None:
+def test_jobs_have_minimal_permissions() -> None:
     whole = yaml.safe_load(WORKFLOW.read_text())
     assert whole["permissions"] == {"contents": "read"}
     assert {name for name, job in jobs().items() if "permissions" in job} == {"release"}
@@ -77,7 +77,7 @@ def test_each_job_may_do_no_more_than_it_must() -> None:
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_all_pythons_and_both_databases_are_tried() -> None:
+def test_all_python_versions_and_both_databases_are_tested() -> None:
     matrix = jobs()["test"]["strategy"]["matrix"]
     assert matrix == {"python": ["3.11", "3.12", "3.13"], "database": ["sqlite", "postgresql"]}
     assert jobs()["test"]["env"]["GDMARKET_TEST_DATABASES"] == "${{ matrix.database }}"

@@ -1,14 +1,14 @@
-"""What each pod may do, how it is watched, and how it ends."""
+"""Each pod's privileges, resources, probes and termination."""
 
 import ast
 
 import pytest
 
 from tests.architecture.source import ROOT
-from tests.deploy.cluster import KUBERNETES, OVERLAYS, amount, containers, of_kind, ours, pods
+from tests.deploy.manifests import KUBERNETES, OVERLAYS, amount, app_pods, containers, of_kind, pods
 
 
-def set_by_the_server(name: str) -> float:
+def server_setting(name: str) -> float:
     """Return a number that config/server.py sets."""
     return next(
         float(ast.literal_eval(node.value))
@@ -17,13 +17,13 @@ def set_by_the_server(name: str) -> float:
     )
 
 
-GRACEFUL_S, BESIDE_S = set_by_the_server("graceful_timeout"), set_by_the_server("_STOP_S")
+GRACEFUL_S, RELAY_STOP_S = server_setting("graceful_timeout"), server_setting("_STOP_S")
 EVERY = [(overlay, name) for overlay in OVERLAYS for name in pods(overlay)]
-OURS = [(overlay, name) for overlay in OVERLAYS for name in ours(overlay)]
+OURS = [(overlay, name) for overlay in OVERLAYS for name in app_pods(overlay)]
 
 
 @pytest.mark.parametrize(("overlay", "name"), EVERY)
-def test_a_pod_may_do_nothing_that_it_need_not(overlay: str, name: str) -> None:
+def test_a_pod_has_no_privileges(overlay: str, name: str) -> None:
     spec = pods(overlay)[name]["spec"]
 
     assert spec["automountServiceAccountToken"] is False
@@ -41,8 +41,8 @@ def test_a_pod_may_do_nothing_that_it_need_not(overlay: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("overlay", "name"), OURS)
-def test_a_pod_of_ours_is_the_images_user_and_writes_where_it_may(overlay: str, name: str) -> None:
-    pod = ours(overlay)[name]
+def test_an_app_pod_runs_as_the_image_s_user_with_writable_volumes(overlay: str, name: str) -> None:
+    pod = app_pods(overlay)[name]
     security = pod["spec"]["securityContext"]
 
     assert (security["runAsUser"], security["runAsGroup"], security["fsGroup"]) == (10001, 10001, 10001)
@@ -57,7 +57,7 @@ def test_a_pod_of_ours_is_the_images_user_and_writes_where_it_may(overlay: str, 
 
 
 @pytest.mark.parametrize(("overlay", "name"), EVERY)
-def test_a_container_asks_for_what_it_needs_and_gets_no_more_than_it_may(overlay: str, name: str) -> None:
+def test_a_container_has_requests_and_limits(overlay: str, name: str) -> None:
     for container in containers(pods(overlay)[name]):
         requests, limits = container["resources"]["requests"], container["resources"]["limits"]
         assert requests.keys() == limits.keys() == {"cpu", "memory"}
@@ -65,31 +65,31 @@ def test_a_container_asks_for_what_it_needs_and_gets_no_more_than_it_may(overlay
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_probe_asks_for_an_address_that_there_is(overlay: str) -> None:
+def test_probes_name_existing_ports_and_paths(overlay: str) -> None:
     routes = (ROOT / "config" / "urls.py").read_text()
-    asked = set()
-    for name in {"web", "relay"} & ours(overlay).keys():
-        (container,) = ours(overlay)[name]["spec"]["containers"]
+    probed = set()
+    for name in {"web", "relay"} & app_pods(overlay).keys():
+        (container,) = app_pods(overlay)[name]["spec"]["containers"]
         ports = {port["name"] for port in container["ports"]}
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             if probe := container.get(kind):
                 assert probe["httpGet"]["port"] in ports
                 assert probe["timeoutSeconds"] >= 5
-                asked.add((name, kind, probe["httpGet"]["path"]))
+                probed.add((name, kind, probe["httpGet"]["path"]))
         assert container["livenessProbe"]["failureThreshold"] >= 3
-    assert all(f'path("{path[1:]}"' in routes for _name, _kind, path in asked)
-    assert ("web", "readinessProbe", "/health/ready") in asked
-    assert {path for _name, kind, path in asked if kind != "readinessProbe"} == {"/health/live"}
+    assert all(f'path("{path[1:]}"' in routes for _name, _kind, path in probed)
+    assert ("web", "readinessProbe", "/health/ready") in probed
+    assert {path for _name, kind, path in probed if kind != "readinessProbe"} == {"/health/live"}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_a_server_has_time_to_end_after_the_gateways_have_learnt_that_it_goes(overlay: str) -> None:
-    spec = ours(overlay)["web"]["spec"]
+def test_a_server_has_time_to_stop_after_it_is_out_of_the_gateway(overlay: str) -> None:
+    spec = app_pods(overlay)["web"]["spec"]
     sleep_s = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
 
     assert 5 <= sleep_s <= 10
-    beside_s = BESIDE_S if overlay == "sqlite-single" else 0
-    assert spec["terminationGracePeriodSeconds"] > sleep_s + GRACEFUL_S + beside_s
+    relay_stop_s = RELAY_STOP_S if overlay == "sqlite-single" else 0
+    assert spec["terminationGracePeriodSeconds"] > sleep_s + GRACEFUL_S + relay_stop_s
 
 
 @pytest.mark.parametrize("overlay", ["demo", "production"])
@@ -100,7 +100,7 @@ def test_servers_and_relays_are_replaced_one_by_one(overlay: str) -> None:
         assert deployment["template"]["spec"]["topologySpreadConstraints"]
 
 
-def test_two_servers_never_share_one_sqlite_file() -> None:
+def test_sqlite_has_one_server_and_one_volume() -> None:
     deployment = of_kind("sqlite-single", "Deployment")["web"]["spec"]
     (data,) = (volume for volume in deployment["template"]["spec"]["volumes"] if volume["name"] == "data")
 
@@ -110,6 +110,6 @@ def test_two_servers_never_share_one_sqlite_file() -> None:
     assert not of_kind("sqlite-single", "HorizontalPodAutoscaler", "PodDisruptionBudget")
 
 
-def test_jobs_and_cron_jobs_are_made_alike() -> None:
+def test_jobs_and_cron_jobs_have_the_same_pod() -> None:
     pod, cron = ((KUBERNETES / "components" / "every-pod" / name).read_text() for name in ("pod.yaml", "cron-pod.yaml"))
     assert cron.partition("\n")[2].replace("/spec/jobTemplate/spec/", "/spec/") == pod

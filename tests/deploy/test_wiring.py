@@ -1,4 +1,4 @@
-"""Names, ports, selectors and numbers of the manifests agree with each other and with the code."""
+"""Names, ports, selectors and limits of the manifests agree with each other and with the code."""
 
 import os
 import re
@@ -8,43 +8,43 @@ import pytest
 from config.database_checks import needed_by_relay, needed_by_server
 from deploy import release
 from tests.architecture.source import ROOT
-from tests.deploy.cluster import (
+from tests.deploy.manifests import (
     KUBERNETES,
     OVERLAYS,
     TOOLS,
+    app_pods,
+    commented_in,
     known_settings,
     manifests,
     matches,
     of_kind,
-    ours,
     pods,
     set_in,
     settings_of,
     template_of,
-    told_in_comments,
 )
 
-JOBS = 5  # migrate, purge, reconcile, backup, and a person
+JOBS = 5  # migrate, purge, reconcile, backup, and one by hand
 BASE, SECRETS = KUBERNETES / "base" / "settings.env", KUBERNETES / "secrets.env.example"
 
 
-def test_every_setting_is_given_or_told_of_and_no_other() -> None:
-    given = set_in(BASE).keys() | told_in_comments(BASE) | set_in(SECRETS).keys() | told_in_comments(SECRETS)
+def test_every_setting_is_set_or_commented_and_no_other() -> None:
+    given = set_in(BASE).keys() | commented_in(BASE) | set_in(SECRETS).keys() | commented_in(SECRETS)
     assert known_settings() - given == set()
     assert {name for name in given - known_settings() if not name.startswith(("OTEL_", "PROMETHEUS_"))} == set()
-    assert set_in(BASE).keys() & (set_in(SECRETS).keys() | told_in_comments(SECRETS)) == set()
+    assert set_in(BASE).keys() & (set_in(SECRETS).keys() | commented_in(SECRETS)) == set()
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_what_an_overlay_sets_is_a_setting(overlay: str) -> None:
+def test_an_overlay_sets_known_settings_and_no_secret(overlay: str) -> None:
     data = settings_of(overlay)
-    environment = {each["name"] for pod in ours(overlay).values() for box in pod["spec"]["containers"] for each in box.get("env", [])}
+    environment = {each["name"] for pod in app_pods(overlay).values() for box in pod["spec"]["containers"] for each in box.get("env", [])}
     assert (data.keys() | environment) - known_settings() == set()
     assert not [name for name in data if name.endswith(("_KEY", "_SECRETS", "_KEY_FALLBACKS", "_TOKEN")) or name == "DATABASE_URL"]
     assert {"GDMARKET_ALLOWED_HOSTS", "GDMARKET_HTTPS", "GDMARKET_TRUSTED_PROXIES", "GDMARKET_PAYMENT_GATEWAY"} <= data.keys()
 
 
-def test_no_secret_of_a_real_market_is_in_the_repository() -> None:
+def test_no_real_secret_is_in_the_repository() -> None:
     assert set(set_in(SECRETS).values()) == {""}
     for overlay in ("production", "sqlite-single"):
         assert not of_kind(overlay, "Secret")
@@ -52,7 +52,7 @@ def test_no_secret_of_a_real_market_is_in_the_repository() -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_selector_selects_something(overlay: str) -> None:
+def test_every_selector_matches_its_pods(overlay: str) -> None:
     labels = {name: pod["metadata"]["labels"] for name, pod in pods(overlay).items()}
     for each in manifests(overlay):
         selector = each.get("spec", {}).get("selector")
@@ -64,18 +64,18 @@ def test_every_selector_selects_something(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_service_leads_to_a_port_that_is_listened_on(overlay: str) -> None:
+def test_every_service_has_a_port_of_its_pods(overlay: str) -> None:
     services = of_kind(overlay, "Service")
     for name, service in services.items():
         ports = {port["name"] for port in pods(overlay)[name]["spec"]["containers"][0]["ports"]}
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
-    (web,) = ours(overlay)["web"]["spec"]["containers"]
+    (web,) = app_pods(overlay)["web"]["spec"]["containers"]
     assert [str(port["containerPort"]) for port in web["ports"]] == [settings_of(overlay)["GDMARKET_PORT"]]
     assert "EXPOSE 8000 9100" in (ROOT / "Dockerfile").read_text()
 
 
 def routes() -> dict[str, set[str]]:
-    """Return the addresses that each edge lets through."""
+    """Return the paths that each gateway routes."""
     route = of_kind("production", "HTTPRoute")["market"]["spec"]["rules"][0]["matches"]
     ingress = of_kind("demo", "Ingress")["market"]["spec"]["rules"][0]["http"]["paths"]
     return {
@@ -84,7 +84,7 @@ def routes() -> dict[str, set[str]]:
     }
 
 
-def test_every_edge_lets_the_same_addresses_through() -> None:
+def test_every_gateway_routes_the_same_paths() -> None:
     found = routes()
     edge = ROOT / "deploy" / "gateway" / "haproxy.cfg"
     lines = re.findall(r"acl is_routed path(?:_beg)? (.+)", edge.read_text())
@@ -94,14 +94,14 @@ def test_every_edge_lets_the_same_addresses_through() -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_nothing_goes_in_or_out_but_what_is_listed(overlay: str) -> None:
+def test_network_policies_deny_by_default_and_name_ports_and_peers(overlay: str) -> None:
     policies = of_kind(overlay, "NetworkPolicy")
     assert policies["nothing-else"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    listened = {
+    listening = {
         port["containerPort"] for pod in pods(overlay).values() for box in pod["spec"]["containers"] for port in box.get("ports", [])
     }
-    let_in = {port["port"] for policy in policies.values() for rule in policy["spec"].get("ingress", []) for port in rule.get("ports", [])}
-    assert let_in - {9100} <= listened  # a relay beside the server has no port
+    ingress = {port["port"] for policy in policies.values() for rule in policy["spec"].get("ingress", []) for port in rule.get("ports", [])}
+    assert ingress - {9100} <= listening  # a relay beside the server has no port
     for policy in policies.values():
         rules = [*policy["spec"].get("ingress", []), *policy["spec"].get("egress", [])]
         assert all(rule.get("ports") and (rule.get("from") or rule.get("to")) for rule in rules)
@@ -110,7 +110,7 @@ def test_nothing_goes_in_or_out_but_what_is_listed(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", ["demo", "production"])
-def test_a_disruption_lets_one_go_and_keeps_one(overlay: str) -> None:
+def test_disruption_budgets_allow_one_pod_to_go(overlay: str) -> None:
     deployments = of_kind(overlay, "Deployment")
     (scale,) = of_kind(overlay, "HorizontalPodAutoscaler").values()
     fewest = {"web": scale["spec"]["minReplicas"], "relay": deployments["relay"]["spec"]["replicas"]}
@@ -120,14 +120,14 @@ def test_a_disruption_lets_one_go_and_keeps_one(overlay: str) -> None:
     assert scale["spec"]["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
 
 
-def test_the_demo_grows_at_the_originals_load() -> None:
+def test_the_demo_scales_at_the_original_s_cpu_target() -> None:
     (scale,) = of_kind("demo", "HorizontalPodAutoscaler").values()
     assert scale["spec"]["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 15}
 
 
 @pytest.mark.parametrize("overlay", ["demo", "production"])
-def test_the_database_has_a_connection_for_everybody(overlay: str) -> None:
-    """At the worst moment: every server the HPA may start, one more of each while they are replaced, and every job."""
+def test_the_database_has_enough_connections(overlay: str) -> None:
+    """In the worst case: every server the HPA may start, one more of each while they are replaced, and every job."""
     settings = settings_of(overlay)
     (scale,) = of_kind(overlay, "HorizontalPodAutoscaler").values()
     servers, relays = scale["spec"]["maxReplicas"] + 1, of_kind(overlay, "Deployment")["relay"]["spec"]["replicas"] + 1
@@ -151,16 +151,16 @@ def test_a_release_applies_everything_once_and_in_order(
 
     release.main([overlay, "registry.example.com/gdmarket:7", "--dry-run"])
 
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     steps = {each["metadata"].get("labels", {}).get("gdmarket/step", "") for each in manifests(overlay)}
     runs = [each for each in manifests(overlay) if template_of(each) and each["metadata"]["name"] != "database"]
     assert all("gdmarket/step" in each["metadata"]["labels"] or each["metadata"]["name"] == "provider" for each in runs)
-    applied = re.findall(r"apply --filename=- --selector=(\S+)", said)
+    applied = re.findall(r"apply --filename=- --selector=(\S+)", output)
     assert applied == ["!gdmarket/step", *(f"gdmarket/step={step}" for step in ("migrate", "relay", "web", "jobs") if step in steps)]
     assert "gdmarket:local" not in release.manifests(overlay=overlay, image="registry.example.com/gdmarket:7")
 
 
-def test_the_way_back_migrates_nothing_and_has_servers_go_before_relays(
+def test_a_rollback_migrates_nothing_and_replaces_servers_before_relays(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{TOOLS}:{os.environ['PATH']}")
@@ -171,6 +171,6 @@ def test_the_way_back_migrates_nothing_and_has_servers_go_before_relays(
     assert applied == ["!gdmarket/step", "gdmarket/step=web", "gdmarket/step=relay", "gdmarket/step=jobs"]
 
 
-def test_what_settings_may_name_can_be_reached() -> None:
+def test_the_database_and_the_cache_can_be_reached() -> None:
     (rule,) = of_kind("production", "NetworkPolicy")["market-to-database"]["spec"]["egress"]
     assert {each["port"] for each in rule["ports"]} == {5432, 6379}

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.served import ROOT, until
+from deploy.servers.waiting import wait_until
+from tests.e2e.served import ROOT
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
 
@@ -29,7 +30,7 @@ class Server:
         self.output = output
         with output.open("ab") as sink:
             self.process = psutil.Popen(command, cwd=ROOT, env=environment | mine, stdout=sink, stderr=sink)
-        until(lambda: self.get("/health/live") == "200", "a server that lives")
+        wait_until(lambda: self.get("/health/live") == "200", "a server that lives")
 
     def workers(self) -> list[psutil.Process]:
         """Return its workers."""

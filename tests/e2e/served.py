@@ -2,26 +2,16 @@
 
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-import pytest
 
 from deploy.servers.ports import free_port
+from deploy.servers.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 60.0
-
-
-def until(seen: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not seen():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {PATIENCE_S:g} s: {what}")
-        time.sleep(0.05)
 
 
 def _words_of(process: psutil.Process) -> list[str]:
@@ -43,10 +33,10 @@ class Served:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "config.serve"], cwd=ROOT, env=self.environment, stdout=sink, stderr=sink, start_new_session=True
             )
-        until(lambda: "Ctrl-C stops everything." in output.read_text() or self.process.poll() is not None, "the welcome")
+        wait_until(lambda: "Ctrl-C stops everything." in output.read_text() or self.process.poll() is not None, "the welcome")
         assert self.process.poll() is None, output.read_text()
         self.master = psutil.Process(self.process.pid)
-        until(lambda: bool(self.relays()), "a relay")
+        wait_until(lambda: bool(self.relays()), "a relay")
 
     def relays(self) -> list[psutil.Process]:
         """Return the relays that run beside this server."""

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from deploy.servers.waiting import wait_until
 from gdmarket.breaker.cache import REFRESH_EVERY_S
 from gdmarket.breaker.models import Circuit, State
 from tests.e2e.brisk import BRISK
-from tests.e2e.served import until
 
 pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 
@@ -95,12 +95,12 @@ def stands(state: State) -> bool:
 
 
 def test_eight_processes_share_one_breaker(street: Street) -> None:
-    until(lambda: len({call.process for call in street.calls()}) == WORKERS, "every process to have called")
+    wait_until(lambda: len({call.process for call in street.calls()}) == WORKERS, "every process to have called")
 
     street.provider("fails")
-    until(lambda: stands(State.OPEN), "it to open")
+    wait_until(lambda: stands(State.OPEN), "it to open")
     opened_at = time.time()
-    until(lambda: len(street.probes()) >= FAILED_TRIALS, "the trials to fail")
+    wait_until(lambda: len(street.probes()) >= FAILED_TRIALS, "the trials to fail")
     asked_closed = [call for call in street.calls() if call.state is State.CLOSED]
     assert {call.generation for call in asked_closed} == {0}
     assert min(street.probes()) == FIRST_TRIAL
@@ -108,15 +108,15 @@ def test_eight_processes_share_one_breaker(street: Street) -> None:
 
     street.provider("hangs")
     tried = max(street.probes())
-    until(lambda: len(street.first_trial(after=tried)) == PROBES, "a trial after the provider is well")
+    wait_until(lambda: len(street.first_trial(after=tried)) == PROBES, "a trial after the provider is well")
     lost = street.first_trial(after=tried)
     for probe in lost:
         os.kill(probe.process, signal.SIGKILL)
     street.provider("answers")
-    until(lambda: stands(State.CLOSED), "it to close")
+    wait_until(lambda: stands(State.CLOSED), "it to close")
     next_trial = street.first_trial(after=lost[0].generation)
     assert next_trial[0].at >= lost[-1].at + BRISK.probe_deadline_s - TICK_S
 
     closed_in = Circuit.objects.get().generation
-    until(lambda: any(call.generation == closed_in for call in street.calls()), "a call after it closed")
+    wait_until(lambda: any(call.generation == closed_in for call in street.calls()), "a call after it closed")
     assert max(street.probes().values()) <= PROBES

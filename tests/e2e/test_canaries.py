@@ -15,8 +15,9 @@ from urllib.parse import quote
 import pytest
 from django.db import connection
 
+from deploy.servers.waiting import wait_until
 from tests.e2e.bare_server import Server, serving
-from tests.e2e.served import ROOT, until
+from tests.e2e.served import ROOT
 from tests.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
@@ -62,7 +63,7 @@ def relaying(environment: dict[str, str], output: Path) -> Iterator[None]:
     with output.open("ab") as sink:
         relay = subprocess.Popen([sys.executable, "manage.py", "relay"], cwd=ROOT, env=environment, stdout=sink, stderr=sink)
     try:
-        until(lambda: "relay: delivering" in output.read_text(), "a relay")
+        wait_until(lambda: "relay: delivering" in output.read_text(), "a relay")
         yield
     finally:
         relay.terminate()
@@ -109,7 +110,7 @@ def rent(manager: Caller, renter: Caller) -> None:
     renter.sign_in(email, password)
     status, ladder = manager.call("POST", "/api/v1/items", item())
     assert status == 201, ladder
-    until(lambda: renter.call("POST", "/api/v1/rentals", {"item": ladder["id"]})[0] in {201, 409}, "the listing")
+    wait_until(lambda: renter.call("POST", "/api/v1/rentals", {"item": ladder["id"]})[0] in {201, 409}, "the listing")
     _, mine = renter.call("GET", "/api/v1/rentals")
     rental = f"/api/v1/rentals/{mine['results'][0]['id']}"
     assert renter.call("POST", f"{rental}/payment", {"payment_method": f"{BIRD}-card"})[0] == 400
@@ -149,7 +150,7 @@ def break_down(server: Server, manager: Caller) -> None:
     """Meet errors that nobody foresaw, in a request and in a handler."""
     assert manager.call("POST", "/api/v1/items", item(name=f"{BOOM} ladder"))[0] == 500
     assert manager.call("POST", "/api/v1/items", item(place=f"{BOOM} street"))[0] == 201
-    until(lambda: "status_view failed on" in server.output.read_text(), "a handler that fails")
+    wait_until(lambda: "status_view failed on" in server.output.read_text(), "a handler that fails")
 
 
 def lines_of(text: str) -> list[dict[str, Any]]:

@@ -18,11 +18,12 @@ from apps.payments.domain import UNSETTLED, PaymentState
 from apps.payments.models import Payment
 from apps.rentals.models import Rental
 from deploy.servers.simulator import SimulatorProcess
+from deploy.servers.waiting import wait_until
 from gdmarket import ids
 from tests.chaos.money.accounting import judge
 from tests.chaos.money.plan import CHARGING, CHECKING, REFUNDING
 from tests.chaos.money.renters import MANAGERS, register
-from tests.e2e.served import ROOT, until
+from tests.e2e.served import ROOT
 
 pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 
@@ -119,7 +120,7 @@ def test_a_charge_is_made_once_and_booked_whatever_fails_and_dies(market: Market
     for step in CHECKING:  # whoever finds out what happened may die too
         assert market.run("reconcile", crash_at=step) == KILLED
     market.heal()
-    until(market.is_quiet, "the provider at rest")
+    wait_until(market.is_quiet, "the provider at rest")
 
     verdict = judge(book=market.fake.store)
     assert verdict.is_clean, verdict
@@ -139,7 +140,7 @@ def test_a_charge_that_arrives_after_it_was_given_up_is_refused(market: Market) 
     assert Payment.objects.get(rental_id=rental_id).state == PaymentState.NOT_SENT
     assert not market.is_quiet()  # it is still on its way
 
-    until(market.is_quiet, "the charge that comes late")
+    wait_until(market.is_quiet, "the charge that comes late")
 
     assert judge(book=market.fake.store).is_clean
     assert Rental.objects.get(id=rental_id).state == "requested"

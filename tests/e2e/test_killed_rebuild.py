@@ -15,7 +15,8 @@ from apps.rentals.models import Rental
 from apps.status_view.models import ItemStatus, Rebuild, RentalStatus
 from apps.status_view.services.rebuilding import LEASE
 from bench.dataset import load_market
-from tests.e2e.served import ROOT, until
+from deploy.servers.waiting import wait_until
+from tests.e2e.served import ROOT
 from tests.unit.status_view.commands import check, rebuild
 from tests.unit.status_view.facts import rows
 
@@ -33,7 +34,7 @@ def _start(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
 def _kill_amid(rebuilding: "subprocess.Popen[bytes]", *, after_s: float) -> None:
     """Kill a rebuild so long after the first page of its own, unless it is done before."""
     before = _built()
-    until(lambda: _built() != before or rebuilding.poll() is not None, "a page")
+    wait_until(lambda: _built() != before or rebuilding.poll() is not None, "a page")
     with suppress(subprocess.TimeoutExpired):
         rebuilding.wait(after_s)
     rebuilding.kill()
@@ -50,7 +51,7 @@ def test_a_rebuild_stopped_by_ctrl_c_says_how_it_goes_on(process_environment: di
     load_market(rentals=RENTALS)
     Rebuild.objects.create(pk=1)
     rebuilding = _start(process_environment)
-    until(lambda: _built()[1] > 0, "a page")
+    wait_until(lambda: _built()[1] > 0, "a page")
 
     rebuilding.send_signal(signal.SIGINT)
     _, output = rebuilding.communicate(timeout=60)

@@ -17,10 +17,11 @@ from apps.items import services as items
 from apps.payments.models import Payment
 from apps.rentals.models import Rental
 from apps.status_view.models import RentalStatus
+from deploy.servers.waiting import wait_until
 from gdmarket import bus, clock
 from gdmarket.ids import uuid7
 from tests.acceptance.conftest import DRILL
-from tests.e2e.served import PATIENCE_S, Served, until
+from tests.e2e.served import PATIENCE_S, Served
 from tests.factories.accounts import UserFactory
 
 KILLS = 4
@@ -44,7 +45,7 @@ def post(served: Served, path: str, body: dict[str, Any], **headers: str) -> tup
 
 def worker(served: Served) -> psutil.Process:
     """Return the process that answers."""
-    until(lambda: any("gunicorn" in " ".join(child.cmdline()) for child in served.master.children()), "a worker")
+    wait_until(lambda: any("gunicorn" in " ".join(child.cmdline()) for child in served.master.children()), "a worker")
     return next(child for child in served.master.children() if "gunicorn" in " ".join(child.cmdline()))
 
 
@@ -77,7 +78,7 @@ def test_a_request_repeated_after_a_kill_is_done_once(served: Served) -> None:
         timer.join()
         assert post(served, "/rentals", body, **headers) == answers[-1]
 
-    until(lambda: not Rental.objects.filter(state="paying").exists(), "every outcome known")
+    wait_until(lambda: not Rental.objects.filter(state="paying").exists(), "every outcome known")
     assert {status for status, _ in answers} <= {201, 202}
     # Killed after it had noted that it asks the provider, and before it did: surely not charged, and for the renter to try again.
     for rental in Rental.objects.exclude(state="paid"):
@@ -88,4 +89,4 @@ def test_a_request_repeated_after_a_kill_is_done_once(served: Served) -> None:
     assert sorted(answer["id"] for _, answer in answers) == sorted(str(rental.id) for rental in Rental.objects.all())
     approved = Counter(Payment.objects.filter(state="approved").values_list("rental_id", flat=True))
     assert approved == Counter(Rental.objects.values_list("id", flat=True))
-    until(lambda: set(RentalStatus.objects.values_list("state", flat=True)) == {"paid"}, "the status view to catch up")
+    wait_until(lambda: set(RentalStatus.objects.values_list("state", flat=True)) == {"paid"}, "the status view to catch up")

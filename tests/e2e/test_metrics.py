@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.servers.waiting import wait_until
 from tests.e2e.bare_server import serving
-from tests.e2e.served import until
 
 pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 
@@ -21,7 +21,7 @@ def test_what_all_workers_count_is_reported_by_any_and_outlives_a_worker(process
 
         [victim, _] = server.workers()
         victim.kill()
-        until(lambda: len(server.workers()) == 2 and victim not in server.workers(), "another worker")
+        wait_until(lambda: len(server.workers()) == 2 and victim not in server.workers(), "another worker")
 
         assert server.get("/api/v1/items") == "200"
         assert {server.scrape()[ITEMS] for _ in range(5)} == {21}
@@ -33,13 +33,13 @@ def test_what_all_workers_count_is_reported_by_any_and_outlives_a_worker(process
 def test_what_a_worker_had_under_way_is_forgotten_when_it_dies(process_environment: dict[str, str], tmp_path: Path) -> None:
     with serving(process_environment, output=tmp_path / "log") as server, socket.create_connection(("127.0.0.1", server.port)) as slow:
         slow.sendall(b"POST /api/v1/auth/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
-        until(lambda: server.value("http_requests_in_flight") == 1, "a request that waits for its body")
+        wait_until(lambda: server.value("http_requests_in_flight") == 1, "a request that waits for its body")
 
         for worker in server.workers():
             worker.kill()
 
-        until(lambda: server.get("/health/live") == "200", "new workers")
-        until(lambda: server.value("http_requests_in_flight") == 0, "no request under way")
+        wait_until(lambda: server.get("/health/live") == "200", "new workers")
+        wait_until(lambda: server.value("http_requests_in_flight") == 0, "no request under way")
         # It stays so: what asks for it is not counted itself, and nobody adds up what the dead have left.
         assert {server.value("http_requests_in_flight") for _ in range(5)} == {0}
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import pytest
 
 from deploy.servers.ports import free_port
-from tests.e2e.served import ROOT, until
+from deploy.servers.waiting import wait_until
+from tests.e2e.served import ROOT
 from tests.unit.gdmarket.bus.conftest import Connect, connect  # noqa: F401  # pytest finds the fixture here
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, handled, handler_of
 
@@ -77,10 +78,10 @@ def test_it_lives_counts_what_it_delivers_and_ends_at_once_when_stopped(connect:
     connect({Added: [handler_of(RED), handler_of(BLUE)]})
     relay = wait_until_delivering(start())
     add(1, 2, 3)
-    until(lambda: handled() == [1, 2, 3], "three deliveries")
+    wait_until(lambda: handled() == [1, 2, 3], "three deliveries")
 
     assert relay.health() == (200, {"status": "live"})
-    until(lambda: 'bus_handled_total{outcome="done",subscriber="red"} 3.0' in relay.get("/metrics")[1], "the count")
+    wait_until(lambda: 'bus_handled_total{outcome="done",subscriber="red"} 3.0' in relay.get("/metrics")[1], "the count")
     assert relay.get("/metrics?x=1")[0] == 200
     assert relay.get("/elsewhere")[0] == 404
 
@@ -98,7 +99,7 @@ def test_a_thread_that_hangs_in_a_handler_is_reported(connect: Connect, start: S
 
     add(-1)
 
-    until(lambda: relay.health()[0] == 503, "a relay that does not live")
+    wait_until(lambda: relay.health()[0] == 503, "a relay that does not live")
     assert relay.health() == (503, {"status": "hanging", "hanging": [RED]})
     assert handled(BLUE) == [-1]  # the others go on meanwhile
 
@@ -112,7 +113,7 @@ def test_a_relay_that_is_frozen_does_not_answer_and_answers_again(connect: Conne
         relay.get("/health/live", timeout_s=1)
     relay.process.send_signal(signal.SIGCONT)
 
-    until(lambda: relay.health()[0] == 200, "a relay that lives again")
+    wait_until(lambda: relay.health()[0] == 200, "a relay that lives again")
 
 
 def test_a_relay_whose_database_is_away_goes_on_trying_and_lives(connect: Connect, start: Start) -> None:  # noqa: F811  # pytest's fixture

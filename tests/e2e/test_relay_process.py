@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from deploy.servers.waiting import wait_until
 from gdmarket.bus.models import Delivery
-from tests.e2e.served import until
 from tests.unit.gdmarket.bus.conftest import Connect, connect  # noqa: F401  # pytest finds the fixture here
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, handled, handler_of
 
@@ -40,7 +40,7 @@ def test_a_relay_that_is_stopped_ends_well_and_holds_nothing(connect: Connect, s
     connect({Added: [handler_of(RED), handler_of(BLUE)]})
     relay = start()
     add(*range(1, 200))
-    until(lambda: len(handled()) > 0, "the first to be handled")
+    wait_until(lambda: len(handled()) > 0, "the first to be handled")
 
     relay.send_signal(signal.SIGTERM)
     out, _ = relay.communicate(timeout=10)

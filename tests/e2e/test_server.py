@@ -8,30 +8,31 @@ import sys
 
 import pytest
 
-from tests.e2e.served import PATIENCE_S, ROOT, Served, until
+from deploy.servers.waiting import wait_until
+from tests.e2e.served import PATIENCE_S, ROOT, Served
 
 
 def test_the_server_answers_with_a_relay_beside_it(served: Served) -> None:
     assert served.status_of("/health/live") == 200
     assert served.status_of("/api/v1/items") == 200
     assert len(served.relays()) == 1
-    until(lambda: len(served.beside("reconcile_payments")) == 1, "the reconciliation")
+    wait_until(lambda: len(served.beside("reconcile_payments")) == 1, "the reconciliation")
     assert "Demo people" not in served.output.read_text()
 
 
 @pytest.mark.parametrize("command", ["relay", "reconcile_payments"])
 def test_what_runs_beside_and_dies_is_started_again(served: Served, command: str) -> None:
-    until(lambda: len(served.beside(command)) == 1, command)
+    wait_until(lambda: len(served.beside(command)) == 1, command)
     [before] = served.beside(command)
     before.kill()
-    until(lambda: [process.pid for process in served.beside(command)] not in ([], [before.pid]), f"another {command}")
+    wait_until(lambda: [process.pid for process in served.beside(command)] not in ([], [before.pid]), f"another {command}")
     assert len(served.beside(command)) == 1
     assert served.status_of("/health/live") == 200
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_stops_everything_in_good_order(served: Served, ending: signal.Signals) -> None:
-    until(lambda: bool(served.beside("reconcile_payments")), "the reconciliation")
+    wait_until(lambda: bool(served.beside("reconcile_payments")), "the reconciliation")
     family = served.family()
     served.process.send_signal(ending)
     assert served.process.wait(timeout=PATIENCE_S) == 0
@@ -39,11 +40,11 @@ def test_a_stop_stops_everything_in_good_order(served: Served, ending: signal.Si
 
 
 def test_a_killed_server_leaves_no_process_behind(served: Served) -> None:
-    until(lambda: bool(served.beside("reconcile_payments")), "the reconciliation")
+    wait_until(lambda: bool(served.beside("reconcile_payments")), "the reconciliation")
     family = served.family()
     os.kill(served.process.pid, signal.SIGKILL)
     served.process.wait()
-    until(lambda: not any(process.is_running() for process in family), "the end of the workers and of what runs beside")
+    wait_until(lambda: not any(process.is_running() for process in family), "the end of the workers and of what runs beside")
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", served.port)) != 0
 

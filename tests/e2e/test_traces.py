@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from deploy.servers.waiting import wait_until
 from tests.e2e.bare_server import serving
 from tests.e2e.collector import Collector
-from tests.e2e.served import ROOT, until
+from tests.e2e.served import ROOT
 from tests.factories.accounts import UserFactory
 
 CALLER = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -47,7 +48,7 @@ def test_a_request_its_events_and_their_deliveries_elsewhere_are_one_trace(
             tokens, _ = call(server.port, "/api/v1/auth/token", {"email": f"{BIRD}@example.com", "password": "gdmarket-demo"})
             bearer = {"Authorization": f"Bearer {tokens['access']}"}
             _, headers = call(server.port, f"/api/v1/items?token={BIRD}", item, **bearer, traceparent=CALLER)
-            until(lambda: len(collector.named("status_view hears items.ItemRegistered")) == 1, "the delivery")
+            wait_until(lambda: len(collector.named("status_view hears items.ItemRegistered")) == 1, "the delivery")
             server.get("/metrics")
             workers = {worker.pid for worker in server.workers()}
         relay.send_signal(signal.SIGTERM)

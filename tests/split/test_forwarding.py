@@ -12,12 +12,12 @@ from django.db import connections
 
 from apps.items.models import BusyPeriod
 from apps.status_view.models import RentalStatus
+from deploy.servers.waiting import wait_until
 from gdmarket import bus, databases
 from gdmarket.bus import claims, dispatch, relay, subscriptions
 from gdmarket.bus.errors import OutsideTransactionError
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.ids import uuid7
-from tests.e2e.served import until
 from tests.split.conftest import Market, Subscribe
 from tests.split.sample import (
     RENTALS,
@@ -176,10 +176,10 @@ def test_a_relay_goes_on_while_a_database_is_down(subscribe: Subscribe) -> None:
         with unreachable(VIEW):
             working.start()
             publish(1, 2, 3)
-            until(lambda: received_by("items") == [1, 2, 3], "the events to be handled")
+            wait_until(lambda: received_by("items") == [1, 2, 3], "the events to be handled")
             publish(4)
-            until(lambda: received_by("items") == [1, 2, 3, 4], "the events to be handled")
-        until(lambda: received_by("status_view") == [1, 2, 3, 4], "the events to be handled")
+            wait_until(lambda: received_by("items") == [1, 2, 3, 4], "the events to be handled")
+        wait_until(lambda: received_by("status_view") == [1, 2, 3, 4], "the events to be handled")
     finally:
         over.set()
         working.join(60)

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from deploy.servers.waiting import wait_until
 from tests.acceptance.conftest import Market
 from tests.e2e.conftest import served
-from tests.e2e.served import Served, until
+from tests.e2e.served import Served
 
 pytestmark = pytest.mark.split
 
@@ -75,7 +76,7 @@ def test_rentals_go_on_while_the_items_database_is_down(
     market: Market, renter: Caller, served: Served, items_away: tuple[Path, Path], process_environment: dict[str, str]
 ) -> None:
     first, second = market.register(name="사다리"), market.register(name="천막")
-    until(lambda: renter("POST", "/api/v1/rentals", {"item": second["id"]})[0] == 201, "the second item can be rented")
+    wait_until(lambda: renter("POST", "/api/v1/rentals", {"item": second["id"]})[0] == 201, "the second item can be rented")
 
     for relay in served.relays():
         relay.kill()  # it holds the file open; a new one comes and finds it gone
@@ -97,10 +98,10 @@ def test_rentals_go_on_while_the_items_database_is_down(
     assert (unseen, refusal["code"]) == (503, "database_unavailable")
     assert (ready, health["away"]) == (200, ["database items"])
     assert (bus_status.returncode, "items: database away" in bus_status.stderr) == (1, True)
-    until(lambda: renter("GET", f"/api/v1/status/rentals/{rental['id']}")[1].get("state") == "paid", "the view, which goes on")
+    wait_until(lambda: renter("GET", f"/api/v1/status/rentals/{rental['id']}")[1].get("state") == "paid", "the view, which goes on")
 
     bring_back(*items_away)
-    until(lambda: renter("GET", f"/api/v1/items/{first['id']}")[1].get("availability") == "reserved", "items catching up")
+    wait_until(lambda: renter("GET", f"/api/v1/items/{first['id']}")[1].get("availability") == "reserved", "items catching up")
     trace = subprocess.run(
         [sys.executable, "manage.py", "bus", "dead"], env=process_environment, capture_output=True, text=True, check=True, timeout=120
     )

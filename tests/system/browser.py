@@ -1,4 +1,4 @@
-"""A headless Chromium, and what a person would notice on a page it shows."""
+"""A headless Chromium, and checks of the pages it shows."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,14 +15,13 @@ PATIENCE_S = 20.0
 PHONE, DESK = (390, 844), (1280, 900)
 # In Chromium a window is never narrower than 500 px: the page's own width is set by its debugger.
 _METRICS = "Emulation.setDeviceMetricsOverride"
-_UNNAMED = """
-const says = (e, name) => e.getAttribute(name)
-const isNamed = e => e.labels?.length || says(e, 'aria-label') || says(e, 'aria-labelledby') || e.title || e.type == 'submit' && e.value
+_WITHOUT_LABEL = """
+const isLabelled = e => e.labels?.length || e.ariaLabel || e.getAttribute('aria-labelledby') || e.title || e.type == 'submit' && e.value
 const fields = [...document.querySelectorAll('input:not([type=hidden]), select, textarea')]
-return fields.filter(e => e.offsetParent && !isNamed(e)).map(e => e.outerHTML)
+return fields.filter(e => e.offsetParent && !isLabelled(e)).map(e => e.outerHTML)
 """
-_WIDER = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-_MUTE = "return [...document.images].filter(image => !image.hasAttribute('alt')).map(image => image.outerHTML)"
+_OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_WITHOUT_ALT = "return [...document.images].filter(image => !image.hasAttribute('alt')).map(image => image.outerHTML)"
 
 
 class ProgramMissingError(RuntimeError):
@@ -30,13 +29,13 @@ class ProgramMissingError(RuntimeError):
 
 
 class Browser:
-    """One window; every page it opens is looked over."""
+    """One window, in one language."""
 
     def __init__(self, driver: webdriver.Chrome, address: str, language: str) -> None:
         self.driver, self.address, self.language = driver, address, language
 
     def open(self, path: str) -> None:
-        """Go to a page of the market."""
+        """Go to a path of the server."""
         self.driver.get(f"{self.address}{path}")
 
     def resize(self, size: tuple[int, int]) -> None:
@@ -51,7 +50,7 @@ class Browser:
         WebDriverWait(self.driver, PATIENCE_S).until(lambda driver: driver.current_url.endswith("/admin/"))
 
     def fill(self, **values: str) -> None:
-        """Write into fields, by their names."""
+        """Fill in fields, by their names."""
         for name, value in values.items():
             field = self.driver.find_element(By.NAME, name)
             if field.tag_name != "select":
@@ -59,21 +58,21 @@ class Browser:
             field.send_keys(value)
 
     def width(self) -> int:
-        """Return how wide the page may be, in px."""
+        """Return the width of the viewport, in px."""
         return int(self.driver.execute_script("return document.documentElement.clientWidth"))
 
     def text(self) -> str:
-        """Return what the page says."""
+        """Return the page's text."""
         return str(self.driver.find_element(By.TAG_NAME, "body").text)
 
     def faults(self) -> list[str]:
-        """Return what is wrong with the page: errors in the console, what sticks out at its side, what a screen reader cannot name."""
+        """Return what is wrong with the page: console errors, horizontal overflow, fields without a label, images without alt text."""
         found = [f"console: {line['message']}" for line in self.driver.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}]
-        wider = self.driver.execute_script(_WIDER)
-        if wider > 0:
-            found.append(f"{wider} px wider than the window")
-        found += [f"without a name: {field}" for field in self.driver.execute_script(_UNNAMED)]
-        found += [f"without a text: {image}" for image in self.driver.execute_script(_MUTE)]
+        overflow_px = self.driver.execute_script(_OVERFLOW)
+        if overflow_px > 0:
+            found.append(f"{overflow_px} px wider than the window")
+        found += [f"without a label: {field}" for field in self.driver.execute_script(_WITHOUT_LABEL)]
+        found += [f"without alt text: {image}" for image in self.driver.execute_script(_WITHOUT_ALT)]
         headings = [heading for heading in self.driver.find_elements(By.TAG_NAME, "h1") if heading.text.strip()]
         if not headings:
             found.append("no heading")

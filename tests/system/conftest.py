@@ -1,4 +1,4 @@
-"""A cluster of real processes behind a real HAProxy, one for all of these tests; each leaves it as it found it."""
+"""One cluster of real processes behind HAProxy for all of these tests; each test restores it."""
 
 from collections.abc import Iterator
 

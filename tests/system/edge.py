@@ -1,4 +1,4 @@
-"""What stands in front of the gateway and behind it in its tests: a client that says what it is told, and servers that misbehave."""
+"""A client and servers for the gateway's tests: raw requests, and servers that misbehave."""
 
 import json
 import socket
@@ -12,15 +12,17 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from deploy.local.cluster import Cluster, Web
 from deploy.local.gateway import Gateway
 from deploy.servers.ports import free_port
+from deploy.servers.waiting import wait_until
 
 PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One answer, with the names of its headers in small letters."""
+    """One answer, with header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -28,16 +30,16 @@ class Answer:
 
     @property
     def problem(self) -> dict[str, Any]:
-        """The problem document, which must be whole, and of one story with its header."""
+        """The problem document, checked: its fields, and the status and correlation id of the response."""
         assert self.headers["content-type"] == "application/problem+json", self
-        told: dict[str, Any] = json.loads(self.body)
-        assert set(told) == {"type", "title", "status", "detail", "code", "correlation_id"}
-        assert (told["status"], told["type"]) == (self.status, f"urn:gdmarket:problem:{told['code']}")
-        assert told["correlation_id"] == self.headers["x-correlation-id"] != ""
-        return told
+        document: dict[str, Any] = json.loads(self.body)
+        assert set(document) == {"type", "title", "status", "detail", "code", "correlation_id"}
+        assert (document["status"], document["type"]) == (self.status, f"urn:gdmarket:problem:{document['code']}")
+        assert document["correlation_id"] == self.headers["x-correlation-id"] != ""
+        return document
 
 
-def ask(port: int, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+def send(port: int, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
     """Send one request over a connection of its own; `_` in a header's name stands for `-`."""
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
@@ -48,16 +50,16 @@ def ask(port: int, path: str, *, method: str = "GET", body: bytes | None = None,
         connection.close()
 
 
-def say(port: int, words: bytes) -> socket.socket:
-    """Send these bytes and no more, and keep the connection."""
-    line = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
-    line.sendall(words)
-    return line
+def send_raw(port: int, data: bytes) -> socket.socket:
+    """Send these bytes and return the open connection."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+    connection.sendall(data)
+    return connection
 
 
 @contextmanager
 def gateway(*, servers: Mapping[str, int], **settings: str) -> Iterator[Gateway]:
-    """Run a gateway of one's own in front of some servers, by slot and port, with settings such as `GATEWAY_RATE`."""
+    """Run another gateway in front of these servers, given as slots and ports; `settings` are variables such as `GATEWAY_RATE`."""
     with tempfile.TemporaryDirectory(prefix="gdmarket-edge-") as folder:
         edge = Gateway(port=free_port(), folder=Path(folder), report=lambda _: None)
         edge.start(environment={"GATEWAY_RATE": "100000", **settings})
@@ -69,23 +71,35 @@ def gateway(*, servers: Mapping[str, int], **settings: str) -> Iterator[Gateway]
             edge.stop()
 
 
-class Rogue(ThreadingHTTPServer):
-    """A server that is ready and, asked anything, notes it and breaks off; or, with `is_kind`, tells which headers it got."""
+@contextmanager
+def extra_server(cluster: Cluster, **settings: str) -> Iterator[Web]:
+    """Run another server of the cluster, behind no gateway, with additional settings; gives it once it is ready."""
+    web = cluster.start_web(**settings)
+    try:
+        wait_until(lambda: cluster.is_ready(web), "the server to be ready")
+        yield web
+    finally:
+        web.supervisor.stop()
+        cluster.webs.remove(web)
 
-    def __init__(self, *, is_kind: bool = False, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
-        super().__init__(address, _Rudely)
-        self.is_kind = is_kind
-        self.asked: list[str] = []
+
+class StubServer(ThreadingHTTPServer):
+    """A server that is ready, records the method of each request and hangs up; with `echoes` it returns the request's headers."""
+
+    def __init__(self, *, echoes: bool = False, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        super().__init__(address, _StubHandler)
+        self.echoes = echoes
+        self.requests: list[str] = []
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port it listens on."""
         return int(self.server_address[1])
 
 
 @contextmanager
-def running(server: Rogue) -> Iterator[Rogue]:
-    """Let it serve for the length of the block."""
+def running(server: StubServer) -> Iterator[StubServer]:
+    """Run a server for the length of the block."""
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -96,19 +110,19 @@ def running(server: Rogue) -> Iterator[Rogue]:
         thread.join()
 
 
-class _Rudely(BaseHTTPRequestHandler):
-    server: Rogue
+class _StubHandler(BaseHTTPRequestHandler):
+    server: StubServer
 
     def do_GET(self) -> None:
         if self.path != "/health/ready":
-            self.server.asked.append(self.command)
-            if not self.server.is_kind:
+            self.server.requests.append(self.command)
+            if not self.server.echoes:
                 return
         self.send_response(200)
         self.end_headers()
         self.wfile.write(json.dumps([[name, value] for name, value in self.headers.items()]).encode())
 
-    do_POST = do_GET  # noqa: N815  # as http.server wants it
+    do_POST = do_GET  # noqa: N815  # http.server's name
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""promtool takes the rules, and with its own clock each alert comes when it should, alone, and none does when all is well."""
+"""Each alert fires for its fault and for no other, and none fires without a fault: promtool's own unit tests of the rules."""
 
 import json
 import shutil
@@ -19,9 +19,9 @@ RULES = {
 W1, W2 = 'job="web", instance="w1"', 'job="web", instance="w2"'
 ITEMS = f'{W1}, route="/api/v1/items", method="GET"'
 SEEN = 'bus_relay_seen_seconds{{{0}, subscriber="items"}}'
-# What a market tells in an hour in which all is well: one of two servers cannot reach the database, a context was paused for a while, five
-# items are not back, and a server that is not ready says so.
-WELL = {
+# The metrics of an hour without a fault to alert on: one of two servers cannot reach the database, a context was paused for a while, five
+# items are overdue, and one server is not ready.
+HEALTHY = {
     f"up{{{W1}}}": "1x60",
     f'http_requests_total{{{ITEMS}, status="2xx"}}': "0+600x60",
     f'http_requests_total{{{W1}, route="/health/ready", method="GET", status="5xx"}}': "0+600x60",
@@ -43,8 +43,8 @@ WELL = {
     f'metrics_source_up{{{W2}, source="database default"}}': "1x60",
     f'metrics_source_up{{{W1}, source="bus"}}': "1x60",
 }
-# What is otherwise when an alert comes, the labels it then has, and what it says.
-ILL: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
+# For each alert: the metrics that differ, its labels, and its summary.
+FAULTS: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
     "WebErrors": (
         {f'http_requests_total{{{W1}, route="/api/v1/rentals", method="POST", status="5xx"}}': "0+60x60"},
         {},
@@ -52,7 +52,7 @@ ILL: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
     ),
     "WebSlow": ({f'http_request_seconds_bucket{{{ITEMS}, le="0.1"}}': "0+500x60"}, {}, "One request in twenty takes 1.78s or longer"),
     "WebGone": ({f"up{{{W1}}}": "0x60"}, {}, "No server answers"),
-    "RelayGone": ({SEEN.format(W1): "0+60x60", SEEN.format(W2): "5+60x60"}, {"subscriber": "items"}, "No relay comes round for items"),
+    "RelayGone": ({SEEN.format(W1): "0+60x60", SEEN.format(W2): "5+60x60"}, {"subscriber": "items"}, "No relay polls for items"),
     "BusBehind": ({f'bus_oldest_age_seconds{{{W1}, subscriber="items"}}': "90x60"}, {"subscriber": "items"}, "items is 1m 30s behind"),
     "BusPaused": (
         {f'bus_paused{{{W1}, subscriber="payments"}}': "1x60", f'bus_oldest_age_seconds{{{W1}, subscriber="payments"}}': "900x60"},
@@ -93,40 +93,40 @@ def promtool() -> str:
     return found
 
 
-def expectation(series: dict[str, str], coming: str, labels: dict[str, str], summary: str) -> dict[str, Any]:
-    """Return one of promtool's tests: after 45 minutes of these series this alert and no other has come."""
+def expectation(series: dict[str, str], expected: str, labels: dict[str, str], summary: str) -> dict[str, Any]:
+    """Return one of promtool's tests: after 45 minutes of these series this alert fires, and no other."""
 
     def alerts(name: str) -> list[dict[str, Any]]:
-        if name != coming:
+        if name != expected:
             return []
         rule = RULES[name]
         return [{"exp_labels": rule["labels"] | labels, "exp_annotations": rule["annotations"] | {"summary": summary}}]
 
     return {
-        "name": coming,
+        "name": expected,
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "alert_rule_test": [{"eval_time": "45m", "alertname": name, "exp_alerts": alerts(name)} for name in RULES],
     }
 
 
-def test_each_alert_comes_when_it_should_and_alone(promtool: str, tmp_path: Path) -> None:
-    assert ILL.keys() == RULES.keys()
-    never = {name: values for name, values in WELL.items() if not name.startswith("bus_relay_seen")}
+def test_each_alert_fires_for_its_fault_and_for_no_other(promtool: str, tmp_path: Path) -> None:
+    assert FAULTS.keys() == RULES.keys()
+    never = {name: values for name, values in HEALTHY.items() if not name.startswith("bus_relay_seen")}
     tests = [
-        expectation(WELL, "all is well", {}, ""),
-        expectation(never, "RelayGone", {}, "No relay comes round"),
-        *(expectation(WELL | otherwise, name, labels, summary) for name, (otherwise, labels, summary) in ILL.items()),
+        expectation(HEALTHY, "healthy", {}, ""),
+        expectation(never, "RelayGone", {}, "No relay polls"),
+        *(expectation(HEALTHY | differing, name, labels, summary) for name, (differing, labels, summary) in FAULTS.items()),
     ]
-    told = tmp_path / "alerts.test.yml"
-    told.write_text(json.dumps({"rule_files": [str(FOLDER / "alerts.yml")], "evaluation_interval": "1m", "tests": tests}))
+    file = tmp_path / "alerts.test.yml"
+    file.write_text(json.dumps({"rule_files": [str(FOLDER / "alerts.yml")], "evaluation_interval": "1m", "tests": tests}))
 
-    ran = subprocess.run([promtool, "test", "rules", str(told)], capture_output=True, text=True, check=False)
+    ran = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, check=False)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_promtool_takes_the_rules_and_the_scrapes(promtool: str) -> None:
+def test_promtool_accepts_the_rules_and_the_configuration(promtool: str) -> None:
     for check in (("rules", "--lint=all", "--lint-fatal", str(FOLDER / "alerts.yml")), ("config", str(FOLDER / "prometheus.yml"))):
         ran = subprocess.run([promtool, "check", *check], capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr

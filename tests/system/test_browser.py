@@ -1,4 +1,4 @@
-"""The pages as people see them: in Chromium, in English and Korean, at a desk and on a phone, by keyboard."""
+"""The pages in Chromium: in English and Korean, at the width of a desktop and of a phone, with a keyboard."""
 
 import os
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ OPERATORS = (
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Return a market with the demo's people and items, on the embedded database: what a page looks like does not depend on that."""
-    home = tmp_path_factory.mktemp("market")
-    served = Served({**os.environ, "DATABASE_URL": "", "GDMARKET_DATA_DIR": str(home)}, home / "output")
+    """Return a server with the demo's data, on SQLite: pages look the same on both databases."""
+    folder = tmp_path_factory.mktemp("market")
+    served = Served({**os.environ, "DATABASE_URL": "", "GDMARKET_DATA_DIR": str(folder)}, folder / "output")
     family = served.family()
     yield served
     for process in family:
@@ -40,7 +40,7 @@ def browser(market: Served, tmp_path: Path, request: pytest.FixtureRequest) -> I
 
 
 @pytest.mark.parametrize(("email", "screens"), [("manager@example.com", MANAGERS), ("operator@example.com", OPERATORS)])
-def test_every_screen_is_whole_and_has_a_name_for_each_field(browser: Browser, email: str, screens: tuple[str, ...]) -> None:
+def test_every_page_fits_and_labels_its_fields(browser: Browser, email: str, screens: tuple[str, ...]) -> None:
     browser.sign_in(email, PASSWORD)
     for size in (DESK, PHONE):
         browser.resize(size)
@@ -71,8 +71,8 @@ def test_the_api_can_be_tried_out_without_a_network(browser: Browser) -> None:
     assert severe == []
 
 
-def test_a_page_with_faults_is_found_out(browser: Browser) -> None:
+def test_a_page_with_faults_is_reported(browser: Browser) -> None:
     browser.driver.get("data:text/html,<input><img src='data:,'><p style='width:3000px'>wide")
     assert [fault.split(":")[0] for fault in browser.faults() if not fault.startswith("console")] == [
-        *(f"{3000 + 8 - browser.width()} px wider than the window", "without a name", "without a text", "no heading", "no title"),
+        *(f"{3000 + 8 - browser.width()} px wider than the window", "without a label", "without alt text", "no heading", "no title"),
     ]

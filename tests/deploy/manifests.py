@@ -1,4 +1,4 @@
-"""The manifests of deploy/kubernetes, as kustomize makes them, and what the tests ask of them."""
+"""The manifests of deploy/kubernetes, as kustomize renders them."""
 
 import re
 import subprocess
@@ -16,28 +16,28 @@ from tests.docs.configuration import DEVELOPERS, variables
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
 TOOLS = Path(sys.executable).parent
-# Our own resources of kinds that a cluster must be taught first.
-TAUGHT = {"HTTPRoute", "ScaledObject"}
+# Kinds that a cluster knows only with their CustomResourceDefinition installed.
+CUSTOM_KINDS = {"HTTPRoute", "ScaledObject"}
 
 Manifest = dict[str, Any]
 
 
-def tool(name: str, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program that the tests' lock brings."""
+def tool(name: str, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program from requirements/dev.lock."""
     command = [str(TOOLS / name), *arguments]
-    return subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, check=False)
 
 
 @cache
 def text_of(overlay: str) -> str:
-    """Return an overlay as it would be applied."""
+    """Return an overlay as rendered YAML."""
     built = tool("kubectl", "kustomize", str(KUBERNETES / "overlays" / overlay))
     assert built.returncode == 0, built.stderr
     return built.stdout
 
 
 def manifests(overlay: str) -> list[Manifest]:
-    """Return an overlay's resources."""
+    """Return the resources of an overlay."""
     return list(yaml.safe_load_all(text_of(overlay)))
 
 
@@ -47,30 +47,30 @@ def of_kind(overlay: str, *kinds: str) -> dict[str, Manifest]:
 
 
 def template_of(manifest: Manifest) -> Manifest:
-    """Return the pods that a resource makes; empty where it makes none."""
+    """Return a resource's pod template; empty for a kind without pods."""
     spec: Manifest = manifest.get("spec", {})
     template: Manifest = spec.get("jobTemplate", {}).get("spec", spec).get("template", {})
     return template
 
 
 def pods(overlay: str) -> dict[str, Manifest]:
-    """Return the templates of all pods, by the name of what makes them."""
+    """Return all pod templates, by the name of their resource."""
     return {each["metadata"]["name"]: template_of(each) for each in manifests(overlay) if template_of(each)}
 
 
-def ours(overlay: str) -> dict[str, Manifest]:
+def app_pods(overlay: str) -> dict[str, Manifest]:
     """Return those of the pods that run our image."""
     return {name: pod for name, pod in pods(overlay).items() if pod["spec"]["containers"][0]["image"].startswith("gdmarket")}
 
 
 def containers(pod: Manifest) -> Iterator[Manifest]:
-    """Yield a pod's containers, those that run first among them."""
+    """Yield a pod's containers, init containers first."""
     yield from pod["spec"].get("initContainers", [])
     yield from pod["spec"]["containers"]
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Say whether a selector selects what has these labels."""
+    """Say whether a selector matches these labels."""
     wanted = selector.get("matchLabels", {})
     return all(labels.get(name) == value for name, value in wanted.items()) and all(
         labels.get(rule["key"]) in rule["values"] for rule in selector.get("matchExpressions", [])
@@ -78,19 +78,19 @@ def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 
 def settings_of(overlay: str) -> dict[str, str]:
-    """Return the ConfigMap that our pods are told."""
+    """Return the data of the settings' ConfigMap."""
     (settings,) = (each for name, each in of_kind(overlay, "ConfigMap").items() if name.startswith("settings-"))
     data: dict[str, str] = settings["data"]
     return data
 
 
 def known_settings() -> set[str]:
-    """Return every variable that the market reads."""
+    """Return every environment variable that the product reads."""
     return {variable.name for variable in variables() if variable.heading != DEVELOPERS}
 
 
-def told_in_comments(path: Path) -> set[str]:
-    """Return the variables that a file of settings says it does not set."""
+def commented_in(path: Path) -> set[str]:
+    """Return the variables that stand commented out in a file of settings."""
     return set(re.findall(r"^# ?([A-Z][A-Z_]+)[:=]", path.read_text(), flags=re.MULTILINE))
 
 
