@@ -52,25 +52,10 @@ def unchanged(market: Market) -> Callable[[], None]:
     ("change", "field", "code"),
     [
         ({"daily_price": -1}, "daily_price", None),
-        ({"daily_price": 0}, "daily_price", None),
-        ({"daily_price": 10**15}, "daily_price", None),
-        ({"daily_price": "8000"}, "daily_price", None),
-        ({"daily_price": 8000.5}, "daily_price", None),
-        ({"daily_price": True}, "daily_price", None),
-        ({"deposit": -1}, "deposit", None),
-        ({"currency": "WON"}, "currency", None),
-        ({"latitude": 91}, "latitude", None),
         ({"longitude": "NaN"}, "longitude", None),
-        ({"name": ""}, "name", None),
-        ({"name": "드" * 10_000}, "name", None),
         ({"name": "a\x00b"}, None, "malformed_json"),
-        ({"name": "a\u202eb"}, "name", None),
-        ({"name": None}, "name", None),
         ({"name": ["a"]}, "name", None),
-        ({"id": str(uuid7())}, "id", None),
-        ({"manager": str(uuid7())}, "manager", None),
         ({"availability": "available"}, "availability", None),
-        ({"colour": "red"}, "colour", None),
     ],
 )
 def test_an_invalid_item_is_refused(
@@ -116,25 +101,17 @@ def test_an_invalid_request_is_refused(market: Market, wishes: dict[str, Any], s
     ("body", "content_type", "status", "code"),
     [
         (b"", "application/json", 400, "invalid"),
-        (b"{", "application/json", 400, "malformed_json"),
-        (b"[]", "application/json", 400, None),
-        (b"null", "application/json", 400, None),
-        (b'{"item": NaN}', "application/json", 400, "malformed_json"),
-        (b'{"item": "a", "item": "b"}', "application/json", 400, "malformed_json"),
-        (b"\xff\xfe", "application/json", 400, "malformed_json"),
         (b"[" * 100_000, "application/json", 400, "malformed_json"),
-        (b'{"item": ' + b"1" * 5_000 + b"}", "application/json", 400, None),
         (b'{"item": "' + b"x" * 300_000 + b'"}', "application/json", 413, "body_too_large"),
-        (b"item=1", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
         (b"{}", "text/plain", 415, "unsupported_media_type"),
     ],
 )
 def test_an_unreadable_body_is_refused(
-    market: Market, unchanged: Callable[[], None], body: bytes, content_type: str, status: int, code: str | None
+    market: Market, unchanged: Callable[[], None], body: bytes, content_type: str, status: int, code: str
 ) -> None:
     answer = market.renter.post("/api/v1/rentals", body, content_type=content_type)
 
-    assert_problem(answer, status=status, code=code or answer.json()["code"])
+    assert_problem(answer, status=status, code=code)
     unchanged()
 
 
@@ -208,12 +185,7 @@ def test_a_valid_correlation_id_is_kept_in_every_event(market: Market) -> None:
         ("get", "/api/v1/rentals/not-a-uuid", 404, "not_found"),
         ("get", "/api/v1/rentals/01890a5d-ac96-774b-bcce-b302099a8057", 404, "rental_not_found"),
         ("get", "/api/v1/rentals?state=lost", 400, "invalid"),
-        ("get", "/api/v1/rentals?limit=0", 400, "invalid"),
-        ("get", "/api/v1/rentals?limit=1000", 400, "invalid"),
-        ("get", "/api/v1/rentals?cursor=abc", 400, "invalid"),
         ("get", "/api/v1/rentals?colour=red", 400, "invalid"),
-        ("get", "/api/v1/items?near=1", 400, "invalid"),
-        ("get", "/api/v1/items?free_from=x", 400, "invalid"),
         ("put", "/api/v1/rentals", 405, "method_not_allowed"),
         ("trace", "/api/v1/rentals", 405, "method_not_allowed"),
     ],

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import import_module
-from threading import Barrier, Event
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -20,22 +21,13 @@ from gdmarket import clock, databases
 from gdmarket.ids import uuid7
 from tests.acceptance.conftest import Market
 from tests.factories.accounts import UserFactory
+from tests.unit.payments.actions import at_once
 
 GUARD = import_module("apps.rentals.migrations.0002_no_overlap")
 
 
-def race(renters: list[APIClient], *, item: dict[str, Any], wishes: dict[str, Any] | None = None) -> list[Any]:
-    start = Barrier(len(renters))
-
-    def request(renter: APIClient) -> Any:
-        try:
-            start.wait(timeout=30)
-            return renter.post("/api/v1/rentals", {"item": item["id"], **(wishes or {})}, format="json")
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(max_workers=len(renters)) as threads:
-        return list(threads.map(request, renters))
+def race(renters: list[APIClient], *, item: dict[str, Any]) -> list[Any]:
+    return at_once([lambda renter=renter: renter.post("/api/v1/rentals", {"item": item["id"]}, format="json") for renter in renters])  # type: ignore[misc]  # mypy infers no lambda with a default
 
 
 @contextmanager
@@ -113,37 +105,20 @@ def test_the_database_itself_refuses_an_overlap(market: Market) -> None:
 def test_sixteen_writers_at_once_are_all_served(market: Market, as_user: Callable[[Any], APIClient]) -> None:
     renters = [as_user(renter) for renter in UserFactory.create_batch(16)]
     items = [market.register(name=f"물건 {number}") for number in range(16)]
-    start = Barrier(16)
 
-    def write(pair: tuple[APIClient, dict[str, Any]]) -> list[int]:
-        try:
-            start.wait(timeout=30)
-            renter, item = pair
-            return [renter.post("/api/v1/rentals", {"item": item["id"]}, format="json").status_code for _ in range(3)]
-        finally:
-            connections.close_all()
+    def write(renter: APIClient, item: dict[str, Any]) -> list[int]:
+        return [renter.post("/api/v1/rentals", {"item": item["id"]}, format="json").status_code for _ in range(3)]
 
-    with ThreadPoolExecutor(max_workers=16) as threads:
-        answers = list(threads.map(write, zip(renters, items, strict=True)))
-
-    assert answers == [[201, 409, 409]] * 16
+    assert at_once([partial(write, *pair) for pair in zip(renters, items, strict=True)]) == [[201, 409, 409]] * 16
 
 
 def test_one_request_sent_many_times_at_once_makes_one_rental(market: Market) -> None:
     item, renter, rental_id = market.register(), UserFactory(), uuid7()
-    start = Barrier(8)
+    request = partial(requesting.request_rental, rental_id=rental_id, item_id=UUID(item["id"]), renter_id=renter.id, now=clock.now())
 
-    def request(_: int) -> UUID:
-        try:
-            start.wait(timeout=30)
-            return requesting.request_rental(rental_id=rental_id, item_id=UUID(item["id"]), renter_id=renter.id, now=clock.now()).id
-        finally:
-            connections.close_all()
+    made: list[Any] = at_once([request] * 8)
 
-    with ThreadPoolExecutor(max_workers=8) as threads:
-        made = list(threads.map(request, range(8)))
-
-    assert made == [rental_id] * 8
+    assert [rental.id for rental in made] == [rental_id] * 8
     assert Rental.objects.count() == 1
 
 

@@ -82,4 +82,4 @@ def rental_fact(
         "closed_at": None,
         "occurred_at": starts_at,
     }
-    return kind(**public, **more)
+    return kind(**public | more)

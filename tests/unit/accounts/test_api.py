@@ -82,13 +82,6 @@ def test_a_malformed_registration_is_refused(api: APIClient, change: dict[str, s
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, [field])
 
 
-def test_a_registration_that_is_repeated_makes_one_person(api: APIClient) -> None:
-    first = api.post("/api/v1/auth/register", NEW, format="json", HTTP_IDEMPOTENCY_KEY="k")
-    second = api.post("/api/v1/auth/register", NEW, format="json", HTTP_IDEMPOTENCY_KEY="k")
-    assert (second.status_code, second.json()) == (201, first.json())
-    assert User.objects.count() == 1
-
-
 def test_an_access_token_authenticates_its_person(api: APIClient) -> None:
     person: Any = UserFactory()
     tokens = sign_in(api, person.email).json()

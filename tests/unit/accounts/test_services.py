@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from django.db import IntegrityError
 
-from apps.accounts import contracts, facade, queries, services
-from apps.accounts.errors import EmailTakenError, PersonNotFoundError, TokenNotValidError
+from apps.accounts import contracts, facade, services
+from apps.accounts.errors import EmailTakenError, PersonNotFoundError
 from apps.accounts.models import User
 from gdmarket import clock, ids
 from tests.factories.accounts import UserFactory
@@ -32,14 +32,6 @@ def test_one_id_is_one_person_and_one_address_too() -> None:
         with pytest.raises(EmailTakenError):
             register(other_id, email)
     assert User.objects.count() == 1
-
-
-def test_issued_tokens_authenticate_the_person() -> None:
-    person: Any = UserFactory()
-    tokens = services.issue_tokens(user=person, now=clock.now())
-    assert queries.get_user_by_access_token(token=tokens.access, now=clock.now()) == person
-    with pytest.raises(TokenNotValidError):
-        queries.get_user_by_access_token(token=f"{tokens.access}x", now=clock.now())
 
 
 def test_the_facade_returns_name_and_roles() -> None:

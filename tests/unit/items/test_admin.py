@@ -153,13 +153,6 @@ def test_a_renter_has_no_screens(client: Client) -> None:
         assert client.get(address)["Location"].startswith("/admin/login/")
 
 
-def test_an_operator_sees_everybodys_items(client: Client) -> None:
-    client.force_login(UserFactory(operator=True))
-    names = [ItemFactory().name, ItemFactory().name]
-    page = client.get(LIST).content.decode()
-    assert all(name in page for name in names)
-
-
 def test_the_list_searches_and_filters(screens: Client, manager: Any) -> None:
     ItemFactory(manager_id=manager.pk, name="캠핑 텐트", category="캠핑", daily_price=12_000)
     ItemFactory(manager_id=manager.pk, name="해머 드릴")

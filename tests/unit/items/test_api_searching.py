@@ -35,17 +35,6 @@ def test_the_newest_items_come_first_and_withdrawn_ones_are_left_out(api: APICli
     assert "distance_m" not in answer.json()["results"][0]
 
 
-def test_pages_follow_each_other_without_gap_or_repetition(api: APIClient) -> None:
-    for number in range(5):
-        ItemFactory(name=f"item {number}", registered_at=NOON)
-    seen, address = [], f"{ITEMS}?limit=2"
-    while address:
-        answer = api.get(address)
-        seen += _names(answer)
-        address = answer.json()["next"]
-    assert sorted(seen) == [f"item {number}" for number in range(5)]
-
-
 def test_pages_by_distance_follow_each_other(api: APIClient) -> None:
     for number in range(5):
         ItemFactory(name=f"item {number}", latitude=37.5 + (number // 2) * 0.001, longitude=127.0)
@@ -89,11 +78,8 @@ def test_the_list_filters_and_orders(api: APIClient, query: str, names: list[str
 @pytest.mark.parametrize(
     ("query", "is_free"),
     [
-        ("free_from=2036-05-02T12:00:00Z", True),
-        ("free_from=2036-05-01T11:00:00Z", False),
         ("free_from=2036-04-30T12:00:00Z", True),
         ("free_from=2036-04-30T12:00:01Z", False),
-        ("free_from=2036-05-02T21:00:00%2B09:00", True),
         ("free_from=2036-05-02T21:00:00+09:00", True),
         ("free_from=2036-05-02T20:59:59%2B09:00", False),
         ("free_from=2036-04-01T00:00:00Z&free_to=2036-05-01T12:00:00Z", True),

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from apps.items import domain, services
-from apps.items.errors import BadDailyPriceError, ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
+from apps.items.errors import BadDailyPriceError, ItemBusyError, ItemIdTakenError, ItemNotFoundError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn
 from apps.items.models import BusyPeriod, Item
 from apps.rentals.contracts import RentalSnapshot
@@ -101,16 +101,6 @@ def test_a_revision_that_changes_nothing_publishes_nothing() -> None:
     item = ItemFactory(manager_id=MANAGER, name="드릴")
     assert services.revise_item(item_id=item.id, by=MANAGER, now=NOW, name="드릴").version == 1
     assert services.revise_item(item_id=item.id, by=MANAGER, now=NOW).version == 1
-    assert _facts() == []
-
-
-def test_a_revision_of_a_stale_version_is_refused_by_the_service() -> None:
-    item = ItemFactory(manager_id=MANAGER, name="드릴", version=3)
-    with pytest.raises(VersionMismatchError) as refused:
-        services.revise_item(item_id=item.id, by=MANAGER, now=NOW, expected_version=2, name="해머 드릴")
-    assert refused.value.details == {"version": 3}
-    item.refresh_from_db()
-    assert (item.name, item.version) == ("드릴", 3)
     assert _facts() == []
 
 

@@ -1,7 +1,7 @@
 """Facts of items, rentals and payments, for the status view to handle."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -12,6 +12,7 @@ from apps.items.events import ItemRegistered, ItemRevised
 from apps.items.models import Item
 from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentRefunded
 from apps.payments.models import Payment
+from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.events import (
     RentalCancelled,
     RentalHandedOver,
@@ -27,6 +28,7 @@ from apps.rentals.models import Rental
 from apps.status_view import handlers
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import bus, ids
+from tests.factories.items import rental_fact
 
 Fact = TypeVar("Fact")
 
@@ -67,36 +69,15 @@ class RentalFacts:
 
     def __init__(self, item: ItemFacts, *, renter_id: UUID | None = None, starts_at: datetime = NOON + DAY, **public: Any) -> None:
         self.id = ids.uuid7()
-        self._public: dict[str, Any] = {
-            "rental_id": self.id,
-            "item_id": item.id,
-            "item_name": "충전 드릴",
-            "renter_id": renter_id or ids.uuid7(),
-            "manager_id": item.manager_id,
-            "starts_at": starts_at,
-            "ends_at": starts_at + DAY,
-            "price": 8_000,
-            "currency": "KRW",
-            "state": "requested",
-            "overdue": False,
-            "payment_due_at": NOON + timedelta(minutes=15),
-            "payment_id": None,
-            "payment_state": None,
-            "cancel_requested": False,
-            "version": 0,
-            "requested_at": NOON,
-            "paid_at": None,
-            "handed_over_at": None,
-            "returned_at": None,
-            "closed_at": None,
-            **public,
-        }
+        public |= {"item_name": "충전 드릴", "renter_id": renter_id or ids.uuid7(), "manager_id": item.manager_id, "starts_at": starts_at}
+        public = {"requested_at": NOON, "payment_due_at": NOON + timedelta(minutes=15)} | public
+        self._public = asdict(rental_fact(RentalSnapshot, item_id=item.id, rental_id=self.id, version=0, **public))
 
     def then(self, kind: Callable[..., Fact], *, at: datetime = NOON, **changes: Any) -> Fact:
         """Return the next fact, with these changes."""
         said = {name: changes.pop(name) for name in ("reason", "method") if name in changes}
-        self._public |= {"version": self._public["version"] + 1, **changes}
-        return kind(**self._public, **said, occurred_at=at)
+        self._public |= {"version": self._public["version"] + 1, "occurred_at": at, **changes}
+        return kind(**self._public, **said)
 
     def pays(self, payment_id: UUID, *, at: datetime = NOON) -> list[Any]:
         return [

@@ -10,8 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn
-from apps.payments.events import PaymentApproved, PaymentRefunded
+from apps.items.events import ItemRegistered
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.events import RentalHandedOver, RentalPaid, RentalRequested, RentalReturned
 from apps.status_view import queries
@@ -27,7 +26,6 @@ from tests.unit.status_view.facts import (
     RentalFacts,
     deliver,
     item_row,
-    payment_fact,
     record,
     rental_row,
     rows,
@@ -96,20 +94,6 @@ def test_a_late_fact_only_enters_the_timeline() -> None:
 
 
 @pytest.mark.django_db
-def test_an_older_revision_of_an_item_does_not_come_back() -> None:
-    item = ItemFacts()
-    registered, revised, withdrawn = (
-        item.then(ItemRegistered),
-        item.then(ItemRevised, name="해머 드릴"),
-        item.then(ItemWithdrawn, state="withdrawn"),
-    )
-
-    deliver(registered, withdrawn, revised)
-
-    assert (item_row(item).name, item_row(item).state, item_row(item).version) == ("해머 드릴", "withdrawn", 3)
-
-
-@pytest.mark.django_db
 def test_an_item_is_hidden_until_its_own_first_fact() -> None:
     item = ItemFacts()
     rental = RentalFacts(item)
@@ -164,20 +148,6 @@ def test_attempts_to_pay_one_after_another_add_up() -> None:
         str(first): "declined",
         str(second): "refunded",
     }
-
-
-@pytest.mark.django_db
-def test_an_approval_delivered_after_the_refund_does_not_undo_it() -> None:
-    rental, payment_id = RentalFacts(ItemFacts()), ids.uuid7()
-
-    deliver(
-        rental.then(RentalRequested),
-        payment_fact(PaymentRefunded, rental=rental, payment_id=payment_id),
-        payment_fact(PaymentApproved, rental=rental, payment_id=payment_id),
-    )
-
-    assert (rental_row(rental).paid, rental_row(rental).refunded) == (8_000, 8_000)
-    assert rental_row(rental).payments[str(payment_id)]["state"] == "refunded"
 
 
 @pytest.mark.django_db
@@ -251,30 +221,21 @@ def _deliver_in_parallel(first: Any, second: Any) -> None:
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("item_is_known", [True, False])
-def test_two_rentals_of_one_item_delivered_in_parallel_both_count(item_is_known: bool) -> None:
+@pytest.mark.parametrize(("item_is_known", "locked"), [(True, True), (False, True), (True, False)])
+def test_two_rentals_of_one_item_delivered_in_parallel_both_count_for_its_lock(
+    monkeypatch: pytest.MonkeyPatch, item_is_known: bool, locked: bool
+) -> None:
     item = ItemFacts()
     sooner, later = RentalFacts(item), RentalFacts(item, starts_at=NOON + 5 * DAY)
     if item_is_known:
         deliver(item.then(ItemRegistered))
+    if not locked:
+        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows)
 
     _deliver_in_parallel(sooner.then(RentalRequested), later.then(RentalRequested))
 
-    assert (item_row(item).current_rental_id, item_row(item).availability) == (sooner.id, "reserved")
+    assert item_row(item).current_rental_id == (sooner.id if locked else later.id)
     assert RentalStatus.objects.count() == 2
-
-
-@pytest.mark.postgresql
-@pytest.mark.django_db(transaction=True)
-def test_without_the_lock_of_the_item_one_of_them_would_be_overlooked(monkeypatch: pytest.MonkeyPatch) -> None:
-    item = ItemFacts()
-    sooner, later = RentalFacts(item), RentalFacts(item, starts_at=NOON + 5 * DAY)
-    deliver(item.then(ItemRegistered))
-    monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows)
-
-    _deliver_in_parallel(sooner.then(RentalRequested), later.then(RentalRequested))
-
-    assert item_row(item).current_rental_id == later.id
 
 
 @pytest.mark.postgresql
