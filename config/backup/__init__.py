@@ -4,8 +4,6 @@ The copies are made by pg_dump and SQLite's VACUUM INTO. This package adds the m
 refuses to restore what is damaged, does not fit, or would overwrite a database that is in use.
 """
 
-from typing import Self
-
 import msgspec
 
 
@@ -14,12 +12,7 @@ class BackupError(Exception):
 
 
 class TableDigest(msgspec.Struct, frozen=True):
-    """How many rows a table has, and a digest of them that does not depend on their order."""
+    """How many rows a table has, and a sum of their hashes as 32 hexadecimal digits, which does not depend on their order."""
 
     rows: int
     digest: str
-
-    @classmethod
-    def of(cls, *, rows: int, total: int) -> Self:
-        """Return the digest of `rows` rows whose hashes add up to `total`."""
-        return cls(rows=rows, digest=f"{total % 2**128:032x}")

@@ -110,19 +110,18 @@ def read(folder: Path) -> Manifest:
 def restore(*, folder: Path, replace: bool, dry_run: bool, report: Callable[[str], None]) -> Manifest:
     """Restore every database of a backup, and compare each table with what was copied; with `dry_run` only check whether it could be done.
 
+    Everything is checked before the first database is changed.
     :raises BackupError: if the backup is damaged or does not fit, a database is in use or, without `replace`, not empty, or the result
         differs from the backup
     """
     manifest = read(folder)
     for why in _refusals(manifest, replace=replace):
         raise BackupError(why)
+    for name, copied in manifest.copies.items():
+        _database(name).check_copy(folder / copied.file, copied.tables)
     for name, copied in ({} if dry_run else manifest.copies).items():
         report(f"{name}: restoring …")
-        database = _database(name)
-        database.restore(folder / copied.file)
-        found = database.digests()
-        if wrong := [table for table in sorted(found | copied.tables) if found.get(table) != copied.tables.get(table)]:
-            raise BackupError(f"{name} was restored and is not what was copied: {', '.join(wrong)} differ.")
+        _database(name).restore(folder / copied.file, copied.tables)
         report(f"{name}: as it was copied")
         if Heartbeat._meta.db_table in copied.tables:  # noqa: SLF001  # Django documents it
             Heartbeat.objects.using(name).all().delete()  # those relays do not run now

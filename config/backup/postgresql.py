@@ -13,18 +13,30 @@ from config.backup import BackupError, TableDigest
 
 # Two sums, each of as many bits of a hash of every row as it can hold.
 _DIGEST = """
-SELECT count(*), coalesce(sum(('x' || left(md5(t::text), 15))::bit(60)::bigint), 0),
-  coalesce(sum(('x' || right(md5(t::text), 15))::bit(60)::bigint), 0)
+SELECT count(*), mod(coalesce(sum(('x' || left(md5(t::text), 15))::bit(60)::bigint), 0), 18446744073709551616),
+  mod(coalesce(sum(('x' || right(md5(t::text), 15))::bit(60)::bigint), 0), 18446744073709551616)
 FROM {table} t
 """
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
-# Not the server's own workers, such as autovacuum's.
+# Not the server's own workers, such as autovacuum's, which have no user. Of other roles' sessions the type may be hidden.
 _OTHERS = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+AND usesysid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
 """
 # pg_restore drops only what the backup names; what later migrations made would remain.
 _EMPTY = "SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC;"
+# pg_restore's script empties the search path. Rows are hashed as text, which depends on the time zone.
+_VERIFY = """
+RESET search_path; SET LOCAL TIME ZONE 'UTC';
+DO $verify$ BEGIN
+  IF {count} <> (SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()) THEN
+    RAISE EXCEPTION 'there are not as many tables as were copied';
+  END IF;
+  {tables}
+END $verify$;
+COMMIT;
+"""
+_VERIFY_TABLE = "IF ROW({rows}, {left}, {right}) <> ({digest}) THEN RAISE EXCEPTION '{table} is not what was copied'; END IF;"
 _SNAPSHOT = """
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0
@@ -32,7 +44,7 @@ SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout =
 
 
 class PostgresqlDatabase:
-    """One database."""
+    """A PostgreSQL database."""
 
     engine = "postgresql"
 
@@ -54,7 +66,18 @@ class PostgresqlDatabase:
                 raise BackupError(f"pg_dump failed: {ran.stderr.strip()}")
             return self._digests()
 
-    def restore(self, source: Path) -> None:
+    def check_copy(self, source: Path, _tables: dict[str, TableDigest]) -> None:
+        """Raise BackupError if a copy cannot be read, or a program is missing that restores it."""
+        _program("psql")
+        ran = subprocess.run([_program("pg_restore"), "--list", str(source)], stdout=DEVNULL, stderr=PIPE, text=True, check=False)
+        if ran.returncode:
+            raise BackupError(f"{source} cannot be read: {ran.stderr.strip()}")
+
+    def restore(self, source: Path, tables: dict[str, TableDigest]) -> None:
+        """Replace what is in the database in one transaction, which is committed if every table is what was copied.
+
+        :raises BackupError: if that fails; the database is as it was before
+        """
         empty = [] if self.is_empty() else [f"--command={_EMPTY}"]
         self._connection.close()  # its locks must not block psql
         reading = [_program("pg_restore"), "--no-owner", "--no-privileges", "--exit-on-error", "--file=-", str(source)]
@@ -62,14 +85,11 @@ class PostgresqlDatabase:
         writing += ["--command=BEGIN", *empty, "--file=-"]
         with subprocess.Popen(writing, env=self._environment, stdin=PIPE, stdout=DEVNULL, stderr=PIPE) as psql:
             read = subprocess.run(reading, stdout=psql.stdin, stderr=PIPE, check=False)
-            _, refused = psql.communicate(b"" if read.returncode else b"COMMIT;")
+            _, refused = psql.communicate(
+                b"" if read.returncode else self._verify_and_commit(tables).encode()
+            )  # without COMMIT, it rolls back
         if read.returncode or psql.returncode:
-            raise BackupError(f"pg_restore failed: {(refused or read.stderr).decode().strip()}")
-
-    def digests(self) -> dict[str, TableDigest]:
-        with transaction.atomic(using=self._connection.alias), self._connection.cursor() as cursor:
-            cursor.execute(_SNAPSHOT)
-            return self._digests()
+            raise BackupError(f"Nothing in {self._connection.alias} was changed: {(refused or read.stderr).decode().strip()}")
 
     def is_empty(self) -> bool:
         return not self._connection.introspection.table_names()
@@ -86,8 +106,16 @@ class PostgresqlDatabase:
             for (name,) in cursor.fetchall():
                 cursor.execute(_DIGEST.format(table=self._connection.ops.quote_name(name)))
                 rows, left, right = cursor.fetchone()
-                found[name] = TableDigest.of(rows=rows, total=(int(left) % 2**64 << 64) + int(right) % 2**64)
+                found[name] = TableDigest(rows, f"{int(left):016x}{int(right):016x}")
         return found
+
+    def _verify_and_commit(self, tables: dict[str, TableDigest]) -> str:
+        each = []
+        for name, copied in tables.items():
+            digest = _DIGEST.format(table=self._connection.ops.quote_name(name))
+            left, right = int(copied.digest[:16], 16), int(copied.digest[16:], 16)
+            each.append(_VERIFY_TABLE.format(rows=copied.rows, left=left, right=right, digest=digest, table=name))
+        return _VERIFY.format(count=len(tables), tables="\n  ".join(each))
 
 
 def _program(name: str) -> str:

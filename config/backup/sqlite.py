@@ -15,7 +15,7 @@ _TIMEOUT_S = 20.0
 
 
 class SqliteFile:
-    """One file, which need not exist."""
+    """One database file, which may be missing."""
 
     engine = "sqlite"
 
@@ -29,7 +29,14 @@ class SqliteFile:
             os.fsync(written.fileno())
         return SqliteFile(target).digests()
 
-    def restore(self, source: Path) -> None:
+    def check_copy(self, source: Path, tables: dict[str, TableDigest]) -> None:
+        """Raise BackupError unless a copy has the rows that the manifest names."""
+        found = SqliteFile(source).digests()
+        if wrong := [table for table in sorted(found | tables) if found.get(table) != tables.get(table)]:
+            raise BackupError(f"{source} is not what was copied: {', '.join(wrong)} differ.")
+
+    def restore(self, source: Path, tables: dict[str, TableDigest]) -> None:
+        """Replace what is in the file in one transaction, and compare it with what was copied."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with SqliteFile(source)._opened() as old, closing(sqlite3.connect(self._path, timeout=_TIMEOUT_S)) as new:  # noqa: SLF001  # its own class
@@ -37,6 +44,7 @@ class SqliteFile:
                 old.backup(new)
         except sqlite3.Error as failure:
             raise BackupError(f"{self._path} cannot be written: {failure}. Does something still use it?") from failure
+        self.check_copy(self._path, tables)
 
     def digests(self) -> dict[str, TableDigest]:
         found = {}
@@ -49,7 +57,7 @@ class SqliteFile:
                 for rows, row in enumerate(database.execute(f'SELECT * FROM "{name}"'), 1):  # noqa: B007, S608  # counted; its own name
                     # A sum: VACUUM may number rows anew.
                     total += int.from_bytes(hashlib.blake2b(repr(row).encode(), digest_size=16).digest())
-                found[name] = TableDigest.of(rows=rows, total=total)
+                found[name] = TableDigest(rows, f"{total % 2**128:032x}")
         return found
 
     def is_empty(self) -> bool:
@@ -59,7 +67,7 @@ class SqliteFile:
             return database.execute(_TABLES).fetchone() is None
 
     def is_in_use(self) -> bool:
-        """Say whether another connection is open: in WAL mode each holds a lock that excludes an exclusive one."""
+        """Return whether another connection is open: in WAL mode each holds a lock that excludes an exclusive one."""
         if not self._path.is_file():
             return False
         with closing(sqlite3.connect(self._path, timeout=1.0, isolation_level=None)) as database:
@@ -68,6 +76,8 @@ class SqliteFile:
                 database.execute("BEGIN EXCLUSIVE")
             except sqlite3.OperationalError:
                 return True
+            except sqlite3.DatabaseError as damaged:
+                raise BackupError(f"{self._path} cannot be replaced: {damaged}. Move it away, and restore again.") from damaged
             database.execute("ROLLBACK")
             return False
 

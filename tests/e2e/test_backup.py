@@ -1,13 +1,15 @@
-"""A backup is made while others write, and restored elsewhere to the same rows; a damaged one is refused."""
+"""A backup is made while others write, and restored elsewhere to the same rows; a damaged one is refused before anything is changed."""
 
 import json
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -17,7 +19,7 @@ from django.db import connection, connections
 from apps.accounts.models import User
 from apps.items import services as items
 from gdmarket import clock, ids
-from tests.e2e.copying import Environment, ask, backup, cut_off, manage, output_of, turn_a_byte
+from tests.e2e.operator_commands import Environment, ask, backup, change, cut_off, flip_a_bit, manage, output_of
 from tests.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,6 +104,7 @@ def test_a_backup_made_while_others_write_is_restored_completely(here: Environme
         made = backup(here, tmp_path)
         after = len(registered)
     assert after > before  # nobody waited for the backup
+    assert (made.stat().st_mode & 0o777, {path.stat().st_mode & 0o777 for path in made.iterdir()}) == (0o700, {0o600})
 
     assert "is whole" in output_of(here, "backup", "--verify", made)
     restored = output_of(there, "restore", made)
@@ -134,59 +137,48 @@ def test_a_restored_system_answers_as_the_one_before(demo: Environment, there: E
     assert "ok    databases: guards" in output_of(there, "doctor")
 
 
-def change(environment: Environment, statement: str) -> None:
-    url = environment["DATABASE_URL"]
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as database:
-            database.execute(statement)
-    else:
-        with psycopg.connect(url) as server:
-            server.execute(statement)
+def rewrite_manifest(made: Path, alter: Callable[[Any], object]) -> None:
+    manifest = json.loads((made / "manifest.json").read_text())
+    alter(manifest["databases"]["default"])
+    (made / "manifest.json").write_text(json.dumps(manifest))
 
 
-@pytest.mark.parametrize(
-    ("damage", "why"),
-    [
-        (cut_off, "was cut off or altered"),
-        (turn_a_byte, "was cut off or altered"),
-        (Path.unlink, "is missing: the backup is not whole"),
-    ],
-)
-def test_a_backup_that_is_truncated_or_altered_is_refused(
-    here: Environment, there: Environment, tmp_path: Path, damage: Callable[[Path], None], why: str
-) -> None:
+def name_a_file_elsewhere(copied: Any) -> None:
+    copied["file"] = "../default.dump"
+
+
+def count_a_row_too_many(copied: Any) -> None:
+    copied["tables"]["items_item"]["rows"] += 1
+
+
+DAMAGES: list[tuple[str, Callable[[Path], object]]] = [
+    ("was cut off or altered", lambda made: cut_off(next(made.glob("default.*")))),
+    ("was cut off or altered", lambda made: flip_a_bit(next(made.glob("default.*")))),
+    ("is missing: the backup is not whole", lambda made: next(made.glob("default.*")).unlink()),
+    ("is not a whole backup", lambda made: cut_off(made / "manifest.json")),
+    ("is not a whole backup", lambda made: (made / "manifest.json").write_text("{}")),
+    ("is missing: the backup is not whole", lambda made: rewrite_manifest(made, name_a_file_elsewhere)),
+    ("is not what was copied", lambda made: rewrite_manifest(made, count_a_row_too_many)),
+]
+
+
+def test_a_damaged_backup_is_refused_and_replaces_nothing(here: Environment, there: Environment, tmp_path: Path) -> None:
     made = backup(here, tmp_path)
-    damage(next(made.glob("default.*")))
-    for command in (("restore", made), ("restore", made, "--dry-run"), ("backup", "--verify", made)):
-        refused = manage(there, *command)
-        assert (refused.returncode, refused.stdout) == (1, "")
-        assert why in refused.stderr
-        assert "Traceback" not in refused.stderr
-    assert_untouched(there)
+    output_of(there, "restore", made)
+    change(there, "UPDATE accounts_user SET display_name = 'kept'")
 
-
-def test_a_manifest_that_was_cut_off_or_altered_is_refused(here: Environment, there: Environment, tmp_path: Path) -> None:
-    made = backup(here, tmp_path)
-    whole = (made / "manifest.json").read_text()
-    table = json.loads(whole)
-    next(iter(table["databases"]["default"]["tables"].values()))["rows"] += 1
-    escape = json.loads(whole)
-    escape["databases"]["default"]["file"] = "../default.dump"
-    for altered in (whole[:100], "{}", json.dumps(escape)):
-        (made / "manifest.json").write_text(altered)
-        assert manage(there, "restore", made).returncode == 1
-        assert_untouched(there)
-    (made / "manifest.json").write_text(json.dumps(table))  # its row count is wrong: found after the restore, by comparing
-    refused = manage(there, "restore", made)
-    assert refused.returncode == 1
-    assert "was restored and is not what was copied" in refused.stderr
-
-
-def assert_untouched(environment: Environment) -> None:
-    if connection.vendor == "sqlite":
-        assert not Path(environment["DATABASE_URL"].removeprefix("sqlite:///")).exists()
-    else:
-        assert ask(environment, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+    for number, (why, damage) in enumerate(DAMAGES):
+        damaged = shutil.copytree(made, tmp_path / f"damaged-{number}")
+        damage(damaged)
+        commands: list[tuple[str | Path, ...]] = [("restore", damaged, "--replace")]
+        if number == 0:
+            commands.append(("backup", "--verify", damaged))
+        for command in commands:
+            refused = manage(there, *command)
+            assert (refused.returncode, refused.stdout) == (1, "")
+            assert why in refused.stderr
+            assert "Traceback" not in refused.stderr
+        assert ask(there, "SELECT count(*) FROM accounts_user WHERE display_name = 'kept'") == 3
 
 
 def test_a_database_with_rows_is_replaced_with_replace_only(here: Environment, there: Environment, tmp_path: Path) -> None:
@@ -239,45 +231,51 @@ def test_a_backup_of_a_newer_version_is_refused(here: Environment, there: Enviro
 
 
 @pytest.mark.postgresql
-def test_a_program_that_is_missing_or_fails_is_reported_in_a_sentence(here: Environment, tmp_path: Path) -> None:
+def test_a_program_that_is_missing_or_fails_is_reported_in_a_sentence(here: Environment, there: Environment, tmp_path: Path) -> None:
+    made = backup(here, tmp_path)
     old = tmp_path / "old"
     old.mkdir()
-    (old / "pg_dump").write_text("#!/bin/sh\necho 'aborting because of server version mismatch' >&2; exit 1\n")
-    (old / "pg_dump").chmod(0o755)
-    for path, why in ((old, "pg_dump failed: aborting because of server version mismatch"), (tmp_path, "pg_dump is not on PATH")):
-        refused = manage(here | {"PATH": str(path)}, "backup", tmp_path / "backups")
+    for program in ("pg_dump", "pg_restore", "psql"):
+        (old / program).write_text("#!/bin/sh\necho 'unsupported version' >&2; exit 1\n")
+        (old / program).chmod(0o755)
+    for path, command, why in (
+        (old, ("backup", tmp_path / "none"), "pg_dump failed: unsupported version"),
+        (tmp_path, ("backup", tmp_path / "none"), "pg_dump is not on PATH"),
+        (old, ("restore", made, "--dry-run"), "cannot be read: unsupported version"),
+        (tmp_path, ("restore", made, "--dry-run"), "psql is not on PATH"),
+    ):
+        refused = manage((here if command[0] == "backup" else there) | {"PATH": str(path)}, *command)
         assert refused.returncode == 1
         assert why in refused.stderr
-    assert not list((tmp_path / "backups").iterdir())  # nothing is left behind
+    assert not list((tmp_path / "none").iterdir())  # nothing is left behind
 
 
-@pytest.mark.postgresql
+@contextmanager
+def used_by_another(environment: Environment) -> Iterator[None]:
+    url = environment["DATABASE_URL"]
+    with psycopg.connect(url) if url.startswith("postgresql") else closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
+        other.execute("SELECT count(*) FROM bus_heartbeat").fetchone()
+        yield
+
+
 def test_a_database_that_others_use_is_not_restored_into(here: Environment, there: Environment, tmp_path: Path) -> None:
-    made = backup(here, tmp_path)
-    with psycopg.connect(there["DATABASE_URL"]):
-        refused = manage(there, "restore", made)
-    assert refused.returncode == 1
-    assert "default is in use" in refused.stderr
-
-
-def test_a_backup_is_readable_by_its_owner_alone(here: Environment, tmp_path: Path) -> None:
-    made = backup(here, tmp_path)
-    assert made.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in made.iterdir()} == {0o600}
-
-
-@pytest.mark.sqlite
-def test_a_file_that_others_have_open_is_not_restored_into(here: Environment, there: Environment, tmp_path: Path) -> None:
     made = backup(here, tmp_path)
     output_of(there, "restore", made)
     output_of(there, "migrate", "--verbosity=0")
-    before = ask(there, "SELECT count(*) FROM accounts_user")
-    with closing(sqlite3.connect(there["DATABASE_URL"].removeprefix("sqlite:///"))) as relay:
-        relay.execute("SELECT count(*) FROM bus_heartbeat").fetchone()
+    with used_by_another(there):
         refused = manage(there, "restore", made, "--replace")
     assert (refused.returncode, "default is in use" in refused.stderr) == (1, True)
-    assert ask(there, "SELECT count(*) FROM accounts_user") == before
+    assert ask(there, "SELECT count(*) FROM accounts_user") == 3
     output_of(there, "restore", made, "--replace")
+
+
+@pytest.mark.sqlite
+def test_a_file_that_is_no_database_is_not_restored_into(here: Environment, there: Environment, tmp_path: Path) -> None:
+    made = backup(here, tmp_path)
+    (tmp_path / "there" / "gdmarket.sqlite3").write_text("no database" * 1000)
+    refused = manage(there, "restore", made, "--replace")
+    assert (refused.returncode, "Move it away, and restore again" in refused.stderr) == (1, True)
+    assert "Traceback" not in refused.stderr
 
 
 def test_an_empty_database_is_no_backup(there: Environment, tmp_path: Path) -> None:

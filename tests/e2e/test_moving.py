@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.e2e.copying import Environment, output_of
+from tests.e2e.operator_commands import Environment, output_of
 
 
 def deliveries(path: Path, subscriber: str) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Commands that copy a market and put it back, as an operator gives them; and what may befall a copy."""
+"""Running backup, restore and other management commands, and damaging files."""
 
 import os
 import sqlite3
@@ -21,7 +21,7 @@ def manage(environment: Environment, *command: str | Path) -> subprocess.Complet
 
 
 def output_of(environment: Environment, *command: str | Path) -> str:
-    """Return what a command that does well says."""
+    """Return the output of a command that must succeed."""
     ran = manage(environment, *command)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
@@ -32,7 +32,7 @@ def backup(environment: Environment, tmp_path: Path) -> Path:
 
 
 def ask(environment: Environment, question: str) -> Any:
-    """Return the one value that a query has in the database of an environment."""
+    """Return the single value of a query in an environment's database."""
     url = environment["DATABASE_URL"]
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
@@ -43,11 +43,22 @@ def ask(environment: Environment, question: str) -> Any:
         return row[0]
 
 
+def change(environment: Environment, statement: str) -> None:
+    """Execute a statement in an environment's database."""
+    url = environment["DATABASE_URL"]
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as database:
+            database.execute(statement)
+    else:
+        with psycopg.connect(url) as server:
+            server.execute(statement)
+
+
 def cut_off(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-def turn_a_byte(path: Path) -> None:
+def flip_a_bit(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
