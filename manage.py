@@ -12,11 +12,11 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         import_module(os.environ["DJANGO_SETTINGS_MODULE"])
-    except (EnvError, ValueError) as wrong:  # a database URL that is none is a ValueError
+    except (EnvError, ValueError) as wrong:  # ValueError: an invalid database URL
         sys.exit(f"The settings are not right: {wrong}")
     try:
         execute_from_command_line(sys.argv)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output has seen enough (`… | head`); the interpreter must not try to flush the rest.
+        # The reader closed the pipe, as `head` does; the interpreter must not flush the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

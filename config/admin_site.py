@@ -1,7 +1,6 @@
 """The web admin: item managers see their own items and rentals, operators everything."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +11,6 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from gdmarket import clock
@@ -24,18 +22,8 @@ from gdmarket.rest.throttles import address_of
 _ORDER = ("status_view", "rentals", "items", "payments", "accounts", "auth")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Card:
-    """A count on the start page, with a link to the list."""
-
-    kind: str
-    label: Promise
-    count: int
-    address: str
-
-
 class SignInForm(AdminAuthenticationForm):
-    """Signs in whoever may enter the site, and limits wrong passwords: Django's own form admits staff only, and any number of tries."""
+    """Signs in item managers and operators, and limits wrong passwords: Django's own form admits staff only, and any number of tries."""
 
     error_messages = {"no_screens": _("Only item managers and operators have screens here. Renters use the market's API.")}
 
@@ -88,7 +76,8 @@ class MarketAdminSite(AdminSite):
         return sorted(apps, key=lambda app: _ORDER.index(app["app_label"]) if app["app_label"] in _ORDER else len(_ORDER))
 
 
-def _cards(request: HttpRequest) -> Iterator[Card]:
+def _cards(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    """Yield the counts of the start page, each with a link to its list."""
     # Models cannot be imported yet when Django creates the site.
     from apps.status_view import queries  # noqa: PLC0415
     from apps.status_view.admin import WORK_QUEUES, day_ends_at  # noqa: PLC0415
@@ -96,7 +85,8 @@ def _cards(request: HttpRequest) -> Iterator[Card]:
     manager_id = None if is_operator(request.user) else request.user.pk
     rentals = reverse("admin:status_view_rentalstatus_changelist")
     for what, count in queries.count_work_queues(manager_id=manager_id, day_ends_at=day_ends_at()).items():
-        yield Card(kind=what.value, label=WORK_QUEUES[what], count=count, address=f"{rentals}?{urlencode({'at_hand': what.value})}")
+        address = f"{rentals}?{urlencode({'at_hand': what.value})}"
+        yield {"kind": what.value, "label": WORK_QUEUES[what], "count": count, "address": address}
     listed = queries.count_listed_items(manager_id=manager_id)
     items = reverse("admin:status_view_itemstatus_changelist")
-    yield Card(kind="listed", label=_("Items listed"), count=listed, address=f"{items}?{urlencode({'state': 'listed'})}")
+    yield {"kind": "listed", "label": _("Items listed"), "count": listed, "address": f"{items}?{urlencode({'state': 'listed'})}"}

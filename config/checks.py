@@ -21,7 +21,7 @@ from apps.accounts import queries as accounts
 from config import demo
 from gdmarket.checks import DATA, STRICT, finding, register
 
-# Words that stand where a key should: in examples, tests and builds.
+# Words of keys in examples, tests and builds.
 _WELL_KNOWN = ("unused", "only-for-tests", "django-insecure", "change-me", "changeme", "secret", "example")
 _READ_ELSEWHERE = {"GDMARKET_CRASH_AT", "GDMARKET_RELAY", "GDMARKET_WELCOME"}
 _STATIC = ("market/admin.css", "admin/css/base.css")
@@ -46,22 +46,22 @@ def check_variables(**_: Any) -> Iterator[CheckMessage]:
 
 @register(STRICT)
 def check_secrecy(**_: Any) -> Iterator[CheckMessage]:
-    """Look for keys that can be guessed, and for what gives the settings away."""
+    """Look for keys that can be guessed, debug mode, and host names that are not limited."""
     for number, key in enumerate([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]):
         name = f"secret key fallback {number}" if number else "the secret key"
         if any(word in key.lower() for word in _WELL_KNOWN):
-            yield finding("config.W002", f"{name} contains a word that everybody knows", _NEW_KEY)
+            yield finding("config.W002", f"{name} contains a well-known word", _NEW_KEY)
         elif len(key) < 50 or len(set(key)) < 12:  # noqa: PLR2004  # as security.W009, and harder to guess
             yield finding("config.W003", f"{name} has {len(key)} characters, {len(set(key))} of them different", _NEW_KEY)
     if settings.DEBUG:
-        yield finding("config.W004", "debug mode is on: whoever meets an error reads the settings", "unset GDMARKET_DEBUG")
+        yield finding("config.W004", "debug mode is on: error pages show the settings", "unset GDMARKET_DEBUG")
     if "*" in settings.ALLOWED_HOSTS:
         yield finding("config.W005", "any host name is answered to", _HOSTS)
 
 
 @register(deploy=True)
 def check_exposure(**_: Any) -> Iterator[CheckMessage]:
-    """Look at what production needs: names of its own, HTTPS, limited request rates, collected static files."""
+    """Look at what production needs: host names, HTTPS, limited request rates, a shared cache, collected static files."""
     if set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
         yield finding("config.E002", "it answers to this machine's own names only", _HOSTS)
     if not settings.GDMARKET_HTTPS:
@@ -69,6 +69,9 @@ def check_exposure(**_: Any) -> Iterator[CheckMessage]:
         yield finding("config.E003", "HTTPS is off: passwords and tokens can be read on the way", hint)
     if "off" in {settings.GDMARKET_THROTTLE_USER, settings.GDMARKET_THROTTLE_ANON}:
         yield finding("config.W006", "request rates are not limited", "set GDMARKET_THROTTLE_USER and GDMARKET_THROTTLE_ANON")
+    if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):
+        found = "each process has a cache of its own: a request rate is counted once in every process"
+        yield finding("config.W008", found, "with several processes name a shared one in GDMARKET_CACHE_URL, or divide the rates")
     collected = Path(settings.STATIC_ROOT) if settings.STATIC_ROOT else None
     if collected is None or not collected.is_dir():
         yield finding("config.W007", "static files are not collected", _COLLECT)
@@ -93,14 +96,6 @@ def check_cache(**_: Any) -> Iterator[CheckMessage]:
         cache.get("gdmarket.doctor")
     except Exception as failure:  # noqa: BLE001  # each backend fails in its own way
         yield finding("config.E006", f"the cache cannot be used: {failure}", "change GDMARKET_CACHE_URL, or start what it names")
-
-
-@register(deploy=True)
-def check_shared_cache(**_: Any) -> Iterator[CheckMessage]:
-    """Look whether all processes count requests in one place."""
-    if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):
-        found = "each process has a cache of its own: a request rate is counted once in every process"
-        yield finding("config.W008", found, "with several processes name a shared one in GDMARKET_CACHE_URL, or divide the rates")
 
 
 @register

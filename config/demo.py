@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.core.management import call_command
 
-from apps.accounts import queries as people
 from apps.accounts import services as accounts
 from apps.items import queries as catalogue
 from apps.items import services as items
@@ -52,11 +51,6 @@ def load(*, now: datetime) -> Generator[str]:
     yield f"{len(ids)} people"
 
 
-def has_people() -> bool:
-    """Say whether anybody is registered, of the demo or not."""
-    return people.has_people()
-
-
 def _empty() -> None:
     with ledger.guard_disabled():
         for alias in databases.aliases():
@@ -75,24 +69,13 @@ def _register(number: int, manager_id: UUID, *, now: datetime) -> UUID:
         daily_price=thing.daily_price,
         deposit=thing.deposit,
         currency="KRW",
-        # Not everybody lives at the station itself.
+        # Spread around the place, so that distances differ.
         latitude=round(latitude + (number % 5 - 2) * 0.0007, 6),
         longitude=round(longitude + (number % 7 - 3) * 0.0007, 6),
         place=thing.place,
         now=now + number * timedelta(minutes=1),
     )
     return item.id
-
-
-@dataclass(kw_only=True)
-class _DemoRental:
-    """A rental and the time of its latest step."""
-
-    rental_id: UUID
-    renter_id: UUID
-    manager_id: UUID
-    at: datetime
-    ends_at: datetime
 
 
 @dataclass(kw_only=True)
@@ -106,49 +89,50 @@ class _Rentals:
 
     def make(self) -> None:
         """Leave rentals in every state; `paying` and `refunding` end by themselves once a relay runs."""
-        self._request()
-        self._request(starts_in=3 * DAY, lasting=2 * DAY)
+        self._rent()
+        self._rent(starts_in=3 * DAY, lasting=2 * DAY)
         for starts_in in (timedelta(), DAY, 5 * DAY):
-            self._pay(self._request(starts_in=starts_in))
-        self._hand_over(self._pay(self._request(ago=timedelta(hours=5), lasting=2 * DAY)))
-        self._hand_over(self._pay(self._request(ago=timedelta(hours=30), lasting=3 * DAY)))
-        self._hand_over(self._pay(self._request(ago=3 * DAY, lasting=2 * DAY)))  # overdue since yesterday
+            self._rent(starts_in=starts_in, method="pm_ok")
+        self._rent(ago=timedelta(hours=5), lasting=2 * DAY, method="pm_ok", is_handed_over=True)
+        self._rent(ago=timedelta(hours=30), lasting=3 * DAY, method="pm_ok", is_handed_over=True)
+        self._rent(ago=3 * DAY, lasting=2 * DAY, method="pm_ok", is_handed_over=True)  # overdue since yesterday
         for days in (20, 12, 6):
-            rental = self._hand_over(self._pay(self._request(ago=days * DAY)))
-            lending.take_back(rental_id=rental.rental_id, by=rental.manager_id, now=rental.ends_at - timedelta(hours=1))
-        self._cancel(self._request(ago=8 * DAY))
-        self._cancel(self._pay(self._request(ago=4 * DAY)))
-        self._request(ago=2 * DAY)  # never paid: expires as soon as its timer is delivered
+            self._rent(ago=days * DAY, method="pm_ok", is_handed_over=True, is_returned=True)
+        self._rent(ago=8 * DAY, is_cancelled=True)
+        self._rent(ago=4 * DAY, method="pm_ok", is_cancelled=True)
+        self._rent(ago=2 * DAY)  # never paid: expires as soon as its timer is delivered
         bus.run_until_idle()
-        self._pay(self._request(), method="pm_error")  # paying, until the provider is asked again
-        refunded = self._pay(self._request())
+        self._rent(method="pm_error")  # paying, until the provider is asked again
         subscriptions.pause(context="payments")
         try:
-            self._cancel(refunded)  # refunding, until payments handles it
+            self._rent(method="pm_ok", is_cancelled=True)  # refunding, until payments handles it
             bus.run_until_idle()
         finally:
             subscriptions.resume(context="payments")
 
-    def _request(self, *, ago: timedelta = timedelta(), starts_in: timedelta = timedelta(), lasting: timedelta = DAY) -> _DemoRental:
-        item_id, manager_id = self.items[self.made]
-        renter_id, at = self.renters[self.made % len(self.renters)], self.now - ago
-        self.made += 1
+    def _rent(
+        self,
+        *,
+        ago: timedelta = timedelta(),
+        starts_in: timedelta = timedelta(),
+        lasting: timedelta = DAY,
+        method: str | None = None,
+        is_handed_over: bool = False,
+        is_returned: bool = False,
+        is_cancelled: bool = False,
+    ) -> None:
+        """Request the next item, `ago`; pay if there is a `method`; then take the other steps that are named."""
+        (item_id, manager_id), renter_id = self.items[self.made], self.renters[self.made % len(self.renters)]
+        rental_id, at = uuid7(), self.now - ago
         starts_at, ends_at = at + starts_in, at + starts_in + lasting
-        rental = requesting.request_rental(
-            rental_id=uuid7(), item_id=item_id, renter_id=renter_id, starts_at=starts_at, ends_at=ends_at, now=at
-        )
-        return _DemoRental(rental_id=rental.id, renter_id=renter_id, manager_id=manager_id, at=at, ends_at=ends_at)
-
-    def _pay(self, rental: _DemoRental, *, method: str = "pm_ok") -> _DemoRental:
-        rental.at += timedelta(minutes=2)
-        paying.pay_rental(rental_id=rental.rental_id, by=rental.renter_id, method=method, operation_id=uuid7(), now=rental.at)
-        return rental
-
-    def _hand_over(self, rental: _DemoRental) -> _DemoRental:
-        rental.at += timedelta(minutes=40)
-        lending.hand_over(rental_id=rental.rental_id, by=rental.manager_id, now=rental.at)
-        return rental
-
-    def _cancel(self, rental: _DemoRental) -> None:
-        rental.at += timedelta(minutes=1)
-        cancelling.cancel_rental(rental_id=rental.rental_id, by=rental.renter_id, reason="plans changed", now=rental.at)
+        self.made += 1
+        requesting.request_rental(rental_id=rental_id, item_id=item_id, renter_id=renter_id, starts_at=starts_at, ends_at=ends_at, now=at)
+        if method is not None:
+            paid_at = at + timedelta(minutes=2)
+            paying.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=uuid7(), now=paid_at)
+        if is_handed_over:
+            lending.hand_over(rental_id=rental_id, by=manager_id, now=at + timedelta(minutes=42))
+        if is_returned:
+            lending.take_back(rental_id=rental_id, by=manager_id, now=ends_at - timedelta(hours=1))
+        if is_cancelled:
+            cancelling.cancel_rental(rental_id=rental_id, by=renter_id, reason="plans changed", now=at + timedelta(minutes=3))

@@ -19,15 +19,12 @@ class RentalsCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Count."""
-        return iter(self._families(rentals.count_open(now=clock.now())))
-
-    def _families(self, found: list[rentals.OpenRentals]) -> list[Metric]:
         count = GaugeMetricFamily("rentals_open", "Rentals that have not ended, by state.", labels=["state"])
         late = GaugeMetricFamily("rentals_late", "Those of them for which the time to leave the state is over.", labels=["state"])
-        for row in found:
+        for row in rentals.count_open(now=clock.now()):
             count.add_metric([row.state], row.count)
             late.add_metric([row.state], row.late)
-        return [count, late]
+        yield from (count, late)
 
 
 class MoneyCollector(Collector):
@@ -35,13 +32,11 @@ class MoneyCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Sum by kind and currency; a kind that there is none of has an age of 0 and no sums."""
-        return iter(self._families(payments.list_at_risk()))
-
-    def _families(self, found: list[payments.AtRisk]) -> list[Metric]:
         labels = ["kind", "currency"]
         count = GaugeMetricFamily("money_at_risk_count", "Payments pending or unknown, and refunds due.", labels=labels)
         amount = GaugeMetricFamily("money_at_risk_minor_units", "Their sum, in minor units of the currency.", labels=labels)
         oldest = GaugeMetricFamily("money_at_risk_oldest_seconds", "For how long the oldest has been so; 0 for none.", labels=["kind"])
+        found = payments.list_at_risk()
         for row in found:
             count.add_metric([row.kind, row.currency], row.count)
             amount.add_metric([row.kind, row.currency], row.amount)
@@ -49,7 +44,7 @@ class MoneyCollector(Collector):
         for kind in _KINDS:
             ages_s = [(now - row.oldest_at).total_seconds() for row in found if row.kind == kind]
             oldest.add_metric([kind], max([0.0, *ages_s]))
-        return [count, amount, oldest]
+        yield from (count, amount, oldest)
 
 
 class DatabaseCollector(Collector):

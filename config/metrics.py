@@ -36,16 +36,12 @@ def answer_metrics(get_response: Callable[[HttpRequest], HttpResponse]) -> Calla
             return get_response(request)
         if request.method not in {"GET", "HEAD"}:
             return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
-        if not _may_read(request):
+        token = settings.GDMARKET_METRICS_TOKEN
+        if token and not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {token}"):
             return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
         return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
 
     return respond
-
-
-def _may_read(request: HttpRequest) -> bool:
-    token = settings.GDMARKET_METRICS_TOKEN
-    return not token or constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {token}")
 
 
 @cache
@@ -57,13 +53,10 @@ def _registry() -> CollectorRegistry:
         registry.register(BUILD)
     else:
         registry.register(REGISTRY)
-    registry.register(_SourceCollector(_sources()))
-    return registry
-
-
-def _sources() -> dict[str, Collector]:
     databases = {f"database {alias}": DatabaseCollector(alias=alias) for alias in connections}
-    return {"bus": BacklogCollector(), "breaker": StateCollector(), "rentals": RentalsCollector(), "money": MoneyCollector(), **databases}
+    sources = {"bus": BacklogCollector(), "breaker": StateCollector(), "rentals": RentalsCollector(), "money": MoneyCollector()}
+    registry.register(_SourceCollector(sources | databases))
+    return registry
 
 
 class _SourceCollector(Collector):

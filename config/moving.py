@@ -19,7 +19,7 @@ def move(*, context: str, source: str) -> Iterator[tuple[str, int]]:
     """Copy a context from the database `source` to the one that its settings name; yield each table's name and how many rows were new.
 
     Nothing else may run meanwhile. Rows that exist in the target are left as they are, so that it can be repeated after an interruption.
-    Only the context's deliveries are deleted from `source`, after they were copied: nobody would handle them there.
+    Only the context's deliveries are deleted from `source`, after they were copied: no relay would handle them there.
     """
     target = databases.alias_for(context)
     for model in apps.get_app_config(context).get_models():

@@ -39,7 +39,10 @@ _DEMO_PEOPLE = """
 
 def main() -> NoReturn:
     """Prepare and serve; never returns. Exits with a message and code 1 if it cannot."""
-    _read_settings()
+    try:
+        importlib.import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+    except (EnvError, ValueError) as wrong:  # ValueError: an invalid database URL
+        sys.exit(f"The settings are not right: {wrong}")
     _refuse_taken_port()
     print("Preparing the database …", flush=True)  # noqa: T201  # a person waits
     try:
@@ -54,15 +57,8 @@ def main() -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:config.server", "config.wsgi"])
 
 
-def _read_settings() -> None:
-    try:
-        importlib.import_module(os.environ["DJANGO_SETTINGS_MODULE"])
-    except (EnvError, ValueError) as wrong:  # ValueError: an invalid database URL
-        sys.exit(f"The settings are not right: {wrong}")
-
-
 def _prepare() -> str:
-    """Migrate, load the demo if nobody is registered, and return the part of the welcome that names the demo's people."""
+    """Migrate, load the demo into an empty database, and return the part of the welcome that names the demo's people."""
     django.setup()
     from apps.accounts import queries as accounts  # noqa: PLC0415  # models can be imported after setup() only
 

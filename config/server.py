@@ -75,9 +75,12 @@ class _Sidecar:
 
     def ensure_running(self) -> None:
         if self._process is None or self._process.poll() is not None:
+            environment = dict(os.environ)
+            if self._command == _RELAY and environment.get("GDMARKET_RELAY_PORT", "0") != "0":
+                environment.pop("PROMETHEUS_MULTIPROC_DIR")  # it serves its metrics itself; the server serves the others'
             self._process = subprocess.Popen(
                 [sys.executable, str(_ROOT / "manage.py"), *self._command, "--with-parent", str(os.getpid())],
-                env=_sidecar_environment(self._command),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for gunicorn, which stops the relay last, after the last publish
             )
@@ -97,12 +100,6 @@ class _Sidecar:
             self._process.wait()
 
 
-def _sidecar_environment(command: tuple[str, ...]) -> dict[str, str]:
-    """Return a sidecar's environment: its metrics are served by the server, unless it serves them on a port of its own."""
-    serves_metrics = command == _RELAY and os.environ.get("GDMARKET_RELAY_PORT", "0") != "0"
-    return {name: value for name, value in os.environ.items() if not (serves_metrics and name == "PROMETHEUS_MULTIPROC_DIR")}
-
-
 _sidecars = (_Sidecar(*_RELAY), _Sidecar(*_RECONCILE))
 
 
@@ -111,15 +108,10 @@ def _supervise(_signal: int = 0, _frame: FrameType | None = None) -> None:
         sidecar.ensure_running()
 
 
-def _delete_counts() -> None:
-    """Delete the metrics of an earlier start."""
-    for file in _COUNTS.glob("*.db"):
-        file.unlink()
-
-
 def when_ready(_server: Arbiter) -> None:
     """Reset the metrics, now that the port is bound; start the sidecars, and supervise them by a timer: threads and forks do not mix."""
-    _delete_counts()
+    for file in _COUNTS.glob("*.db"):
+        file.unlink()
     #: `beside`: the server starts a relay, restarts it when it dies, and stops it last. `./dev run` sets this. Otherwise run `manage.py
     #: relay` yourself.
     if os.environ.get("GDMARKET_RELAY") == "beside":

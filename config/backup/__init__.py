@@ -5,9 +5,10 @@ refuses to restore what is damaged, does not fit, or would overwrite a database 
 """
 
 import msgspec
+from django.core.management.base import CommandError
 
 
-class BackupError(Exception):
+class BackupError(CommandError):
     """A backup cannot be made, is damaged, or must not be restored here; the message says why and what to do."""
 
 

@@ -18,8 +18,8 @@ from config.backup.postgresql import PostgresqlDatabase
 from config.backup.sqlite import SqliteFile
 from gdmarket.bus.models import Heartbeat
 
-# Subscribers first, and who has the last word on money last: what a later copy has and an earlier one lacks is delivered again. The
-# sandbox provider's file comes after all of them, as a real provider is always ahead of a backup.
+# Subscribers before publishers: what a later copy has and an earlier one lacks is delivered again. The sandbox provider's file comes
+# last, as a real provider is always ahead of a backup.
 _ORDER = ("status_view", "items", "default", "rentals", "payments")
 _SANDBOXES = ("sandbox.sqlite3", "fake_provider.sqlite3")
 _MANIFEST = "manifest.json"
@@ -161,7 +161,7 @@ def _database(name: str) -> SqliteFile | PostgresqlDatabase:
     if name in _SANDBOXES:
         return SqliteFile(_sandbox(name))
     if _is_sqlite(name):
-        connections[name].close()  # it must not be in its own way
+        connections[name].close()  # or is_in_use() would see it
         return SqliteFile(Path(connections[name].settings_dict["NAME"]))
     return PostgresqlDatabase(connections[name])
 

@@ -1,4 +1,4 @@
-"""gunicorn as a cluster runs it: nothing beside it, and its output in a file."""
+"""gunicorn as a cluster runs it: without sidecars, its output in a file."""
 
 import signal
 import socket
@@ -18,7 +18,7 @@ Sample = tuple[str, frozenset[tuple[str, str]]]
 
 
 class Server:
-    """A server of two workers, and what it is asked."""
+    """A server with two workers."""
 
     def __init__(self, environment: dict[str, str], *, port: int, output: Path) -> None:
         with socket.socket() as probe:
@@ -30,7 +30,7 @@ class Server:
         self.output = output
         with output.open("ab") as sink:
             self.process = psutil.Popen(command, cwd=ROOT, env=environment | mine, stdout=sink, stderr=sink)
-        wait_until(lambda: self.get("/health/live") == "200", "a server that lives")
+        wait_until(lambda: self.get("/health/live") == "200", "the server")
 
     def workers(self) -> list[psutil.Process]:
         """Return its workers."""
@@ -45,18 +45,18 @@ class Server:
             return str(refused)
 
     def scrape(self) -> dict[Sample, float]:
-        """Return what `/metrics` tells, by name and labels."""
+        """Return the values of `/metrics` by name and labels."""
         families = text_string_to_metric_families(self.get("/metrics"))
         return {(sample.name, frozenset(sample.labels.items())): sample.value for family in families for sample in family.samples}
 
     def value(self, name: str, **labels: str) -> float | None:
-        """Return one number of a scrape; None where it is not told."""
+        """Return one value of a scrape; None if it is not there."""
         return self.scrape().get((name, frozenset(labels.items())))
 
 
 @contextmanager
 def serving(environment: dict[str, str], *, output: Path, port: int = 0) -> Iterator[Server]:
-    """Serve for the length of the block, and stop as a cluster does."""
+    """Serve for the length of the block; then stop by SIGTERM."""
     server = Server(environment, port=port, output=output)
     try:
         yield server

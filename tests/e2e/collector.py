@@ -1,4 +1,4 @@
-"""A receiver of OpenTelemetry's spans over HTTP, as a collector is."""
+"""A collector of OpenTelemetry spans over HTTP."""
 
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

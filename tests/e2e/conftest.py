@@ -1,4 +1,4 @@
-"""A market to talk to over real HTTP."""
+"""A running server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.factories.accounts import UserFactory
 
 @pytest.fixture
 def served(process_environment: dict[str, str], people: type[UserFactory], tmp_path: Path) -> Iterator[Served]:
-    people(renter=True)  # a neighbourhood where somebody lives gets no demo
+    people(renter=True)  # a database with users gets no demo
     market = Served(process_environment, tmp_path / "output")
     family = market.family()
     yield market

@@ -1,4 +1,4 @@
-"""A market that is open, as its processes are."""
+"""A server as real processes, started as `./dev run` does."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def _words_of(process: psutil.Process) -> list[str]:
 
 
 class Served:
-    """A market that is open, and its processes."""
+    """A running server with its sidecars."""
 
     def __init__(self, environment: dict[str, str], output: Path) -> None:
         self.port = free_port()

@@ -1,4 +1,4 @@
-"""`GET /metrics` of a server that is several processes: one answers for all."""
+"""`GET /metrics` of a server with several processes."""
 
 import socket
 from pathlib import Path
@@ -8,12 +8,12 @@ import pytest
 from deploy.servers.waiting import wait_until
 from tests.e2e.bare_server import serving
 
-pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
+pytestmark = pytest.mark.nightly("sqlite")  # slow
 
 ITEMS = ("http_requests_total", frozenset({"route": "/api/v1/items", "method": "GET", "status": "2xx"}.items()))
 
 
-def test_what_all_workers_count_is_reported_by_any_and_outlives_a_worker(process_environment: dict[str, str], tmp_path: Path) -> None:
+def test_every_worker_reports_the_counts_of_all_and_of_those_that_died(process_environment: dict[str, str], tmp_path: Path) -> None:
     with serving(process_environment, output=tmp_path / "log") as server:
         for _ in range(20):
             assert server.get("/api/v1/items") == "200"
@@ -30,7 +30,7 @@ def test_what_all_workers_count_is_reported_by_any_and_outlives_a_worker(process
         assert server.value("http_requests_in_flight") == 0
 
 
-def test_what_a_worker_had_under_way_is_forgotten_when_it_dies(process_environment: dict[str, str], tmp_path: Path) -> None:
+def test_requests_in_flight_of_a_killed_worker_are_forgotten(process_environment: dict[str, str], tmp_path: Path) -> None:
     with serving(process_environment, output=tmp_path / "log") as server, socket.create_connection(("127.0.0.1", server.port)) as slow:
         slow.sendall(b"POST /api/v1/auth/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
         wait_until(lambda: server.value("http_requests_in_flight") == 1, "a request that waits for its body")
@@ -39,12 +39,12 @@ def test_what_a_worker_had_under_way_is_forgotten_when_it_dies(process_environme
             worker.kill()
 
         wait_until(lambda: server.get("/health/live") == "200", "new workers")
-        wait_until(lambda: server.value("http_requests_in_flight") == 0, "no request under way")
-        # It stays so: what asks for it is not counted itself, and nobody adds up what the dead have left.
+        wait_until(lambda: server.value("http_requests_in_flight") == 0, "no request in flight")
+        # Scrapes are not counted themselves, and values of killed workers are not added.
         assert {server.value("http_requests_in_flight") for _ in range(5)} == {0}
 
 
-def test_a_server_that_starts_anew_counts_anew(process_environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_restarted_server_counts_from_zero(process_environment: dict[str, str], tmp_path: Path) -> None:
     with serving(process_environment, output=tmp_path / "log") as server:
         server.get("/api/v1/items")
         assert server.scrape()[ITEMS] == 1
@@ -52,11 +52,11 @@ def test_a_server_that_starts_anew_counts_anew(process_environment: dict[str, st
         assert ITEMS not in again.scrape()
 
 
-@pytest.mark.parametrize("away", ["refuses", "says nothing"])
-def test_a_database_that_is_away_spoils_no_other_numbers(process_environment: dict[str, str], tmp_path: Path, away: str) -> None:
+@pytest.mark.parametrize("failure", ["refuses", "hangs"])
+def test_metrics_are_served_while_the_database_is_down(process_environment: dict[str, str], tmp_path: Path, failure: str) -> None:
     with socket.socket() as database:
         database.bind(("127.0.0.1", 0))
-        if away == "says nothing":
+        if failure == "hangs":
             database.listen()
         url = f"postgresql://u:p@127.0.0.1:{database.getsockname()[1]}/none"
         with serving(process_environment | {"DATABASE_URL": url}, output=tmp_path / "log") as server:

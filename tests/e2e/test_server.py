@@ -1,4 +1,4 @@
-"""The server and what runs beside it as real processes: one tree, and nothing of it left behind."""
+"""The server and its sidecar processes: started, restarted and stopped together."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ def test_the_server_answers_with_a_relay_beside_it(served: Served) -> None:
 
 
 @pytest.mark.parametrize("command", ["relay", "reconcile_payments"])
-def test_what_runs_beside_and_dies_is_started_again(served: Served, command: str) -> None:
+def test_a_sidecar_that_dies_is_restarted(served: Served, command: str) -> None:
     wait_until(lambda: len(served.beside(command)) == 1, command)
     [before] = served.beside(command)
     before.kill()
@@ -31,7 +31,7 @@ def test_what_runs_beside_and_dies_is_started_again(served: Served, command: str
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_stops_everything_in_good_order(served: Served, ending: signal.Signals) -> None:
+def test_a_signal_stops_every_process(served: Served, ending: signal.Signals) -> None:
     wait_until(lambda: bool(served.beside("reconcile_payments")), "the reconciliation")
     family = served.family()
     served.process.send_signal(ending)
@@ -44,12 +44,12 @@ def test_a_killed_server_leaves_no_process_behind(served: Served) -> None:
     family = served.family()
     os.kill(served.process.pid, signal.SIGKILL)
     served.process.wait()
-    wait_until(lambda: not any(process.is_running() for process in family), "the end of the workers and of what runs beside")
+    wait_until(lambda: not any(process.is_running() for process in family), "the end of the workers and the sidecars")
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", served.port)) != 0
 
 
-def test_a_taken_port_is_reported_in_one_sentence(process_environment: dict[str, str]) -> None:
+def test_a_taken_port_is_reported_in_one_line(process_environment: dict[str, str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""A request, the events it leaves and their deliveries in another process are one trace, sent to a real collector."""
+"""A request, its events and their deliveries in another process are one trace, sent to a collector."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tests.e2e.served import ROOT
 from tests.factories.accounts import UserFactory
 
 CALLER = f"00-{'a' * 32}-{'b' * 16}-01"
-BIRD = "c4n4ry"
+CANARY = "c4n4ry"
 
 
 def call(port: int, path: str, body: object, **headers: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -31,13 +31,13 @@ def call(port: int, path: str, body: object, **headers: str) -> tuple[dict[str, 
 
 
 @pytest.mark.nightly("sqlite")
-def test_a_request_its_events_and_their_deliveries_elsewhere_are_one_trace(
+def test_a_request_and_deliveries_in_another_process_are_one_trace(
     process_environment: dict[str, str], people: type[UserFactory], tmp_path: Path
 ) -> None:
-    people(item_manager=True, email=f"{BIRD}@example.com")
-    item = {"name": "ladder", "category": "tools", "daily_price": 1000, "latitude": 37.5, "longitude": 127.0, "place": BIRD}
+    people(item_manager=True, email=f"{CANARY}@example.com")
+    item = {"name": "ladder", "category": "tools", "daily_price": 1000, "latitude": 37.5, "longitude": 127.0, "place": CANARY}
     with Collector() as collector:
-        # The server delivers nothing: all of that is the relay's.
+        # The relay alone delivers.
         environment = process_environment | {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "GDMARKET_DISPATCH": "off",
@@ -45,9 +45,9 @@ def test_a_request_its_events_and_their_deliveries_elsewhere_are_one_trace(
         }
         relay = subprocess.Popen([sys.executable, "manage.py", "relay"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         with serving(environment, output=tmp_path / "log") as server:
-            tokens, _ = call(server.port, "/api/v1/auth/token", {"email": f"{BIRD}@example.com", "password": "gdmarket-demo"})
+            tokens, _ = call(server.port, "/api/v1/auth/token", {"email": f"{CANARY}@example.com", "password": "gdmarket-demo"})
             bearer = {"Authorization": f"Bearer {tokens['access']}"}
-            _, headers = call(server.port, f"/api/v1/items?token={BIRD}", item, **bearer, traceparent=CALLER)
+            _, headers = call(server.port, f"/api/v1/items?token={CANARY}", item, **bearer, traceparent=CALLER)
             wait_until(lambda: len(collector.named("status_view hears items.ItemRegistered")) == 1, "the delivery")
             server.get("/metrics")
             workers = {worker.pid for worker in server.workers()}
@@ -69,21 +69,21 @@ def test_a_request_its_events_and_their_deliveries_elsewhere_are_one_trace(
         assert (span.trace_id, span.parent_id, span.pid) == ("a" * 32, posted.span_id, relay.pid)
         assert span.facts["bus.outcome"] == "done"
         assert any(step.parent_id == span.span_id and "db.query.text" in step.facts for step in collector.spans)
-    # What belongs to no request has no span: probes, scrapes, a relay that looks for work.
+    # Probes, scrapes and an idle relay have no spans.
     ids = {span.span_id for span in collector.spans}
     assert all(span.parent_id in ids or span.kind != 3 for span in collector.spans)
     assert collector.named("GET /health") + collector.named("GET /metrics") == []
     assert {span.service for span in collector.spans} == {"gdmarket"}
-    assert BIRD not in str(collector.spans)
+    assert CANARY not in str(collector.spans)
 
 
 @pytest.mark.nightly("sqlite")
-def test_what_goes_out_to_the_provider_is_in_the_trace_and_fails_without_words(
+def test_a_failed_call_to_the_provider_is_a_span_without_the_error_message(
     process_environment: dict[str, str], people: type[UserFactory], tmp_path: Path
 ) -> None:
-    with Collector() as collector, socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        gone = {"GDMARKET_PAYMENT_GATEWAY": "http", "GDMARKET_PAYMENT_URL": f"http://127.0.0.1:{nobody.getsockname()[1]}"}
+    with Collector() as collector, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        unreachable = {"GDMARKET_PAYMENT_GATEWAY": "http", "GDMARKET_PAYMENT_URL": f"http://127.0.0.1:{closed.getsockname()[1]}"}
         code = f"""
 import django; django.setup()
 from uuid import uuid4
@@ -93,21 +93,21 @@ with spans.root_span("test", kind="server", trace=correlation.start(traceparent=
     ids = dict(payment_id=uuid4(), rental_id=uuid4(), payer_id=uuid4(), payee_id=uuid4())
     facade.charge(request=contracts.ChargeRequest(**ids, amount=1, currency="KRW", method="pm_ok"), now=clock.now())
 """
-        environment = process_environment | gone | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+        environment = process_environment | unreachable | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
 
     [root], [put] = collector.named("test"), collector.named("PUT")
     assert (put.trace_id, put.parent_id, put.kind, put.status) == ("a" * 32, root.span_id, 3, 2)
     assert put.facts == {"http.request.method": "PUT", "server.address": "127.0.0.1", "error.type": "ConnectError"}
-    assert put.events == 0  # an exception's words
+    assert put.events == 0  # an exception event would have its message
 
 
 @pytest.mark.nightly("sqlite")
-def test_a_collector_that_is_away_holds_up_neither_answers_nor_the_end(process_environment: dict[str, str], tmp_path: Path) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        nobody.listen()  # it takes connections, and never answers
-        environment = process_environment | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{nobody.getsockname()[1]}"}
+def test_a_collector_that_hangs_delays_neither_responses_nor_shutdown(process_environment: dict[str, str], tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        closed.listen()  # it accepts connections, and never answers
+        environment = process_environment | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{closed.getsockname()[1]}"}
         with serving(environment, output=tmp_path / "log") as server:
             assert server.get("/api/v1/items") == "200"
             began_s = time.monotonic()
@@ -129,7 +129,7 @@ print(sorted(name for name in sys.modules if name.startswith("opentelemetry")))
     assert ran.stdout.splitlines()[-1] == "[]"
 
 
-def test_an_endpoint_without_the_libraries_is_reported_in_one_sentence() -> None:
+def test_an_endpoint_without_the_libraries_is_reported_in_one_line() -> None:
     without = """
 import importlib.util
 find = importlib.util.find_spec

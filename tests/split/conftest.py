@@ -1,4 +1,4 @@
-"""Sample subscriptions instead of the product's, and what runs `manage.py bus`."""
+"""Fixtures for sample subscriptions and `manage.py bus`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -30,7 +30,7 @@ def _write_subscriptions() -> None:
 
 @pytest.fixture
 def subscribe(transactional_db: None, settings: Any) -> Iterator[Subscribe]:
-    """Return what makes these handlers the only ones; nothing is delivered at once, a test drains when it means to."""
+    """Return a function that replaces all subscriptions; dispatch is off, so that a test drains when it needs to."""
     settings.GDMARKET_DISPATCH = "off"
 
     def connect(handlers: Mapping[type, Sequence[Handler]]) -> None:
@@ -47,7 +47,7 @@ def subscribe(transactional_db: None, settings: Any) -> Iterator[Subscribe]:
 
 @pytest.fixture
 def advance() -> Callable[[float], None]:
-    """Return what lets seconds pass for the bus, in every database that is not away."""
+    """Return a function that lets seconds pass for the bus, in every database that is reachable."""
 
     def pass_seconds(seconds: float) -> None:
         for alias in databases.aliases():
@@ -62,7 +62,7 @@ def advance() -> Callable[[float], None]:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Return what runs `manage.py bus …` and returns what it prints."""
+    """Return a function that runs `manage.py bus …` and returns its output."""
 
     def command(*arguments: str) -> str:
         call_command("bus", *arguments)

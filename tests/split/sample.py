@@ -38,14 +38,14 @@ def publish(*numbers: int, stream_number: int = 1, at: datetime | None = None) -
 
 
 def recording_handler(context: str, react: Callable[[SampleEvent], object] | None = None) -> Handler:
-    """Return a handler of a context: it reacts, then writes down, at home, what it heard."""
+    """Return a handler of a context: it calls `react`, then records the event in its own database."""
 
     def on_sample_event(event: SampleEvent) -> None:
         if react is not None:
             react(event)
-        heard = bus.current()
+        delivered = bus.current()
         with connections[databases.alias_for(context)].cursor() as cursor:
-            cursor.execute("INSERT INTO received (stream, n) VALUES (%s, %s)", [heard.stream if heard else "", event.n])
+            cursor.execute("INSERT INTO received (stream, n) VALUES (%s, %s)", [delivered.stream if delivered else "", event.n])
 
     on_sample_event.__module__ = f"apps.{context}.handlers"
     return on_sample_event
@@ -60,7 +60,7 @@ def received_by(context: str, *, stream_number: int | None = None) -> list[int]:
 
 @contextmanager
 def received_tables() -> Iterator[None]:
-    """Have a table to write into in every database."""
+    """Create a table for the handlers in every database, for the length of the block."""
     for alias in databases.aliases():
         connection = connections[alias]
         with connection.cursor() as cursor:
@@ -78,7 +78,7 @@ def outstanding(subscriber: str, *, using: str) -> list[Any]:
 
 @contextmanager
 def unreachable(alias: str) -> Iterator[None]:
-    """Have nobody at the address of a database for the length of the block, for this process."""
+    """Make a database unreachable for this process, for the length of the block."""
     connection = connections[alias]
     address = connection.settings_dict
     port = address["PORT"]

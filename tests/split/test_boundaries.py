@@ -1,4 +1,4 @@
-"""What a split makes impossible, which is why the acceptance suite runs on one."""
+"""What is impossible with several databases, which is why the acceptance suite runs on them."""
 
 from uuid import UUID
 

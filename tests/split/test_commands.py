@@ -1,4 +1,4 @@
-"""What operators ask, over several databases."""
+"""Operators' commands, with several databases."""
 
 import json
 from collections.abc import Callable
@@ -28,8 +28,8 @@ def test_a_trace_over_three_databases_has_each_event_once_with_its_subscribers(m
 
     steps = json.loads(run("trace", answer["X-Correlation-ID"], "--json"))
 
-    told = {step["type"]: (step["heard_by"], step["waiting"]) for step in steps}
-    assert told["rentals.RentalRequested"] == (["items", "status_view"], [])
+    found = {step["type"]: (step["heard_by"], step["waiting"]) for step in steps}
+    assert found["rentals.RentalRequested"] == (["items", "status_view"], [])
     assert len([step for step in steps if step["type"] == "rentals.RentalRequested"]) == 1
     assert all(step["due_at"] for step in steps if step["waiting"])
 
@@ -113,16 +113,16 @@ def test_migrate_brings_every_database_up_to_date(transactional_db: None, capsys
 
 
 def test_two_names_of_one_database_are_refused(transactional_db: None, settings: Any) -> None:
-    twin = connections["payments"].settings_dict
-    name = twin["NAME"]
+    payments = connections["payments"].settings_dict
+    name = payments["NAME"]
     connections["payments"].close()
-    twin["NAME"] = connections["default"].settings_dict["NAME"]
+    payments["NAME"] = connections["default"].settings_dict["NAME"]
     try:
         with pytest.raises(CommandError, match="default and payments are one database under two names"):
             call_command("migrate", verbosity=0)
     finally:
         connections["payments"].close()
-        twin["NAME"] = name
+        payments["NAME"] = name
         call_command("migrate", verbosity=0)
 
 

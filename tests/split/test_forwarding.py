@@ -34,20 +34,7 @@ from tests.split.sample import (
 
 pytestmark = pytest.mark.split
 
-COPIED = (
-    "id",
-    "stream",
-    "version",
-    "type",
-    "schema",
-    "payload",
-    "correlation",
-    "causation",
-    "traceparent",
-    "actor",
-    "occurred_at",
-    "due_at",
-)
+COPIED = "id stream version type schema payload correlation causation traceparent actor occurred_at due_at".split()
 
 
 def always() -> bool:
@@ -92,16 +79,16 @@ def test_an_event_is_published_in_its_own_contexts_transaction_and_no_other(subs
 def test_two_forwarders_of_one_event_leave_one_copy_that_is_handled_once(subscribe: Subscribe, advance: Callable[[float], None]) -> None:
     subscribe({SampleEvent: [recording_handler("status_view")]})
     publish(1, 2, 3)
-    asleep = claims.claim_lanes(subscriber=TO_VIEW)
+    stalled = claims.claim_lanes(subscriber=TO_VIEW)
     advance(11)
-    while awake := claims.claim_expired(subscriber=TO_VIEW):
-        dispatch.work(claimed=awake, keep_going=always)
+    while reclaimed := claims.claim_expired(subscriber=TO_VIEW):
+        dispatch.work(claimed=reclaimed, keep_going=always)
     bus.run_until_idle()
 
-    done = dispatch.work(claimed=asleep, keep_going=always)
+    done = dispatch.work(claimed=stalled, keep_going=always)
     bus.run_until_idle()
 
-    assert (len(asleep), done, received_by("status_view")) == (3, 0, [1, 2, 3])
+    assert (len(stalled), done, received_by("status_view")) == (3, 0, [1, 2, 3])
     assert len(logged(VIEW)) == 3
 
 
@@ -149,18 +136,18 @@ def test_a_log_that_lacks_a_table_or_a_column_is_not_a_database_that_is_down(
 ) -> None:
     subscribe({SampleEvent: [recording_handler(context)]})
     publish(1)
-    elsewhere, back = f"ALTER {lacks}".format("elsewhere"), "ALTER TABLE bus_elsewhere RENAME TO bus_event"
+    remove, restore = f"ALTER {lacks}".format("elsewhere"), "ALTER TABLE bus_elsewhere RENAME TO bus_event"
     if "COLUMN" in lacks:
-        back = "ALTER TABLE bus_event RENAME COLUMN bus_elsewhere TO actor"
+        restore = "ALTER TABLE bus_event RENAME COLUMN bus_elsewhere TO actor"
     with connections[context].cursor() as cursor:
-        cursor.execute(elsewhere)
+        cursor.execute(remove)
     try:
         for _ in range(10):
             bus.run_until_idle(contexts=(f"{RENTALS}-to-{context}",))
             advance(400)
     finally:
         with connections[context].cursor() as cursor:
-            cursor.execute(back)
+            cursor.execute(restore)
 
     (dead,) = outstanding(f"{RENTALS}-to-{context}", using=RENTALS)
     assert dead.dead
@@ -169,20 +156,20 @@ def test_a_log_that_lacks_a_table_or_a_column_is_not_a_database_that_is_down(
 
 def test_a_relay_goes_on_while_a_database_is_down(subscribe: Subscribe) -> None:
     subscribe({SampleEvent: [recording_handler("status_view"), recording_handler("items")]})
-    over = threading.Event()
-    working = threading.Thread(target=relay.run, kwargs={"keep_going": lambda: not over.is_set()})
+    stop = threading.Event()
+    thread = threading.Thread(target=relay.run, kwargs={"keep_going": lambda: not stop.is_set()})
 
     try:
         with unreachable(VIEW):
-            working.start()
+            thread.start()
             publish(1, 2, 3)
             wait_until(lambda: received_by("items") == [1, 2, 3], "the events to be handled")
             publish(4)
             wait_until(lambda: received_by("items") == [1, 2, 3, 4], "the events to be handled")
         wait_until(lambda: received_by("status_view") == [1, 2, 3, 4], "the events to be handled")
     finally:
-        over.set()
-        working.join(60)
+        stop.set()
+        thread.join(60)
 
 
 def test_a_paused_context_gets_its_copies_and_catches_up_in_order(subscribe: Subscribe) -> None:

@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import connections
 
-from config.backup import BackupError, backups
+from config.backup import backups
 from gdmarket import clock
 from gdmarket.console import exit_codes
 
@@ -26,17 +26,13 @@ class Command(BaseCommand):
         parser.add_argument("--verify", action="store_true", help="make none; check whether this one is whole")
 
     def handle(self, *, folder: Path, verify: bool, **_: Any) -> None:
-        try:
-            with exit_codes():
-                if verify:
-                    manifest = backups.read(folder)
-                    for name, copied in manifest.copies.items():
-                        self.stdout.write(f"{name}: {copied}")
-                    self.stdout.write(f"{folder} is whole.")
-                    return
-                made = backups.make(folder=folder, now=clock.now(), report=self.stderr.write)
-        except BackupError as refused:
-            raise CommandError(str(refused)) from refused
+        with exit_codes():
+            if verify:
+                for name, copied in backups.read(folder).copies.items():
+                    self.stdout.write(f"{name}: {copied}")
+                self.stdout.write(f"{folder} is whole.")
+                return
+            made = backups.make(folder=folder, now=clock.now(), report=self.stderr.write)
         if len(list(connections)) > 1:
             self.stderr.write("The databases were copied one after another: stop servers and relays to have them of one instant.")
         self.stdout.write(str(made))

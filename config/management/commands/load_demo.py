@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.accounts import queries as accounts
 from config import demo
 from config.demo_catalogue import THINGS
 from gdmarket import clock
@@ -21,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="print what would be loaded, and load nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if demo.has_people():
+        if accounts.has_people():
             self.stdout.write("The database is not empty: the demo is not loaded.")
             return
         if options["dry_run"]:

@@ -37,7 +37,7 @@ class Command(migrate.Command):
 
 
 def _refuse_duplicate_databases() -> None:
-    """Refuse two URLs of one database: an event would be forwarded into the log it came from, and delivered to nobody."""
+    """Refuse two URLs of one database: an event would be forwarded into the log it came from, and never delivered."""
     for alias in databases.aliases()[:-1]:
         mark = Heartbeat.objects.using(alias).create(relay=uuid4(), subscriber="migrate", process="migrate", seen_at=Now())
         try:

@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import connections
 
-from config.backup import BackupError, backups
+from config.backup import backups
 from gdmarket.console import exit_codes
 
 
@@ -27,11 +27,8 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="check whether it could be restored, and write nothing")
 
     def handle(self, *, folder: Path, replace: bool, dry_run: bool, **_: Any) -> None:
-        try:
-            with exit_codes():
-                backup = backups.restore(folder=folder, replace=replace, dry_run=dry_run, report=self.stderr.write)
-        except BackupError as refused:
-            raise CommandError(str(refused)) from refused
+        with exit_codes():
+            backup = backups.restore(folder=folder, replace=replace, dry_run=dry_run, report=self.stderr.write)
         if dry_run:
             self.stdout.write(f"{folder}, of {backup.made_at}, is whole and could be restored. Nothing was written.")
             return

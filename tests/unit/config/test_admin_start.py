@@ -64,10 +64,10 @@ def market() -> tuple[Any, Any]:
 def _start(person: Any) -> dict[str, Any]:
     client = Client()
     client.force_login(person)
-    cards = {card.kind: card for card in client.get("/admin/").context["cards"]}
+    cards = {card["kind"]: card for card in client.get("/admin/").context["cards"]}
     for card in cards.values():
-        assert client.get(card.address).context["cl"].result_count == card.count, card
-    return {kind: card.count for kind, card in cards.items()}
+        assert client.get(card["address"]).context["cl"].result_count == card["count"], card
+    return {kind: card["count"] for kind, card in cards.items()}
 
 
 def test_the_start_page_counts_what_a_manager_has_to_look_after_and_leads_to_it(market: tuple[Any, Any]) -> None:

@@ -110,7 +110,7 @@ def test_the_command_prints_each_finding_in_a_line_with_its_remedy(production: A
         call_command("doctor", deploy=True, json=True, stdout=document)
 
     assert ended.value.code == 1
-    assert "fail  config: secrecy: debug mode is on: whoever meets an error reads the settings → unset GDMARKET_DEBUG\n" in lines.getvalue()
+    assert "fail  config: secrecy: debug mode is on: error pages show the settings → unset GDMARKET_DEBUG\n" in lines.getvalue()
     assert "ok    payments: reach\n" in lines.getvalue()
     printed = json.loads(document.getvalue())
     assert sum(printed["counts"].values()) == len(printed["findings"])

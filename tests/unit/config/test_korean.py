@@ -1,42 +1,101 @@
-"""Every word that people read is there in Korean."""
+"""Every message of the code and the templates has a Korean translation."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import polib
 import pytest
 from django.utils import translation
+from django.utils.translation.template import templatize
 
 from apps.accounts.errors import EmailTakenError
 from apps.items import errors as items
 from apps.rentals.errors import WrongStateError
 from gdmarket.errors import DomainError
-from tests.unit.config.words import CATALOGUES, ROOMS, catalogue, first_line, refusals, said_in
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
+FOLDERS = {
+    "config": ROOT / "config",
+    "gdmarket": ROOT / "gdmarket",
+    **{context: ROOT / "apps" / context for context in ("accounts", "items", "rentals", "payments", "status_view")},
+}
+# gdmarket itself is no Django app: its messages are in the catalogue of gdmarket.rest.
+CATALOGUES = {name: folder / ("rest/locale" if name == "gdmarket" else "locale") / "ko/LC_MESSAGES" for name, folder in FOLDERS.items()}
+GETTEXT = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_message_of_a_room_has_a_korean_one(room: str) -> None:
-    assert said_in(room) - set(catalogue(room)) == set()
+def catalogue(name: str) -> dict[str, polib.POEntry]:
+    """Return a catalogue's translated messages by their English."""
+    path = CATALOGUES[name] / "django.po"
+    return {entry.msgid: entry for entry in polib.pofile(str(path)).translated_entries()} if path.exists() else {}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_what_is_compiled_is_what_is_written(room: str) -> None:
-    written, compiled = polib.pofile(f"{CATALOGUES[room]}/django.po"), polib.mofile(f"{CATALOGUES[room]}/django.mo")
+def messages_in(name: str) -> set[str]:
+    """Return every message of the code and templates that a catalogue covers."""
+    folder = FOLDERS[name]
+    code = {text for path in folder.rglob("*.py") if "migrations" not in path.parts for text in _messages_in_code(path)}
+    pages = {text for path in folder.rglob("*.html") for text in _messages_in_page(path)}
+    return code | pages
+
+
+def error_classes() -> Iterator[type[DomainError]]:
+    """Yield every error class of the product."""
+    waiting: list[type[DomainError]] = [DomainError]
+    while waiting:
+        kind = waiting.pop()
+        waiting.extend(kind.__subclasses__())
+        if kind.__module__.startswith(("apps.", "gdmarket.", "config.")):
+            yield kind
+
+
+def first_line(kind: type[DomainError]) -> str:
+    """Return an error class's message."""
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+def _messages_in_code(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            is_gettext = isinstance(node.func, ast.Name) and node.func.id in GETTEXT
+            # `wanted` becomes part of an error message.
+            wanted = [keyword.value for keyword in node.keywords if keyword.arg == "wanted"]
+            messages = [*(node.args[:1] if is_gettext else []), *wanted]
+            yield from (part.value for part in messages if isinstance(part, ast.Constant) and isinstance(part.value, str))
+
+
+def _messages_in_page(path: Path) -> Iterator[str]:
+    for text in re.findall(r"""n?gettext\(u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", templatize(path.read_text())):
+        yield str(ast.literal_eval(text))
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_every_message_is_translated(name: str) -> None:
+    assert messages_in(name) - set(catalogue(name)) == set()
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_compiled_catalogue_is_up_to_date(name: str) -> None:
+    written, compiled = polib.pofile(f"{CATALOGUES[name]}/django.po"), polib.mofile(f"{CATALOGUES[name]}/django.mo")
     assert {entry.msgid: (entry.msgstr, entry.msgstr_plural) for entry in compiled} == {
         entry.msgid: (entry.msgstr, entry.msgstr_plural) for entry in written
     }
 
 
-def test_one_english_word_has_one_korean_word_in_every_room() -> None:
-    """Django merges the catalogues into one: the first room would speak for all."""
+def test_a_message_has_one_translation_in_all_catalogues() -> None:
+    """Django merges the catalogues into one: the first would be used for all."""
     korean: dict[str, set[str]] = {}
-    for room in ROOMS:
-        for english, entry in catalogue(room).items():
+    for name in FOLDERS:
+        for english, entry in catalogue(name).items():
             korean.setdefault(english, set()).add(entry.msgstr or str(entry.msgstr_plural))
     assert {english: words for english, words in korean.items() if len(words) > 1} == {}
 
 
-def test_every_refusal_has_a_korean_message_that_names_the_same_details() -> None:
+def test_every_error_message_is_translated() -> None:
     with translation.override("ko"):
-        mute = [kind.__name__ for kind in refusals() if translation.gettext(first_line(kind)) == first_line(kind)]
-    assert mute == []
+        untranslated = [kind.__name__ for kind in error_classes() if translation.gettext(first_line(kind)) == first_line(kind)]
+    assert untranslated == []
 
 
 @pytest.mark.parametrize(
@@ -48,6 +107,6 @@ def test_every_refusal_has_a_korean_message_that_names_the_same_details() -> Non
         (WrongStateError(state="requested", wanted="hand over"), "‘요청됨’ 상태인 대여에는 할 수 없습니다: 건네주기."),
     ],
 )
-def test_a_refusal_speaks_korean_to_koreans(refusal: DomainError, message: str) -> None:
+def test_an_error_message_is_korean_in_a_korean_request(refusal: DomainError, message: str) -> None:
     with translation.override("ko"):
         assert refusal.message == message

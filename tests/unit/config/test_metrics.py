@@ -1,4 +1,4 @@
-"""`GET /metrics` in one process: what is told, to whom, and under which labels."""
+"""`GET /metrics` in one process: names, labels and access."""
 
 from datetime import timedelta
 from typing import Any
@@ -25,7 +25,7 @@ def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return name, frozenset(labels.items())
 
 
-def test_requests_are_counted_by_route_and_never_by_what_a_caller_made_up(client: Client) -> None:
+def test_requests_are_counted_by_route_and_never_by_input(client: Client) -> None:
     before = scrape(client)
     client.get("/api/v1/items/0197f7a2-0000-7000-8000-000000000000")
     client.get("/api/v1/items/0197f7a2-0000-7000-8000-000000000001")
@@ -44,7 +44,7 @@ def test_requests_are_counted_by_route_and_never_by_what_a_caller_made_up(client
     assert "canary" not in str(after).lower()
 
 
-def test_money_under_way_is_summed_by_kind_and_currency(client: Client) -> None:
+def test_unsettled_money_is_summed_by_kind_and_currency(client: Client) -> None:
     now = clock.now()
     PaymentFactory(state="unknown", amount=500, created_at=now - timedelta(minutes=5))
     PaymentFactory(state="unknown", amount=700, created_at=now)
@@ -67,12 +67,12 @@ def test_every_source_answers(client: Client) -> None:
     assert found[key("breaker_state", dependency="payments", state="closed")] == 1
 
 
-def test_whoever_scrapes_names_a_host_that_nobody_else_may(client: Client) -> None:
+def test_a_scrape_may_name_a_host_that_other_requests_may_not(client: Client) -> None:
     assert scrape(client, host="10.1.2.3:8000")
     assert client.get("/api/v1/items", headers={"host": "10.1.2.3:8000"}).status_code == 400
 
 
-def test_with_a_token_nobody_reads_without_it(client: Client, settings: Any) -> None:
+def test_a_token_that_is_set_is_needed(client: Client, settings: Any) -> None:
     settings.GDMARKET_METRICS_TOKEN = "for the scrape"
 
     assert client.get("/metrics").status_code == 401
