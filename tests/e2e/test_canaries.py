@@ -104,18 +104,21 @@ def send_refused_requests(manager: HttpClient, renter: HttpClient, anonymous: Ht
     assert anonymous.call("GET", f"/api/v1/items?near={CANARY}&cursor={CANARY}")[0] == 400
     assert anonymous.call("GET", f"/{CANARY}/{quote(CANARY + '@example.com')}?token={CANARY}")[0] == 404
     assert anonymous.call("GET", "/api/v1/rentals", Authorization=f"Bearer {CANARY}")[0] == 401
-    hostile = {"X_Correlation_ID": f"{CANARY} {{}}", "User_Agent": CANARY, "X_Forwarded_For": CANARY, "Cookie": f"sessionid={CANARY}"}
-    assert (
-        anonymous.call("GET", "/api/v1/items", **hostile, Accept=CANARY, If_None_Match=CANARY, traceparent=CANARY, Accept_Language=CANARY)[0] < 500
-    )
+    hostile = {"X_Correlation_ID": f"{CANARY} {{}}", "X_Forwarded_For": CANARY, "Cookie": f"sessionid={CANARY}"}
+    hostile |= dict.fromkeys(("User_Agent", "Accept", "If_None_Match", "traceparent", "Accept_Language"), CANARY)
+    assert anonymous.call("GET", "/api/v1/items", **hostile)[0] < 500
     assert anonymous.call("GET", "/api/v1/items", Host=f"{CANARY}.example.com")[0] == 400
     assert anonymous.call("POST", "/api/v1/payments/webhooks/http", {"id": CANARY}, Fake_Signature=f"t=1,v1={CANARY}")[0] in {401, 403, 404}
     assert anonymous.call("POST", "/admin/login/", {"username": CANARY, "password": CANARY}, Cookie=f"csrftoken={CANARY}")[0] == 403
     assert manager.call("POST", "/api/v1/items", item(daily_price=CANARY, category=CANARY * 90))[0] == 400
     assert renter.call("POST", "/api/v1/items", item())[0] == 403
-    for line in (f"GET / HTTP/1.1\r\nHost: localhost\r\nBad {CANARY} header\r\n\r\n", f"{CANARY}\r\n\r\n", f"GET /{CANARY} HTTP/9{CANARY}\r\n\r\n"):
+    for line in (
+        f"GET / HTTP/1.1\r\nHost: localhost\r\nBad {CANARY} header\r\n\r\n",
+        f"{CANARY}\r\n\r\n",
+        f"GET /{CANARY} HTTP/9{CANARY}\r\n\r\n",
+    ):
         with socket.create_connection(("127.0.0.1", anonymous.port)) as raw:
-            raw.sendall(line.encode())
+            raw.sendall(f"{line}\r\n\r\n".encode())
             raw.settimeout(10)
             assert raw.recv(100).startswith(b"HTTP/1.1 4")
 
