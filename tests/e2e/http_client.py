@@ -25,7 +25,7 @@ class HttpClient:
         except urllib.error.HTTPError as refused:
             text = refused.read().decode()
             self.refusals.append(text)
-            return refused.code, json.loads(text) if "json" in refused.headers["Content-Type"] else text
+            return refused.code, json.loads(text) if "json" in refused.headers.get("Content-Type", "") else text
 
     def sign_in(self, email: str, password: str) -> None:
         status, tokens = self.call("POST", "/api/v1/auth/token", {"email": email, "password": password})
