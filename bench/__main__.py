@@ -8,7 +8,7 @@ from bench.bus import command as bus
 
 _COMMANDS = {
     "http": (http, "requests a second and latency of the API, on both databases (the default)"),
-    "bus": (bus, "the event bus: throughput, stuck lanes, latency, recovery, beside the raw commit rate and a peer"),
+    "bus": (bus, "the event bus: throughput, stuck lanes, latency, recovery, beside the raw commit rate"),
     "payments": (outage, "a payment provider that is slow for a minute, under load: accepted, refused, and calls that reach it"),
     "rebuild": (rebuild, "a rebuild of the status view of a large market while it is being read"),
     "autoscale": (autoscale, "the Horizontal Pod Autoscaler's rule on a cluster: replicas go up with a load, and down after it"),

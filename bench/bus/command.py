@@ -1,14 +1,13 @@
 """`./dev bench bus`: how many deliveries a second, how soon, and what disturbs them; in ratios, on a database of its own.
 
-`commits` is the machine's own limit: one connection that commits one row at a time. `throughput` and `peer` are measured in turn, round
-by round, and compared within their round.
+`commits` is the machine's own limit: one connection that commits one row at a time. It and `throughput` are measured in turn, round by
+round, and compared within their round.
 """
 
 import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
-from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -25,12 +24,10 @@ if TYPE_CHECKING:
 PARTS = {
     "commits": "one-row commits a second on one connection",
     "throughput": "deliveries a second of the status view's handler, by one relay and by two",
-    "peer": "procrastinate's jobs a second that do nothing, with one lock a stream (PostgreSQL only)",
     "stuck": "what 100 000 deliveries stuck in two lanes cost the other lanes",
     "latency": "from the event's commit to the view's, at half of the throughput (PostgreSQL only)",
     "recovery": "how long lanes wait for a relay that was killed with `kill -9`",
 }
-_POSTGRESQL_ONLY = {"peer", "latency"}
 _ONE, _TWO = "one relay", "two relays"
 
 
@@ -40,18 +37,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     help_ = "; ".join(f"{name}: {summary}" for name, summary in PARTS.items())
     parser.add_argument("--only", nargs="+", choices=list(PARTS), metavar="PART", default=list(PARTS), help=help_)
     parser.add_argument("--seconds", type=float, default=15.0, help="how long each rate is measured (default: 15)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often commits, throughput and peer are measured in turn (default: 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often commits and throughput are measured in turn (default: 3)")
     parser.add_argument("--deliveries", type=int, default=120_000, help="how many are pending when a measurement begins (default: 120000)")
 
 
 def run(options: Namespace) -> None:
     """Measure and print."""
-    parts = [part for part in options.only if options.database == "postgresql" or part not in _POSTGRESQL_ONLY]
+    parts = [part for part in options.only if options.database == "postgresql" or part != "latency"]
     if not parts:
         sys.exit(f"Only on PostgreSQL: {', '.join(options.only)}.")
     with open_database(database=options.database) as folder:
         django.setup()
-        from bench.bus import latency, peer, recovery, stuck_lanes  # noqa: PLC0415  # models exist only after setup()
+        from bench.bus import latency, recovery, stuck_lanes  # noqa: PLC0415  # models exist only after setup()
         from bench.bus.backlog import Backlog  # noqa: PLC0415
 
         backlog = Backlog(deliveries=options.deliveries, folder=folder)
@@ -75,22 +72,16 @@ def run(options: Namespace) -> None:
             "server": _server(),
             "load": f"{backlog}; {options.seconds:g} s a rate; {options.rounds} rounds",
         }
-        notes |= peer.NOTES if "peer" in parts else {}
     report.print_figures(figures=figures, notes=notes, as_json=options.json)
 
 
 def _rates(parts: Sequence[str], *, seconds: float, rounds: int, backlog: "Backlog") -> dict[str, list[float]]:
     """Measure in turn, so that a machine that grows slower meanwhile does not favour anyone."""
-    from bench.bus import peer  # noqa: PLC0415
-
     measurements: dict[str, tuple[str, Callable[[], float]]] = {
         "commits": ("commits", lambda: _commits(seconds=min(seconds, 5))),
         _ONE: ("throughput", lambda: backlog.throughput(relays=1, seconds=seconds)),
         _TWO: ("throughput", lambda: backlog.throughput(relays=2, seconds=seconds)),
     }
-    for number in peer.CONCURRENCIES:
-        measure_peer = partial(peer.throughput, number, seconds=seconds, backlog=backlog)
-        measurements[f"procrastinate, concurrency {number}"] = ("peer", measure_peer)
     rates: dict[str, list[float]] = {}
     for round_ in range(1, rounds + 1):
         for name, (part, measure) in measurements.items():
@@ -120,11 +111,6 @@ def _ratios(rates: dict[str, list[float]]) -> list[Figure]:
         figures.append(_ratio(f"{_TWO} / {_ONE}", two, one, aim="more than 1"))
     if one and "commits" in rates:
         figures += [_ratio(f"{name} / commits", rates[name], rates["commits"]) for name in (_ONE, _TWO)]
-    peers = [values for name, values in rates.items() if name.startswith("procrastinate")]
-    if one and peers:
-        best = [max(values) for values in zip(*peers, strict=True)]
-        figures.append(_ratio(f"{_ONE} / the best of procrastinate's", one, best, aim="3 or more"))
-        figures.append(_ratio(f"{_TWO} / the best of procrastinate's", two, best, aim="more than with one"))
     return figures
 
 
