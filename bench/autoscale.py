@@ -1,7 +1,7 @@
-"""`./dev bench autoscale`: users come and go, and the rule of Kubernetes' Horizontal Pod Autoscaler scales the cluster on this machine.
+"""`./dev bench autoscale`: scale the cluster on this machine by the rule of Kubernetes' Horizontal Pod Autoscaler, under a load.
 
 Source: https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/, "Algorithm details". Kubernetes syncs every
-15 s and waits 300 s before it removes replicas; here both are shorter, to show it all in four minutes.
+15 s and waits 300 s before it removes replicas; here both are shorter.
 """
 
 import math
@@ -28,7 +28,7 @@ _QUIET_S, _LONGEST_S = 15.0, 150.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was seen at a time, in seconds from the start."""
+    """The replicas at a time, in seconds from the start."""
 
     at_s: float
     serving: int
@@ -80,7 +80,7 @@ def run(options: Namespace) -> None:
 
 @dataclass(slots=True)
 class Rule:
-    """How many replicas there shall be, for a target of `aim` of a replica's CPU request, up to `most`."""
+    """The number of replicas for a target CPU of `aim`, a share of a replica's request; `most` at most."""
 
     aim: float
     most: int = 10
@@ -88,9 +88,9 @@ class Rule:
     _recommended: list[tuple[float, int]] = field(default_factory=list)
 
     def replicas(self, *, now_s: float, current: int, utilisations: Sequence[float]) -> int:
-        """Return the number for `current` replicas, of which these are ready and use so much of their request.
+        """Return the new number; `utilisations` are the CPU shares of those of the `current` replicas that are ready.
 
-        The highest recommendation of the last seconds counts, and at most so many are added at once as there are, or four.
+        The highest recommendation within `stabilization_s` counts. At most 100 % or four replicas are added at once.
         """
         self._recommended.append((now_s, self._recommend(current, utilisations)))
         highest = max(wanted for at_s, wanted in self._recommended if at_s >= now_s - self.stabilization_s)

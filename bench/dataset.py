@@ -1,6 +1,6 @@
-"""A large market, made fast: a small one is made through the API, and its rows are copied in bulk, with new ids.
+"""A large data set: one item and its rentals are made through the API, then their rows are copied in bulk, with new ids.
 
-What is copied are the owners' tables and the event log; nothing here names a column that the product may change.
+The owners' tables and the event log are copied; no column is named here.
 """
 
 import json
@@ -26,11 +26,11 @@ from gdmarket import bus, ids
 from gdmarket.bus.models import Event
 
 MANAGERS = ("manager@example.com", "manager2@example.com")
-# What becomes of an item's rentals: most are over, one is out, some are to come.
+# The states in which an item's rentals end.
 _ENDS = (*("returned",) * 15, "cancelled", "rented", "paid", "paid", "requested")
 _ITEM = {"name": "충전 드릴", "category": "공구", "place": "성수역", "daily_price": 8_000, "latitude": 37.5446, "longitude": 127.0559}
 _OTHER_RENTERS, _OTHER_MANAGERS = 1000, 50
-# So many copies are in progress at once: their events alternate in the log.
+# How many copies are in progress at once: their events alternate in the log.
 _AT_ONCE = 50
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|\b[0-9a-f]{32}\b")
 _DELIVER = """
@@ -80,7 +80,7 @@ class Template:
     """One item and its rentals, in every table; can be pickled."""
 
     def __init__(self, *, rentals: int = len(_ENDS)) -> None:
-        """Make them through the API; the demo must be loaded."""
+        """Create them through the API; the demo must be loaded."""
         self.rentals = rentals
         self._texts: dict[str, int] = {}
         item_id, correlation = _make(_ENDS[:rentals])
@@ -99,7 +99,7 @@ class Template:
         self._people = {str(pk): email for pk, email in User.objects.values_list("id", "email")}
 
     def copies(self, *, number: int, renters: Sequence[str], managers: Sequence[str]) -> Iterator[list[str]]:
-        """Yield the new ids of so many copies: of these people, by their addresses, and of many others."""
+        """Yield the new ids of `number` copies, which belong to these people, given by e-mail address, and to many others."""
         of_email = {email: pk for pk, email in self._people.items()}
         everyone = {
             True: [*(of_email[email] for email in renters), *(str(ids.uuid7()) for _ in range(_OTHER_RENTERS))],
@@ -118,7 +118,7 @@ class Template:
             yield texts
 
     def events(self, copies: Iterable[list[str]]) -> Iterator[list[Any]]:
-        """Yield the rows of the log, one step of each of many copies after the other."""
+        """Yield the rows of the log, the events of many copies interleaved."""
         left = iter(copies)
         while at_once := list(islice(left, _AT_ONCE)):
             for row in self.log.rows:
@@ -144,7 +144,7 @@ class Template:
 
 
 def load_market(*, rentals: int, renters: Sequence[str] = RENTERS, managers: Sequence[str] = MANAGERS) -> int:
-    """Add so many rentals, in the owners' tables and the log; return how many items they are of."""
+    """Add rentals to the owners' tables and the log; return the number of their items."""
     template = Template(rentals=min(rentals, len(_ENDS)))
     items = rentals // template.rentals
     copies = list(template.copies(number=items - 1, renters=renters, managers=managers))
@@ -156,13 +156,13 @@ def load_market(*, rentals: int, renters: Sequence[str] = RENTERS, managers: Seq
 
 
 def write_deliveries(*, after_seq: int) -> None:
-    """Let the status view have a delivery of every event in the log after `after_seq` that it subscribes to."""
+    """Add a delivery to the status view for every later event in the log that it subscribes to."""
     with connection.cursor() as cursor:
         cursor.execute(_DELIVER, [datetime.now(UTC), after_seq])
 
 
 def last_seq() -> int:
-    """Return the last place in the log; 0 when it is empty."""
+    """Return the last sequence number in the log; 0 when it is empty."""
     return Event.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
 
 
@@ -188,7 +188,7 @@ def empty(*models: type[Model]) -> None:
 
 
 def settle(*tables: str) -> None:
-    """Leave tables as autovacuum would some time after a load: vacuumed, and with statistics for the planner."""
+    """Vacuum and analyze tables, as autovacuum would some time after a load."""
     with connection.cursor() as cursor:
         for table in tables:
             cursor.execute(("VACUUM ANALYZE " if connection.vendor == "postgresql" else "ANALYZE ") + table)
@@ -199,7 +199,7 @@ def _meta(model: type[Model]) -> Any:
 
 
 def _make(ends: Sequence[str]) -> tuple[str, str]:
-    """Make an item and its rentals; return its id and the correlation id of all of it."""
+    """Create an item and its rentals; return its id and the correlation id of all events."""
     correlation = str(ids.uuid7())
     manager = InProcessClient(MANAGERS[0], correlation=correlation)
     renters = [InProcessClient(email, correlation=correlation) for email in RENTERS]

@@ -1,4 +1,4 @@
-"""Loads over kept connections: a closed loop, whose clients wait for an answer before they ask again, and an open one at an even rate."""
+"""Loads over kept connections: a closed loop, whose clients wait for each response, and an open one at a constant rate."""
 
 import threading
 import time
@@ -60,7 +60,7 @@ def open_loop(*, port: int, requests: Sequence[Request], rate: float, is_over: C
 
 
 def closed_loop(*, port: int, requests: Callable[[int], Iterator[Request]], clients: int, seconds: float) -> Measured:
-    """Let `clients` ask for `seconds`, after a second to warm up; `requests` gives those of one client by its number."""
+    """Let `clients` send requests for `seconds`, after a second to warm up; `requests` gives those of a client by its number."""
     latencies: list[float] = []
     failures: list[int] = []
     begins = time.perf_counter() + WARM_UP_S
@@ -101,7 +101,7 @@ def send(client: Client, request: Request, *, began: float, load_began: float) -
 
 
 def run_threads(works: Sequence[Callable[[], None]]) -> None:
-    """Run these at once, to their ends."""
+    """Run these concurrently, to their ends."""
     threads = [threading.Thread(target=work) for work in works]
     for thread in threads:
         thread.start()

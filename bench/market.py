@@ -8,14 +8,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.request import urlopen
 
+from deploy.local.supervisor import answers
 from deploy.report import progress
 from deploy.servers.ports import free_port
 from deploy.servers.postgresql import running_postgresql
 from deploy.servers.process import ROOT, ServerProcess
-
-SERVE = ("-m", "gunicorn", "-c", "python:config.server", "config.wsgi")
 
 
 @contextmanager
@@ -60,8 +58,10 @@ def serve(*, folder: Path, **settings: str) -> Iterator[int]:
     """Run a server for the length of the block, with additional settings; gives its port."""
     port = free_port()
     environment = {"GDMARKET_PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": str(folder / f"counts-{port}"), **settings}
-    with running(*SERVE, folder=folder, name=f"server-{port}", environment=environment) as process:
-        process.wait_until_ready(lambda: _is_ready(port))
+    with running(
+        "-m", "gunicorn", "-c", "python:config.server", "config.wsgi", folder=folder, name=f"server-{port}", environment=environment
+    ) as process:
+        process.wait_until_ready(lambda: answers(port=port, path="/health/ready"))
         yield port
 
 
@@ -78,11 +78,3 @@ def manage(*arguments: str) -> "subprocess.CompletedProcess[str]":
     if done.returncode:
         progress(f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
     return done
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5):
-            return True
-    except OSError:
-        return False

@@ -13,6 +13,7 @@ from functools import partial
 from http import HTTPStatus
 from itertools import count, groupby
 from statistics import quantiles
+from typing import NamedTuple
 
 import django
 from django.db import connection
@@ -46,8 +47,7 @@ class Sample:
     charges: int
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(NamedTuple):
     """A time during which the breaker's state did not change: its first sample, and the first of the next phase."""
 
     first: Sample
@@ -65,30 +65,18 @@ def run(options: Namespace) -> None:
     """Measure and print."""
     recovers_at_s = BEFORE_S + options.ill
     progress(f"Measuring for {recovers_at_s:.0f} s and until the breaker is closed again …")
-    samples: list[Sample] = []
     answers: list[Answer] = []
     with _deployment() as (ports, provider):
         began = time.perf_counter()
         is_over = threading.Event()
         users = _users(ports, number=options.users, think_s=options.think, began=began, is_over=is_over.is_set, answers=answers)
-        threads = [
-            threading.Thread(target=run_threads, args=(users,)),
-            threading.Thread(target=_watch, args=(provider, began, is_over, samples)),
-        ]
-        for thread in threads:
-            thread.start()
+        thread = threading.Thread(target=run_threads, args=(users,))
+        thread.start()
         try:
-            time.sleep(BEFORE_S)
-            provider.set_faults({"do": "latency", "before_s": LATENCY_S})
-            time.sleep(options.ill)
-            provider.clear_faults()
-            while samples[-1].at_s < LONGEST_S and not (samples[-1].state == "closed" and samples[-1].at_s > recovers_at_s):
-                time.sleep(_SAMPLE_S)
-            time.sleep(AFTER_S)
+            samples = _sample(provider, began, ill_s=options.ill)
         finally:
             is_over.set()
-            for thread in threads:
-                thread.join()
+            thread.join()
     notes = {
         "load": f"{options.users} users who wait for {options.think:g} s, {SERVERS} servers with {WORKERS} workers, PostgreSQL",
         "provider": f"answers after {LATENCY_S:g} s for {options.ill:g} s; the time-out is {TIMEOUT_MS} ms",
@@ -178,24 +166,26 @@ def _users(
     return [partial(use, user) for user in range(number)]
 
 
-def _watch(provider: SimulatorProcess, began: float, is_over: threading.Event, samples: list[Sample]) -> None:
-    """Sample the breaker's row and the provider's statistics ten times a second."""
+def _sample(provider: SimulatorProcess, began: float, *, ill_s: float) -> list[Sample]:
+    """Make the provider slow for a while; meanwhile and until the breaker is closed again, sample both ten times a second."""
     django.setup()
     from gdmarket.breaker.models import Circuit  # noqa: PLC0415  # models exist only after setup()
 
-    try:
-        while not is_over.wait(_SAMPLE_S):
-            row = Circuit.objects.filter(name="payments").first()
-            stats = provider.stats()
-            sample = Sample(
-                at_s=time.perf_counter() - began,
-                state=row.state if row else "closed",
-                calls=stats["calls_in_all"],
-                charges=stats["calls"].get("charge", 0),
-            )
-            samples.append(sample)
-    finally:
-        connection.close()
+    samples: list[Sample] = []
+    changes = [(BEFORE_S, {"do": "latency", "before_s": LATENCY_S}), (BEFORE_S + ill_s, None)]
+    ends_s = LONGEST_S + AFTER_S
+    while (at_s := time.perf_counter() - began) < ends_s:
+        if changes and at_s >= changes[0][0]:
+            fault = changes.pop(0)[1]
+            provider.set_faults(*([fault] if fault else []))
+        row, stats = Circuit.objects.filter(name="payments").first(), provider.stats()
+        state = row.state if row else "closed"
+        samples.append(Sample(at_s=at_s, state=state, calls=stats["calls_in_all"], charges=stats["calls"].get("charge", 0)))
+        if not changes and state == "closed":
+            ends_s = min(ends_s, at_s + AFTER_S)
+        time.sleep(_SAMPLE_S)
+    connection.close()
+    return samples
 
 
 def _phases(samples: Sequence[Sample]) -> list[Phase]:

@@ -1,25 +1,23 @@
-"""Run an image as a cluster would, and walk one rental through it: `./dev image --check TAG`.
+"""Run an image as a cluster would, and complete one rental on it: `./dev image --check TAG`.
 
-As its own user, on a read-only root, without a capability, with a volume for its data: migrate, load the demo, serve with a relay beside
-it, walk from outside, look inside, stop. Needs docker or podman, which it is told to use by CONTAINER_ENGINE or finds.
+It runs as the image's user, on a read-only root, without capabilities. Needs docker or podman; CONTAINER_ENGINE chooses.
 """
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from argparse import ArgumentParser
-from typing import NoReturn
 
 from deploy import walk
+from deploy.servers.ports import free_port
 
 ENGINES = ("docker", "podman")
 _HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 _DATA = "/var/lib/gdmarket"
-# What a look inside must find; each line is a shell command that succeeds.
-_INSIDE = {
+# Shell commands that must succeed in the container, by what they show.
+_CHECKS = {
     "it runs as user 10001": 'test "$(id -u):$(id -g)" = 10001:10001',
     "it has no capability": "grep -q '^CapBnd:.0*$' /proc/self/status && grep -q '^NoNewPrivs:.1$' /proc/self/status",
     "its root is read-only": '! touch /app/here 2>/dev/null && ! touch "$GDMARKET_STATIC_DIR/here" 2>/dev/null',
@@ -36,74 +34,73 @@ assert 'django' in parts and 'pip' not in parts
 
 
 class Engine:
-    """docker or podman, and what it started for this check."""
+    """docker or podman, and the containers and the volume of this check."""
 
     def __init__(self, *, name: str, tag: str, arguments: list[str]) -> None:
-        self._name, self._tag, self._arguments = name, tag, arguments
+        self._name = name
         self._label = f"gdmarket-check-{os.getpid()}"
         self._started: list[str] = []
+        environment = ("--env=GDMARKET_SECRET_KEY=only-for-the-check-of-an-image-and-long-enough-to-please", "--env=GDMARKET_THREADS=4")
+        self._image = (*_HARDENED, *environment, f"--volume={self._label}:{_DATA}", *arguments, tag)
 
-    def ask(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run one command of the engine's."""
+    def call(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run one command of the engine."""
         return subprocess.run([self._name, *command], capture_output=True, text=True, check=False)
 
     def run(self, *command: str) -> None:
-        """Run a command of the market's to its end."""
-        ended = self.ask("run", "--rm", *self._options(), self._tag, *command)
-        if ended.returncode:
-            end(f"{' '.join(command)}: exit code {ended.returncode}\n{ended.stdout}{ended.stderr}")
+        """Run a command in a container to its end."""
+        done = self.call("run", "--rm", *self._image, *command)
+        if done.returncode:
+            sys.exit(f"image: {' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
         print(f"image: ran {' '.join(command)}", flush=True)
 
     def start(self, *command: str, name: str, options: tuple[str, ...] = ()) -> str:
-        """Start a container that goes on, and return its name."""
+        """Start a container in the background, and return its name."""
         container = f"{self._label}-{name}"
-        started = self.ask("run", "--detach", f"--name={container}", *options, *self._options(), self._tag, *command)
         self._started.append(container)
-        if started.returncode:
-            end(started.stderr)
+        done = self.call("run", "--detach", f"--name={container}", *options, *self._image, *command)
+        if done.returncode:
+            sys.exit(f"image: {done.stderr}")
         return container
 
-    def stop(self, container: str) -> tuple[float, int]:
-        """Stop a container as a cluster does, and return how long that took and its exit code."""
+    def stop(self, container: str) -> None:
+        """Stop a container as a cluster does; exits unless its exit code is 0."""
         began_s = time.monotonic()
-        self.ask("stop", "--time=30", container)
+        self.call("stop", "--time=30", container)
         took_s = time.monotonic() - began_s
-        return took_s, int(self.ask("inspect", "--format={{.State.ExitCode}}", container).stdout)
+        code = self.call("inspect", "--format={{.State.ExitCode}}", container).stdout.strip()
+        if code != "0":
+            sys.exit(f"image: {container} ended with {code} after {took_s:.1f} s:\n{self.logs(container)}")
+        print(f"image: {container} stopped within {took_s:.1f} s", flush=True)
 
     def logs(self, container: str) -> str:
-        """Return what a container said."""
-        said = self.ask("logs", container)
-        return said.stdout + said.stderr
+        """Return a container's log."""
+        logs = self.call("logs", container)
+        return logs.stdout + logs.stderr
 
-    def clear(self) -> None:
-        """Remove all that was started, and the data."""
-        self.ask("rm", "--force", *self._started)
-        self.ask("volume", "rm", "--force", self._label)
-
-    def _options(self) -> tuple[str, ...]:
-        environment = ("--env=GDMARKET_SECRET_KEY=only-for-the-check-of-an-image-and-long-enough-to-please", "--env=GDMARKET_THREADS=4")
-        return (*_HARDENED, *environment, f"--volume={self._label}:{_DATA}", *self._arguments)
+    def clean_up(self) -> None:
+        """Remove the containers and the volume."""
+        self.call("rm", "--force", *self._started)
+        self.call("volume", "rm", "--force", self._label)
 
 
 def main(arguments: list[str]) -> None:
-    """Check the image; ends with exit code 1 and a sentence where something is not as it should be."""
+    """Check the image; exits with code 1 and a message at the first failure."""
     parser = ArgumentParser(prog="./dev image --check", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("tag", nargs="?", default="gdmarket:local")
     options, others = parser.parse_known_args(arguments)
-    engine = Engine(name=_engine(), tag=options.tag, arguments=others)
+    engine = Engine(name=_engine_name(), tag=options.tag, arguments=others)
     try:
         _check(engine)
     finally:
-        engine.clear()
-    print(f"image: {options.tag} is as it should be", flush=True)
+        engine.clean_up()
+    print(f"image: {options.tag} passed", flush=True)
 
 
 def _check(engine: Engine) -> None:
     engine.run("python", "manage.py", "migrate", "--verbosity=0")
     engine.run("python", "manage.py", "load_demo")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     relay = engine.start("python", "manage.py", "relay", name="relay")
     web = engine.start(name="web", options=(f"--publish=127.0.0.1:{port}:8000",))
     try:
@@ -111,31 +108,22 @@ def _check(engine: Engine) -> None:
     except SystemExit:
         print(engine.logs(web), engine.logs(relay), file=sys.stderr)
         raise
-    for what, command in _INSIDE.items():
-        looked = engine.ask("exec", web, "sh", "-c", command)
-        if looked.returncode:
-            end(f"not so: {what}\n{looked.stdout}{looked.stderr}")
+    for what, command in _CHECKS.items():
+        done = engine.call("exec", web, "sh", "-c", command)
+        if done.returncode:
+            sys.exit(f"image: failed: {what}\n{done.stdout}{done.stderr}")
         print(f"image: {what}", flush=True)
-    for container in (relay, web):
-        took_s, code = engine.stop(container)
-        if code:
-            end(f"{container} ended with {code} after {took_s:.1f} s:\n{engine.logs(container)}")
-        print(f"image: {container} stopped within {took_s:.1f} s", flush=True)
+    engine.stop(relay)
+    engine.stop(web)
 
 
-def _engine() -> str:
-    named = os.environ.get("CONTAINER_ENGINE")
-    found = [named] if named else [name for name in ENGINES if shutil.which(name) and _answers(name)]
-    return found[0] if found else end(f"None of these is here and answers: {', '.join(ENGINES)}.")
-
-
-def _answers(engine: str) -> bool:
-    return subprocess.run([engine, "info"], capture_output=True, check=False).returncode == 0
-
-
-def end(why: str) -> NoReturn:
-    """End with a sentence."""
-    sys.exit(f"image: {why}")
+def _engine_name() -> str:
+    if named := os.environ.get("CONTAINER_ENGINE"):
+        return named
+    for name in ENGINES:
+        if shutil.which(name) and not subprocess.run([name, "info"], capture_output=True, check=False).returncode:
+            return name
+    sys.exit(f"image: none of these is installed and running: {', '.join(ENGINES)}")
 
 
 if __name__ == "__main__":

@@ -23,8 +23,10 @@ _ITEM: dict[str, object] = {
     "category": "test",
     "place": "here",
     "daily_price": 1000,
+    "deposit": 0,
+    "latitude": 37.5446,
+    "longitude": 127.056,
 }
-_ITEM |= {"deposit": 0, "latitude": 37.5446, "longitude": 127.056}
 
 
 class Deployment:

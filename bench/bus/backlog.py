@@ -1,4 +1,4 @@
-"""Pending deliveries of real events, all of them for the status view, and the relays that deliver them."""
+"""Pending deliveries of real events to the status view, and the relays that deliver them."""
 
 import os
 import time
@@ -20,10 +20,10 @@ _WARM_UP_S = 2.0
 
 
 class Backlog:
-    """So many pending deliveries."""
+    """A number of pending deliveries."""
 
     def __init__(self, *, deliveries: int, folder: Path) -> None:
-        """Make the template, and let the status view be the only subscriber."""
+        """Make the template, and remove every subscriber but the status view."""
         self.deliveries, self.folder = deliveries, folder
         self.template = Template()
         bus.run_until_idle()
@@ -33,7 +33,7 @@ class Backlog:
         self._a_copy = sum(row.values[column] in types for row in self.template.log.rows)
 
     def refill(self) -> None:
-        """Leave so many deliveries pending, and nothing else: a new log, and rentals that the view does not know."""
+        """Replace the log and the view by `deliveries` pending deliveries of new rentals."""
         self.clear()
         self.top_up()
         settle("bus_delivery", "bus_event", "status_view_rentalstatus")
@@ -43,7 +43,7 @@ class Backlog:
         empty(Delivery, Event, RentalStatus)
 
     def top_up(self) -> None:
-        """Add whole items until so many deliveries are pending, not counting stuck ones."""
+        """Add items until `deliveries` are pending, not counting stuck ones."""
         missing = self.deliveries - pending()
         if missing > 0:
             after_seq = last_seq()
@@ -52,14 +52,14 @@ class Backlog:
             write_deliveries(after_seq=after_seq)
 
     def throughput(self, *, relays: int, seconds: float) -> float:
-        """Return how many deliveries a second so many relays do, from a full backlog."""
+        """Return deliveries per second by this many relays, from a full backlog."""
         self.refill()
         with self.relays(relays):
             return rate(seconds=seconds)
 
     @contextmanager
     def relays(self, number: int) -> Iterator[list[ServerProcess]]:
-        """Run so many relays for the length of the block; gives their processes once they deliver and have warmed up."""
+        """Run relays for the length of the block; gives their processes once they have warmed up."""
         with ExitStack() as stack:
             before = pending()
             processes = [
@@ -78,17 +78,17 @@ class Backlog:
             yield processes
 
     def __str__(self) -> str:
-        """Say how much it is."""
+        """Describe its size."""
         return f"{self.deliveries} pending deliveries, {self.template.rentals} rentals an item"
 
 
 def pending() -> int:
-    """Return how many deliveries are pending, not counting lanes made to be stuck."""
+    """Return how many deliveries are pending, not counting the stuck lanes."""
     return Delivery.objects.exclude(lane__in=STUCK_LANES).count()
 
 
 def rate(*, seconds: float) -> float:
-    """Return how many deliveries a second are done from now on, for `seconds` or until none is left."""
+    """Return deliveries per second from now on, for `seconds` or until none is left."""
     began_at, began_with = time.perf_counter(), pending()
     at, left = began_at, began_with
     while left and at - began_at < seconds:

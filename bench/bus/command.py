@@ -1,4 +1,4 @@
-"""`./dev bench bus`: how many deliveries a second, how soon, and what disturbs them; in ratios, on a database of its own.
+"""`./dev bench bus`: throughput and latency of deliveries, stuck lanes and recovery, on a database of its own.
 
 `commits` is the machine's own limit: one connection that commits one row at a time. It and `throughput` are measured in turn, round by
 round, and compared within their round.

@@ -1,7 +1,7 @@
 """From the commit of an event to the commit of its effect, both timed by PostgreSQL itself.
 
 The delivery's row is deleted in the transaction of the effect. A trigger of the bench's own database records each deletion, and
-`pg_xact_commit_timestamp` tells when both transactions were committed, by one clock and with no one waiting for it.
+`pg_xact_commit_timestamp` gives the commit times of both transactions, by one clock.
 
 `python -m bench.bus.latency TEMPLATE RATE SECONDS` publishes at an even rate, in a process of its own, and prints in JSON how it went.
 """

@@ -1,4 +1,4 @@
-"""`kill -9`: how long the lanes that a relay was delivering stand still."""
+"""`kill -9`: how long the lanes of a killed relay wait."""
 
 import time
 from statistics import median
@@ -11,9 +11,9 @@ _LONGEST_S = 180.0
 
 
 def measure(*, backlog: Backlog) -> list[Figure]:
-    """Return how long it took, after one of two relays was killed, until the leased lanes had gone on.
+    """Return how long leased lanes waited after one of two relays was killed.
 
-    The lanes of the other relay are counted too: whose a lease is cannot be told, and its own go on at once.
+    The other relay's lanes are counted too, since a lease does not name its relay; they go on at once.
     """
     backlog.refill()
     with backlog.relays(2) as (killed, _):

@@ -1,4 +1,4 @@
-"""What lanes that cannot move cost those that can."""
+"""What stuck lanes cost the others."""
 
 from datetime import UTC, datetime, timedelta
 from statistics import mean

@@ -1,1 +1,1 @@
-"""A cluster of real processes on this machine: gateway, servers, relay, PostgreSQL, payment provider, and who looks after them."""
+"""A cluster of real processes on this machine: gateway, servers, relay, PostgreSQL, payment provider and their supervisors."""

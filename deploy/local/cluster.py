@@ -64,7 +64,7 @@ class Cluster:
         subprocess.run(command, cwd=self.tree, env=self.environment, stdout=subprocess.DEVNULL, check=True)
 
     def start_web(self, **settings: str) -> Web:
-        """Start a server with additional settings, and return at once: the gateway does not know it yet."""
+        """Start a server with additional settings, and return at once: the gateway does not send it requests yet."""
         self._started += 1
         port = free_port()
         taken = {web.slot for web in self.webs}
@@ -76,12 +76,6 @@ class Cluster:
     def is_ready(self, web: Web) -> bool:
         """Say whether a server's readiness probe succeeds."""
         return answers(port=web.port, path="/health/ready")
-
-    def add_web(self) -> Web:
-        """Start a server, and send it requests once it is ready."""
-        web = self.start_web()
-        self.enable_when_ready(web)
-        return web
 
     def enable_when_ready(self, web: Web) -> None:
         """Wait until a server is ready, and send it requests."""
@@ -101,18 +95,14 @@ class Cluster:
         web.supervisor = self._supervise_web(web.supervisor.name, web.port, {})
 
     def replace_relay(self) -> None:
-        """Start a relay of the deployed version, then stop the one before."""
+        """Start a relay of the deployed version, then stop the previous one."""
         before = self.relay
         self._started += 1
         port = free_port()
-        self.relay = self._supervise(f"relay-{self._started}", "manage.py", "relay", live_port=port, GDMARKET_RELAY_PORT=str(port))
+        self.relay = self.supervise(f"relay-{self._started}", "manage.py", "relay", live_port=port, GDMARKET_RELAY_PORT=str(port))
         wait_until(self.relay.is_live, f"{self.relay.name} to be live: see {self.relay.process.log}")
         if before is not None:
             before.stop()
-
-    def start_reconciliation(self) -> None:
-        """Compare the payments with the provider's records every hour."""
-        self.others.append(self._supervise("reconcile", "manage.py", *_RECONCILE))
 
     @contextmanager
     def control_gateway(self) -> Iterator[None]:
@@ -130,7 +120,7 @@ class Cluster:
             control.stop()
 
     def stop(self) -> None:
-        """Stop the gateway, then the servers, then the relay and what else works in the background."""
+        """Stop the gateway, then the servers, then the relay and the reconciliation."""
         self.gateway.stop()
         for supervisors in ([web.supervisor for web in self.webs], [*self.others, *([self.relay] if self.relay else [])]):
             for supervisor in supervisors:
@@ -141,11 +131,12 @@ class Cluster:
     def _supervise_web(self, name: str, port: int, settings: Mapping[str, str]) -> Supervisor:
         command = ("-m", "gunicorn", "-c", "python:config.server", "config.wsgi")
         counts = str(self.folder / f"{name}-counts")
-        return self._supervise(
+        return self.supervise(
             name, *command, live_port=port, **{**settings, "GDMARKET_PORT": str(port), "PROMETHEUS_MULTIPROC_DIR": counts}
         )
 
-    def _supervise(self, name: str, *command: str, live_port: int = 0, **settings: str) -> Supervisor:
+    def supervise(self, name: str, *command: str, live_port: int = 0, **settings: str) -> Supervisor:
+        """Start Python with these arguments and additional settings, under a supervisor."""
         environment = {**self.environment, **settings}
         process = ServerProcess([sys.executable, *command], log=self.folder / f"{name}.log", folder=self.tree, environment=environment)
         supervisor = Supervisor(name=name, process=process, report=self.report, live_port=live_port)
@@ -188,7 +179,7 @@ def open_cluster(
         cluster.manage("migrate", "--verbosity", "0")
         cluster.manage("load_demo")
         cluster.replace_relay()
-        cluster.start_reconciliation()
+        cluster.others.append(cluster.supervise("reconcile", "manage.py", *_RECONCILE))
         for _ in range(webs):
             cluster.start_web()
         for web in cluster.webs:

@@ -37,8 +37,7 @@ class Fault:
 def all_faults(cluster: Cluster) -> Iterator[Fault]:
     """Yield each of them, against one server after the other."""
     webs = cycle(cluster.webs)
-    for number in (signal.SIGKILL, signal.SIGSTOP):
-        name = "kill -9" if number == signal.SIGKILL else "SIGSTOP"
+    for number, name in ((signal.SIGKILL, "kill -9"), (signal.SIGSTOP, "SIGSTOP")):
         yield worker_fault(cluster, next(webs), number, f"{name}: a worker of a server")
         yield web_fault(cluster, next(webs), number, f"{name}: a server, master and workers")
         yield relay_fault(cluster, number, f"{name}: the relay")
@@ -51,8 +50,8 @@ def worker_fault(cluster: Cluster, web: Web, number: signal.Signals, name: str) 
 
 def web_fault(cluster: Cluster, web: Web, number: signal.Signals, name: str) -> Fault:
     """Return a fault of a whole server; SIGKILL is sent to its master alone, as the kernel does when memory runs out."""
-    targets = slice(0, 1) if number == signal.SIGKILL else slice(None)
-    return Fault(name=name, signal=number, targets=lambda: _processes(web)[targets], is_recovered=lambda: _serves(cluster, web))
+    last = 1 if number == signal.SIGKILL else None
+    return Fault(name=name, signal=number, targets=lambda: _processes(web)[:last], is_recovered=lambda: _serves(cluster, web))
 
 
 def relay_fault(cluster: Cluster, number: signal.Signals, name: str) -> Fault:

@@ -11,9 +11,10 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 from deploy import report
 from deploy.local.cluster import Cluster, open_cluster
@@ -32,16 +33,6 @@ SETTINGS = {
     "GATEWAY_CONNECTIONS": "2000",
 }
 _PAUSE_S = 2.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """How many versions are rolled out, and under which load."""
-
-    restarts: int
-    requests: int
-    rate: float
-    seed: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,11 +68,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Roll out and print the outcome; 0 where nothing was lost, and the control lost some."""
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
-    plan = Plan(restarts=options.restarts, requests=options.requests, rate=options.rate, seed=seed)
     with measured_cluster(webs=options.web) as cluster:
-        outcomes = [measure(cluster=cluster, plan=plan)]
+        outcomes = [measure(cluster, restarts=options.restarts, requests=options.requests, rate=options.rate, seed=seed)]
         if options.control:
-            outcomes.append(measure_control(cluster=cluster, plan=replace(plan, requests=0)))
+            outcomes.append(measure_control(cluster, restarts=options.restarts, rate=options.rate, seed=seed))
     _print(outcomes, seed=seed, as_json=options.json)
     is_good = outcomes[0].consistency.is_consistent and not outcomes[0].result.failed
     return int(not (is_good and all(outcome.result.failed for outcome in outcomes[1:])))
@@ -106,38 +96,47 @@ def rolling_update(cluster: Cluster) -> None:
     """
     _migrate_to_next_version(cluster)
     for web in [*cluster.webs]:
-        cluster.add_web()
+        cluster.enable_when_ready(cluster.start_web())
         cluster.remove_web(web)
 
 
 def restart_in_place(cluster: Cluster) -> None:
-    """Do it wrong, as the control: stop each server under load and start it on its port, one after the other, without waiting."""
+    """As the control, restart each server on its port under load, one after the other, without waiting."""
     _migrate_to_next_version(cluster)
     for web in cluster.webs:
         cluster.restart_in_place(web)
     wait_until(lambda: all(cluster.is_ready(web) for web in cluster.webs), "the servers to be ready")
 
 
-def measure(*, cluster: Cluster, plan: Plan, update: Callable[[Cluster], None] = rolling_update, name: str = "rolling update") -> Outcome:
-    """Roll out version after version under load."""
-    workload = Workload(port=cluster.port, seed=plan.seed, rate=plan.rate)
+def measure(
+    cluster: Cluster,
+    *,
+    restarts: int,
+    rate: float,
+    seed: int,
+    requests: int = 0,
+    update: Callable[[Cluster], None] = rolling_update,
+    name: str = "rolling update",
+) -> Outcome:
+    """Roll out `restarts` versions under a load of at least `requests`, `rate` a second."""
+    workload = Workload(port=cluster.port, seed=seed, rate=rate)
     began = time.monotonic()
     workload.start()
-    for _ in range(plan.restarts):
+    for _ in range(restarts):
         time.sleep(_PAUSE_S)
         update(cluster)
         cluster.report(f"version {cluster.version} serves: {workload.result.requests} requests so far, {workload.result.failed} failed")
-    wait_until(lambda: workload.result.requests >= plan.requests, "enough requests", timeout_s=3600)
+    wait_until(lambda: workload.result.requests >= requests, "enough requests", timeout_s=3600)
     result = workload.stop()
     seconds = time.monotonic() - began
     consistency = check_consistency(url=cluster.database_url, result=result)
-    return Outcome(name=name, restarts=plan.restarts, seconds=seconds, result=result, consistency=consistency)
+    return Outcome(name=name, restarts=restarts, seconds=seconds, result=result, consistency=consistency)
 
 
-def measure_control(*, cluster: Cluster, plan: Plan) -> Outcome:
+def measure_control(cluster: Cluster, **options: Any) -> Outcome:
     """Do the same without readiness, drain and retries."""
     with cluster.control_gateway():
-        return measure(cluster=cluster, plan=plan, update=restart_in_place, name="no readiness, drain, retries")
+        return measure(cluster, **options, update=restart_in_place, name="no readiness, drain, retries")
 
 
 def _migrate_to_next_version(cluster: Cluster) -> None:

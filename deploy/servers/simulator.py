@@ -1,12 +1,4 @@
-"""The payment simulator as a process: started, stopped, killed, given faults, and read.
-
-with SimulatorProcess(folder=tmp_path) as simulator:
-    settings.GDMARKET_PAYMENT_GATEWAY, settings.GDMARKET_PAYMENT_URL = "http", simulator.url
-    simulator.set_faults({"do": "answer_lost", "call": "charge", "times": 1})
-    …
-    simulator.kill(); simulator.start()  # at the same address, with the same store
-    assert simulator.stats()["book"]["charged"] == 1
-"""
+"""The payment simulator as a process: started, stopped, killed, given faults, and read."""
 
 import json
 import re

@@ -1,16 +1,16 @@
-"""Versions with a migration are rolled out under load, and no request is lost; without health checks and drain some are."""
+"""No request is lost while versions with a migration are rolled out under load; without readiness, drain and retries some are."""
 
 import pytest
 
 from deploy.local.cluster import Cluster
-from deploy.local.rollout import Plan, measure, measure_control
+from deploy.local.rollout import measure, measure_control
 
 SEED = 11
 
 
 @pytest.mark.nightly
 def test_no_request_is_lost_while_versions_are_rolled_out(cluster: Cluster) -> None:
-    outcome = measure(cluster=cluster, plan=Plan(restarts=2, requests=1500, rate=80, seed=SEED))
+    outcome = measure(cluster, restarts=2, requests=1500, rate=80, seed=SEED)
     assert outcome.result.requests >= 1500
     assert (outcome.result.failed, outcome.result.examples) == (0, [])
     assert outcome.consistency.acknowledged > 100
@@ -19,6 +19,6 @@ def test_no_request_is_lost_while_versions_are_rolled_out(cluster: Cluster) -> N
 
 @pytest.mark.nightly
 def test_without_readiness_drain_and_retries_some_are_lost(cluster: Cluster) -> None:
-    outcome = measure_control(cluster=cluster, plan=Plan(restarts=1, requests=300, rate=80, seed=SEED + 1))
+    outcome = measure_control(cluster, restarts=1, requests=300, rate=80, seed=SEED + 1)
     assert outcome.result.failed > 0
     assert outcome.consistency.is_consistent, outcome.consistency
