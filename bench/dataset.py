@@ -77,7 +77,7 @@ class _Table:
 
 
 class Template:
-    """One item and its rentals, in every table; can be pickled."""
+    """One item and its rentals, in every table."""
 
     def __init__(self, *, rentals: int = len(_ENDS)) -> None:
         """Create them through the API; the demo must be loaded."""

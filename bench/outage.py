@@ -181,7 +181,9 @@ def _sample(provider: SimulatorProcess, began: float, *, ill_s: float) -> list[S
         row, stats = Circuit.objects.filter(name="payments").first(), provider.stats()
         state = row.state if row else "closed"
         samples.append(Sample(at_s=at_s, state=state, calls=stats["calls_in_all"], charges=stats["calls"].get("charge", 0)))
-        if not changes and state == "closed":
+        if state != "closed":
+            ends_s = LONGEST_S + AFTER_S
+        elif not changes:
             ends_s = min(ends_s, at_s + AFTER_S)
         time.sleep(_SAMPLE_S)
     connection.close()

@@ -2,27 +2,25 @@
 
 The delivery's row is deleted in the transaction of the effect. A trigger of the bench's own database records each deletion, and
 `pg_xact_commit_timestamp` gives the commit times of both transactions, by one clock.
-
-`python -m bench.bus.latency TEMPLATE RATE SECONDS` publishes at an even rate, in a process of its own, and prints in JSON how it went.
 """
 
 import json
-import os
-import pickle
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from statistics import quantiles
 from typing import Any
 
-import django
 from django.db import connection, transaction
+from django.test import override_settings
 
+from bench.bus.backlog import Backlog, pending
+from bench.dataset import MANAGERS, last_seq
+from deploy.client import RENTERS
 from deploy.report import Figure
-from deploy.servers.process import ROOT
 from deploy.servers.waiting import wait_until
+from gdmarket import bus
+from gdmarket.bus import codec, registry
 
 _WARM_UP_S = 2.0
 _PROBE = """
@@ -38,13 +36,11 @@ FROM bench_done d JOIN bus_event e ON e.seq = d.event_id WHERE e.seq > %s
 """
 
 
-def measure(*, rate: float, seconds: float, backlog: Any) -> list[Figure]:
+def measure(*, rate: float, seconds: float, backlog: Backlog) -> list[Figure]:
     """Return the median and the 99th percentile at `rate` events a second, with the relay alone and with the fast path as well."""
-    template = backlog.folder / "template"
-    template.write_bytes(pickle.dumps(backlog.template))
     figures = []
     for by, dispatch, aims in (("relay", "off", ("25 ms or less", "250 ms or less")), ("fast path", "inline", ("", ""))):
-        published, cuts = _measure(str(template), backlog, dispatch=dispatch, rate=rate, seconds=seconds)
+        published, cuts = _measure(backlog, dispatch=dispatch, rate=rate, seconds=seconds)
         what = f"commit to view, {by}, {rate:.0f} events/s offered"
         figures += [
             Figure(what=f"events published, {by}, {rate:.0f}/s offered", values=[published], unit="per s"),
@@ -54,59 +50,42 @@ def measure(*, rate: float, seconds: float, backlog: Any) -> list[Figure]:
     return figures
 
 
-def _measure(template: str, backlog: Any, *, dispatch: str, rate: float, seconds: float) -> tuple[float, list[float]]:
-    from bench.bus.backlog import pending  # noqa: PLC0415  # models exist only after setup()
-
+def _measure(backlog: Backlog, *, dispatch: str, rate: float, seconds: float) -> tuple[float, list[float]]:
+    """Return the events published per second and the percentiles of their latencies."""
     backlog.clear()
-    with connection.cursor() as cursor:
+    events = _events(backlog)
+    with connection.cursor() as cursor, backlog.relays(1), override_settings(GDMARKET_DISPATCH=dispatch):
         cursor.execute(_PROBE)
-        with backlog.relays(1):
-            command = [sys.executable, "-m", "bench.bus.latency", template, str(rate), str(seconds)]
-            environment = os.environ | {"GDMARKET_DISPATCH": dispatch}
-            done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
-            published = json.loads(done.stdout)
-            with suppress(TimeoutError):
-                wait_until(lambda: not pending(), "the backlog to be empty", timeout_s=60)
-            cursor.execute(_LATENCIES, [published["warm_seq"]])
-            latencies = [milliseconds for (milliseconds,) in cursor.fetchall()]
+        _publish(events, rate=rate, seconds=_WARM_UP_S)
+        warm_seq = last_seq()
+        spent_s = _publish(events, rate=rate, seconds=seconds)
+        published = (last_seq() - warm_seq) / spent_s
+        with suppress(TimeoutError):
+            wait_until(lambda: not pending(), "the backlog to be empty", timeout_s=60)
+        cursor.execute(_LATENCIES, [warm_seq])
+        latencies = [milliseconds for (milliseconds,) in cursor.fetchall()]
         cursor.execute("DROP TRIGGER bench_note ON bus_delivery; DROP TABLE bench_done")
-    return published["rate"], quantiles(latencies, n=100)
+    return published, quantiles(latencies, n=100)
 
 
-def _publish(template: Any, *, rate: float, seconds: float) -> None:
-    from bench.dataset import MANAGERS, last_seq  # noqa: PLC0415  # models exist only after setup()
-    from deploy.client import RENTERS  # noqa: PLC0415
-    from gdmarket import bus  # noqa: PLC0415
-    from gdmarket.bus import codec, registry  # noqa: PLC0415
-
-    names = template.log.columns
-
-    def events() -> Iterator[tuple[Any, str]]:
-        for values in template.events(template.copies(number=1_000_000, renters=RENTERS, managers=MANAGERS)):
-            row = dict(zip(names, values, strict=True))
-            if row["due_at"] is None:
-                kind = registry.event_class(name=row["type"], schema=row["schema"])
-                yield codec.decode(json.loads(row["payload"]), kind, schema=row["schema"]), row["stream"]
-
-    def publish_for(seconds: float) -> float:
-        began_at = time.perf_counter()
-        for number, (event, stream) in enumerate(source):
-            # The next is due all the same when this one was late.
-            time.sleep(max(0.0, began_at + number / rate - time.perf_counter()))
-            if time.perf_counter() - began_at >= seconds:
-                break
-            with transaction.atomic():
-                bus.publish(event, stream=stream)
-        return time.perf_counter() - began_at
-
-    source = events()
-    publish_for(_WARM_UP_S)
-    warm_seq = last_seq()
-    spent_s = publish_for(seconds)
-    print(json.dumps({"warm_seq": warm_seq, "rate": (last_seq() - warm_seq) / spent_s}))
+def _events(backlog: Backlog) -> Iterator[tuple[Any, str]]:
+    """Yield events and their streams, without timers."""
+    template = backlog.template
+    for values in template.events(template.copies(number=100_000, renters=RENTERS, managers=MANAGERS)):
+        row = dict(zip(template.log.columns, values, strict=True))
+        if row["due_at"] is None:
+            kind = registry.event_class(name=row["type"], schema=row["schema"])
+            yield codec.decode(json.loads(row["payload"]), kind, schema=row["schema"]), row["stream"]
 
 
-if __name__ == "__main__":
-    django.setup()
-    with open(sys.argv[1], "rb") as file:  # noqa: PTH123
-        _publish(pickle.load(file), rate=float(sys.argv[2]), seconds=float(sys.argv[3]))
+def _publish(events: Iterator[tuple[Any, str]], *, rate: float, seconds: float) -> float:
+    """Publish at an even rate; return the seconds it took."""
+    began_at = time.perf_counter()
+    for number, (event, stream) in enumerate(events):
+        # The next is due all the same when this one was late.
+        time.sleep(max(0.0, began_at + number / rate - time.perf_counter()))
+        if time.perf_counter() - began_at >= seconds:
+            break
+        with transaction.atomic():
+            bus.publish(event, stream=stream)
+    return time.perf_counter() - began_at

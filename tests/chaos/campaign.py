@@ -17,19 +17,19 @@ from tests.chaos import counters
 from tests.chaos.faults import Faults
 from tests.chaos.outcome import Outcome
 from tests.chaos.plan import APPLICATION, WRITER, Plan
-from tests.chaos.processes import RELAY, Processes, Worker
+from tests.chaos.processes import RELAY, Processes
 from tests.chaos.recovery import Recoveries
 from tests.chaos.verdict import Effect, Logged, Mark, Verdict, judge
 
-_LOOK_S = 0.1
-_REPORT_S = 5.0
+_POLL_S = 0.1
+_REPLAY_S = 5.0
 
 
 def run(*, plan: Plan, folder: Path) -> Outcome:
-    """Run a campaign and judge it; progress goes to stderr."""
+    """Run a campaign and judge it."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SET statement_timeout = 0")  # the judge reads much
+            cursor.execute("SET statement_timeout = 0")  # the verdict reads every row
     subscriptions.write_subscriptions()
     # Inherited: a signal to a process that is still starting waits until it can act on it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGUSR2})
@@ -46,7 +46,7 @@ class _Campaign:
         self._replayed = 0
         self._started = time.monotonic()
         self._written_s = 0.0
-        self._reported_at = self._started
+        self._replayed_at = self._started
 
     def _command(self, role: str, number: int, birth: int) -> tuple[Sequence[str], Mapping[str, str]]:
         # Half of the writers also deliver, right after their commits, as a server does.
@@ -58,13 +58,13 @@ class _Campaign:
     def run(self) -> Outcome:
         with self._processes:
             while not self._is_finished() and self._age_s() < self._plan.seconds_limit:
-                self._processes.tend(on_death=self._note_death)
+                self._processes.tend(on_death=self._recoveries.begin)
                 written, applied = _places()
                 progress = (written / self._plan.events + applied / self._plan.events / len(registry.subscribers())) / 2
                 self._faults.inject(progress=progress)
                 self._recoveries.look(now=time.monotonic())
-                self._report(written, applied)
-                time.sleep(_LOOK_S)
+                self._replay()
+                time.sleep(_POLL_S)
             took_s = self._age_s()
             self._processes.stop_relays()
             return self._judge(took_s)
@@ -83,41 +83,27 @@ class _Campaign:
     def _is_calm(self) -> bool:
         return all(worker.is_untouched for worker in self._processes.workers)
 
-    def _note_death(self, worker: Worker) -> None:
-        self._recoveries.begin(birth=worker.birth, role=worker.role, now=time.monotonic())
-
-    def _report(self, written: int, applied: int) -> None:
-        if time.monotonic() < self._reported_at + _REPORT_S:
-            return
-        self._reported_at = time.monotonic()
-        if self._is_calm():  # a frozen process may hold SQLite's lock
-            self._replay()
-        kills = self._processes.kills
-        print(
-            f"{connection.vendor} {self._age_s():4.0f} s: {written} writes and {applied} deliveries tried, {kills[RELAY]} relays and"
-            f" {kills[WRITER]} writers killed, {Delivery.objects.count()} deliveries outstanding",
-            file=sys.stderr,
-            flush=True,
-        )
-
     def _replay(self) -> None:
-        """Replay dead letters, as an operator would."""
-        with suppress(OperationalError):  # a handler that hangs may hold SQLite's lock
+        """Replay dead letters every five seconds, as an operator would."""
+        if time.monotonic() < self._replayed_at + _REPLAY_S or not self._is_calm():  # a frozen process may hold SQLite's lock
+            return
+        self._replayed_at = time.monotonic()
+        print(f"{connection.vendor} {self._age_s():4.0f} s: {Delivery.objects.count()} deliveries outstanding", file=sys.stderr, flush=True)
+        with suppress(OperationalError):  # so may a handler that hangs
             self._replayed += dead_letters.replay()
 
     def _judge(self, took_s: float) -> Outcome:
-        verdict = _verdict()
         return Outcome(
             database=connection.vendor,
             seed=self._plan.seed,
             lease_s=claims.LEASE_S,
             events=Event.objects.filter(type="chaos.Counted").count(),
-            effects=_rows_of("chaos_effect"),
+            effects=len(_rows("SELECT place FROM chaos_effect")),
             written_s=round(self._written_s, 1),
             took_s=round(took_s, 1),
             counts=self._counts(),
             recovery=self._recoveries.times(),
-            verdict=verdict,
+            verdict=_verdict(),
             outstanding=Delivery.objects.count(),
             unexpected=self._processes.unexpected,
         )
@@ -150,14 +136,9 @@ def _verdict() -> Verdict:
 
 
 def _places() -> tuple[int, int]:
-    """Return about how many writes and effects there are: the places they took, rolled back ones among them."""
+    """Return roughly how many writes and effects there are: their serial numbers, which count rolled back ones too."""
     [(written, applied)] = _rows("SELECT (SELECT max(place) FROM chaos_mark), (SELECT max(place) FROM chaos_effect)")
     return written or 0, applied or 0
-
-
-def _rows_of(table: str) -> int:
-    [(rows,)] = _rows(f"SELECT count(*) FROM {table}")
-    return int(rows)
 
 
 def _rows(sql: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Counters that are raised, one event each time, and subscribers that record what they hear of it.
+"""Counters that are raised, one event each time, and subscribers that record each event.
 
 The three tables have no unique constraint that could hide a fault: what is applied twice is recorded twice.
 """
@@ -22,7 +22,7 @@ from tests.chaos.plan import Plan
 
 logger = logging.getLogger(__name__)
 
-# Events of these counters are timers: heard once each, in no order.
+# Events of these counters are timers: delivered once each, in no order.
 TIMERS = "timer:"
 HANG = 1.6  # leases
 FAILURES = 0.01

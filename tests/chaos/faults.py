@@ -3,6 +3,7 @@
 import signal
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 
 from django.db import connection
@@ -22,14 +23,18 @@ class Faults:
         self._processes = processes
         self._chance = plan.chance("faults")
         is_cuttable = connection.vendor == "postgresql"
+        # SIGUSR1 kills in the next handler or transaction.
+        kill_relay, kill_in_a_handler, kill_writer, kill_in_a_transaction = (
+            partial(self._kill, role, order) for role in (RELAY, WRITER) for order in (signal.SIGKILL, signal.SIGUSR1)
+        )
         to_relays: list[Callable[[], bool]] = [
-            *[self._kill_relay, self._kill_relay_in_a_handler] * (plan.kills // 2),
-            *[self._kill_relay] * (plan.kills % 2),
+            *[kill_relay, kill_in_a_handler] * (plan.kills // 2),
+            *[kill_relay] * (plan.kills % 2),
             *[self._freeze] * plan.freezes,
             *[self._hang] * plan.hangs,
             *[self._cut] * (plan.cuts * is_cuttable),
         ]
-        to_writers: list[Callable[[], bool]] = [self._kill_writer, self._kill_writer_in_a_transaction] * (plan.writer_kills // 2)
+        to_writers: list[Callable[[], bool]] = [kill_writer, kill_in_a_transaction] * (plan.writer_kills // 2)
         # The first to come stands last. The writers are done when the relays are perhaps half through.
         due = [*self._spread(to_relays, last=_LAST), *self._spread(to_writers, last=_LAST / 2)]
         self._due = sorted(due, key=itemgetter(0), reverse=True)
@@ -49,19 +54,9 @@ class Faults:
         self._chance.shuffle(acts)
         return [(_FIRST + (last - _FIRST) * place / len(acts), act) for place, act in enumerate(acts, start=1)]
 
-    def _kill_relay(self) -> bool:
-        return self._doom(RELAY, signal.SIGKILL)
-
-    def _kill_relay_in_a_handler(self) -> bool:
-        return self._doom(RELAY, signal.SIGUSR1)
-
-    def _kill_writer(self) -> bool:
-        return not self._processes.of(WRITER) or self._doom(WRITER, signal.SIGKILL)
-
-    def _kill_writer_in_a_transaction(self) -> bool:
-        return not self._processes.of(WRITER) or self._doom(WRITER, signal.SIGUSR1)
-
-    def _doom(self, role: str, order: signal.Signals) -> bool:
+    def _kill(self, role: str, order: signal.Signals) -> bool:
+        if role == WRITER and not self._processes.of(WRITER):
+            return True  # they have written enough
         worker = self._processes.pick(role, self._chance)
         if worker is not None:
             self._processes.doom(worker, order)

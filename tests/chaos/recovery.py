@@ -1,9 +1,11 @@
 """How long the deliveries of a killed process wait."""
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from uuid import UUID
 
 from gdmarket.bus.models import Delivery
+from tests.chaos.processes import Worker
 
 # The low bits of a token; above them stands its process's birth.
 TAG_BITS = 96
@@ -17,33 +19,27 @@ class Recovery:
     """
 
     birth: int
-    role: str
     died_at: float
-    leased: int = 0
-    lanes: int = 0
+    leased: int
+    heads: set[int]
     resumed_s: float | None = None
     done_s: float | None = None
-    heads: set[int] = field(default_factory=set)
 
 
 class Recoveries:
-    """All killed processes, watched until nothing of theirs is left."""
+    """All killed processes, until their leases have been taken over."""
 
     def __init__(self) -> None:
         self.known: list[Recovery] = []
 
-    def begin(self, *, birth: int, role: str, now: float) -> None:
-        """Note what a process that has just died had leased."""
-        recovery = Recovery(birth=birth, role=role, died_at=now)
-        heads: dict[tuple[str, str], int] = {}
-        for pk, subscriber, lane in Delivery.objects.filter(**_held_by(birth)).order_by("version").values_list("id", "subscriber", "lane"):
-            heads.setdefault((subscriber, lane), pk)
-            recovery.leased += 1
-        recovery.heads, recovery.lanes = set(heads.values()), len(heads)
-        self.known.append(recovery)
+    def begin(self, worker: Worker) -> None:
+        """Record what a process that has just died had leased."""
+        leased = Delivery.objects.filter(**_held_by(worker.birth)).order_by("-version").values_list("subscriber", "lane", "id")
+        heads = {(subscriber, lane): pk for subscriber, lane, pk in leased}  # the lowest version stays
+        self.known.append(Recovery(birth=worker.birth, died_at=time.monotonic(), leased=len(leased), heads=set(heads.values())))
 
     def look(self, *, now: float) -> None:
-        """See what is still leased by the dead."""
+        """Record which leases of the killed have been taken over."""
         for recovery in self.known:
             if recovery.done_s is not None:
                 continue

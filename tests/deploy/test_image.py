@@ -11,7 +11,6 @@ from tests.architecture.source import ROOT
 from tests.deploy.manifests import tool
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-BASE = re.compile(r"^FROM (?P<name>\S+?)(?P<digest>@sha256:[0-9a-f]{64})?(?: AS (?P<stage>\S+))?$", re.MULTILINE)
 
 
 def test_the_linter_finds_nothing() -> None:
@@ -21,13 +20,6 @@ def test_the_linter_finds_nothing() -> None:
 
 def test_the_linter_reports_a_bad_dockerfile() -> None:
     assert tool("hadolint", "-", stdin="FROM python\nRUN cd /tmp\nCMD gunicorn\n").returncode == 1
-
-
-def test_the_base_image_is_named_once_and_can_be_pinned_by_digest() -> None:
-    stages = [found["stage"] for found in BASE.finditer(DOCKERFILE)]
-    outside = [found["name"] for found in BASE.finditer(DOCKERFILE) if found["name"] not in stages]
-    assert outside == ["python:3.13-slim"]
-    assert BASE.search(f"FROM python:3.13-slim@sha256:{'0' * 64} AS base")
 
 
 def test_packages_are_installed_with_hashes() -> None:
@@ -41,11 +33,8 @@ def test_it_runs_as_an_unprivileged_user_with_a_health_check() -> None:
     final = DOCKERFILE.rpartition("\nFROM ")[2]
     (user,) = re.findall(r"^USER (\d+):(\d+)$", final, flags=re.MULTILINE)
     assert all(int(number) >= 10000 for number in user)
-    assert 'CMD ["gunicorn", "--no-control-socket", "-c", "python:config.server", "config.wsgi"]' in final
-    assert '    CMD ["python", "-c", ' in final
+    assert "\nHEALTHCHECK " in final
     assert not re.search(r"^(CMD|ENTRYPOINT) [^\[]", final, flags=re.MULTILINE)
-    for label in ("version", "revision", "created", "source"):
-        assert f'org.opencontainers.image.{label}="${{{label.upper()}}}"' in final
 
 
 @pytest.mark.parametrize("name", ["tests", "docs", "var", ".git", ".env", "deploy", "bench", ".venv"])

@@ -1,4 +1,4 @@
-"""What must be true of money in the end: the market's rentals, payments and ledger beside the provider's own book."""
+"""Compares rentals, payments and ledger with the provider's records."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ Broken = tuple[str, str]
 
 
 def judge(*, book: Path) -> Verdict:
-    """Compare everything with everything, once nothing moves any more."""
+    """Compare them, once nothing is in progress."""
     charges = dict(_charges(SandboxStore(path=book)))
     broken = [*_of_rentals(charges), *_of_payments(charges), *_unsettled()]
     balances = {account: balance for account, _currency, balance in queries.list_balances()}
@@ -44,7 +44,7 @@ def judge(*, book: Path) -> Verdict:
 
 
 def _of_rentals(charges: Mapping[UUID, ChargeRecord]) -> Iterator[Broken]:
-    """What a rental is and what the provider holds for it belong together, whatever our own payments say."""
+    """Compare each rental's state with what the provider holds for it."""
     held: defaultdict[UUID, list[ChargeRecord]] = defaultdict(list)
     for payment_id, rental_id in Payment.objects.values_list("id", "rental_id"):
         record = charges.get(payment_id)

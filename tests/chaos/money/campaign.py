@@ -34,7 +34,6 @@ _STEPS = {RENTER: (*CHARGING, *REFUNDING), RELAY: (*CHECKING, *REFUNDING)}
 _CRASHES = 0.6
 _POLL_S = 0.1
 _FAULT_SET_S = 1.5
-_REPORT_S = 5.0
 _STOP_S = 60.0
 _SLOW_S = 3 * TIMEOUT_MS / 1000
 # The provider's faults for a while, each set as often as it is listed.
@@ -66,10 +65,10 @@ class Campaign:
         self._unexpected = self._processes.unexpected
         self._counts: Counter[str] = Counter()
         self._simulator = SimulatorProcess(folder=folder, quiet=True)
-        self._started = self._reported_at = self._changed_at = time.monotonic()
+        self._started = self._changed_at = time.monotonic()
 
     def run(self) -> Outcome:
-        """Run it and judge it; progress goes to stderr."""
+        """Run it and judge it."""
         subscriptions.write_subscriptions()
         with self._simulator:
             os.environ["GDMARKET_PAYMENT_URL"] = settings.GDMARKET_PAYMENT_URL = self._simulator.url
@@ -94,9 +93,8 @@ class Campaign:
         while self._processes.of(RENTER) and not self._unexpected:
             made = Rental.objects.count()
             self._kill(progress=made / self._plan.rentals)
-            self._change_faults()
+            self._change_faults(made)
             self._processes.tend(may_crash=True)
-            self._report(made)
             if time.monotonic() > self._started + self._plan.seconds_limit:
                 self._unexpected.append(f"not finished after {self._plan.seconds_limit:g} s, with {made} rentals")
             time.sleep(_POLL_S)
@@ -110,7 +108,7 @@ class Campaign:
             self._simulator.start()
             self._counts["provider killed"] += 1
 
-    def _change_faults(self) -> None:
+    def _change_faults(self, made: int) -> None:
         if time.monotonic() < self._changed_at + _FAULT_SET_S:
             return
         self._changed_at = time.monotonic()
@@ -121,6 +119,7 @@ class Campaign:
         # As an operator could: else the campaign would end before many had been charged.
         self._counts["breaker closed by hand"] += breaker.close_by_hand(name="payments", reason="campaign")
         self._counts["fault sets"] += 1
+        print(f"{time.monotonic() - self._started:4.0f} s: {made} rentals, {dict(self._counts)}", file=sys.stderr, flush=True)
 
     def _command(self, role: str, number: int, birth: int) -> tuple[Sequence[str], Mapping[str, str]]:
         environment = {"GDMARKET_LOG_LEVEL": "CRITICAL"}
@@ -160,13 +159,6 @@ class Campaign:
         if done.stderr and done.returncode not in {0, 1}:
             self._unexpected.append(f"{arguments}: {done.stderr[-2000:]}")
         return done.stdout
-
-    def _report(self, made: int) -> None:
-        if time.monotonic() < self._reported_at + _REPORT_S:
-            return
-        self._reported_at = time.monotonic()
-        counts = ", ".join(f"{number} {deed}" for deed, number in self._counts.items())
-        print(f"{connection.vendor} {self._reported_at - self._started:4.0f} s: {made} rentals, {counts}", file=sys.stderr, flush=True)
 
 
 def _unsettled() -> int:

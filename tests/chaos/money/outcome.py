@@ -1,4 +1,4 @@
-"""What came of a campaign on payments."""
+"""The outcome of a campaign on payments, and its table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Verdict(Struct, kw_only=True):
-    """How often each guarantee was broken, by how much the ledger is off, and what the market came to; sums in won."""
+    """How often each guarantee was broken, how much the ledger is off, and totals; sums in won."""
 
     broken: dict[str, int]
     ledger_difference: int
@@ -26,7 +26,7 @@ class Verdict(Struct, kw_only=True):
 
 
 class Outcome(Struct, kw_only=True):
-    """What a campaign came to; durations in seconds, `unknown` by how many payments were unsettled before each reconciliation and after."""
+    """The outcome; durations in seconds. `unknown` is the number of unsettled payments before the first and after each reconciliation."""
 
     database: str
     seed: int
@@ -39,7 +39,7 @@ class Outcome(Struct, kw_only=True):
 
     @property
     def is_clean(self) -> bool:
-        """Say whether every guarantee was kept, unknowns were known after two reconciliations, and nothing ended that should not have."""
+        """Say whether every guarantee was kept, nothing was unknown after two reconciliations, and no process ended unexpectedly."""
         return (
             self.verdict.is_clean
             and self.unknown[-1] == 0

@@ -1,4 +1,4 @@
-"""What renters do, and what an operator does to their payments: each scenario is one rental, through the services."""
+"""Scenarios of renters and operators: each is one rental, through the services."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -52,7 +52,7 @@ class Renter:
                 method=self._method() if pays_at_once else None,
             )
         ending = self._chance.choices(
-            [self._leave, self._pay, self._cancel, self._cancel_payment, self._race, self._give_back], [4, 4, 2, 1, 1, 2]
+            [self._leave, self._pay, self._cancel, self._cancel_payment, self._race, self._refund_partly], [4, 4, 2, 1, 1, 2]
         )
         ending[0](rental_id, renter_id)
 
@@ -75,8 +75,8 @@ class Renter:
             partial(self._cancel, rental_id, renter_id),
         )
 
-    def _give_back(self, rental_id: UUID, renter_id: UUID) -> None:
-        give_back(rental_id=rental_id, amount=self._chance.choice([1, 3_000, 7_999]))
+    def _refund_partly(self, rental_id: UUID, renter_id: UUID) -> None:
+        refund_partly(rental_id=rental_id, amount=self._chance.choice([1, 3_000, 7_999]))
         if self._chance.random() < 0.3:
             self._cancel(rental_id, renter_id)
 
@@ -92,7 +92,7 @@ class Renter:
 
 
 def register(*, by: UUID) -> UUID:
-    """Put a new drill up for rent, and let rentals hear of it."""
+    """Register an item, and deliver that to rentals."""
     item_id = ids.uuid7()
     details: Any = {"name": "충전 드릴", "category": "공구", "place": "성수역", "latitude": 37.5, "longitude": 127.0, "daily_price": 8_000}
     items.register_item(item_id=item_id, manager_id=by, now=clock.now(), **details)
@@ -101,7 +101,7 @@ def register(*, by: UUID) -> UUID:
 
 
 def request(*, rental_id: UUID, item_id: UUID, renter_id: UUID, starts_at: datetime, method: str | None) -> None:
-    """Ask for an item for a day, and with a method pay in the same breath."""
+    """Request an item for a day, and with a method pay in the same call."""
     requesting.request_rental(
         rental_id=rental_id,
         item_id=item_id,
@@ -118,15 +118,15 @@ def pay(*, rental_id: UUID, renter_id: UUID, method: str) -> None:
     paying.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=ids.uuid7(), now=clock.now())
 
 
-def give_back(*, rental_id: UUID, amount: int) -> None:
-    """Give a part of a rental's payment back, as an operator does."""
+def refund_partly(*, rental_id: UUID, amount: int) -> None:
+    """Refund a part of a rental's payment, as an operator does."""
     rental = Rental.objects.filter(id=rental_id).first()
     if rental is not None and rental.payment_id is not None:
         refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=rental.payment_id, amount=amount, now=clock.now())
 
 
 def at_once(*acts: Callable[[], object]) -> None:
-    """Do all of it at one moment; whoever is refused is refused."""
+    """Run these concurrently; refusals are ignored."""
 
     def run(act: Callable[[], object]) -> None:
         try:

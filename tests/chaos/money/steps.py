@@ -1,7 +1,6 @@
-"""Single steps: each order on standard input is done by a process of its own, which may crash at a failpoint.
+"""Single steps: each line of standard input is one, done by a process of its own, which may crash at a failpoint.
 
-One order a line, as JSON: `{"step": "pay", "crash_at": "payments.charge.answered", "rental_id": …}`; answered by the exit code of the
-process that did it.
+A line is JSON, `{"step": "cancel", "crash_at": "payments.refund.answered", "rental_id": …}`; its answer is the exit code.
 """
 
 import os
@@ -25,7 +24,7 @@ from gdmarket.bus.models import Delivery  # noqa: E402
 from gdmarket.errors import DomainError  # noqa: E402
 from tests.chaos.money import renters  # noqa: E402
 
-# Long enough for no payment to be left alone as still being asked about.
+# After this no payment counts as still in flight.
 _LATER = timedelta(minutes=1)
 
 
@@ -44,7 +43,7 @@ def _cancel(*, rental_id: str, renter_id: str) -> None:
 
 
 def _deliver() -> None:
-    """Deliver all that waits for the lease of somebody dead or for its next try; timers stay."""
+    """Deliver what waits for a retry or for the lease of a dead process; not timers."""
     Delivery.objects.exclude(lane__contains="timer").filter(event__due_at=None).update(not_before=clock.now() - _LATER)
     bus.run_until_idle()
 
