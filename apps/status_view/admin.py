@@ -1,6 +1,6 @@
-"""통합상태 in the web admin: item managers see their own items and rentals, operators all; nobody changes anything here.
+"""통합상태 in the web admin: item managers see their own items and rentals, operators all, read-only.
 
-Handing over and taking back are the rentals' commands: here stand only links and buttons to their addresses.
+Handing over and taking back are commands of rentals; the buttons here post to its URLs.
 """
 
 from datetime import datetime, time, timedelta

@@ -33,7 +33,7 @@ class ItemAvailability(StrEnum):
 
 
 class NextActor(StrEnum):
-    """Who must act next for a rental to go on."""
+    """Who must act next in a rental."""
 
     RENTER = "renter"
     MANAGER = "manager"
@@ -69,19 +69,19 @@ def deadline(*, rental: Mapping[str, Any]) -> datetime | None:
 
 
 def item_changes(*, version: int, fact: ItemSnapshot) -> dict[str, Any]:
-    """Return the columns an item's fact changes in a row that knows the item as of `version`; none when the fact is not newer."""
+    """Return the columns an item's fact changes in a row at the item's `version`; none when the fact is not newer."""
     if fact.version <= version:
         return {}
     return {name: getattr(fact, name) for name in ITEM_PART}
 
 
-def rental_part(*, version: int, fact: RentalSnapshot) -> dict[str, Any]:
-    """Return the columns a rental's fact or snapshot changes in a row that knows the rental as of `version`; none when it is not newer."""
-    return {name: getattr(fact, name) for name in RENTAL_PART} if fact.version > version else {}
+def rental_part(*, fact: RentalSnapshot) -> dict[str, Any]:
+    """Return the columns of a rental's fact or snapshot."""
+    return {name: getattr(fact, name) for name in RENTAL_PART}
 
 
 def rental_changes(*, version: int, timeline: Timeline, fact: RentalSnapshot) -> dict[str, Any]:
-    """Return the columns a rental's fact changes in a row that knows the rental as of `version`.
+    """Return the columns a rental's fact changes in a row at the rental's `version`.
 
     A late fact only enters the timeline; a repeated one changes nothing. `overdue` is the one column in which a fact is better than a
     snapshot of the same version, whose `overdue` is as of the moment it was asked for.
@@ -89,12 +89,12 @@ def rental_changes(*, version: int, timeline: Timeline, fact: RentalSnapshot) ->
     entry = _entry(source="rental", fact=fact)
     if entry["fact"] in _REQUESTED_BY.values():
         entry["payment"] = str(fact.payment_id)
-    part = rental_part(version=version, fact=fact) or ({"overdue": fact.overdue} if fact.version == version else {})
+    part = {} if fact.version < version else {"overdue": fact.overdue} if fact.version == version else rental_part(fact=fact)
     return part | _timeline_changes(timeline=timeline, entries=[entry])
 
 
 def money_part(*, payments: Payments, fact: PaymentSnapshot) -> dict[str, Any]:
-    """Return the columns a payment's fact or snapshot changes in a row that knows `payments`, by payment id; none when it is not newer.
+    """Return the columns a payment's fact or snapshot changes in a row with these `payments`, by payment id; none when it is not newer.
 
     A rental may see several payments, some declined: `paid` and `refunded` are the sums, in minor units.
     """

@@ -118,21 +118,21 @@ def test_an_unreadable_body_is_refused(
 def test_the_wrong_person_and_the_wrong_role_change_nothing(market: Market, as_user: Callable[[Any], APIClient]) -> None:
     item = market.register()
     rental = market.request(item)
-    stranger = as_user(UserFactory(item_manager=True))
+    other_manager = as_user(UserFactory(item_manager=True))
     path, thing = f"/api/v1/rentals/{rental['id']}", f"/api/v1/items/{item['id']}"
 
     assert_problem(market.anyone.post("/api/v1/rentals", {"item": item["id"]}, format="json"), status=401, code="not_authenticated")
     assert_problem(market.manager.post("/api/v1/rentals", {"item": item["id"]}, format="json"), status=403, code="wrong_role")
     assert_problem(market.renter.post("/api/v1/items", DRILL, format="json"), status=403, code="wrong_role")
     assert_problem(market.renter.delete(thing), status=403, code="wrong_role")
-    assert_problem(stranger.delete(thing), status=404, code="item_not_found")
-    assert_problem(stranger.patch(thing, {"name": "mine"}, format="json"), status=404, code="item_not_found")
+    assert_problem(other_manager.delete(thing), status=404, code="item_not_found")
+    assert_problem(other_manager.patch(thing, {"name": "mine"}, format="json"), status=404, code="item_not_found")
     assert_problem(market.neighbour.get(path), status=404, code="rental_not_found")
     assert_problem(market.neighbour.post(f"{path}/cancel"), status=404, code="rental_not_found")
     assert_problem(
         market.neighbour.post(f"{path}/payment", {"payment_method": "pm_ok"}, format="json"), status=404, code="rental_not_found"
     )
-    assert_problem(stranger.post(f"{path}/handover"), status=404, code="rental_not_found")
+    assert_problem(other_manager.post(f"{path}/handover"), status=404, code="rental_not_found")
     assert_problem(market.renter.post(f"{path}/handover"), status=403, code="not_the_manager")
     assert_problem(market.manager.post(f"{path}/payment", {"payment_method": "pm_ok"}, format="json"), status=403, code="not_the_renter")
     assert_problem(market.manager.delete(f"{path}/payment"), status=403, code="not_the_renter")
@@ -168,14 +168,14 @@ def test_a_hostile_correlation_id_is_replaced_and_never_logged(market: Market, h
 def test_a_valid_correlation_id_is_kept_in_every_event(market: Market) -> None:
     item = market.register()
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
-    headers = {"X-Correlation-ID": "story-1", "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
+    headers = {"X-Correlation-ID": "trace-1", "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
 
     answer = market.renter.post("/api/v1/rentals", {"item": item["id"], "payment_method": "pm_ok"}, format="json", headers=headers)
 
-    assert answer["X-Correlation-ID"] == "story-1"
-    told = [event for log in databases.aliases() for event in Event.objects.using(log).filter(correlation="story-1")]
-    assert {"rentals.RentalRequested", "rentals.RentalPaid", "payments.PaymentApproved"} <= {event.type for event in told}
-    assert {event.traceparent.split("-")[1] for event in told} == {trace_id}
+    assert answer["X-Correlation-ID"] == "trace-1"
+    events = [event for log in databases.aliases() for event in Event.objects.using(log).filter(correlation="trace-1")]
+    assert {"rentals.RentalRequested", "rentals.RentalPaid", "payments.PaymentApproved"} <= {event.type for event in events}
+    assert {event.traceparent.split("-")[1] for event in events} == {trace_id}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from apps.rentals.models import Rental
 from apps.rentals.services import requesting
 from gdmarket import clock
 from tests.acceptance.conftest import Market
-from tests.acceptance.webhooks import booked, payment_of
+from tests.acceptance.webhooks import ledger_entries, payment_of
 from tests.unit.payments.actions import at_once, balances
 from tests.unit.payments.fake_gateway import FakeGateway
 
@@ -25,7 +25,7 @@ GIVEN_BACK = [*CHARGED, ("refund_due", 8_000), ("refunded", 8_000)]
 TIMES = 6
 
 
-def kept_by(provider: FakeGateway) -> int:
+def held_by_provider(provider: FakeGateway) -> int:
     """Return what the provider still holds, after asserting that the ledger agrees for each payment."""
     keys = [payment.id for payment in Payment.objects.all()]
     held = queries.held_by_ledger(payment_ids=keys)
@@ -35,7 +35,7 @@ def kept_by(provider: FakeGateway) -> int:
     return sum(held.values())
 
 
-def assert_books_agree() -> None:
+def assert_reconciled() -> None:
     assert {finding.verdict for finding in reconciling.reconcile_payments(now=clock.now(), dry_run=True)} <= {FindingVerdict.AGREES}
     assert sum(balance for _account, _currency, balance in queries.list_balances()) == 0
 
@@ -51,10 +51,10 @@ def test_a_cancel_races_the_payment(market: Market, provider: FakeGateway, drain
     assert not isinstance(cancelled, Exception)
     assert cancelled.status_code in {200, 202}
     seen = market.see(rental)
-    assert (seen["state"], kept_by(provider), balances()) == ("cancelled", 0, {})
-    assert booked() == (GIVEN_BACK if provider.records else [])
+    assert (seen["state"], held_by_provider(provider), balances()) == ("cancelled", 0, {})
+    assert ledger_entries() == (GIVEN_BACK if provider.records else [])
     assert paid.status_code in ({200, 202, 409} if provider.records else {409})
-    assert_books_agree()
+    assert_reconciled()
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
@@ -73,8 +73,8 @@ def test_the_payment_races_the_deadline(market: Market, provider: FakeGateway, d
     assert not isinstance(paid, Exception)
     assert not isinstance(expired, Exception)
     ends = {200: ("paid", 8_000, CHARGED), 409: ("expired", 0, [])}
-    assert (market.see(rental)["state"], kept_by(provider), booked()) == ends[paid.status_code]
-    assert_books_agree()
+    assert (market.see(rental)["state"], held_by_provider(provider), ledger_entries()) == ends[paid.status_code]
+    assert_reconciled()
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
@@ -88,9 +88,9 @@ def test_two_cancels_refund_once(market: Market, provider: FakeGateway, drain: D
     codes = [getattr(answer, "status_code", answer) for answer in answers]
     assert set(codes) <= {200, 202, 409}, codes
     assert {200, 202} & set(codes)
-    assert (market.see(rental)["state"], kept_by(provider), booked()) == ("cancelled", 0, GIVEN_BACK)
+    assert (market.see(rental)["state"], held_by_provider(provider), ledger_entries()) == ("cancelled", 0, GIVEN_BACK)
     assert (provider.calls.count("refund"), Refund.objects.count()) == (1, 1)
-    assert_books_agree()
+    assert_reconciled()
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
@@ -102,9 +102,9 @@ def test_a_partial_refund_races_the_cancel(market: Market, provider: FakeGateway
     at_once([lambda: refunding.record_partial_refund(**part), lambda: market.command(market.renter, rental, "cancel")])
     drain()
 
-    assert (market.see(rental)["state"], kept_by(provider), balances()) == ("cancelled", 0, {})
+    assert (market.see(rental)["state"], held_by_provider(provider), balances()) == ("cancelled", 0, {})
     assert sum(Refund.objects.values_list("amount", flat=True)) == 8_000
-    assert_books_agree()
+    assert_reconciled()
 
 
 @pytest.mark.parametrize("_time", range(TIMES))
@@ -126,4 +126,4 @@ def test_two_renters_who_pay_with_one_charge_pay_once(market: Market, provider: 
     assert sorted(answer.status_code for answer in answered) == [200, 402]
     assert sorted(Payment.objects.values_list("state", "reason")) == [("approved", ""), ("declined", "paid_for_another")]
     assert sorted(Rental.objects.values_list("state", flat=True)) == ["paid", "requested"]
-    assert (booked(), balances()) == (CHARGED, {"manager_payable": -8_000, "provider_clearing": 8_000})
+    assert (ledger_entries(), balances()) == (CHARGED, {"manager_payable": -8_000, "provider_clearing": 8_000})

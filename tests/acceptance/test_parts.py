@@ -1,4 +1,4 @@
-"""Partial refunds: the rental goes on, and a cancel refunds the rest."""
+"""Partial refunds: the rental is unchanged, and a cancel refunds the rest."""
 
 from collections.abc import Callable
 from typing import Any

@@ -257,7 +257,7 @@ def test_each_fact_of_a_rental_has_the_version_of_its_stream(market: Market, dra
 
     from config.subscriptions import SUBSCRIPTIONS  # noqa: PLC0415  # every event there is
 
-    told = [told for told in recorded(list(SUBSCRIPTIONS)) if told.stream == f"rental:{rental['id']}"]
-    assert [recorded.version for recorded in told] == list(range(1, len(told) + 1))
-    assert [recorded.event.version for recorded in told] == list(range(1, len(told) + 1))
-    assert market.see(rental)["version"] == len(told)
+    facts = [fact for fact in recorded(list(SUBSCRIPTIONS)) if fact.stream == f"rental:{rental['id']}"]
+    assert [fact.version for fact in facts] == list(range(1, len(facts) + 1))
+    assert [fact.event.version for fact in facts] == list(range(1, len(facts) + 1))
+    assert market.see(rental)["version"] == len(facts)

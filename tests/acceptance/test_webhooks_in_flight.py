@@ -12,7 +12,7 @@ from apps.payments.models import Payment
 from apps.payments.services import checking
 from gdmarket import clock
 from tests.acceptance.conftest import Market
-from tests.acceptance.webhooks import booked, ends, notices, payment_of, told
+from tests.acceptance.webhooks import count_noticed, ledger_entries, outcomes, payment_of, send_webhook
 from tests.unit.payments.actions import at_once, elsewhere
 from tests.unit.payments.fake_gateway import FakeGateway
 
@@ -28,12 +28,12 @@ def rental(market: Market, provider: FakeGateway) -> dict[str, Any]:
 
 def webhook(rental: dict[str, Any]) -> Callable[[], object]:
     """Return a function that sends a webhook about the rental, on a connection of its own."""
-    return lambda: elsewhere(lambda: told(order=rental["id"]).status_code)
+    return lambda: elsewhere(lambda: send_webhook(order=rental["id"]).status_code)
 
 
 def assert_paid_once(market: Market, rental: dict[str, Any]) -> None:
     assert market.see(rental)["state"] == "paid"
-    assert (payment_of(rental).state, ends(), booked()) == ("approved", ["PaymentApproved"], CHARGED)
+    assert (payment_of(rental).state, outcomes(), ledger_entries()) == ("approved", ["PaymentApproved"], CHARGED)
 
 
 def test_the_webhook_wins(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
@@ -60,7 +60,7 @@ def test_the_answer_wins(market: Market, provider: FakeGateway, rental: dict[str
     settings.GDMARKET_DISPATCH = "off"
     provider.on_answer["charge"] = webhook(rental)
     assert market.pay(rental).json()["state"] == "paid"
-    assert notices() == 1
+    assert count_noticed() == 1
 
     drain()
 
@@ -79,7 +79,7 @@ def test_another_check_settles_the_payment_while_the_webhook_asks(market: Market
         elsewhere(lambda: checking.check_payment(payment_id=payment.id, now=clock.now()))
 
     provider.on_answer["lookup"] = settle_first
-    told(key=payment.id)
+    send_webhook(key=payment.id)
 
     assert provider.calls == ["charge", "lookup", "lookup"]
     assert_paid_once(market, rental)
@@ -92,7 +92,7 @@ def test_a_webhook_with_a_decline_wins(market: Market, provider: FakeGateway, re
     answer = market.pay(rental)
 
     assert (answer.status_code, answer.json()["code"]) == (402, "payment_declined")
-    assert (payment_of(rental).state, ends(), booked()) == ("declined", ["PaymentDeclined"], [])
+    assert (payment_of(rental).state, outcomes(), ledger_entries()) == ("declined", ["PaymentDeclined"], [])
 
 
 @pytest.mark.parametrize("there", [None, ChargeRecord(status=ChargeStatus.PROCESSING)])
@@ -121,13 +121,13 @@ def test_a_webhook_of_another_sum_settles_nothing(market: Market, provider: Fake
     key = payment_of(rental).id
     provider.records[key] = replace(provider.records[key], amount=80_000)
 
-    assert told(key=key).status_code == 204
+    assert send_webhook(key=key).status_code == 204
 
-    assert (payment_of(rental).state, ends(), booked()) == ("unknown", [], [])
+    assert (payment_of(rental).state, outcomes(), ledger_entries()) == ("unknown", [], [])
 
 
 def test_ten_webhooks_at_once_and_the_answer_pay_once(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
-    provider.on_answer["charge"] = lambda: at_once([lambda: told(order=rental["id"]).status_code] * 10)
+    provider.on_answer["charge"] = lambda: at_once([lambda: send_webhook(order=rental["id"]).status_code] * 10)
 
     answer = market.pay(rental)
 

@@ -13,13 +13,13 @@ from tests.log import recorded
 from tests.unit.payments.fake_gateway import signature
 
 
-def told(*, gateway: str = "provider", sent_at: datetime | None = None, signed: str | None = None, **about: Any) -> Any:
+def send_webhook(*, gateway: str = "provider", sent_at: datetime | None = None, signed: str | None = None, **about: Any) -> Any:
     """Send a webhook `about` a payment, with the provider's signature unless another is given."""
     body = json.dumps({"sent_at": (sent_at or clock.now()).isoformat()} | {name: str(value) for name, value in about.items()}).encode()
-    return sent(body, gateway=gateway, signed=signed)
+    return send_bytes(body, gateway=gateway, signed=signed)
 
 
-def sent(
+def send_bytes(
     body: bytes,
     *,
     gateway: str = "provider",
@@ -40,15 +40,15 @@ def payment_of(rental: dict[str, Any]) -> Payment:
     return Payment.objects.get(rental_id=rental["id"])
 
 
-def ends() -> list[str]:
+def outcomes() -> list[str]:
     """Return the names of the published outcomes of payments."""
     return [type(fact.event).__name__ for fact in recorded([PaymentApproved, PaymentDeclined])]
 
 
-def notices() -> int:
+def count_noticed() -> int:
     return len(recorded([PaymentNoticed]))
 
 
-def booked() -> list[tuple[str, int]]:
+def ledger_entries() -> list[tuple[str, int]]:
     """Return the whole ledger in the order of the entries' names."""
     return list(Posting.objects.order_by("entry").values_list("entry", "amount"))

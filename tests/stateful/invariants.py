@@ -162,10 +162,10 @@ def _assert_rows(rows: Iterable[Any], events: Mapping[UUID, Sequence[Event]]) ->
 def _assert_row(row: Model, last: Event) -> None:
     event = log.read(last).event
     names = {field.name for field in fields(event)} & {field.attname for field in row._meta.concrete_fields}
-    said, stands = {name: getattr(event, name) for name in names}, {name: getattr(row, name) for name in names}
-    if stands.get("payment_state") == "":
-        stands["payment_state"] = None
-    assert said == stands, f"{last} says {said}; the row, {stands}"
+    published, stored = {name: getattr(event, name) for name in names}, {name: getattr(row, name) for name in names}
+    if stored.get("payment_state") == "":
+        stored["payment_state"] = None
+    assert published == stored, f"{last}: {published}; the row: {stored}"
 
 
 def _kept_from(rental: Rental) -> Any:

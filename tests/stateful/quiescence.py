@@ -137,9 +137,9 @@ def contents(tables: Iterable[type[Model]]) -> dict[str, list[Any]]:
 
 
 def _assert_copies(copies: Iterable[Any], originals: Iterable[Any], names: Sequence[str]) -> None:
-    said = {copy.id: {name: getattr(copy, name) for name in names} for copy in copies}
-    stands = {original.pk: {name: _none_if_blank(getattr(original, name)) for name in names} for original in originals}
-    assert said == stands
+    copied = {copy.id: {name: getattr(copy, name) for name in names} for copy in copies}
+    owned = {original.pk: {name: _none_if_blank(getattr(original, name)) for name in names} for original in originals}
+    assert copied == owned
 
 
 def _none_if_blank(value: Any) -> Any:

@@ -45,7 +45,7 @@ _RENAMED = {shown: name for shown, name in _RENTAL.items() if shown != name}
 
 
 def rental_json(row: Row) -> dict[str, Any]:
-    """Return a rental's row as the API shows it: the rental, and then what only the status view knows."""
+    """Return a rental's row as the API shows it: the rental's fields, and then the status view's own."""
     return {
         **{name: row[name] for name in ("id", *_SAME, "timeline", "updated_at")},
         **{shown: row[name] for shown, name in _RENAMED.items()},

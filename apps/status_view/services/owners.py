@@ -59,7 +59,7 @@ def expected_rentals(
     rows = Rows(items={}, rentals={rental.rental_id: RentalStatus(id=rental.rental_id) for rental in snapshots})
     for rental in snapshots:
         row = rows.rentals[rental.rental_id]
-        rows.change(row, domain.rental_part(version=0, fact=rental), occurred_at=rental.occurred_at)
+        rows.change(row, domain.rental_part(fact=rental), occurred_at=rental.occurred_at)
     for payment in paid:
         row = rows.rentals[payment.rental_id]
         rows.change(row, domain.money_part(payments=row.payments, fact=payment), occurred_at=payment.occurred_at)
@@ -84,5 +84,5 @@ def open_rentals_of(*, item_ids: Collection[UUID], now: datetime) -> Mapping[UUI
     """Return the columns of the rentals that hold these items, by item, as rentals has them."""
     holding: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
     for rental in rentals.list_holding(item_ids=item_ids, now=now):
-        holding[rental.item_id].append({"id": rental.rental_id, **domain.rental_part(version=0, fact=rental)})
+        holding[rental.item_id].append({"id": rental.rental_id, **domain.rental_part(fact=rental)})
     return holding

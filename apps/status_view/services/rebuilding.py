@@ -61,7 +61,7 @@ def rebuild_view(
 
 
 class _Sweep:
-    """One pass over all rows: rentals first, since an item's row repeats what its rentals' rows say."""
+    """One pass over all rows: rentals first, since an item's row copies columns of its rentals' rows."""
 
     def __init__(self, *, at: Rebuild, token: UUID, on_unreadable: OnUnreadable, now: datetime) -> None:
         self.step, self.rows_done = at.step or _RENTALS, at.rows_done

@@ -90,10 +90,10 @@ def test_an_access_token_authenticates_its_person(api: APIClient) -> None:
     assert not is_known(api, tokens["refresh"])
 
 
-@pytest.mark.parametrize("who", ["stranger", "wrong password", "inactive"])
+@pytest.mark.parametrize("who", ["unknown", "wrong password", "inactive"])
 def test_nobody_learns_why_signing_in_failed(api: APIClient, who: str) -> None:
     person: Any = UserFactory(is_active=who != "inactive")
-    email = "stranger@example.com" if who == "stranger" else person.email
+    email = "unknown@example.com" if who == "unknown" else person.email
     answer = sign_in(api, email, PASSWORD if who == "inactive" else "wrong-words")
     problem = answer.json()
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
@@ -113,7 +113,7 @@ def test_an_unknown_address_takes_as_much_hashing_as_a_wrong_password(api: APICl
     hashed.clear()
     sign_in(api, person.email, "wrong-words")
     for_known = len(hashed)
-    sign_in(api, "stranger@example.com", "wrong-words")
+    sign_in(api, "unknown@example.com", "wrong-words")
     assert for_known == len(hashed) - for_known == 1
 
 

@@ -44,7 +44,7 @@ def _change(item: Item) -> str:
 
 
 def _facts() -> list[str]:
-    return [type(told.event).__name__ for told in recorded((ItemRegistered, ItemRevised, ItemWithdrawn))]
+    return [type(row.event).__name__ for row in recorded((ItemRegistered, ItemRevised, ItemWithdrawn))]
 
 
 def test_a_manager_registers_an_item(screens: Client, manager: Any) -> None:

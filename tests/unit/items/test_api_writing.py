@@ -66,8 +66,8 @@ def test_a_manager_registers_an_item(client: APIClient, api: APIClient, manager:
 
 
 def test_description_deposit_and_currency_may_be_left_out(client: APIClient) -> None:
-    told = {field: value for field, value in DRILL.items() if field not in {"description", "deposit", "currency"}}
-    item = client.post(ITEMS, told, format="json").json()
+    body = {field: value for field, value in DRILL.items() if field not in {"description", "deposit", "currency"}}
+    item = client.post(ITEMS, body, format="json").json()
     assert (item["description"], item["deposit"], item["currency"]) == ("", 0, "KRW")
 
 

@@ -31,7 +31,7 @@ DRILL: domain.Details = {
 
 
 def _facts(*types: type) -> list[Any]:
-    return [told.event for told in recorded(types or (ItemRegistered, ItemRevised, ItemWithdrawn))]
+    return [row.event for row in recorded(types or (ItemRegistered, ItemRevised, ItemWithdrawn))]
 
 
 def test_a_registered_item_is_listed_and_published() -> None:

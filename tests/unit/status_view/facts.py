@@ -1,7 +1,7 @@
 """Facts of items, rentals and payments, for the status view to handle."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -75,9 +75,9 @@ class RentalFacts:
 
     def then(self, kind: Callable[..., Fact], *, at: datetime = NOON, **changes: Any) -> Fact:
         """Return the next fact, with these changes."""
-        said = {name: changes.pop(name) for name in ("reason", "method") if name in changes}
+        particulars = {name: changes.pop(name) for name in ("reason", "method") if name in changes}
         self._public |= {"version": self._public["version"] + 1, "occurred_at": at, **changes}
-        return kind(**self._public, **said)
+        return kind(**self._public, **particulars)
 
     def pays(self, payment_id: UUID, *, at: datetime = NOON) -> list[Any]:
         return [
@@ -186,15 +186,17 @@ _OWNERS = {"item": "items", "rental": "rentals", "payment": "payments"}
 
 
 def _own(fact: Any) -> None:
-    said = {field.name: getattr(fact, field.name) for field in fields(fact) if field.name not in {"occurred_at", "method"}}
+    columns = asdict(fact)
+    row_id, at = columns.pop(f"{_kind(fact)}_id"), columns.pop("occurred_at")
     match _kind(fact):
         case "item":
-            item_id, kept = said.pop("item_id"), {"search_text": said["name"], "registered_at": NOON, "updated_at": fact.occurred_at}
-            Item.objects.update_or_create(id=item_id, defaults={**said, **kept})
+            columns |= {"search_text": fact.name, "registered_at": NOON, "updated_at": at}
+            Item.objects.update_or_create(id=row_id, defaults=columns)
         case "rental":
-            rental_id, unkept = said.pop("rental_id"), {"overdue", "reason"}
-            said["payment_state"] = said["payment_state"] or ""
-            Rental.objects.update_or_create(id=rental_id, defaults={name: value for name, value in said.items() if name not in unkept})
+            columns["payment_state"] = fact.payment_state or ""
+            for name in columns.keys() & {"overdue", "reason", "method"}:
+                del columns[name]
+            Rental.objects.update_or_create(id=row_id, defaults=columns)
         case "payment":
-            payment_id, kept = said.pop("payment_id"), {"method": "pm_ok", "created_at": NOON, "settled_at": fact.occurred_at}
-            Payment.objects.update_or_create(id=payment_id, defaults={**said, **kept, "refund_due": fact.refunded})
+            columns |= {"method": "pm_ok", "created_at": NOON, "settled_at": at, "refund_due": fact.refunded}
+            Payment.objects.update_or_create(id=row_id, defaults=columns)

@@ -1,4 +1,4 @@
-"""Two generations become one row a thing; the version before goes on reading and writing; and back again."""
+"""Generations are merged into one row for each id; the previous version can still read and write; and the migrations back."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -81,7 +81,7 @@ def test_a_repeated_fact_changes_nothing_not_even_how_often_the_row_changed() ->
 
 
 @pytest.mark.django_db
-def test_a_late_fact_only_enters_the_timeline() -> None:
+def test_a_late_fact_changes_only_the_timeline() -> None:
     item = ItemFacts()
     rental = RentalFacts(item)
     requested, paid = rental.then(RentalRequested), rental.then(RentalPaid, at=NOON + timedelta(minutes=1), state="paid", paid_at=NOON)
@@ -154,15 +154,15 @@ def test_attempts_to_pay_one_after_another_add_up() -> None:
 @pytest.mark.parametrize("kind", [event for event in SUBSCRIPTIONS if issubclass(event, RentalSnapshot)])
 def test_every_fact_of_a_rental_enters_its_timeline_and_changes_its_row(kind: type[Any]) -> None:
     rental = RentalFacts(ItemFacts())
-    said: dict[str, Any] = {field.name: "so" for field in dataclasses.fields(kind) if field.name in {"reason", "method"}}
+    particulars: dict[str, Any] = {field.name: "so" for field in dataclasses.fields(kind) if field.name in {"reason", "method"}}
 
-    deliver(rental.then(kind, price=9_000, **said))
+    deliver(rental.then(kind, price=9_000, **particulars))
 
     assert (timeline_of(rental), rental_row(rental).price) == ([kind.__name__], 9_000)
 
 
 @pytest.mark.django_db
-def test_hearing_publishes_nothing() -> None:
+def test_the_projection_publishes_nothing() -> None:
     deliver(*whole_market())
 
     assert not Event.objects.exists()
@@ -187,17 +187,17 @@ def test_the_same_facts_in_any_order_and_any_number_of_times_give_the_same_rows(
     assert len(expected) == 5
 
 
-def test_the_bus_delivers_them_so(only_status_view: None) -> None:
+def test_delivered_by_the_bus_they_give_the_same_rows(only_status_view: None) -> None:
     facts = whole_market()
     record(*facts)
 
     assert bus.run_until_idle() == len(facts)
 
-    heard = rows()
+    delivered = rows()
     ItemStatus.objects.all().delete()
     RentalStatus.objects.all().delete()
     deliver(*facts)
-    assert rows() == heard
+    assert rows() == delivered
 
 
 def _deliver_in_parallel(first: Any, second: Any) -> None:

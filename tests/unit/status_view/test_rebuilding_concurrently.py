@@ -107,19 +107,19 @@ def test_a_fact_handled_after_the_owners_were_asked_is_kept_by_comparing_revisio
 def _rebuild_while_a_handler_holds_the_row(rental: RentalFacts, meanwhile: list[Callable[[], None]]) -> None:
     """Handle a fact in a transaction that commits while the rebuild waits to write the same row."""
     fact = rental.then(RentalHandedOver, state="rented")
-    heard, threads = threading.Event(), []
+    handled, threads = threading.Event(), []
     spoil_the_rows()
 
     def handle_and_hold() -> None:
         with transaction.atomic():
             deliver(fact)
-            heard.set()
+            handled.set()
             threading.Event().wait(0.5)
 
     def start() -> None:
         record(fact)
         threads.append(run_in_background(handle_and_hold))
-        assert heard.wait(10)
+        assert handled.wait(10)
 
     meanwhile.append(start)
     list(rebuild_pages())
@@ -191,7 +191,7 @@ def _deliver_soon() -> None:
     bus.run_until_idle()
 
 
-def test_killed_after_any_page_it_goes_on_from_there(market: dict[str, Any]) -> None:
+def test_killed_after_any_page_it_resumes_there(market: dict[str, Any]) -> None:
     pages = len(list(rebuild_pages()))
     assert pages >= 4
     for killed_after in range(1, pages):
@@ -219,7 +219,7 @@ def test_only_one_rebuild_runs_at_a_time(market: dict[str, Any]) -> None:
     assert rebuild() == REBUILT
 
 
-def test_a_rebuild_whose_lease_another_took_writes_nothing_more(market: dict[str, Any]) -> None:
+def test_a_rebuild_that_lost_its_lease_writes_nothing(market: dict[str, Any]) -> None:
     frozen = rebuild_pages()
     next(frozen)
     expire_the_lease()
@@ -240,16 +240,16 @@ def test_a_stopped_rebuild_can_be_continued_at_once_or_begun_anew(market: dict[s
         next(stopped)
         stopped.close()
         spoil_the_rows()
-        assert rebuild(dry_run=True) == "A rebuild would go on after 2 of about 5 rows. Nothing was changed."
+        assert rebuild(dry_run=True) == "A rebuild would resume after 2 of about 5 rows. Nothing was changed."
 
         assert rebuild(restart=restart) == REBUILT
 
         assert RentalStatus.objects.filter(price=1).count() == (0 if restart else 2)
     assert rows() == market
-    assert rebuild(dry_run=True) == "A rebuild would begin with the first of about 5 rows. Nothing was changed."
+    assert rebuild(dry_run=True) == "A rebuild would start with the first of about 5 rows. Nothing was changed."
 
 
-def test_reading_and_delivering_go_on_meanwhile(market: dict[str, Any]) -> None:
+def test_reads_and_deliveries_work_meanwhile(market: dict[str, Any]) -> None:
     done = threading.Event()
     known = [key[7:] for key in market if key.startswith("rental:")]
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""`manage.py rebuild_status_view`: replace every row by what its owners say, while the view is read."""
+"""`manage.py rebuild_status_view`: replace every row from its owners' snapshots, while the view is in use."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import suppress
@@ -11,26 +11,26 @@ from apps.status_view.services import owners, rebuilding
 from gdmarket import bus, clock
 from gdmarket.console import exit_codes
 
-_WAYS_ON = (
-    "The rows up to here are rebuilt. `check_status_view` lists all such facts. Once they are repaired, or with a version that can read "
-    "them, rebuild_status_view goes on from here; --skip-unreadable goes on without them."
+_REMEDIES = (
+    "The rows up to here are rebuilt. `check_status_view` lists all such facts. rebuild_status_view resumes here once they are repaired, "
+    "or with a version that can read them; with --skip-unreadable it resumes without them."
 )
 
 
 class Command(BaseCommand):
-    """Rebuilds, or with --dry-run says what a rebuild would do."""
+    """Rebuilds, or with --dry-run describes what a rebuild would do."""
 
     help = (
-        "Replace every row of the status view by what items, rentals and payments say and the event log holds, in place and page by page; "
-        "remove rows of what does not exist. Reads and deliveries go on. Stopped or killed anywhere, the next call goes on from there. "
+        "Replace every row of the status view from items, rentals and payments and the event log, in place and page by page; remove rows "
+        "without an owner. Reads and deliveries work meanwhile. Stopped or killed, the next call resumes after the last page. "
         "Exits 0 when done, 1 when refused, 2 when a fact in the log cannot be read, 3 when the database cannot be used, 130 when stopped "
         "by Ctrl-C."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--dry-run", action="store_true", help="say what would be rebuilt, and change nothing")
-        what.add_argument("--restart", action="store_true", help="begin with the first row, not where a stopped rebuild left off")
+        what.add_argument("--dry-run", action="store_true", help="print what would be rebuilt, and change nothing")
+        what.add_argument("--restart", action="store_true", help="start with the first row, not where a stopped rebuild left off")
         parser.add_argument(
             "--skip-unreadable",
             action="store_true",
@@ -52,11 +52,11 @@ class Command(BaseCommand):
                 else:
                     self._rebuild(**options)
             except (bus.UndecodableError, bus.UnknownEventError) as unreadable:
-                raise CommandError(f"{UNREADABLE.format(unreadable)} {_WAYS_ON}", returncode=2) from unreadable
+                raise CommandError(f"{UNREADABLE.format(unreadable)} {_REMEDIES}", returncode=2) from unreadable
 
     def _describe(self) -> None:
         at, total = rebuilding.get_rebuild(), owners.count_owned()
-        begun = f"go on after {at.rows_done}" if at.step else "begin with the first"
+        begun = f"resume after {at.rows_done}" if at.step else "start with the first"
         self.stdout.write(f"A rebuild would {begun} of about {total} rows. Nothing was changed.")
 
     def _rebuild(self, *, restart: bool, pace: float, skip_unreadable: bool, **_: Any) -> None:
