@@ -122,7 +122,7 @@ def test_a_charge_is_made_once_and_booked_whatever_fails_and_dies(market: Market
     market.heal()
     wait_until(market.is_quiet, "the provider at rest")
 
-    verdict = judge(book=market.fake.store)
+    verdict = judge(store=market.fake.store)
     assert verdict.is_clean, verdict
     assert sum(verdict.rentals.values()) == len(played)
     states = {case: Rental.objects.get(id=rental_id).state for case, (rental_id, _) in played.items()}
@@ -142,7 +142,7 @@ def test_a_charge_that_arrives_after_it_was_given_up_is_refused(market: Market) 
 
     wait_until(market.is_quiet, "the charge that comes late")
 
-    assert judge(book=market.fake.store).is_clean
+    assert judge(store=market.fake.store).is_clean
     assert Rental.objects.get(id=rental_id).state == "requested"
 
 
@@ -157,7 +157,7 @@ def test_a_refund_is_given_once_whatever_fails_and_dies(market: Market) -> None:
 
     market.heal()
 
-    verdict = judge(book=market.fake.store)
+    verdict = judge(store=market.fake.store)
     assert verdict.is_clean, verdict
     assert verdict.rentals == {"cancelled": len(cases)}
     assert (verdict.held, verdict.refunds) == (0, len(cases))

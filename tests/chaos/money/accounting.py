@@ -24,9 +24,9 @@ _EVER = {"since": datetime(2000, 1, 1, tzinfo=UTC), "until": datetime(2100, 1, 1
 Broken = tuple[str, str]
 
 
-def judge(*, book: Path) -> Verdict:
+def judge(*, store: Path) -> Verdict:
     """Compare them, once nothing is in progress."""
-    charges = dict(_charges(SandboxStore(path=book)))
+    charges = dict(_charges(SandboxStore(path=store)))
     broken = [*_of_rentals(charges), *_of_payments(charges), *_unsettled()]
     balances = {account: balance for account, _currency, balance in queries.list_balances()}
     held = sum(record.amount - record.refunded for record in charges.values())
@@ -82,9 +82,9 @@ def _unsettled() -> Iterator[Broken]:
         yield "dead letter", f"{delivery.lane}: {delivery.error[-300:]}"
 
 
-def _charges(book: SandboxStore) -> Iterator[tuple[UUID, ChargeRecord]]:
+def _charges(store: SandboxStore) -> Iterator[tuple[UUID, ChargeRecord]]:
     cursor, is_last = "", False
     while not is_last:
-        page = book.list_charges(**_EVER, cursor=cursor, deadline_s=30.0)
+        page = store.list_charges(**_EVER, cursor=cursor, deadline_s=30.0)
         yield from ((listed.payment_id, listed.record) for listed in page.charges if listed.payment_id is not None)
         cursor, is_last = page.cursor, not page.cursor

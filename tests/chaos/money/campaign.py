@@ -85,7 +85,7 @@ class Campaign:
                 counts=dict(self._counts) | {"crashed at a failpoint": self._processes.crashes},
                 unknown=unknown,
                 last_reconciliation=last,
-                verdict=judge(book=self._simulator.store),
+                verdict=judge(store=self._simulator.store),
                 unexpected=self._unexpected,
             )
 

@@ -54,7 +54,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
         "": [outcome.database for outcome in outcomes],
         "rentals": [sum(outcome.verdict.rentals.values()) for outcome in outcomes],
         "payments": [sum(outcome.verdict.payments.values()) for outcome in outcomes],
-        "charges in the provider's book": [outcome.verdict.charges for outcome in outcomes],
+        "charges in the provider's records": [outcome.verdict.charges for outcome in outcomes],
         "refunds": [outcome.verdict.refunds for outcome in outcomes],
         "won held by the provider": [f"{outcome.verdict.held:,}" for outcome in outcomes],
         "took (s)": [outcome.took_s for outcome in outcomes],
