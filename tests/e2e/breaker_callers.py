@@ -1,7 +1,7 @@
-"""A server with four workers that ask one provider without end, through the breaker: `python -m tests.e2e.breaker_callers FOLDER`.
+"""A server with four workers that call one provider in a loop, through the breaker: `python -m tests.e2e.breaker_callers FOLDER`.
 
-The provider is a folder. It does what its file `behaviour` says, and writes each call into `calls`: when, from which process, in
-which state and generation.
+The provider is a folder: its file `behaviour` says how it responds, and each call is logged in `calls` with time, process, state and
+generation.
 """
 
 import os
@@ -15,8 +15,7 @@ import django
 django.setup()
 
 from gdmarket.breaker import OpenError  # noqa: E402  # Django first
-from tests.e2e.brisk import BRISK  # noqa: E402
-from tests.unit.gdmarket.breaker.harness import ProviderError, WatchedBreaker  # noqa: E402
+from tests.unit.gdmarket.breaker.harness import FAST, ProviderError, WatchedBreaker  # noqa: E402  # Django first
 
 WORKERS = 4
 BREAK_S = 0.001
@@ -24,30 +23,30 @@ ANSWER_S = 0.03
 
 
 class Provider:
-    """What the workers ask."""
+    """The dependency that the workers call."""
 
     def __init__(self, folder: Path, breaker: WatchedBreaker) -> None:
         self._folder = folder
         self._breaker = breaker
 
     def answer(self) -> None:
-        """Answer or fail; hanging while the behaviour says so."""
+        """Answer or fail, after hanging for as long as the behaviour is `hangs`."""
         permit = self._breaker.permit
         with (self._folder / "calls").open("a") as calls:
             calls.write(f"{time.time()} {os.getpid()} {permit.state.value} {permit.generation}\n")
         time.sleep(ANSWER_S)
-        while self._mood() == "hangs":
+        while self._behaviour() == "hangs":
             time.sleep(BREAK_S)
-        if self._mood() == "fails":
+        if self._behaviour() == "fails":
             raise ProviderError
 
-    def _mood(self) -> str:
+    def _behaviour(self) -> str:
         return (self._folder / "behaviour").read_text()
 
 
 def work(folder: Path) -> None:
-    """Ask until killed."""
-    breaker = WatchedBreaker(name="provider", monotonic=time.monotonic, policy=BRISK)
+    """Call until killed."""
+    breaker = WatchedBreaker(name="provider", monotonic=time.monotonic, policy=FAST)
     provider = Provider(folder, breaker)
     while True:
         with suppress(OpenError, ProviderError):
@@ -58,5 +57,5 @@ def work(folder: Path) -> None:
 for _ in range(WORKERS):
     if not os.fork():
         work(Path(sys.argv[1]))
-print("working", flush=True)  # noqa: T201  # for whoever started it
+print("working", flush=True)  # noqa: T201  # its parent waits for it
 time.sleep(3600)

@@ -1,4 +1,4 @@
-"""One breaker for two servers of four workers each: who asks while it is open, who probes, and who dies of it."""
+"""One breaker for two servers of four workers each: no calls while it is open, two probes, and probes that are killed."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ import pytest
 from deploy.servers.waiting import wait_until
 from gdmarket.breaker.cache import REFRESH_EVERY_S
 from gdmarket.breaker.models import Circuit, State
-from tests.e2e.brisk import BRISK
+from tests.unit.gdmarket.breaker.harness import FAST
 
 pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 
@@ -23,9 +23,9 @@ SERVERS = 2
 WORKERS = 8
 PROBES = 2
 # Closed, open, half-open: the generations 0, 1, 2.
-FIRST_TRIAL = 2
-FAILED_TRIALS = 8
-# For a machine that has more to do.
+FIRST_PROBING = 2
+FAILED_PROBINGS = 8
+# For a busy machine.
 SLACK_S = 2.0
 # Between a permit and the call it permits.
 TICK_S = 1.0
@@ -41,19 +41,19 @@ class Call:
     generation: int
 
 
-class Street:
-    """The provider, and what it remembers."""
+class Provider:
+    """The provider that all processes call, and its log of calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "calls").touch()
-        self.provider("answers")
+        self.set_behaviour("answers")
 
-    def provider(self, behaviour: str) -> None:
-        """Let the provider answer, fail or hang from now on."""
-        fresh = self.folder / "fresh"
-        fresh.write_text(behaviour)
-        fresh.replace(self.folder / "behaviour")
+    def set_behaviour(self, behaviour: str) -> None:
+        """Let it answer, fail or hang from now on."""
+        new = self.folder / "new"
+        new.write_text(behaviour)
+        new.replace(self.folder / "behaviour")
 
     def calls(self) -> list[Call]:
         lines = [line.split() for line in (self.folder / "calls").read_text().splitlines(keepends=True) if line.endswith("\n")]
@@ -63,16 +63,16 @@ class Street:
         """Return how many calls each half-open generation let through."""
         return Counter(call.generation for call in self.calls() if call.state is State.HALF_OPEN)
 
-    def first_trial(self, *, after: int) -> list[Call]:
+    def first_probes(self, *, after: int) -> list[Call]:
         """Return the probes of the first half-open generation that came after this one."""
         probes = [call for call in self.calls() if call.state is State.HALF_OPEN and call.generation > after]
         return [call for call in probes if call.generation == min(probe.generation for probe in probes)]
 
 
 @pytest.fixture
-def street(tmp_path: Path, process_environment: dict[str, str]) -> Iterator[Street]:
-    """Return a provider that eight processes of two servers ask."""
-    street = Street(tmp_path)
+def provider(tmp_path: Path, process_environment: dict[str, str]) -> Iterator[Provider]:
+    """Return a provider that eight processes of two servers call."""
+    provider = Provider(tmp_path)
     servers = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.breaker_callers", str(tmp_path)],
@@ -84,39 +84,39 @@ def street(tmp_path: Path, process_environment: dict[str, str]) -> Iterator[Stre
         )
         for _ in range(SERVERS)
     ]
-    yield street
+    yield provider
     for server in servers:
         os.killpg(server.pid, signal.SIGKILL)
         server.communicate()
 
 
-def stands(state: State) -> bool:
+def has_state(state: State) -> bool:
     return Circuit.objects.filter(state=state).exists()
 
 
-def test_eight_processes_share_one_breaker(street: Street) -> None:
-    wait_until(lambda: len({call.process for call in street.calls()}) == WORKERS, "every process to have called")
+def test_eight_processes_share_one_breaker(provider: Provider) -> None:
+    wait_until(lambda: len({call.process for call in provider.calls()}) == WORKERS, "every process to have called")
 
-    street.provider("fails")
-    wait_until(lambda: stands(State.OPEN), "it to open")
+    provider.set_behaviour("fails")
+    wait_until(lambda: has_state(State.OPEN), "it to open")
     opened_at = time.time()
-    wait_until(lambda: len(street.probes()) >= FAILED_TRIALS, "the trials to fail")
-    asked_closed = [call for call in street.calls() if call.state is State.CLOSED]
-    assert {call.generation for call in asked_closed} == {0}
-    assert min(street.probes()) == FIRST_TRIAL
-    assert max(call.at for call in asked_closed) <= opened_at + REFRESH_EVERY_S + SLACK_S
+    wait_until(lambda: len(provider.probes()) >= FAILED_PROBINGS, "the probes to fail")
+    calls_while_closed = [call for call in provider.calls() if call.state is State.CLOSED]
+    assert {call.generation for call in calls_while_closed} == {0}
+    assert min(provider.probes()) == FIRST_PROBING
+    assert max(call.at for call in calls_while_closed) <= opened_at + REFRESH_EVERY_S + SLACK_S
 
-    street.provider("hangs")
-    tried = max(street.probes())
-    wait_until(lambda: len(street.first_trial(after=tried)) == PROBES, "a trial after the provider is well")
-    lost = street.first_trial(after=tried)
+    provider.set_behaviour("hangs")
+    latest = max(provider.probes())
+    wait_until(lambda: len(provider.first_probes(after=latest)) == PROBES, "probes while the provider hangs")
+    lost = provider.first_probes(after=latest)
     for probe in lost:
         os.kill(probe.process, signal.SIGKILL)
-    street.provider("answers")
-    wait_until(lambda: stands(State.CLOSED), "it to close")
-    next_trial = street.first_trial(after=lost[0].generation)
-    assert next_trial[0].at >= lost[-1].at + BRISK.probe_deadline_s - TICK_S
+    provider.set_behaviour("answers")
+    wait_until(lambda: has_state(State.CLOSED), "it to close")
+    next_probes = provider.first_probes(after=lost[0].generation)
+    assert next_probes[0].at >= lost[-1].at + FAST.probe_deadline_s - TICK_S
 
     closed_in = Circuit.objects.get().generation
-    wait_until(lambda: any(call.generation == closed_in for call in street.calls()), "a call after it closed")
-    assert max(street.probes().values()) <= PROBES
+    wait_until(lambda: any(call.generation == closed_in for call in provider.calls()), "a call after it closed")
+    assert max(provider.probes().values()) <= PROBES

@@ -1,4 +1,4 @@
-"""The short form of `./dev chaos`: real processes, killed, frozen, cut off, on the database at hand."""
+"""The short form of `./dev chaos`: real processes that are killed, frozen and disconnected."""
 
 import subprocess
 from dataclasses import replace
@@ -30,5 +30,5 @@ def test_a_campaign_loses_nothing_doubles_nothing_and_keeps_the_order(process_en
     assert outcome.counts["relays frozen past their lease"] >= plan.freezes
     assert outcome.counts["connections terminated"] == (plan.cuts if connection.vendor == "postgresql" else 0)
     assert outcome.counts["handlers failed"] > 0
-    # Their expired leases were claimed: nothing else takes a delivery that has a token.
+    # Their deliveries were claimed after the lease expired: no other claim takes one that has a token.
     assert outcome.counts["killed with leased deliveries"] > 0

@@ -1,4 +1,4 @@
-"""A rebuild of the status view as a process: killed with `kill -9` anywhere, and continued by the next."""
+"""A rebuild of the status view as a process: killed with `kill -9` at any point, and continued by the next."""
 
 import signal
 import subprocess
@@ -31,8 +31,8 @@ def _start(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def _kill_amid(rebuilding: "subprocess.Popen[bytes]", *, after_s: float) -> None:
-    """Kill a rebuild so long after the first page of its own, unless it is done before."""
+def _kill_during(rebuilding: "subprocess.Popen[bytes]", *, after_s: float) -> None:
+    """Kill a rebuild `after_s` seconds after its first page, unless it has ended before."""
     before = _built()
     wait_until(lambda: _built() != before or rebuilding.poll() is not None, "a page")
     with suppress(subprocess.TimeoutExpired):
@@ -46,7 +46,7 @@ def _built() -> tuple[str, int]:
     return at.step, at.rows_done
 
 
-def test_a_rebuild_stopped_by_ctrl_c_says_how_it_goes_on(process_environment: dict[str, str]) -> None:
+def test_a_rebuild_stopped_by_ctrl_c_exits_with_130_and_releases_its_lease(process_environment: dict[str, str]) -> None:
     call_command("load_demo")
     load_market(rentals=RENTALS)
     Rebuild.objects.create(pk=1)
@@ -63,7 +63,7 @@ def test_a_rebuild_stopped_by_ctrl_c_says_how_it_goes_on(process_environment: di
     assert Rebuild.objects.get(pk=1).token is None
 
 
-def test_a_rebuild_killed_anywhere_is_continued_and_nobody_reads_less(process_environment: dict[str, str]) -> None:
+def test_a_rebuild_killed_at_any_point_is_continued_and_reads_stay_complete(process_environment: dict[str, str]) -> None:
     call_command("load_demo")
     load_market(rentals=RENTALS)
     rebuild()
@@ -74,7 +74,7 @@ def test_a_rebuild_killed_anywhere_is_continued_and_nobody_reads_less(process_en
     built = set()
 
     for _ in range(KILLS):
-        _kill_amid(_start(process_environment), after_s=moments.uniform(0.0, 0.3))
+        _kill_during(_start(process_environment), after_s=moments.uniform(0.0, 0.3))
         built.add(_built())
         assert RentalStatus.objects.filter(version__gt=0).count() == Rental.objects.count()
         Rebuild.objects.update(leased_until=F("leased_until") - LEASE - timedelta(seconds=1))

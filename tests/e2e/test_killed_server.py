@@ -1,4 +1,4 @@
-"""A server killed at any moment: what it acknowledged stands, and a repeated request neither doubles nor loses anything."""
+"""A server killed at any moment: what it acknowledged is kept, and a repeated request takes effect once."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ KILLS = 4
 
 
 def post(served: Served, path: str, body: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
-    """POST as a renter's app would; the status is 0 when no answer came."""
+    """POST as a renter's app would; the status is 0 if there was no response."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{served.port}/api/v1{path}",
         data=json.dumps(body).encode(),
@@ -44,13 +44,13 @@ def post(served: Served, path: str, body: dict[str, Any], **headers: str) -> tup
 
 
 def worker(served: Served) -> psutil.Process:
-    """Return the process that answers."""
+    """Return the worker process."""
     wait_until(lambda: any("gunicorn" in " ".join(child.cmdline()) for child in served.master.children()), "a worker")
     return next(child for child in served.master.children() if "gunicorn" in " ".join(child.cmdline()))
 
 
-def insist(served: Served, body: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
-    """Repeat a request under its key until it is answered for good."""
+def post_until_answered(served: Served, body: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
+    """Repeat a request with its key until the response is final."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         status, answer = post(served, "/rentals", body, **headers)
@@ -74,13 +74,13 @@ def test_a_request_repeated_after_a_kill_is_done_once(served: Served) -> None:
         timer.start()
         body = {"item": str(item.id), "payment_method": "pm_ok"}
         headers = {"Authorization": f"Bearer {access}", "Idempotency-Key": str(uuid7())}
-        answers.append(insist(served, body, **headers))
+        answers.append(post_until_answered(served, body, **headers))
         timer.join()
         assert post(served, "/rentals", body, **headers) == answers[-1]
 
-    wait_until(lambda: not Rental.objects.filter(state="paying").exists(), "every outcome known")
+    wait_until(lambda: not Rental.objects.filter(state="paying").exists(), "every outcome")
     assert {status for status, _ in answers} <= {201, 202}
-    # Killed after it had noted that it asks the provider, and before it did: surely not charged, and for the renter to try again.
+    # Killed after it had recorded the payment and before it called the provider: not charged, and the renter may try again.
     for rental in Rental.objects.exclude(state="paid"):
         assert (rental.state, rental.payment_state) == ("requested", "not_sent")
         assert 202 in {status for status, answer in answers if answer["id"] == str(rental.id)}

@@ -1,4 +1,4 @@
-"""Static files that were collected are served under names made from their content, compressed, and for ever."""
+"""Collected static files are served under hashed names, compressed, and cacheable for ever."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.architecture.source import ROOT
 
-# The image serves no Redoc: it calls foreign networks.
+# The image does not serve Redoc, which loads from other networks.
 COLLECT = ("manage.py", "collectstatic", "--no-input", "--verbosity=0", "--ignore=redoc")
 ASK = """
 import django; django.setup()
@@ -22,7 +22,7 @@ for path in sorted({path for page in pages for path in re.findall(r'(?:src|href)
 """
 
 
-def test_what_was_collected_is_served_by_its_content(tmp_path: Path) -> None:
+def test_collected_files_are_served_under_hashed_names(tmp_path: Path) -> None:
     environment = os.environ | {"GDMARKET_STATIC_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
 
     def run(*command: str) -> str:

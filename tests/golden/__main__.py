@@ -1,6 +1,6 @@
-"""Make the golden files that are missing, and list new fields in those that are there; nothing that stands in a file is changed.
+"""Create missing golden files, and add new fields to the others; existing values are not changed.
 
-The values of a new file are placeholders: put in what a real event of this kind holds before it is committed.
+The values of a new file are placeholders: replace them with those of a real event before you commit it.
 """
 
 import os
@@ -37,17 +37,17 @@ def _made(event_class: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Say which files were made or added to."""
+    """Create and extend the files, and print which."""
     for event_class in files.EVENTS:
         schema = codec.schema_of(event_class)
         path = files.path_of(event_class, schema=schema)
         if not path.exists():
             files.write(event_class, _made(event_class))
-            sys.stdout.write(f"made {path.name}: put realistic values into its payload\n")
+            sys.stdout.write(f"created {path.name}: put realistic values into its payload\n")
         elif new := files.unlisted(event_class, golden := files.read(event_class, schema=schema)):
             golden["optional"] |= new
             files.write(event_class, golden)
-            sys.stdout.write(f"listed in {path.name}: {', '.join(new)}\n")
+            sys.stdout.write(f"added to {path.name}: {', '.join(new)}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One file a published event and schema: a payload as it was stored, and the fields it was written from. They are kept for ever."""
+"""One file for each published event and schema: a payload as it was stored, and its fields. They are kept for ever."""
 
 import json
 from dataclasses import MISSING, fields
@@ -18,7 +18,7 @@ PLAIN: dict[type, str] = {kind: kind.__name__.removesuffix("Type") for kind in (
 
 
 def path_of(event_class: type, *, schema: int) -> Path:
-    """Return where the golden file of an event's schema stands."""
+    """Return the path of the golden file of an event's schema."""
     return FOLDER / f"{codec.type_of(event_class)}.v{schema}.json"
 
 
@@ -29,13 +29,13 @@ def read(event_class: type, *, schema: int) -> dict[str, Any]:
 
 
 def write(event_class: type, golden: dict[str, Any]) -> None:
-    """Write a golden file so that a difference shows line by line."""
+    """Write a golden file, one value a line."""
     text = json.dumps(golden, ensure_ascii=False, indent=2) + "\n"
     path_of(event_class, schema=golden["schema"]).write_text(text, encoding="utf-8")
 
 
 def signature_of(event_class: Any) -> dict[str, dict[str, str]]:
-    """Return the types of the fields that an event must have, and of those that it may lack because they have a default.
+    """Return the types of an event's required fields, and of those with a default.
 
     :raises TypeError: if a field holds something that is not plain
     """
@@ -48,7 +48,7 @@ def signature_of(event_class: Any) -> dict[str, dict[str, str]]:
 
 
 def breaches(event_class: type, golden: dict[str, Any]) -> list[str]:
-    """Return what of a class does not keep what the golden file of the same schema promises; a new field with a default does."""
+    """Return how a class is incompatible with the golden file of its schema; a new field with a default is compatible."""
     today = signature_of(event_class)
     then, now = ({**of["required"], **of["optional"]} for of in (golden, today))
     gone = [f"{name} is gone" for name in then if name not in now]
@@ -58,7 +58,7 @@ def breaches(event_class: type, golden: dict[str, Any]) -> list[str]:
 
 
 def unlisted(event_class: type, golden: dict[str, Any]) -> dict[str, str]:
-    """Return the fields with a default that a class has got since its golden file was written."""
+    """Return the fields with a default that are not in the golden file."""
     known = golden["required"].keys() | golden["optional"].keys()
     return {name: kind for name, kind in signature_of(event_class)["optional"].items() if name not in known}
 

@@ -12,10 +12,10 @@ from apps.rentals.events import RentalPaid
 from gdmarket.bus import codec, registry
 from tests.golden import files
 
-MAKE = "run `.venv/bin/python -m tests.golden` and look over what it made"
+MAKE = "run `.venv/bin/python -m tests.golden` and review the result"
 KEEP = (
-    "Stored events of this schema would be unreadable, or lose fields. Give a new field a default; for anything else raise SCHEMA, say in "
-    f"UPCASTERS how an old payload becomes a new one, and {MAKE}: CONTRIBUTING.md, 'An event'."
+    "Stored events of this schema would be unreadable, or lose fields. Give a new field a default; for anything else raise SCHEMA, add an "
+    f"upcaster to UPCASTERS, and {MAKE}: CONTRIBUTING.md, 'An event'."
 )
 SCHEMAS = [(event_class, schema) for event_class in files.EVENTS for schema in range(1, codec.schema_of(event_class) + 1)]
 
@@ -40,16 +40,16 @@ def _changed(*, without: str = "", schema: int = 1, upcasters: Any = None, **hin
     return make_dataclass("RentalPaid", columns, frozen=True, kw_only=True, slots=True, namespace=namespace)
 
 
-def test_every_event_has_a_golden_file_for_each_of_its_schemas_and_no_file_is_without_one() -> None:
+def test_every_event_schema_has_a_golden_file_and_every_file_an_event() -> None:
     wanted = {files.path_of(event_class, schema=schema).name for event_class, schema in SCHEMAS}
     found = {path.name for path in files.FOLDER.iterdir()}
 
-    assert wanted - found == set(), f"A new event or schema: {MAKE}. Those of older schemas are never made anew: fetch them from history."
-    assert found - wanted == set(), "Events of these names and schemas stand in logs: they may not leave the code, nor be renamed or moved."
+    assert wanted - found == set(), f"A new event or schema: {MAKE}. Restore those of older schemas from the repository's history."
+    assert found - wanted == set(), "Logs contain events of these names and schemas: they must not be removed, renamed or moved."
 
 
 @each_schema
-def test_a_stored_event_is_read_as_today_s(event_class: type, schema: int) -> None:
+def test_a_stored_event_is_read_as_the_current_class(event_class: type, schema: int) -> None:
     golden = files.read(event_class, schema=schema)
     assert (golden["type"], golden["schema"]) == (codec.type_of(event_class), schema)
 
@@ -60,7 +60,7 @@ def test_a_stored_event_is_read_as_today_s(event_class: type, schema: int) -> No
 
 
 @each_event
-def test_an_event_is_written_today_as_it_was_stored(event_class: type) -> None:
+def test_an_event_is_still_written_as_it_was_stored(event_class: type) -> None:
     golden = files.read(event_class, schema=codec.schema_of(event_class))
     payload = golden["payload"]
 
@@ -78,7 +78,7 @@ def test_an_event_keeps_every_field_and_its_type(event_class: type) -> None:
 
 
 @each_event
-def test_a_golden_file_lists_what_was_added_so_that_it_cannot_be_taken_away_again(event_class: type) -> None:
+def test_a_golden_file_lists_every_field(event_class: type) -> None:
     golden = files.read(event_class, schema=codec.schema_of(event_class))
 
     assert files.unlisted(event_class, golden) == {}, f"New fields: {MAKE}."
@@ -91,25 +91,20 @@ def test_a_golden_file_lists_what_was_added_so_that_it_cannot_be_taken_away_agai
     [
         ({"without": "price"}, ["price is gone"]),
         ({"without": "price", "cost": int}, ["price is gone", "cost has no default, and stored events may lack it"]),
-        ({"without": "price", "cost": (int, 0)}, ["price is gone"]),
         ({"price": float}, ["price was int and is float"]),
-        ({"price": (float, 0.0)}, ["price was int and is float"]),
         ({"payment_id": UUID}, ["payment_id was UUID | None and is UUID"]),
         ({"rental_id": UUID | None}, ["rental_id was UUID and is UUID | None"]),
-        ({"rental_id": str}, ["rental_id was UUID and is str"]),
-        ({"paid_at": str | None}, ["paid_at was datetime | None and is str | None"]),
-        ({"note": str}, ["note has no default, and stored events may lack it"]),
         ({"note": (str, "")}, []),
         ({"note": (str, field(default_factory=str))}, []),
         ({"price": (int, 0)}, []),
         ({}, []),
     ],
 )
-def test_a_class_that_keeps_less_than_it_promised_is_found_out(change: dict[str, Any], found: list[str]) -> None:
+def test_an_incompatible_change_is_found(change: dict[str, Any], found: list[str]) -> None:
     assert files.breaches(_changed(**change), files.read(RentalPaid, schema=1)) == found
 
 
-def test_a_field_that_was_added_cannot_be_taken_away_or_demanded_later() -> None:
+def test_an_added_field_cannot_be_removed_or_made_required() -> None:
     golden, richer = files.read(RentalPaid, schema=1), _changed(note=(str, ""))
     assert files.unlisted(richer, golden) == {"note": "str"}
     golden["optional"] |= files.unlisted(richer, golden)

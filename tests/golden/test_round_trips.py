@@ -1,4 +1,4 @@
-"""Whatever an event holds is read as it was written, and whatever is read is an event or a refusal."""
+"""Property tests of the codec: an event is read as it was written, and any other payload is refused."""
 
 import json
 from contextlib import suppress
@@ -42,7 +42,7 @@ def _instances(event_class: Any) -> st.SearchStrategy[Any]:
 @each_event
 @given(data=st.data())
 @settings(max_examples=30, deadline=None)
-def test_an_event_is_read_as_it_was_written_whatever_stands_beside_it(event_class: type, data: st.DataObject) -> None:
+def test_an_event_is_read_as_it_was_written_beside_unknown_fields(event_class: type, data: st.DataObject) -> None:
     event, unknown = data.draw(_instances(event_class)), data.draw(st.dictionaries(TEXTS, JSON, max_size=3))
 
     stored = json.loads(json.dumps({**unknown, **codec.encode(event)}))
@@ -54,7 +54,7 @@ def test_an_event_is_read_as_it_was_written_whatever_stands_beside_it(event_clas
 
 @given(event_class=st.sampled_from(files.EVENTS), data=st.data())
 @settings(max_examples=200, deadline=None)
-def test_what_is_no_event_is_refused_and_nothing_else_happens(event_class: type, data: st.DataObject) -> None:
+def test_a_damaged_payload_is_read_or_refused(event_class: type, data: st.DataObject) -> None:
     stored = codec.encode(data.draw(_instances(event_class)))
     damaged = data.draw(JSON | st.dictionaries(st.sampled_from(sorted(stored)), JSON).map(lambda wrong: {**stored, **wrong}))
 
@@ -64,7 +64,7 @@ def test_what_is_no_event_is_refused_and_nothing_else_happens(event_class: type,
 
 @given(event_class=st.sampled_from(files.EVENTS), data=st.data())
 @settings(max_examples=100, deadline=None)
-def test_an_event_that_lacks_a_field_it_must_have_is_refused(event_class: type, data: st.DataObject) -> None:
+def test_a_payload_without_a_required_field_is_refused(event_class: type, data: st.DataObject) -> None:
     stored = codec.encode(data.draw(_instances(event_class)))
     lost = data.draw(st.sampled_from(sorted(files.signature_of(event_class)["required"])))
     del stored[lost]

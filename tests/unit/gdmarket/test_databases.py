@@ -1,4 +1,4 @@
-"""Who is at home where, as Django and the bus are told."""
+"""Which database Django and the bus use for each context."""
 
 from typing import Any
 
@@ -17,24 +17,24 @@ ROUTER = databases.ContextRouter()
 
 @pytest.fixture
 def split(settings: Any) -> None:
-    """Items in a database of their own, rentals and payments in another; nothing is connected to."""
+    """Put items in a database of their own, rentals and payments in another; no connection is made."""
     settings.GDMARKET_CONTEXT_DATABASES = {"items": "items", "rentals": "rentals", "payments": "rentals", "status_view": "default"}
 
 
 @pytest.mark.usefixtures("split")
-def test_a_context_is_read_written_and_migrated_at_home_alone() -> None:
+def test_a_context_is_read_written_and_migrated_in_its_own_database_only() -> None:
     assert databases.aliases() == ["default", "items", "rentals"]
     assert [ROUTER.db_for_read(model) for model in (Item, Payment, User, Event)] == ["items", "rentals", None, None]
     assert ROUTER.db_for_write(Item) == "items"
-    wanted = {
+    migrated = {
         app: [alias for alias in databases.aliases() if ROUTER.allow_migrate(alias, app)]
         for app in ("items", "payments", "sessions", "bus")
     }
-    assert wanted == {"items": ["items"], "payments": ["rentals"], "sessions": ["default"], "bus": ["default", "items", "rentals"]}
+    assert migrated == {"items": ["items"], "payments": ["rentals"], "sessions": ["default"], "bus": ["default", "items", "rentals"]}
 
 
 @pytest.mark.usefixtures("split")
-def test_each_log_has_its_own_listeners_and_a_forwarder_to_each_other_where_it_is_heard() -> None:
+def test_each_log_has_its_own_subscribers_and_a_forwarder_to_each_log_with_others() -> None:
     assert {alias: routing.subscribers_of(alias) for alias in databases.aliases()} == {
         "default": ["status_view"],
         "items": ["items", "items-to-default", "items-to-rentals"],

@@ -1,4 +1,4 @@
-"""Text that looks like what it is."""
+"""Text without control and direction characters."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def test_ordinary_text_is_plain(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\x07b", "a\x1b[31m", "a\x85b", "Re\u202egnir", "a\u2066b\u2069"])
-def test_text_that_hides_something_is_not(text: str) -> None:
+def test_text_with_hidden_characters_is_not_plain(text: str) -> None:
     assert not is_plain(text=text, may_break=False)
     assert not is_plain(text=text, may_break=True)
 

@@ -1,4 +1,4 @@
-"""A breaker on a clock that stands still."""
+"""A breaker on a clock that only the test moves."""
 
 import pytest
 

@@ -18,15 +18,17 @@ from tests.passing_time import pull_breakers
 PATIENCE_S = 30.0
 # Every duration is exact.
 STEADY = Policy(jitter=0.0)
+# For tests with real processes, which wait for it.
+FAST = Policy(open_s=0.3, longest_open_s=1.0, probe_deadline_s=2.0)
 
 
 def about(seconds: float) -> Any:
-    """Return what equals a wait of so many seconds, some of which may have passed by the database's clock."""
+    """Return a value equal to a wait of so many seconds, up to 2 of which may have passed by the database's clock."""
     return pytest.approx(seconds, abs=2)
 
 
 class Clock:
-    """A process's monotonic clock, in seconds, that moves only by `pass_s`, and the rows with it; the database's own clock goes on."""
+    """A process's monotonic clock, in seconds. `pass_s` alone moves it, and shifts the rows as far, whose clock is the database's."""
 
     def __init__(self) -> None:
         self.now_s = 1_000.0
@@ -125,17 +127,17 @@ def in_threads(act: Callable[[], object], *, threads: int) -> list[object]:
 @contextmanager
 def without_table() -> Iterator[None]:
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE breaker_circuit RENAME TO breaker_elsewhere")
+        cursor.execute("ALTER TABLE breaker_circuit RENAME TO breaker_renamed")
     try:
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE breaker_elsewhere RENAME TO breaker_circuit")
+            cursor.execute("ALTER TABLE breaker_renamed RENAME TO breaker_circuit")
 
 
 @contextmanager
 def without_database() -> Iterator[None]:
-    """Let connections go where nobody listens."""
+    """Let connections fail."""
     settings = connection.settings_dict
     was = dict(settings)
     connection.close()

@@ -55,7 +55,7 @@ def test_status_prints_json(run: Run, breaker: Breaker) -> None:
     }
 
 
-def test_status_can_fail_a_script(run: Run, breaker: Breaker) -> None:
+def test_status_fail_open_exits_with_1_if_one_is_open(run: Run, breaker: Breaker) -> None:
     run("status", "--fail-open")
     fail(breaker, 10)
     with pytest.raises(CommandError, match=r"^provider: open$") as failure:
@@ -63,7 +63,7 @@ def test_status_can_fail_a_script(run: Run, breaker: Breaker) -> None:
     assert failure.value.returncode == 1
 
 
-def test_what_is_opened_by_hand_is_open_until_it_is_closed(run: Run, clock: Clock) -> None:
+def test_opened_by_hand_it_is_open_until_it_is_closed(run: Run, clock: Clock) -> None:
     breaker = breaker_at(clock, name="payments")
     succeed(breaker)
     assert run("open", "payments", "--reason", "maintenance") == "payments is open: no calls go through, until `breaker close payments`\n"
@@ -75,7 +75,7 @@ def test_what_is_opened_by_hand_is_open_until_it_is_closed(run: Run, clock: Cloc
     succeed(breaker)
 
 
-def test_what_is_opened_by_hand_for_a_while_is_probed_after_it(run: Run, clock: Clock) -> None:
+def test_opened_by_hand_for_a_while_it_is_probed_after_it(run: Run, clock: Clock) -> None:
     breaker = breaker_at(clock, name="payments")
     run("open", "payments", "--for", "90")
     assert refusal_of(breaker) == about(90)
@@ -86,7 +86,7 @@ def test_what_is_opened_by_hand_for_a_while_is_probed_after_it(run: Run, clock: 
     assert state_of(breaker) is State.CLOSED
 
 
-def test_probes_that_are_out_when_it_is_opened_by_hand_do_not_close_it(run: Run, expired: Breaker) -> None:
+def test_probes_that_run_while_it_is_opened_by_hand_do_not_close_it(run: Run, expired: Breaker) -> None:
     succeed(expired)
     expired.call(lambda: run("open", "provider"))
     assert state_of(expired) is State.OPEN
@@ -100,7 +100,7 @@ def test_closing_by_hand_resets_the_backoff(run: Run, expired: Breaker, clock: C
     assert refusal_of(expired) == about(15)
 
 
-def test_a_second_time_changes_nothing(run: Run) -> None:
+def test_open_and_close_can_be_repeated(run: Run) -> None:
     run("open", "payments")
     run("open", "payments")
     run("close", "payments")
@@ -134,7 +134,7 @@ def test_an_unknown_dependency_is_refused_with_the_known_ones(run: Run, action: 
     "arguments",
     [
         [],
-        ["sing"],
+        ["unknown"],
         ["open"],
         ["close"],
         ["open", "payments", "--for", "soon"],
@@ -143,7 +143,7 @@ def test_an_unknown_dependency_is_refused_with_the_known_ones(run: Run, action: 
         ["open", "payments", "--reason", " "],
     ],
 )
-def test_misuse_is_refused(run: Run, arguments: list[str]) -> None:
+def test_wrong_arguments_are_refused(run: Run, arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         run(*arguments)
     assert not Circuit.objects.exists()

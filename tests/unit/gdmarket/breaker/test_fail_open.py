@@ -1,4 +1,4 @@
-"""A breaker whose row cannot be read or written lets calls through, logs it now and then, and harms no transaction."""
+"""A breaker whose row cannot be read or written lets calls through, logs a warning, and leaves transactions usable."""
 
 import logging
 
@@ -23,7 +23,7 @@ def test_calls_go_through_and_keep_what_they_return_and_raise(breaker: Breaker, 
     assert [message.partition(":")[0] for message in caplog.messages] == ["breaker provider"]
 
 
-def test_it_is_logged_again_while_it_lasts(breaker: Breaker, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_warning_is_repeated_every_ten_seconds(breaker: Breaker, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING), without_table():
         for _ in range(40):
             succeed(breaker)
@@ -54,7 +54,7 @@ def test_a_probe_whose_permit_cannot_be_taken_goes_through(expired: Breaker) -> 
         succeed(expired, 5)
 
 
-def test_once_the_row_can_be_read_again_it_holds(breaker: Breaker, clock: Clock) -> None:
+def test_once_the_row_can_be_read_again_it_applies(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 10)
     clock.now_s += 1
     with without_table():

@@ -69,7 +69,6 @@ class Calls:
 
     notes: list[tuple[str, UUID]]
     in_transaction: list[bool]
-    actors: list[str]
     fails_with: list[Exception | int]
     gate: threading.Event | None
     waiting: threading.Event
@@ -78,7 +77,7 @@ class Calls:
         self.clear()
 
     def clear(self) -> None:
-        self.notes, self.in_transaction, self.actors, self.fails_with = [], [], [], []
+        self.notes, self.in_transaction, self.fails_with = [], [], []
         self.gate = None
         self.waiting = threading.Event()
 
@@ -97,7 +96,6 @@ class NotesView(ApiView):
         body.is_valid(raise_exception=True)
         CALLS.notes.append((body.validated_data["note"], request.operation_id))
         CALLS.in_transaction.append(connection.in_atomic_block)
-        CALLS.actors.append(correlation.current().actor)
         CALLS.waiting.set()
         if CALLS.gate is not None:
             assert CALLS.gate.wait(10)

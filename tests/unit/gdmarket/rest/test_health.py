@@ -56,12 +56,12 @@ def test_it_is_ready_whatever_the_backlog(client: Client) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_it_is_ready_when_the_backlog_cannot_be_read(client: Client) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE bus_heartbeat RENAME TO bus_elsewhere")
+        cursor.execute("ALTER TABLE bus_heartbeat RENAME TO bus_renamed")
     try:
         answer = client.get("/health/ready")
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE bus_elsewhere RENAME TO bus_heartbeat")
+            cursor.execute("ALTER TABLE bus_renamed RENAME TO bus_heartbeat")
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "missing": [], "bus": None})
 
@@ -75,26 +75,26 @@ def test_a_missing_migration_is_named(client: Client) -> None:
 
 
 def test_an_unreachable_database_is_named(client: Client, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker) -> None:
-    def nobody_there() -> None:
+    def refuse() -> None:
         raise OperationalError("connection refused")
 
     with django_db_blocker.unblock():
         connection.close()
-        monkeypatch.setattr(connection, "ensure_connection", nobody_there)
+        monkeypatch.setattr(connection, "ensure_connection", refuse)
         answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "missing": ["database"]})
 
 
 @pytest.mark.usefixtures("django_db_setup")
-def test_a_context_s_database_that_never_answers_delays_no_probe(
+def test_a_database_that_never_answers_delays_the_probe_by_a_second_once(
     client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    # It accepts connections and never answers.
-    with django_db_blocker.unblock(), socket.create_server(("127.0.0.1", 0)) as hole:
-        url = f"postgresql://nobody@127.0.0.1:{hole.getsockname()[1]}/view"
+    # The server accepts connections and never answers.
+    with django_db_blocker.unblock(), socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"postgresql://nobody@127.0.0.1:{server.getsockname()[1]}/view"
         usual: dict[str, Any] = {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "TIME_ZONE": None, "TEST": {}}
-        monkeypatch.setitem(connections.databases, "hole", usual | database_urls.database(url=url, data_dir=tmp_path))
-        settings.GDMARKET_CONTEXT_DATABASES = settings.GDMARKET_CONTEXT_DATABASES | {"status_view": "hole"}
+        monkeypatch.setitem(connections.databases, "hanging", usual | database_urls.database(url=url, data_dir=tmp_path))
+        settings.GDMARKET_CONTEXT_DATABASES = settings.GDMARKET_CONTEXT_DATABASES | {"status_view": "hanging"}
         took_s = []
         connection.ensure_connection()
         for _ in range(2):
@@ -102,7 +102,7 @@ def test_a_context_s_database_that_never_answers_delays_no_probe(
             answer = client.get("/health/ready")
             took_s.append(time.monotonic() - began_s)
             body = answer.json()
-            assert (answer.status_code, body["away"], "payments" in body["bus"]) == (200, ["database hole"], True)
+            assert (answer.status_code, body["away"], "payments" in body["bus"]) == (200, ["database hanging"], True)
     assert 1 <= took_s[0] < 1.8
     assert took_s[1] < 0.8  # it is not waited for again
 

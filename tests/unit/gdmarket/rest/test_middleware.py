@@ -13,12 +13,6 @@ from tests.unit.gdmarket.rest.sample_api import Calls
 pytestmark = [pytest.mark.urls("tests.unit.gdmarket.rest.sample_api"), pytest.mark.django_db]
 
 
-def test_the_caller_is_the_actor_of_the_request(as_user: Callable[[Any], APIClient], calls: Calls) -> None:
-    person: Any = UserFactory()
-    as_user(person).post("/api/v1/notes", {"note": "a"}, format="json")
-    assert calls.actors == [str(person.id)]
-
-
 def test_each_request_is_logged_in_one_line_without_its_content(
     as_user: Callable[[Any], APIClient], caplog: pytest.LogCaptureFixture, calls: Calls
 ) -> None:

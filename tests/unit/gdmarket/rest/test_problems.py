@@ -22,32 +22,32 @@ def refused(api: APIClient, name: str, **headers: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "title", "detail"),
+    ("name", "status", "title"),
     [
-        ("invalid", 400, "Bad request", "A value is not acceptable."),
-        ("not_found", 404, "Not found", "There is no such thing."),
-        ("forbidden", 403, "Not allowed", "This person may not do that."),
-        ("not_authenticated", 401, "Not signed in", "We do not know who is asking."),
-        ("declined", 402, "Payment declined", "The payment provider declined."),
-        ("thing_taken", 409, "Conflict", "The drill is taken until noon."),
-        ("version_mismatch", 412, "Changed meanwhile", "It has changed since you read it: read it again."),
-        ("shop_closed", 503, "Not available just now", "The shop is closed."),
-        ("throttled", 429, "Too many requests", "This was asked too often in a short time."),
+        ("invalid", 400, "Bad request"),
+        ("not_found", 404, "Not found"),
+        ("forbidden", 403, "Not allowed"),
+        ("not_authenticated", 401, "Not signed in"),
+        ("declined", 402, "Payment declined"),
+        ("thing_taken", 409, "Conflict"),
+        ("version_mismatch", 412, "Changed meanwhile"),
+        ("shop_closed", 503, "Not available just now"),
+        ("throttled", 429, "Too many requests"),
     ],
 )
-def test_each_kind_of_error_has_its_status(api: APIClient, name: str, status: int, title: str, detail: str) -> None:
+def test_each_kind_of_error_has_its_status(api: APIClient, name: str, status: int, title: str) -> None:
     answer = refused(api, name)
     problem = answer.json()
     assert answer.status_code == status
     assert answer["Content-Type"] == "application/problem+json"
-    assert problem.items() >= {"title": title, "status": status, "detail": detail, "code": name}.items()
+    assert problem.items() >= {"title": title, "status": status, "code": name}.items()
     assert problem["type"] == f"urn:gdmarket:problem:{name}"
     assert problem["correlation_id"] == answer["X-Correlation-ID"]
 
 
 def test_details_are_members_and_never_replace_the_fixed_ones(api: APIClient) -> None:
     problem = refused(api, "thing_taken").json()
-    assert (problem["thing"], problem["until"]) == ("The drill", "noon")
+    assert (problem["thing"], problem["until"], problem["detail"]) == ("The drill", "noon", "The drill is taken until noon.")
     assert (problem["status"], problem["code"]) == (409, "thing_taken")
     assert refused(api, "declined").json()["rental"] == {"id": "00000000-0000-0000-0000-000000000007"}
 
