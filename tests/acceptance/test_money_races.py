@@ -15,7 +15,7 @@ from apps.rentals.services import requesting
 from gdmarket import clock
 from tests.acceptance.conftest import Market
 from tests.acceptance.webhooks import ledger_entries, payment_of
-from tests.unit.payments.actions import at_once, balances
+from tests.unit.payments.actions import balances, concurrently
 from tests.unit.payments.fake_gateway import FakeGateway
 
 Drain = Callable[[], int]
@@ -44,7 +44,7 @@ def assert_reconciled() -> None:
 def test_a_cancel_races_the_payment(market: Market, provider: FakeGateway, drain: Drain, _time: int) -> None:
     rental = market.request(market.register())
 
-    paid, cancelled = at_once([lambda: market.pay(rental), lambda: market.command(market.renter, rental, "cancel")])
+    paid, cancelled = concurrently([lambda: market.pay(rental), lambda: market.command(market.renter, rental, "cancel")])
     drain()
 
     assert not isinstance(paid, Exception)
@@ -62,7 +62,7 @@ def test_the_payment_races_the_deadline(market: Market, provider: FakeGateway, d
     rental = market.request(market.register())
     row = Rental.objects.get(id=rental["id"])
 
-    paid, expired = at_once(
+    paid, expired = concurrently(
         [
             lambda: market.pay(rental),
             lambda: requesting.expire_unpaid(rental_id=row.id, due_at=row.payment_due_at, now=row.payment_due_at),
@@ -82,7 +82,7 @@ def test_two_cancels_refund_once(market: Market, provider: FakeGateway, drain: D
     rental = market.request(market.register())
     market.pay(rental)
 
-    answers = at_once([lambda who=who: market.command(who, rental, "cancel") for who in (market.renter, market.manager)])  # type: ignore[misc]
+    answers = concurrently([lambda who=who: market.command(who, rental, "cancel") for who in (market.renter, market.manager)])  # type: ignore[misc]
     drain()
 
     codes = [getattr(answer, "status_code", answer) for answer in answers]
@@ -99,7 +99,7 @@ def test_a_partial_refund_races_the_cancel(market: Market, provider: FakeGateway
     market.pay(rental)
     part: dict[str, Any] = {"refund_id": UUID(int=_time + 1), "payment_id": payment_of(rental).id, "amount": 3_000, "now": clock.now()}
 
-    at_once([lambda: refunding.record_partial_refund(**part), lambda: market.command(market.renter, rental, "cancel")])
+    concurrently([lambda: refunding.record_partial_refund(**part), lambda: market.command(market.renter, rental, "cancel")])
     drain()
 
     assert (market.see(rental)["state"], held_by_provider(provider), balances()) == ("cancelled", 0, {})
@@ -112,7 +112,7 @@ def test_two_renters_who_pay_with_one_charge_pay_once(market: Market, provider: 
     provider.reference = "theirs"
     mine, hers = market.request(market.register()), market.request(market.register(), by=market.neighbour)
 
-    answers = at_once(
+    answers = concurrently(
         [
             lambda who=who, rental=rental: who.post(  # type: ignore[misc]
                 f"/api/v1/rentals/{rental['id']}/payment", {"payment_method": "pm_ok"}, format="json"

@@ -21,13 +21,13 @@ from gdmarket import clock, databases
 from gdmarket.ids import uuid7
 from tests.acceptance.conftest import Market
 from tests.factories.accounts import UserFactory
-from tests.unit.payments.actions import at_once
+from tests.unit.payments.actions import concurrently
 
 GUARD = import_module("apps.rentals.migrations.0002_no_overlap")
 
 
 def race(renters: list[APIClient], *, item: dict[str, Any]) -> list[Any]:
-    return at_once([lambda renter=renter: renter.post("/api/v1/rentals", {"item": item["id"]}, format="json") for renter in renters])  # type: ignore[misc]  # mypy infers no lambda with a default
+    return concurrently([lambda renter=renter: renter.post("/api/v1/rentals", {"item": item["id"]}, format="json") for renter in renters])  # type: ignore[misc]  # mypy infers no lambda with a default
 
 
 @contextmanager
@@ -109,14 +109,14 @@ def test_sixteen_writers_at_once_are_all_served(market: Market, as_user: Callabl
     def write(renter: APIClient, item: dict[str, Any]) -> list[int]:
         return [renter.post("/api/v1/rentals", {"item": item["id"]}, format="json").status_code for _ in range(3)]
 
-    assert at_once([partial(write, *pair) for pair in zip(renters, items, strict=True)]) == [[201, 409, 409]] * 16
+    assert concurrently([partial(write, *pair) for pair in zip(renters, items, strict=True)]) == [[201, 409, 409]] * 16
 
 
 def test_one_request_sent_many_times_at_once_makes_one_rental(market: Market) -> None:
     item, renter, rental_id = market.register(), UserFactory(), uuid7()
     request = partial(requesting.request_rental, rental_id=rental_id, item_id=UUID(item["id"]), renter_id=renter.id, now=clock.now())
 
-    made: list[Any] = at_once([request] * 8)
+    made: list[Any] = concurrently([request] * 8)
 
     assert [rental.id for rental in made] == [rental_id] * 8
     assert Rental.objects.count() == 1

@@ -13,7 +13,7 @@ from apps.payments.services import checking
 from gdmarket import clock
 from tests.acceptance.conftest import Market
 from tests.acceptance.webhooks import count_noticed, ledger_entries, outcomes, payment_of, send_webhook
-from tests.unit.payments.actions import at_once, elsewhere
+from tests.unit.payments.actions import concurrently, in_another_thread
 from tests.unit.payments.fake_gateway import FakeGateway
 
 Drain = Callable[[], int]
@@ -28,7 +28,7 @@ def rental(market: Market, provider: FakeGateway) -> dict[str, Any]:
 
 def webhook(rental: dict[str, Any]) -> Callable[[], object]:
     """Return a function that sends a webhook about the rental, on a connection of its own."""
-    return lambda: elsewhere(lambda: send_webhook(order=rental["id"]).status_code)
+    return lambda: in_another_thread(lambda: send_webhook(order=rental["id"]).status_code)
 
 
 def assert_paid_once(market: Market, rental: dict[str, Any]) -> None:
@@ -76,7 +76,7 @@ def test_another_check_settles_the_payment_while_the_webhook_asks(market: Market
 
     def settle_first() -> None:
         provider.on_answer.clear()
-        elsewhere(lambda: checking.check_payment(payment_id=payment.id, now=clock.now()))
+        in_another_thread(lambda: checking.check_payment(payment_id=payment.id, now=clock.now()))
 
     provider.on_answer["lookup"] = settle_first
     send_webhook(key=payment.id)
@@ -127,7 +127,7 @@ def test_a_webhook_of_another_sum_settles_nothing(market: Market, provider: Fake
 
 
 def test_ten_webhooks_at_once_and_the_answer_pay_once(market: Market, provider: FakeGateway, rental: dict[str, Any]) -> None:
-    provider.on_answer["charge"] = lambda: at_once([lambda: send_webhook(order=rental["id"]).status_code] * 10)
+    provider.on_answer["charge"] = lambda: concurrently([lambda: send_webhook(order=rental["id"]).status_code] * 10)
 
     answer = market.pay(rental)
 

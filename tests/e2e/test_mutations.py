@@ -138,12 +138,12 @@ MUTATIONS = (
     ),
     Mutation(
         guard="a charge without an answer is not guessed to be none",
-        caught_by=f"{MATRIX}::test_a_charge_is_made_once_and_booked_whatever_fails_and_dies",
+        caught_by=f"{MATRIX}::test_a_charge_is_made_and_posted_once_whatever_fails",
         edits=((CHARGING, "Outcome(state=PaymentState.UNKNOWN, reason=silence.reason)", "Outcome(state=PaymentState.NOT_SENT)"),),
     ),
     Mutation(
         guard="a charge that was given up is voided at the provider",
-        caught_by=f"{MATRIX}::test_a_charge_that_arrives_after_it_was_given_up_is_refused",
+        caught_by=f"{MATRIX}::test_a_charge_that_arrives_after_the_void_is_refused",
         edits=((CHECKING, "gateway.void(request=request)", "ChargeRecord(status=ChargeStatus.VOIDED)"),),
     ),
     Mutation(

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from apps.payments.gateways.http import HttpGateway
-from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError
+from apps.payments.gateways.port import ChargeStatus, NoAnswerError, NotSentError
 from deploy.servers.process import ROOT
 from deploy.servers.simulator import SimulatorProcess
 from tests.unit.payments.actions import charge_request
-
-AMPLE_S = 20.0
+from tests.unit.payments.gateway_calls import charge, look_up
 
 
 @pytest.fixture
@@ -32,21 +31,21 @@ def gateway(simulator: SimulatorProcess) -> Iterator[HttpGateway]:
 
 def test_what_was_answered_survives_a_kill(simulator: SimulatorProcess, gateway: HttpGateway) -> None:
     answered = charge_request()
-    record = gateway.charge(request=answered, deadline_s=AMPLE_S)
+    record = charge(gateway, answered)
 
     simulator.kill()
     with pytest.raises(NotSentError):
-        gateway.lookup(request=answered, deadline_s=AMPLE_S)
+        look_up(gateway, answered)
     simulator.start()
 
-    assert gateway.lookup(request=answered, deadline_s=AMPLE_S) == simulator.record(answered.payment_id) == record
-    assert gateway.charge(request=answered, deadline_s=AMPLE_S) == record
+    assert look_up(gateway, answered) == simulator.record(answered.payment_id) == record
+    assert charge(gateway, answered) == record
     assert simulator.stats()["book"] == {"charged": 1, "refunds": 0, "amount": 8_000, "amount_refunded": 0}
 
 
 def test_sigterm_ends_it_while_calls_are_open(simulator: SimulatorProcess, gateway: HttpGateway) -> None:
     with pytest.raises(NoAnswerError):
-        gateway.charge(request=charge_request(method="pm_lost"), deadline_s=0.5)
+        charge(gateway, charge_request(method="pm_lost"), deadline_s=0.5)
     with socket.create_connection(("127.0.0.1", simulator.port)):
         assert simulator.stop() == 0
     log = simulator.log.read_text()
@@ -58,26 +57,17 @@ def test_faults_are_set_listed_and_cleared_while_it_runs(simulator: SimulatorPro
     simulator.set_faults({"do": "answer_lost", "call": "charge", "times": 1}, {"do": "error", "call": "lookup", "status": 503})
     lost = charge_request()
     with pytest.raises(NoAnswerError):
-        gateway.charge(request=lost, deadline_s=AMPLE_S)
+        charge(gateway, lost)
     with pytest.raises(NoAnswerError, match="http_503"):
-        gateway.lookup(request=lost, deadline_s=AMPLE_S)
+        look_up(gateway, lost)
     assert [fault["do"] for fault in simulator.faults()] == ["answer_lost", "error"]
     assert simulator.stats()["faults"] == {"answer_lost": 1, "error": 1}
 
     simulator.clear_faults()
 
     assert simulator.faults() == []
-    assert gateway.lookup(request=lost, deadline_s=AMPLE_S).status is ChargeStatus.CHARGED
+    assert look_up(gateway, lost).status is ChargeStatus.CHARGED
     assert f"charge {lost.payment_id} 200, answer_lost" in simulator.log.read_text()
-
-
-def test_it_goes_down_and_comes_up_on_request(simulator: SimulatorProcess, gateway: HttpGateway) -> None:
-    asked = charge_request()
-    simulator.go_down()
-    with pytest.raises(NotSentError):
-        gateway.charge(request=asked, deadline_s=AMPLE_S)
-    simulator.come_up()
-    assert gateway.lookup(request=asked, deadline_s=AMPLE_S) == ChargeRecord(status=ChargeStatus.NOT_FOUND)
 
 
 def test_a_taken_port_is_reported_in_one_line(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""What tests of payments do and see in one line."""
+"""Actions and assertions of the payments' tests, one line each."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from threading import Barrier
 from typing import Any, TypeVar
@@ -12,12 +13,13 @@ from django.db import connections, transaction
 from apps.payments import facade, queries
 from apps.payments.contracts import ChargeRequest, ChargeResult
 from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
+from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Posting, Refund
 from apps.payments.services import provider_calls
 from gdmarket import breaker, bus, ids
 from tests.log import recorded
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 FACTS = (PaymentApproved, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded)
 PATIENCE_S = 30.0
@@ -36,88 +38,81 @@ def charge(*, now: datetime, **changes: Any) -> ChargeResult:
 
 
 def new_attempt() -> dict[str, UUID]:
-    """Return the names of an attempt to pay that nobody has made yet."""
+    """Return the ids of a new attempt to pay."""
     return {name: ids.uuid7() for name in ("payment_id", "rental_id", "payer_id", "payee_id")}
 
 
-def facts(*types: type) -> list[str]:
-    """Return the names of what payments told, in order."""
-    return [type(told.event).__name__ for told in recorded(types or FACTS)]
+def facts() -> list[str]:
+    """Return the names of the published facts about payments, in order."""
+    return [type(row.event).__name__ for row in recorded(FACTS)]
 
 
-def reminders() -> list[UUID]:
-    """Return the payments that will be checked."""
-    return [told.event.payment_id for told in recorded([PaymentCheckDue])]
+def scheduled_checks() -> list[UUID]:
+    """Return the payments that have a timer."""
+    return [row.event.payment_id for row in recorded([PaymentCheckDue])]
 
 
 def recorded_refunds() -> list[UUID]:
-    """Return the payments whose refund was set going."""
-    return [told.event.payment_id for told in recorded([RefundRecorded])]
+    """Return the payments of which a refund was recorded."""
+    return [row.event.payment_id for row in recorded([RefundRecorded])]
 
 
 def state_of(payment_id: UUID) -> str:
-    """Return how a payment stands."""
     return Payment.objects.get(id=payment_id).state
 
 
 def postings(payment_id: UUID) -> list[tuple[str, int]]:
-    """Return why and how much was booked of a payment, by the names of the reasons."""
+    """Return the ledger's postings of a payment: entry and amount, ordered by entry."""
     return list(Posting.objects.filter(payment=payment_id).order_by("entry", "amount").values_list("entry", "amount"))
 
 
 def balances() -> dict[str, int]:
-    """Return how the ledger stands in won, an account each, what is even left out."""
+    """Return the ledger's balances in won that are not 0, by account."""
     return {account: balance for account, currency, balance in queries.list_balances() if balance and currency == "KRW"}
 
 
 def everything() -> list[Any]:
-    """Return all that payments know and told, to see that nothing changed."""
+    """Return every row and every event of payments, to assert that nothing changed."""
     rows = [list(model.objects.order_by("id").values()) for model in (Payment, Refund, Posting)]
     return [*rows, recorded([*FACTS, PaymentCheckDue, RefundRecorded])]
 
 
 def publish(event: Any, *, stream: str) -> None:
-    """Publish, in a transaction of its own."""
+    """Publish in its own transaction."""
     with transaction.atomic():
         bus.publish(event, stream=stream)
 
 
 def open_breaker() -> None:
-    """Let the breaker refuse for 20 seconds."""
+    """Open the breaker for 20 seconds, as a Retry-After does."""
 
-    class AskedToWait(Exception):  # noqa: N818  # it is none of ours
-        retry_after_s = 20.0
+    def fail() -> None:
+        raise NoAnswerError("busy", retry_after_s=20.0)
 
-    def ask_to_wait() -> None:
-        raise AskedToWait
-
-    try:
-        breaker.of(provider_calls.DEPENDENCY).call(ask_to_wait)
-    except AskedToWait:
-        return
+    with suppress(NoAnswerError):
+        breaker.of(provider_calls.DEPENDENCY).call(fail)
 
 
-def at_once(acts: Iterable[Callable[[], Answer]]) -> list[Answer | Exception]:
-    """Let each act happen in a thread of its own at one moment; return what came of them, in their order."""
-    all_acts = list(acts)
-    start = Barrier(len(all_acts))
+def concurrently(calls: Sequence[Callable[[], Result]]) -> list[Result | Exception]:
+    """Make the calls at one moment, each in its own thread; return their results or errors, in their order."""
+    start = Barrier(len(calls))
 
-    def run(act: Callable[[], Answer]) -> Answer | Exception:
+    def run(call: Callable[[], Result]) -> Result | Exception:
         try:
             start.wait(PATIENCE_S)
-            return act()
-        except Exception as error:  # noqa: BLE001  # what each thread was refused is the answer
+            return call()
+        except Exception as error:  # noqa: BLE001  # the error is the result
             return error
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(max_workers=len(all_acts)) as threads:
-        return list(threads.map(run, all_acts))
+    with ThreadPoolExecutor(max_workers=len(calls)) as threads:
+        return list(threads.map(run, calls))
 
 
-def elsewhere(act: Callable[[], Answer]) -> Answer:
-    """Let it happen in another thread, on a connection of its own, and wait for it."""
-    (answer,) = at_once([act])
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+def in_another_thread(call: Callable[[], Result]) -> Result:
+    """Make the call in another thread, with its own connections, and wait for it."""
+    (result,) = concurrently([call])
+    if isinstance(result, Exception):
+        raise result
+    return result

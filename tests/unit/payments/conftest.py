@@ -1,4 +1,4 @@
-"""A provider that tests bend, a bus that delivers only when told to, a breaker without a past."""
+"""A gateway with faults, a bus that delivers only on request, a closed breaker."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from deploy.servers.simulator import SimulatorProcess
 from gdmarket import breaker
 from tests.unit.payments.fake_gateway import FakeGateway, in_use
 
@@ -14,8 +15,8 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def quiet(settings: Settings) -> Iterator[None]:
-    """Deliver nothing by itself, and forget what earlier tests did to the breaker."""
+def _quiet(settings: Settings) -> Iterator[None]:
+    """Turn dispatch off, and reset the breaker."""
     settings.GDMARKET_DISPATCH = "off"
     breaker.reset()
     yield
@@ -24,13 +25,20 @@ def quiet(settings: Settings) -> Iterator[None]:
 
 @pytest.fixture
 def provider(settings: Settings) -> Iterator[FakeGateway]:
-    """Return the provider that payments ask, instead of the sandbox."""
+    """Return the gateway that payments call instead of the sandbox."""
     with in_use(settings) as provider:
         yield provider
 
 
+@pytest.fixture(scope="session")
+def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    """Return the simulator of this test process."""
+    with SimulatorProcess(folder=tmp_path_factory.mktemp("simulator")) as simulator:
+        yield simulator
+
+
 @pytest.fixture
-def environment_with_a_new_book(process_environment: dict[str, str], settings: Settings, tmp_path: Path) -> dict[str, str]:
-    """Return the environment of other processes in which, as in this one, the sandbox's book is empty."""
+def environment_with_new_store(process_environment: dict[str, str], settings: Settings, tmp_path: Path) -> dict[str, str]:
+    """Return the environment of other processes; there, as here, the sandbox's store is new."""
     settings.GDMARKET_DATA_DIR = tmp_path
     return process_environment | {"GDMARKET_DATA_DIR": str(tmp_path)}

@@ -31,7 +31,7 @@ from apps.payments.gateways.port import (
 Answer = TypeVar("Answer")
 Fault = Callable[[], BaseException]
 
-_SECRET = b"known to the provider and to us"
+_SECRET = b"a secret"
 _STALE = timedelta(minutes=5)
 _HINT_FIELDS = {"key": "payment_id", "order": "rental_id"}
 
@@ -89,7 +89,7 @@ class FakeGateway:
         )
 
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
-        def give_back() -> RefundRecord:
+        def write() -> RefundRecord:
             if self.refunds_pending:
                 return RefundRecord(status=RefundStatus.PROCESSING)
             record = self.records.get(request.payment_id, ChargeRecord(status=ChargeStatus.NOT_FOUND))
@@ -100,7 +100,7 @@ class FakeGateway:
                 self.records[request.payment_id] = replace(record, refunded=record.refunded + amount)
             return RefundRecord(status=RefundStatus.REFUNDED, reference=f"refund-{refund_key}")
 
-        return self._answer("refund", give_back, deadline_s)
+        return self._answer("refund", write, deadline_s)
 
     def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         return self._answer(
@@ -137,12 +137,11 @@ class FakeGateway:
     def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> WebhookHint | None:
         if not hmac.compare_digest(headers.get("provider-signature", ""), signature(body)):
             raise WebhookRefusedError
-        told = json.loads(body)
-        if abs(now - datetime.fromisoformat(told["sent_at"])) > _STALE:
+        webhook = json.loads(body)
+        if abs(now - datetime.fromisoformat(webhook["sent_at"])) > _STALE:
             raise WebhookRefusedError
-        if not told.keys() & _HINT_FIELDS.keys():
-            return None
-        return WebhookHint(**{field: UUID(told[name]) for name, field in _HINT_FIELDS.items() if name in told})
+        hint = {field: UUID(webhook[name]) for name, field in _HINT_FIELDS.items() if name in webhook}
+        return WebhookHint(**hint) if hint else None
 
     def _answer(self, call: str, read: Callable[[], Answer], deadline_s: float) -> Answer:
         with self._lock:
@@ -164,7 +163,7 @@ class FakeGateway:
 
 @contextmanager
 def in_use(settings: Settings) -> Iterator[FakeGateway]:
-    """Let payments ask a provider for tests instead of the sandbox; never once inside a transaction."""
+    """Let payments call a fake gateway, and assert that no call was made inside a transaction."""
     provider = FakeGateway()
     gateways.GATEWAYS["provider"] = lambda: provider
     settings.GDMARKET_PAYMENT_GATEWAY = "provider"

@@ -93,22 +93,16 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # an answer goes out as one piece
+    wbufsize = -1  # a response is sent at once
     server: _Server
 
     def handle_one_request(self) -> None:
         try:
             super().handle_one_request()
-        except OSError:  # the other side hung up
+        except OSError:  # the client closed the connection
             self.close_connection = True
 
     def do_GET(self) -> None:
-        self._talk()
-
-    def do_POST(self) -> None:
-        self._talk()
-
-    def _talk(self) -> None:
         target = urlsplit(self.path)
         request = Request(
             method=self.command,
@@ -117,9 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(self.headers.get("Content-Length", 0))),
         )
-        self._write(self.server.stub.reply(request))
-
-    def _write(self, reply: Reply) -> None:
+        reply = self.server.stub.reply(request)
         if not reply.status:
             self.close_connection = True
             return
@@ -130,8 +122,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its signature
-        """Say nothing."""
+        pass
 
 
 AnyStub = TypeVar("AnyStub", bound=ProviderStub)

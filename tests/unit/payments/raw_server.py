@@ -1,4 +1,4 @@
-"""A server that writes exactly the bytes a test wants, or none, and may cut the line."""
+"""A server that writes exactly the bytes that a test wants, and may reset the connection."""
 
 import socket
 import struct
@@ -10,7 +10,7 @@ PATIENCE_S = 10.0
 
 
 class Line:
-    """One accepted connection, the request that came over it, and the event that tells when the test is over."""
+    """An accepted connection, and the last request that came over it."""
 
     def __init__(self, connection: socket.socket, over: Event) -> None:
         self._connection = connection
@@ -18,7 +18,7 @@ class Line:
         self.request = b""
 
     def read_request(self) -> bool:
-        """Read the head of a request and the body it announces; False if the other side has hung up."""
+        """Read a request; return False if the client closed the connection."""
         read = b""
         while b"\r\n\r\n" not in read or len(read.split(b"\r\n\r\n", 1)[1]) < _body_length(read):
             more = self._connection.recv(65_536)
@@ -29,7 +29,6 @@ class Line:
         return True
 
     def write(self, data: bytes) -> None:
-        """Write all of it."""
         self._connection.sendall(data)
 
     def drip(self, data: bytes, *, every_s: float) -> None:
@@ -43,13 +42,13 @@ class Line:
         self._over.wait(PATIENCE_S)
 
     def reset(self) -> None:
-        """Cut the line without a farewell."""
+        """Reset the connection."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._connection.close()
 
 
 class RawServer:
-    """Listens on this machine; `lines` are the connections it took."""
+    """A server on this machine; `lines` are the connections that it accepted."""
 
     def __init__(self, talk: Callable[[Line], None]) -> None:
         self._talk = talk
@@ -62,11 +61,9 @@ class RawServer:
 
     @property
     def url(self) -> str:
-        """Return where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
     def close(self) -> None:
-        """End every talk."""
         self._over.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -86,7 +83,7 @@ class RawServer:
     def _serve(self, connection: socket.socket) -> None:
         line = Line(connection, self._over)
         self.lines.append(line)
-        with connection, suppress(OSError):  # the other side may hang up whenever it wants
+        with connection, suppress(OSError):  # the client may close the connection at any time
             self._talk(line)
 
     def _start(self, work: Callable[..., None], *arguments: object) -> None:
@@ -106,7 +103,7 @@ def raw_server(talk: Callable[[Line], None]) -> Iterator[RawServer]:
 
 
 def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
-    """Return the bytes of an answer."""
+    """Return the bytes of a response."""
     head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers])
     return f"{head}\r\n\r\n".encode() + body
 

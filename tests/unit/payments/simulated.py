@@ -1,4 +1,4 @@
-"""A simulator provider in this process, and a customer of it."""
+"""The payment simulator in this process, and a gateway to it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +13,8 @@ from deploy.simulator.provider import Provider
 from deploy.simulator.server import Server
 from gdmarket import ids
 from tests.unit.payments.actions import charge_request
+from tests.unit.payments.gateway_calls import AMPLE_S
 
-AMPLE_S = 20.0
 SECRET = "a secret"
 HERE = ("127.0.0.1", 0)
 
@@ -26,11 +26,11 @@ def until(seen: Callable[[], bool]) -> None:
 
 
 class Simulated:
-    """A simulator provider in this process, a customer of it, and the webhooks that reached the customer."""
+    """A simulator, its gateway, and what it logged."""
 
     def __init__(self, folder: Path, webhook_url: str) -> None:
         self.logged: list[str] = []
-        self.provider = Provider(store=folder / "book.sqlite3", webhook_url=webhook_url, webhook_secret=SECRET, log=self.logged.append)
+        self.provider = Provider(store=folder / "store.sqlite3", webhook_url=webhook_url, webhook_secret=SECRET, log=self.logged.append)
         self.server = Server(provider=self.provider, address=HERE, control=HERE)
         self.gateway = HttpGateway(base_url=f"http://127.0.0.1:{self.server.address[1]}", webhook_secrets=[SECRET])
 

@@ -1,4 +1,6 @@
-"""Money on the operators' screens: to read, never to change."""
+"""Payments and refunds in the admin: operators read them, nobody changes them."""
+
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,13 +12,19 @@ from tests.unit.payments.actions import everything
 
 pytestmark = pytest.mark.django_db
 
-SCREENS = ["payment", "refund"]
+
+@pytest.fixture(params=["payment", "refund"])
+def screen(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-@pytest.mark.parametrize("screen", SCREENS)
-def test_an_operator_reads_and_finds_money(client: Client, screen: str) -> None:
+@pytest.fixture
+def row(screen: str) -> Any:
     refund = RefundFactory()
-    row = refund if screen == "refund" else refund.payment
+    return refund if screen == "refund" else refund.payment
+
+
+def test_an_operator_finds_and_reads_a_row(client: Client, screen: str, row: Any) -> None:
     RefundFactory()
     client.force_login(UserFactory(operator=True))
 
@@ -27,10 +35,7 @@ def test_an_operator_reads_and_finds_money(client: Client, screen: str) -> None:
     assert client.get(reverse(f"admin:payments_{screen}_change", args=[row.pk])).status_code == 200
 
 
-@pytest.mark.parametrize("screen", SCREENS)
-def test_not_even_an_operator_changes_money_by_hand(client: Client, screen: str) -> None:
-    refund = RefundFactory()
-    row = refund if screen == "refund" else refund.payment
+def test_not_even_an_operator_changes_a_row(client: Client, screen: str, row: Any) -> None:
     client.force_login(UserFactory(operator=True))
     before = everything()
 
@@ -42,11 +47,8 @@ def test_not_even_an_operator_changes_money_by_hand(client: Client, screen: str)
     assert everything() == before
 
 
-@pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("role", ["renter", "item_manager"])
-def test_nobody_else_sees_it(client: Client, screen: str, role: str) -> None:
-    refund = RefundFactory()
-    row = refund if screen == "refund" else refund.payment
+def test_nobody_else_sees_a_row(client: Client, screen: str, row: Any, role: str) -> None:
     client.force_login(UserFactory(**{role: True}))
 
     answers = [

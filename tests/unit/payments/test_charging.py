@@ -1,4 +1,4 @@
-"""Taking the money: once, written down before and after, and never guessed."""
+"""A charge is made once, recorded before and after, and its outcome is never guessed."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,21 +10,31 @@ from apps.payments import facade
 from apps.payments.contracts import ChargeOutcome, ChargeResult
 from apps.payments.errors import InsideTransactionError, PaymentInProgressError, PaymentReusedError
 from apps.payments.events import PaymentApproved, PaymentDeclined
-from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError
-from apps.payments.models import Payment
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, GatewayError, NoAnswerError, NotSentError, RefusedError
+from apps.payments.models import Payment, Posting
 from apps.payments.services import charging, provider_calls
 from gdmarket import ids
 from gdmarket.bus.models import Delivery
 from tests.factories.payments import PaymentFactory
 from tests.log import recorded
-from tests.unit.payments.actions import charge, charge_request, elsewhere, everything, facts, new_attempt, open_breaker, reminders, state_of
+from tests.unit.payments.actions import (
+    charge,
+    charge_request,
+    everything,
+    facts,
+    in_another_thread,
+    new_attempt,
+    open_breaker,
+    scheduled_checks,
+    state_of,
+)
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_charge_is_approved_booked_and_told(provider: FakeGateway) -> None:
+def test_an_approved_charge_is_recorded_and_published(provider: FakeGateway) -> None:
     attempt = new_attempt()
     payment_id, rental_id, payer_id = attempt["payment_id"], attempt["rental_id"], attempt["payer_id"]
 
@@ -51,9 +61,9 @@ def test_a_charge_is_approved_booked_and_told(provider: FakeGateway) -> None:
         "asked_at": NOON,
         "settled_at": NOON,
     }
-    (told,) = recorded([PaymentApproved])
-    assert told.stream == f"payment:{payment_id}"
-    assert told.event == PaymentApproved(
+    (fact,) = recorded([PaymentApproved])
+    assert fact.stream == f"payment:{payment_id}"
+    assert fact.event == PaymentApproved(
         payment_id=payment_id,
         rental_id=rental_id,
         payer_id=payer_id,
@@ -68,46 +78,47 @@ def test_a_charge_is_approved_booked_and_told(provider: FakeGateway) -> None:
     assert (provider.calls, provider.deadlines_s) == (["charge"], [3.0])
 
 
-def test_the_attempt_and_its_check_are_committed_before_the_provider_is_asked(provider: FakeGateway) -> None:
+def test_the_attempt_and_its_timer_are_committed_before_the_provider_is_called(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
     seen: list[Any] = []
 
     def look() -> None:
         timer = Delivery.objects.get(subscriber="payments")
-        seen.append((state_of(payment_id), reminders(), timer.not_before))
+        seen.append((state_of(payment_id), scheduled_checks(), timer.not_before))
 
-    provider.on_arrival["charge"] = lambda: elsewhere(look)
+    provider.on_arrival["charge"] = lambda: in_another_thread(look)
 
     charge(payment_id=payment_id, now=NOON)
 
     assert seen == [("pending", [payment_id], NOON + timedelta(seconds=5))]
 
 
-def test_a_declined_card_is_booked_and_told(provider: FakeGateway) -> None:
+def test_a_declined_charge_is_recorded_and_published(provider: FakeGateway) -> None:
     provider.declines = "card_declined"
 
     result = charge(now=NOON)
 
     assert (result.outcome, result.reason, result.version) == (ChargeOutcome.DECLINED, "card_declined", 2)
     assert state_of(result.payment_id) == "declined"
-    (told,) = recorded([PaymentDeclined])
-    assert (told.event.state, told.event.reason, told.event.version) == ("declined", "card_declined", 2)
+    (fact,) = recorded([PaymentDeclined])
+    assert (fact.event.state, fact.event.reason, fact.event.version) == ("declined", "card_declined", 2)
 
 
-def test_what_surely_was_not_sent_says_when_to_try_again(provider: FakeGateway) -> None:
-    provider.fails["charge"] = lambda: NotSentError("connection_refused", retry_after_s=7.0)
+@pytest.mark.parametrize("failure", [NotSentError("connection_refused", retry_after_s=7.0), RefusedError("UNAUTHORIZED_KEY")])
+def test_a_charge_certainly_not_made_is_not_sent(provider: FakeGateway, failure: GatewayError) -> None:
+    provider.fails["charge"] = lambda: failure
 
     result = charge(now=NOON)
 
-    assert (result.outcome, result.reason, result.retry_after_s) == (ChargeOutcome.NOT_SENT, "connection_refused", 7.0)
+    assert (result.outcome, result.reason, result.retry_after_s) == (ChargeOutcome.NOT_SENT, failure.reason, failure.retry_after_s)
     assert state_of(result.payment_id) == "not_sent"
-    (told,) = recorded([PaymentDeclined])
-    assert (told.event.state, told.event.reason) == ("not_sent", "connection_refused")
-    assert provider.records == {}
+    (fact,) = recorded([PaymentDeclined])
+    assert (fact.event.state, fact.event.reason) == ("not_sent", failure.reason)
+    assert (provider.records, Posting.objects.exists()) == ({}, False)
 
 
 @pytest.mark.parametrize("way", ["fails", "loses"])
-def test_an_answer_that_never_came_is_unknown_and_nothing_is_told(provider: FakeGateway, way: str) -> None:
+def test_a_charge_without_an_answer_is_unknown_and_nothing_is_published(provider: FakeGateway, way: str) -> None:
     getattr(provider, way)["charge"] = lambda: NoAnswerError("timed_out")
 
     result = charge(now=NOON)
@@ -115,10 +126,10 @@ def test_an_answer_that_never_came_is_unknown_and_nothing_is_told(provider: Fake
     assert (result.outcome, result.reason, result.retry_after_s) == (ChargeOutcome.UNKNOWN, "timed_out", None)
     assert (state_of(result.payment_id), Payment.objects.get().settled_at) == ("unknown", None)
     assert facts() == []
-    assert reminders() == [result.payment_id]
+    assert scheduled_checks() == [result.payment_id]
 
 
-def test_while_the_breaker_is_open_the_provider_is_not_asked(provider: FakeGateway) -> None:
+def test_while_the_breaker_is_open_the_provider_is_not_called(provider: FakeGateway) -> None:
     open_breaker()
 
     result = charge(now=NOON)
@@ -130,21 +141,23 @@ def test_while_the_breaker_is_open_the_provider_is_not_asked(provider: FakeGatew
     assert (state_of(result.payment_id), facts()) == ("not_sent", ["PaymentDeclined"])
 
 
-def test_declined_cards_keep_the_breaker_closed_and_lost_answers_open_it(provider: FakeGateway) -> None:
-    provider.declines = "card_declined"
+@pytest.mark.parametrize("behaviour", [{"declines": "card_declined"}, {"fails": {"charge": lambda: RefusedError("UNAUTHORIZED_KEY")}}])
+def test_declines_and_rejections_keep_the_breaker_closed_and_lost_answers_open_it(provider: FakeGateway, behaviour: dict[str, Any]) -> None:
+    for name, value in behaviour.items():
+        setattr(provider, name, value)
     for _ in range(12):
         charge(now=NOON)
-    assert facade.closed_for_s() == 0.0
+    assert (facade.closed_for_s(), len(provider.calls)) == (0.0, 12)
     provider.fails["charge"] = lambda: NoAnswerError("provider_error")
     for _ in range(12):
         charge(now=NOON)
     assert facade.closed_for_s() > 0
-    asked = len(provider.calls)
+    calls = len(provider.calls)
     assert charge(now=NOON).outcome is ChargeOutcome.NOT_SENT
-    assert len(provider.calls) == asked
+    assert len(provider.calls) == calls
 
 
-def test_a_decline_that_needs_no_question_says_nothing_of_the_provider(provider: FakeGateway) -> None:
+def test_a_preflight_decline_needs_no_call_and_leaves_the_breaker_alone(provider: FakeGateway) -> None:
     open_breaker()
     provider.preflight = ChargeRecord(status=ChargeStatus.DECLINED, reason="order_differs")
     result = charge(now=NOON)
@@ -152,7 +165,7 @@ def test_a_decline_that_needs_no_question_says_nothing_of_the_provider(provider:
     assert facade.closed_for_s() > 0
 
 
-def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(provider: FakeGateway) -> None:
+def test_successful_lookups_do_not_keep_the_breaker_closed_while_charges_fail(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
     provider.fails["charge"] = lambda: NoAnswerError("provider_error")
     for _ in range(8):
@@ -165,7 +178,7 @@ def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(
 
 
 @pytest.mark.parametrize(
-    ("bend", "outcome"),
+    ("behaviour", "outcome"),
     [
         ({}, ChargeOutcome.APPROVED),
         ({"declines": "card_declined"}, ChargeOutcome.DECLINED),
@@ -173,8 +186,10 @@ def test_a_provider_that_can_only_be_asked_and_not_charge_is_not_asked_any_more(
         ({"loses": {"charge": lambda: NoAnswerError("timed_out")}}, ChargeOutcome.UNKNOWN),
     ],
 )
-def test_the_same_id_again_answers_the_same_and_asks_nobody(provider: FakeGateway, bend: dict[str, Any], outcome: ChargeOutcome) -> None:
-    for name, value in bend.items():
+def test_a_repeated_charge_returns_the_same_result_without_a_call(
+    provider: FakeGateway, behaviour: dict[str, Any], outcome: ChargeOutcome
+) -> None:
+    for name, value in behaviour.items():
         setattr(provider, name, value)
     attempt = new_attempt()
     first = charge(**attempt, now=NOON)
@@ -204,18 +219,22 @@ def test_an_id_that_names_another_payment_is_refused(provider: FakeGateway, chan
     assert everything() == before
 
 
-def test_a_payment_that_the_version_before_wrote_down_without_a_payee_learns_it(provider: FakeGateway) -> None:
+def test_a_payment_recorded_without_a_payee_by_an_older_version_gets_it(provider: FakeGateway) -> None:
     attempt = new_attempt()
     charge(**attempt, now=NOON)
     Payment.objects.update(payee_id=None)
 
     charging.open_payment(request=charge_request(**attempt), now=NOON)
 
-    assert (Payment.objects.get().payee_id, provider.calls, reminders()) == (attempt["payee_id"], ["charge"], [attempt["payment_id"]])
+    assert (Payment.objects.get().payee_id, provider.calls, scheduled_checks()) == (
+        attempt["payee_id"],
+        ["charge"],
+        [attempt["payment_id"]],
+    )
 
 
 @pytest.mark.parametrize("state", ["pending", "unknown", "approved"])
-def test_while_one_attempt_holds_the_rentals_money_there_is_no_other(provider: FakeGateway, state: str) -> None:
+def test_a_second_attempt_is_refused_while_one_holds_the_rentals_money(provider: FakeGateway, state: str) -> None:
     held = PaymentFactory(state=state)
     before = everything()
 
@@ -228,26 +247,26 @@ def test_while_one_attempt_holds_the_rentals_money_there_is_no_other(provider: F
 
 
 @pytest.mark.parametrize("state", ["declined", "not_sent", "refunded"])
-def test_after_an_attempt_that_holds_nothing_another_may_be_made(provider: FakeGateway, state: str) -> None:
+def test_a_second_attempt_may_be_made_once_the_first_holds_no_money(provider: FakeGateway, state: str) -> None:
     assert charge(rental_id=PaymentFactory(state=state).rental_id, now=NOON).outcome is ChargeOutcome.APPROVED
 
 
 @pytest.mark.parametrize("amount", [0, -1])
-def test_a_sum_that_is_none_is_refused_by_the_database(provider: FakeGateway, amount: int) -> None:
+def test_the_database_refuses_a_sum_that_is_not_positive(provider: FakeGateway, amount: int) -> None:
     with pytest.raises(IntegrityError):
         charge(amount=amount, now=NOON)
     assert provider.calls == []
     assert everything() == [[], [], [], []]
 
 
-def test_inside_a_transaction_nothing_is_written_and_nobody_asked(provider: FakeGateway) -> None:
+def test_a_charge_inside_a_transaction_is_refused(provider: FakeGateway) -> None:
     with transaction.atomic(), pytest.raises(InsideTransactionError):
         charge(now=NOON)
     assert provider.calls == []
     assert everything() == [[], [], [], []]
 
 
-def test_a_charge_of_another_sum_is_not_taken_for_ours(provider: FakeGateway) -> None:
+def test_a_charge_of_another_sum_is_unknown(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
     provider.records[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW")
 
@@ -257,7 +276,7 @@ def test_a_charge_of_another_sum_is_not_taken_for_ours(provider: FakeGateway) ->
     assert facts() == []
 
 
-def test_whoever_asks_after_a_refund_is_told_that_nothing_may_be_had(provider: FakeGateway) -> None:
+def test_a_repeated_charge_of_a_refunded_payment_is_declined(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="refunded")
     attempt = {name: getattr(payment, name) for name in ("rental_id", "payer_id", "payee_id")}
     assert charge(payment_id=payment.id, **attempt, now=NOON).outcome is ChargeOutcome.DECLINED

@@ -1,7 +1,9 @@
-"""Many callers, one moment, one charge; with a negative control."""
+"""Concurrent callers charge once; with a negative control."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from apps.payments.models import Payment
 from apps.payments.services import charging, checking
 from gdmarket import ids
 from tests.log import recorded
-from tests.unit.payments.actions import at_once, charge, charge_request, facts, new_attempt, reminders, state_of
+from tests.unit.payments.actions import charge, charge_request, concurrently, facts, new_attempt, scheduled_checks, state_of
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.fake_gateway import FakeGateway
 
@@ -29,14 +31,14 @@ def attempt() -> dict[str, Any]:
 
 
 def test_ten_callers_with_one_id_charge_once(provider: FakeGateway, attempt: dict[str, Any]) -> None:
-    results = at_once([lambda: charge(**attempt, now=NOON)] * CALLERS)
+    results = concurrently([lambda: charge(**attempt, now=NOON)] * CALLERS)
 
     outcomes = Counter(result.outcome for result in results if isinstance(result, ChargeResult))
     assert outcomes.total() == CALLERS, results
     assert outcomes[ChargeOutcome.APPROVED] >= 1
     assert set(outcomes) <= {ChargeOutcome.APPROVED, ChargeOutcome.UNKNOWN}
     assert provider.calls == ["charge"]
-    assert (state_of(attempt["payment_id"]), facts(), reminders()) == ("approved", ["PaymentApproved"], [attempt["payment_id"]])
+    assert (state_of(attempt["payment_id"]), facts(), scheduled_checks()) == ("approved", ["PaymentApproved"], [attempt["payment_id"]])
 
 
 def test_without_the_claim_each_of_the_ten_would_send_the_charge(
@@ -44,39 +46,38 @@ def test_without_the_claim_each_of_the_ten_would_send_the_charge(
 ) -> None:
     monkeypatch.setattr(charging, "claim_sending", lambda **_: True)
 
-    at_once([lambda: charge(**attempt, now=NOON)] * CALLERS)
+    concurrently([lambda: charge(**attempt, now=NOON)] * CALLERS)
 
     assert provider.calls == ["charge"] * CALLERS
-    # And even then it is told once: a settled payment is never settled again.
+    # Even then one fact is published: a settled payment is never settled again.
     assert facts() == ["PaymentApproved"]
 
 
 def test_ten_attempts_for_one_rental_charge_once(provider: FakeGateway) -> None:
     rental_id = ids.uuid7()
 
-    results = at_once([lambda: charge(rental_id=rental_id, now=NOON)] * CALLERS)
+    results = concurrently([lambda: charge(rental_id=rental_id, now=NOON)] * CALLERS)
 
     (won,) = [result for result in results if isinstance(result, ChargeResult)]
     assert won.outcome is ChargeOutcome.APPROVED
     assert [type(result) for result in results if result is not won] == [PaymentInProgressError] * (CALLERS - 1)
     assert provider.calls == ["charge"]
     assert list(Payment.objects.values_list("id", "state")) == [(won.payment_id, "approved")]
-    assert [told.event.payment_id for told in recorded([PaymentApproved])] == [won.payment_id]
+    assert [fact.event.payment_id for fact in recorded([PaymentApproved])] == [won.payment_id]
 
 
-def test_charges_and_checks_at_one_moment_agree_with_the_provider(provider: FakeGateway) -> None:
+def test_concurrent_charges_and_checks_agree_with_the_provider(provider: FakeGateway) -> None:
     later = NOON + timedelta(seconds=5)
     for _ in range(10):
         attempt = new_attempt()
         charging.open_payment(request=charge_request(**attempt), now=NOON)
 
-        def check(attempt: dict[str, Any] = attempt) -> Any:
-            return checking.check_payment(payment_id=attempt["payment_id"], now=later)
+        calls: list[Callable[[], Any]] = [
+            partial(checking.check_payment, payment_id=attempt["payment_id"], now=later),
+            partial(charge, **attempt, now=later),
+        ]
 
-        def pay(attempt: dict[str, Any] = attempt) -> Any:
-            return charge(**attempt, now=later)
-
-        results = at_once([check, pay] * 3)
+        results = concurrently(calls * 3)
 
         assert not [result for result in results if isinstance(result, Exception)]
         is_charged = attempt["payment_id"] in provider.records and provider.records[attempt["payment_id"]].status is ChargeStatus.CHARGED
@@ -84,12 +85,12 @@ def test_charges_and_checks_at_one_moment_agree_with_the_provider(provider: Fake
     assert len(facts()) == 10
 
 
-def test_ten_checks_at_one_moment_settle_once(provider: FakeGateway, attempt: dict[str, Any]) -> None:
+def test_ten_concurrent_checks_settle_once(provider: FakeGateway, attempt: dict[str, Any]) -> None:
     provider.loses["charge"] = SystemExit
     with pytest.raises(SystemExit):
         charge(**attempt, now=NOON)
 
-    results = at_once([lambda: checking.check_payment(payment_id=attempt["payment_id"], now=NOON)] * CALLERS)
+    results = concurrently([lambda: checking.check_payment(payment_id=attempt["payment_id"], now=NOON)] * CALLERS)
 
     assert [getattr(result, "state", result) for result in results] == ["approved"] * CALLERS
     assert (facts(), provider.calls.count("charge")) == (["PaymentApproved"], 1)

@@ -1,6 +1,8 @@
-"""Finding out what became of a payment: looked up, or made sure that it never happens."""
+"""An unsettled payment is looked up, and voided if the provider never saw it."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,9 +12,9 @@ from pytest_django import Settings
 
 from apps.payments import gateways
 from apps.payments.errors import InsideTransactionError, OutcomeUnknownError, PaymentDiffersError, PaymentNotFoundError
-from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError, RefusedError
 from apps.payments.gateways.sandbox import SandboxGateway
-from apps.payments.models import Payment
+from apps.payments.models import Payment, Posting
 from apps.payments.services import charging, checking
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
@@ -29,6 +31,16 @@ def check(payment_id: UUID) -> Payment:
     return checking.check_payment(payment_id=payment_id, now=LATER)
 
 
+def waits(payment_id: UUID, *, tries: int = 4) -> list[float]:
+    """Check a payment that stays unknown; return the wait that each check asks for."""
+    found = []
+    for _ in range(tries):
+        with pytest.raises(OutcomeUnknownError) as unknown:
+            check(payment_id)
+        found.append(unknown.value.retry_after_s)
+    return found
+
+
 @pytest.mark.parametrize(
     ("method", "at_first", "in_the_end", "status"),
     [
@@ -40,7 +52,7 @@ def check(payment_id: UUID) -> Payment:
         ("pm_down", "not_sent", "not_sent", ChargeStatus.NOT_FOUND),
     ],
 )
-def test_every_way_of_the_sandbox_comes_to_a_certain_end(
+def test_a_check_settles_every_sandbox_method(
     settings: Settings, method: str, at_first: str, in_the_end: str, status: ChargeStatus
 ) -> None:
     settings.GDMARKET_PAYMENT_TIMEOUT_MS = 100
@@ -54,10 +66,10 @@ def test_every_way_of_the_sandbox_comes_to_a_certain_end(
     assert facts() == ["PaymentApproved" if in_the_end == "approved" else "PaymentDeclined"]
 
 
-def test_a_charge_that_comes_after_the_tombstone_is_refused_for_ever() -> None:
+def test_a_charge_that_arrives_after_the_void_is_refused() -> None:
     payment_id = charge(method="pm_error", now=NOON).payment_id
     check(payment_id)
-    # The request that the provider answered with an error arrives once more, from some queue on the way.
+    # The request that failed arrives once more.
     sandbox = SandboxGateway(store=configured.GDMARKET_DATA_DIR / "sandbox.sqlite3")
 
     late = sandbox.charge(request=charge_request(payment_id), deadline_s=1)
@@ -66,7 +78,7 @@ def test_a_charge_that_comes_after_the_tombstone_is_refused_for_ever() -> None:
     assert (state_of(payment_id), facts()) == ("not_sent", ["PaymentDeclined"])
 
 
-def test_a_charge_that_comes_between_lookup_and_void_is_found(provider: FakeGateway) -> None:
+def test_a_charge_between_lookup_and_void_is_found(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     provider.on_arrival["void"] = lambda: provider.records.update(
         {payment.id: ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW", reference="late")}
@@ -78,7 +90,7 @@ def test_a_charge_that_comes_between_lookup_and_void_is_found(provider: FakeGate
     assert (provider.calls, facts()) == (["lookup", "void"], ["PaymentApproved"])
 
 
-def test_an_attempt_that_nobody_sent_is_closed_without_asking_and_nobody_sends_it_any_more(provider: FakeGateway) -> None:
+def test_an_attempt_never_sent_is_closed_without_a_call_and_never_sent_later(provider: FakeGateway) -> None:
     attempt = new_attempt()
     charging.open_payment(request=charge_request(**attempt), now=NOON)
 
@@ -90,7 +102,7 @@ def test_an_attempt_that_nobody_sent_is_closed_without_asking_and_nobody_sends_i
     assert (provider.calls, provider.records, facts()) == ([], {}, ["PaymentDeclined"])
 
 
-def test_a_checker_that_dies_after_its_claim_leaves_an_attempt_that_heals(provider: FakeGateway) -> None:
+def test_an_attempt_whose_sender_died_is_voided(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="pending")
     assert check(payment.id).state == "not_sent"
     assert provider.calls == ["lookup", "void"]
@@ -106,55 +118,79 @@ def test_a_settled_payment_is_left_alone(provider: FakeGateway, state: str) -> N
 
 
 @pytest.mark.parametrize("state", ["pending", "unknown"])
-@pytest.mark.parametrize("silent", ["lookup", "void"])
-@pytest.mark.parametrize("fault", [NoAnswerError("timed_out"), NotSentError("connection_refused")], ids=lambda fault: fault.reason)
-def test_a_silent_provider_is_asked_again_ever_more_patiently(provider: FakeGateway, state: str, silent: str, fault: Exception) -> None:
+@pytest.mark.parametrize("call", ["lookup", "void"])
+@pytest.mark.parametrize(
+    "fault",
+    [NoAnswerError("timed_out"), NotSentError("connection_refused"), RefusedError("UNAUTHORIZED_KEY")],
+    ids=lambda fault: fault.reason,
+)
+def test_a_check_without_an_answer_is_retried_with_a_growing_wait(provider: FakeGateway, state: str, call: str, fault: Exception) -> None:
     payment = PaymentFactory(state=state)
-    provider.fails[silent] = lambda: fault
-    waits = []
-    for _ in range(4):
-        with pytest.raises(OutcomeUnknownError) as silence:
-            check(payment.id)
-        waits.append(silence.value.retry_after_s)
-    assert waits == [1, 2, 4, 8]
+    provider.fails[call] = lambda: fault
+    assert waits(payment.id) == [1, 2, 4, 8]
     assert (state_of(payment.id), facts(), provider.records) == (state, [], {})
 
 
-def test_a_provider_that_says_when_to_come_back_is_obeyed(provider: FakeGateway) -> None:
+def test_the_providers_retry_after_is_obeyed(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     provider.fails["lookup"] = lambda: NoAnswerError("busy", retry_after_s=90.0)
-    with pytest.raises(OutcomeUnknownError) as silence:
-        check(payment.id)
-    assert silence.value.retry_after_s == 90.0
+    assert waits(payment.id, tries=1) == [90.0]
     assert state_of(payment.id) == "unknown"
+
+
+def test_a_charge_still_processing_is_unknown_and_looked_up_until_it_is_settled(provider: FakeGateway) -> None:
+    payment_id = ids.uuid7()
+    provider.records[payment_id] = ChargeRecord(status=ChargeStatus.PROCESSING)
+
+    result = charge(payment_id=payment_id, now=NOON)
+
+    assert (result.outcome, result.reason) == ("unknown", "processing")
+    assert (waits(payment_id), state_of(payment_id), facts()) == ([1, 2, 4, 8], "unknown", [])
+    assert provider.calls == ["charge", *["lookup"] * 4]  # never voided
+    provider.records[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
+    assert check(payment_id).state == "approved"
+
+
+def test_a_provider_without_tombstones_is_asked_again_while_the_charge_may_still_come(provider: FakeGateway) -> None:
+    payment = PaymentFactory(state="unknown")
+    provider.on_arrival["void"] = lambda: provider.records.update({payment.id: ChargeRecord(status=ChargeStatus.PROCESSING)})
+    assert waits(payment.id, tries=1) == [1]
+    assert (state_of(payment.id), facts(), provider.calls) == ("unknown", [], ["lookup", "void"])
 
 
 def test_while_the_breaker_is_open_the_check_waits(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     open_breaker()
-    with pytest.raises(OutcomeUnknownError) as silence:
+    with pytest.raises(OutcomeUnknownError) as unknown:
         check(payment.id)
-    assert 15 < silence.value.retry_after_s <= 20
+    assert 15 < unknown.value.retry_after_s <= 20
     assert (provider.calls, state_of(payment.id)) == ([], "unknown")
 
 
-@pytest.mark.parametrize(("amount", "currency"), [(8_001, "KRW"), (8_000, "USD")])
-def test_another_sum_than_ours_is_for_a_person(provider: FakeGateway, amount: int, currency: str) -> None:
+@pytest.mark.parametrize("changes", [{"amount": 8_001}, {"currency": "USD"}, {"refunded": 3_000}], ids=str)
+def test_a_charge_of_another_sum_or_partly_refunded_needs_a_person(provider: FakeGateway, changes: dict[str, Any]) -> None:
     payment = PaymentFactory(state="unknown")
-    provider.records[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=amount, currency=currency)
+    record = provider.records[payment.id] = replace(ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW"), **changes)
     with pytest.raises(PaymentDiffersError) as difference:
         check(payment.id)
-    assert difference.value.details == {"payment": str(payment.id), "amount": 8_000, "provider_amount": amount}
+    assert difference.value.details == {"payment": str(payment.id), "amount": 8_000, "provider_amount": record.amount}
     assert (state_of(payment.id), facts(), provider.calls) == ("unknown", [], ["lookup"])
 
 
-def test_what_nobody_knows_cannot_be_checked(provider: FakeGateway) -> None:
+def test_a_charge_refunded_before_it_was_known_pays_for_nothing(provider: FakeGateway) -> None:
+    payment = PaymentFactory(state="unknown")
+    provider.records[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, refunded=8_000, currency="KRW")
+    settled = check(payment.id)
+    assert (settled.state, settled.reason, Posting.objects.exists()) == ("declined", "given_back", False)
+
+
+def test_an_unknown_payment_cannot_be_checked(provider: FakeGateway) -> None:
     with pytest.raises(PaymentNotFoundError):
         check(ids.uuid7())
     assert provider.calls == []
 
 
-def test_inside_a_transaction_the_provider_is_not_asked(provider: FakeGateway) -> None:
+def test_a_check_inside_a_transaction_is_refused(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     before = everything()
     with pytest.raises(InsideTransactionError), transaction.atomic():

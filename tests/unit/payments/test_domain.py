@@ -23,11 +23,11 @@ def test_what_a_payment_may_become(state: PaymentState, wanted: PaymentState) ->
     assert domain.may_become(state=state.value, wanted=wanted) is ((state.value, wanted.value) in ALLOWED)
 
 
-def test_a_second_attempt_waits_until_the_first_surely_holds_no_money() -> None:
+def test_the_states_that_hold_money_or_are_unsettled() -> None:
     assert set(HOLDING) == {"pending", "unknown", "approved"}
     assert set(UNSETTLED) == {"pending", "unknown"}
 
 
-def test_the_provider_is_asked_again_after_one_two_four_up_to_sixty_seconds() -> None:
+def test_the_wait_between_calls_doubles_up_to_sixty_seconds() -> None:
     assert [domain.wait_s(tries=tries) for tries in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert domain.wait_s(tries=100_000) == 60

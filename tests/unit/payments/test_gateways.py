@@ -1,4 +1,4 @@
-"""The gateway that the settings name, made once a process."""
+"""The gateway that the settings name, created once in a process."""
 
 import sys
 
@@ -7,22 +7,31 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from apps.payments import gateways
+from apps.payments.gateways.http import HttpGateway
+from apps.payments.gateways.port import PaymentGateway
+from apps.payments.gateways.sandbox import SandboxGateway
 from apps.payments.gateways.stripe.gateway import StripeGateway
 from apps.payments.gateways.toss.gateway import TossGateway
 
 
-def test_stripe_and_toss_are_made_once_so_that_their_connections_are_used_again(settings: Settings) -> None:
+@pytest.mark.parametrize(("name", "kind"), [("http", HttpGateway), ("stripe", StripeGateway), ("toss", TossGateway)])
+def test_a_process_has_one_gateway_so_that_connections_are_reused(settings: Settings, name: str, kind: type[PaymentGateway]) -> None:
     settings.GDMARKET_STRIPE_SECRET_KEY = settings.GDMARKET_TOSS_SECRET_KEY = "sk_test_7"
-    for name, kind in (("stripe", StripeGateway), ("toss", TossGateway)):
-        settings.GDMARKET_PAYMENT_GATEWAY = name
+    settings.GDMARKET_PAYMENT_GATEWAY = name
 
-        assert isinstance(gateways.current(), kind)
-        assert gateways.current() is gateways.current()
+    assert isinstance(gateways.current(), kind)
+    assert gateways.current() is gateways.current()
 
 
-def test_stripe_without_its_library_says_what_to_install(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sandbox_is_the_default_and_an_unknown_name_is_refused(settings: Settings) -> None:
+    assert isinstance(gateways.current(), SandboxGateway)
+    settings.GDMARKET_PAYMENT_GATEWAY = "none"
+    with pytest.raises(ImproperlyConfigured, match="choose from: http, sandbox"):
+        gateways.current()
+
+
+def test_stripe_without_its_library_names_what_to_install(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.GDMARKET_PAYMENT_GATEWAY = "stripe"
-    settings.GDMARKET_STRIPE_SECRET_KEY = "sk_test_another"
     for name in [name for name in sys.modules if name.startswith("apps.payments.gateways.stripe")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "stripe", None)

@@ -1,4 +1,4 @@
-"""What payments hear of rentals, and of their own timers, through the bus."""
+"""What payments does on events of rentals and on its own timers."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,15 +16,15 @@ from gdmarket import breaker, bus, ids
 from gdmarket.bus.models import Delivery
 from tests.factories.items import rental_fact
 from tests.factories.payments import PaymentFactory, RefundFactory
-from tests.unit.payments.actions import charge, everything, facts, publish, recorded_refunds, reminders, state_of
+from tests.unit.payments.actions import charge, everything, facts, publish, recorded_refunds, scheduled_checks, state_of
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def tell(kind: type, *, payment_id: UUID | None, at: datetime = NOON, **more: Any) -> Any:
-    """Let rentals tell a fact of a rental that is paid under `payment_id`; return it."""
+def publish_rental_fact(kind: type, *, payment_id: UUID | None, at: datetime = NOON, **more: Any) -> Any:
+    """Publish and return a fact about a rental that is paid under `payment_id`."""
     public: Any = rental_fact(kind, item_id=ids.uuid7(), rental_id=ids.uuid7(), version=2, starts_at=NOON, **more)
     event = replace(public, payment_id=payment_id, occurred_at=at)
     publish(event, stream=f"rental:{event.rental_id}")
@@ -36,7 +36,7 @@ def deliver() -> int:
 
 
 def outstanding() -> list[tuple[bool, str]]:
-    """Return what payments have still to handle: whether it is dead, and why."""
+    """Return the outstanding deliveries: whether each is dead, and its error."""
     return list(Delivery.objects.filter(subscriber="payments").order_by("id").values_list("dead", "error"))
 
 
@@ -44,25 +44,25 @@ def let_pass(seconds: float) -> None:
     Delivery.objects.update(not_before=F("not_before") - timedelta(seconds=seconds))
 
 
-def test_an_attempt_is_written_down_when_it_begins_and_checked_even_if_nobody_charges(provider: FakeGateway) -> None:
+def test_an_attempt_is_recorded_when_it_starts_and_settled_although_never_charged(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
-    begun = tell(RentalPaymentStarted, payment_id=payment_id, at=datetime.now(UTC), method="pm_ok")
+    started = publish_rental_fact(RentalPaymentStarted, payment_id=payment_id, at=datetime.now(UTC), method="pm_ok")
 
     deliver()
 
-    assert reminders() == [payment_id]
+    assert scheduled_checks() == [payment_id]
     payment = Payment.objects.get(id=payment_id)
-    assert (payment.rental_id, payment.payer_id, payment.payee_id) == (begun.rental_id, begun.renter_id, begun.manager_id)
+    assert (payment.rental_id, payment.payer_id, payment.payee_id) == (started.rental_id, started.renter_id, started.manager_id)
     assert (payment.amount, payment.method) == (8_000, "pm_ok")
     let_pass(5)
     deliver()
     assert (state_of(payment_id), provider.calls, outstanding()) == ("not_sent", [], [])
 
 
-def test_an_attempt_that_was_charged_meanwhile_is_not_begun_again(provider: FakeGateway) -> None:
+def test_an_attempt_charged_meanwhile_is_not_recorded_again(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
-    begun = tell(RentalPaymentStarted, payment_id=payment_id, method="pm_ok")
-    charge(payment_id=payment_id, rental_id=begun.rental_id, payer_id=begun.renter_id, payee_id=begun.manager_id, now=NOON)
+    started = publish_rental_fact(RentalPaymentStarted, payment_id=payment_id, method="pm_ok")
+    charge(payment_id=payment_id, rental_id=started.rental_id, payer_id=started.renter_id, payee_id=started.manager_id, now=NOON)
     before = everything()
 
     deliver()
@@ -71,9 +71,9 @@ def test_an_attempt_that_was_charged_meanwhile_is_not_begun_again(provider: Fake
     assert (provider.calls, outstanding()) == (["charge"], [])
 
 
-def test_a_refund_due_is_recorded_sent_and_told(provider: FakeGateway) -> None:
+def test_a_refund_due_is_recorded_requested_and_published(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
-    tell(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
+    publish_rental_fact(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
 
     deliver()
 
@@ -81,10 +81,10 @@ def test_a_refund_due_is_recorded_sent_and_told(provider: FakeGateway) -> None:
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
 
 
-def test_a_refund_due_twice_is_given_once(provider: FakeGateway) -> None:
+def test_a_refund_due_twice_is_made_once(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
     for _ in range(2):
-        tell(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
+        publish_rental_fact(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
         deliver()
     assert (provider.calls.count("refund"), recorded_refunds()) == (1, [payment_id])
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
@@ -93,7 +93,7 @@ def test_a_refund_due_twice_is_given_once(provider: FakeGateway) -> None:
 def test_a_refund_waits_until_its_payment_is_settled(provider: FakeGateway) -> None:
     payment = PaymentFactory(state="unknown")
     provider.records[payment.id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW")
-    tell(RentalRefundDue, payment_id=payment.id, reason="changed my mind")
+    publish_rental_fact(RentalRefundDue, payment_id=payment.id, reason="changed my mind")
     for _ in range(12):
         deliver()
         let_pass(2)
@@ -109,10 +109,10 @@ def test_a_refund_waits_until_its_payment_is_settled(provider: FakeGateway) -> N
 
 
 @pytest.mark.parametrize("state", ["declined", "not_sent"])
-def test_a_refund_of_nothing_is_dead_at_once_and_waits_for_an_operator(provider: FakeGateway, state: str) -> None:
+def test_a_refund_of_a_payment_never_charged_is_dead_at_once(provider: FakeGateway, state: str) -> None:
     payment = PaymentFactory(state=state)
     before = everything()
-    tell(RentalRefundDue, payment_id=payment.id, reason="changed my mind")
+    publish_rental_fact(RentalRefundDue, payment_id=payment.id, reason="changed my mind")
 
     deliver()
 
@@ -123,21 +123,26 @@ def test_a_refund_of_nothing_is_dead_at_once_and_waits_for_an_operator(provider:
 
 @pytest.mark.parametrize(("kind", "more"), [(RentalPaymentStarted, {"method": "pm_ok"}), (RentalRefundDue, {"reason": ""})])
 def test_a_fact_that_names_no_payment_is_dead_at_once(provider: FakeGateway, kind: type, more: dict[str, Any]) -> None:
-    tell(kind, payment_id=None, **more)
+    publish_rental_fact(kind, payment_id=None, **more)
     deliver()
     assert [dead for dead, _ in outstanding()] == [True]
     assert everything() == [[], [], [], []]
 
 
-def test_a_refund_is_asked_for_until_the_provider_answers(provider: FakeGateway) -> None:
-    payment_id = charge(now=NOON).payment_id
-    provider.loses["refund"] = lambda: NoAnswerError("timed_out")
-    tell(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
+def deliver_in_vain() -> None:
+    """Deliver nine times, more often than any other failure is retried, while the provider does not answer."""
     for _ in range(9):
         deliver()
         assert [dead for dead, _ in outstanding()] == [False]
         let_pass(61)
         breaker.reset()
+
+
+def test_a_refund_is_requested_until_the_provider_answers(provider: FakeGateway) -> None:
+    payment_id = charge(now=NOON).payment_id
+    provider.loses["refund"] = lambda: NoAnswerError("timed_out")
+    publish_rental_fact(RentalRefundDue, payment_id=payment_id, reason="changed my mind")
+    deliver_in_vain()
     assert state_of(payment_id) == "approved"
     provider.loses.clear()
 
@@ -157,16 +162,12 @@ def test_a_refund_that_the_provider_refuses_is_dead_at_once(provider: FakeGatewa
     assert (state_of(refund.payment_id), facts(), provider.calls) == ("approved", [], ["refund", "lookup"])
 
 
-def test_a_payment_is_checked_until_the_provider_answers(provider: FakeGateway) -> None:
+def test_a_payment_is_looked_up_until_the_provider_answers(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
     provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
     charge(payment_id=payment_id, now=NOON)
-    for _ in range(9):
-        deliver()
-        assert [dead for dead, _ in outstanding()] == [False]
-        let_pass(61)
-        breaker.reset()
+    deliver_in_vain()
     assert (state_of(payment_id), facts()) == ("unknown", [])
     provider.fails.clear()
 
@@ -175,7 +176,7 @@ def test_a_payment_is_checked_until_the_provider_answers(provider: FakeGateway) 
     assert (state_of(payment_id), facts(), outstanding()) == ("approved", ["PaymentApproved"], [])
 
 
-def test_a_payment_is_not_checked_before_its_outcome_must_be_known(provider: FakeGateway) -> None:
+def test_a_payment_is_not_looked_up_before_its_timer_is_due(provider: FakeGateway) -> None:
     provider.loses["charge"] = lambda: NoAnswerError("timed_out")
     payment_id = charge(now=datetime.now(UTC)).payment_id
     deliver()
@@ -185,7 +186,7 @@ def test_a_payment_is_not_checked_before_its_outcome_must_be_known(provider: Fak
     assert (state_of(payment_id), provider.calls) == ("approved", ["charge", "lookup"])
 
 
-def test_a_payment_that_differs_is_dead_at_once_and_waits_for_a_person(provider: FakeGateway) -> None:
+def test_a_payment_that_differs_is_dead_at_once(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
     provider.records[payment_id] = ChargeRecord(status=ChargeStatus.CHARGED, amount=80_000, currency="KRW")
     charge(payment_id=payment_id, now=NOON)

@@ -1,4 +1,4 @@
-"""Callers that die, charges that come too late, answers that nobody waits for any more."""
+"""Callers that die, charges that arrive late, and answers after the payment was settled."""
 
 from datetime import timedelta
 
@@ -10,29 +10,29 @@ from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerErro
 from apps.payments.services import charging, checking
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
-from tests.unit.payments.actions import charge, elsewhere, everything, facts, reminders, state_of
+from tests.unit.payments.actions import charge, everything, facts, in_another_thread, scheduled_checks, state_of
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_caller_that_dies_in_the_midst_leaves_an_attempt_that_heals(provider: FakeGateway) -> None:
+def test_an_attempt_whose_caller_died_is_settled_by_the_check(provider: FakeGateway) -> None:
     provider.loses["charge"] = SystemExit
     payment_id = ids.uuid7()
     with pytest.raises(SystemExit):
         charge(payment_id=payment_id, now=NOON)
-    assert (state_of(payment_id), facts(), reminders()) == ("pending", [], [payment_id])
+    assert (state_of(payment_id), facts(), scheduled_checks()) == ("pending", [], [payment_id])
 
     checking.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
 
     assert (state_of(payment_id), facts(), provider.calls) == ("approved", ["PaymentApproved"], ["charge", "lookup"])
 
 
-def test_a_gateway_that_breaks_its_word_leaves_an_attempt_that_heals(provider: FakeGateway) -> None:
-    provider.fails["charge"] = lambda: ValueError("an answer nobody can read")
+def test_an_attempt_whose_gateway_broke_its_contract_is_settled_by_the_check(provider: FakeGateway) -> None:
+    provider.fails["charge"] = lambda: ValueError("an unexpected error")
     payment_id = ids.uuid7()
-    with pytest.raises(ValueError, match="nobody can read"):
+    with pytest.raises(ValueError, match="unexpected"):
         charge(payment_id=payment_id, now=NOON)
 
     checking.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
@@ -40,13 +40,13 @@ def test_a_gateway_that_breaks_its_word_leaves_an_attempt_that_heals(provider: F
     assert (state_of(payment_id), provider.calls) == ("not_sent", ["charge", "lookup", "void"])
 
 
-def test_a_charge_that_arrives_after_it_was_given_up_is_refused_by_the_tombstone(provider: FakeGateway) -> None:
+def test_a_charge_that_arrives_after_the_void_is_not_sent(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
 
-    def give_up() -> None:
+    def settle() -> None:
         checking.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5))
 
-    provider.on_arrival["charge"] = lambda: elsewhere(give_up)
+    provider.on_arrival["charge"] = lambda: in_another_thread(settle)
 
     result = charge(payment_id=payment_id, now=NOON)
 
@@ -59,7 +59,7 @@ def test_an_answer_lost_after_the_check_found_the_charge_changes_nothing(provide
     payment_id = ids.uuid7()
 
     def lose_the_answer() -> NoAnswerError:
-        elsewhere(lambda: checking.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5)))
+        in_another_thread(lambda: checking.check_payment(payment_id=payment_id, now=NOON + timedelta(seconds=5)))
         return NoAnswerError("timed_out")
 
     provider.loses["charge"] = lose_the_answer
@@ -70,7 +70,7 @@ def test_an_answer_lost_after_the_check_found_the_charge_changes_nothing(provide
 
 
 @pytest.mark.parametrize("settled", ["declined", "not_sent"])
-def test_an_approval_too_late_changes_nothing_but_cries_out(caplog: pytest.LogCaptureFixture, settled: str) -> None:
+def test_a_late_approval_changes_nothing_and_is_logged_as_critical(caplog: pytest.LogCaptureFixture, settled: str) -> None:
     payment = PaymentFactory(state=settled)
     before = everything()
 

@@ -1,4 +1,4 @@
-"""The ledger: what is booked, when, once, and that nobody changes it any more."""
+"""The ledger: what is posted and when, once, and never changed."""
 
 from typing import Any
 
@@ -25,16 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 CHARGED = [("charged", 8_000), ("earned", 8_000)]
 
 
-def give_back(payment_id: Any, *parts: int) -> None:
-    """Give parts of a payment back, and with none all that is left."""
-    refunds = [refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=part, now=NOON) for part in parts] or [
-        refunding.record_refund(payment_id=payment_id, now=NOON)
-    ]
-    for refund in refunds:
-        refunding.send_refund(refund_id=refund.id, now=NOON)
-
-
-def test_a_charge_is_the_managers_and_lies_with_the_provider(provider: FakeGateway) -> None:
+def test_a_charge_is_owed_to_the_manager_and_held_by_the_provider(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
 
     assert postings(payment_id) == CHARGED
@@ -44,15 +35,15 @@ def test_a_charge_is_the_managers_and_lies_with_the_provider(provider: FakeGatew
     }
 
 
-@pytest.mark.parametrize("bend", [{"declines": "card_declined"}, {"fails": {"charge": lambda: NoAnswerError("timed_out")}}])
-def test_what_was_not_charged_is_not_booked(provider: FakeGateway, bend: dict[str, Any]) -> None:
-    for name, value in bend.items():
+@pytest.mark.parametrize("behaviour", [{"declines": "card_declined"}, {"fails": {"charge": lambda: NoAnswerError("timed_out")}}])
+def test_what_was_not_charged_is_not_posted(provider: FakeGateway, behaviour: dict[str, Any]) -> None:
+    for name, value in behaviour.items():
         setattr(provider, name, value)
     charge(now=NOON)
     assert not Posting.objects.exists()
 
 
-def test_a_refund_is_owed_from_when_it_is_recorded_and_gone_when_it_was_given(provider: FakeGateway) -> None:
+def test_a_refund_is_owed_once_recorded_and_paid_once_made(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
 
     refund = refunding.record_refund(payment_id=payment_id, now=NOON)
@@ -64,19 +55,21 @@ def test_a_refund_is_owed_from_when_it_is_recorded_and_gone_when_it_was_given(pr
     assert balances() == {}
 
 
-def test_each_part_given_back_is_booked_and_the_cancel_books_just_the_rest(provider: FakeGateway) -> None:
+def test_each_part_refunded_is_posted_and_the_cancel_posts_the_rest(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
 
-    give_back(payment_id, 1_000, 2_500)
+    for part in (1_000, 2_500):
+        refund = refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=part, now=NOON)
+        refunding.send_refund(refund_id=refund.id, now=NOON)
     assert postings(payment_id) == [*CHARGED, ("refund_due", 1_000), ("refund_due", 2_500), ("refunded", 1_000), ("refunded", 2_500)]
     assert balances() == {"manager_payable": -4_500, "provider_clearing": 4_500}
 
-    give_back(payment_id)
+    refunding.send_refund(refund_id=refunding.record_refund(payment_id=payment_id, now=NOON).id, now=NOON)
     assert [amount for entry, amount in postings(payment_id) if entry == "refunded"] == [1_000, 2_500, 4_500]
     assert (balances(), provider.records[payment_id].refunded) == ({}, 8_000)
 
 
-def test_what_is_recorded_again_is_booked_once(provider: FakeGateway) -> None:
+def test_what_is_recorded_again_is_posted_once(provider: FakeGateway) -> None:
     payment_id = charge(now=NOON).payment_id
     refund = refunding.record_refund(payment_id=payment_id, now=NOON)
     for _ in range(3):
@@ -88,7 +81,7 @@ def test_what_is_recorded_again_is_booked_once(provider: FakeGateway) -> None:
 
 
 @pytest.mark.parametrize("entry", ["charge", "refund_due", "refunded"])
-def test_the_database_refuses_to_book_a_sum_twice(entry: str) -> None:
+def test_the_database_refuses_to_post_a_sum_twice(entry: str) -> None:
     refund = RefundFactory()
     payment = refund.payment
     ledger.post_refunded(refund, now=NOON)
@@ -110,7 +103,7 @@ def test_the_database_refuses_to_book_a_sum_twice(entry: str) -> None:
         "DELETE FROM payments_posting",
     ],
 )
-def test_the_database_refuses_to_change_or_lose_a_posting_whoever_asks(sql: str) -> None:
+def test_the_database_refuses_to_change_or_delete_a_posting(sql: str) -> None:
     PaymentFactory(state="approved")
     before = list(Posting.objects.order_by("id").values())
     with pytest.raises(DatabaseError, match="payments_posting_stands"), transaction.atomic(), connection.cursor() as cursor:
@@ -123,11 +116,11 @@ def test_the_database_refuses_to_change_or_lose_a_posting_whoever_asks(sql: str)
 
 
 @pytest.mark.parametrize("entry", list(LedgerEntry))
-@pytest.mark.parametrize("change", ["turned", "other", "unknown"])
-def test_a_posting_on_other_accounts_than_its_entrys_is_refused(entry: LedgerEntry, change: str) -> None:
+@pytest.mark.parametrize("change", ["swapped", "other", "unknown"])
+def test_the_database_refuses_a_posting_to_the_wrong_accounts(entry: LedgerEntry, change: str) -> None:
     debit, credit = ACCOUNTS[entry]
     other = next(accounts for known, accounts in ACCOUNTS.items() if known is not entry)
-    wrong: tuple[str, str] = {"turned": (credit, debit), "other": other, "unknown": (debit, "pocket")}[change]
+    wrong: tuple[str, str] = {"swapped": (credit, debit), "other": other, "unknown": (debit, "pocket")}[change]
     payment = PaymentFactory()
     with pytest.raises(IntegrityError, match="payments_posting_accounts_of_entry"):
         Posting.objects.create(
@@ -136,7 +129,7 @@ def test_a_posting_on_other_accounts_than_its_entrys_is_refused(entry: LedgerEnt
     assert not Posting.objects.exists()
 
 
-def test_an_entry_that_nobody_knows_and_a_sum_that_is_none_are_refused() -> None:
+def test_the_database_refuses_an_unknown_entry_and_a_sum_that_is_not_positive() -> None:
     payment = PaymentFactory()
     debit, credit = ACCOUNTS[LedgerEntry.EARNED]
     right = {"payment": payment, "debit": debit, "credit": credit, "currency": "KRW", "posted_at": NOON}
@@ -155,7 +148,7 @@ ACTS = st.tuples(
 
 @trying(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(acts=st.lists(ACTS, max_size=25))
-def test_whatever_is_done_in_each_currency_all_balances_add_up_to_0(provider: FakeGateway, acts: list[tuple[int, str, int]]) -> None:
+def test_in_each_currency_the_balances_add_up_to_0(provider: FakeGateway, acts: list[tuple[int, str, int]]) -> None:
     breaker.reset()
     payments = [ids.uuid7() for _ in range(4)]
     for number, act, amount in acts:
@@ -195,8 +188,8 @@ def _assert_balanced(provider: FakeGateway) -> None:
         assert held - (payment.refund_due - payment.refunded) <= entry.amount - entry.refunded <= held
 
 
-@pytest.mark.sqlite  # PostgreSQL has no such words
-def test_nor_is_a_posting_replaced(provider: FakeGateway) -> None:
+@pytest.mark.sqlite  # PostgreSQL has no INSERT OR REPLACE
+def test_the_database_refuses_to_replace_a_posting(provider: FakeGateway) -> None:
     charge(now=NOON)
     before = list(Posting.objects.order_by("id").values())
     columns = [str(field.column) for field in Posting._meta.concrete_fields]

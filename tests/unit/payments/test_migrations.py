@@ -1,4 +1,4 @@
-"""What was charged before there was a ledger is booked by the migration that brings it; and back again."""
+"""The migration that creates the ledger posts what was charged before it, and can be reversed."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,17 +26,17 @@ LATEST = NOON + timedelta(hours=2)
 CHARGED = [("charged", 8_000), ("earned", 8_000)]
 FULL = [*CHARGED, ("refund_due", 8_000), ("refunded", 8_000)]
 
-pytestmark = pytest.mark.usefixtures("_as_it_was")
+pytestmark = pytest.mark.usefixtures("_migrated_afterwards")
 
 
 @pytest.fixture
-def _as_it_was(transactional_db: None) -> Iterator[None]:
+def _migrated_afterwards(transactional_db: None) -> Iterator[None]:
     yield
     migrate(AFTER)
 
 
 def pay(old: StateApps, state: str, *, refund: str = "") -> UUID:
-    """Write a payment down as the version before did, one that was settled an hour after noon."""
+    """Record a payment as the version without the ledger did, settled an hour after noon unless it is unsettled."""
     is_open = state in {"pending", "unknown"}
     payment = old.get_model("payments", "Payment").objects.create(
         id=ids.uuid7(),
@@ -63,21 +63,21 @@ def pay(old: StateApps, state: str, *, refund: str = "") -> UUID:
     return payment_id
 
 
-def begin(payment_id: UUID) -> UUID:
-    """Tell, as rentals did, that a rental is being paid; return whose item it is."""
+def start(payment_id: UUID) -> UUID:
+    """Publish, as rentals did, that a payment started; return the item's manager."""
     fact: Any = rental_fact(RentalPaymentStarted, item_id=ids.uuid7(), rental_id=ids.uuid7(), version=2, starts_at=NOON, method="pm_ok")
     manager_id = ids.uuid7()
     publish(replace(fact, payment_id=payment_id, manager_id=manager_id), stream=f"rental:{fact.rental_id}")
     return manager_id
 
 
-def test_the_past_is_booked_and_its_payees_are_known_as_far_as_the_log_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_payments_are_posted_and_get_the_payees_that_the_event_log_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_module("apps.payments.migrations.0003_book_the_past"), "_CHUNK", 2)
     old = migrate(BEFORE)
     kept, due, forgotten = pay(old, "approved"), pay(old, "approved", refund="pending"), pay(old, "approved")
     given = pay(old, "refunded", refund="refunded")
     uncharged = [pay(old, state) for state in ("pending", "unknown", "declined", "not_sent")]
-    payees = {payment_id: begin(payment_id) for payment_id in (kept, due, given, *uncharged)}
+    payees = {payment_id: start(payment_id) for payment_id in (kept, due, given, *uncharged)}
 
     migrate(AFTER)
 
@@ -99,7 +99,7 @@ def test_the_past_is_booked_and_its_payees_are_known_as_far_as_the_log_goes(monk
     assert balances() == {"manager_payable": -16_000, "provider_clearing": 24_000, "refunds": -8_000}
 
 
-def test_what_is_booked_of_the_past_bears_the_time_and_the_accounts_of_then() -> None:
+def test_postings_get_the_time_of_what_they_record() -> None:
     given = pay(migrate(BEFORE), "refunded", refund="refunded")
 
     migrate(AFTER)
@@ -117,13 +117,7 @@ def test_what_is_booked_of_the_past_bears_the_time_and_the_accounts_of_then() ->
         Posting.objects.all().delete()
 
 
-def test_with_no_past_there_is_nothing_to_book() -> None:
-    migrate(BEFORE)
-    migrate(AFTER)
-    assert not Posting.objects.exists()
-
-
-def test_back_again_payments_are_as_they_were_and_forward_once_more_they_are_booked_again() -> None:
+def test_the_migration_can_be_reversed_and_repeated() -> None:
     old = migrate(BEFORE)
     pay(old, "approved")
     given = pay(old, "refunded", refund="refunded")

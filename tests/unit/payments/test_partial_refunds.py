@@ -1,4 +1,4 @@
-"""A part of a payment given back: never more than was charged, once under its id, and the payment stands."""
+"""Partial refunds: each once under its id, together never above the charge, and the payment stands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from apps.payments.services import ledger, refunding
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
 from tests.log import recorded
-from tests.unit.payments.actions import at_once, charge, everything, facts, recorded_refunds, state_of
+from tests.unit.payments.actions import charge, concurrently, everything, facts, recorded_refunds, state_of
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.fake_gateway import FakeGateway
 
@@ -46,7 +46,7 @@ def send(refund: Refund) -> Refund:
     return refunding.send_refund(refund_id=refund.id, now=NOON)
 
 
-def test_a_part_is_written_down_and_counted_before_the_provider_is_asked(provider: FakeGateway, paid: UUID) -> None:
+def test_a_part_is_recorded_and_counted_before_the_provider_is_called(provider: FakeGateway, paid: UUID) -> None:
     refund = part_of(paid, 3_000)
 
     assert (refund.payment_id, refund.amount, refund.state, refund.created_at) == (paid, 3_000, "pending", NOON)
@@ -56,23 +56,18 @@ def test_a_part_is_written_down_and_counted_before_the_provider_is_asked(provide
     assert (provider.calls, facts()) == (["charge"], ["PaymentApproved"])
 
 
-def test_a_part_given_back_is_told_and_the_payment_stands(provider: FakeGateway, paid: UUID) -> None:
+def test_a_part_refunded_is_published_and_the_payment_stands(provider: FakeGateway, paid: UUID) -> None:
     send(part_of(paid, 3_000))
 
     payment = Payment.objects.get()
     assert (payment.state, payment.refund_due, payment.refunded, payment.version) == ("approved", 3_000, 3_000, 3)
     assert provider.records[paid].refunded == 3_000
-    (told,) = recorded([PaymentPartlyRefunded])
-    assert (told.stream, told.event.state, told.event.amount, told.event.refunded, told.event.version) == (
-        f"payment:{paid}",
-        "approved",
-        8_000,
-        3_000,
-        3,
-    )
+    (fact,) = recorded([PaymentPartlyRefunded])
+    assert fact.stream == f"payment:{paid}"
+    assert (fact.event.state, fact.event.amount, fact.event.refunded, fact.event.version) == ("approved", 8_000, 3_000, 3)
 
 
-def test_a_part_whose_answer_is_lost_is_given_once(provider: FakeGateway, paid: UUID) -> None:
+def test_a_part_whose_answer_is_lost_is_refunded_once(provider: FakeGateway, paid: UUID) -> None:
     part = part_of(paid, 3_000)
     provider.loses["refund"] = lambda: NoAnswerError("timed_out")
     with pytest.raises(OutcomeUnknownError):
@@ -84,7 +79,7 @@ def test_a_part_whose_answer_is_lost_is_given_once(provider: FakeGateway, paid: 
     assert (provider.calls.count("refund"), provider.records[paid].refunded, Payment.objects.get().refunded) == (2, 3_000, 3_000)
 
 
-def test_after_a_part_a_refund_of_the_payment_gives_just_the_rest(provider: FakeGateway, paid: UUID) -> None:
+def test_a_refund_after_a_part_is_of_the_rest(provider: FakeGateway, paid: UUID) -> None:
     send(part_of(paid, 3_000))
 
     rest = refunding.record_refund(payment_id=paid, now=NOON)
@@ -96,7 +91,7 @@ def test_after_a_part_a_refund_of_the_payment_gives_just_the_rest(provider: Fake
     assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentRefunded"]
 
 
-def test_the_rest_may_be_given_before_the_part_is(provider: FakeGateway, paid: UUID) -> None:
+def test_the_rest_may_be_refunded_before_the_part(provider: FakeGateway, paid: UUID) -> None:
     part = part_of(paid, 3_000)
     send(refunding.record_refund(payment_id=paid, now=NOON))
     assert (state_of(paid), facts()) == ("approved", ["PaymentApproved", "PaymentPartlyRefunded"])
@@ -107,28 +102,20 @@ def test_the_rest_may_be_given_before_the_part_is(provider: FakeGateway, paid: U
     assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentRefunded"]
 
 
-@pytest.mark.parametrize("amount", [8_000, 8_001, 0, -1])
-def test_what_would_leave_nothing_or_is_nothing_is_refused(provider: FakeGateway, paid: UUID, amount: int) -> None:
+@pytest.mark.parametrize(("due", "amount"), [(0, 8_000), (0, 8_001), (0, 0), (0, -1), (5_000, 3_000), (8_000, 1)])
+def test_a_part_that_leaves_nothing_or_is_not_positive_is_refused(provider: FakeGateway, paid: UUID, due: int, amount: int) -> None:
+    if due == 8_000:
+        refunding.record_refund(payment_id=paid, now=NOON)
+    elif due:
+        part_of(paid, due)
     before = everything()
     with pytest.raises(RefundTooLargeError) as refusal:
         part_of(paid, amount)
-    assert refusal.value.details == {"amount": amount, "left": 8_000}
+    assert refusal.value.details == {"amount": amount, "left": 8_000 - due}
     assert everything() == before
 
 
-def test_what_is_due_already_is_not_left_any_more(provider: FakeGateway, paid: UUID) -> None:
-    part_of(paid, 5_000)
-    before = everything()
-    with pytest.raises(RefundTooLargeError) as refusal:
-        part_of(paid, 3_000)
-    assert refusal.value.details == {"amount": 3_000, "left": 3_000}
-    assert everything() == before
-    refunding.record_refund(payment_id=paid, now=NOON)
-    with pytest.raises(RefundTooLargeError):
-        part_of(paid, 1)
-
-
-def test_the_same_id_again_gives_nothing_more(provider: FakeGateway, paid: UUID) -> None:
+def test_a_repeated_id_refunds_nothing_more(provider: FakeGateway, paid: UUID) -> None:
     refund_id = ids.uuid7()
     first = part_of(paid, 5_000, refund_id=refund_id)
     before = everything()
@@ -162,7 +149,7 @@ def test_an_id_that_names_another_refund_is_refused(provider: FakeGateway, paid:
         ("refunded", RefundTooLargeError),
     ],
 )
-def test_of_what_holds_no_money_no_part_is_given(provider: FakeGateway, state: str, refusal: type[Exception]) -> None:
+def test_a_payment_without_money_cannot_be_refunded_in_part(provider: FakeGateway, state: str, refusal: type[Exception]) -> None:
     payment = PaymentFactory(state=state)
     before = everything()
     with pytest.raises(refusal):
@@ -172,7 +159,7 @@ def test_of_what_holds_no_money_no_part_is_given(provider: FakeGateway, state: s
     assert everything() == before
 
 
-def test_a_dry_run_checks_everything_and_keeps_nothing(provider: FakeGateway, paid: UUID) -> None:
+def test_a_dry_run_checks_everything_and_changes_nothing(provider: FakeGateway, paid: UUID) -> None:
     before = everything()
     assert part_of(paid, 3_000, dry_run=True).amount == 3_000
     with pytest.raises(RefundTooLargeError):
@@ -181,21 +168,21 @@ def test_a_dry_run_checks_everything_and_keeps_nothing(provider: FakeGateway, pa
     assert Payment.objects.get().refund_due == 0
 
 
-def test_ten_parts_at_once_are_never_more_than_was_charged(provider: FakeGateway, paid: UUID) -> None:
-    answers = at_once([lambda: send(part_of(paid, 1_500))] * CALLERS)
+def test_ten_concurrent_parts_never_exceed_the_charge(provider: FakeGateway, paid: UUID) -> None:
+    answers = concurrently([lambda: send(part_of(paid, 1_500))] * CALLERS)
 
-    given = [answer for answer in answers if isinstance(answer, Refund)]
-    assert len(given) == 5
-    assert [type(answer) for answer in answers if answer not in given] == [RefundTooLargeError] * 5
+    made = [answer for answer in answers if isinstance(answer, Refund)]
+    assert len(made) == 5
+    assert [type(answer) for answer in answers if answer not in made] == [RefundTooLargeError] * 5
     payment = Payment.objects.get()
     assert (payment.refund_due, payment.refunded, provider.records[paid].refunded) == (7_500, 7_500, 7_500)
     assert queries.held_by_ledger(payment_ids=[paid]) == {paid: 500}
 
 
-def test_ten_with_one_id_at_once_give_it_once(provider: FakeGateway, paid: UUID) -> None:
+def test_ten_concurrent_callers_with_one_id_record_one_refund(provider: FakeGateway, paid: UUID) -> None:
     refund_id = ids.uuid7()
 
-    answers = at_once([lambda: part_of(paid, 3_000, refund_id=refund_id)] * CALLERS)
+    answers = concurrently([lambda: part_of(paid, 3_000, refund_id=refund_id)] * CALLERS)
 
     assert answers == [Refund.objects.get()] * CALLERS
     assert (Payment.objects.get().refund_due, recorded_refunds()) == (3_000, [paid])
@@ -203,10 +190,10 @@ def test_ten_with_one_id_at_once_give_it_once(provider: FakeGateway, paid: UUID)
 
 @contextmanager
 def without_the_constraint() -> Iterator[None]:
-    """Let the database allow more back than was charged, and put its guard back empty-handed afterwards."""
-    guard = next(one for one in Payment._meta.constraints if one.name == "payments_refund_due_lte_amount")
+    """Let the database allow refunds above the charge; afterwards empty the tables and restore the constraint."""
+    constraint = next(one for one in Payment._meta.constraints if one.name == "payments_refund_due_lte_amount")
     with connection.schema_editor() as editor:
-        editor.remove_constraint(Payment, guard)
+        editor.remove_constraint(Payment, constraint)
     try:
         yield
     finally:
@@ -214,17 +201,17 @@ def without_the_constraint() -> Iterator[None]:
             for table in (Posting, Refund, Payment):
                 table.objects.all().delete()
         with connection.schema_editor() as editor:
-            editor.add_constraint(Payment, guard)
+            editor.add_constraint(Payment, constraint)
 
 
 @pytest.mark.postgresql
-def test_without_the_lock_and_the_constraint_ten_at_once_would_give_too_much(
+def test_without_the_lock_and_the_constraint_ten_concurrent_parts_exceed_the_charge(
     provider: FakeGateway, paid: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queries, "get_payment", lambda *, payment_id, **_: Payment.objects.get(id=payment_id))
 
     with without_the_constraint():
-        at_once([lambda: part_of(paid, 7_000)] * CALLERS)
+        concurrently([lambda: part_of(paid, 7_000)] * CALLERS)
         due = sum(Refund.objects.values_list("amount", flat=True))
 
     assert due > 8_000

@@ -1,4 +1,4 @@
-"""Our payments beside the provider's book: what is safe is settled, the rest is left for a person."""
+"""Our payments compared with the provider's records: what is safe is settled, the rest is left for a person."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,15 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
 
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError
 from apps.payments.models import Payment
-from apps.payments.services import ledger, reconciling, refunding
+from apps.payments.services import reconciling, refunding
 from apps.payments.services.findings import FindingVerdict, PaymentFinding
-from gdmarket import clock, ids
+from gdmarket import clock
 from tests.factories.payments import PaymentFactory, RefundFactory
-from tests.unit.payments.actions import at_once, charge, charge_request, everything, facts, open_breaker, state_of
+from tests.unit.payments.actions import charge, charge_request, concurrently, everything, facts, open_breaker, state_of
 from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,6 +23,7 @@ CHARGED = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW"
 REFUNDED = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, refunded=8_000, currency="KRW")
 DECLINED = ChargeRecord(status=ChargeStatus.DECLINED, reason="card_declined")
 VOIDED = ChargeRecord(status=ChargeStatus.VOIDED)
+PROCESSING = ChargeRecord(status=ChargeStatus.PROCESSING)
 
 
 def reconcile(**wishes: Any) -> list[PaymentFinding]:
@@ -44,7 +44,7 @@ def with_refund(provider: FakeGateway, record: ChargeRecord | None) -> UUID:
 
 @pytest.mark.parametrize("state", ["pending", "unknown"])
 @pytest.mark.parametrize(
-    ("record", "in_the_end", "told"),
+    ("record", "state_after", "fact"),
     [
         (CHARGED, "approved", "PaymentApproved"),
         (DECLINED, "declined", "PaymentDeclined"),
@@ -52,8 +52,8 @@ def with_refund(provider: FakeGateway, record: ChargeRecord | None) -> UUID:
         (None, "not_sent", "PaymentDeclined"),
     ],
 )
-def test_what_is_open_is_settled_as_the_provider_says(
-    provider: FakeGateway, state: str, record: ChargeRecord | None, in_the_end: str, told: str
+def test_an_unsettled_payment_is_settled_by_the_providers_record(
+    provider: FakeGateway, state: str, record: ChargeRecord | None, state_after: str, fact: str
 ) -> None:
     payment = PaymentFactory(state=state)
     if record:
@@ -66,17 +66,17 @@ def test_what_is_open_is_settled_as_the_provider_says(
         rental_id=payment.rental_id,
         verdict=REPAIRED,
         ours=f"{state} 8000 KRW",
-        provider=f"now {in_the_end}",
+        provider=f"now {state_after}",
         currency="KRW",
         held=8_000 if record is CHARGED else 0,
         booked=8_000 if record is CHARGED else 0,
     )
-    assert (state_of(payment.id), facts()) == (in_the_end, [told])
+    assert (state_of(payment.id), facts()) == (state_after, [fact])
     assert verdicts() == [AGREES]
-    assert facts() == [told]
+    assert facts() == [fact]
 
 
-def test_an_attempt_that_nobody_sent_is_closed(provider: FakeGateway) -> None:
+def test_an_attempt_never_sent_is_closed(provider: FakeGateway) -> None:
     payment = PaymentFactory(never_sent=True)
     assert verdicts() == [REPAIRED]
     assert (state_of(payment.id), "charge" in provider.calls) == ("not_sent", False)
@@ -109,7 +109,7 @@ def test_a_refund_that_is_due_is_sent(provider: FakeGateway, record: ChargeRecor
         ("declined", REFUNDED),
     ],
 )
-def test_books_that_agree_are_left_alone(provider: FakeGateway, state: str, record: ChargeRecord | None) -> None:
+def test_payments_that_agree_are_left_alone(provider: FakeGateway, state: str, record: ChargeRecord | None) -> None:
     payment = PaymentFactory(state=state)
     if record:
         provider.records[payment.id] = record
@@ -121,7 +121,7 @@ def test_books_that_agree_are_left_alone(provider: FakeGateway, state: str, reco
 
 @pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize(
-    ("state", "record", "in_words"),
+    ("state", "record", "description"),
     [
         ("approved", None, "not_found"),
         ("approved", DECLINED, "declined"),
@@ -136,18 +136,18 @@ def test_books_that_agree_are_left_alone(provider: FakeGateway, state: str, reco
     ],
 )
 def test_a_difference_is_left_for_a_person(
-    provider: FakeGateway, state: str, record: ChargeRecord | None, in_words: str, dry_run: bool
+    provider: FakeGateway, state: str, record: ChargeRecord | None, description: str, dry_run: bool
 ) -> None:
     payment = PaymentFactory(state=state)
     if record:
         provider.records[payment.id] = record
-    before, book = everything(), dict(provider.records)
+    before, records = everything(), dict(provider.records)
 
     (finding,) = reconcile(dry_run=dry_run)
 
-    assert (finding.verdict, finding.ours, finding.provider) == (NEEDS_PERSON, f"{state} 8000 KRW", in_words)
+    assert (finding.verdict, finding.ours, finding.provider) == (NEEDS_PERSON, f"{state} 8000 KRW", description)
     assert everything() == before
-    assert (provider.records, sorted(provider.calls)) == (book, ["list", "lookup"])
+    assert (provider.records, sorted(provider.calls)) == (records, ["list", "lookup"])
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_refund_that_the_provider_refuses_is_left_for_a_person(
     provider: FakeGateway, record: ChargeRecord | None, would_be: FindingVerdict
 ) -> None:
     payment_id = with_refund(provider, record)
-    book = dict(provider.records)
+    records = dict(provider.records)
 
     (dry,) = reconcile(dry_run=True)
     (finding,) = reconcile()
@@ -171,29 +171,29 @@ def test_a_refund_that_the_provider_refuses_is_left_for_a_person(
     assert (dry.verdict, finding.verdict) == (would_be, NEEDS_PERSON)
     assert finding.ours == dry.ours == "approved 8000 KRW, refund due 8000"
     assert finding.provider == "refuses the refund: more_than_charged"
-    assert (state_of(payment_id), facts(), provider.records) == ("approved", [], book)
+    assert (state_of(payment_id), facts(), provider.records) == ("approved", [], records)
 
 
-def test_a_dry_run_says_what_would_be_repaired_and_changes_nothing_anywhere(provider: FakeGateway) -> None:
+def test_a_dry_run_reports_what_would_be_repaired_and_changes_nothing(provider: FakeGateway) -> None:
     lost, unseen, never_sent = PaymentFactory(state="unknown"), PaymentFactory(), PaymentFactory(never_sent=True)
     provider.records[lost.id] = CHARGED
     due = with_refund(provider, CHARGED)
-    before, book = everything(), dict(provider.records)
+    before, records = everything(), dict(provider.records)
 
     findings = reconcile(dry_run=True)
 
-    told = {finding.payment_id: (finding.verdict, finding.provider) for finding in findings}
-    assert told == {
+    found = {finding.payment_id: (finding.verdict, finding.provider) for finding in findings}
+    assert found == {
         lost.id: (WOULD_REPAIR, "charged 8000 KRW"),
         unseen.id: (WOULD_REPAIR, "not_found"),
         never_sent.id: (WOULD_REPAIR, "not_found"),
         due: (WOULD_REPAIR, "charged 8000 KRW"),
     }
     assert everything() == before
-    assert (provider.records, set(provider.calls)) == (book, {"list", "lookup"})
+    assert (provider.records, set(provider.calls)) == (records, {"list", "lookup"})
 
 
-def test_an_attempt_that_is_just_being_made_is_not_touched(provider: FakeGateway) -> None:
+def test_an_attempt_in_progress_is_left_alone(provider: FakeGateway) -> None:
     payment = PaymentFactory(created_at=clock.now())
     before = everything()
     (finding,) = reconcile()
@@ -202,15 +202,26 @@ def test_an_attempt_that_is_just_being_made_is_not_touched(provider: FakeGateway
     assert provider.calls == ["list"]
 
 
+def test_charges_still_processing_do_not_end_the_run(provider: FakeGateway) -> None:
+    first, second, lost = PaymentFactory.create_batch(3, state="unknown")
+    provider.records = {first.id: PROCESSING, second.id: PROCESSING, lost.id: CHARGED}
+
+    findings = {finding.payment_id: (finding.verdict, finding.provider) for finding in reconcile()}
+
+    in_flight = (IN_FLIGHT, "still processing")
+    assert findings == {first.id: in_flight, second.id: in_flight, lost.id: (REPAIRED, "now approved")}
+
+
 def test_younger_payments_can_be_left_out(provider: FakeGateway) -> None:
     old, young = PaymentFactory(state="unknown"), PaymentFactory(state="unknown", created_at=clock.now() - timedelta(minutes=1))
+    listed = charge(now=clock.now()).payment_id
     findings = reconcile(older_than_s=120.0)
     assert [finding.payment_id for finding in findings] == [old.id]
-    assert (state_of(old.id), state_of(young.id)) == ("not_sent", "unknown")
+    assert (state_of(old.id), state_of(young.id), state_of(listed)) == ("not_sent", "unknown", "approved")
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_it_ends_at_once_where_nobody_is_there(provider: FakeGateway, dry_run: bool) -> None:
+def test_a_run_ends_when_the_provider_refuses_connections(provider: FakeGateway, dry_run: bool) -> None:
     PaymentFactory(state="approved")
     first = min(PaymentFactory.create_batch(2, state="unknown"), key=lambda payment: payment.id)
     before = everything()
@@ -223,22 +234,22 @@ def test_it_ends_at_once_where_nobody_is_there(provider: FakeGateway, dry_run: b
     assert provider.calls == ["lookup"]
 
 
-def test_one_that_no_answer_comes_about_keeps_no_other_from_its_turn(provider: FakeGateway) -> None:
-    silent, told = sorted(PaymentFactory.create_batch(2, state="unknown"), key=lambda payment: payment.id)
+def test_a_lookup_without_an_answer_does_not_end_the_run(provider: FakeGateway) -> None:
+    silent, lost = sorted(PaymentFactory.create_batch(2, state="unknown"), key=lambda payment: payment.id)
     paid = charge(now=clock.now()).payment_id
-    provider.records[told.id] = CHARGED
+    provider.records[lost.id] = CHARGED
     provider.unanswered.add(silent.id)
 
-    assert {finding.payment_id: finding.verdict for finding in reconcile()} == {silent.id: NOT_REACHED, told.id: REPAIRED, paid: AGREES}
+    assert {finding.payment_id: finding.verdict for finding in reconcile()} == {silent.id: NOT_REACHED, lost.id: REPAIRED, paid: AGREES}
 
 
-def test_it_ends_after_five_that_no_answer_comes_about(provider: FakeGateway) -> None:
+def test_a_run_ends_after_five_lookups_without_an_answer(provider: FakeGateway) -> None:
     PaymentFactory.create_batch(7, state="unknown")
     provider.fails["lookup"] = lambda: NoAnswerError("timed_out")
     assert verdicts() == [NOT_REACHED] * 5
 
 
-def test_it_asks_nobody_while_the_breaker_is_open(provider: FakeGateway) -> None:
+def test_a_run_makes_no_call_while_the_breaker_is_open(provider: FakeGateway) -> None:
     PaymentFactory(state="unknown")
     open_breaker()
     assert verdicts() == [NOT_REACHED]
@@ -246,31 +257,31 @@ def test_it_asks_nobody_while_the_breaker_is_open(provider: FakeGateway) -> None
 
 
 @pytest.mark.parametrize("is_recorded", [True, False])
-def test_a_payment_that_moves_on_while_it_is_compared_is_no_difference(provider: FakeGateway, is_recorded: bool) -> None:
+def test_a_payment_refunded_during_the_comparison_is_no_difference(provider: FakeGateway, is_recorded: bool) -> None:
     payment = PaymentFactory(state="approved")
     provider.records[payment.id] = CHARGED
     provider.made_at[payment.id] = clock.now() - timedelta(days=2)  # by a clock that is slow: it is not on the list
 
-    def give_it_back() -> None:
+    def refund() -> None:
         provider.on_arrival.clear()
-        refund = refunding.record_refund(payment_id=payment.id, now=clock.now())
+        recorded = refunding.record_refund(payment_id=payment.id, now=clock.now())
         if is_recorded:
-            refunding.send_refund(refund_id=refund.id, now=clock.now())
-        else:  # given back, but not yet written down
-            provider.refund(request=charge_request(payment.id), refund_key=refund.id, amount=8_000, deadline_s=1)
+            refunding.send_refund(refund_id=recorded.id, now=clock.now())
+        else:  # refunded, but not yet recorded
+            provider.refund(request=charge_request(payment.id), refund_key=recorded.id, amount=8_000, deadline_s=1)
 
-    provider.on_arrival["lookup"] = give_it_back
+    provider.on_arrival["lookup"] = refund
 
     assert verdicts(since=clock.now() - timedelta(days=1)) == [IN_FLIGHT]
 
 
-def test_runs_at_one_moment_settle_each_payment_once(provider: FakeGateway) -> None:
+def test_concurrent_runs_settle_each_payment_once(provider: FakeGateway) -> None:
     open_ones = [PaymentFactory(state="unknown") for _ in range(5)]
     for payment in open_ones:
         provider.records[payment.id] = replace(CHARGED, reference=f"theirs-{payment.id}")
     due = [with_refund(provider, CHARGED) for _ in range(5)]
 
-    runs = at_once([verdicts] * 4)
+    runs = concurrently([verdicts] * 4)
 
     assert not [run for run in runs if isinstance(run, Exception)]
     assert all(NEEDS_PERSON not in run for run in runs if not isinstance(run, Exception))
@@ -278,17 +289,3 @@ def test_runs_at_one_moment_settle_each_payment_once(provider: FakeGateway) -> N
     assert {(state_of(payment_id), provider.records[payment_id].refunded) for payment_id in due} == {("refunded", 8_000)}
     assert sorted(facts()) == ["PaymentApproved"] * 5 + ["PaymentRefunded"] * 5
     assert verdicts() == [AGREES] * 10
-
-
-def test_it_goes_through_any_number_and_never_in_a_transaction(provider: FakeGateway) -> None:
-    payments = [PaymentFactory.build(state=state, rental_id=ids.uuid7()) for state in ("approved", "declined") for _ in range(600)]
-    Payment.objects.bulk_create(payments)
-    for payment in payments[:600]:
-        ledger.post_charge(payment, now=payment.created_at)
-        provider.records[payment.id] = CHARGED
-
-    findings = reconciling.reconcile_payments(now=clock.now())
-
-    seen = {finding.payment_id: (finding.verdict, connection.in_atomic_block) for finding in findings}
-    assert seen == {payment.id: (AGREES, False) for payment in payments}
-    assert provider.calls == ["list"] * 6

@@ -28,24 +28,22 @@ def refund(*arguments: object) -> str:
     return out.getvalue()
 
 
-def test_the_part_is_recorded_and_where_events_are_delivered_at_once_given_back(
-    provider: FakeGateway, paid: UUID, settings: Settings
-) -> None:
+def test_with_inline_dispatch_the_part_is_refunded_at_once(provider: FakeGateway, paid: UUID, settings: Settings) -> None:
     settings.GDMARKET_DISPATCH = "inline"
-    said = refund(paid, 3_000)
+    printed = refund(paid, 3_000)
 
     row = Refund.objects.get()
-    assert said == f"Refund {row.id}: 3,000 KRW of payment {paid}, refunded.\n"
+    assert printed == f"Refund {row.id}: 3,000 KRW of payment {paid}, refunded.\n"
     assert (row.amount, provider.records[paid].refunded, state_of(paid)) == (3_000, 3_000, "approved")
 
 
-def test_while_the_provider_is_silent_it_says_that_it_is_pending(provider: FakeGateway, paid: UUID, settings: Settings) -> None:
+def test_while_the_provider_does_not_answer_the_refund_is_pending(provider: FakeGateway, paid: UUID, settings: Settings) -> None:
     settings.GDMARKET_DISPATCH = "inline"
     provider.fails["refund"] = lambda: NoAnswerError("timed_out")
     assert refund(paid, 3_000) == f"Refund {Refund.objects.get().id}: 3,000 KRW of payment {paid}, pending.\n"
 
 
-def test_sent_again_with_the_same_id_it_gives_nothing_more(provider: FakeGateway, paid: UUID) -> None:
+def test_repeated_with_the_same_id_it_refunds_nothing_more(provider: FakeGateway, paid: UUID) -> None:
     refund_id = ids.uuid7()
     first = refund(paid, 3_000, "--refund", refund_id)
     before = everything()
@@ -56,14 +54,14 @@ def test_sent_again_with_the_same_id_it_gives_nothing_more(provider: FakeGateway
     assert everything() == before
 
 
-def test_a_dry_run_says_what_it_would_do_and_changes_nothing(provider: FakeGateway, paid: UUID) -> None:
+def test_a_dry_run_reports_what_it_would_do_and_changes_nothing(provider: FakeGateway, paid: UUID) -> None:
     before = everything()
     assert refund(paid, 3_000, "--dry-run") == f"Would refund 3,000 KRW of payment {paid}; nothing was changed.\n"
     assert everything() == before
     assert provider.calls == ["charge"]
 
 
-def test_what_is_refused_is_told_in_one_sentence(provider: FakeGateway, paid: UUID) -> None:
+def test_a_refusal_is_reported_in_one_sentence(provider: FakeGateway, paid: UUID) -> None:
     declined = PaymentFactory(state="declined").id
     before = everything()
     for dry_run in ([], ["--dry-run"]):

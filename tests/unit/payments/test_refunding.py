@@ -1,4 +1,4 @@
-"""Giving the money back: once, whatever happens on the way."""
+"""A refund is made once, whatever fails on the way."""
 
 from typing import Any
 from uuid import UUID
@@ -14,13 +14,14 @@ from apps.payments.errors import (
     RefundRefusedError,
 )
 from apps.payments.events import PaymentRefunded
-from apps.payments.gateways.port import NoAnswerError
+from apps.payments.gateways.port import NoAnswerError, RefusedError
 from apps.payments.models import Payment, Refund
 from apps.payments.services import refunding
 from gdmarket import ids
+from gdmarket.errors import DomainError
 from tests.factories.payments import PaymentFactory, RefundFactory
 from tests.log import recorded
-from tests.unit.payments.actions import at_once, charge, charge_request, everything, facts, open_breaker, recorded_refunds, state_of
+from tests.unit.payments.actions import charge, charge_request, concurrently, everything, facts, open_breaker, recorded_refunds, state_of
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.fake_gateway import FakeGateway
 
@@ -39,7 +40,7 @@ def refund_of(payment_id: UUID) -> Refund:
     return refunding.record_refund(payment_id=payment_id, now=NOON)
 
 
-def test_a_refund_is_written_down_before_the_provider_is_asked(provider: FakeGateway, paid: UUID) -> None:
+def test_a_refund_is_recorded_before_the_provider_is_called(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
 
     assert (refund.payment_id, refund.amount, refund.state, refund.created_at) == (paid, 8_000, "pending", NOON)
@@ -47,18 +48,18 @@ def test_a_refund_is_written_down_before_the_provider_is_asked(provider: FakeGat
     assert (state_of(paid), provider.calls) == ("approved", ["charge"])
 
 
-def test_a_refund_that_was_sent_is_booked_and_told(provider: FakeGateway, paid: UUID) -> None:
+def test_a_refund_that_was_made_is_recorded_and_published(provider: FakeGateway, paid: UUID) -> None:
     refund = refunding.send_refund(refund_id=refund_of(paid).id, now=NOON)
 
     assert (refund.state, refund.settled_at, refund.provider_reference) == ("refunded", NOON, f"refund-{refund.id}")
     payment = Payment.objects.get(id=paid)
     assert (payment.state, payment.refunded, payment.version) == ("refunded", 8_000, 3)
     assert provider.records[paid].refunded == 8_000
-    (told,) = recorded([PaymentRefunded])
-    assert (told.stream, told.event.state, told.event.refunded, told.event.version) == (f"payment:{paid}", "refunded", 8_000, 3)
+    (fact,) = recorded([PaymentRefunded])
+    assert (fact.stream, fact.event.state, fact.event.refunded, fact.event.version) == (f"payment:{paid}", "refunded", 8_000, 3)
 
 
-def test_a_refund_recorded_again_is_the_one_that_stands(provider: FakeGateway, paid: UUID) -> None:
+def test_a_refund_recorded_again_is_the_same_refund(provider: FakeGateway, paid: UUID) -> None:
     first = refund_of(paid)
     assert refund_of(paid) == first
     refunding.send_refund(refund_id=first.id, now=NOON)
@@ -66,7 +67,7 @@ def test_a_refund_recorded_again_is_the_one_that_stands(provider: FakeGateway, p
     assert recorded_refunds() == [paid]
 
 
-def test_a_refund_sent_again_asks_nobody(provider: FakeGateway, paid: UUID) -> None:
+def test_a_refund_already_made_is_not_requested_again(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
     refunding.send_refund(refund_id=refund.id, now=NOON)
     before = everything()
@@ -77,25 +78,35 @@ def test_a_refund_sent_again_asks_nobody(provider: FakeGateway, paid: UUID) -> N
     assert everything() == before
 
 
-def test_a_refund_whose_answer_was_lost_is_sent_again_and_given_once(provider: FakeGateway, paid: UUID) -> None:
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        {"loses": {"refund": lambda: NoAnswerError("timed_out")}},
+        {"fails": {"refund": lambda: RefusedError("UNAUTHORIZED_KEY")}},
+        {"refunds_pending": True},
+    ],
+    ids=["answer lost", "call refused", "processing"],
+)
+def test_a_refund_without_an_outcome_is_retried_and_made_once(provider: FakeGateway, paid: UUID, behaviour: dict[str, Any]) -> None:
     refund = refund_of(paid)
-    provider.loses["refund"] = lambda: NoAnswerError("timed_out")
+    for name, value in behaviour.items():
+        setattr(provider, name, value)
     waits = []
     for _ in range(4):
-        with pytest.raises(OutcomeUnknownError) as silence:
+        with pytest.raises(OutcomeUnknownError) as unknown:
             refunding.send_refund(refund_id=refund.id, now=NOON)
-        waits.append(silence.value.retry_after_s)
+        waits.append(unknown.value.retry_after_s)
     assert waits == [1, 2, 4, 8]
     assert (state_of(paid), facts()) == ("approved", ["PaymentApproved"])
-    provider.loses.clear()
+    provider.loses, provider.fails, provider.refunds_pending = {}, {}, False
 
-    refunding.send_refund(refund_id=refund.id, now=NOON)
+    assert refunding.send_refund(refund_id=refund.id, now=NOON).state == "refunded"
 
     assert (provider.records[paid].refunded, state_of(paid)) == (8_000, "refunded")
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
 
 
-def test_a_server_that_dies_after_the_provider_gave_the_money_back_is_made_good(provider: FakeGateway, paid: UUID) -> None:
+def test_a_refund_whose_caller_died_is_completed_by_the_next(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
     provider.loses["refund"] = SystemExit
     with pytest.raises(SystemExit):
@@ -107,45 +118,43 @@ def test_a_server_that_dies_after_the_provider_gave_the_money_back_is_made_good(
     assert (provider.records[paid].refunded, state_of(paid)) == (8_000, "refunded")
 
 
-def test_ten_that_record_at_once_record_one_refund(provider: FakeGateway, paid: UUID) -> None:
-    refunds = at_once([lambda: refund_of(paid)] * CALLERS)
+def test_ten_concurrent_callers_record_one_refund(provider: FakeGateway, paid: UUID) -> None:
+    refunds = concurrently([lambda: refund_of(paid)] * CALLERS)
 
     assert refunds == [Refund.objects.get()] * CALLERS
     assert recorded_refunds() == [paid]
 
 
-def test_ten_that_send_at_once_give_the_money_back_once(provider: FakeGateway, paid: UUID) -> None:
+def test_ten_concurrent_callers_refund_once(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
 
-    sent = at_once([lambda: refunding.send_refund(refund_id=refund.id, now=NOON)] * CALLERS)
+    sent = concurrently([lambda: refunding.send_refund(refund_id=refund.id, now=NOON)] * CALLERS)
 
     assert [getattr(answer, "state", answer) for answer in sent] == ["refunded"] * CALLERS
     assert (provider.records[paid].refunded, Payment.objects.get().version) == (8_000, 3)
     assert facts() == ["PaymentApproved", "PaymentRefunded"]
 
 
-@pytest.mark.parametrize("state", ["pending", "unknown"])
-def test_a_payment_that_is_not_settled_is_refunded_later(provider: FakeGateway, state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ("pending", OutcomeUnknownError),
+        ("unknown", OutcomeUnknownError),
+        ("declined", PaymentNotRefundableError),
+        ("not_sent", PaymentNotRefundableError),
+    ],
+)
+def test_a_payment_unsettled_or_never_charged_is_not_refunded(provider: FakeGateway, state: str, error: type[DomainError]) -> None:
     payment = PaymentFactory(state=state)
     before = everything()
-    with pytest.raises(OutcomeUnknownError) as not_yet:
+    with pytest.raises(error) as refusal:
         refund_of(payment.id)
-    assert not_yet.value.retry_after_s == 1.0
-    assert everything() == before
-
-
-@pytest.mark.parametrize("state", ["declined", "not_sent"])
-def test_what_was_never_charged_is_never_refunded(provider: FakeGateway, state: str) -> None:
-    payment = PaymentFactory(state=state)
-    before = everything()
-    with pytest.raises(PaymentNotRefundableError) as refusal:
-        refund_of(payment.id)
-    assert refusal.value.details == {"state": state}
+    assert getattr(refusal.value, "retry_after_s", 1.0) == 1.0
     assert everything() == before
     assert provider.calls == []
 
 
-def test_what_nobody_knows_is_never_refunded(provider: FakeGateway) -> None:
+def test_an_unknown_payment_or_refund_is_refused(provider: FakeGateway) -> None:
     with pytest.raises(PaymentNotFoundError):
         refund_of(ids.uuid7())
     with pytest.raises(PaymentNotFoundError):
@@ -154,7 +163,7 @@ def test_what_nobody_knows_is_never_refunded(provider: FakeGateway) -> None:
     assert provider.calls == []
 
 
-def test_a_refusal_of_the_provider_is_kept_and_nothing_told(provider: FakeGateway, paid: UUID) -> None:
+def test_a_refusal_by_the_provider_is_recorded_and_nothing_published(provider: FakeGateway, paid: UUID) -> None:
     provider.refund(request=charge_request(paid), refund_key=ids.uuid7(), amount=5_000, deadline_s=1)
     refund = refund_of(paid)
 
@@ -167,7 +176,7 @@ def test_a_refusal_of_the_provider_is_kept_and_nothing_told(provider: FakeGatewa
     assert (state_of(paid), facts(), provider.records[paid].refunded) == ("approved", ["PaymentApproved"], 5_000)
 
 
-def test_what_somebody_gave_back_in_full_at_the_provider_is_taken_over(provider: FakeGateway, paid: UUID) -> None:
+def test_a_full_refund_made_by_hand_at_the_provider_counts(provider: FakeGateway, paid: UUID) -> None:
     provider.refund(request=charge_request(paid), refund_key=ids.uuid7(), amount=8_000, deadline_s=1)
 
     refund = refunding.send_refund(refund_id=refund_of(paid).id, now=NOON)
@@ -179,13 +188,13 @@ def test_what_somebody_gave_back_in_full_at_the_provider_is_taken_over(provider:
 def test_while_the_breaker_is_open_the_refund_waits(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
     open_breaker()
-    with pytest.raises(OutcomeUnknownError) as silence:
+    with pytest.raises(OutcomeUnknownError) as unknown:
         refunding.send_refund(refund_id=refund.id, now=NOON)
-    assert 15 < silence.value.retry_after_s <= 20
+    assert 15 < unknown.value.retry_after_s <= 20
     assert (provider.calls, state_of(paid)) == (["charge"], "approved")
 
 
-def test_inside_a_transaction_the_provider_is_not_asked(provider: FakeGateway, paid: UUID) -> None:
+def test_a_refund_inside_a_transaction_is_refused(provider: FakeGateway, paid: UUID) -> None:
     refund = refund_of(paid)
     before = everything()
     with pytest.raises(InsideTransactionError), transaction.atomic():
@@ -210,7 +219,7 @@ def test_the_database_refuses_a_refund_that_cannot_be(rows: dict[str, Any], cons
     assert not Refund.objects.exists()
 
 
-def test_the_database_refuses_more_back_than_was_charged() -> None:
+def test_the_database_refuses_refunds_above_the_charge() -> None:
     first = RefundFactory()
     with pytest.raises(IntegrityError, match="payments_refund_due_lte_amount"), transaction.atomic():
         RefundFactory(payment=first.payment, amount=1)

@@ -1,4 +1,4 @@
-"""The payment simulator in a process of its own, and the adapter that calls it over sockets."""
+"""The payment simulator in a process of its own, which can be given faults, and the adapter that calls it over sockets."""
 
 import hashlib
 import hmac
@@ -19,12 +19,12 @@ SECRETS = ("the new secret", "the old secret")
 class HttpHarness(AdapterHarness):
     """A simulator shared with the other tests of this process, one after the other."""
 
-    def __init__(self, fake: SimulatorProcess) -> None:
-        self._fake = fake
-        self.gateway = self._http = HttpGateway(base_url=fake.url, webhook_secrets=SECRETS)
+    def __init__(self, simulator: SimulatorProcess) -> None:
+        self._simulator = simulator
+        self.gateway = self._http = HttpGateway(base_url=simulator.url, webhook_secrets=SECRETS)
 
     def record(self, key: UUID) -> ChargeRecord:
-        return self._fake.record(key)
+        return self._simulator.record(key)
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -34,16 +34,18 @@ class HttpHarness(AdapterHarness):
         self._http.close()
 
     def inject_fault(self, do: str, *, call: str, **details: Any) -> None:
-        self._fake.set_faults({"do": do, "call": call, **details})
+        """Inject this fault (deploy/simulator/faults.py) into every such call until `clear_faults`; `details` are its other fields."""
+        self._simulator.set_faults({"do": do, "call": call, **details})
 
     def clear_faults(self) -> None:
-        self._fake.clear_faults()
-        self._fake.come_up()
+        """Clear every fault and accept connections."""
+        self._simulator.clear_faults()
+        self._simulator.come_up()
 
     def go_down(self) -> None:
-        self._fake.go_down()
+        self._simulator.go_down()
 
-    def notice(self, key: UUID) -> bytes:
+    def webhook(self, key: UUID) -> bytes:
         return json.dumps({"id": f"charge-{key}-charged", "happened": "charge.charged", "key": str(key)}).encode()
 
     def sign(self, body: bytes, *, at: datetime, secret: int = 0) -> Mapping[str, str]:

@@ -7,16 +7,17 @@ from uuid import UUID
 from apps.payments.gateways.port import ChargeRecord
 from apps.payments.gateways.sandbox import SandboxGateway
 from apps.payments.gateways.sandbox_store import SandboxStore
-from tests.unit.payments.contract.harness import AMPLE_S, AdapterHarness, Feature
+from tests.unit.payments.contract.harness import AdapterHarness, Feature
+from tests.unit.payments.gateway_calls import AMPLE_S
 
 
 class SandboxHarness(AdapterHarness):
-    """A sandbox with a book of its own in a folder that is new."""
+    """A sandbox with a new store."""
 
-    unsupported = frozenset({Feature.WIRE, Feature.WEBHOOKS})
+    unsupported = frozenset({Feature.WEBHOOKS})
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "new" / "book.sqlite3"
+        self._path = folder / "new" / "store.sqlite3"
         self.gateway = SandboxGateway(store=self._path)
 
     def record(self, key: UUID) -> ChargeRecord:

@@ -22,21 +22,21 @@ SECRETS = ("whsec_new", "whsec_old")
 class StripeHarness(AdapterHarness):
     """Stripe's times are whole seconds."""
 
-    unsupported = frozenset({Feature.WIRE, Feature.SANDBOX_METHODS})
+    unsupported = frozenset({Feature.SANDBOX_METHODS})
     good_method = "pm_card_visa"
     bad_method = "pm_declined"
     page = PAGE
 
     def __init__(self) -> None:
-        self._stripe = StripeStub()
-        self.gateway = self._gateway = StripeGateway(base_url=self._stripe.url, secret_key=SECRET, webhook_secrets=SECRETS)
+        self.stub = StripeStub()
+        self.gateway = self._gateway = StripeGateway(base_url=self.stub.url, secret_key=SECRET, webhook_secrets=SECRETS)
 
     def record(self, key: UUID) -> ChargeRecord:
         name = self._name_of(key)
         if not name:
             return ChargeRecord(status=ChargeStatus.NOT_FOUND)
         return record_of(
-            decode(HttpResponse(status=200, headers={}, body=json.dumps(self._stripe.payments[name]).encode()), shape=PaymentIntent)
+            decode(HttpResponse(status=200, headers={}, body=json.dumps(self.stub.payments[name]).encode()), shape=PaymentIntent)
         )
 
     def now(self) -> datetime:
@@ -44,9 +44,9 @@ class StripeHarness(AdapterHarness):
 
     def close(self) -> None:
         self._gateway.close()
-        self._stripe.close()
+        self.stub.close()
 
-    def notice(self, key: UUID) -> bytes:
+    def webhook(self, key: UUID) -> bytes:
         about = {"id": self._name_of(key) or "pi_unknown", "object": "payment_intent", "metadata": {"gdmarket_payment": str(key)}}
         return json.dumps(recorded("stripe/event") | {"type": "payment_intent.succeeded", "data": {"object": about}}).encode()
 
@@ -56,5 +56,5 @@ class StripeHarness(AdapterHarness):
         return {"content-type": "application/json", "stripe-signature": f"t={sent_at},v1={digest}"}
 
     def _name_of(self, key: UUID) -> str:
-        names = (name for name, wanted in self._stripe.payments.items() if wanted["metadata"]["gdmarket_payment"] == str(key))
+        names = (name for name, intent in self.stub.payments.items() if intent["metadata"]["gdmarket_payment"] == str(key))
         return next(names, "")

@@ -1,4 +1,4 @@
-"""The provider's own list tells every charge in a window of time, once, with what was given back of it."""
+"""The provider's own list shows every charge in a window of time once, with what was refunded of it."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +9,8 @@ import pytest
 
 from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.port import ChargePage, ListedCharge
-from gdmarket import ids
-from tests.unit.payments.contract.harness import AMPLE_S, AdapterHarness, Feature
+from tests.unit.payments.contract.harness import AdapterHarness, Feature
+from tests.unit.payments.gateway_calls import AMPLE_S, refund
 
 MOMENT = timedelta(seconds=1)
 
@@ -37,20 +37,20 @@ def charged(harness: AdapterHarness, number: int) -> list[ChargeRequest]:
 
 
 @pytest.mark.needs(Feature.OWN_KEYS)
-def test_a_list_tells_what_was_charged_and_given_back_and_nothing_else(harness: AdapterHarness) -> None:
+def test_a_list_shows_charges_and_refunds_and_nothing_else(harness: AdapterHarness) -> None:
     since = harness.now()
-    kept, given_back = charged(harness, 2)
-    harness.gateway.refund(request=given_back, refund_key=ids.uuid7(), amount=400, deadline_s=AMPLE_S)
+    kept, refunded = charged(harness, 2)
+    refund(harness.gateway, refunded, amount=400)
     harness.charge(harness.request(method=harness.bad_method))
     harness.void(harness.request())
 
-    told = {charge.payment_id: charge.record for charge in listed(harness, since, harness.now() + MOMENT)}
+    found = {charge.payment_id: charge.record for charge in listed(harness, since, harness.now() + MOMENT)}
 
-    assert told == {wanted.payment_id: harness.lookup(wanted) for wanted in (kept, given_back)}
-    assert told[given_back.payment_id].refunded == 400
+    assert found == {wanted.payment_id: harness.lookup(wanted) for wanted in (kept, refunded)}
+    assert found[refunded.payment_id].refunded == 400
 
 
-def test_a_list_longer_than_a_page_is_told_to_its_end(harness: AdapterHarness) -> None:
+def test_a_list_longer_than_a_page_is_read_to_its_end(harness: AdapterHarness) -> None:
     since = harness.now()
     charge_requests = charged(harness, harness.page + 5)
 

@@ -1,111 +1,121 @@
-"""Money is given back once for ever under a refund key, and never more than was charged."""
+"""A refund is made once for ever under its key, and never above the charge."""
 
 from collections import Counter
-from uuid import UUID
+from contextlib import closing
 
 import pytest
 
 from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.port import RefundRecord, RefundStatus
 from gdmarket import ids
-from tests.unit.payments.actions import at_once
-from tests.unit.payments.contract.harness import AMPLE_S, AdapterHarness, Feature
+from tests.unit.payments.actions import concurrently
+from tests.unit.payments.contract.harness import AdapterHarness, Feature
+from tests.unit.payments.contract.stripe_harness import StripeHarness
+from tests.unit.payments.contract.toss_harness import TossHarness
+from tests.unit.payments.gateway_calls import refund
 
 REFUNDED, REFUSED = RefundStatus.REFUNDED, RefundStatus.REFUSED
 
 
-def refund(harness: AdapterHarness, wanted: ChargeRequest, amount: int, refund_key: UUID | None = None) -> RefundRecord:
-    return harness.gateway.refund(request=wanted, refund_key=refund_key or ids.uuid7(), amount=amount, deadline_s=AMPLE_S)
-
-
 @pytest.fixture
-def wanted(harness: AdapterHarness) -> ChargeRequest:
-    """Return 8,000 won that were charged."""
-    wanted = harness.request()
-    harness.charge(wanted)
-    return wanted
+def charged(harness: AdapterHarness) -> ChargeRequest:
+    """Return the request of a charge of 8,000 won."""
+    charged = harness.request()
+    harness.charge(charged)
+    return charged
 
 
-def test_all_of_a_charge_is_given_back(harness: AdapterHarness, wanted: ChargeRequest) -> None:
-    record = refund(harness, wanted, 8_000)
+def test_a_charge_is_refunded_in_full(harness: AdapterHarness, charged: ChargeRequest) -> None:
+    record = refund(harness.gateway, charged)
     assert (record.status, record.reason) == (REFUNDED, "")
     assert record.reference
-    assert (harness.lookup(wanted).amount, harness.lookup(wanted).refunded) == (8_000, 8_000)
-    assert harness.record(wanted.payment_id).refunded == 8_000
+    assert (harness.lookup(charged).amount, harness.lookup(charged).refunded) == (8_000, 8_000)
+    assert harness.record(charged.payment_id).refunded == 8_000
 
 
-def test_a_charge_is_given_back_in_parts(harness: AdapterHarness, wanted: ChargeRequest) -> None:
-    records = [refund(harness, wanted, amount) for amount in (3_000, 1, 4_999)]
+def test_a_charge_is_refunded_in_parts(harness: AdapterHarness, charged: ChargeRequest) -> None:
+    records = [refund(harness.gateway, charged, amount=amount) for amount in (3_000, 1, 4_999)]
     assert [record.status for record in records] == [REFUNDED] * 3
     assert len({record.reference for record in records}) == 3
-    assert harness.lookup(wanted).refunded == harness.record(wanted.payment_id).refunded == 8_000
+    assert harness.lookup(charged).refunded == harness.record(charged.payment_id).refunded == 8_000
 
 
-@pytest.mark.parametrize("given", [0, 5_000, 8_000])
-def test_more_than_was_charged_is_never_given_back(harness: AdapterHarness, wanted: ChargeRequest, given: int) -> None:
-    if given:
-        refund(harness, wanted, given)
-    record = refund(harness, wanted, 8_001 - given)
+@pytest.mark.parametrize("refunded", [0, 5_000, 8_000])
+def test_a_refund_above_the_charge_is_refused(harness: AdapterHarness, charged: ChargeRequest, refunded: int) -> None:
+    if refunded:
+        refund(harness.gateway, charged, amount=refunded)
+    record = refund(harness.gateway, charged, amount=8_001 - refunded)
     assert record.status is REFUSED
     assert record.reason
-    assert harness.lookup(wanted).refunded == harness.record(wanted.payment_id).refunded == given
+    assert harness.lookup(charged).refunded == harness.record(charged.payment_id).refunded == refunded
 
 
-def test_the_same_refund_again_gives_nothing_more(harness: AdapterHarness, wanted: ChargeRequest) -> None:
+@pytest.mark.parametrize("harness_type", [StripeHarness, TossHarness])
+@pytest.mark.parametrize("refunded", [0, 5_000])
+def test_a_refund_above_the_charge_is_never_requested(harness_type: type[StripeHarness | TossHarness], refunded: int) -> None:
+    with closing(harness_type()) as harness:
+        request = harness.request()
+        harness.charge(request)
+        if refunded:
+            refund(harness.gateway, request, amount=refunded)
+        harness.stub.requests.clear()
+
+        record = refund(harness.gateway, request, amount=8_001 - refunded)
+
+        assert (record.status, record.reason) == (REFUSED, "more_than_charged")
+        assert not [call for call in harness.stub.calls() if call.startswith("POST") and call.endswith(("/refunds", "/cancel"))]
+
+
+def test_a_repeated_refund_is_made_once(harness: AdapterHarness, charged: ChargeRequest) -> None:
     refund_key = ids.uuid7()
-    records = [refund(harness, wanted, 3_000, refund_key) for _ in range(3)]
+    records = [refund(harness.gateway, charged, refund_key, 3_000) for _ in range(3)]
     assert records == [records[0]] * 3
-    assert harness.lookup(wanted).refunded == harness.record(wanted.payment_id).refunded == 3_000
+    assert harness.lookup(charged).refunded == harness.record(charged.payment_id).refunded == 3_000
 
 
-def test_another_sum_under_the_same_refund_key_gives_nothing_more(harness: AdapterHarness, wanted: ChargeRequest) -> None:
+def test_another_sum_under_the_same_refund_key_is_refused(harness: AdapterHarness, charged: ChargeRequest) -> None:
     refund_key = ids.uuid7()
-    refund(harness, wanted, 3_000, refund_key)
-    assert refund(harness, wanted, 2_000, refund_key).status is REFUSED
-    assert harness.record(wanted.payment_id).refunded == 3_000
+    refund(harness.gateway, charged, refund_key, 3_000)
+    assert refund(harness.gateway, charged, refund_key, 2_000).status is REFUSED
+    assert harness.record(charged.payment_id).refunded == 3_000
 
 
-def test_a_refund_that_was_refused_may_be_asked_for_again(harness: AdapterHarness, wanted: ChargeRequest) -> None:
+def test_a_refused_refund_may_be_requested_again(harness: AdapterHarness, charged: ChargeRequest) -> None:
     refund_key = ids.uuid7()
-    assert refund(harness, wanted, 8_001, refund_key).status is REFUSED
-    assert refund(harness, wanted, 8_001, refund_key).status is REFUSED
-    assert refund(harness, wanted, 8_000, refund_key).status is REFUNDED
-    assert harness.record(wanted.payment_id).refunded == 8_000
+    statuses = [refund(harness.gateway, charged, refund_key, amount).status for amount in (8_001, 8_001, 8_000)]
+    assert statuses == [REFUSED, REFUSED, REFUNDED]
+    assert harness.record(charged.payment_id).refunded == 8_000
 
 
-def test_what_was_never_charged_is_not_given_back(harness: AdapterHarness) -> None:
-    assert refund(harness, harness.request(), 8_000).status is REFUSED
-
-
-def test_what_was_declined_is_not_given_back(harness: AdapterHarness) -> None:
-    wanted = harness.request(method=harness.bad_method)
-    harness.charge(wanted)
-    assert refund(harness, wanted, 8_000).status is REFUSED
+def test_what_was_never_charged_is_not_refunded(harness: AdapterHarness) -> None:
+    unseen, declined = harness.request(), harness.request(method=harness.bad_method)
+    harness.charge(declined)
+    assert [refund(harness.gateway, request).status for request in (unseen, declined)] == [REFUSED] * 2
 
 
 @pytest.mark.needs(Feature.TOMBSTONES)
-def test_what_was_voided_is_not_given_back(harness: AdapterHarness) -> None:
-    wanted = harness.request()
-    harness.void(wanted)
-    assert refund(harness, wanted, 8_000).status is REFUSED
+def test_a_voided_charge_is_not_refunded(harness: AdapterHarness) -> None:
+    voided = harness.request()
+    harness.void(voided)
+    assert refund(harness.gateway, voided).status is REFUSED
 
 
 @pytest.mark.needs(Feature.FRESH_REPLAYS)
-def test_what_was_given_back_stays_charged_when_it_is_charged_or_voided_again(harness: AdapterHarness, wanted: ChargeRequest) -> None:
-    refund(harness, wanted, 8_000)
-    assert harness.charge(wanted) == harness.void(wanted) == harness.lookup(wanted)
-    assert (harness.record(wanted.payment_id).amount, harness.record(wanted.payment_id).refunded) == (8_000, 8_000)
+def test_a_refunded_charge_stays_charged_when_it_is_repeated_or_voided(harness: AdapterHarness, charged: ChargeRequest) -> None:
+    refund(harness.gateway, charged)
+    assert harness.charge(charged) == harness.void(charged) == harness.lookup(charged)
+    assert (harness.record(charged.payment_id).amount, harness.record(charged.payment_id).refunded) == (8_000, 8_000)
 
 
-def test_threads_that_refund_one_charge_give_it_back_once(harness: AdapterHarness, wanted: ChargeRequest) -> None:
-    answers = at_once([lambda: refund(harness, wanted, 8_000)] * 16)
+def test_concurrent_full_refunds_of_one_charge_refund_it_once(harness: AdapterHarness, charged: ChargeRequest) -> None:
+    answers = concurrently([lambda: refund(harness.gateway, charged)] * 16)
     statuses = Counter(answer.status if isinstance(answer, RefundRecord) else repr(answer) for answer in answers)
     assert statuses == {REFUNDED: 1, REFUSED: 15}
-    assert harness.record(wanted.payment_id).refunded == 8_000
+    assert harness.record(charged.payment_id).refunded == 8_000
 
 
-def test_threads_with_one_refund_key_give_back_once(harness: AdapterHarness, wanted: ChargeRequest) -> None:
+def test_concurrent_refunds_with_one_key_refund_once(harness: AdapterHarness, charged: ChargeRequest) -> None:
     refund_key = ids.uuid7()
-    answers = at_once([lambda: refund(harness, wanted, 3_000, refund_key)] * 16)
+    answers = concurrently([lambda: refund(harness.gateway, charged, refund_key, 3_000)] * 16)
     assert len(set(answers)) == 1
-    assert harness.record(wanted.payment_id).refunded == 3_000
+    assert harness.record(charged.payment_id).refunded == 3_000

@@ -1,4 +1,4 @@
-"""A webhook is believed only if the provider signed it a moment ago, and even then only as a hint."""
+"""A webhook is accepted only if the provider signed it within the last minutes, and then only as a hint."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -17,16 +17,16 @@ Headers = Mapping[str, str]
 def test_a_genuine_webhook_names_the_charge(harness: AdapterHarness, secret: int) -> None:
     wanted = harness.request()
     harness.charge(wanted)
-    body, now = harness.notice(wanted.payment_id), harness.now()
-    notice = harness.gateway.read_webhook(headers=harness.sign(body, at=now, secret=secret), body=body, now=now)
-    assert notice is not None
-    assert (notice.payment_id or wanted.payment_id, notice.rental_id or wanted.rental_id) == (wanted.payment_id, wanted.rental_id)
-    assert notice.payment_id or notice.rental_id
+    body, now = harness.webhook(wanted.payment_id), harness.now()
+    hint = harness.gateway.read_webhook(headers=harness.sign(body, at=now, secret=secret), body=body, now=now)
+    assert hint is not None
+    assert (hint.payment_id or wanted.payment_id, hint.rental_id or wanted.rental_id) == (wanted.payment_id, wanted.rental_id)
+    assert hint.payment_id or hint.rental_id
 
 
-def test_a_webhook_that_is_sent_again_says_the_same(harness: AdapterHarness) -> None:
+def test_a_repeated_webhook_names_the_same_charge(harness: AdapterHarness) -> None:
     wanted, now = harness.request(), harness.now()
-    body = harness.notice(wanted.payment_id)
+    body = harness.webhook(wanted.payment_id)
     first, again = (
         harness.gateway.read_webhook(headers=harness.sign(body, at=at), body=body, now=now) for at in (now, now - timedelta(minutes=1))
     )
@@ -34,14 +34,14 @@ def test_a_webhook_that_is_sent_again_says_the_same(harness: AdapterHarness) -> 
 
 
 @pytest.mark.parametrize("age_s", [-299, -1, 1, 299])
-def test_clocks_may_differ_a_little(harness: AdapterHarness, age_s: int) -> None:
-    body, now = harness.notice(harness.request().payment_id), harness.now()
+def test_clocks_may_differ_by_five_minutes(harness: AdapterHarness, age_s: int) -> None:
+    body, now = harness.webhook(harness.request().payment_id), harness.now()
     assert harness.gateway.read_webhook(headers=harness.sign(body, at=now - timedelta(seconds=age_s)), body=body, now=now)
 
 
 @pytest.mark.parametrize("age_s", [-302, 302, 86_400])
 def test_a_webhook_from_another_time_is_refused(harness: AdapterHarness, age_s: int) -> None:
-    body, now = harness.notice(harness.request().payment_id), harness.now()
+    body, now = harness.webhook(harness.request().payment_id), harness.now()
     with pytest.raises(WebhookRefusedError):
         harness.gateway.read_webhook(headers=harness.sign(body, at=now - timedelta(seconds=age_s)), body=body, now=now)
 
@@ -58,14 +58,14 @@ FORGERIES: dict[str, Callable[[Headers, bytes], tuple[Headers, bytes]]] = {
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
 def test_a_forged_webhook_is_refused(harness: AdapterHarness, forge: Callable[[Headers, bytes], tuple[Headers, bytes]]) -> None:
-    genuine, now = harness.notice(harness.request().payment_id), harness.now()
+    genuine, now = harness.webhook(harness.request().payment_id), harness.now()
     headers, body = forge(harness.sign(genuine, at=now), genuine)
     with pytest.raises(WebhookRefusedError):
         harness.gateway.read_webhook(headers=headers, body=body, now=now)
 
 
 @pytest.mark.parametrize("body", [b"", b"not json", b"[]", b"{}", b"\xff\xfe", b'{"id": 7, "key": null}', b"[" * 100_000])
-def test_a_webhook_that_cannot_be_read_is_refused_though_it_is_signed(harness: AdapterHarness, body: bytes) -> None:
+def test_a_signed_webhook_that_is_unreadable_is_refused(harness: AdapterHarness, body: bytes) -> None:
     now = harness.now()
     with pytest.raises(WebhookRefusedError):
         harness.gateway.read_webhook(headers=harness.sign(body, at=now), body=body, now=now)

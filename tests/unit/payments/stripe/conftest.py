@@ -1,4 +1,4 @@
-"""The gateway, and the replica that it asks."""
+"""The gateway, and the stub that it calls."""
 
 from collections.abc import Iterator
 

@@ -5,9 +5,17 @@ from copy import deepcopy
 from typing import Any
 from urllib.parse import parse_qsl
 
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus
 from tests.unit.payments.provider_stub import ProviderStub, Reply, Request, recorded
 
 SECRET = "sk_test_26PHem9AhJZvU623DfE1x4sd"
+MAKE = "POST /v1/payment_intents"
+READ = "GET /v1/payment_intents/pi_0000"
+SEARCH = "GET /v1/payment_intents/search"
+CONFIRM = "POST /v1/payment_intents/pi_0000/confirm"
+CANCEL = "POST /v1/payment_intents/pi_0000/cancel"
+REFUND = "POST /v1/refunds"
+CHARGED = ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, currency="KRW", reference="pi_0000")
 SETTLED = {"succeeded", "canceled", "processing"}
 DECLINES = {"pm_declined": {"code": "card_declined", "decline_code": "insufficient_funds"}}
 UNFINISHED = {"pm_acts": {"code": "authentication_required", "decline_code": "authentication_required"}}
@@ -42,6 +50,10 @@ class StripeStub(ProviderStub):
     def forget_keys(self) -> None:
         """Let a day pass for every idempotency key."""
         self._replayed.clear()
+
+    def succeeded(self) -> int:
+        """Return how many PaymentIntents were charged."""
+        return sum(intent["status"] == "succeeded" for intent in self.payments.values())
 
     def _change(self, request: Request) -> Reply:
         wish = dict(parse_qsl(request.body.decode()))
@@ -113,11 +125,6 @@ class StripeStub(ProviderStub):
                 return Reply(body=recorded("stripe/list") | {"data": seen})
             case _:
                 return refused(404)
-
-    def _search(self, query: str) -> list[dict[str, Any]]:
-        key = query.removeprefix("metadata['gdmarket_payment']:'").removesuffix("'")
-        found = [intent for intent in self.payments.values() if intent["metadata"]["gdmarket_payment"] == key]
-        return deepcopy(found) if self.is_searchable else []
 
     def _list(self, request: Request) -> Reply:
         since, until = int(request.query["created[gte]"]), int(request.query["created[lt]"])

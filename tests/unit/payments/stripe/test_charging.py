@@ -1,4 +1,4 @@
-"""Stripe, against a local server that answers in its documented shapes: charging, giving back, listing."""
+"""Stripe, against a local server that answers in its documented shapes: charging."""
 
 from dataclasses import replace
 from urllib.parse import parse_qs
@@ -9,12 +9,12 @@ from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, GatewayError, NoAnswerError, NotSentError, RefusedError
 from apps.payments.gateways.stripe.gateway import StripeGateway
 from gdmarket import ids
+from tests.unit.payments.gateway_calls import NOTHING, VOIDED, charge, look_up, refund, void
 from tests.unit.payments.provider_stub import LOST, Reply, Request, only, recorded
-from tests.unit.payments.stripe.actions import CHARGED, CONFIRM, DEADLINE_S, MAKE, NOTHING, READ, charge, look_up, refund, succeeded
-from tests.unit.payments.stripe.stub import SECRET, StripeStub, refused
+from tests.unit.payments.stripe.stub import CHARGED, CONFIRM, MAKE, READ, SECRET, StripeStub, refused
 
 
-def test_an_intent_is_made_without_a_card_and_then_confirmed(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+def test_an_intent_is_created_without_a_card_and_then_confirmed(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     assert charge(gateway, wanted) == CHARGED
 
     assert stripe.calls() == [MAKE, CONFIRM]
@@ -43,12 +43,12 @@ def test_an_intent_is_made_without_a_card_and_then_confirmed(stripe: StripeStub,
     ("method", "is_one"),
     [("pm_card_visa", True), ("pm_1P5kttEzVBJFlm8c9vwcMvTh", True), ("card_1", False), ("pm_", False), ("pm_a\n", False)],
 )
-def test_a_method_is_the_name_of_a_payment_method(gateway: StripeGateway, method: str, is_one: bool) -> None:
+def test_a_method_is_the_id_of_a_payment_method(gateway: StripeGateway, method: str, is_one: bool) -> None:
     assert gateway.accepts(method=method) is is_one
 
 
 @pytest.mark.parametrize(("method", "reason"), [("pm_declined", "insufficient_funds"), ("pm_acts", "authentication_required")])
-def test_a_card_that_is_declined_or_wants_the_renter_to_act_stays_declined(
+def test_a_card_declined_or_requiring_action_stays_declined(
     stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, method: str, reason: str
 ) -> None:
     declined = ChargeRecord(status=ChargeStatus.DECLINED, reason=reason, reference="pi_0000")
@@ -59,16 +59,14 @@ def test_a_card_that_is_declined_or_wants_the_renter_to_act_stays_declined(
     assert charge(gateway, replace(bad, method="pm_card_visa", provider_reference="pi_0000")) == declined
     assert look_up(gateway, replace(bad, provider_reference="pi_0000")) == declined
     assert stripe.calls().count(CONFIRM) == 1
-    assert succeeded(stripe) == 0
+    assert stripe.succeeded() == 0
 
 
-def test_a_method_that_stripe_does_not_know_is_refused_and_nothing_charged(
-    stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest
-) -> None:
+def test_an_unknown_method_is_refused(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     with pytest.raises(RefusedError, match="resource_missing"):
         charge(gateway, replace(wanted, method="pm_unknown"))
 
-    assert succeeded(stripe) == 0
+    assert stripe.succeeded() == 0
 
 
 def test_a_charge_whose_answer_was_lost_is_found_again(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
@@ -77,24 +75,24 @@ def test_a_charge_whose_answer_was_lost_is_found_again(stripe: StripeStub, gatew
         charge(gateway, wanted)
 
     assert look_up(gateway, wanted) == CHARGED
-    assert gateway.void(request=wanted, deadline_s=DEADLINE_S) == CHARGED
+    assert void(gateway, wanted) == CHARGED
 
 
-def test_a_charge_whose_making_was_lost_never_happens(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+def test_a_charge_whose_creation_got_no_answer_is_never_made(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     stripe.afterwards = only(MAKE, LOST)
     with pytest.raises(NoAnswerError):
         charge(gateway, wanted)
     stripe.afterwards = lambda _: None
 
     assert look_up(gateway, wanted) == NOTHING
-    assert gateway.void(request=wanted, deadline_s=DEADLINE_S) == ChargeRecord(status=ChargeStatus.VOIDED)
-    assert charge(gateway, wanted) == ChargeRecord(status=ChargeStatus.VOIDED)
-    assert (succeeded(stripe), len(stripe.payments)) == (0, 1)
+    assert void(gateway, wanted) == VOIDED
+    assert charge(gateway, wanted) == VOIDED
+    assert (stripe.succeeded(), len(stripe.payments)) == (0, 1)
 
 
-def test_an_intent_that_was_confirmed_meanwhile_is_read_again(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+def test_an_intent_confirmed_meanwhile_is_read_again(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     def meanwhile(request: Request) -> Reply | None:
-        if request.call == CONFIRM and succeeded(stripe) == 0:
+        if request.call == CONFIRM and stripe.succeeded() == 0:
             stripe._confirm(stripe.payments["pi_0000"], {"payment_method": "pm_card_visa"})
         return None
 
@@ -104,7 +102,7 @@ def test_an_intent_that_was_confirmed_meanwhile_is_read_again(stripe: StripeStub
 
 
 @pytest.mark.parametrize("reading", [refused(401), refused(404), refused(500), LOST, Reply(body=recorded("stripe/payment_intent"))])
-def test_a_confirmation_that_cannot_be_read_again_is_never_said_not_to_have_happened(
+def test_a_confirmation_that_cannot_be_read_again_is_no_answer(
     stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, reading: Reply
 ) -> None:
     answers = {CONFIRM: refused(400, code="payment_intent_unexpected_state"), READ: reading}
@@ -114,7 +112,7 @@ def test_a_confirmation_that_cannot_be_read_again_is_never_said_not_to_have_happ
         charge(gateway, wanted)
 
 
-def test_a_confirmation_refused_though_nothing_was_attempted_is_no_answer(
+def test_a_refused_confirmation_of_an_untouched_intent_is_no_answer(
     stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest
 ) -> None:
     for refusal in (refused(400, code="payment_intent_unexpected_state"), refused(400, type="idempotency_error", code=None)):
@@ -125,9 +123,7 @@ def test_a_confirmation_refused_though_nothing_was_attempted_is_no_answer(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_where_stripe_does_not_know_us_surely_nothing_was_done(
-    stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, status: int
-) -> None:
+def test_rejected_credentials_are_refused(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, status: int) -> None:
     stripe.instead = lambda _: refused(status, code=None)
 
     for ask in (charge, look_up, lambda gateway, wanted: refund(gateway, wanted, ids.uuid7())):
@@ -156,7 +152,7 @@ def test_where_stripe_does_not_know_us_surely_nothing_was_done(
         LOST,
     ],
 )
-def test_an_answer_that_settles_nothing_is_no_answer(
+def test_an_unsettling_response_is_no_answer(
     stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, call: str, reply: Reply
 ) -> None:
     stripe.instead = only(call, reply)
@@ -164,10 +160,10 @@ def test_an_answer_that_settles_nothing_is_no_answer(
     with pytest.raises(NoAnswerError) as unknown:
         charge(gateway, wanted)
     assert unknown.value.retry_after_s == (7.0 if reply.status == 429 else None)
-    assert succeeded(stripe) == 0
+    assert stripe.succeeded() == 0
 
 
-def test_a_server_that_is_not_there_was_surely_not_reached(wanted: ChargeRequest) -> None:
+def test_a_refused_connection_is_not_sent(wanted: ChargeRequest) -> None:
     with pytest.raises(NotSentError):
         charge(StripeGateway(base_url="http://127.0.0.1:1", secret_key=SECRET), wanted)
 

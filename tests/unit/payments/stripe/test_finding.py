@@ -1,4 +1,4 @@
-"""Stripe: a PaymentIntent is found again by our key, or made sure never to be charged; and refunds, each once for ever."""
+"""Stripe: finding a PaymentIntent by our key, voiding it, and refunding it once."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,28 +10,20 @@ from apps.payments.contracts import ChargeRequest
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, RefundRecord, RefundStatus
 from apps.payments.gateways.stripe.gateway import StripeGateway
 from gdmarket import clock, ids
+from tests.unit.payments.gateway_calls import NOTHING, VOIDED, charge, look_up, refund, void
 from tests.unit.payments.provider_stub import LOST, Reply, Request, only, recorded
-from tests.unit.payments.stripe.actions import CHARGED, DEADLINE_S, MAKE, NOTHING, READ, REFUND, charge, look_up, refund
-from tests.unit.payments.stripe.stub import SECRET, StripeStub, refused
-
-VOIDED = ChargeRecord(status=ChargeStatus.VOIDED)
-SEARCH = "GET /v1/payment_intents/search"
-CANCEL = "POST /v1/payment_intents/pi_0000/cancel"
+from tests.unit.payments.stripe.stub import CANCEL, CHARGED, MAKE, READ, REFUND, SEARCH, SECRET, StripeStub, refused
 
 
 @pytest.fixture
 def tomorrow(stripe: StripeStub) -> Iterator[StripeGateway]:
-    """Return the gateway of the day after, when Stripe has forgotten every key."""
+    """Return a gateway a day later, when Stripe has forgotten every idempotency key."""
     gateway = StripeGateway(base_url=stripe.url, secret_key=SECRET, now=lambda: clock.now() + timedelta(days=1))
     yield gateway
     gateway.close()
 
 
-def void(gateway: StripeGateway, wanted: ChargeRequest) -> ChargeRecord:
-    return gateway.void(request=wanted, deadline_s=DEADLINE_S)
-
-
-def test_a_young_key_is_found_without_search_which_lags(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+def test_a_young_key_is_found_without_search(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     stripe.is_searchable = False
     charge(gateway, wanted)
 
@@ -40,7 +32,7 @@ def test_a_young_key_is_found_without_search_which_lags(stripe: StripeStub, gate
     assert len(stripe.payments) == 1
 
 
-def test_an_old_key_is_found_by_search_and_never_made_again(
+def test_an_old_key_is_found_by_search_and_never_created_again(
     stripe: StripeStub, gateway: StripeGateway, tomorrow: StripeGateway, wanted: ChargeRequest
 ) -> None:
     charge(gateway, wanted)
@@ -52,7 +44,7 @@ def test_an_old_key_is_found_by_search_and_never_made_again(
     assert (len(stripe.payments), stripe.calls().count(MAKE)) == (1, 1)
 
 
-def test_what_search_says_of_a_state_is_not_believed(
+def test_the_state_in_a_search_result_is_not_trusted(
     stripe: StripeStub, gateway: StripeGateway, tomorrow: StripeGateway, wanted: ChargeRequest
 ) -> None:
     charge(gateway, wanted)
@@ -62,7 +54,7 @@ def test_what_search_says_of_a_state_is_not_believed(
     assert look_up(tomorrow, wanted) == CHARGED
 
 
-def test_a_reference_leads_there_at_once(
+def test_a_known_reference_is_read_directly(
     stripe: StripeStub, tomorrow: StripeGateway, gateway: StripeGateway, wanted: ChargeRequest
 ) -> None:
     charge(gateway, wanted)
@@ -72,21 +64,21 @@ def test_a_reference_leads_there_at_once(
     assert stripe.calls() == [READ]
 
 
-def test_a_reference_to_another_payment_is_not_believed(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+def test_a_reference_to_another_payment_is_no_answer(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     charge(gateway, wanted)
 
     with pytest.raises(NoAnswerError, match="another_payment"):
         look_up(gateway, replace(wanted, payment_id=ids.uuid7(), provider_reference="pi_0000"))
 
 
-def test_an_old_key_that_was_never_seen_is_not_found(stripe: StripeStub, tomorrow: StripeGateway, wanted: ChargeRequest) -> None:
+def test_an_old_unseen_key_is_not_found_and_can_be_voided(stripe: StripeStub, tomorrow: StripeGateway, wanted: ChargeRequest) -> None:
     assert look_up(tomorrow, wanted) == NOTHING
     assert stripe.payments == {}
+    assert void(tomorrow, wanted) == VOIDED
+    assert charge(tomorrow, wanted) == VOIDED
 
 
-def test_an_unseen_key_is_voided_for_ever(
-    stripe: StripeStub, gateway: StripeGateway, tomorrow: StripeGateway, wanted: ChargeRequest
-) -> None:
+def test_a_voided_key_is_never_charged(stripe: StripeStub, gateway: StripeGateway, tomorrow: StripeGateway, wanted: ChargeRequest) -> None:
     assert void(gateway, wanted) == VOIDED
     assert void(gateway, wanted) == VOIDED
     assert charge(gateway, wanted) == VOIDED
@@ -94,11 +86,6 @@ def test_an_unseen_key_is_voided_for_ever(
     assert charge(tomorrow, wanted) == VOIDED
     assert look_up(tomorrow, wanted) == VOIDED
     assert len(stripe.payments) == 1
-
-
-def test_an_old_unseen_key_is_voided_too(stripe: StripeStub, tomorrow: StripeGateway, wanted: ChargeRequest) -> None:
-    assert void(tomorrow, wanted) == VOIDED
-    assert charge(tomorrow, wanted) == VOIDED
 
 
 def test_a_key_used_for_another_sum_while_search_lags_is_no_answer(
@@ -122,7 +109,7 @@ def test_a_failed_cancel_is_not_replayed(stripe: StripeStub, gateway: StripeGate
     assert len(set(keys)) == 2
 
 
-def test_a_charge_that_succeeds_while_it_is_voided_is_charged(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+def test_a_charge_confirmed_during_the_void_is_charged(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     def meanwhile(request: Request) -> Reply | None:
         if request.call == CANCEL:
             stripe._confirm(stripe.payments["pi_0000"], {"payment_method": "pm_card_visa"})
@@ -149,7 +136,7 @@ def test_a_charge_that_succeeds_while_it_is_voided_is_charged(stripe: StripeStub
         ),
     ],
 )
-def test_each_state_of_an_intent_has_one_meaning(
+def test_each_status_of_an_intent_has_one_meaning(
     stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, changes: dict[str, object], record: ChargeRecord
 ) -> None:
     look_up(gateway, wanted)
@@ -158,17 +145,17 @@ def test_each_state_of_an_intent_has_one_meaning(
     assert look_up(gateway, wanted) == record
 
 
-def test_money_is_given_back_in_parts_each_once_for_ever(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+def test_each_partial_refund_is_made_once(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     charge(gateway, wanted)
     first = ids.uuid7()
 
-    given = refund(gateway, wanted, first, 3_000)
+    first_answer = refund(gateway, wanted, first, 3_000)
     stripe.forget_keys()
     charged = replace(wanted, provider_reference="pi_0000")
     again = refund(gateway, charged, first, 3_000)
     rest = refund(gateway, charged, ids.uuid7(), 5_000)
 
-    assert given == again == RefundRecord(status=RefundStatus.REFUNDED, reference="re_0000")
+    assert first_answer == again == RefundRecord(status=RefundStatus.REFUNDED, reference="re_0000")
     assert rest == RefundRecord(status=RefundStatus.REFUNDED, reference="re_0001")
     assert look_up(gateway, charged) == replace(CHARGED, refunded=8_000)
     sent = [request for request in stripe.requests if request.call == REFUND]
@@ -199,7 +186,7 @@ def test_a_refund_whose_answer_was_lost_is_found_again(stripe: StripeStub, gatew
         ("canceled", RefundRecord(status=RefundStatus.REFUSED, reference="re_0000", reason="canceled")),
     ],
 )
-def test_a_refund_is_followed_until_it_ends(
+def test_a_pending_refund_is_followed_until_it_ends(
     stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, status: str, record: RefundRecord
 ) -> None:
     charge(gateway, wanted)
@@ -213,7 +200,7 @@ def test_a_refund_is_followed_until_it_ends(
     assert len(stripe.refunds) == 1
 
 
-def test_a_refund_by_hand_under_our_key_counts_though_ours_failed(
+def test_a_refund_made_by_hand_under_our_key_counts_after_ours_failed(
     stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest
 ) -> None:
     charge(gateway, wanted)
@@ -226,7 +213,7 @@ def test_a_refund_by_hand_under_our_key_counts_though_ours_failed(
     assert refund(gateway, wanted, refund_key) == RefundRecord(status=RefundStatus.REFUNDED, reference="re_hand")
 
 
-def test_one_refund_key_is_for_one_sum_of_one_payment(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+def test_a_refund_key_is_for_one_sum_of_one_payment(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     other = replace(wanted, payment_id=ids.uuid7())
     charge(gateway, wanted)
     charge(gateway, other)
@@ -239,7 +226,7 @@ def test_one_refund_key_is_for_one_sum_of_one_payment(stripe: StripeStub, gatewa
     assert len(stripe.refunds) == 1
 
 
-def test_a_refund_that_stripe_refuses_gives_nothing_back(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+def test_a_refund_refused_by_stripe_is_refused(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
     charge(gateway, wanted)
     stripe.instead = only(REFUND, refused(400, code="charge_disputed"))
 

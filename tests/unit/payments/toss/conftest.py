@@ -1,4 +1,4 @@
-"""The gateway, and the replica that it asks."""
+"""The gateway, and the stub that it calls."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,7 @@ from apps.payments.gateways.toss.gateway import TossGateway
 from gdmarket import ids
 from tests.unit.payments.actions import charge_request
 from tests.unit.payments.provider_stub import running
-from tests.unit.payments.toss.actions import PAYMENT_KEY
-from tests.unit.payments.toss.stub import SECRET, TossStub
+from tests.unit.payments.toss.stub import PAYMENT_KEY, SECRET, TossStub
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def gateway(toss: TossStub) -> Iterator[TossGateway]:
 
 @pytest.fixture
 def wanted(toss: TossStub) -> ChargeRequest:
-    """Return what a renter means to pay who has just come back from Toss's window."""
+    """Return the request of a renter who has authenticated the payment in Toss's window."""
     order = ids.uuid7()
     method = toss.authenticate(order_id=f"{order}-1", amount=8_000, payment_key=PAYMENT_KEY)
     return charge_request(rental_id=order, method=method)

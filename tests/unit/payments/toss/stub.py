@@ -1,4 +1,4 @@
-"""Toss Payments as its documentation tells it, with a book."""
+"""Toss Payments as documented, with a store."""
 
 import json
 from base64 import b64encode
@@ -6,9 +6,14 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from apps.payments.gateways.port import ChargeRecord, ChargeStatus
 from tests.unit.payments.provider_stub import ProviderStub, Reply, Request, recorded
 
 SECRET = "test_sk_zXLkKEypNArWmo50nX3lmeaxYG5R"
+PAYMENT_KEY = "5zJ4xY7m0kODnyRpQWGrN2xqGlNvLrKwv1M9ENjbeoPaZdL6"
+CONFIRM = "POST /v1/payments/confirm"
+READ = f"GET /v1/payments/{PAYMENT_KEY}"
+CANCEL = f"POST /v1/payments/{PAYMENT_KEY}/cancel"
 KST = timezone(timedelta(hours=9))
 
 
@@ -99,6 +104,11 @@ class TossStub(ProviderStub):
 
     def _now(self) -> str:
         return self.clock.astimezone(KST).isoformat(timespec="seconds")
+
+
+def charged(*, refunded: int = 0) -> ChargeRecord:
+    """Return the record of 8,000 won charged by `PAYMENT_KEY`."""
+    return ChargeRecord(status=ChargeStatus.CHARGED, amount=8_000, refunded=refunded, currency="KRW", reference=PAYMENT_KEY)
 
 
 def refused(status: int, code: str) -> Reply:
