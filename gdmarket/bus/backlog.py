@@ -49,16 +49,31 @@ class Backlog:
     relay_seen_s: float | None
 
 
-def measure(*, limit: int | None = None, using: str | None = None) -> dict[str, Backlog]:
+def measure(*, limit: int = _NO_LIMIT, using: str | None = None) -> dict[str, Backlog]:
     """Return the backlog of every subscriber that the code or the database knows, in one log or in all.
 
     With `limit` no count goes beyond it, so that the cost is bounded: `pending` (at most twice `limit`, as due timers are counted
     separately), `timers`, `dead` and `oldest_age_s` are then lower bounds.
     """
-    found: dict[str, Backlog] = {}
-    for alias in databases.aliases() if using is None else [using]:
-        found |= _measure(alias, limit)
-    return found
+    if using is None:
+        return {name: found for alias in databases.aliases() for name, found in measure(limit=limit, using=alias).items()}
+    paused = dict(Subscription.objects.using(using).order_by("subscriber").values_list("subscriber", "paused"))
+    seen = dict(fetch_all(_SEEN.format(age=seconds_since("seen_at", using=using)), {}, using=using))
+    sql = _BACKLOG.format(now=now_plus(seconds=0, using=using), age=seconds_since("since", using=using), tried=_TRIED)
+    backlogs = {}
+    for subscriber in sorted({*routing.subscribers_of(using), *paused, *_with_deliveries(using)}):
+        # Nobody handles what is left in a log for a subscriber that has moved to another.
+        name = subscriber if routing.alias_of(subscriber) == using else f"{subscriber} in {using}"
+        ((pending, age_s, timers, dead),) = fetch_all(sql, {"subscriber": subscriber, "first": FIRST_LANE, "limit": limit}, using=using)
+        backlogs[name] = Backlog(
+            pending=pending,
+            oldest_age_s=round(age_s or 0.0, 3),
+            timers=timers,
+            dead=dead,
+            paused=paused.get(subscriber, False),
+            relay_seen_s=round(seen[subscriber], 3) if subscriber in seen else None,
+        )
+    return backlogs
 
 
 def backlog_of(*, subscriber: str) -> Backlog:
@@ -75,26 +90,6 @@ def backlog_of(*, subscriber: str) -> Backlog:
     )
 
 
-def _measure(using: str, limit: int | None) -> dict[str, Backlog]:
-    paused = dict(Subscription.objects.using(using).order_by("subscriber").values_list("subscriber", "paused"))
-    seen = dict(fetch_all(_SEEN.format(age=seconds_since("seen_at", using=using)), {}, using=using))
-    known = {*routing.subscribers_of(using), *paused, *_with_deliveries(using)}
-    return {
-        # Nobody handles what is left in a log for a subscriber that has moved to another.
-        subscriber if routing.alias_of(subscriber) == using else f"{subscriber} in {using}": _backlog(
-            subscriber, limit=limit, paused=paused.get(subscriber, False), relay_seen_s=_rounded(seen.get(subscriber)), using=using
-        )
-        for subscriber in sorted(known)
-    }
-
-
-def _backlog(subscriber: str, *, limit: int | None, paused: bool, relay_seen_s: float | None, using: str) -> Backlog:
-    sql = _BACKLOG.format(now=now_plus(seconds=0, using=using), age=seconds_since("since", using=using), tried=_TRIED)
-    (row,) = fetch_all(sql, {"subscriber": subscriber, "first": FIRST_LANE, "limit": _NO_LIMIT if limit is None else limit}, using=using)
-    pending, age_s, timers, dead = row
-    return Backlog(pending=pending, oldest_age_s=_rounded(age_s) or 0.0, timers=timers, dead=dead, paused=paused, relay_seen_s=relay_seen_s)
-
-
 def _with_deliveries(using: str) -> set[str]:
     """Return every subscriber with deliveries, including those unknown to the code, in one index step each."""
     found: set[str] = set()
@@ -103,7 +98,3 @@ def _with_deliveries(using: str) -> set[str]:
     while subscriber := rows.filter(subscriber__gt=last).first():
         found.add(last := subscriber)
     return found
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)

@@ -77,7 +77,7 @@ def _handle_group(group: Sequence[Claim]) -> DeliveryOutcome:
     subscriber, began_ns = group[0].lane[0], time.time_ns()
     try:
         with metrics.handle_time(subscriber=subscriber):
-            _call_for_group(group)
+            _call(group)
     except LogUnreachableError as unreachable:
         settling.postpone(claims=group, after_s=unreachable.after_s, reason=str(unreachable))
         _count(group, "postponed")
@@ -93,17 +93,6 @@ def _handle_group(group: Sequence[Claim]) -> DeliveryOutcome:
     return "done"
 
 
-def _call_for_group(group: Sequence[Claim]) -> None:
-    subscriber = group[0].lane[0]
-    if routing.forward_target(subscriber):
-        forwarding.forward(claims=group)
-        return
-    events = [log.read(claim.event).event for claim in group]
-    with transaction.atomic(using=group[0].using):
-        registry.send(subscriber=subscriber, name=group[0].event.type, events=events)
-        settling.acknowledge(claims=group)
-
-
 def _handle(claim: Claim) -> DeliveryOutcome:
     """Handle one delivery and settle it. Raises only if the database cannot be reached."""
     with spans.root_span(_span_name(claim), kind="consumer", trace=_trace(claim), attributes=_span_attributes(claim)) as span:
@@ -116,7 +105,7 @@ def _handle(claim: Claim) -> DeliveryOutcome:
 def _settled(claim: Claim) -> DeliveryOutcome:
     try:
         with metrics.handle_time(subscriber=claim.lane[0]):
-            _call(claim)
+            _call([claim])
     except LeaseLostError:
         logger.warning("lease of delivery %s (%s) lost to another worker; rolled back", claim.id, claim.event)
         return "lease_lost"
@@ -137,18 +126,21 @@ def _settled(claim: Claim) -> DeliveryOutcome:
     return "done"
 
 
-def _call(claim: Claim) -> None:
-    if claim.lease_expired and claim.attempts >= settling.MAX_ATTEMPTS:
-        raise Reject(f"the worker died or hung {claim.attempts} times while handling this")
-    subscriber = claim.lane[0]
+def _call(claims: Sequence[Claim]) -> None:
+    first, subscriber = claims[0], claims[0].lane[0]
+    if first.lease_expired and first.attempts >= settling.MAX_ATTEMPTS:
+        raise Reject(f"the worker died or hung {first.attempts} times while handling this")
     if routing.forward_target(subscriber):
-        forwarding.forward(claims=[claim])
+        forwarding.forward(claims=claims)
         return
-    event = log.read(claim.event)
-    is_external = registry.is_external(subscriber=subscriber, name=event.type)
-    with log.handling(event), nullcontext() if is_external else transaction.atomic(using=claim.using):
-        registry.send(subscriber=subscriber, name=event.type, events=[event.event])
-        settling.acknowledge(claims=[claim])
+    events = [log.read(claim.event) for claim in claims]
+    is_external = registry.is_external(subscriber=subscriber, name=first.event.type)
+    with (
+        log.handling(events[0]) if len(events) == 1 else nullcontext(),
+        nullcontext() if is_external else transaction.atomic(using=first.using),
+    ):
+        registry.send(subscriber=subscriber, name=first.event.type, events=[event.event for event in events])
+        settling.acknowledge(claims=claims)
 
 
 def _trace(claim: Claim) -> correlation.Trace:

@@ -6,12 +6,6 @@ from gdmarket.errors import ConflictError, NotFoundError
 class OutsideTransactionError(Exception):
     """publish() was called outside a transaction; the event must commit together with the change that it reports."""
 
-    def __init__(self) -> None:
-        """Say what to do."""
-        super().__init__(
-            "publish() needs the transaction of the change that it reports: call it inside `with databases.transaction_for(<its context>):`"
-        )
-
 
 class PublishedInBatchError(Exception):
     """publish() was called in a batch handler: what several events cause together has no single causation."""

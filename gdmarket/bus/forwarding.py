@@ -101,14 +101,10 @@ def _bounded_wait(target: str) -> Iterator[None]:
         yield
         return
     usual_ms = int(1000 * connection.settings_dict["OPTIONS"].get("timeout", 5))
-    _set_busy_timeout(target, _BUSY_MS)
+    connection.ensure_connection()
+    connection.connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     try:
         yield
     finally:
         if connection.connection is not None:
-            _set_busy_timeout(target, usual_ms)
-
-
-def _set_busy_timeout(target: str, milliseconds: int) -> None:
-    connections[target].ensure_connection()
-    connections[target].connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            connection.connection.execute(f"PRAGMA busy_timeout = {usual_ms}")

@@ -37,6 +37,6 @@ class HeartbeatWriter:
         self._next_s = monotonic() + _INTERVAL_S
 
     def stop(self) -> None:
-        """Delete the heartbeat, as the thread ends in good order; if the database is away, another relay deletes it in an hour."""
+        """Delete the heartbeat, when the thread ends without an error; where that fails, a relay deletes it an hour later."""
         with suppress(Error):
             self._rows.filter(relay=self._relay, subscriber=self._subscriber).delete()

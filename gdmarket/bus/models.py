@@ -56,7 +56,7 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         """Return the subscriber and the type."""
-        return f"{self.subscriber} hears {self.type}"
+        return f"{self.subscriber} subscribes to {self.type}"
 
 
 class Delivery(models.Model):

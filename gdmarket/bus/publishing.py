@@ -55,7 +55,8 @@ def publish(event: Publishable, *, stream: str, at: datetime | None = None) -> U
 def record(event: Publishable, *, stream: str, using: str, at: datetime | None = None) -> UUID:
     """Publish an event in the log of the database `using`; the bus's own events are written beside the rows that they are about."""
     if not connections[using].in_atomic_block:
-        raise OutsideTransactionError
+        message = "publish() needs the transaction of the change that it reports: `with databases.transaction_for(<its context>):`"
+        raise OutsideTransactionError(message)
     if registry.is_in_batch():
         raise PublishedInBatchError
     if not registry.is_known(type(event)):

@@ -1,6 +1,6 @@
 """Deliver old events again, to a subscriber whose handlers are idempotent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,43 +47,30 @@ def redeliver(
     types = registry.idempotent_types(subscriber=subscriber)
     if not types:
         raise NotIdempotentError(context=subscriber)
-    return _redeliver(_Selection(subscriber, types, since=since, stream=stream), dry_run=dry_run)
-
-
-class _Selection:
-    """Which events are delivered again, and to whom."""
-
-    def __init__(self, subscriber: str, types: list[str], *, since: datetime | None, stream: str | None) -> None:
-        self.subscriber, self.stream, self.using = subscriber, stream, routing.alias_of(subscriber)
-        given = {"e.occurred_at >= %s": since, "e.stream = %s": stream}
-        conditions = "".join(f" AND {condition}" for condition, value in given.items() if value is not None)
-        self.sql = _OLD_EVENTS.format(types=", ".join(["%s"] * len(types)), conditions=conditions)
-        adapted = None if since is None else connections[self.using].ops.adapt_datetimefield_value(since)
-        self.values: list[Any] = [*types, *(value for value in (adapted, stream) if value is not None)]
-
-
-def _redeliver(selection: _Selection, *, dry_run: bool) -> Iterator[tuple[LogRange, int]]:
-    if selection.stream is None:
-        ranges = log_ranges.split(pauses=not dry_run, using=selection.using)
+    using = routing.alias_of(subscriber)
+    adapted = None if since is None else connections[using].ops.adapt_datetimefield_value(since)
+    given = {"e.occurred_at >= %s": adapted, "e.stream = %s": stream}
+    conditions = {condition: value for condition, value in given.items() if value is not None}
+    old_events = _OLD_EVENTS.format(types=", ".join(["%s"] * len(types)), conditions="".join(f" AND {each}" for each in conditions))
+    if stream is None:
+        ranges = log_ranges.split(pauses=not dry_run, using=using)
     else:
         # One stream is short, and its name is indexed.
-        in_stream = Event.objects.using(selection.using).filter(stream=selection.stream)
-        ranges = iter([LogRange(0, in_stream.aggregate(last=Max("seq"))["last"] or 0, 1.0)])
-    for log_range in ranges:
-        yield log_range, _count(selection, log_range) if dry_run else _deliver(selection, log_range)
+        last = Event.objects.using(using).filter(stream=stream).aggregate(last=Max("seq"))["last"]
+        ranges = iter([LogRange(0, last or 0, 1.0)])
+    change = _count if dry_run else _deliver
+    values = [*types, *conditions.values()]
+    return ((each, change(subscriber, old_events, [each.after, each.upto, *values], using)) for each in ranges)
 
 
-def _deliver(selection: _Selection, log_range: LogRange) -> int:
-    using = selection.using
-    sql = _DELIVER.format(now=now_plus(seconds=0, using=using), old_events=selection.sql, key_share=key_share_of("e", using=using))
+def _deliver(subscriber: str, old_events: str, values: Sequence[Any], using: str) -> int:
+    sql = _DELIVER.format(now=now_plus(seconds=0, using=using), old_events=old_events, key_share=key_share_of("e", using=using))
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
-        cursor.execute(sql, [selection.subscriber, log_range.after, log_range.upto, *selection.values])
+        cursor.execute(sql, [subscriber, *values])
         return int(cursor.rowcount)
 
 
-def _count(selection: _Selection, log_range: LogRange) -> int:
-    with connections[selection.using].cursor() as cursor:
-        values = [log_range.after, log_range.upto, *selection.values, selection.subscriber]
-        cursor.execute(_COUNT.format(old_events=selection.sql), values)
-        (count,) = cursor.fetchone()
-    return int(count)
+def _count(subscriber: str, old_events: str, values: Sequence[Any], using: str) -> int:
+    with connections[using].cursor() as cursor:
+        cursor.execute(_COUNT.format(old_events=old_events), [*values, subscriber])
+        return int(cursor.fetchone()[0])

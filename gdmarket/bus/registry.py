@@ -66,7 +66,11 @@ def connect(subscriptions: Mapping[type, Sequence[Handler]]) -> None:
         _refuse_gaps(event_class)
         _classes[name], _signals[name] = event_class, Signal()
         for handler in handlers:
-            _connect(handler, name)
+            subscriber = context_of(handler.__module__)
+            if (subscriber, name) in _handlers:
+                raise ImproperlyConfigured(f"{subscriber} has two handlers for {name}: a context may have one per event")
+            _handlers[subscriber, name] = handler
+            _signals[name].connect(_receiver(handler), sender=subscriber, weak=False)
 
 
 def _refuse_gaps(event_class: type) -> None:
@@ -76,14 +80,6 @@ def _refuse_gaps(event_class: type) -> None:
         raise ImproperlyConfigured(f"{name} has SCHEMA {schema}; schemas count from 1")
     if found != (wanted := list(range(1, schema))):
         raise ImproperlyConfigured(f"{name} has SCHEMA {schema}: its UPCASTERS must have the keys {wanted}, not {found}")
-
-
-def _connect(handler: Handler, name: str) -> None:
-    subscriber = context_of(handler.__module__)
-    if (subscriber, name) in _handlers:
-        raise ImproperlyConfigured(f"{subscriber} has two handlers for {name}: a context may have one per event")
-    _handlers[subscriber, name] = handler
-    _signals[name].connect(_receiver(handler), sender=subscriber, weak=False)
 
 
 def _receiver(handler: Handler) -> Callable[..., None]:

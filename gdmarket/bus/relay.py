@@ -4,14 +4,14 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Event, local
 from typing import NamedTuple
 from uuid import uuid4
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 
-from gdmarket.bus import claims, dispatch, pending_lanes, routing, statement_timeout
-from gdmarket.bus.claims import Claim
+from gdmarket.bus import claims, dispatch, pending_lanes, routing
+from gdmarket.bus.claims import LEASE_S, Claim
 from gdmarket.bus.heartbeats import HeartbeatWriter
 from gdmarket.bus.watchdog import Watchdog
 
@@ -21,6 +21,9 @@ _SHORTEST_WAIT_S = 0.02
 _LONGEST_WAIT_S = 1.0
 # How long a round may retry deliveries whose lease expired before it goes on to the others.
 _EXPIRED_BUDGET_S = 5.0
+_STATEMENT_S = 8
+
+_limited = local()
 
 
 class RoundResult(NamedTuple):
@@ -83,6 +86,27 @@ def run_once(*, keep_going: Callable[[], bool], contexts: Collection[str] | None
     return RoundResult(claimed, done)
 
 
+def limit_statements(*, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Make sure, once per PostgreSQL connection, that a statement times out before the lease of the delivery it works for expires.
+
+    A limit in DATABASE_URL or of the server is kept if it is short enough. Otherwise one is set for this session: refusing to start would
+    leave everything undelivered because of a setting, and without a limit a statement could go on working for a lost lease.
+    """
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        return
+    connection.ensure_connection()
+    if getattr(_limited, using, None) is connection.connection:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'")
+        (limit_ms,) = cursor.fetchone()
+        if not 0 < limit_ms < LEASE_S * 1000:
+            logger.warning("statement_timeout is %d ms; for the relay it is %d s, as a lease lasts %d s", limit_ms, _STATEMENT_S, LEASE_S)
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [f"{_STATEMENT_S}s"])
+    setattr(_limited, using, connection.connection)
+
+
 def _claims(subscriber: str, keep_going: Callable[[], bool]) -> Iterator[list[Claim]]:
     """Yield one claim after the other, each made when the one before is handled.
 
@@ -100,7 +124,7 @@ def _run_one(subscriber: str, heartbeat: HeartbeatWriter, *, keep_going: Callabl
     wait_s, is_away, using = _SHORTEST_WAIT_S, False, routing.alias_of(subscriber)
     while keep_going():
         try:
-            statement_timeout.limit_statements(using=using)
+            limit_statements(using=using)
             claimed = run_once(keep_going=keep_going, contexts=(subscriber,)).claimed
             heartbeat.beat()
         except Exception as failure:

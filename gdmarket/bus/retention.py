@@ -38,10 +38,6 @@ def purge(
     """
     if min(keep_days, chunk) < 1:
         raise ValueError("keep_days and chunk are at least 1")
-    return _purge(keep_days, chunk, dry_run=dry_run, using=using)
-
-
-def _purge(keep_days: int, chunk: int, *, dry_run: bool, using: str) -> Iterator[tuple[LogRange, Purged]]:
     for log_range in log_ranges.split(size=chunk, pauses=not dry_run, using=using):
         in_range = Event.objects.using(using).filter(seq__gt=log_range.after, seq__lte=log_range.upto)
         old = in_range.filter(occurred_at__lt=Now() - timedelta(days=keep_days))

@@ -49,36 +49,26 @@ def list_steps(*, correlation: str) -> list[Step]:
 
 
 class _LogTrace:
-    """What one log holds of a trace: its events, and the state of their deliveries."""
+    """What one log holds of a trace: its events, and the state of their deliveries, by the events' ids."""
 
     def __init__(self, correlation: str, using: str) -> None:
         self.events = list(Event.objects.using(using).filter(correlation=correlation).order_by("seq"))
-        self._using = using
-        self._seqs = {event.id: event.seq for event in self.events}
-        self._subscribers: dict[str, set[str]] = defaultdict(set)
-        for subscriber, event_type in Subscription.objects.using(using).order_by("pk").values_list("subscriber", "type"):
-            if not routing.forward_target(subscriber):
-                self._subscribers[event_type].add(subscriber)
-        self._outstanding: dict[int, list[Delivery]] = defaultdict(list)
-        for delivery in Delivery.objects.using(using).filter(event__correlation=correlation).order_by("subscriber"):
-            self._outstanding[delivery.event_id].append(delivery)
-        self._skipped: dict[str, dict[str, str]] = defaultdict(dict)
+        self.outstanding: dict[UUID, list[str]] = defaultdict(list)
+        self.skipped: dict[UUID, dict[str, str]] = defaultdict(dict)
+        unhandled: dict[UUID, set[str]] = defaultdict(set)
+        for delivery in Delivery.objects.using(using).filter(event__correlation=correlation).select_related("event").order_by("subscriber"):
+            self.outstanding[delivery.event.id].append(_describe(delivery, using))
+            unhandled[delivery.event.id].add(delivery.subscriber)
         ids = [str(event.id) for event in self.events]
         records = Event.objects.using(using).filter(type=codec.type_of(DeliverySkipped), payload__event_id__in=ids)
-        for skipped in records.order_by("seq").values_list("payload", flat=True):
-            self._skipped[skipped["event_id"]][skipped["subscriber"]] = skipped["reason"]
-
-    def handled_by(self, event: Event) -> set[str]:
-        if event.id not in self._seqs:
-            return set()
-        outstanding = {delivery.subscriber for delivery in self._outstanding[self._seqs[event.id]]}
-        return self._subscribers[event.type] - outstanding - set(self.skipped(event))
-
-    def outstanding(self, event: Event) -> list[str]:
-        return [_describe(delivery, self._using) for delivery in self._outstanding[self._seqs.get(event.id, 0)]]
-
-    def skipped(self, event: Event) -> dict[str, str]:
-        return self._skipped[str(event.id)]
+        for record in records.order_by("seq").values_list("payload", flat=True):
+            self.skipped[UUID(record["event_id"])][record["subscriber"]] = record["reason"]
+            unhandled[UUID(record["event_id"])].add(record["subscriber"])
+        subscribers: dict[str, set[str]] = defaultdict(set)
+        for subscriber, event_type in Subscription.objects.using(using).order_by("pk").values_list("subscriber", "type"):
+            if not routing.forward_target(subscriber):
+                subscribers[event_type].add(subscriber)
+        self.handled_by = {event.id: subscribers[event.type] - unhandled[event.id] for event in self.events}
 
 
 def _unique(events: Sequence[Event]) -> list[Event]:
@@ -90,7 +80,7 @@ def _unique(events: Sequence[Event]) -> list[Event]:
 
 
 def _step(event: Event, depth: int, logs: Sequence[_LogTrace]) -> Step:
-    given_up = [f"{subscriber}: {reason or 'no reason given'}" for log in logs for subscriber, reason in log.skipped(event).items()]
+    given_up = [f"{subscriber}: {reason or 'no reason given'}" for log in logs for subscriber, reason in log.skipped[event.id].items()]
     return Step(
         depth=depth,
         event_id=event.id,
@@ -101,8 +91,8 @@ def _step(event: Event, depth: int, logs: Sequence[_LogTrace]) -> Step:
         occurred_at=event.occurred_at,
         recorded_at=ids.made_at(event.id),
         due_at=event.due_at,
-        heard_by=tuple(sorted(set().union(*(log.handled_by(event) for log in logs)))),
-        waiting=tuple(line for log in logs for line in log.outstanding(event)),
+        heard_by=tuple(sorted({subscriber for log in logs for subscriber in log.handled_by.get(event.id, ())})),
+        waiting=tuple(line for log in logs for line in log.outstanding[event.id]),
         given_up=tuple(given_up),
     )
 

@@ -8,7 +8,7 @@ HANGS_AFTER_S = 30.0
 
 
 class Watchdog:
-    """When each thread of a relay last finished a step. A thread that waits for a database that is away still finishes steps."""
+    """When each thread of a relay last finished a step. Waiting for an unreachable database counts as progress."""
 
     def __init__(self, *, subscribers: Iterable[str]) -> None:
         """Start now, so that a thread that never finishes its first step is found too."""

@@ -10,8 +10,6 @@ from gdmarket.bus.delivery_ids import DeliveryId
 from gdmarket.bus.management.actions.arguments import add_dry_run, delivery_id
 from gdmarket.console import add_action, one_line, print_json
 
-_SHOWN = 20
-
 
 def add_to(actions: Any) -> None:
     """Add the action and its own actions."""
@@ -22,15 +20,6 @@ def add_to(actions: Any) -> None:
     # Options before the word `list` apply as well.
     _add_filters(listing, subscriber=SUPPRESS, json=SUPPRESS)
     add_action(of_dead, "show", _show, "show one delivery and its event, as JSON").add_argument("delivery", type=delivery_id)
-    _add_remedies(of_dead)
-
-
-def _add_filters(listing: ArgumentParser, *, subscriber: str | None, json: str | bool) -> None:
-    listing.add_argument("--subscriber", metavar="CONTEXT", help="only this context's", default=subscriber)
-    listing.add_argument("--json", action="store_true", help="for machines", default=json)
-
-
-def _add_remedies(of_dead: Any) -> None:
     replay = add_action(
         of_dead,
         "replay",
@@ -55,14 +44,20 @@ def _add_remedies(of_dead: Any) -> None:
     add_dry_run(skip)
 
 
+def _add_filters(listing: ArgumentParser, *, subscriber: str | None, json: str | bool) -> None:
+    listing.add_argument("--subscriber", metavar="CONTEXT", help="only this context's", default=subscriber)
+    listing.add_argument("--json", action="store_true", help="for machines", default=json)
+
+
 def _list(*, out: OutputWrapper, subscriber: str | None, json: bool, **_: Any) -> None:
     groups = dead_letters.list_dead(subscriber=subscriber)
     if json:
         print_json(out, groups)
         return
     for group in groups:
-        some = " ".join(map(str, group["deliveries"][:_SHOWN])) + (" …" if group["count"] > _SHOWN else "")
-        out.write(f"{group['count']} × {group['subscriber']}, {group['type']}\n  {group['error']}\n  deliveries {some}")
+        more = " …" if group["count"] > len(group["deliveries"]) else ""
+        ids = " ".join(map(str, group["deliveries"]))
+        out.write(f"{group['count']} × {group['subscriber']}, {group['type']}\n  {group['error']}\n  deliveries {ids}{more}")
     if not groups:
         out.write("no dead deliveries")
 

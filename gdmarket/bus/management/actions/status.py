@@ -2,11 +2,10 @@
 
 import sys
 import time
-from argparse import SUPPRESS
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
 from django.db import InterfaceError, OperationalError, connection, connections
@@ -43,23 +42,15 @@ def add_to(actions: Any) -> None:
         metavar="SECONDS",
         help="exit with 1 if anything is dead, or has waited for longer than this in a context that is not paused",
     )
-    # Accepted for scripts that still pass it: the rate it measured is the metric bus_handled_total now.
-    status.add_argument("--sample", type=seconds, help=SUPPRESS)
-
-
-class _Measured(NamedTuple):
-    """The backlogs, and the databases that did not answer."""
-
-    backlogs: dict[str, Backlog]
-    away: list[str]
 
 
 def _status(*, out: OutputWrapper, json: bool, watch: float | None, fail_over: float | None, **_: Any) -> None:
     while True:
         try:
-            found = _measure()
-            _show(out, found.backlogs, json=json, repeated=watch is not None)
-            _refuse_behind(found, fail_over)
+            backlogs, unreachable = _measure()
+            _show(out, backlogs, json=json, repeated=watch is not None)
+            if fail_over is not None:
+                _refuse_behind(backlogs, unreachable, fail_over)
             if watch is None:
                 return
             time.sleep(watch)
@@ -67,18 +58,18 @@ def _status(*, out: OutputWrapper, json: bool, watch: float | None, fail_over: f
             if watch is None:
                 raise
             return
-        except (OperationalError, InterfaceError) as away:
+        except (OperationalError, InterfaceError) as failure:
             if watch is None:
                 raise
-            sys.stderr.write(f"the database does not answer, trying again: {away}\n")
+            sys.stderr.write(f"the database does not answer, trying again: {failure}\n")
             connection.close()
             time.sleep(max(watch, _RETRY_S))
 
 
-def _measure() -> _Measured:
-    """Measure every log. Where there are several, one that does not answer is left out."""
+def _measure() -> tuple[dict[str, Backlog], list[str]]:
+    """Return the backlogs of every log, and the databases that do not answer, unless it is the only one."""
     backlogs: dict[str, Backlog] = {}
-    away = []
+    unreachable = []
     for using in databases.aliases():
         try:
             backlogs |= backlog.measure(using=using)
@@ -87,8 +78,8 @@ def _measure() -> _Measured:
                 raise
             sys.stderr.write(f"the database {using} does not answer: {str(failure).strip()}\n")
             connections[using].close()
-            away.append(using)
-    return _Measured(backlogs, away)
+            unreachable.append(using)
+    return backlogs, unreachable
 
 
 def _show(out: OutputWrapper, backlogs: Mapping[str, Backlog], *, json: bool, repeated: bool) -> None:
@@ -109,15 +100,10 @@ def _row(context: str, row: Backlog) -> tuple[object, ...]:
     return context, row.pending, oldest, row.timers, row.dead, seen, "paused" if row.paused else ""
 
 
-def _refuse_behind(found: _Measured, limit_s: float | None) -> None:
-    if limit_s is None:
-        return
-    reasons = [f"{using}: database away" for using in found.away]
-    reasons += [f"{context}: {row.dead} dead" for context, row in found.backlogs.items() if row.dead]
-    reasons += [
-        f"{context}: behind by {format_duration(row.oldest_age_s)}"
-        for context, row in found.backlogs.items()
-        if row.oldest_age_s > limit_s and not row.paused
-    ]
+def _refuse_behind(backlogs: Mapping[str, Backlog], unreachable: Sequence[str], limit_s: float) -> None:
+    behind = {context: row.oldest_age_s for context, row in backlogs.items() if row.oldest_age_s > limit_s and not row.paused}
+    reasons = [f"{using}: database away" for using in unreachable]
+    reasons += [f"{context}: {row.dead} dead" for context, row in backlogs.items() if row.dead]
+    reasons += [f"{context}: behind by {format_duration(age_s)}" for context, age_s in behind.items()]
     if reasons:
         raise CommandError("; ".join(reasons))

@@ -43,11 +43,9 @@ def _trace(*, out: OutputWrapper, correlation: str, json: bool, **_: Any) -> Non
 
 
 def _after(elapsed: timedelta) -> str:
-    return (
-        f"+{elapsed / timedelta(milliseconds=1):.0f} ms"
-        if elapsed < timedelta(minutes=1)
-        else f"+{format_duration(elapsed.total_seconds())}"
-    )
+    if elapsed < timedelta(minutes=1):
+        return f"+{elapsed / timedelta(milliseconds=1):.0f} ms"
+    return f"+{format_duration(elapsed.total_seconds())}"
 
 
 def _lines(step: Step) -> list[str]:

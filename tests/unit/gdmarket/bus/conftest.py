@@ -14,7 +14,8 @@ from django.db.models import F
 from django.utils.module_loading import import_string
 
 from gdmarket import bus
-from gdmarket.bus import registry, subscriptions
+from gdmarket.bus import dispatch, registry, subscriptions
+from gdmarket.bus.claims import Claim
 from gdmarket.bus.models import Delivery, Subscription
 from gdmarket.bus.registry import Handler
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, create_table, drop_table, handler_of
@@ -37,6 +38,11 @@ def start(work: Callable[[], _T]) -> Future[_T]:
     started = thread.submit(work_and_close)
     thread.shutdown(wait=False)
     return started
+
+
+def work(claimed: list[Claim]) -> int:
+    """Handle claimed deliveries without an end of time; return how many are done."""
+    return dispatch.work(claimed=claimed, keep_going=lambda: True)
 
 
 def concurrently(work: Callable[[], _T], *, times: int = 3) -> list[_T]:

@@ -11,7 +11,7 @@ from gdmarket.bus import claims, dispatch
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.bus.registry import Handler
-from tests.unit.gdmarket.bus.conftest import Connect
+from tests.unit.gdmarket.bus.conftest import Connect, work
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, Removed, add, handled, handler_of, outstanding, record
 
 POISON = 13
@@ -45,10 +45,6 @@ def all_in_one_claim(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "_FAST_PATH_SIZE", 10_000)
 
 
-def always() -> bool:
-    return True
-
-
 def claim_all() -> list[Claim]:
     """Claim every lane, however many wait, in the log's order."""
     return claims.claim_pending_lanes(lanes=sorted({(row.subscriber, row.lane) for row in Delivery.objects.all()}))
@@ -57,34 +53,25 @@ def claim_all() -> list[Claim]:
 def test_deliveries_of_many_lanes_and_types_are_handled_together_each_lane_in_order(connect: Connect) -> None:
     calls: list[list[int]] = []
     handler = batch_handler(calls)
-    connect({Added: [handler], Removed: [handler]})
+    connect({Added: [handler, handler_of(BLUE)], Removed: [handler]})
     add(1, 2, counter="a")
     add(3, counter="b")
     with transaction.atomic():
         bus.publish(Removed(n=4), stream="counter:a")
 
-    assert bus.run_until_idle() == 4
+    assert bus.run_until_idle() == 7
 
     assert calls == [[1, 2, 3, 4]]
     assert handled() == [1, 2, 3, 4]
+    assert handled(BLUE) == [1, 2, 3]
     assert outstanding() == 0
-
-
-def test_other_handlers_take_one_event_at_a_time(connect: Connect) -> None:
-    calls: list[list[int]] = []
-    connect({Added: [batch_handler(calls), handler_of(BLUE)]})
-    add(1, 2)
-
-    bus.run_until_idle()
-
-    assert (calls, handled(BLUE)) == ([[1, 2]], [1, 2])
 
 
 def test_no_more_than_a_hundred_share_a_transaction(calls: list[list[int]]) -> None:
     for counter in range(13):
         add(*range(counter * 100 + 20, counter * 100 + 30), counter=counter)
 
-    dispatch.work(claimed=claim_all(), keep_going=always)
+    work(claim_all())
 
     assert [len(call) for call in calls] == [100, 30]
     assert len(handled()) == 130
@@ -95,7 +82,7 @@ def test_a_batch_that_fails_is_rolled_back_and_halved_until_one_is_alone(calls: 
     add(POISON, 4, counter="b")
     add(5, counter="c")
 
-    dispatch.work(claimed=claims.claim_lanes(subscriber=RED), keep_going=always)
+    work(claims.claim_lanes(subscriber=RED))
 
     assert calls == [[1, 2, POISON, 4, 5], [1, 2], [POISON, 4, 5], [POISON], [5]]
     assert handled() == [1, 2, 5]
@@ -110,7 +97,7 @@ def test_what_is_behind_a_failure_waits_also_in_the_next_batch(calls: list[list[
         add(*range(counter * 100 + 20, counter * 100 + 30), counter=counter)
     add(2000, counter="blocked")
 
-    dispatch.work(claimed=claim_all(), keep_going=always)
+    work(claim_all())
 
     assert len(handled()) == 100
     assert 2000 not in handled()
@@ -125,7 +112,7 @@ def test_what_failed_before_is_handled_alone(calls: list[list[int]], pass_time: 
     add(2, counter="c")
     calls.clear()
 
-    dispatch.work(claimed=claim_all(), keep_going=always)
+    work(claim_all())
 
     assert calls == [[POISON], [1, 2]]
 
@@ -177,12 +164,12 @@ def test_a_batch_that_lost_one_lease_handles_nothing_twice(calls: list[list[int]
     add(1, counter="a")
     stale = claims.claim_lanes(subscriber=RED)
     pass_time(claims.LEASE_S)
-    dispatch.work(claimed=claims.claim_expired(subscriber=RED), keep_going=always)
+    work(claims.claim_expired(subscriber=RED))
     add(2, counter="b")
     fresh = claims.claim_lanes(subscriber=RED)
     late = [*stale, *(replace(claim, token=stale[0].token) for claim in fresh)]
 
-    assert dispatch.work(claimed=late, keep_going=always) == 0
+    assert work(late) == 0
 
     assert calls == [[1], [1, 2], [1], [2]]
     assert handled() == [1]

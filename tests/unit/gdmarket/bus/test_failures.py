@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import transaction
@@ -26,6 +27,11 @@ _SKIPPED = {
 
 def fail(_: Added) -> None:
     raise RuntimeError("broken\0pipe")
+
+
+def current_id() -> UUID | None:
+    current = bus.current()
+    return current.id if current else None
 
 
 @pytest.mark.parametrize("failure", [RuntimeError(), bus.Retry(after_s=0)])
@@ -150,14 +156,10 @@ def test_an_unreadable_event_waits_for_a_newer_process_and_then_is_dead(
 def test_an_external_handler_runs_outside_any_transaction(connect: Connect) -> None:
     seen: list[object] = []
 
-    @bus.external
-    def on_added(_: Added) -> None:
-        current = bus.current()
-        assert current is not None
-        seen.append((transaction.get_connection().in_atomic_block, current.id))
+    def look(_: Added) -> None:
+        seen.append((transaction.get_connection().in_atomic_block, current_id()))
 
-    on_added.__module__ = "apps.red.handlers"
-    connect({Added: [on_added]})
+    connect({Added: [bus.external(handler_of(RED, look))]})
     (event_id,) = add(1)
 
     assert bus.run_until_idle() == 1
@@ -169,16 +171,12 @@ def test_an_external_handler_runs_outside_any_transaction(connect: Connect) -> N
 def test_an_external_handler_that_fails_is_called_again_with_the_same_event(connect: Connect, pass_time: Callable[[float], None]) -> None:
     keys: list[object] = []
 
-    @bus.external
-    def on_added(_: Added) -> None:
-        current = bus.current()
-        assert current is not None
-        keys.append(current.id)
+    def fail_once(_: Added) -> None:
+        keys.append(current_id())
         if len(keys) == 1:
             raise TimeoutError
 
-    on_added.__module__ = "apps.red.handlers"
-    connect({Added: [on_added]})
+    connect({Added: [bus.external(handler_of(RED, fail_once))]})
     (event_id,) = add(1)
 
     bus.run_until_idle()

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from gdmarket import bus
 from gdmarket.bus import fast_path, subscriptions
-from gdmarket.bus.models import Delivery
+from gdmarket.bus.models import Delivery, Event
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, Removed, add, handled, handler_of, outstanding
 
@@ -17,6 +17,13 @@ from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, Removed, add, handl
 def _inline(connect: Connect, settings: Any) -> None:
     settings.GDMARKET_DISPATCH = "inline"
     settings.GDMARKET_DISPATCH_BUDGET_MS = 10_000
+
+
+def wait_for_thread() -> None:
+    worker = fast_path._background._worker
+    assert worker is not None
+    worker.join(30)
+    assert not worker.is_alive()
 
 
 def test_an_event_is_handled_right_after_the_commit(red_and_blue: None) -> None:
@@ -41,6 +48,7 @@ def test_nothing_of_a_rolled_back_transaction_is_handled(red: None) -> None:
     add(2, counter=2)
 
     assert handled() == [2]
+    assert Event.objects.get().stream == "counter:2"
 
 
 def test_what_handlers_publish_is_handled_after_what_came_before(connect: Connect) -> None:
@@ -124,9 +132,8 @@ def test_an_event_behind_a_blocked_one_waits_for_it(connect: Connect) -> None:
     assert outstanding() == 2
 
 
-def test_switched_off_it_leaves_all_to_the_relay(connect: Connect, settings: Any) -> None:
+def test_switched_off_it_leaves_all_to_the_relay(red: None, settings: Any) -> None:
     settings.GDMARKET_DISPATCH = "off"
-    connect({Added: [handler_of(RED)]})
 
     add(1)
 
@@ -158,10 +165,7 @@ def test_in_a_thread_it_does_not_make_the_publisher_wait(connect: Connect, setti
     for n in range(1, 6):
         add(n)
 
-    worker = fast_path._background._worker
-    assert worker is not None
-    worker.join(30)
-    assert not worker.is_alive()
+    wait_for_thread()
     assert handled(RED) == handled(BLUE) == [1, 2, 3, 4, 5]
 
 
@@ -172,9 +176,7 @@ def test_in_a_thread_what_exceeds_a_batch_is_left_to_the_relay(connect: Connect,
 
     add(1, 2, 3)
 
-    worker = fast_path._background._worker
-    assert worker is not None
-    worker.join(30)
+    wait_for_thread()
     assert handled() == [1]
     assert bus.run_until_idle() == 2
 
@@ -249,7 +251,5 @@ def test_a_deferred_dispatch_in_a_thread_begins_after_the_block(connect: Connect
         began_early = fast_path._background._worker is not None
 
     assert not began_early
-    worker = fast_path._background._worker
-    assert worker is not None
-    worker.join(30)
+    wait_for_thread()
     assert handled() == [1, 2]

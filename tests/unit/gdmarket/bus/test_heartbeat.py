@@ -2,30 +2,22 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from time import monotonic, sleep
-from uuid import UUID, uuid4
+from time import sleep
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+from deploy.servers.waiting import wait_until
 from gdmarket import bus
 from gdmarket.bus import relay
 from gdmarket.bus.heartbeats import HeartbeatWriter
 from gdmarket.bus.models import Heartbeat
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, handler_of
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds, patiently."""
-    end_s = monotonic() + 30
-    while not holds():
-        if monotonic() > end_s:
-            raise TimeoutError
-        sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -46,7 +38,7 @@ def subscribers_seen() -> list[str]:
 
 def test_a_relay_writes_a_heartbeat_per_context_and_deletes_it_when_it_stops(red_and_blue: None) -> None:
     with running_relay(), running_relay():
-        until(lambda: subscribers_seen() == [BLUE, BLUE, RED, RED])
+        wait_until(lambda: subscribers_seen() == [BLUE, BLUE, RED, RED], "four heartbeats")
         assert len(set(Heartbeat.objects.values_list("relay", flat=True))) == 2
 
     assert subscribers_seen() == []
@@ -58,26 +50,23 @@ def test_a_thread_that_hangs_in_a_handler_writes_no_heartbeat(connect: Connect) 
     add(1)
 
     with running_relay():
-        until(lambda: subscribers_seen() == [BLUE])
+        wait_until(lambda: subscribers_seen() == [BLUE], "blue's heartbeat")
         sleep(0.3)
         assert subscribers_seen() == [BLUE]
         proceed.set()
-        until(lambda: subscribers_seen() == [BLUE, RED])
+        wait_until(lambda: subscribers_seen() == [BLUE, RED], "red's heartbeat")
 
 
 def test_a_heartbeat_is_written_at_most_every_few_seconds(connect: Connect) -> None:
-    writer = HeartbeatWriter(relay=uuid4(), subscriber=RED)
+    relay = uuid4()
+    writer = HeartbeatWriter(relay=relay, subscriber=RED)
     writer.beat()
     first = Heartbeat.objects.get().seen_at
 
     writer.beat()
     assert Heartbeat.objects.get().seen_at == first
-    HeartbeatWriter(relay=relay_of(RED), subscriber=RED).beat()
+    HeartbeatWriter(relay=relay, subscriber=RED).beat()
     assert Heartbeat.objects.get().seen_at > first
-
-
-def relay_of(subscriber: str) -> UUID:
-    return Heartbeat.objects.get(subscriber=subscriber).relay
 
 
 def test_heartbeats_older_than_an_hour_are_deleted(connect: Connect) -> None:
@@ -92,7 +81,7 @@ def test_heartbeats_older_than_an_hour_are_deleted(connect: Connect) -> None:
 
 
 @pytest.mark.postgresql
-def test_it_stops_in_good_order_while_the_database_is_away(connect: Connect) -> None:
+def test_it_stops_without_an_error_while_the_database_is_away(connect: Connect) -> None:
     writer = HeartbeatWriter(relay=uuid4(), subscriber=RED)
     writer.beat()
     with contextlib.suppress(Exception), connection.cursor() as cursor:

@@ -9,14 +9,10 @@ import pytest
 from django.db import transaction
 
 from gdmarket import bus
-from gdmarket.bus import claims, dispatch, relay, settling
+from gdmarket.bus import claims, relay, settling
 from gdmarket.bus.models import Delivery
-from tests.unit.gdmarket.bus.conftest import Connect, start
+from tests.unit.gdmarket.bus.conftest import Connect, start, work
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, add, handled, handler_of, outstanding
-
-
-def always() -> bool:
-    return True
 
 
 def test_a_claimed_delivery_is_not_claimed_again_before_its_lease_expires(red: None, pass_time: Callable[[float], None]) -> None:
@@ -46,7 +42,7 @@ def test_one_round_handles_all_that_a_dead_worker_had_claimed(red: None, pass_ti
     pass_time(claims.LEASE_S)
     add(5, counter=3)
 
-    assert relay.run_once(keep_going=always) == (5, 5)
+    assert relay.run_once(keep_going=lambda: True) == (5, 5)
     assert (handled(counter=1), handled(counter=2), handled(counter=3)) == ([1, 2], [3, 4], [5])
 
 
@@ -59,7 +55,7 @@ def test_a_worker_that_resumes_too_late_changes_nothing(
     bus.run_until_idle()
 
     with caplog.at_level(logging.WARNING):
-        done = dispatch.work(claimed=stale, keep_going=always)
+        done = work(stale)
 
     assert done == 0
     assert handled() == [1, 2]
@@ -72,9 +68,9 @@ def test_a_worker_that_resumes_while_another_works_changes_nothing(red: None, pa
     pass_time(claims.LEASE_S)
     fresh = claims.claim_expired(subscriber=RED)
 
-    assert dispatch.work(claimed=stale, keep_going=always) == 0
+    assert work(stale) == 0
     assert handled() == []
-    assert dispatch.work(claimed=fresh, keep_going=always) == 1
+    assert work(fresh) == 1
     assert handled() == [1]
 
 
@@ -149,21 +145,11 @@ def test_a_claim_skips_what_another_is_claiming_and_does_not_wait_for_it(red: No
     assert [claim.event.payload["n"] for claim in other] == [2]
 
 
-def test_a_worker_told_to_stop_releases_the_rest_at_once(red: None) -> None:
-    add(1, 2, 3)
-
-    done = dispatch.work(claimed=claims.claim_lanes(subscriber=RED), keep_going=lambda: False)
-
-    assert done == 1
-    assert bus.run_until_idle() == 2
-    assert handled() == [1, 2, 3]
-
-
 def test_nothing_is_begun_once_half_of_the_lease_is_over(red: None) -> None:
     add(1, 2)
     late = [replace(claim, begin_by_s=claim.begin_by_s - claims.LEASE_S / 2) for claim in claims.claim_lanes(subscriber=RED)]
 
-    assert dispatch.work(claimed=late, keep_going=always) == 0
+    assert work(late) == 0
     assert handled() == []
     assert bus.run_until_idle() == 2
 
@@ -174,6 +160,6 @@ def test_a_delivery_that_takes_half_of_the_lease_leaves_the_rest_to_the_next_cla
     claimed = claims.claim_lanes(subscriber=RED)
     begin_by_s = time.monotonic() + 1
 
-    assert dispatch.work(claimed=[replace(claim, begin_by_s=begin_by_s) for claim in claimed], keep_going=always) == 1
+    assert work([replace(claim, begin_by_s=begin_by_s) for claim in claimed]) == 1
     assert handled() == [1]
     assert bus.run_until_idle() == 1

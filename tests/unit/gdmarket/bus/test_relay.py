@@ -122,3 +122,54 @@ def test_a_connection_lost_in_a_handler_is_a_failure_of_that_delivery(connect: C
     bus.run_until_idle()
 
     assert handled() == [1, 2]
+
+
+def statement_timeout() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        return str(cursor.fetchone()[0])
+
+
+def configure_timeout(wanted: str) -> None:
+    connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, false)", [wanted])
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("configured", "kept"), [("0", "8s"), ("10s", "8s"), ("1h", "8s"), ("9s", "9s"), ("500ms", "500ms")])
+def test_a_missing_or_too_long_statement_timeout_is_replaced(connect: Connect, configured: str, kept: str) -> None:
+    configure_timeout(configured)
+
+    relay.limit_statements()
+
+    assert statement_timeout() == kept
+    connection.close()
+
+
+@pytest.mark.postgresql
+def test_a_statement_timeout_is_checked_once_per_connection(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            configure_timeout("0")
+            relay.limit_statements()
+            relay.limit_statements()
+
+    assert caplog.text.count("statement_timeout is 0 ms; for the relay it is 8 s") == 3
+    connection.close()
+
+
+@pytest.mark.postgresql
+def test_a_relay_has_a_statement_timeout(connect: Connect) -> None:
+    limits: list[str] = []
+    connect({Added: [handler_of(RED, lambda _: limits.append(statement_timeout()))]})
+    add(1)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER ROLE CURRENT_USER SET statement_timeout = '1h'")
+    try:
+        relay.run(keep_going=Delivery.objects.exists)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER ROLE CURRENT_USER RESET statement_timeout")
+
+    assert limits == ["8s"]

@@ -107,10 +107,10 @@ def test_a_purge_beside_a_replay_loses_nothing(old_log: None) -> None:
     bus.run_until_idle()
     Event.objects.update(occurred_at=Now() - timedelta(days=365))
     turns = iter(["purge", "replay", "purge", "replay"])
-    door = threading.Lock()
+    lock = threading.Lock()
 
     def work() -> None:
-        with door:
+        with lock:
             turn = next(turns)
         if turn == "purge":
             purge(chunk=10)
