@@ -169,7 +169,12 @@ class ItemAdmin(ManagerOwnedAdmin):
         return [withdraw, *super().get_urls()]
 
     def get_fieldsets(self, request: HttpRequest, obj: Item | None = None) -> Any:
-        return self.fieldsets if obj is None else (*self.fieldsets, self.status_fieldset)
+        if obj is None:
+            return self.fieldsets
+        title, status = self.status_fieldset
+        # The version that the form was opened with is for those who can save it.
+        fields = status["fields"] if self.has_change_permission(request, obj) else self.readonly_fields
+        return (*self.fieldsets, (title, {"fields": fields}))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Item], search_term: str) -> tuple[QuerySet[Item], bool]:
         return queries.matching(items=queryset, words=search_term), False

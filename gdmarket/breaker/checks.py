@@ -15,5 +15,5 @@ def check_circuits(**_: Any) -> Iterator[CheckMessage]:
     """Look for dependencies that are not called."""
     for name, circuit in store.list_circuits().items():
         if circuit.state is not State.CLOSED:
-            hint = f"remove the cause; it closes by itself, unless opened by hand: manage.py breaker close {name}"
+            hint = f"remove the cause; the next calls close it, unless it was opened by hand: manage.py breaker close {name}"
             yield finding("breaker.W001", f"{name} is {circuit.state.value}: {circuit.reason}", hint)

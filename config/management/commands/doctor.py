@@ -58,7 +58,8 @@ def run_all(*, deploy: bool) -> Iterator[tuple[str, CheckMessage | None]]:
     unusable = {alias: error for alias in connections if (error := _connect(alias))}
     yield from (("databases: connect", error) for error in unusable.values())
     usable = [alias for alias in connections if alias not in unusable]
-    yield from _run([check for check in checks if DATABASES in check.tags], usable, deploy=deploy)
+    if usable:
+        yield from _run([check for check in checks if DATABASES in check.tags], usable, deploy=deploy)
     if not unusable:
         yield from _run([check for check in checks if DATA in check.tags], usable, deploy=deploy)
 

@@ -67,7 +67,7 @@ def _status(*, out: OutputWrapper, json: bool, fail_open: bool, **_: Any) -> Non
 
 def _row(name: str, snapshot: CircuitSnapshot) -> tuple[str, ...]:
     lasted = "-" if snapshot.lasted_s is None else format_duration(snapshot.lasted_s)
-    left = "never" if snapshot.left_s is None else format_duration(snapshot.left_s)
+    left = "never" if snapshot.left_s is None else format_duration(snapshot.left_s) if snapshot.left_s > 0 else "with the next call"
     return name, snapshot.state, lasted, "-" if snapshot.state is State.CLOSED else left, snapshot.reason
 
 
