@@ -69,7 +69,7 @@ GDMARKET_SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"
 #: all. The relay delivers the rest in any case.
 GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.OneOf(["inline", "thread", "off"]))
 #: How long one request may spend on `inline` delivery.
-GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 250, validate=validate.Range(min=0))
+GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 250, validate=validate.Range(min=0, max=5000))
 GDMARKET_HOST = env.str("GDMARKET_HOST", "127.0.0.1")
 #: The port on which a relay serves [`/health/live` and `/metrics`](commands.md#the-relay), on `GDMARKET_HOST`; `0`: none.
 GDMARKET_RELAY_PORT = env.int("GDMARKET_RELAY_PORT", 0, validate=validate.Range(0, 65535))

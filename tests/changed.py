@@ -41,6 +41,18 @@ def _is_run_here(path: str) -> bool:
     return (ROOT / path).exists() and not path.startswith("tests/system")
 
 
+# Beside a file's own tests, by the beginning or the end of its path.
+_ALSO = {
+    r"(apps|gdmarket|config)/": "tests/acceptance",
+    r".*/(contracts|events)\.py$": "tests/golden",
+    r"deploy/simulator/": "tests/unit/payments",
+    r".*\.py$": "tests/architecture",
+    r".*\.md$": "tests/docs",
+    r"(\.github/|requirements/|[^/]+$)": "tests/deploy",
+    r"tests/(factories/|[^/]+$)": "tests/unit",
+}
+
+
 def _needed_by(path: PurePosixPath) -> Iterator[str]:
     match path.parts:
         case ["apps", context, *_]:
@@ -55,12 +67,7 @@ def _needed_by(path: PurePosixPath) -> Iterator[str]:
             yield str(path)
         case ["tests", _, *_, _]:
             yield str(path.parent)
-    if path.parts[0] in {"apps", "gdmarket", "config"}:
-        yield "tests/acceptance"
-    if path.suffix == ".py":
-        yield "tests/architecture"
-    if path.suffix == ".md":
-        yield "tests/docs"
+    yield from (tests for pattern, tests in _ALSO.items() if re.match(pattern, str(path)))
 
 
 def _git(*arguments: str) -> list[str]:

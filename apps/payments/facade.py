@@ -35,7 +35,7 @@ def charge(*, request: ChargeRequest, now: datetime) -> ChargeResult:
     return contracts.build(ChargeResult, payment, payment_id=payment.id, outcome=outcome, retry_after_s=retry_after_s)
 
 
-def closed_for_s() -> float:
+def unavailable_for_s() -> float:
     """Return 0.0 while the provider may be called, else in how many seconds it may be again."""
     return breaker.of(DEPENDENCY).open_for_s()
 

@@ -22,7 +22,9 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--port", type=int, default=8700, help="the port for customers; 0 picks one (default: 8700)")
     parser.add_argument("--control-port", type=int, default=8701, help="the port to set faults on; 0 picks one (default: 8701)")
     default = _DATA / "fake_provider.sqlite3"
-    parser.add_argument("--store", type=Path, metavar="FILE", default=default, help=f"where charges are kept (default: {default})")
+    parser.add_argument(
+        "--store", "--book", type=Path, metavar="FILE", default=default, help=f"where charges are kept (default: {default})"
+    )
     parser.add_argument("--webhook-url", default="", metavar="URL", help="where to send webhooks (default: nowhere)")
     parser.add_argument("--webhook-secret", default="", metavar="SECRET", help="what webhooks are signed with")
     parser.add_argument("--quiet", action="store_true", help="print no line for each call")

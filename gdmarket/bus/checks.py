@@ -20,6 +20,7 @@ _LATE_S, _VERY_LATE_S, _RELAY_GONE_S = 60.0, 600.0, 60.0
 
 
 @checks.register
+@register()
 def check_sqlite(*, version: tuple[int, int, int] = sqlite3.sqlite_version_info, **_: object) -> list[CheckMessage]:
     """Refuse an SQLite without RETURNING and MATERIALIZED, which claiming a delivery needs.
 
@@ -60,7 +61,9 @@ def check_deliveries(**_: Any) -> Iterator[CheckMessage]:
 @register(DATA, STRICT)
 def check_relay(**_: Any) -> Iterator[CheckMessage]:
     """Look whether a relay works for every subscriber."""
-    seen_s = {subscriber: behind.relay_seen_s for subscriber, behind in backlog.measure(limit=1).items()}
+    seen_s = {
+        subscriber: behind.relay_seen_s for subscriber, behind in backlog.measure(limit=1).items() if subscriber in routing.subscribers()
+    }
     gone = sorted(subscriber for subscriber, s in seen_s.items() if s is None or s > _RELAY_GONE_S)
     if gone:
         found = f"no relay has worked for {', '.join(gone)} for a minute: timers, such as expiry, do not run"

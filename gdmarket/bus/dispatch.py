@@ -28,8 +28,9 @@ def work(*, claimed: Sequence[Claim], keep_going: Callable[[], bool]) -> int:
     """Handle claimed deliveries in the log's order; return how many are done.
 
     Deliveries to one batch handler share a transaction; if that fails they are handled in halves, down to the one that fails. At least one
-    delivery is settled, unless half of the lease is over: none is begun after that. Deliveries that are not begun because of it, or when
-    `keep_going` returns False, or behind a failure in their lane, are released.
+    delivery is settled, unless half of the lease is over: none is begun after that, but the halves of a group that failed, until one is
+    settled. Deliveries that are not begun because of it, or when `keep_going` returns False, or behind a failure in their lane, are
+    released.
     """
     done = 0
     released: list[Claim] = []

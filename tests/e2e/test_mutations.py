@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -154,9 +153,13 @@ MUTATIONS = (
 )
 
 
+_HEAD = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+_OF_COMMIT = int(_HEAD or "0", 16)
+
+
 def _when(number: int) -> Sequence[pytest.MarkDecorator]:
-    """Return the marks of a mutation: one in seven runs each day, all run each night."""
-    return () if number % 7 == datetime.now(UTC).toordinal() % 7 else (pytest.mark.nightly,)
+    """Return the marks of a mutation: one in seven runs with each commit, chosen by its hash; all run each night."""
+    return () if number % 7 == _OF_COMMIT % 7 else (pytest.mark.nightly,)
 
 
 @pytest.fixture

@@ -19,8 +19,6 @@ from gdmarket import breaker
 _log = logging.getLogger(__name__)
 
 DEPENDENCY = breaker.declare("payments")
-# That the provider answers look-ups does not show that it charges: no other call closes the breaker.
-_COUNTS_AS_SUCCESS = frozenset({"charge"})
 _GRACE_S = 2.0
 _LIST_TIMES = 10  # a page of a list is long, and with some providers many requests
 
@@ -40,7 +38,8 @@ class GuardedGateway:
     tries: int | None = None
 
     def charge(self, *, request: ChargeRequest) -> ChargeRecord:
-        return self._call(gateways.current().charge, request=request)
+        # The only call that closes the breaker: that the provider answers look-ups does not show that it charges.
+        return self._call(gateways.current().charge, counts_as_success=True, request=request)
 
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int) -> RefundRecord:
         return self._call(gateways.current().refund, request=request, refund_key=refund_key, amount=amount)
@@ -52,21 +51,21 @@ class GuardedGateway:
         return self._call(gateways.current().lookup, request=request)
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str) -> ChargePage:
-        return self._call(gateways.current().list_charges, _LIST_TIMES, since=since, until=until, cursor=cursor)
+        return self._call(gateways.current().list_charges, deadlines=_LIST_TIMES, since=since, until=until, cursor=cursor)
 
-    def _call(self, method: Callable[..., Result], deadlines: int = 1, /, **arguments: Any) -> Result:
+    def _call(self, method: Callable[..., Result], *, counts_as_success: bool = False, deadlines: int = 1, **arguments: Any) -> Result:
         refuse_inside_transaction()
         try:
             return breaker.of(DEPENDENCY).call(
                 lambda: method(**arguments, deadline_s=deadlines * _timeout_s()),
-                counts_as_success=method.__name__ in _COUNTS_AS_SUCCESS,
+                counts_as_success=counts_as_success,
                 ignored_exceptions=(RefusedError,),  # who refuses our request or credentials is up
             )
-        except breaker.OpenError as closed:
+        except breaker.OpenError as refused:
             if self.tries is None:
                 raise
             # It may be closed by hand at any moment, and a retry that comes too early calls nobody.
-            raise not_yet(tries=self.tries, at_least_s=min(closed.retry_after_s, domain.LONGEST_WAIT_S)) from closed
+            raise not_yet(tries=self.tries, at_least_s=min(refused.retry_after_s, domain.LONGEST_WAIT_S)) from refused
         except GatewayError as failure:
             level = logging.ERROR if isinstance(failure, RefusedError) else logging.WARNING
             _log.log(level, "the payment provider: %s: %s", type(failure).__name__, domain.as_reason(text=failure.reason))

@@ -31,12 +31,14 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     :raises WrongStateError: if the rental cannot be paid in its state
     """
     check_method(method=method)
-    transitions.only_renter(queries.get_rental(rental_id=rental_id), by=by)
+    rental = queries.get_rental(rental_id=rental_id)
+    transitions.only_renter(rental, by=by)
     try:
         check_available()
-    except PaymentUnavailableError as closed:
-        _prolong_hold(rental_id=rental_id, retry_after_s=closed.retry_after_s, now=now)
-        raise
+    except PaymentUnavailableError as unavailable:
+        if rental.operation != operation_id:  # a repeated call learns what its attempt came to
+            _prolong_hold(rental_id=rental_id, retry_after_s=unavailable.retry_after_s, now=now)
+            raise
     rental = _start_payment(rental_id=rental_id, operation_id=operation_id, method=method, now=now)
     if rental.state != RentalState.PAYING or not rental.payment_id:
         return rental
@@ -102,7 +104,7 @@ def check_available() -> None:
 
     :raises PaymentUnavailableError: then, with the seconds after which to try again
     """
-    wait_s = payments.closed_for_s()
+    wait_s = payments.unavailable_for_s()
     if wait_s > 0:
         raise PaymentUnavailableError(retry_after_s=wait_s)
 

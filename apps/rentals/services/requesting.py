@@ -7,7 +7,7 @@ from django.db import IntegrityError
 
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalState
-from apps.rentals.errors import ItemWithdrawnError, PeriodTakenError
+from apps.rentals.errors import ItemWithdrawnError, PaymentUnavailableError, PeriodTakenError
 from apps.rentals.events import RentalExpired, RentalRequested
 from apps.rentals.models import Rental
 from apps.rentals.services import paying, transitions
@@ -39,7 +39,11 @@ def request_rental(
     """
     if method is not None:
         paying.check_method(method=method)
-        paying.check_available()
+        try:
+            paying.check_available()
+        except PaymentUnavailableError:
+            if queries.find_rental(rental_id=rental_id) is None:
+                raise
     rental = _hold_period(rental_id=rental_id, item_id=item_id, renter_id=renter_id, starts_at=starts_at, ends_at=ends_at, now=now)
     if method is None:
         return rental

@@ -80,9 +80,9 @@ def save(*, rows: Rows) -> None:
         holding[rental["item_id"]].append(rental)
     for item in rows.items.values():
         rows.change(item, domain.held_by(open_rentals=holding[item.id]))
-    last_change: dict[UUID | None, datetime] = {}
+    last_change: dict[UUID | None, datetime | None] = {}
     for row in rows.rentals.values():
-        last_change[row.item_id] = max(filter(None, (last_change.get(row.item_id), row.updated_at)))
+        last_change[row.item_id] = max(filter(None, (last_change.get(row.item_id), row.updated_at)), default=None)
     for item in rows.items.values():
         item.updated_at = max(filter(None, (item.updated_at, last_change.get(item.id))), default=None)
     _write(ItemStatus, [row for row in rows.items.values() if row.id in rows.changed])

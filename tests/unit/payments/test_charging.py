@@ -135,8 +135,8 @@ def test_while_the_breaker_is_open_the_provider_is_not_called(provider: FakeGate
     result = charge(now=NOON)
 
     assert (result.outcome, result.reason) == (ChargeOutcome.NOT_SENT, "breaker_open")
-    assert result.retry_after_s == pytest.approx(facade.closed_for_s(), abs=5)
-    assert 0 < facade.closed_for_s() <= 20
+    assert result.retry_after_s == pytest.approx(facade.unavailable_for_s(), abs=5)
+    assert 0 < facade.unavailable_for_s() <= 20
     assert provider.calls == []
     assert (state_of(result.payment_id), facts()) == ("not_sent", ["PaymentDeclined"])
 
@@ -147,11 +147,11 @@ def test_declines_and_rejections_keep_the_breaker_closed_and_lost_answers_open_i
         setattr(provider, name, value)
     for _ in range(12):
         charge(now=NOON)
-    assert (facade.closed_for_s(), len(provider.calls)) == (0.0, 12)
+    assert (facade.unavailable_for_s(), len(provider.calls)) == (0.0, 12)
     provider.fails["charge"] = lambda: NoAnswerError("provider_error")
     for _ in range(12):
         charge(now=NOON)
-    assert facade.closed_for_s() > 0
+    assert facade.unavailable_for_s() > 0
     calls = len(provider.calls)
     assert charge(now=NOON).outcome is ChargeOutcome.NOT_SENT
     assert len(provider.calls) == calls
@@ -162,7 +162,7 @@ def test_a_preflight_decline_needs_no_call_and_leaves_the_breaker_alone(provider
     provider.preflight = ChargeRecord(status=ChargeStatus.DECLINED, reason="order_differs")
     result = charge(now=NOON)
     assert (result.outcome, result.reason, provider.calls) == (ChargeOutcome.DECLINED, "order_differs", [])
-    assert facade.closed_for_s() > 0
+    assert facade.unavailable_for_s() > 0
 
 
 def test_successful_lookups_do_not_keep_the_breaker_closed_while_charges_fail(provider: FakeGateway) -> None:
@@ -172,9 +172,9 @@ def test_successful_lookups_do_not_keep_the_breaker_closed_while_charges_fail(pr
         charge(now=NOON)
         for _ in range(5):
             provider_calls.GuardedGateway().lookup(request=charge_request(payment_id))
-    assert facade.closed_for_s() == 0.0
+    assert facade.unavailable_for_s() == 0.0
     charge(now=NOON)
-    assert facade.closed_for_s() > 0
+    assert facade.unavailable_for_s() > 0
 
 
 @pytest.mark.parametrize(

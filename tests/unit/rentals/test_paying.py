@@ -20,10 +20,12 @@ from apps.payments.events import PaymentApproved, PaymentDeclined
 from apps.payments.gateways.port import NotSentError
 from apps.rentals import handlers
 from apps.rentals.domain import RentalState
+from apps.rentals.errors import WrongStateError
 from apps.rentals.events import RentalPaid, RentalPaymentFailed
 from apps.rentals.models import Rental
 from apps.rentals.services import paying, requesting
 from gdmarket import breaker, bus, clock, databases, ids
+from gdmarket.breaker import store
 from gdmarket.bus import fast_path
 from gdmarket.bus.models import Event
 from gdmarket.errors import DomainError
@@ -165,6 +167,18 @@ def test_a_hold_is_prolonged_by_as_long_as_the_provider_asks_to_wait(rental: Ren
         deliver_everything()
 
     assert Rental.objects.get(id=rental.id).payment_due_at == rental.payment_due_at + timedelta(minutes=10)
+
+
+def test_a_payment_repeated_while_the_provider_is_unavailable_is_answered_by_its_first_attempt(rental: Rental) -> None:
+    command: dict[str, Any] = {"rental_id": rental.id, "by": rental.renter_id, "method": "pm_ok", "operation_id": ids.uuid7()}
+    paying.pay_rental(**command, now=clock.now())
+    store.open_by_hand(name="payments", for_s=600, reason="test")
+    breaker.reset()
+
+    assert paying.pay_rental(**command, now=clock.now()).state == "paid"
+    with pytest.raises(WrongStateError):
+        paying.pay_rental(**{**command, "operation_id": ids.uuid7()}, now=clock.now())
+    assert len(facts_of(rental)) == 2
 
 
 def charge(rental: Rental, *, payment_id: UUID) -> None:

@@ -115,6 +115,7 @@ def test_a_wrong_rental_does_not_make_its_item_wrong(market: dict[str, Any]) -> 
 
 def test_a_row_without_an_owner_is_reported_and_removed(market: dict[str, Any]) -> None:
     ItemStatus.objects.create(id=ids.uuid7())
+    RentalStatus.objects.create(id=ids.uuid7(), item_id=ids.uuid7())
     ItemStatus.objects.create(id=ids.uuid7(), version=3, manager_id=ids.uuid7(), name="허깨비")
     RentalStatus.objects.filter(state="returned").update(id=(unowned := ids.uuid7()))
 

@@ -74,6 +74,7 @@ def test_a_missing_migration_is_named(client: Client) -> None:
     assert answer.json() == {"status": "not ready", "missing": ["migration accounts.0001_initial"]}
 
 
+@pytest.mark.each_database
 def test_an_unreachable_database_is_named(client: Client, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker) -> None:
     def refuse() -> None:
         raise OperationalError("connection refused")
@@ -86,6 +87,7 @@ def test_an_unreachable_database_is_named(client: Client, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("django_db_setup")
+@pytest.mark.each_database
 def test_a_database_that_never_answers_delays_the_probe_by_a_second_once(
     client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
