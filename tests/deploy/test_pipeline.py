@@ -75,3 +75,10 @@ def test_jobs_have_minimal_permissions() -> None:
     checkouts = [step for step in steps() if step.get("uses", "").startswith("actions/checkout@")]
     assert len(checkouts) == len(jobs())
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_a_release_needs_every_other_check_and_the_slow_ones_run_every_night() -> None:
+    assert {"lint", "test", "system", "image"} <= set(jobs()["release"]["needs"])
+    assert jobs()["test"]["strategy"]["matrix"]["database"] == ["sqlite", "postgresql"]
+    assert "schedule" in jobs()["nightly"]["if"]
+    assert "./dev nightly" in [step.get("run") for step in jobs()["nightly"]["steps"]]
