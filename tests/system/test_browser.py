@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.e2e.served import Served
 from tests.system.browser import DESK, PHONE, Browser, opened
@@ -59,8 +60,9 @@ def test_a_manager_registers_an_item_and_withdraws_it(browser: Browser) -> None:
     browser.driver.find_element(By.CSS_SELECTOR, "a[href*='withdraw']").click()
     assert browser.faults() == []
     browser.driver.find_element(By.CSS_SELECTOR, "#content form [type=submit]").click()
+    # The page before may still be shown right after the click.
+    WebDriverWait(browser.driver, 20).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, ".messagelist .success"))
     assert name in browser.text()
-    assert browser.driver.find_elements(By.CSS_SELECTOR, ".messagelist .success")
 
 
 def test_the_api_can_be_tried_out_without_a_network(browser: Browser) -> None:
