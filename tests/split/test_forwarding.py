@@ -170,6 +170,7 @@ def test_a_relay_goes_on_while_a_database_is_down(subscribe: Subscribe) -> None:
     finally:
         stop.set()
         thread.join(60)
+    assert not thread.is_alive()
 
 
 def test_a_paused_context_gets_its_copies_and_catches_up_in_order(subscribe: Subscribe) -> None:

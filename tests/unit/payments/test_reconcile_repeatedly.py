@@ -107,6 +107,7 @@ def test_it_survives_an_unavailable_database(start: Start) -> None:
     printed = len(running.lines)
 
     running.until(lambda lines: runs(1)(lines[printed:]))
+    assert running.process.poll() is None
 
 
 def test_it_ends_with_its_parent(environment_with_new_store: dict[str, str]) -> None:
