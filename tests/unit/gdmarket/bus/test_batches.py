@@ -107,7 +107,7 @@ def test_what_is_behind_a_failure_waits_also_in_the_next_batch(calls: list[list[
 def test_what_failed_before_is_handled_alone(calls: list[list[int]], pass_time: Callable[[float], None]) -> None:
     add(POISON, counter="a")
     bus.run_until_idle()
-    pass_time(claims.LEASE_S)
+    pass_time(claims.LEASE_S + 1)
     add(1, counter="b")
     add(2, counter="c")
     calls.clear()
@@ -163,7 +163,7 @@ def test_an_event_that_cannot_be_read_is_dead_alone(calls: list[list[int]]) -> N
 def test_a_batch_that_lost_one_lease_handles_nothing_twice(calls: list[list[int]], pass_time: Callable[[float], None]) -> None:
     add(1, counter="a")
     stale = claims.claim_lanes(subscriber=RED)
-    pass_time(claims.LEASE_S)
+    pass_time(claims.LEASE_S + 1)
     work(claims.claim_expired(subscriber=RED))
     add(2, counter="b")
     fresh = claims.claim_lanes(subscriber=RED)

@@ -29,7 +29,7 @@ def test_what_a_dead_worker_had_claimed_is_handled_after_its_lease(red: None, pa
     add(1, 2, 3)
     claims.claim_lanes(subscriber=RED)
 
-    pass_time(claims.LEASE_S)
+    pass_time(claims.LEASE_S + 1)
 
     assert bus.run_until_idle() == 3
     assert handled() == [1, 2, 3]
@@ -39,7 +39,7 @@ def test_one_round_handles_all_that_a_dead_worker_had_claimed(red: None, pass_ti
     add(1, 2, counter=1)
     add(3, 4, counter=2)
     claims.claim_lanes(subscriber=RED)
-    pass_time(claims.LEASE_S)
+    pass_time(claims.LEASE_S + 1)
     add(5, counter=3)
 
     assert relay.run_once(keep_going=lambda: True) == (5, 5)
@@ -51,7 +51,7 @@ def test_a_worker_that_resumes_too_late_changes_nothing(
 ) -> None:
     add(1, 2)
     stale = claims.claim_lanes(subscriber=RED)
-    pass_time(claims.LEASE_S)
+    pass_time(claims.LEASE_S + 1)
     bus.run_until_idle()
 
     with caplog.at_level(logging.WARNING):
@@ -65,7 +65,7 @@ def test_a_worker_that_resumes_too_late_changes_nothing(
 def test_a_worker_that_resumes_while_another_works_changes_nothing(red: None, pass_time: Callable[[float], None]) -> None:
     add(1, 2)
     stale = claims.claim_lanes(subscriber=RED)
-    pass_time(claims.LEASE_S)
+    pass_time(claims.LEASE_S + 1)
     fresh = claims.claim_expired(subscriber=RED)
 
     assert work(stale) == 0
@@ -78,7 +78,7 @@ def test_a_worker_that_resumes_while_another_works_changes_nothing(red: None, pa
 def test_a_late_worker_cannot_settle_what_another_has_claimed(red: None, pass_time: Callable[[float], None], settle: str) -> None:
     add(1)
     (stale,) = claims.claim_lanes(subscriber=RED)
-    pass_time(claims.LEASE_S)
+    pass_time(claims.LEASE_S + 1)
     claims.claim_expired(subscriber=RED)
     before = Delivery.objects.values().get()
 
@@ -97,7 +97,7 @@ def test_a_delivery_whose_lease_expired_is_claimed_alone(red: None, pass_time: C
     add(3, counter=2)
     while claims.claim_lanes(subscriber=RED):
         pass
-    pass_time(claims.LEASE_S)
+    pass_time(claims.LEASE_S + 1)
 
     assert claims.claim_lanes(subscriber=RED) == []
     assert [claim.attempts for claim in claims.claim_expired(subscriber=RED)] == [1]
@@ -123,7 +123,7 @@ def test_an_event_that_kills_every_worker_is_dead_and_takes_no_other_with_it(con
             bus.run_until_idle()
         except KilledError:
             killed += 1
-        pass_time(claims.LEASE_S)
+        pass_time(claims.LEASE_S + 1)
 
     assert killed == settling.MAX_ATTEMPTS
     assert (handled(counter=1), handled(counter=2), handled(counter=3)) == ([1], [4, 5], [6])
