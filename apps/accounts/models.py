@@ -1,4 +1,4 @@
-"""Accounts' tables: people, refresh tokens, failed logins."""
+"""Accounts' tables: people, refresh tokens, failed logins, and from where people have signed in."""
 
 from typing import Any, ClassVar
 
@@ -90,7 +90,7 @@ class RefreshToken(models.Model):
 
 
 class FailedLogin(models.Model):
-    """One wrong password, counted against a keyed digest of the e-mail address and of the network address it came from."""
+    """One wrong password, counted under keyed digests: of the e-mail address, of the network address it came from, and of both."""
 
     subject = models.CharField(max_length=64)
     failed_at = models.DateTimeField()
@@ -100,3 +100,13 @@ class FailedLogin(models.Model):
 
     def __str__(self) -> str:
         return f"at {self.failed_at:%Y-%m-%d %H:%M:%S}"
+
+
+class KnownOrigin(models.Model):
+    """A network address or a device from which somebody has signed in: a keyed digest of it and of the e-mail address."""
+
+    subject = models.CharField(primary_key=True, max_length=64)
+    seen_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"at {self.seen_at:%Y-%m-%d %H:%M:%S}"

@@ -1,4 +1,4 @@
-"""Requests with an `Idempotency-Key`."""
+"""Requests with an `Idempotency-Key`, and how many requests came from whom."""
 
 from typing import ClassVar
 
@@ -6,9 +6,13 @@ from django.db import models
 
 
 class IdempotencyKey(models.Model):
-    """A key of one caller on one route: the digest of its body, its lease (`run`, `locked_until`), and the response once there is one."""
+    """A key of one caller on one route: the digest of its body, its lease (`run`, `locked_until`), and the response once there is one.
+
+    `owner` is a digest of the caller, by which the number of their keys is bounded.
+    """
 
     scope = models.CharField(max_length=64)
+    owner = models.CharField(max_length=64, db_default="")
     key = models.CharField(max_length=255)
     body_digest = models.CharField(max_length=64)
     operation_id = models.UUIDField()
@@ -20,6 +24,7 @@ class IdempotencyKey(models.Model):
     body = models.BinaryField(null=True)
 
     class Meta:
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["owner", "id"], name="rest_idempotency_key_owner")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["scope", "key"], name="rest_idempotency_key_once"),
             models.CheckConstraint(
@@ -30,3 +35,14 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.status or 'no response yet'}"
+
+
+class RequestCount(models.Model):
+    """How many requests came from one caller, a keyed digest, in the window that ends at `ends_at`."""
+
+    subject = models.CharField(primary_key=True, max_length=64)
+    count = models.PositiveIntegerField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.count} until {self.ends_at:%Y-%m-%d %H:%M:%S}"
