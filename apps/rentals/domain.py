@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from apps.rentals.errors import PeriodPastError, PeriodReversedError, PeriodTooFarError
+from apps.rentals.errors import PeriodPastError, PeriodReversedError, PeriodTooFarError, PriceChangedError
 from gdmarket.money import Money
 
 HOLD = timedelta(minutes=15)
@@ -82,6 +82,15 @@ def price(*, daily_price: Money, starts_at: datetime, ends_at: datetime) -> Mone
     """Return the daily price once for every day that has started by the end of the half-open period."""
     started_days = -((starts_at - ends_at) // DAY)
     return daily_price * started_days
+
+
+def check_price(*, price: Money, expected: int | None) -> None:
+    """Refuse another price than the renter expects, in minor units; None expects none.
+
+    :raises PriceChangedError: then, with the price as it is
+    """
+    if expected is not None and price.amount != expected:
+        raise PriceChangedError(price=price.amount, currency=price.currency)
 
 
 def is_overdue(*, state: str, ends_at: datetime, now: datetime) -> bool:

@@ -21,6 +21,30 @@ class ItemWithdrawnError(ConflictError):
     code = "item_withdrawn"
 
 
+class PriceChangedError(ConflictError):
+    """The price is not the one that you expected: it is in `price` now."""
+
+    code = "price_changed"
+
+
+class OwnItemError(ConflictError):
+    """The item is your own; nobody rents from themselves."""
+
+    code = "own_item"
+
+
+class AlreadyRequestedError(ConflictError):
+    """The same renter has requested this item for that time already, in the rental named in `rental`."""
+
+    code = "already_requested"
+
+
+class AlreadyRentedError(ConflictError):
+    """The same renter has this item already, by the rental named in `rental`."""
+
+    code = "already_rented"
+
+
 class ItemOutError(ConflictError):
     """The item is still with another renter."""
 

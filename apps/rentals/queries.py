@@ -93,9 +93,16 @@ def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime
     return list(periods.order_by("held_from", "id").values_list("held_from", "ends_at"))
 
 
-def is_overdue(*, item_id: UUID, now: datetime) -> bool:
-    """Return whether the item is rented out and its period is over."""
-    return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED, ends_at__lte=now).exists()
+def list_clashing(*, rental: Rental) -> list[Rental]:
+    """Return the rentals that hold the item in a part of this one's period, from the handover where that was earlier."""
+    held = Rental.objects.filter(item_id=rental.item_id, state__in=domain.HOLDING, ends_at__gt=rental.starts_at).exclude(id=rental.id)
+    begun = Q(starts_at__lt=rental.ends_at) | Q(handed_over_at__lt=rental.ends_at)
+    return list(held.filter(begun).order_by("starts_at", "id"))
+
+
+def find_overdue(*, item_id: UUID, now: datetime) -> Rental | None:
+    """Return the rental by which the item is rented out although its period is over, or None."""
+    return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED, ends_at__lte=now).first()
 
 
 def find_rental(*, rental_id: UUID) -> Rental | None:
@@ -103,12 +110,12 @@ def find_rental(*, rental_id: UUID) -> Rental | None:
     return Rental.objects.filter(id=rental_id).first()
 
 
-def is_out(*, item_id: UUID) -> bool:
-    """Return whether the item is rented out."""
-    return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED).exists()
+def find_out(*, item_id: UUID) -> Rental | None:
+    """Return the rental by which the item is rented out, or None."""
+    return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED).first()
 
 
-def is_reserved_before(*, rental: Rental, now: datetime) -> bool:
-    """Return whether another rental holds the item now, or before the rental's own period begins."""
+def find_reserved_before(*, rental: Rental, now: datetime) -> Rental | None:
+    """Return the first other rental that holds the item now, or before the rental's own period begins; None where none does."""
     others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.HOLDING, ends_at__gt=now).exclude(id=rental.id)
-    return others.filter(Q(starts_at__lte=now) | Q(starts_at__lt=rental.starts_at)).exists()
+    return others.filter(Q(starts_at__lte=now) | Q(starts_at__lt=rental.starts_at)).order_by("starts_at", "id").first()

@@ -44,8 +44,8 @@ class Market:
         assert answer.status_code == 201, answer.content
         return dict(answer.json())
 
-    def pay(self, rental: dict[str, Any], method: str = "pm_ok") -> Any:
-        return self.renter.post(f"/api/v1/rentals/{rental['id']}/payment", {"payment_method": method}, format="json")
+    def pay(self, rental: dict[str, Any], method: str = "pm_ok", by: APIClient | None = None) -> Any:
+        return (by or self.renter).post(f"/api/v1/rentals/{rental['id']}/payment", {"payment_method": method}, format="json")
 
     def command(self, who: APIClient, rental: dict[str, Any], command: str) -> Any:
         """Send `cancel`, `handover` or `return`."""

@@ -93,27 +93,27 @@ def test_an_item_handed_over_early_is_held_from_then_on(market: Market, drain: D
 
 def test_an_item_is_not_handed_over_during_another_rental(market: Market) -> None:
     item = market.register()
-    now = market.request(item)
+    now = market.request(item, by=market.neighbour)
     later = market.request(item, starts_at=now["ends_at"])
-    for rental in (now, later):
-        market.pay(rental)
+    market.pay(now, by=market.neighbour)
+    market.pay(later)
 
     refused = market.command(market.manager, later, "handover")
 
-    assert (refused.status_code, refused.json()["code"]) == (409, "item_promised")
+    assert (refused.status_code, refused.json()["code"], refused.json()["rental"]) == (409, "item_promised", now["id"])
     assert market.see(later)["state"] == "paid"
     assert market.command(market.manager, now, "handover").status_code == 200
 
 
 def test_an_item_is_out_with_one_renter_at_a_time(market: Market, pass_time: PassTime) -> None:
     item = market.register()
-    first = market.request(item)
+    first = market.request(item, by=market.neighbour)
     second = market.request(item, starts_at=first["ends_at"])
-    for rental in (first, second):
-        market.pay(rental)
+    market.pay(first, by=market.neighbour)
+    market.pay(second)
     market.command(market.manager, first, "handover")
 
     refused = market.command(market.manager, second, "handover")
 
-    assert (refused.status_code, refused.json()["code"]) == (409, "item_out")
+    assert (refused.status_code, refused.json()["code"], refused.json()["rental"]) == (409, "item_out", first["id"])
     assert market.see(second)["state"] == "paid"

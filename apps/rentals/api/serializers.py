@@ -21,6 +21,11 @@ class RequestRentalSerializer(StrictSerializer):
     starts_at = InstantField(required=False)
     ends_at = InstantField(required=False)
     payment_method = serializers.CharField(source="method", required=False, max_length=300)
+    expected_price = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        help_text="The whole price that the renter was shown, in minor units: at another price the request is refused (`price_changed`).",
+    )
 
 
 class PayRentalSerializer(StrictSerializer):

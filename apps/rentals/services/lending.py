@@ -5,7 +5,7 @@ from uuid import UUID
 
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalState
-from apps.rentals.errors import ItemOutError, ItemReservedError
+from apps.rentals.errors import AlreadyRentedError, AlreadyRequestedError, ItemOutError, ItemReservedError
 from apps.rentals.events import PeriodEnded, RentalHandedOver, RentalOverdue, RentalPeriodBegan, RentalReturned
 from apps.rentals.models import Rental
 from apps.rentals.services import transitions
@@ -17,18 +17,18 @@ def hand_over(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
 
     :raises NotTheManagerError: if `by` is the renter
     :raises WrongStateError: if the rental is not paid
-    :raises ItemOutError: if the item is still rented out to another renter
-    :raises ItemReservedError: if another rental holds the item now, or before this rental's period
+    :raises ItemOutError: if the item is still rented out to another renter; AlreadyRentedError, if to this one
+    :raises ItemReservedError: if another renter holds the item now, or before this rental's period; AlreadyRequestedError, if this one does
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_manager(rental, by=by)
         if transitions.is_new_operation(rental, operation_id=operation_id):
             transitions.transition(rental, to=RentalState.RENTED, wanted="hand over")
-            if queries.is_out(item_id=rental.item_id):
-                raise ItemOutError
-            if queries.is_reserved_before(rental=rental, now=now):
-                raise ItemReservedError
+            if out := queries.find_out(item_id=rental.item_id):
+                raise (AlreadyRentedError if out.renter_id == rental.renter_id else ItemOutError)(rental=str(out.id))
+            if first := queries.find_reserved_before(rental=rental, now=now):
+                raise (AlreadyRequestedError if first.renter_id == rental.renter_id else ItemReservedError)(rental=str(first.id))
             rental.handed_over_at = now
             transitions.save_and_publish(rental, RentalHandedOver, now=now)
             transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)

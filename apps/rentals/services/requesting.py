@@ -1,5 +1,6 @@
 """Requesting an item, and the expiry of what was not paid in time: the one place where double booking is refused."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -7,11 +8,19 @@ from django.db import IntegrityError
 
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalState
-from apps.rentals.errors import ItemWithdrawnError, PaymentUnavailableError, PeriodTakenError
+from apps.rentals.errors import (
+    AlreadyRentedError,
+    AlreadyRequestedError,
+    ItemWithdrawnError,
+    OwnItemError,
+    PaymentUnavailableError,
+    PeriodTakenError,
+)
 from apps.rentals.events import RentalExpired, RentalRequested
 from apps.rentals.models import Rental
 from apps.rentals.services import paying, transitions
 from gdmarket import databases
+from gdmarket.errors import ConflictError
 from gdmarket.money import Money
 
 _NO_OVERLAP = "rentals_no_overlap"
@@ -24,16 +33,21 @@ def request_rental(
     renter_id: UUID,
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
+    expected_price: int | None = None,
     method: str | None = None,
     now: datetime,
 ) -> Rental:
     """Request an item for a renter, and with `method` pay for it in the same call.
 
     The period is held for 15 minutes until it is paid; it defaults to one day from now. With `method`, nothing is held while payments are
-    known to be unavailable. The same `rental_id` again returns the rental it made.
+    known to be unavailable, nor for another price than `expected_price`, in minor units. The same `rental_id` again returns the rental it
+    made.
     :raises ListingNotFoundError: if rentals has no listing of the item
+    :raises OwnItemError: if the renter is the item's manager
     :raises ItemWithdrawnError: if it was withdrawn
-    :raises PeriodTakenError: if another rental holds a part of the period, or the item is overdue
+    :raises PriceChangedError: if the price is not the expected one
+    :raises PeriodTakenError: if another renter holds a part of the period, or is overdue with the item
+    :raises AlreadyRequestedError, AlreadyRentedError: if only this renter does
     :raises InvalidError: if the period is reversed, past or too far ahead
     :raises PaymentDeclinedError, PaymentUnavailableError: as `pay_rental` does
     """
@@ -44,7 +58,15 @@ def request_rental(
         except PaymentUnavailableError:
             if queries.find_rental(rental_id=rental_id) is None:
                 raise
-    rental = _hold_period(rental_id=rental_id, item_id=item_id, renter_id=renter_id, starts_at=starts_at, ends_at=ends_at, now=now)
+    rental = _hold_period(
+        rental_id=rental_id,
+        item_id=item_id,
+        renter_id=renter_id,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        expected_price=expected_price,
+        now=now,
+    )
     if method is None:
         return rental
     return paying.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=rental_id, now=now)
@@ -62,7 +84,14 @@ def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
 
 
 def _hold_period(
-    *, rental_id: UUID, item_id: UUID, renter_id: UUID, starts_at: datetime | None, ends_at: datetime | None, now: datetime
+    *,
+    rental_id: UUID,
+    item_id: UUID,
+    renter_id: UUID,
+    starts_at: datetime | None,
+    ends_at: datetime | None,
+    expected_price: int | None,
+    now: datetime,
 ) -> Rental:
     with databases.transaction_for("rentals"):
         listing = transitions.lock_listing(item_id=item_id)
@@ -70,10 +99,14 @@ def _hold_period(
         if existing:
             return existing
         start, end = domain.period(starts_at=starts_at, ends_at=ends_at, now=now)
+        if renter_id == listing.manager_id:
+            raise OwnItemError
         if listing.withdrawn:
             raise ItemWithdrawnError
-        if queries.is_overdue(item_id=item_id, now=now):
-            raise PeriodTakenError(next_free=None)
+        if overdue := queries.find_overdue(item_id=item_id, now=now):
+            raise _taken_by([overdue], renter_id=renter_id, next_free=None)
+        price = domain.price(daily_price=Money(listing.daily_price, listing.currency), starts_at=start, ends_at=end)
+        domain.check_price(price=price, expected=expected_price)
         rental = Rental(
             id=rental_id,
             item_id=item_id,
@@ -82,8 +115,8 @@ def _hold_period(
             manager_id=listing.manager_id,
             starts_at=start,
             ends_at=end,
-            price=domain.price(daily_price=Money(listing.daily_price, listing.currency), starts_at=start, ends_at=end).amount,
-            currency=listing.currency,
+            price=price.amount,
+            currency=price.currency,
             payment_due_at=now + domain.HOLD,
             requested_at=now,
             version=1,
@@ -104,4 +137,15 @@ def _insert(rental: Rental) -> None:
         duration = rental.ends_at - rental.starts_at
         taken = queries.list_periods_taken(item_id=rental.item_id, after=rental.starts_at)
         start = domain.next_free_start(taken=taken, starts_at=rental.starts_at, lasting=duration)
-        raise PeriodTakenError(next_free={"starts_at": start, "ends_at": start + duration}) from refused
+        clashing = queries.list_clashing(rental=rental)
+        next_free = {"starts_at": start, "ends_at": start + duration}
+        raise _taken_by(clashing, renter_id=rental.renter_id, next_free=next_free) from refused
+
+
+def _taken_by(clashing: Sequence[Rental], *, renter_id: UUID, next_free: Mapping[str, datetime] | None) -> ConflictError:
+    """Return the refusal of a period that these rentals hold: one of its own where the renter's own rentals alone are in the way."""
+    if not clashing or any(rental.renter_id != renter_id for rental in clashing):
+        return PeriodTakenError(next_free=next_free)
+    own = next((rental for rental in clashing if rental.state == RentalState.RENTED), clashing[0])
+    refusal = AlreadyRentedError if own.state == RentalState.RENTED else AlreadyRequestedError
+    return refusal(rental=str(own.id), next_free=next_free)
