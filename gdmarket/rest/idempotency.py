@@ -16,6 +16,7 @@ from gdmarket import clock
 from gdmarket.rest import idempotency_store
 from gdmarket.rest.errors import InvalidIdempotencyKeyError
 from gdmarket.rest.idempotency_store import IdempotencyLease, StoredResponse
+from gdmarket.rest.throttles import address_of, network_of
 
 Handler = Callable[..., HttpResponseBase]
 
@@ -29,8 +30,9 @@ _log = logging.getLogger(__name__)
 def idempotent(handler: Handler) -> Handler:
     """Return a view's `post` so that a repetition with the same `Idempotency-Key` and body gets the first response.
 
-    The handler runs outside any transaction, with the same `request.operation_id` in each attempt until a response is stored. 401, 429 and
-    5xx are not stored: the next attempt runs the handler again.
+    The handler runs outside any transaction, with the same `request.operation_id` in each attempt until a response is stored. 401, 429,
+    5xx and responses above 64 KiB are not stored: the next attempt runs the handler again. Nor are refusals of callers who have not signed
+    in, of whom anybody could send any number.
     """
 
     @wraps(handler)
@@ -40,15 +42,16 @@ def idempotent(handler: Handler) -> Handler:
             return handler(view, request, *args, **kwargs)
         if not _KEY.match(key):
             raise InvalidIdempotencyKeyError
-        actor = str(request.user.pk) if request.user.is_authenticated else "anonymous"
-        scope = idempotency_store.scope_of(actor=actor, method=str(request.method), path=request.path)
-        match idempotency_store.acquire_lease(scope=scope, key=key, body=request.body, now=clock.now()):
+        actor = str(request.user.pk) if request.user.is_authenticated else None
+        scope = idempotency_store.scope_of(actor=actor, method=str(request.method), path=request.path, body=request.body)
+        owner = idempotency_store.owner_of(actor=actor, network=network_of(address_of(request)))
+        match idempotency_store.acquire_lease(scope=scope, key=key, body=request.body, owner=owner, now=clock.now()):
             case StoredResponse() as stored:
                 return HttpResponse(stored.body, status=stored.status, headers={**stored.headers, "Idempotent-Replayed": "true"})
             case lease:
                 request.operation_id = lease.operation_id  # type: ignore[attr-defined]  # ours: see ApiView
                 response = _render(handler, view, request, *args, **kwargs)
-                _store(lease, response)
+                _store(lease, response, is_anonymous=actor is None)
                 return response
 
     return post
@@ -66,13 +69,21 @@ def _render(handler: Handler, view: Any, request: Request, *args: Any, **kwargs:
     return finished
 
 
-def _store(lease: IdempotencyLease, response: HttpResponse) -> None:
+def _store(lease: IdempotencyLease, response: HttpResponse, *, is_anonymous: bool) -> None:
     try:
-        if response.status_code in _TRANSIENT or status.is_server_error(response.status_code):
-            idempotency_store.release(lease, now=clock.now())
-        else:
+        if is_anonymous and status.is_client_error(response.status_code):
+            idempotency_store.forget(lease)
+        elif _is_stored(response):
             headers = {name: response.headers[name] for name in _STORED_HEADERS if name in response.headers}
             idempotency_store.store(lease, StoredResponse(status=response.status_code, headers=headers, body=response.content))
+        else:
+            idempotency_store.release(lease, now=clock.now())
+        idempotency_store.make_room(lease, now=clock.now())
     except DatabaseError:
         # The work is done; a repetition gets the same operation id once the lease has expired.
         _log.exception("the response to an Idempotency-Key could not be stored")
+
+
+def _is_stored(response: HttpResponse) -> bool:
+    is_transient = response.status_code in _TRANSIENT or status.is_server_error(response.status_code)
+    return not is_transient and len(response.content) <= idempotency_store.MAX_STORED_BYTES

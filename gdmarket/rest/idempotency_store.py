@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -21,8 +22,12 @@ from gdmarket.rest.models import IdempotencyKey
 # A request that outlives its lease does nothing twice: the next attempt has the same operation id.
 LEASE = timedelta(seconds=5)
 RETENTION = timedelta(hours=24)
+MAX_STORED_BYTES = 64 * 1024
+# A caller's older keys are deleted: enough for the repetitions of half a minute at the highest rate.
+KEYS_OF_ONE_CALLER = 2000
 _SALT = "gdmarket.rest.answers"  # part of the keys of what is stored: never change it
 _PURGE_BATCH = 1000
+_MAKE_ROOM_EVERY = 50  # keys
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +35,7 @@ class IdempotencyLease:
     """The right to work on a key for a while; `operation_id` is the same for every lease of one key."""
 
     key_id: int
+    owner: str
     run: UUID
     operation_id: UUID
 
@@ -43,26 +49,36 @@ class StoredResponse:
     body: bytes
 
 
-def scope_of(*, actor: str, method: str, path: str) -> str:
-    """Return the scope in which a key is unique: the caller, the method and the path."""
-    return hashlib.sha256(f"{actor}\n{method}\n{path}".encode()).hexdigest()
+def scope_of(*, actor: str | None, method: str, path: str, body: bytes) -> str:
+    """Return the scope in which a key is unique: the caller, the method and the path.
+
+    Callers who have not signed in (None) are told apart by their bodies, which hold what only they know: a password or a token. So a key
+    that a stranger used before never collides.
+    """
+    caller = f"anonymous {_digest_of(body)}" if actor is None else actor
+    return hashlib.sha256(f"{caller}\n{method}\n{path}".encode()).hexdigest()
 
 
-def acquire_lease(*, scope: str, key: str, body: bytes, now: datetime) -> IdempotencyLease | StoredResponse:
+def owner_of(*, actor: str | None, network: str) -> str:
+    """Return the digest of a caller, by which keys are bounded: of the person, or of the network of somebody who has not signed in."""
+    return salted_hmac(_SALT, f"person {actor}" if actor else f"network {network}", algorithm="sha256").hexdigest()
+
+
+def acquire_lease(*, scope: str, key: str, body: bytes, owner: str, now: datetime) -> IdempotencyLease | StoredResponse:
     """Return the lease to work on this key, or its stored response.
 
     :raises RequestInProgressError: if another request holds the lease
     :raises IdempotencyKeyReusedError: if the key came with another body before
     """
-    digest = salted_hmac(_SALT, body, algorithm="sha256").hexdigest()
-    lease = _create(scope=scope, key=key, digest=digest, now=now)
+    digest = _digest_of(body)
+    lease = _create(scope=scope, key=key, digest=digest, owner=owner, now=now)
     if lease is not None:
         return lease
     row = IdempotencyKey.objects.filter(scope=scope, key=key).first()
     if row is None or row.created_at <= now - RETENTION:
         if row is not None:
             row.delete()
-        lease = _create(scope=scope, key=key, digest=digest, now=now)
+        lease = _create(scope=scope, key=key, digest=digest, owner=owner, now=now)
         if lease is None:
             raise RequestInProgressError
         return lease
@@ -81,18 +97,41 @@ def release(lease: IdempotencyLease, *, now: datetime) -> None:
     _leased(lease).update(locked_until=now)
 
 
+def forget(lease: IdempotencyLease) -> None:
+    """Delete the key, after a request that did nothing: the next one is a first one."""
+    _leased(lease).delete()
+
+
+def make_room(lease: IdempotencyLease, *, now: datetime) -> None:
+    """After every 50th key, delete some that have expired, and the oldest of this caller beyond `KEYS_OF_ONE_CALLER`."""
+    if lease.key_id % _MAKE_ROOM_EVERY:
+        return
+    _delete_batch(IdempotencyKey.objects.filter(created_at__lte=now - RETENTION))
+    own = IdempotencyKey.objects.filter(owner=lease.owner)
+    last_to_go = own.order_by("-id").values_list("id", flat=True)[KEYS_OF_ONE_CALLER : KEYS_OF_ONE_CALLER + 1].first()
+    if last_to_go is not None:
+        _delete_batch(own.filter(id__lte=last_to_go))
+
+
 def purge(*, now: datetime, dry_run: bool = False) -> Iterator[int]:
     """Delete keys older than a day in batches, and yield the size of each; with `dry_run`, only count them."""
     old = IdempotencyKey.objects.filter(created_at__lte=now - RETENTION)
     if dry_run:
         yield old.count()
         return
-    while batch := list(old.order_by("created_at", "id").values_list("id", flat=True)[:_PURGE_BATCH]):
-        yield IdempotencyKey.objects.filter(id__in=batch).delete()[0]
+    while deleted := _delete_batch(old):
+        yield deleted
 
 
-def _create(*, scope: str, key: str, digest: str, now: datetime) -> IdempotencyLease | None:
-    lease = {"operation_id": ids.uuid7(), "run": ids.uuid7()}
+def _delete_batch(rows: QuerySet[IdempotencyKey]) -> int:
+    """Delete the oldest of these rows, but those that another process is deleting; return how many."""
+    with transaction.atomic():
+        batch = list(rows.order_by("id").select_for_update(skip_locked=True).values_list("id", flat=True)[:_PURGE_BATCH])
+        return IdempotencyKey.objects.filter(id__in=batch).delete()[0] if batch else 0
+
+
+def _create(*, scope: str, key: str, digest: str, owner: str, now: datetime) -> IdempotencyLease | None:
+    lease: dict[str, Any] = {"owner": owner, "operation_id": ids.uuid7(), "run": ids.uuid7()}
     try:
         with transaction.atomic():
             row = IdempotencyKey.objects.create(scope=scope, key=key, body_digest=digest, created_at=now, locked_until=now + LEASE, **lease)
@@ -107,7 +146,7 @@ def _take_over(row: IdempotencyKey, *, now: datetime) -> IdempotencyLease:
     free = IdempotencyKey.objects.filter(id=row.id, run=row.run, status__isnull=True, locked_until__lte=now)
     if not free.update(run=run, locked_until=now + LEASE):
         raise RequestInProgressError
-    return IdempotencyLease(key_id=row.id, run=run, operation_id=row.operation_id)
+    return IdempotencyLease(key_id=row.id, owner=row.owner, run=run, operation_id=row.operation_id)
 
 
 def _stored_response(row: IdempotencyKey) -> StoredResponse | None:
@@ -122,6 +161,10 @@ def _stored_response(row: IdempotencyKey) -> StoredResponse | None:
 
 def _leased(lease: IdempotencyLease) -> QuerySet[IdempotencyKey]:
     return IdempotencyKey.objects.filter(id=lease.key_id, run=lease.run, status__isnull=True)
+
+
+def _digest_of(body: bytes) -> str:
+    return salted_hmac(_SALT, body, algorithm="sha256").hexdigest()
 
 
 def _cipher() -> MultiFernet:

@@ -5,6 +5,7 @@ import math
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -57,6 +58,9 @@ _TITLES = {
 }
 # Codes of DRF that have another name here.
 _CODES = {"permission_denied": "forbidden", "authentication_failed": "token_not_valid", "parse_error": "malformed_json"}
+# An answer must not grow with the request: one of 256 KiB has room for 19,000 unknown fields.
+MAX_ERRORS = 20
+_MAX_FIELD, _MAX_DETAIL = 100, 500
 _RESERVED = frozenset({"type", "title", "status", "detail", "code", "correlation_id", "errors"})
 
 
@@ -122,7 +126,10 @@ def _domain_error(error: errors.DomainError) -> Response:
 
 def _api_error(error: drf.APIException) -> Response:
     if isinstance(error, drf.ValidationError):
-        listed = [{"field": field, "code": detail.code, "detail": str(detail)} for field, detail in _flat(error.detail)]
+        listed = [
+            {"field": _shortened(field, _MAX_FIELD), "code": detail.code, "detail": _shortened(str(detail), _MAX_DETAIL)}
+            for field, detail in islice(_flat(error.detail), MAX_ERRORS)
+        ]
         summary = _("Some values are not acceptable.")
         response = _response(problem(status=HTTPStatus.BAD_REQUEST, code="invalid", detail=summary, errors=listed))
     else:
@@ -136,6 +143,11 @@ def _api_error(error: drf.APIException) -> Response:
     if getattr(error, "wait", None) is not None:
         response["Retry-After"] = str(_whole_seconds(error.wait))  # type: ignore[attr-defined]  # of Throttled and RequestInProgressError
     return response
+
+
+def _shortened(text: str, length: int) -> str:
+    """Return a text that may repeat what the caller sent."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _flat(detail: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, drf.ErrorDetail]]:

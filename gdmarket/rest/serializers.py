@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from gdmarket.rest.problems import MAX_ERRORS
 from gdmarket.text import is_plain
 
 _UNKNOWN = _("There is no such field.")
@@ -28,9 +29,9 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            refused = {name: self._refusal(name) for name in data if name not in self.fields or self.fields[name].read_only}
+            refused = [name for name in data if name not in self.fields or self.fields[name].read_only][:MAX_ERRORS]
             if refused:
-                raise serializers.ValidationError(refused)
+                raise serializers.ValidationError({name: self._refusal(name) for name in refused})
             data = self._cleaned(data)
         return super().to_internal_value(data)
 

@@ -1,5 +1,6 @@
 """Rate limits for people and addresses."""
 
+import ipaddress
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,7 @@ class UserThrottle(SimpleRateThrottle):
 
 
 class AnonThrottle(SimpleRateThrottle):
-    """At most `GDMARKET_THROTTLE_ANON` requests an address, of people who are not signed in; `off` lifts it."""
+    """At most `GDMARKET_THROTTLE_ANON` requests an address (IPv6: one /64), of people who are not signed in; `off` lifts it."""
 
     scope = "anon"
 
@@ -29,11 +30,22 @@ class AnonThrottle(SimpleRateThrottle):
         return _rate(settings.GDMARKET_THROTTLE_ANON)
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
-        return None if request.user.is_authenticated else f"throttle:anon:{self.get_ident(request)}"
+        return None if request.user.is_authenticated else f"throttle:anon:{network_of(self.get_ident(request))}"
 
 
 def _rate(setting: str) -> str | None:
     return None if setting == "off" else setting
+
+
+def network_of(address: str) -> str:
+    """Return what counts as one caller's address: an IPv4 address, or the /64 of an IPv6 one, all of which one customer has."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def address_of(request: HttpRequest | Request) -> str:

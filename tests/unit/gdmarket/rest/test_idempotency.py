@@ -22,6 +22,12 @@ pytestmark = [pytest.mark.urls("tests.unit.gdmarket.rest.sample_api"), pytest.ma
 AsUser = Callable[[Any], APIClient]
 
 
+@pytest.fixture
+def api(as_user: AsUser) -> APIClient:
+    """Return the client of somebody who has signed in."""
+    return as_user(UserFactory())
+
+
 def post(api: APIClient, note: str = "a", key: str | None = "k1", path: str = "/api/v1/notes") -> Any:
     api.raise_request_exception = False
     headers: Any = {} if key is None else {"HTTP_IDEMPOTENCY_KEY": key}
@@ -97,10 +103,10 @@ def test_a_transient_failure_is_repeated_as_the_same_operation(api: APIClient, c
     assert len(calls.notes) == 2
 
 
-def test_a_request_that_died_is_repeated_as_the_same_operation_once_its_lease_has_expired(api: APIClient, calls: Calls) -> None:
-    body = b'{"note":"a"}'
-    scope = store.scope_of(actor="anonymous", method="POST", path="/api/v1/notes")
-    died = store.acquire_lease(scope=scope, key="k1", body=body, now=clock.now())
+def test_a_request_that_died_is_repeated_as_the_same_operation_once_its_lease_has_expired(calls: Calls) -> None:
+    api, body = APIClient(), b'{"note":"a"}'
+    scope = store.scope_of(actor=None, method="POST", path="/api/v1/notes", body=body)
+    died = store.acquire_lease(scope=scope, key="k1", body=body, owner="o", now=clock.now())
     assert isinstance(died, store.IdempotencyLease)
     waiting = post(api)
     assert (waiting.status_code, waiting.json()["code"], waiting["Retry-After"]) == (409, "request_in_progress", "1")
@@ -110,7 +116,7 @@ def test_a_request_that_died_is_repeated_as_the_same_operation_once_its_lease_ha
 
 
 def test_a_response_without_the_lease_is_not_stored(calls: Calls) -> None:
-    request: dict[str, Any] = {"scope": "s", "key": "k", "body": b"{}"}
+    request: dict[str, Any] = {"scope": "s", "key": "k", "body": b"{}", "owner": "o"}
     now = clock.now()
     slow = store.acquire_lease(**request, now=now)
     quick = store.acquire_lease(**request, now=now + store.LEASE)
@@ -140,7 +146,7 @@ def test_a_key_expires_after_a_day(api: APIClient, calls: Calls) -> None:
 def test_expired_keys_are_purged(capsys: pytest.CaptureFixture[str]) -> None:
     now = clock.now()
     for hours in (1, 23, 25, 300):
-        store.acquire_lease(scope="s", key=f"{hours}h", body=b"", now=now - timedelta(hours=hours))
+        store.acquire_lease(scope="s", key=f"{hours}h", body=b"", owner="o", now=now - timedelta(hours=hours))
     call_command("purge_idempotency_keys", "--dry-run")
     assert IdempotencyKey.objects.count() == 4
     call_command("purge_idempotency_keys")
@@ -151,6 +157,59 @@ def test_expired_keys_are_purged(capsys: pytest.CaptureFixture[str]) -> None:
         "Deleted 2 idempotency key(s) older than 24 hours.",
         "Deleted 0 idempotency key(s) older than 24 hours.",
     ]
+
+
+def test_strangers_with_the_same_key_never_collide(calls: Calls) -> None:
+    one, other = post(APIClient(), "a"), post(APIClient(), "b")
+    assert [(answer.status_code, answer.json()) for answer in (one, other)] == [(201, {"number": 1}), (201, {"number": 2})]
+    assert post(APIClient(), "a").content == one.content
+    assert [note for note, _ in calls.notes] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "error", [TakenError(thing="The drill", until="noon"), errors.NotAuthenticatedError(), errors.TooOftenError(retry_after_s=1)]
+)
+def test_a_refusal_of_a_stranger_is_not_kept(calls: Calls, error: Exception) -> None:
+    calls.fails_with = [error]
+    assert post(APIClient()).status_code in {401, 409, 429}
+    assert not IdempotencyKey.objects.exists()
+    assert post(APIClient(), "<unknown>" * 40_000).status_code in {400, 413}
+    assert not IdempotencyKey.objects.exists()
+    assert post(APIClient()).status_code == 201
+
+
+def test_thousands_of_unknown_fields_get_twenty_errors_and_keep_nothing(api: APIClient, calls: Calls) -> None:
+    body = {f"unknown{number}": 1 for number in range(12_000)} | {"x" * 50_000: 1}
+    for client in (APIClient(), api):
+        answer = client.post("/api/v1/notes", body, format="json", HTTP_IDEMPOTENCY_KEY="k")
+        assert (answer.status_code, len(answer.json()["errors"])) == (400, 20)
+        assert len(answer.content) < 16 * 1024
+    assert sum(len(bytes(row.body or b"")) for row in IdempotencyKey.objects.all()) < 16 * 1024
+    assert calls.notes == []
+
+
+def test_a_response_above_64_kib_is_not_kept_and_its_repetition_is_the_same_operation(
+    api: APIClient, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAX_STORED_BYTES", 11)
+    assert [post(api).json(), post(api).json()] == [{"number": 1}, {"number": 2}]
+    assert len({operation_id for _, operation_id in calls.notes}) == 1
+    assert [bytes(row.body or b"") for row in IdempotencyKey.objects.all()] == [b""]
+
+
+def test_kept_answers_expire_by_themselves_and_are_bounded_in_number(api: APIClient, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "KEYS_OF_ONE_CALLER", 60)
+    assert post(APIClient(), key="a-stranger").status_code == 201
+    for number in range(100):
+        assert post(api, key=f"old{number}").status_code == 201
+    own = IdempotencyKey.objects.exclude(key="a-stranger")
+    assert 60 <= own.count() < 60 + 50
+    assert post(APIClient(), key="a-stranger")["Idempotent-Replayed"] == "true"
+    IdempotencyKey.objects.update(created_at=clock.now() - timedelta(hours=24))
+    for number in range(50):
+        assert post(APIClient(), key=f"new{number}").status_code == 201
+    assert not IdempotencyKey.objects.filter(key__startswith="old").exists()
+    assert IdempotencyKey.objects.count() <= 50
 
 
 @pytest.mark.django_db(transaction=True)

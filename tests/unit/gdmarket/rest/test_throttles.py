@@ -8,6 +8,7 @@ from django.core.cache import cache
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from gdmarket.rest.throttles import network_of
 from tests.factories.accounts import UserFactory
 
 pytestmark = [pytest.mark.urls("tests.unit.gdmarket.rest.sample_api"), pytest.mark.django_db]
@@ -33,6 +34,29 @@ def test_a_forged_forwarding_header_makes_no_other_address(api: APIClient, setti
     settings.GDMARKET_THROTTLE_ANON = "1/min"
     assert api.get("/api/v1/notes", HTTP_X_FORWARDED_FOR="1.1.1.1").status_code == 200
     assert api.get("/api/v1/notes", HTTP_X_FORWARDED_FOR="2.2.2.2").status_code == 429
+
+
+def test_a_64_network_counts_as_one_address(api: APIClient, settings: Settings) -> None:
+    settings.GDMARKET_THROTTLE_ANON = "2/min"
+    assert api.get("/api/v1/notes", REMOTE_ADDR="2001:db8:0:1::1").status_code == 200
+    assert api.get("/api/v1/notes", REMOTE_ADDR="2001:db8:0:1:ffff::2").status_code == 200
+    assert api.get("/api/v1/notes", REMOTE_ADDR="2001:db8:0:1::3").status_code == 429
+    assert api.get("/api/v1/notes", REMOTE_ADDR="2001:db8:0:2::3").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("unix:", "unix:"),
+    ],
+)
+def test_what_counts_as_one_address(address: str, network: str) -> None:
+    assert network_of(address) == network
 
 
 def test_people_are_counted_separately(settings: Settings, as_user: Callable[[Any], APIClient]) -> None:
