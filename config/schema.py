@@ -1,7 +1,9 @@
 """Settings of the OpenAPI description."""
 
+from apps.accounts import domain as accounts
 from apps.items import domain as items
 from apps.rentals import domain as rentals
+from apps.status_view import domain as status_view
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "GDmarket",
@@ -14,9 +16,23 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    # One name for each set of values, wherever it stands: clients get one type for it.
     "ENUM_NAME_OVERRIDES": {
+        "Availability": [value.value for value in items.Availability],
+        "Currency": [items.KRW],
+        "FactSource": ["rental", "payment"],
+        "ItemOrdering": [sign + name for name in ("name", "daily_price", "registered_at", "distance") for sign in ("", "-")],
         "ItemState": [state.value for state in items.ItemState],
+        "NextActor": [actor.value for actor in status_view.NextActor],
+        "PersonRole": [role.value for role in accounts.Role],
+        "RentalRole": ["renter", "manager"],
         "RentalState": [state.value for state in rentals.RentalState],
     },
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "gdmarket.rest.schema.add_common_responses"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "gdmarket.rest.schema.share_parameter_enums",
+        "gdmarket.rest.schema.tell_defaults_in_words",
+        "gdmarket.rest.schema.add_common_responses",
+    ],
 }

@@ -20,6 +20,13 @@ _FIELDS: dict[type, type[Field]] = {
 }
 
 
+class PaymentSerializer(serializers.Serializer[Any]):
+    """The latest attempt to pay."""
+
+    id = serializers.UUIDField()
+    state = serializers.CharField()
+
+
 def api_names(contract: type, *, key: str) -> dict[str, str]:
     """Return the API's names of a contract's fields, in their order, each with the contract's own.
 

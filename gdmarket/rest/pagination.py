@@ -9,7 +9,7 @@ from uuid import UUID
 from django.core import signing
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import inline_serializer
+from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
@@ -23,13 +23,21 @@ PARAMETERS = frozenset({"cursor", "limit"})
 _SALT = "gdmarket.rest.pagination"
 
 
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": HIGHEST_LIMIT, "default": DEFAULT_LIMIT})
+class _Limit(serializers.Field[Any, Any, Any, Any]):
+    """Read and checked by `page`."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+
 class ListParameters(StrictSerializer):
     """The query string of a list; a subclass adds filters. The two below are read and checked by `page`."""
 
     unknown_code = "unknown_parameter"
 
-    cursor = serializers.CharField(required=False, help_text="Where to go on, from `next` or `previous`.")
-    limit = serializers.CharField(required=False, help_text="How many, 1 to 100; 20 when not given.")
+    cursor = serializers.CharField(required=False, help_text="Where the page begins: take `next` or `previous` of an answer as a whole.")
+    limit = _Limit(required=False, help_text="How many rows a page has at most.")
 
     @classmethod
     def parse(cls, request: Request) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.models import Rental
 from gdmarket.contracts import names_of
-from gdmarket.rest.contracts import api_names
+from gdmarket.rest.contracts import PaymentSerializer, api_names
 from gdmarket.rest.instants import InstantField
 from gdmarket.rest.serializers import StrictSerializer
 
@@ -44,18 +44,11 @@ class EmptyBodySerializer(StrictSerializer):
     """A command without parameters."""
 
 
-class PaymentSerializer(serializers.Serializer[Any]):
-    """The latest attempt to pay."""
-
-    id = serializers.UUIDField()
-    state = serializers.CharField()
-
-
 class RentalSerializer(serializers.ModelSerializer[Rental]):
     """A rental; `price` in minor units of `currency`."""
 
     state = serializers.ChoiceField(choices=list(domain.RentalState))
-    overdue = serializers.SerializerMethodField()
+    overdue = serializers.SerializerMethodField(help_text="Whether the item should have been returned by now.")
     payment = serializers.SerializerMethodField()
 
     class Meta:

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from apps.rentals.contracts import RentalSnapshot
 from apps.status_view import domain
 from apps.status_view.queries import Row
-from gdmarket.rest.contracts import Field, api_names, serializer_fields
+from gdmarket.rest.contracts import Field, PaymentSerializer, api_names, serializer_fields
 
 
 def item_json(row: Row) -> dict[str, Any]:
@@ -56,15 +55,11 @@ def rental_json(row: Row) -> dict[str, Any]:
     }
 
 
-@extend_schema_serializer(component_name="_Payment")
-class _PaymentOfRental(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    state = serializers.CharField()
+class CurrentRentalSchema(serializers.Serializer[Any]):
+    """The rental that holds an item."""
 
-
-class _CurrentRental(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    state = serializers.ChoiceField(choices=domain.OPEN)
+    state = serializers.ChoiceField(choices=[*domain.OPEN, *domain.CLOSED])
     renter = serializers.UUIDField()
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
@@ -84,21 +79,24 @@ class ItemStatusSchema(serializers.Serializer[Any]):
     currency = serializers.CharField()
     state = serializers.ChoiceField(choices=["listed", "withdrawn"])
     availability = serializers.ChoiceField(choices=[str(value) for value in domain.ItemAvailability])
-    current_rental = _CurrentRental(allow_null=True)
-    payment = _PaymentOfRental(allow_null=True)
+    current_rental = CurrentRentalSchema(allow_null=True)
+    payment = PaymentSerializer(allow_null=True)
     version = serializers.IntegerField()
     updated_at = serializers.DateTimeField()
 
 
-@extend_schema_serializer(component_name="_Money")
-class _RentalMoney(serializers.Serializer[Any]):
+class RentalMoneySchema(serializers.Serializer[Any]):
+    """What a rental costs, and what of it was paid and refunded, in minor units of `currency`."""
+
     price = serializers.IntegerField()
     paid = serializers.IntegerField()
     refunded = serializers.IntegerField()
     currency = serializers.CharField()
 
 
-class _TimelineEntry(serializers.Serializer[Any]):
+class TimelineEntrySchema(serializers.Serializer[Any]):
+    """A fact of a rental or of its payment."""
+
     fact = serializers.CharField()
     at = serializers.DateTimeField()
     version = serializers.IntegerField()
@@ -112,11 +110,11 @@ class RentalStatusSchema(serializers.Serializer[Any]):
     """A rental, whose turn it is and until when, its money and its timeline; amounts in minor units of `currency`."""
 
     state = serializers.ChoiceField(choices=[*domain.OPEN, *domain.CLOSED])
-    payment = _PaymentOfRental(allow_null=True)
+    payment = PaymentSerializer(allow_null=True)
     turn = serializers.ChoiceField(choices=[str(value) for value in domain.NextActor])
     deadline = serializers.DateTimeField(allow_null=True)
-    money = _RentalMoney()
-    timeline = _TimelineEntry(many=True)
+    money = RentalMoneySchema()
+    timeline = TimelineEntrySchema(many=True)
     updated_at = serializers.DateTimeField()
 
     def get_fields(self) -> dict[str, Field]:

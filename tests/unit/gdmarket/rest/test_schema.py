@@ -23,7 +23,7 @@ def operations(document: Any) -> list[tuple[str, str, Any]]:
 def test_every_post_accepts_an_idempotency_key(document: Any) -> None:
     posts = [operation for _, method, operation in operations(document) if method == "post"]
     assert posts
-    assert all("Idempotency-Key" in {parameter["name"] for parameter in post["parameters"]} for post in posts)
+    assert all("Idempotency-Key" in {parameter.get("name") for parameter in post["parameters"]} for post in posts)
 
 
 def test_every_error_is_a_problem(document: Any) -> None:
