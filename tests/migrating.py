@@ -10,3 +10,9 @@ def migrate(to: tuple[str, str]) -> StateApps:
     executor = MigrationExecutor(connection)
     executor.migrate([to])
     return executor.loader.project_state([to]).apps
+
+
+def newest(app: str) -> tuple[str, str]:
+    """Return an app's last migration."""
+    found: tuple[str, str] = MigrationExecutor(connection).loader.graph.leaf_nodes(app)[0]
+    return found

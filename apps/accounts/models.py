@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import domain
 from gdmarket import clock, ids
+from gdmarket.text_columns import AddressField, FoldedField, NameField, refuse_what_shows_nothing
 
 
 class UserManager(BaseUserManager["User"]):
@@ -34,10 +35,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person: renter, item manager, operator, or several of these."""
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    email = models.EmailField(
-        _("e-mail address"), unique=True, error_messages={"unique": _("Somebody is registered with this e-mail address.")}
-    )
-    display_name = models.CharField(_("display name"), max_length=100)
+    email = AddressField(_("e-mail address"), unique=True, error_messages={"unique": _("Somebody is registered with this e-mail address.")})
+    display_name = NameField(_("display name"), max_length=100, validators=[refuse_what_shows_nothing])
+    # Null in a row that the version before wrote.
+    search_text = FoldedField(of=("display_name", "email"), null=True)
     is_renter = models.BooleanField(_("renter"), default=True, help_text=_("May request, pay and cancel rentals."))
     is_item_manager = models.BooleanField(
         _("item manager"), default=False, help_text=_("May register items, hand them over and take them back.")

@@ -1,7 +1,6 @@
 """The rules of the catalogue: valid details, availability, distance."""
 
 import math
-import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +8,7 @@ from typing import NotRequired, TypedDict
 
 from apps.items import errors
 from gdmarket.errors import InvalidError
-from gdmarket.text import is_plain
+from gdmarket.text import is_plain, shows_something
 
 MAX_NAME = 100
 MAX_DESCRIPTION = 2_000
@@ -91,16 +90,6 @@ def availability(*, holds: Collection[Hold]) -> Availability:
     return Availability.RESERVED if Hold.RESERVED in holds else Availability.AVAILABLE
 
 
-def folded(*, text: str) -> str:
-    """Return a text as search compares it: in NFKC, case-folded."""
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-def search_text(*, name: str, category: str, place: str, description: str) -> str:
-    """Return the text that search looks in, folded. The name is in it twice, once without spaces, as Korean may be written either way."""
-    return folded(text="\n".join((name, name.replace(" ", ""), category, place, description)))
-
-
 def box_around(*, latitude: float, longitude: float, radius_m: int) -> Box:
     """Return the smallest box of degrees that holds every point within `radius_m` of a place."""
     reach = math.degrees(radius_m / EARTH_RADIUS_M)
@@ -120,10 +109,10 @@ def _wrapped(longitude: float) -> float:
 
 
 def _text(shortest: int, longest: int, *, may_break: bool = False) -> Callable[[object], bool]:
-    """Return the rule of a text; blanks alone do not count."""
+    """Return the rule of a text; one that shows nothing is no text."""
 
     def is_acceptable(value: object) -> bool:
-        if not isinstance(value, str) or len(value) > longest or len(value.strip()) < shortest:
+        if not isinstance(value, str) or len(value) > longest or (shortest and not shows_something(text=value)):
             return False
         return is_plain(text=value, may_break=may_break)
 

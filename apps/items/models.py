@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.items import domain
 from gdmarket import ids
+from gdmarket.text_columns import FoldedField, NameField
 
 _STATES = [(domain.ItemState.LISTED, _("Listed")), (domain.ItemState.WITHDRAWN, _("Withdrawn"))]
 _AVAILABILITIES = [
@@ -25,20 +26,22 @@ class Item(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     manager_id = models.UUIDField(_("manager"), db_index=True, editable=False)
-    name = models.CharField(_("name"), max_length=domain.MAX_NAME)
+    name = NameField(_("name"), max_length=domain.MAX_NAME)
     description = models.TextField(_("description"), max_length=domain.MAX_DESCRIPTION, blank=True, default="")
-    category = models.CharField(_("category"), max_length=domain.MAX_CATEGORY)
+    category = NameField(_("category"), max_length=domain.MAX_CATEGORY)
     daily_price = models.PositiveIntegerField(_("daily price"))
     deposit = models.PositiveIntegerField(_("deposit"), default=0)
     currency = models.CharField(_("currency"), max_length=3, default=domain.KRW)
     latitude = models.FloatField(_("latitude"))
     longitude = models.FloatField(_("longitude"))
-    place = models.CharField(_("place"), max_length=domain.MAX_PLACE)
+    place = NameField(_("place"), max_length=domain.MAX_PLACE)
     state = models.CharField(_("state"), max_length=9, choices=_STATES, default=domain.ItemState.LISTED, editable=False)
     availability = models.CharField(
         _("availability"), max_length=9, choices=_AVAILABILITIES, default=domain.Availability.AVAILABLE, editable=False
     )
-    search_text = models.TextField(editable=False)
+    search_text = FoldedField(of=("name", "category", "place", "description"))
+    # Null in a row that the version before wrote.
+    category_key = FoldedField(of=("category",), null=True)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     registered_at = models.DateTimeField(_("registered"), editable=False)
     updated_at = models.DateTimeField(_("updated"), editable=False)
@@ -51,7 +54,7 @@ class Item(models.Model):
         verbose_name_plural = _("items")
         indexes = [
             models.Index(fields=["-registered_at", "id"], condition=_IS_LISTED, name="items_newest"),
-            models.Index(fields=["category", "-registered_at", "id"], condition=_IS_LISTED, name="items_category_newest"),
+            models.Index(fields=["category_key", "-registered_at", "id"], condition=_IS_LISTED, name="items_category_key_newest"),
             models.Index(fields=["daily_price", "id"], condition=_IS_LISTED, name="items_cheapest"),
             models.Index(fields=["name", "id"], condition=_IS_LISTED, name="items_by_name"),
             models.Index(fields=["latitude", "longitude"], condition=_IS_LISTED, name="items_by_place"),

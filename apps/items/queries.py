@@ -10,6 +10,7 @@ from django.db.models.functions import ASin, Cast, Cos, Least, Power, Radians, R
 from apps.items import domain
 from apps.items.errors import ItemNotFoundError
 from apps.items.models import BusyPeriod, Item
+from gdmarket import text, text_columns
 
 
 def get_item(*, item_id: UUID) -> Item:
@@ -41,10 +42,13 @@ def list_open_periods(*, item_id: UUID) -> QuerySet[BusyPeriod]:
 
 
 def matching(*, items: QuerySet[Item], words: str) -> QuerySet[Item]:
-    """Keep the items that hold every one of the words in name, category, place or description, in any case."""
-    for word in domain.folded(text=words).split():
-        items = items.filter(search_text__contains=word)
-    return items
+    """Keep the items that hold every one of the words in name, category, place or description, however they are written."""
+    return text_columns.holding(rows=items, words=words)
+
+
+def in_category(*, items: QuerySet[Item], category: str) -> QuerySet[Item]:
+    """Keep the items of a category, however it is written."""
+    return items.filter(category_key=text.folded(text=category))
 
 
 def free(*, items: QuerySet[Item], starts_at: datetime, ends_at: datetime, now: datetime) -> QuerySet[Item]:

@@ -12,6 +12,8 @@ from apps.rentals.contracts import RentalSnapshot
 from gdmarket import bus, databases
 from gdmarket.contracts import build
 
+# The columns that follow from others, which `save` fills in.
+_COMPARED = ("search_text", "category_key")
 _Fact = TypeVar("_Fact", ItemRegistered, ItemRevised, ItemWithdrawn)
 
 
@@ -23,7 +25,6 @@ def register_item(*, item_id: UUID, manager_id: UUID, now: datetime, **details: 
     """
     domain.check(details=details)
     written = {"manager_id": manager_id, "registered_at": now, "updated_at": now, **details}
-    written["search_text"] = _search_text(Item(**written))
     with databases.transaction_for("items"):
         item, is_new = Item.objects.get_or_create(id=item_id, defaults=written)
         if is_new:
@@ -51,10 +52,9 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
             return item
         for field in differing:
             setattr(item, field, changes[field])
-        item.search_text = _search_text(item)
         item.version += 1
         item.updated_at = now
-        item.save(update_fields=[*differing, "search_text", "version", "updated_at"])
+        item.save(update_fields=[*differing, *_COMPARED, "version", "updated_at"])
         bus.publish(_fact(ItemRevised, item, now), stream=_stream(item_id))
     return item
 
@@ -131,10 +131,6 @@ def _lock_own_item(item_id: UUID, manager_id: UUID) -> Item:
     if item is None or item.manager_id != manager_id or item.state != domain.ItemState.LISTED:
         raise ItemNotFoundError
     return item
-
-
-def _search_text(item: Item) -> str:
-    return domain.search_text(name=item.name, category=item.category, place=item.place, description=item.description)
 
 
 def _stream(item_id: UUID) -> str:

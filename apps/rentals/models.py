@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.rentals.domain import RentalState
 from gdmarket.ids import uuid7
+from gdmarket.text_columns import FoldedField, NameField
 
 
 class Listing(models.Model):
@@ -46,7 +47,9 @@ class Rental(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     item_id = models.UUIDField(_("item"), db_index=True)
-    item_name = models.CharField(_("item"), max_length=100)
+    item_name = NameField(_("item"), max_length=100)
+    # Null in a row that the version before wrote.
+    search_text = FoldedField(of=("item_name",), null=True)
     renter_id = models.UUIDField(_("renter"), db_index=True)
     manager_id = models.UUIDField(_("manager"), db_index=True)
     starts_at = models.DateTimeField(_("from"))

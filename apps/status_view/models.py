@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.rentals.contracts import RentalSnapshot
 from apps.status_view import domain
 from gdmarket.contracts import columns_of
+from gdmarket.text_columns import FoldedField, NameField
 
 
 class Rebuild(models.Model):
@@ -37,13 +38,16 @@ class ItemStatus(models.Model):
     id = models.UUIDField(_("item"), primary_key=True)
     version = models.PositiveIntegerField(default=0)
     manager_id = models.UUIDField(_("item manager"), null=True)
-    name = models.CharField(_("name"), max_length=100, default="")
-    category = models.CharField(_("category"), max_length=40, default="")
-    place = models.CharField(_("place"), max_length=100, default="")
+    name = NameField(_("name"), max_length=100, default="")
+    category = NameField(_("category"), max_length=40, default="")
+    place = NameField(_("place"), max_length=100, default="")
     daily_price = models.BigIntegerField(_("daily price"), default=0)
     deposit = models.BigIntegerField(_("deposit"), default=0)
     currency = models.CharField(_("currency"), max_length=3, default="")
     state = models.CharField(_("state"), max_length=20, default="")
+    # What searches compare; null in a row that the version before wrote.
+    search_text = FoldedField(of=("name", "category", "place"), null=True)
+    category_key = FoldedField(of=("category",), null=True)
 
     availability = models.CharField(_("availability"), max_length=20, default=domain.ItemAvailability.AVAILABLE.value)
     current_rental_id = models.UUIDField(_("current rental"), null=True)
@@ -80,7 +84,8 @@ class RentalStatus(models.Model):
     id = models.UUIDField(_("rental"), primary_key=True)
     version = models.PositiveIntegerField(default=0)
     item_id = models.UUIDField(_("item"), null=True)
-    item_name = models.CharField(_("item"), max_length=100, default="")
+    item_name = NameField(_("item"), max_length=100, default="")
+    search_text = FoldedField(of=("item_name",), null=True)
     renter_id = models.UUIDField(_("renter"), null=True)
     manager_id = models.UUIDField(_("item manager"), null=True)
     starts_at = models.DateTimeField(_("from"), null=True)

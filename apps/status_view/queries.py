@@ -12,6 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from apps.status_view import domain
 from apps.status_view.errors import ItemStatusNotFoundError, RentalStatusNotFoundError
 from apps.status_view.models import ItemStatus, RentalStatus
+from gdmarket.text_columns import holding
 
 # A row as a mapping of its columns: the most frequent reads build no model.
 Row = Mapping[str, Any]
@@ -65,11 +66,8 @@ def list_open_rentals(*, item_ids: Collection[UUID]) -> Rentals:
 
 
 def list_items(*, manager_id: UUID, q: str = "", **equal: object) -> Items:
-    """Return a manager's items; `q` is looked for in name, category and place, other columns are compared as they are."""
-    items = ItemStatus.objects.filter(manager_id=manager_id, **equal)
-    if q:
-        items = items.filter(Q(name__icontains=q) | Q(category__icontains=q) | Q(place__icontains=q))
-    return items.values()
+    """Return a manager's items; every word of `q` is looked for in name, category and place, other columns are compared as they are."""
+    return holding(rows=ItemStatus.objects.filter(manager_id=manager_id, **equal), words=q).values()
 
 
 def get_item(*, item_id: UUID, manager_id: UUID, min_version: int = 0) -> Row:

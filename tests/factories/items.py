@@ -35,10 +35,6 @@ class ItemFactory(factory.django.DjangoModelFactory):
     registered_at = factory.LazyFunction(lambda: datetime.now(UTC))
     updated_at = factory.SelfAttribute("registered_at")
 
-    @factory.lazy_attribute
-    def search_text(self: Any) -> str:
-        return domain.search_text(name=self.name, category=self.category, place=self.place, description=self.description)
-
 
 class BusyPeriodFactory(factory.django.DjangoModelFactory):
     """A rental that reserves its item for a day from now on."""

@@ -15,8 +15,8 @@ from apps.items import domain, queries
 from apps.items.models import Item
 from gdmarket import clock
 from gdmarket.rest import instants, pagination
+from gdmarket.text import MAX_SEARCH
 
-MAX_SEARCH = 100
 MAX_PRICE = 1_000_000_000
 _DEGREES = re.compile(r"[+\- ]?\d{1,3}(\.\d{1,15})?", re.ASCII)
 _ORDERINGS = {"name": "name", "daily_price": "daily_price", "registered_at": "registered_at", "distance": "distance_m"}
@@ -95,7 +95,7 @@ class ItemSearch(django_filters.FilterSet):  # type: ignore[misc]  # django-filt
     """The listed items that match all parameters."""
 
     q = django_filters.CharFilter(max_length=MAX_SEARCH, method="_with_words")
-    category = django_filters.CharFilter(max_length=domain.MAX_CATEGORY)
+    category = django_filters.CharFilter(max_length=domain.MAX_CATEGORY, method="_in_category")
     near = _PointFilter(method="_near")
     radius_m = _WholeNumberFilter(min_value=1, max_value=domain.MAX_RADIUS_M, method="_with_another")
     free_from = _InstantFilter(method="_free")
@@ -122,6 +122,9 @@ class ItemSearch(django_filters.FilterSet):  # type: ignore[misc]  # django-filt
 
     def _with_words(self, items: QuerySet[Item], name: str, words: str) -> QuerySet[Item]:
         return queries.matching(items=items, words=words)
+
+    def _in_category(self, items: QuerySet[Item], name: str, category: str) -> QuerySet[Item]:
+        return queries.in_category(items=items, category=category)
 
     def _near(self, items: QuerySet[Item], name: str, place: tuple[float, float]) -> QuerySet[Item]:
         radius_m = self.form.cleaned_data["radius_m"] or domain.DEFAULT_RADIUS_M

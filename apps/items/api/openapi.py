@@ -4,8 +4,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from apps.items import domain
-from apps.items.api.filters import MAX_PRICE, MAX_SEARCH, ItemSearch
+from apps.items.api.filters import MAX_PRICE, ItemSearch
 from gdmarket.rest.pagination import DEFAULT_LIMIT, HIGHEST_LIMIT
+from gdmarket.text import MAX_SEARCH
 
 _TEXT, _WHOLE, _INSTANT = {"type": "string"}, {"type": "integer"}, OpenApiTypes.DATETIME
 _POINT = {**_TEXT, "pattern": r"^[+-]?\d{1,3}(\.\d{1,15})?,[+-]?\d{1,3}(\.\d{1,15})?$"}
@@ -15,7 +16,9 @@ _ORDERINGS = [value for value, _ in ItemSearch.base_filters["ordering"].extra["c
 
 SEARCH_PARAMETERS = [
     OpenApiParameter("q", {**_TEXT, "maxLength": MAX_SEARCH}, description="Words that name, category, place or description must all hold."),
-    OpenApiParameter("category", {**_TEXT, "maxLength": domain.MAX_CATEGORY}, description="Exactly this category."),
+    OpenApiParameter(
+        "category", {**_TEXT, "maxLength": domain.MAX_CATEGORY}, description="This category, however it is spaced or capitalised."
+    ),
     OpenApiParameter("near", _POINT, description="A place as `latitude,longitude`; items get a `distance_m`."),
     OpenApiParameter("radius_m", _RADIUS, description="How far from `near`, in metres."),
     OpenApiParameter("free_from", _INSTANT, description="Only items free from this moment on …"),

@@ -18,6 +18,7 @@ from apps.status_view import domain, queries
 from apps.status_view.domain import Fact
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import databases
+from gdmarket.text_columns import folded_columns
 
 StatusRow = TypeVar("StatusRow", ItemStatus, RentalStatus)
 
@@ -62,6 +63,8 @@ class Rows:
             return
         for name, value in changed.items():
             setattr(row, name, value)
+        for column in folded_columns(type(row)):
+            setattr(row, column.attname, column.fold(row))
         row.updated_at = max(filter(None, (row.updated_at, occurred_at)), default=None)
         self.changed.add(row.id)
 

@@ -19,6 +19,7 @@ from apps.status_view.models import ItemStatus, Rebuild, RentalStatus
 from apps.status_view.services import owners, projecting
 from apps.status_view.services.owners import OnUnreadable
 from gdmarket import databases
+from gdmarket.text_columns import folded_columns
 
 LEASE = timedelta(seconds=15)
 """For how long a rebuild that commits nothing counts as running."""
@@ -29,6 +30,8 @@ _ONLY = 1
 _RENTALS, _ITEMS = "rentals", "items"
 _LONGEST_PAUSE_S = LEASE.total_seconds() / 3
 _RENTAL_COLUMNS = [field.attname for field in RentalStatus._meta.concrete_fields if field.attname not in {"id", "revision"}]  # noqa: SLF001  # Django documents it
+
+_ITEM_COLUMNS = [*domain.ITEM_PART, *(column.attname for column in folded_columns(ItemStatus))]
 
 
 def get_rebuild() -> Rebuild:
@@ -106,7 +109,7 @@ class _Sweep:
     def _compared(self, ids: Sequence[UUID]) -> tuple[_RowsById, _RowsById, Collection[str]]:
         """Return the rows as they are, as they should be, and the columns to replace. The rows are read before their owners are asked."""
         if self.step == _ITEMS:
-            return ItemStatus.objects.in_bulk(ids), owners.expected_items(item_ids=ids), domain.ITEM_PART
+            return ItemStatus.objects.in_bulk(ids), owners.expected_items(item_ids=ids), _ITEM_COLUMNS
         stored = RentalStatus.objects.in_bulk(ids)
         expected = owners.expected_rentals(rental_ids=ids, stored=stored, on_unreadable=self._on_unreadable, now=self._now)
         return stored, expected, _RENTAL_COLUMNS

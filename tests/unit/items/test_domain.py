@@ -108,12 +108,6 @@ def test_availability_follows_from_the_rentals(holds: set[Hold], availability: A
     assert domain.availability(holds=holds) == availability
 
 
-def test_search_ignores_case_width_and_spaces() -> None:
-    text = domain.search_text(name="캠핑 텐트 ＸＬ", category="캠핑", place="Straße 3", description="Coleman")
-    for words in ("캠핑텐트", "텐트", "xl", "strasse", "COLEMAN"):
-        assert domain.folded(text=words) in text
-
-
 def test_a_box_holds_every_point_within_the_radius() -> None:
     box = domain.box_around(latitude=60.0, longitude=10.0, radius_m=50_000)
     for bearing in range(0, 360, 5):

@@ -190,7 +190,7 @@ def _own(fact: Any) -> None:
     row_id, at = columns.pop(f"{_kind(fact)}_id"), columns.pop("occurred_at")
     match _kind(fact):
         case "item":
-            columns |= {"search_text": fact.name, "registered_at": NOON, "updated_at": at}
+            columns |= {"registered_at": NOON, "updated_at": at}
             Item.objects.update_or_create(id=row_id, defaults=columns)
         case "rental":
             columns["payment_state"] = fact.payment_state or ""

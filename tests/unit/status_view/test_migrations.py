@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 from apps.status_view.models import ItemStatus
 from apps.status_view.services import projecting
 from gdmarket import ids
-from tests.migrating import migrate
+from tests.migrating import migrate, newest
 from tests.unit.status_view.facts import NOON
 
-BEFORE, CLOSED, AFTER = (("status_view", name) for name in ("0002_generations", "0003_one_generation", "0004_rebuild_in_place"))
+BEFORE, CLOSED = (("status_view", name) for name in ("0002_generations", "0003_one_generation"))
 ITEM: dict[str, Any] = {"version": 3, "manager_id": ids.uuid7(), "name": "드릴", "revision": 7, "updated_at": NOON}
 
 
@@ -24,7 +24,7 @@ def before(transactional_db: None) -> Iterator[Any]:
     then = migrate(BEFORE)
     _models(then)[1].all().delete()
     yield then
-    migrate(AFTER)
+    migrate(newest("status_view"))
 
 
 def _models(then: Any) -> tuple[Any, Any]:
@@ -48,7 +48,7 @@ def test_the_rows_of_the_generation_that_was_read_stay(before: Any, active: int)
     items.create(generation=3 - active, id=item_id, **ITEM | {"name": "of the other generation"})
     items.create(generation=3 - active, id=ids.uuid7(), **ITEM)
 
-    migrate(AFTER)
+    migrate(newest("status_view"))
 
     assert ItemStatus.objects.values("id", *ITEM).get() == {"id": item_id, **ITEM}
 
@@ -57,7 +57,7 @@ def test_a_view_that_was_never_rebuilt_is_migrated_too(before: Any) -> None:
     items, _ = _models(before)
     items.create(id=ids.uuid7(), **ITEM)
 
-    migrate(AFTER)
+    migrate(newest("status_view"))
 
     assert ItemStatus.objects.values(*ITEM).get() == ITEM
 
@@ -67,7 +67,7 @@ def test_the_version_before_reads_and_writes_beside_this_one(before: Any) -> Non
     theirs, ours = sorted([ids.uuid7(), ids.uuid7()])
     generations.create(pk=1, active=4, previous=3, newest=4)
     items.create(generation=4, id=theirs, **ITEM)
-    migrate(AFTER)
+    migrate(newest("status_view"))
     with transaction.atomic():
         _bring_to(ours, name="ours")
 
@@ -87,7 +87,7 @@ def test_a_handler_of_the_version_before_that_began_earlier_adds_no_second_row(b
     items, _ = _models(before)
     item_id = ids.uuid7()
     items.create(id=item_id, **ITEM)
-    migrate(AFTER)
+    migrate(newest("status_view"))
 
     items.bulk_create([items.model(generation=2, id=item_id)], ignore_conflicts=True)
 
@@ -95,7 +95,7 @@ def test_a_handler_of_the_version_before_that_began_earlier_adds_no_second_row(b
 
 
 def test_back_again_the_rows_are_there_and_can_be_rebuilt(before: Any) -> None:
-    migrate(AFTER)
+    migrate(newest("status_view"))
     item_id = ids.uuid7()
     with transaction.atomic():
         _bring_to(item_id, name="ours")
@@ -114,7 +114,7 @@ def test_closing_can_be_repeated_where_it_was_killed(before: Any) -> None:
     # Written by a handler that began before.
     items.create(generation=3, id=ids.uuid7(), **ITEM)
 
-    migrate(AFTER)
+    migrate(newest("status_view"))
 
     assert ItemStatus.objects.count() == 1
 
