@@ -25,6 +25,7 @@ from apps.rentals.events import (
     RentalExpired,
     RentalHandedOver,
     RentalHoldProlonged,
+    RentalNoShowRecorded,
     RentalOverdue,
     RentalPaid,
     RentalPaymentCancelled,
@@ -34,6 +35,7 @@ from apps.rentals.events import (
     RentalRefundDue,
     RentalRequested,
     RentalReturned,
+    RentalReturnUndone,
 )
 from apps.status_view import handlers as status_view
 
@@ -54,6 +56,7 @@ SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
     RentalPeriodBegan: (status_view.on_facts,),
     RentalOverdue: (status_view.on_facts,),
     RentalReturned: (items.on_rental_returned, status_view.on_facts),
+    RentalReturnUndone: (items.on_rental_return_undone, status_view.on_facts),
     # Cancellation, expiry and refunds
     RentalRefused: (rentals.on_rental_refused,),
     RentalCancelRequested: (status_view.on_facts,),
@@ -61,6 +64,7 @@ SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
     RentalPaymentCancelled: (status_view.on_facts,),
     RentalCancelled: (items.on_rental_cancelled, status_view.on_facts),
     RentalExpired: (items.on_rental_expired, status_view.on_facts),
+    RentalNoShowRecorded: (items.on_rental_no_show_recorded, status_view.on_facts),
     # Payments
     PaymentApproved: (rentals.on_payment_approved, status_view.on_facts),
     PaymentDeclined: (rentals.on_payment_declined, status_view.on_facts),

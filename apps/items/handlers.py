@@ -3,7 +3,16 @@
 from dataclasses import replace
 
 from apps.items import services
-from apps.rentals.events import RentalCancelled, RentalExpired, RentalHandedOver, RentalRequested, RentalReturned
+from apps.rentals.contracts import RentalSnapshot
+from apps.rentals.events import (
+    RentalCancelled,
+    RentalExpired,
+    RentalHandedOver,
+    RentalNoShowRecorded,
+    RentalRequested,
+    RentalReturned,
+    RentalReturnUndone,
+)
 from gdmarket import bus, clock
 
 
@@ -15,13 +24,19 @@ def on_rental_requested(event: RentalRequested) -> None:
 @bus.idempotent
 def on_rental_handed_over(event: RentalHandedOver) -> None:
     """Record that the item is rented out, also when that is before its period."""
-    services.lend_item(rental=replace(event, starts_at=min(event.starts_at, event.handed_over_at or event.starts_at)))
+    services.lend_item(rental=_from_handover(event))
 
 
 @bus.idempotent
 def on_rental_returned(event: RentalReturned) -> None:
     """Make the item available again."""
     services.free_item(rental=event)
+
+
+@bus.idempotent
+def on_rental_return_undone(event: RentalReturnUndone) -> None:
+    """Record that the item is still rented out."""
+    services.lend_item(rental=_from_handover(event))
 
 
 @bus.idempotent
@@ -34,3 +49,14 @@ def on_rental_cancelled(event: RentalCancelled) -> None:
 def on_rental_expired(event: RentalExpired) -> None:
     """Free the period."""
     services.free_item(rental=event)
+
+
+@bus.idempotent
+def on_rental_no_show_recorded(event: RentalNoShowRecorded) -> None:
+    """Free the period: nobody fetched the item."""
+    services.free_item(rental=event)
+
+
+def _from_handover(rental: RentalSnapshot) -> RentalSnapshot:
+    """Return the rental with its period from the handover on, where that came before it."""
+    return replace(rental, starts_at=min(rental.starts_at, rental.handed_over_at or rental.starts_at))

@@ -9,7 +9,9 @@ from uuid import UUID
 class RentalSnapshot:
     """A rental; `price` in minor units of `currency`; `version` grows by one with every fact.
 
-    `overdue` is as of the moment of the query, `occurred_at` the last change. A new field needs a default, for stored events lack it.
+    `overdue` is as of the moment of the query, `occurred_at` the last change, `closed_at` when it was recorded that the rental is over.
+    `cancelled_by` is the role of who cancelled or asked for it: `renter`, `manager`, `operator` or `system`. A new field needs a default,
+    for stored events lack it.
     """
 
     rental_id: UUID
@@ -34,3 +36,4 @@ class RentalSnapshot:
     returned_at: datetime | None
     closed_at: datetime | None
     occurred_at: datetime
+    cancelled_by: str | None = None

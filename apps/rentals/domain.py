@@ -29,6 +29,16 @@ class RentalState(StrEnum):
     RETURNED = "returned"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    NO_SHOW = "no_show"
+
+
+class CancelledBy(StrEnum):
+    """Who cancelled a rental, or asked for it: one of its people, an operator, or the market itself, because the item was withdrawn."""
+
+    RENTER = "renter"
+    MANAGER = "manager"
+    OPERATOR = "operator"
+    SYSTEM = "system"
 
 
 class RentalPaymentState(StrEnum):
@@ -43,17 +53,23 @@ class RentalPaymentState(StrEnum):
 
 NEXT: Mapping[RentalState, frozenset[RentalState]] = {
     RentalState.REQUESTED: frozenset({RentalState.PAYING, RentalState.CANCELLED, RentalState.EXPIRED}),
-    RentalState.PAYING: frozenset({RentalState.PAID, RentalState.REQUESTED, RentalState.REFUNDING, RentalState.CANCELLED}),
-    RentalState.PAID: frozenset({RentalState.RENTED, RentalState.REFUNDING}),
-    RentalState.REFUNDING: frozenset({RentalState.REQUESTED, RentalState.CANCELLED}),
+    RentalState.PAYING: frozenset(
+        {RentalState.PAID, RentalState.REQUESTED, RentalState.REFUNDING, RentalState.CANCELLED, RentalState.EXPIRED}
+    ),
+    RentalState.PAID: frozenset({RentalState.RENTED, RentalState.REFUNDING, RentalState.NO_SHOW}),
+    RentalState.REFUNDING: frozenset({RentalState.REQUESTED, RentalState.CANCELLED, RentalState.EXPIRED}),
     RentalState.RENTED: frozenset({RentalState.RETURNED}),
-    RentalState.RETURNED: frozenset(),
+    RentalState.RETURNED: frozenset({RentalState.RENTED}),  # a return that is undone
     RentalState.CANCELLED: frozenset(),
     RentalState.EXPIRED: frozenset(),
+    RentalState.NO_SHOW: frozenset({RentalState.REFUNDING}),  # the manager gives the money back after all
 }
 
-HOLDING = tuple(state for state, following in NEXT.items() if following)
-"""The states in which a rental holds its period: all but the final ones."""
+HOLDING = (RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.RENTED)
+"""The states in which a rental that is not over holds its period, and its item. `closed_at` says that it is over."""
+
+TAKING = (*HOLDING, RentalState.NO_SHOW)
+"""The states whose periods the database keeps apart. A period that ended in a no-show is past, and free from its end on."""
 
 
 def period(*, starts_at: datetime | None, ends_at: datetime | None, now: datetime) -> tuple[datetime, datetime]:

@@ -76,7 +76,19 @@ class RentalOverdue(RentalSnapshot):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalReturned(RentalSnapshot):
-    """The item was returned to its manager; the rental is over."""
+    """The item was returned to its manager at `returned_at`, as `stated_by` (`manager` or `operator`) said at `occurred_at`.
+
+    The rental is over.
+    """
+
+    stated_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RentalReturnUndone(RentalSnapshot):
+    """The return was a mistake, as `stated_by` (`manager` or `operator`) said: the item is still with the renter."""
+
+    stated_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +100,12 @@ class RentalCancelled(RentalSnapshot):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalExpired(RentalSnapshot):
-    """The rental was not paid in time; its period is free."""
+    """The rental was not paid in time; its period is free. Also sent when it was paid too late and the money is back."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RentalNoShowRecorded(RentalSnapshot):
+    """The period of a paid rental ended and the item was never fetched: the item is free, and the money is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.rentals.domain import RentalState
+from apps.rentals.domain import CancelledBy, RentalState
 from gdmarket.ids import uuid7
 from gdmarket.text_columns import FoldedField, NameField
 
@@ -28,7 +28,8 @@ class Listing(models.Model):
 class Rental(models.Model):
     """One renter, one item, one half-open period `[starts_at, ends_at)`; `price` in minor units of `currency`.
 
-    `operation` is the id of the latest command, by which a repeated command is recognised.
+    `operation` is the id of the latest command, by which a repeated command is recognised. `began_at` and `ended_at` say when it was
+    recorded that the period of a paid rental began and that it ended; `closed_at` is null until the rental is over.
     """
 
     GUARDS = {"postgresql": ["rentals_no_overlap"], "sqlite": ["rentals_no_overlap_insert", "rentals_no_overlap_update"]}
@@ -44,6 +45,15 @@ class Rental(models.Model):
         RETURNED = RentalState.RETURNED.value, _("returned")
         CANCELLED = RentalState.CANCELLED.value, _("cancelled")
         EXPIRED = RentalState.EXPIRED.value, _("expired")
+        NO_SHOW = RentalState.NO_SHOW.value, _("not fetched")
+
+    class Cancellers(models.TextChoices):
+        """Who may have cancelled, of `domain.CancelledBy`, with their labels."""
+
+        RENTER = CancelledBy.RENTER.value, _("renter")
+        MANAGER = CancelledBy.MANAGER.value, _("manager")
+        OPERATOR = CancelledBy.OPERATOR.value, _("operator")
+        SYSTEM = CancelledBy.SYSTEM.value, _("system")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     item_id = models.UUIDField(_("item"), db_index=True)
@@ -62,11 +72,13 @@ class Rental(models.Model):
     payment_state = models.CharField(_("payment state"), max_length=10, default="")
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     cancel_reason = models.CharField(_("reason"), max_length=200, default="", blank=True)
+    cancelled_by = models.CharField(_("cancelled by"), max_length=10, choices=Cancellers.choices, default="", db_default="", blank=True)
     version = models.PositiveIntegerField(default=0)
     operation = models.UUIDField(null=True)
     requested_at = models.DateTimeField(_("requested"))
     paid_at = models.DateTimeField(_("paid"), null=True)
     began_at = models.DateTimeField(_("begun"), null=True)
+    ended_at = models.DateTimeField(_("period ended"), null=True)
     handed_over_at = models.DateTimeField(_("handed over"), null=True)
     returned_at = models.DateTimeField(_("returned"), null=True)
     closed_at = models.DateTimeField(_("closed"), null=True)

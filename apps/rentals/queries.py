@@ -55,16 +55,16 @@ def list_rentals(*, after: UUID | None = None, rental_ids: Collection[UUID] | No
 
 def list_holding(*, item_ids: Collection[UUID]) -> QuerySet[Rental]:
     """List the rentals that hold one of these items: all that have not ended."""
-    return list_rentals().filter(item_id__in=item_ids, state__in=domain.HOLDING)
+    return list_rentals().filter(item_id__in=item_ids, state__in=domain.HOLDING, closed_at=None)
 
 
 def count_open(*, now: datetime) -> list[OpenRentals]:
     """Count the rentals that have not ended, by state, zeros included.
 
-    Late: not paid or settled by the end of the hold, or not returned by the end of the period.
+    Late: not paid or settled by the end of the hold, or not returned, or not recorded as a no-show, by the end of the period.
     """
     unpaid = Q(state__in=[domain.RentalState.REQUESTED, domain.RentalState.PAYING], payment_due_at__lte=now)
-    late = Count("id", filter=unpaid | Q(state=domain.RentalState.RENTED, ends_at__lte=now))
+    late = Count("id", filter=unpaid | Q(state__in=[domain.RentalState.PAID, domain.RentalState.RENTED], ends_at__lte=now))
     rows = Rental.objects.filter(state__in=domain.HOLDING).values_list("state").annotate(count=Count("id"), late=late)
     found = {state: (count, late) for state, count, late in rows}
     return [OpenRentals(state=state, count=found.get(state, (0, 0))[0], late=found.get(state, (0, 0))[1]) for state in domain.HOLDING]
@@ -72,7 +72,7 @@ def count_open(*, now: datetime) -> list[OpenRentals]:
 
 def snapshot(*, rental: Rental, now: datetime) -> RentalSnapshot:
     """Return the snapshot of a rental, `overdue` as of `now`; `occurred_at` is the latest of its instants."""
-    instants = (rental.requested_at, rental.paid_at, rental.began_at, rental.handed_over_at, rental.closed_at)
+    instants = (rental.requested_at, rental.paid_at, rental.began_at, rental.handed_over_at, rental.ended_at, rental.closed_at)
     overdue = domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now)
     return build(RentalSnapshot, rental, rental_id=rental.id, overdue=overdue, occurred_at=max(filter(None, instants)))
 
@@ -88,7 +88,7 @@ def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime
 
     A rental holds the item for its period, and from the handover if that was earlier.
     """
-    held = Rental.objects.filter(item_id=item_id, state__in=domain.HOLDING, ends_at__gt=after)
+    held = Rental.objects.filter(item_id=item_id, state__in=domain.TAKING, ends_at__gt=after)
     periods = held.annotate(held_from=Least("starts_at", Coalesce("handed_over_at", "starts_at")))
     return list(periods.order_by("held_from", "id").values_list("held_from", "ends_at"))
 

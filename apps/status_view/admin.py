@@ -49,6 +49,7 @@ _STATES: Labels = {
     "returned": _("returned"),
     "cancelled": _("cancelled"),
     "expired": _("expired"),
+    "no_show": _("not fetched"),
 }
 _ITEM_STATES: Labels = {"listed": _("Listed"), "withdrawn": _("Withdrawn")}
 _AVAILABILITIES: Labels = {"available": _("Available"), "reserved": _("Reserved"), "rented": _("Rented out")}
@@ -70,11 +71,13 @@ _FACTS: Labels = {
     "RentalPeriodBegan": _("period began"),
     "RentalOverdue": _("overdue"),
     "RentalReturned": _("returned"),
+    "RentalReturnUndone": _("return undone"),
     "RentalCancelRequested": _("cancel requested"),
     "RentalRefundDue": _("refund due"),
     "RentalPaymentCancelled": _("payment cancelled"),
     "RentalCancelled": _("cancelled"),
     "RentalExpired": _("expired"),
+    "RentalNoShowRecorded": _("not fetched"),
     "PaymentApproved": _("money taken"),
     "PaymentDeclined": _("money not taken"),
     "PaymentPartlyRefunded": _("part of the money given back"),

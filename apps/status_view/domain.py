@@ -18,9 +18,9 @@ from gdmarket.contracts import names_of
 ITEM_PART = ("manager_id", "name", "category", "place", "daily_price", "deposit", "currency", "state", "version")
 RENTAL_PART = tuple(name for name in names_of(RentalSnapshot) if name not in {"rental_id", "occurred_at"})
 
-# The states in which a rental holds its item. Source: the design's table of rental states.
+# The states in which a rental that is not over holds its item, and those in which it is over. Source: the table of rental states.
 OPEN = ("requested", "paying", "paid", "refunding", "rented")
-CLOSED = ("returned", "cancelled", "expired")
+CLOSED = ("returned", "cancelled", "expired", "no_show")
 _TAKEN_STATES = ("approved", "refunded")
 
 

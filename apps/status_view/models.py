@@ -95,6 +95,7 @@ class RentalStatus(models.Model):
     state = models.CharField(_("state"), max_length=20, default="")
     overdue = models.BooleanField(_("overdue"), default=False)
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
+    cancelled_by = models.CharField(_("cancelled by"), max_length=20, null=True)  # noqa: DJ001  # null: nobody cancelled
     payment_id = models.UUIDField(_("payment"), null=True)
     payment_state = models.CharField(_("payment state"), max_length=20, null=True)  # noqa: DJ001  # null: there is no payment
     payment_due_at = models.DateTimeField(_("payment due"), null=True)

@@ -59,8 +59,8 @@ def count_listed_items(*, manager_id: UUID | None) -> int:
 
 
 def list_open_rentals(*, item_ids: Collection[UUID]) -> Rentals:
-    """Return the rentals that hold these items: the columns that an item's row shows."""
-    open_ones = RentalStatus.objects.filter(item_id__in=item_ids, state__in=domain.OPEN)
+    """Return the rentals that hold these items: the columns that an item's row shows. One that is over and being refunded does not."""
+    open_ones = RentalStatus.objects.filter(item_id__in=item_ids, state__in=domain.OPEN, closed_at=None)
     rentals: Rentals = open_ones.order_by("id").values("item_id", *domain.HOLDING_PART)
     return rentals
 

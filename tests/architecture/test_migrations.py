@@ -1,5 +1,6 @@
 """The previous version keeps working after each migration, and no migration drops a constraint or trigger."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -128,5 +129,5 @@ def test_a_migration_that_recreates_a_table_and_so_drops_its_triggers_is_found()
     finally:
         with connection.schema_editor() as editor:
             editor.alter_field(Rental, wider, name)
-            LOADER.graph.nodes["rentals", "0002_no_overlap"].operations[0].code(None, editor)
+            import_module("apps.rentals.migrations.0005_no_show").add_guard(None, editor)
     assert missing_guards(connection) == []

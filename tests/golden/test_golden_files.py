@@ -1,7 +1,7 @@
 """Every event that was ever published stays readable, with every field."""
 
 import json
-from dataclasses import field, fields, make_dataclass
+from dataclasses import MISSING, field, fields, make_dataclass
 from datetime import datetime
 from typing import Any, get_type_hints
 from uuid import UUID
@@ -34,7 +34,8 @@ def _exact(payload: object) -> str:
 
 def _changed(*, without: str = "", schema: int = 1, upcasters: Any = None, **hints: Any) -> type:
     """Return `RentalPaid` as it might be tomorrow: without a field, with other types, with more fields."""
-    old = {name: hint for name, hint in get_type_hints(RentalPaid).items() if name in {f.name for f in fields(RentalPaid)} - {without}}
+    types = get_type_hints(RentalPaid)
+    old = {f.name: types[f.name] if f.default is MISSING else (types[f.name], f.default) for f in fields(RentalPaid) if f.name != without}
     namespace = {"__module__": RentalPaid.__module__, "SCHEMA": schema, "UPCASTERS": upcasters or {}}
     columns: list[Any] = [(name, *hint) if isinstance(hint, tuple) else (name, hint) for name, hint in {**old, **hints}.items()]
     return make_dataclass("RentalPaid", columns, frozen=True, kw_only=True, slots=True, namespace=namespace)

@@ -22,7 +22,7 @@ from gdmarket.bus import log, registry
 from gdmarket.bus.models import Delivery, Event
 from tests.stateful import recorder
 
-_PAID = {RentalState.PAID, RentalState.RENTED, RentalState.RETURNED}
+_PAID = {RentalState.PAID, RentalState.RENTED, RentalState.RETURNED, RentalState.NO_SHOW}
 # The outcome has not arrived: the provider may hold the money or not.
 _MOVING = {RentalState.PAYING, RentalState.REFUNDING}
 
@@ -163,8 +163,9 @@ def _assert_row(row: Model, last: Event) -> None:
     event = log.read(last).event
     names = {field.name for field in fields(event)} & {field.attname for field in row._meta.concrete_fields}
     published, stored = {name: getattr(event, name) for name in names}, {name: getattr(row, name) for name in names}
-    if stored.get("payment_state") == "":
-        stored["payment_state"] = None
+    for name in ("payment_state", "cancelled_by"):
+        if stored.get(name) == "":
+            stored[name] = None
     assert published == stored, f"{last}: {published}; the row: {stored}"
 
 

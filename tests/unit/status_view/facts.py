@@ -194,6 +194,7 @@ def _own(fact: Any) -> None:
             Item.objects.update_or_create(id=row_id, defaults=columns)
         case "rental":
             columns["payment_state"] = fact.payment_state or ""
+            columns["cancelled_by"] = fact.cancelled_by or ""
             for name in columns.keys() & {"overdue", "reason", "method"}:
                 del columns[name]
             Rental.objects.update_or_create(id=row_id, defaults=columns)
