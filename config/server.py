@@ -33,13 +33,16 @@ _RECONCILE = ("reconcile_payments", "--every", "3600", "--days", "30", "--older-
 
 # -- gunicorn's own settings, under gunicorn's own names ----------------------------------------------------------------------------
 bind = f"{HOST}:{PORT}"
-worker_class = "gthread"
+worker_class = "config.worker.DrainingWorker"
 #: Processes that answer requests.
 workers = env.int("GDMARKET_WORKERS", 1, validate=validate.Range(min=1))
 #: Threads in each.
 threads = env.int("GDMARKET_THREADS", 16, validate=validate.Range(min=1))
+#: For so many seconds after SIGTERM the server goes on serving and is not ready, so that gateways which check readiness stop sending it
+#: requests before it refuses them; `deploy/gateway` needs 4. Needless where the gateway is told first, as on Kubernetes.
+DRAIN_S = env.int("GDMARKET_DRAIN_S", 0, validate=validate.Range(0, 10))
 timeout = 8  # a worker without a heartbeat for so long is killed and replaced, within 15 s in all; a slow request does not stop it
-graceful_timeout = 25  # sidecars have _STOP_S more: a cluster's grace period must be longer than both
+graceful_timeout = 25  # DRAIN_S included; sidecars have _STOP_S more: a cluster's grace period must be longer than both
 keepalive = 30
 chdir = str(_ROOT)
 control_socket_disable = True

@@ -1,7 +1,20 @@
-"""When a long-running command is to stop: the relay then finishes the delivery at hand and releases its other claims."""
+"""When a process is to stop: a command finishes what is at hand, and a server is not ready while gateways take it out."""
 
 import os
 import signal
+from threading import Event
+
+_draining = Event()
+
+
+def begin_draining() -> None:
+    """Make this process not ready from now on; it goes on serving."""
+    _draining.set()
+
+
+def is_draining() -> bool:
+    """Say whether this process will end soon, and should get no more requests."""
+    return _draining.is_set()
 
 
 class StopSignal:

@@ -82,9 +82,10 @@ class Cluster:
         wait_until(lambda: self.is_ready(web), f"{web.supervisor.name} to be ready: see {web.supervisor.process.log}")
         self.gateway.enable(slot=web.slot, port=web.port)
 
-    def remove_web(self, web: Web) -> None:
-        """Drain a server and stop it."""
-        self.gateway.drain(slot=web.slot)
+    def remove_web(self, web: Web, *, drained: bool = True) -> None:
+        """Stop a server: once the gateway has drained it, or while it still sends requests."""
+        if drained:
+            self.gateway.drain(slot=web.slot)
         web.supervisor.stop()
         self.gateway.disable(slot=web.slot)
         self.webs.remove(web)

@@ -1,7 +1,8 @@
 """`./dev rollout`: rolling updates under mixed load, each to a version with a migration of its own; every answer is checked.
 
-Afterwards every acknowledged write is looked for in the database. `--control` also restarts servers in place behind a gateway without
-health checks and retries, and must lose requests.
+They are done twice: with the gateway draining each server first, and with SIGTERM alone, which is how Compose stops a server. Afterwards
+every acknowledged write is looked for in the database. `--control` also restarts servers in place behind a gateway without health checks
+and retries, and must lose requests.
 """
 
 import json
@@ -9,7 +10,7 @@ import secrets
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ class Outcome:
         return {
             "versions rolled out, each with a migration": self.restarts,
             "answered as expected, %": f"{int(self.result.success_percent * 100) / 100:.2f}",
+            "POSTs": self.result.posts,
+            "of them answered 502, 504 or never": self.result.unknown_posts,
             "slowest 1 %, ms": round(quantiles(self.result.latencies_ms, n=100)[98]),
             **self.consistency.figures(self.result),
             "seconds": round(self.seconds),
@@ -69,12 +72,15 @@ def run(options: Namespace) -> int:
     """Roll out and print the outcome; 0 where nothing was lost, and the control lost some."""
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
     with measured_cluster(webs=options.web) as cluster:
-        outcomes = [measure(cluster, restarts=options.restarts, requests=options.requests, rate=options.rate, seed=seed)]
+        outcomes = [
+            measure(cluster, restarts=options.restarts, requests=options.requests, rate=options.rate, seed=seed),
+            measure_undrained(cluster, restarts=options.restarts, rate=options.rate, seed=seed),
+        ]
         if options.control:
             outcomes.append(measure_control(cluster, restarts=options.restarts, rate=options.rate, seed=seed))
     _print(outcomes, seed=seed, as_json=options.json)
-    is_good = outcomes[0].consistency.is_consistent and not outcomes[0].result.failed
-    return int(not (is_good and all(outcome.result.failed for outcome in outcomes[1:])))
+    is_good = all(outcome.consistency.is_consistent and not outcome.result.failed for outcome in outcomes[:2])
+    return int(not (is_good and all(outcome.result.failed for outcome in outcomes[2:])))
 
 
 @contextmanager
@@ -88,16 +94,16 @@ def measured_cluster(*, webs: int = 2) -> Iterator[Cluster]:
         yield cluster
 
 
-def rolling_update(cluster: Cluster) -> None:
+def rolling_update(cluster: Cluster, *, drained: bool = True, **settings: str) -> None:
     """Bring the next version into service without losing a request.
 
-    Migrate while the old code serves; replace the relay; then, for each server, start a new one, wait until the gateway finds it ready,
-    drain the old one, and stop it.
+    Migrate while the old code serves; replace the relay; then, for each server, start a new one with additional `settings`, wait until the
+    gateway finds it ready, drain the old one (unless not `drained`), and stop it.
     """
     _migrate_to_next_version(cluster)
     for web in [*cluster.webs]:
-        cluster.enable_when_ready(cluster.start_web())
-        cluster.remove_web(web)
+        cluster.enable_when_ready(cluster.start_web(**settings))
+        cluster.remove_web(web, drained=drained)
 
 
 def restart_in_place(cluster: Cluster) -> None:
@@ -131,6 +137,15 @@ def measure(
     seconds = time.monotonic() - began
     consistency = check_consistency(url=cluster.database_url, result=result)
     return Outcome(name=name, restarts=restarts, seconds=seconds, result=result, consistency=consistency)
+
+
+def measure_undrained(cluster: Cluster, *, settings: Mapping[str, str] | None = None, **options: Any) -> Outcome:
+    """Do the same, and stop servers by SIGTERM alone, while the gateway sends them requests; the new ones have additional `settings`."""
+
+    def update(cluster: Cluster) -> None:
+        rolling_update(cluster, drained=False, **(settings or {}))
+
+    return measure(cluster, **options, update=update, name="SIGTERM alone")
 
 
 def measure_control(cluster: Cluster, **options: Any) -> Outcome:

@@ -38,6 +38,7 @@ _EXPECTED = {
     "cancel": {HTTPStatus.OK, HTTPStatus.ACCEPTED},
     "front page": {HTTPStatus.FOUND},
 }
+_UNKNOWN = {0, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
 _PAID = {"request and pay", "pay"}
 _NEW_CONNECTIONS = 0.3
 _SETTLED = 2
@@ -62,6 +63,9 @@ class WorkloadResult:
     examples: list[str] = field(default_factory=list)
     # The states in which each rental may be found. One whose request was never answered may exist or not, and is not in here.
     acknowledged: dict[str, set[str]] = field(default_factory=dict)
+    posts: int = 0
+    # POSTs of which the client does not know whether they were done: 502, 504, or no answer.
+    unknown_posts: int = 0
     latencies_ms: list[float] = field(default_factory=list)
 
     @property
@@ -79,9 +83,12 @@ class WorkloadResult:
         """The share of requests that succeeded."""
         return 100 * (self.requests - self.failed) / self.requests if self.requests else 0.0
 
-    def record(self, *, kind: str, succeeded: bool, answer: str, latency_ms: float) -> None:
-        """Count one request."""
+    def record(self, *, kind: str, method: str, status: int, succeeded: bool, answer: str, latency_ms: float) -> None:
+        """Count one request; its status is 0 where the connection broke."""
         self.sent[kind] += 1
+        if method == "POST":
+            self.posts += 1
+            self.unknown_posts += status in _UNKNOWN
         self.latencies_ms.append(latency_ms)
         if not succeeded:
             self.failures[kind] += 1
@@ -143,7 +150,14 @@ class Workload:
         rental = _parse(body)
         succeeded = status in _EXPECTED.get(kind, {HTTPStatus.OK}) and not (kind in _PAID and rental.get("state") != "paid")
         with self._lock:
-            self.result.record(kind=kind, succeeded=succeeded, answer=f"{status} {body[:200]!r}", latency_ms=latency_ms)
+            self.result.record(
+                kind=kind,
+                method=request.method,
+                status=status,
+                succeeded=succeeded,
+                answer=f"{status} {body[:200]!r}",
+                latency_ms=latency_ms,
+            )
             if request.method != "POST" or kind == "sign in":
                 return
             if status in {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED}:

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from gdmarket import databases
+from gdmarket import databases, shutdown
 from gdmarket.bus import backlog
 from gdmarket.rest import problems
 from gdmarket.unreachable import UnreachableDatabases
@@ -57,8 +57,11 @@ def live() -> HttpResponse:
 def ready() -> HttpResponse:
     """Answer whether this process can serve requests: 200 with the backlog of the bus, or 503 with what is missing.
 
+    A process that is about to end is not ready, though it still serves.
     Only `default`, which holds people and sessions, must be reachable: without another context's database the other contexts still work.
     """
+    if shutdown.is_draining():
+        return _not_ready(["the server: it is being stopped"])
     default, *others = databases.aliases()
     futures = _check_in_threads(others)
     states = [_check(default), *_results(futures)]

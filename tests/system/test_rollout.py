@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.local.cluster import Cluster
-from deploy.local.rollout import measure, measure_control
+from deploy.local.rollout import measure, measure_control, measure_undrained
 
 SEED = 11
 
@@ -14,6 +14,22 @@ def test_no_request_is_lost_while_versions_are_rolled_out(cluster: Cluster) -> N
     assert outcome.result.requests >= 1500
     assert (outcome.result.failed, outcome.result.examples) == (0, [])
     assert outcome.consistency.acknowledged > 100
+    assert outcome.consistency.is_consistent, outcome.consistency
+
+
+@pytest.mark.nightly
+def test_no_request_is_lost_where_servers_are_stopped_by_sigterm_alone(cluster: Cluster) -> None:
+    outcome = measure_undrained(cluster, restarts=2, rate=80, seed=SEED)
+    assert outcome.result.posts > 100
+    assert (outcome.result.unknown_posts, outcome.result.failed, outcome.result.examples) == (0, 0, [])
+    assert outcome.consistency.is_consistent, outcome.consistency
+
+
+@pytest.mark.nightly
+def test_with_gunicorn_s_own_worker_posts_are_lost_to_sigterm(cluster: Cluster) -> None:
+    own_worker = {"GUNICORN_CMD_ARGS": "--worker-class=gthread"}
+    outcome = measure_undrained(cluster, restarts=3, rate=80, seed=SEED, settings=own_worker)
+    assert outcome.result.unknown_posts > 0
     assert outcome.consistency.is_consistent, outcome.consistency
 
 
