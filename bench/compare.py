@@ -72,7 +72,7 @@ def _start(checkout: Path, data: Path) -> "subprocess.Popen[str]":
     data.mkdir()
     settings = {"DJANGO_SETTINGS_MODULE": "config.settings", "GDMARKET_DATA_DIR": str(data), "GDMARKET_SECRET_KEY": "x" * 50}
     settings |= {"GDMARKET_LOG_LEVEL": "WARNING", "PYTHONPATH": str(checkout), "DATABASE_URL": ""}
-    settings |= {"GDMARKET_THROTTLE_ANON": "off", "GDMARKET_THROTTLE_USER": "off"}
+    settings |= {f"GDMARKET_THROTTLE_{whose}": "off" for whose in ("ANON", "AUTH", "REGISTER", "USER")}
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", _WORKER], cwd=checkout, env=os.environ | settings, stdin=pipe, stdout=pipe, text=True)
 

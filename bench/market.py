@@ -35,6 +35,8 @@ def open_database(*, database: str) -> Iterator[Path]:
             "GDMARKET_LOG_LEVEL": "WARNING",
             "GDMARKET_SECRET_KEY": secrets.token_urlsafe(48),
             "GDMARKET_THROTTLE_ANON": "off",
+            "GDMARKET_THROTTLE_AUTH": "off",
+            "GDMARKET_THROTTLE_REGISTER": "off",
             "GDMARKET_THROTTLE_USER": "off",
         }
         if manage("migrate", "--verbosity", "0").returncode or manage("load_demo").returncode:

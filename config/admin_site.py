@@ -1,24 +1,30 @@
 """The web admin: item managers see their own items and rentals, operators everything."""
 
+import secrets
 from collections.abc import Iterator
+from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from gdmarket import clock
+from gdmarket import clock, hashing
 from gdmarket.admin import is_item_manager, is_operator, may_use_admin
 from gdmarket.errors import DomainError
+from gdmarket.hashing import HashingBusyError
 from gdmarket.rest.throttles import address_of
 
 # The order of the menu; apps without screens are not in it.
+_DEVICE, _DEVICE_KNOWN_FOR = "gdmarket_device", timedelta(days=180)
 _ORDER = ("status_view", "rentals", "items", "payments", "accounts", "auth")
 
 
@@ -28,7 +34,10 @@ class SignInForm(AdminAuthenticationForm):
     error_messages = {"no_screens": _("Only item managers and operators have screens here. Renters use the market's API.")}
 
     def clean(self) -> dict[str, Any]:
-        """Authenticate as the API does, with the same limit on failures."""
+        """Authenticate as the API does, with the same limit on failures.
+
+        Browsers have a cookie: whoever signed in with one is not kept out by strangers at the same address who guess.
+        """
         # Models cannot be imported yet when Django creates the site.
         from apps.accounts import services as accounts  # noqa: PLC0415
 
@@ -37,6 +46,7 @@ class SignInForm(AdminAuthenticationForm):
                 email=self.cleaned_data.get("username", ""),
                 password=self.cleaned_data.get("password", ""),
                 address=address_of(self.request) if self.request else "",
+                device=device_of(self.request) if self.request else "",
                 now=clock.now(),
             )
         except DomainError as refused:
@@ -54,6 +64,13 @@ class SignInForm(AdminAuthenticationForm):
             raise ValidationError(self.error_messages["no_screens"], code="no_screens")
 
 
+def device_of(request: HttpRequest) -> str:
+    """Return what identifies the browser, a random text in its cookie; for one that has none, what it will get."""
+    if _DEVICE not in request.COOKIES:
+        request.COOKIES[_DEVICE] = secrets.token_urlsafe(24)
+    return request.COOKIES[_DEVICE][:100]
+
+
 class MarketAdminSite(AdminSite):
     """Django's admin, open to item managers as well as to operators."""
 
@@ -65,6 +82,31 @@ class MarketAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Admit active operators and item managers."""
         return may_use_admin(request.user)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Sign in, and let the browser be known the next time."""
+        response = super().login(request, extra_context)
+        if request.method == "POST" and request.user.is_authenticated:
+            response.set_cookie(
+                _DEVICE,
+                device_of(request),
+                max_age=_DEVICE_KNOWN_FOR,
+                path=reverse("admin:index"),
+                secure=settings.SESSION_COOKIE_SECURE,
+                httponly=True,
+                samesite="Lax",
+            )
+        return response
+
+    def password_change(  # type: ignore[override]  # Django's redirects as well
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Change the password; 503 while the process hashes as many as it may."""
+        try:
+            with hashing.reserve_place():
+                return super().password_change(request, extra_context)
+        except HashingBusyError as busy:
+            return HttpResponse(busy.message, status=HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain; charset=utf-8")
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show what is to be done today, and the menu."""

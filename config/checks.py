@@ -26,6 +26,7 @@ _WELL_KNOWN = ("unused", "only-for-tests", "django-insecure", "change-me", "chan
 _READ_ELSEWHERE = {"GDMARKET_CRASH_AT", "GDMARKET_RELAY", "GDMARKET_WELCOME"}
 _STATIC = ("market/admin.css", "admin/css/base.css")
 _MEGABYTE = 1024**2
+_RATES = [f"GDMARKET_THROTTLE_{whose}" for whose in ("USER", "ANON", "AUTH", "REGISTER")]
 _HOSTS, _COLLECT = "set GDMARKET_ALLOWED_HOSTS to the names it is reached by", "set GDMARKET_STATIC_DIR, then run manage.py collectstatic"
 _NEW_KEY = "set another: python -c 'import secrets; print(secrets.token_urlsafe(48))', and keep the old one among the fallbacks"
 
@@ -67,8 +68,8 @@ def check_exposure(**_: Any) -> Iterator[CheckMessage]:
     if not settings.GDMARKET_HTTPS:
         hint = "end TLS at the gateway and set GDMARKET_HTTPS=true"
         yield finding("config.E003", "HTTPS is off: passwords and tokens can be read on the way", hint)
-    if "off" in {settings.GDMARKET_THROTTLE_USER, settings.GDMARKET_THROTTLE_ANON}:
-        yield finding("config.W006", "request rates are not limited", "set GDMARKET_THROTTLE_USER and GDMARKET_THROTTLE_ANON")
+    if lifted := [name for name in _RATES if getattr(settings, name) == "off"]:
+        yield finding("config.W006", f"request rates are not limited: {', '.join(lifted)}", "set a rate, or unset it for the default")
     if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):
         found = "each process has a cache of its own: a request rate is counted once in every process"
         yield finding("config.W008", found, "with several processes name a shared one in GDMARKET_CACHE_URL, or divide the rates")

@@ -145,6 +145,8 @@ GDMARKET_TOSS_URL = env.str("GDMARKET_TOSS_URL", "https://api.tosspayments.com",
 GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000, validate=validate.Range(min=1, max=9000))
 
 # -- Signing in -------------------------------------------------------------------------------------------------------------------
+#: How many passwords one process hashes at once: each takes most of a second of one core. A few more wait; who comes then gets 503.
+GDMARKET_HASHES_AT_ONCE = env.int("GDMARKET_HASHES_AT_ONCE", 2, validate=validate.Range(min=1))
 #: How long an access token is valid.
 GDMARKET_ACCESS_TOKEN_LIFETIME_S = env.int("GDMARKET_ACCESS_TOKEN_LIFETIME_S", 3600, validate=validate.Range(min=1))
 #: How long a refresh token is valid (30 days).
@@ -154,8 +156,12 @@ GDMARKET_REFRESH_TOKEN_LIFETIME_S = env.int("GDMARKET_REFRESH_TOKEN_LIFETIME_S",
 _rate = validate.Regexp(r"(off|[1-9][0-9]*/(sec|min|hour|day))\Z", error='Must be "off", or a number per sec, min, hour or day: 3000/min.')
 #: How many requests one user may send: a number per `sec`, `min`, `hour` or `day`, or `off`.
 GDMARKET_THROTTLE_USER = env.str("GDMARKET_THROTTLE_USER", "3000/min", validate=_rate)
-#: The same, for one IP address, without signing in.
+#: The same, for one IP address (of IPv6: one /64), without signing in.
 GDMARKET_THROTTLE_ANON = env.str("GDMARKET_THROTTLE_ANON", "3000/min", validate=_rate)
+#: How many requests one address may send to `/auth/*`, to register, sign in and refresh; counted for all processes together.
+GDMARKET_THROTTLE_AUTH = env.str("GDMARKET_THROTTLE_AUTH", "60/min", validate=_rate)
+#: How many of them may be registrations.
+GDMARKET_THROTTLE_REGISTER = env.str("GDMARKET_THROTTLE_REGISTER", "20/hour", validate=_rate)
 
 env.seal()
 
@@ -225,6 +231,7 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # -- Users ------------------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = ["gdmarket.hashing.BoundedPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},

@@ -13,9 +13,18 @@ from uuid import UUID
 import jwt
 from jwt.types import Options
 
-FAILURES_AN_EMAIL = 10
+# Wrong passwords of one account from one origin: after these, each has a longer wait than the one before.
+FREE_FAILURES = 5
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(minutes=15)
+FAILURES_KEPT = timedelta(hours=1)
+# Wrong passwords from all origins that are not known, together: of one account, and from one address.
+FAILURES_AN_ACCOUNT = 50
 FAILURES_AN_ADDRESS = 60
-FAILURES_WITHIN = timedelta(minutes=1)
+FAILURES_WITHIN = timedelta(minutes=15)
+# Servers' clocks may differ by so much; a later failure is of a clock that was set back.
+CLOCK_SKEW = timedelta(minutes=1)
+ORIGIN_KNOWN_FOR = timedelta(days=180)
 REPEATED_WITHIN = timedelta(seconds=10)
 _ALGORITHM = "HS256"
 _USE = "access"
@@ -44,6 +53,14 @@ class AccessClaims:
     user_id: UUID
     password_mark: str
     key: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """From where somebody signs in to an account, a digest; it is known if they have signed in from there before."""
+
+    subject: str
+    is_known: bool
 
 
 def roles_of(*, is_renter: bool, is_item_manager: bool, is_staff: bool) -> list[str]:
@@ -98,9 +115,15 @@ def digest_of(*, token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def failure_subject(*, kind: str, value: str, key: bytes) -> str:
-    """Return the keyed digest under which wrong passwords of an `email` or an `address` are counted."""
+def login_subject(*, kind: str, value: str, key: bytes) -> str:
+    """Return the keyed digest under which wrong passwords are counted, and origins remembered: of an `email`, an `address`, or both."""
     return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def login_wait(*, failures: int) -> timedelta:
+    """Return how long to wait after the last of so many wrong passwords of one account from one origin."""
+    doublings = failures - FREE_FAILURES
+    return min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(doublings, 10)) if doublings >= 0 else timedelta()
 
 
 def _verified(token: str, key: bytes) -> dict[str, Any] | None:

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
 from apps.accounts import domain
+from apps.accounts.domain import Origin
 from apps.accounts.errors import PersonNotFoundError, TokenNotValidError
-from apps.accounts.models import FailedLogin, User
+from apps.accounts.models import FailedLogin, KnownOrigin, User
 
 
 def get_user(*, user_id: UUID) -> User:
@@ -72,28 +73,62 @@ def signing_keys() -> list[bytes]:
     return [domain.signing_key(secret=secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 
-def get_login_wait_s(*, email: str, address: str, now: datetime) -> float:
-    """Return how many seconds to wait until this e-mail address, from this network address, may be tried again; 0.0 is now."""
-    email_subject, address_subject = failure_subjects(email=email, address=address)
-    return max(
-        _wait_s(email_subject, allowed=domain.FAILURES_AN_EMAIL, now=now),
-        _wait_s(address_subject, allowed=domain.FAILURES_AN_ADDRESS, now=now),
-    )
+def get_origin(*, email: str, address: str, device: str) -> Origin:
+    """Return from where somebody signs in to an account: a device that has done so before, or a network address."""
+    of_device = [_subject(f"{email}\n{device}", kind="device", key=key) for key in signing_keys()] if device else []
+    of_address = [_subject(f"{email}\n{address}", kind="origin", key=key) for key in signing_keys()]
+    known = set(KnownOrigin.objects.filter(subject__in=[*of_device, *of_address]).values_list("subject", flat=True))
+    if known.intersection(of_device):
+        return Origin(subject=of_device[0], is_known=True)
+    return Origin(subject=of_address[0], is_known=bool(known.intersection(of_address)))
 
 
-def failure_subjects(*, email: str, address: str) -> tuple[str, str]:
-    """Return the digests under which a wrong password is counted: of the e-mail address and of the network address."""
+def device_subject(*, email: str, device: str) -> str:
+    """Return the digest under which a device is known for an account."""
+    return _subject(f"{email}\n{device}", kind="device", key=signing_keys()[0])
+
+
+def login_subjects(*, email: str, address: str, origin: Origin) -> tuple[str, str, str]:
+    """Return the digests under which a wrong password is counted: of the origin, of the account and of the network address."""
     key = signing_keys()[0]
-    return (
-        domain.failure_subject(kind="email", value=domain.normalize_email(email=email), key=key),
-        domain.failure_subject(kind="address", value=address, key=key),
-    )
+    return origin.subject, _subject(email, kind="email", key=key), _subject(address, kind="address", key=key)
 
 
-def _wait_s(subject: str, *, allowed: int, now: datetime) -> float:
-    recent = FailedLogin.objects.filter(subject=subject, failed_at__gt=now - domain.FAILURES_WITHIN)
+def get_login_wait_s(*, subjects: tuple[str, str, str], is_known: bool, now: datetime) -> float:
+    """Return how many seconds to wait until this account may be tried again from this origin; 0.0 is now.
+
+    A known origin waits for its own wrong passwords only.
+    """
+    of_origin, of_account, of_address = subjects
+    waits = [_own_wait(of_origin, now=now)]
+    if not is_known:
+        waits.append(_shared_wait(of_account, allowed=domain.FAILURES_AN_ACCOUNT, now=now))
+        waits.append(_shared_wait(of_address, allowed=domain.FAILURES_AN_ADDRESS, now=now))
+    return max(0.0, max(waits) / timedelta(seconds=1))
+
+
+def list_failures_to_forget(*, now: datetime) -> QuerySet[FailedLogin]:
+    """List the wrong passwords that no longer count, and those of a clock that was set back."""
+    return FailedLogin.objects.filter(Q(failed_at__lte=now - domain.FAILURES_KEPT) | Q(failed_at__gt=now + domain.CLOCK_SKEW))
+
+
+def _subject(value: str, *, kind: str, key: bytes) -> str:
+    return domain.login_subject(kind=kind, value=value, key=key)
+
+
+def _failures(subject: str, *, within: timedelta, now: datetime) -> QuerySet[FailedLogin]:
+    return FailedLogin.objects.filter(subject=subject, failed_at__gt=now - within, failed_at__lte=now + domain.CLOCK_SKEW)
+
+
+def _own_wait(subject: str, *, now: datetime) -> timedelta:
+    found = _failures(subject, within=domain.FAILURES_KEPT, now=now).aggregate(count=Count("id"), last_at=Max("failed_at"))
+    return min(found["last_at"], now) + domain.login_wait(failures=found["count"]) - now if found["count"] else timedelta()
+
+
+def _shared_wait(subject: str, *, allowed: int, now: datetime) -> timedelta:
+    recent = _failures(subject, within=domain.FAILURES_WITHIN, now=now)
     earliest = recent.order_by("-failed_at", "-id").values_list("failed_at", flat=True)[allowed - 1 : allowed].first()
-    return max(0.0, (earliest + domain.FAILURES_WITHIN - now) / timedelta(seconds=1)) if earliest else 0.0
+    return min(earliest, now) + domain.FAILURES_WITHIN - now if earliest else timedelta()
 
 
 def _is_of_this_password(user: User, mark: str, key: bytes) -> bool:

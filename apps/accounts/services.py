@@ -10,13 +10,14 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.accounts import domain, queries
 from apps.accounts.domain import Tokens
 from apps.accounts.errors import EmailTakenError, InvalidCredentialsError, TokenNotValidError, TooManyFailedLoginsError, WeakPasswordError
-from apps.accounts.models import FailedLogin, RefreshToken, User
-from gdmarket import databases, ids
+from apps.accounts.models import FailedLogin, KnownOrigin, RefreshToken, User
+from gdmarket import databases, hashing, ids
+from gdmarket.hashing import HashingBusyError
 
 
 def create_person(*, user_id: UUID, email: str, password: str, **attributes: Any) -> User:
@@ -29,40 +30,62 @@ def register(*, user_id: UUID, email: str, password: str, display_name: str, now
 
     :raises WeakPasswordError: if the password is too short, too common or too similar to the other fields
     :raises EmailTakenError: if somebody else is registered with this address
+    :raises HashingBusyError: if too many are registering
     """
     person = User(id=user_id, email=domain.normalize_email(email=email), display_name=display_name, registered_at=now)
     _refuse_weak(password, person)
-    person.set_password(password)
+    if earlier := User.objects.filter(email=person.email).first():  # before it is hashed, which is slow
+        return _registered_before(earlier, user_id=user_id)
+    with hashing.reserve_place():
+        person.set_password(password)
     try:
         with databases.transaction_for("accounts"):
             person.save(force_insert=True)
     except IntegrityError as taken:
-        earlier = User.objects.filter(id=user_id, email=person.email).first()
+        earlier = User.objects.filter(email=person.email).first()
         if earlier is None:
             raise EmailTakenError from taken
-        return earlier
+        return _registered_before(earlier, user_id=user_id)
     return person
+
+
+def _registered_before(earlier: User, *, user_id: UUID) -> User:
+    if earlier.id != user_id:
+        raise EmailTakenError
+    return earlier
 
 
 def sign_in(*, email: str, password: str, address: str, now: datetime) -> Tokens:
     """Return tokens for the person with this e-mail address and password.
 
-    :raises InvalidCredentialsError, TooManyFailedLoginsError: as `check_credentials` does
+    :raises InvalidCredentialsError, TooManyFailedLoginsError, HashingBusyError: as `check_credentials` does
     """
     return issue_tokens(user=check_credentials(email=email, password=password, address=address, now=now), now=now)
 
 
-def check_credentials(*, email: str, password: str, address: str, now: datetime) -> User:
-    """Return the person with this e-mail address and password; `address` is the network address of the client.
+def check_credentials(*, email: str, password: str, address: str, now: datetime, device: str = "") -> User:
+    """Return the person with this e-mail address and password.
 
+    `address` is the client's network address; `device` is a secret that it keeps, if it has one. Wrong passwords are counted for the
+    account and where they come from, and after 5 of them each wait is longer, up to 15 minutes. Strangers' wrong passwords, 50 of one
+    account or 60 from one address in 15 minutes, keep nobody out who has signed in from there before.
     :raises InvalidCredentialsError: if they do not match, or the person is inactive; it takes the same time in every case
-    :raises TooManyFailedLoginsError: after 10 wrong passwords a minute for one e-mail address, or 60 from one network address
+    :raises TooManyFailedLoginsError: if it is to wait
+    :raises HashingBusyError: if too many are signing in
     """
-    attempt = _count_attempt(email=email, address=address, now=now)
-    user = authenticate(username=domain.normalize_email(email=email), password=password)
+    email = domain.normalize_email(email=email)
+    origin = queries.get_origin(email=email, address=address, device=device)
+    attempt = _count_attempt(queries.login_subjects(email=email, address=address, origin=origin), is_known=origin.is_known, now=now)
+    try:
+        with hashing.reserve_place():
+            user = authenticate(username=email, password=password)
+    except HashingBusyError:
+        FailedLogin.objects.filter(id__in=attempt).delete()
+        raise
     if not isinstance(user, User):
         raise InvalidCredentialsError
-    FailedLogin.objects.filter(id__in=attempt).delete()
+    FailedLogin.objects.filter(Q(id__in=attempt) | Q(subject=origin.subject)).delete()
+    _remember_origins({origin.subject, *([queries.device_subject(email=email, device=device)] if device else [])}, now=now)
     return user
 
 
@@ -124,17 +147,23 @@ def _next_pair(*, user: User, chain: UUID, now: datetime) -> Tokens:
     return Tokens(access=access, refresh=refresh)
 
 
-def _count_attempt(*, email: str, address: str, now: datetime) -> list[int]:
+def _count_attempt(subjects: tuple[str, str, str], *, is_known: bool, now: datetime) -> list[int]:
     """Count a failed login before the password is checked, so that concurrent guesses count; return the rows to delete if it was right."""
-    subjects = queries.failure_subjects(email=email, address=address)
-    FailedLogin.objects.filter(failed_at__lte=now - domain.FAILURES_WITHIN).delete()
+    queries.list_failures_to_forget(now=now).delete()
     with databases.transaction_for("accounts"):
         _lock_subjects(subjects)
-        wait_s = queries.get_login_wait_s(email=email, address=address, now=now)
+        wait_s = queries.get_login_wait_s(subjects=subjects, is_known=is_known, now=now)
         if wait_s:
             raise TooManyFailedLoginsError(retry_after_s=wait_s)
         counted = FailedLogin.objects.bulk_create([FailedLogin(subject=subject, failed_at=now) for subject in subjects])
     return [failure.id for failure in counted]
+
+
+def _remember_origins(subjects: Iterable[str], *, now: datetime) -> None:
+    """Remember from where somebody has signed in, and forget origins that nobody has used for half a year."""
+    rows = [KnownOrigin(subject=subject, seen_at=now) for subject in sorted(subjects)]
+    KnownOrigin.objects.bulk_create(rows, update_conflicts=True, unique_fields=["subject"], update_fields=["seen_at"])
+    KnownOrigin.objects.filter(seen_at__lte=now - domain.ORIGIN_KNOWN_FOR).delete()
 
 
 def _lock_subjects(subjects: Iterable[str]) -> None:

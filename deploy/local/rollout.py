@@ -27,6 +27,8 @@ from deploy.servers.waiting import wait_until
 
 SETTINGS = {
     "GDMARKET_THROTTLE_ANON": "off",
+    "GDMARKET_THROTTLE_AUTH": "off",
+    "GDMARKET_THROTTLE_REGISTER": "off",
     "GDMARKET_THROTTLE_USER": "off",
     "GDMARKET_LOG_LEVEL": "WARNING",
     "GDMARKET_PAYMENT_TIMEOUT_MS": "9000",  # the provider shares a busy machine, and its latency is not measured here

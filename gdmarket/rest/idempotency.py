@@ -16,7 +16,7 @@ from gdmarket import clock
 from gdmarket.rest import idempotency_store
 from gdmarket.rest.errors import InvalidIdempotencyKeyError
 from gdmarket.rest.idempotency_store import IdempotencyLease, StoredResponse
-from gdmarket.rest.throttles import address_of, network_of
+from gdmarket.rest.throttles import address_of
 
 Handler = Callable[..., HttpResponseBase]
 
@@ -44,7 +44,7 @@ def idempotent(handler: Handler) -> Handler:
             raise InvalidIdempotencyKeyError
         actor = str(request.user.pk) if request.user.is_authenticated else None
         scope = idempotency_store.scope_of(actor=actor, method=str(request.method), path=request.path, body=request.body)
-        owner = idempotency_store.owner_of(actor=actor, network=network_of(address_of(request)))
+        owner = idempotency_store.owner_of(actor=actor, network=address_of(request))
         match idempotency_store.acquire_lease(scope=scope, key=key, body=request.body, owner=owner, now=clock.now()):
             case StoredResponse() as stored:
                 return HttpResponse(stored.body, status=stored.status, headers={**stored.headers, "Idempotent-Replayed": "true"})

@@ -14,7 +14,7 @@ from apps.accounts.api.serializers import (
     TokensSerializer,
 )
 from gdmarket import clock
-from gdmarket.rest.throttles import address_of
+from gdmarket.rest.throttles import AnonThrottle, AuthThrottle, RegistrationThrottle, address_of
 from gdmarket.rest.views import ApiRequest, ApiView
 
 
@@ -23,10 +23,13 @@ class OpenView(ApiView):
 
     authentication_classes = []
     permission_classes = [AllowAny]
+    throttle_classes = [AnonThrottle, AuthThrottle]
 
 
 class RegisterView(OpenView):
     """Registration of renters."""
+
+    throttle_classes = [*OpenView.throttle_classes, RegistrationThrottle]
 
     @extend_schema(operation_id="register", request=RegistrationSerializer, responses={201: PersonSerializer}, tags=["auth"])
     def post(self, request: ApiRequest) -> Response:

@@ -124,6 +124,21 @@ def test_wrong_passwords_tire_the_admin_as_they_tire_the_api() -> None:
     assert "Too many wrong passwords" in str(refused.context["form"].non_field_errors())
 
 
+def test_whoever_guesses_at_the_same_address_does_not_lock_a_known_browser_out() -> None:
+    person: Any = UserFactory(operator=True)
+    signed_in, browser = _sign_in(person), Client(headers={"accept-language": "en"})
+    cookie = signed_in.cookies["gdmarket_device"]
+    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == ("/admin/", True, "Lax")
+    for _ in range(6):
+        answer = _sign_in(person, "wrong")
+        assert "gdmarket_device" not in answer.cookies
+
+    assert _sign_in(person).status_code == HTTPStatus.OK
+    browser.cookies["gdmarket_device"] = cookie.value
+    again = browser.post("/admin/login/?next=/admin/", {"username": person.email, "password": PASSWORD})
+    assert (again.status_code, again.cookies["gdmarket_device"].value) == (HTTPStatus.FOUND, cookie.value)
+
+
 @pytest.mark.parametrize("model", SCREENS, ids=lambda model: model._meta.label)
 def test_nobody_but_managers_and_operators_has_screens(model: type[Model], shop: Shop) -> None:
     renter = Client()

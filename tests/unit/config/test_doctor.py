@@ -36,6 +36,8 @@ def production(settings: Any, tmp_path: Path, provider: str) -> Any:
         "GDMARKET_TRUSTED_PROXIES": 1,
         "GDMARKET_THROTTLE_USER": "60/min",
         "GDMARKET_THROTTLE_ANON": "60/min",
+        "GDMARKET_THROTTLE_AUTH": "60/min",
+        "GDMARKET_THROTTLE_REGISTER": "20/hour",
         "CACHES": {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path / "cache")}},
         "STATIC_ROOT": tmp_path / "static",
         "GDMARKET_STRIPE_URL": provider,
@@ -73,6 +75,7 @@ def test_a_mistyped_variable_is_found_with_the_one_that_was_meant(monkeypatch: p
         ({"GDMARKET_HTTPS": False}, "config.E003", ERROR),
         ({"GDMARKET_TRUSTED_PROXIES": 0}, "config.E005", ERROR),
         ({"GDMARKET_THROTTLE_ANON": "off"}, "config.W006", WARNING),
+        ({"GDMARKET_THROTTLE_REGISTER": "off"}, "config.W006", WARNING),
         ({"CACHES": {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}}, "config.W008", WARNING),
         (
             {"CACHES": {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}}},

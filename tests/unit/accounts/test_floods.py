@@ -1,0 +1,172 @@
+"""Floods of registrations and sign-ins: what they may cost, and that nobody else waits for them."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from apps.accounts.models import FailedLogin, User
+from gdmarket import hashing
+from gdmarket.rest.models import RequestCount
+from tests.factories.accounts import PASSWORD, UserFactory
+from tests.passing_time import PassingTime
+from tests.passwords import QuickHasher
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _defaults(settings: Settings) -> Iterator[None]:
+    """Restore the default rates, which other tests lift."""
+    settings.GDMARKET_THROTTLE_AUTH, settings.GDMARKET_THROTTLE_REGISTER = "60/min", "20/hour"
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record the passwords that are hashed."""
+    hashed: list[str] = []
+    hash_it = QuickHasher.encode
+
+    def record(self: QuickHasher, password: str, *args: Any) -> str:
+        hashed.append(password)
+        return hash_it(self, password, *args)
+
+    monkeypatch.setattr(QuickHasher, "encode", record)
+    return hashed
+
+
+def register(number: int = 0, *, password: str = "four-small-words", address: str = "2001:db8::1") -> Any:  # a test's
+    body = {"email": f"p{number}@example.com", "password": password, "display_name": "민"}
+    return APIClient().post("/api/v1/auth/register", body, format="json", REMOTE_ADDR=address)
+
+
+def sign_in(person: Any, password: str = PASSWORD, *, address: str = "192.0.2.1") -> Any:
+    return APIClient().post("/api/v1/auth/token", {"email": person.email, "password": password}, format="json", REMOTE_ADDR=address)
+
+
+def test_one_network_registers_twenty_people_an_hour(pass_time: PassingTime) -> None:
+    assert {register(number, address=f"2001:db8::{number:x}").status_code for number in range(20)} == {201}
+    refused = register(20)
+    assert (refused.status_code, refused.json()["code"]) == (429, "throttled")
+    assert 3500 < int(refused["Retry-After"]) <= 3600
+    assert User.objects.count() == 20
+    assert register(20, address="2001:db8:0:1::1").status_code == 201
+    pass_time(hours=1, seconds=1)
+    assert register(21).status_code == 201
+
+
+def test_one_network_sends_sixty_requests_a_minute_to_sign_in_and_refresh(pass_time: PassingTime) -> None:
+    person: Any = UserFactory()
+    assert {sign_in(person).status_code for _ in range(30)} == {200}
+    answers = [APIClient().post("/api/v1/auth/token/refresh", {"refresh": "x"}, format="json", REMOTE_ADDR="192.0.2.1") for _ in range(31)]
+    assert [answer.status_code for answer in answers] == [401] * 30 + [429]
+    assert sign_in(person).status_code == 429
+    assert sign_in(person, address="192.0.2.2").status_code == 200
+    assert APIClient().get("/api/v1/items", REMOTE_ADDR="192.0.2.1").status_code == 200
+    pass_time(minutes=1, seconds=1)
+    assert sign_in(person).status_code == 200
+
+
+def test_the_limit_holds_for_all_processes_together_and_addresses_are_digests() -> None:
+    for number in range(20):
+        cache.clear()  # each process has its own
+        assert register(number).status_code == 201
+    cache.clear()
+    assert register(20).status_code == 429
+    assert "2001" not in str(list(RequestCount.objects.values()))
+    counted = RequestCount.objects.order_by("count").values_list("count", flat=True)
+    assert list(counted) == [21, 21]
+    assert register(20).status_code == 429
+    assert list(counted.all()) == [21, 22]  # refused by the cache, the scarcer limit is not written again
+
+
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_requests_are_counted_one_by_one(settings: Settings) -> None:
+    settings.GDMARKET_THROTTLE_AUTH = "10/hour"
+    together = threading.Barrier(20)
+
+    def refresh(_: int) -> int:
+        together.wait(10)
+        try:
+            answer: Any = APIClient().post("/api/v1/auth/token/refresh", {"refresh": "x"}, format="json")
+            return int(answer.status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(20) as threads:
+        assert sorted(threads.map(refresh, range(20))) == [401] * 10 + [429] * 10
+
+
+def test_a_clock_set_back_lets_everybody_in(pass_time: PassingTime) -> None:
+    pass_time(hours=5)
+    for number in range(21):
+        register(number)
+    cache.clear()
+    pass_time(hours=-5)
+    assert register(21).status_code == 201
+
+
+def test_windows_that_are_over_are_deleted(pass_time: PassingTime) -> None:
+    register()
+    pass_time(hours=1, seconds=1)
+    register(1, address="192.0.2.9")
+    assert RequestCount.objects.count() == 2
+
+
+def test_what_can_be_refused_is_refused_before_it_is_hashed(hashes: list[str]) -> None:
+    person: Any = UserFactory(email="p1@example.com")
+    hashes.clear()
+    assert register(1).status_code == 409
+    assert register(2, password="short").status_code == 400
+    assert hashes == []
+    for _ in range(5):
+        sign_in(person, "wrong")
+    hashes.clear()
+    assert sign_in(person).status_code == 429
+    assert hashes == []
+
+
+def test_while_all_places_are_taken_sign_in_answers_503_and_counts_nothing() -> None:
+    person: Any = UserFactory()
+    with ExitStack() as others:
+        for _ in range(6):
+            others.enter_context(hashing.reserve_place())
+        for refused in (sign_in(person), register()):
+            assert (refused.status_code, refused.json()["code"], refused["Retry-After"]) == (503, "sign_in_busy", "2")
+        page = Client(headers={"accept-language": "en"}).post("/admin/login/", {"username": person.email, "password": PASSWORD})
+        assert "Many people are signing in" in page.content.decode()
+        browser = Client()
+        browser.force_login(UserFactory(item_manager=True))
+        assert browser.get("/admin/password_change/").status_code == 503
+        assert APIClient().get("/api/v1/items").status_code == 200
+    assert not FailedLogin.objects.exists()
+    assert not User.objects.filter(email="p0@example.com").exists()
+    assert sign_in(person).status_code == 200
+
+
+def test_a_process_hashes_two_passwords_at_once(settings: Settings) -> None:
+    settings.PASSWORD_HASHERS = ["gdmarket.hashing.BoundedPasswordHasher"]
+    assert settings.GDMARKET_HASHES_AT_ONCE == 2
+    hasher, hashed = hashing.BoundedPasswordHasher(), threading.Event()
+
+    def hash_one() -> None:
+        hasher.encode("a", "salt", 1)
+        hashed.set()
+
+    with hashing._hashing().slots, hashing._hashing().slots:
+        third = threading.Thread(target=hash_one)
+        third.start()
+        assert not hashed.wait(0.1)
+    assert hashed.wait(10)
+    third.join()
