@@ -11,6 +11,8 @@ from environs import Env, ValidationError, validate
 
 from config import logs
 from config.database_urls import databases
+from config.installed import INSTALLED_APPS, MIDDLEWARE  # noqa: F401  # Django looks for them here
+from config.payment_amounts import check_amounts, spans
 from config.schema import SPECTACULAR_SETTINGS  # noqa: F401  # Django looks for it here
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,6 +145,30 @@ GDMARKET_TOSS_URL = env.str("GDMARKET_TOSS_URL", "https://api.tosspayments.com",
 # The breaker gives up a probe after 10 s.
 #: How long the provider may take to answer, for all requests of one call together; at most 9000.
 GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000, validate=validate.Range(min=1, max=9000))
+#: The sums that `stripe` takes, `CURRENCY=SMALLEST-LARGEST` in minor units, separated by commas; either end may be left out. Another sum
+#: is refused before anything is held. What is not named here Stripe itself refuses.
+_STRIPE = env.dict(
+    "GDMARKET_STRIPE_AMOUNTS", {"KRW": "-99999999", "USD": "50-99999999", "EUR": "50-99999999", "JPY": "50-"}, validate=check_amounts
+)
+#: The same for `toss`.
+_TOSS = env.dict("GDMARKET_TOSS_AMOUNTS", {"KRW": "100-"}, validate=check_amounts)
+#: The same for `http`.
+_HTTP: dict[str, str] = env.dict("GDMARKET_PAYMENT_AMOUNTS", {}, validate=check_amounts)
+#: The same for `sandbox`.
+_SANDBOX: dict[str, str] = env.dict("GDMARKET_SANDBOX_AMOUNTS", {}, validate=check_amounts)
+
+# -- Holds ------------------------------------------------------------------------------------------------------------------------
+#: How many rentals of one renter may wait to be paid at a time.
+GDMARKET_UNPAID_HOLDS = env.int("GDMARKET_UNPAID_HOLDS", 3, validate=validate.Range(min=1))
+#: How often within a day one renter may hold one item and not keep it.
+GDMARKET_UNPAID_HOLDS_PER_ITEM = env.int("GDMARKET_UNPAID_HOLDS_PER_ITEM", 2, validate=validate.Range(min=1))
+#: How long a rental may hold its period unpaid in all, [however often it is prolonged](rental-rules.md#unpaid-holds). The time while it
+#: is paid does not count.
+GDMARKET_LONGEST_HOLD_S = env.int("GDMARKET_LONGEST_HOLD_S", 3600, validate=validate.Range(min=900))
+#: How many payments of one rental may be declined in an hour; after that, attempts are answered 429 for a while.
+GDMARKET_DECLINES_PER_RENTAL = env.int("GDMARKET_DECLINES_PER_RENTAL", 5, validate=validate.Range(min=1))
+#: The same for all payments of one renter.
+GDMARKET_DECLINES_PER_RENTER = env.int("GDMARKET_DECLINES_PER_RENTER", 10, validate=validate.Range(min=1))
 
 # -- Signing in -------------------------------------------------------------------------------------------------------------------
 #: How many passwords one process hashes at once: each takes most of a second of one core. A few more wait; who comes then gets 503.
@@ -165,50 +191,10 @@ GDMARKET_THROTTLE_REGISTER = env.str("GDMARKET_THROTTLE_REGISTER", "20/hour", va
 
 env.seal()
 
+# The smallest and the largest sum of each currency, None where there is no such limit, by payment gateway.
+GDMARKET_PAYMENT_AMOUNTS = {"stripe": spans(_STRIPE), "toss": spans(_TOSS), "http": spans(_HTTP), "sandbox": spans(_SANDBOX)}
+
 # -- Apps and middleware ----------------------------------------------------------------------------------------------------------
-INSTALLED_APPS = [
-    "config.apps.AdminConfig",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
-    "csp",
-    "rest_framework",
-    "django_filters",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "gdmarket.rest",
-    "apps.accounts",
-    "apps.items",
-    "apps.rentals",
-    "apps.payments",
-    "apps.status_view",
-    "config",
-    "gdmarket.breaker",
-    "gdmarket.bus",
-]
-
-MIDDLEWARE = [
-    "config.metrics.answer_metrics",
-    "gdmarket.rest.middleware.CorrelationMiddleware",
-    "config.middleware.refuse_nul_in_url",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
-    "config.middleware.answer_probes_at_any_host",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "gdmarket.rest.middleware.ActorMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "config.middleware.use_local_time_in_admin",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-]
-
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = True

@@ -11,6 +11,7 @@ from apps.payments.events import (
     PaymentCheckDue,
     PaymentDeclined,
     PaymentNoticed,
+    PaymentNotSent,
     PaymentPartlyRefunded,
     PaymentRefunded,
     RefundRecorded,
@@ -68,6 +69,7 @@ SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
     # Payments
     PaymentApproved: (rentals.on_payment_approved, status_view.on_facts),
     PaymentDeclined: (rentals.on_payment_declined, status_view.on_facts),
+    PaymentNotSent: (rentals.on_payment_not_sent, status_view.on_facts),
     PaymentPartlyRefunded: (status_view.on_facts,),
     PaymentRefunded: (rentals.on_payment_refunded, status_view.on_facts),
     # Timers and reminders of a context to itself

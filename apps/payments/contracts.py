@@ -15,6 +15,21 @@ class ChargeOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+class AmountRefusal(StrEnum):
+    """Why a provider never takes a sum; also the `reason` of a charge that it declined for that."""
+
+    TOO_SMALL = "amount_too_small"
+    TOO_LARGE = "amount_too_large"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefusedAmount:
+    """A sum that the provider never takes: the first it takes on that side of it is `limit` minor units."""
+
+    reason: AmountRefusal
+    limit: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChargeRequest:
     """What is to be charged, once for ever under `payment_id`: `amount` minor units of `currency`, from the renter for the item's manager.
@@ -35,13 +50,17 @@ class ChargeRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChargeResult:
-    """What came of an attempt; `retry_after_s` says when to try again, if the provider could not be called and it is known."""
+    """What came of an attempt; `retry_after_s` says when to try again, if the provider could not be called and it is known.
+
+    `provider_failed`: it was not sent because the provider could not be reached; False where that is not known.
+    """
 
     payment_id: UUID
     outcome: ChargeOutcome
     reason: str
     retry_after_s: float | None
     version: int
+    provider_failed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,19 +14,37 @@ class PaymentApproved(PaymentSnapshot):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentDeclined(PaymentSnapshot):
-    """The attempt certainly paid for nothing: the provider declined (`state` declined) or was never called (`not_sent`).
+    """The provider declined: the attempt certainly paid for nothing. Not sent if the provider was never called: see `PaymentNotSent`.
 
-    Also sent, as declined, when the charge was refunded before we knew of it, or pays for another attempt: see `reason`.
+    Also sent when the charge was refunded before we knew of it, or pays for another attempt: see `reason`. Logs of earlier versions hold
+    some with the `state` not_sent.
     """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PaymentPartlyRefunded(PaymentSnapshot):
+class PaymentNotSent(PaymentSnapshot):
+    """The attempt never reached the provider, or did nothing there: nobody declined anything.
+
+    `provider_failed` says whether it was the provider that could not be reached, and not our request that it refused.
+    """
+
+    provider_failed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _PaymentRefundFact(PaymentSnapshot):
+    """A refund was made. `refund_amount` minor units were given back by it, 0 in facts stored before it was told."""
+
+    refund_amount: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentPartlyRefunded(_PaymentRefundFact):
     """The provider refunded a part; the payment stands. Not sent for the part that completes the refund."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PaymentRefunded(PaymentSnapshot):
+class PaymentRefunded(_PaymentRefundFact):
     """The provider refunded the payment in full, be it in parts."""
 
 

@@ -4,8 +4,10 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
+
 from apps.payments import gateways
-from apps.payments.contracts import ChargeOutcome, ChargeRequest, ChargeResult, PaymentSnapshot
+from apps.payments.contracts import AmountRefusal, ChargeOutcome, ChargeRequest, ChargeResult, PaymentSnapshot, RefusedAmount
 from apps.payments.domain import UNSETTLED, PaymentState
 from apps.payments.models import Payment
 from apps.payments.services import charging
@@ -43,6 +45,16 @@ def unavailable_for_s() -> float:
 def accepts(*, method: str) -> bool:
     """Say whether the gateway knows the payment method; whether it approves is another matter."""
     return gateways.current().accepts(method=method)
+
+
+def refused_amount(*, amount: int, currency: str) -> RefusedAmount | None:
+    """Return why the provider never takes a sum, by the limits in the settings, or None if it may; calls nobody."""
+    smallest, largest = settings.GDMARKET_PAYMENT_AMOUNTS.get(settings.GDMARKET_PAYMENT_GATEWAY, {}).get(currency, (None, None))
+    if smallest is not None and amount < smallest:
+        return RefusedAmount(reason=AmountRefusal.TOO_SMALL, limit=smallest)
+    if largest is not None and amount > largest:
+        return RefusedAmount(reason=AmountRefusal.TOO_LARGE, limit=largest)
+    return None
 
 
 def list_snapshots(*, rental_ids: Collection[UUID]) -> list[PaymentSnapshot]:

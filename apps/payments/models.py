@@ -36,7 +36,8 @@ class Payment(models.Model):
 
     `asked_at` is set by the one caller that may send the charge: no other ever does, so its "not sent" is certain. Of what was charged,
     `refund_due` is to be refunded in all, and `refunded` was. `payee_id` is the item's manager, None only for payments recorded before
-    that column. `noticed_at` is when a webhook last caused a look-up.
+    that column. `noticed_at` is when a webhook last caused a look-up. `provider_failed` says of one that was not sent that the
+    provider could not be reached, and not that it refused our request.
     """
 
     id = models.UUIDField(_("id"), primary_key=True)
@@ -50,6 +51,7 @@ class Payment(models.Model):
     reason = models.CharField(_("reason"), max_length=100, blank=True, default="")
     provider_reference = models.CharField(_("provider's reference"), max_length=200, blank=True, default="")
     noticed_at = models.DateTimeField(_("noticed at"), null=True)
+    provider_failed = models.BooleanField(_("provider failed"), default=False, db_default=False)
     refund_due = models.BigIntegerField(_("refund due"), default=0, db_default=0)
     refunded = models.BigIntegerField(_("refunded"), default=0)
     checks = models.PositiveIntegerField(_("checks"), default=0)

@@ -1,6 +1,7 @@
 """The rules of a rental: its states, its period, its price."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -12,6 +13,12 @@ HOLD = timedelta(minutes=15)
 
 TIME_TO_RETRY = timedelta(minutes=5)
 """The least time that a renter has to try again after the provider could not be asked."""
+
+SOON = timedelta(minutes=5)
+"""A hold that was given up so soon was a mistake, and kept the item from nobody."""
+
+DECLINES_COUNT_FOR = timedelta(hours=1)
+"""For how long a declined card is counted."""
 
 HORIZON = timedelta(days=365)
 CLOCK_SKEW = timedelta(minutes=5)
@@ -64,6 +71,9 @@ NEXT: Mapping[RentalState, frozenset[RentalState]] = {
     RentalState.EXPIRED: frozenset(),
     RentalState.NO_SHOW: frozenset({RentalState.REFUNDING}),  # the manager gives the money back after all
 }
+
+GIVEN_UP = (RentalState.CANCELLED, RentalState.EXPIRED)
+"""The states of a rental that came to nothing."""
 
 HOLDING = (RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.RENTED)
 """The states in which a rental that is not over holds its period, and its item. `closed_at` says that it is over."""
@@ -132,3 +142,40 @@ def prolonged(*, due_at: datetime, retry_after_s: float, now: datetime) -> datet
     wait = timedelta(seconds=retry_after_s)
     longest = now + wait + HOLD
     return max(due_at, min(due_at + wait, longest), now + TIME_TO_RETRY)
+
+
+def hold_deadline(*, wanted: datetime, limit_at: datetime, ends_at: datetime) -> datetime:
+    """Return until when an unpaid rental holds its period: until `wanted`, but never after its limit or the period's end."""
+    return min(wanted, limit_at, ends_at)
+
+
+def hold_left(*, limit_at: datetime, paid_at: datetime) -> timedelta:
+    """Return how much of the longest time that a rental may hold its period unpaid was left when it was paid."""
+    return max(limit_at - paid_at, timedelta())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GivenUpHold:
+    """A rental that came to nothing; `unpaid_for` is for how long it held its period unpaid."""
+
+    requested_at: datetime
+    closed_at: datetime
+    unpaid_for: timedelta
+
+
+def may_hold_again_at(*, given_up: Sequence[GivenUpHold], at_most: int) -> datetime:
+    """Return from when on a renter may hold an item again that they held and gave up within a day, in one or more holds.
+
+    The item is first left to others for as long as it was held the last time, but for a mistake that was corrected soon; and after
+    `at_most` holds, until the first of them is a day ago.
+    """
+    last = max(given_up, key=lambda hold: hold.closed_at)
+    others_until = last.closed_at + (last.unpaid_for if last.unpaid_for > SOON else timedelta())
+    counted = sorted(hold.requested_at for hold in given_up)[-at_most:]
+    return max(others_until, counted[0] + DAY) if len(counted) == at_most else others_until
+
+
+def next_attempt_at(*, declined_at: Sequence[datetime], at_most: int, now: datetime) -> datetime | None:
+    """Return from when on another card may be tried after these declines, or None if one may be tried now."""
+    counted = sorted(at for at in declined_at if at > now - DECLINES_COUNT_FOR)
+    return counted[-at_most] + DECLINES_COUNT_FOR if len(counted) >= at_most else None

@@ -1,6 +1,14 @@
 """The reasons for which rentals refuses."""
 
-from gdmarket.errors import ConflictError, DeclinedError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
+from gdmarket.errors import (
+    ConflictError,
+    DeclinedError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    TooOftenError,
+    UnavailableError,
+)
 
 
 class RentalNotFoundError(NotFoundError):
@@ -63,6 +71,24 @@ class PeriodTakenError(ConflictError):
     code = "period_taken"
 
 
+class TooManyUnpaidHoldsError(ConflictError):
+    """At most {limit} rentals may wait for your payment at a time: pay or cancel one of them first."""
+
+    code = "too_many_unpaid_holds"
+
+
+class ItemHeldUnpaidError(ConflictError):
+    """You hold this item already, unpaid: pay or cancel that rental first."""
+
+    code = "item_held_unpaid"
+
+
+class HoldAgainLaterError(TooOftenError):
+    """You held this item before and did not keep it: others come first for a while."""
+
+    code = "hold_again_later"
+
+
 class WrongStateError(ConflictError):
     """A rental that is {state} does not allow this: {wanted}."""
 
@@ -113,6 +139,24 @@ class PaymentDeclinedError(DeclinedError):
     """The payment was declined; the period is still held, and another card may be tried."""
 
     code = "payment_declined"
+
+
+class TooManyDeclinesError(TooOftenError):
+    """Too many payments were declined: please wait before you try another card."""
+
+    code = "too_many_declines"
+
+
+class AmountTooSmallError(DeclinedError):
+    """The payment provider does not take so small a sum."""
+
+    code = "amount_too_small"
+
+
+class AmountTooLargeError(DeclinedError):
+    """The payment provider does not take so large a sum."""
+
+    code = "amount_too_large"
 
 
 class PaymentUnavailableError(UnavailableError):

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
-from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentRefunded
+from apps.payments.contracts import ChargeOutcome
+from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentNotSent, PaymentRefunded
 from apps.rentals.events import PaymentDeadlinePassed, PeriodBegan, PeriodEnded
 from apps.rentals.services import cancelling, lending, listings, paying, requesting
 from gdmarket import bus, clock
@@ -49,6 +50,20 @@ def on_payment_declined(event: PaymentDeclined) -> None:
         payment_id=event.payment_id,
         outcome=event.state,
         reason=event.reason,
+        # Earlier versions told like this, too, what was never sent.
+        provider_failed=event.state == ChargeOutcome.NOT_SENT,
+        now=clock.now(),
+    )
+
+
+def on_payment_not_sent(event: PaymentNotSent) -> None:
+    """Settle the rental as not paid, if `pay_rental` did not; its hold is prolonged where the provider failed."""
+    paying.settle_payment(
+        rental_id=event.rental_id,
+        payment_id=event.payment_id,
+        outcome=event.state,
+        reason=event.reason,
+        provider_failed=event.provider_failed,
         now=clock.now(),
     )
 

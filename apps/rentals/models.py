@@ -25,11 +25,26 @@ class Listing(models.Model):
         return self.name
 
 
+class Renter(models.Model):
+    """A renter as far as rentals counts: the row is the lock under which their unpaid holds and declined payments are counted.
+
+    `declines` are the declined payments of the last hour, `[rental's id, instant]` each.
+    """
+
+    renter_id = models.UUIDField(primary_key=True)
+    declines = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        """Return the renter's id."""
+        return str(self.renter_id)
+
+
 class Rental(models.Model):
     """One renter, one item, one half-open period `[starts_at, ends_at)`; `price` in minor units of `currency`.
 
     `operation` is the id of the latest command, by which a repeated command is recognised. `began_at` and `ended_at` say when it was
-    recorded that the period of a paid rental began and that it ended; `closed_at` is null until the rental is over.
+    recorded that the period of a paid rental began and that it ended; `closed_at` is null until the rental is over. `hold_limit_at` is
+    the latest moment until which the period may be held unpaid, null where an earlier version wrote the row.
     """
 
     GUARDS = {"postgresql": ["rentals_no_overlap"], "sqlite": ["rentals_no_overlap_insert", "rentals_no_overlap_update"]}
@@ -68,6 +83,7 @@ class Rental(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     state = models.CharField(_("state"), max_length=9, choices=States.choices, default=RentalState.REQUESTED.value)
     payment_due_at = models.DateTimeField(_("to be paid by"))
+    hold_limit_at = models.DateTimeField(null=True)
     payment_id = models.UUIDField(_("payment"), null=True)
     payment_state = models.CharField(_("payment state"), max_length=10, default="")
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
@@ -97,6 +113,13 @@ class Rental(models.Model):
                 name="rentals_nothing_unpaid_is_handed_over",
             ),
             models.UniqueConstraint(fields=["item_id"], condition=Q(state=RentalState.RENTED.value), name="rentals_one_out_per_item"),
+        )
+        indexes = (
+            models.Index(
+                fields=["renter_id"],
+                condition=Q(state__in=[RentalState.REQUESTED.value, RentalState.PAYING.value, RentalState.REFUNDING.value]),
+                name="rentals_maybe_unpaid",
+            ),
         )
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Least
 
 from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
+from apps.rentals.domain import CancelledBy, RentalState
 from apps.rentals.errors import RentalNotFoundError
 from apps.rentals.models import Rental
 from gdmarket.contracts import build
@@ -103,6 +104,19 @@ def list_clashing(*, rental: Rental) -> list[Rental]:
 def find_overdue(*, item_id: UUID, now: datetime) -> Rental | None:
     """Return the rental by which the item is rented out although its period is over, or None."""
     return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED, ends_at__lte=now).first()
+
+
+def list_unkept(*, renter_id: UUID, item_id: UUID, but: UUID, now: datetime) -> list[Rental]:
+    """Return a renter's other rentals that hold a period unpaid, and those of this item that came to nothing and are a day old at most.
+
+    A payment that is being cancelled leaves an unpaid hold. Of a hold that is over only its timer is late, and what was
+    cancelled by others than the renter was not given up: neither is counted.
+    """
+    requested = Q(state=RentalState.REQUESTED, payment_due_at__gt=now)
+    unpaid = requested | Q(state=RentalState.PAYING) | Q(state=RentalState.REFUNDING, cancel_requested=False)
+    of_item = Q(item_id=item_id, requested_at__gt=now - domain.DAY)
+    given_up = of_item & (Q(state=RentalState.EXPIRED) | Q(state=RentalState.CANCELLED, cancelled_by__in=["", CancelledBy.RENTER]))
+    return list(Rental.objects.filter(unpaid | given_up, renter_id=renter_id).exclude(id=but).order_by("id"))
 
 
 def find_rental(*, rental_id: UUID) -> Rental | None:

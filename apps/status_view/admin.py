@@ -80,6 +80,7 @@ _FACTS: Labels = {
     "RentalNoShowRecorded": _("not fetched"),
     "PaymentApproved": _("money taken"),
     "PaymentDeclined": _("money not taken"),
+    "PaymentNotSent": _("payment not sent"),
     "PaymentPartlyRefunded": _("part of the money given back"),
     "PaymentRefunded": _("money given back"),
 }

@@ -112,7 +112,9 @@ def money_part(*, payments: Payments, fact: PaymentSnapshot) -> dict[str, Any]:
 
 def payment_changes(*, payments: Payments, timeline: Timeline, fact: PaymentSnapshot) -> dict[str, Any]:
     """Return the columns a payment's fact changes in its rental's row."""
-    entry = _entry(source="payment", fact=fact) | {"payment": str(fact.payment_id), "amount": fact.amount}
+    # A refund's fact tells what that refund gave back; one stored before it was told has the payment's sum alone.
+    amount = getattr(fact, "refund_amount", 0) or fact.amount
+    entry = _entry(source="payment", fact=fact) | {"payment": str(fact.payment_id), "amount": amount}
     return money_part(payments=payments, fact=fact) | _timeline_changes(timeline=timeline, entries=[entry])
 
 
@@ -153,7 +155,12 @@ def _identity(entry: Mapping[str, Any]) -> tuple[tuple[str, str], int]:
 
 
 # Which fact of the rental requested what a payment's fact answers.
-_REQUESTED_BY = {"PaymentApproved": "RentalPaymentStarted", "PaymentDeclined": "RentalPaymentStarted", "PaymentRefunded": "RentalRefundDue"}
+_REQUESTED_BY = {
+    "PaymentApproved": "RentalPaymentStarted",
+    "PaymentDeclined": "RentalPaymentStarted",
+    "PaymentNotSent": "RentalPaymentStarted",
+    "PaymentRefunded": "RentalRefundDue",
+}
 
 
 def _in_order(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

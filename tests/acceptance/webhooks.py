@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework.test import APIClient
 
-from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentNoticed
+from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentNoticed, PaymentNotSent
 from apps.payments.models import Payment, Posting
 from gdmarket import clock
 from tests.log import recorded
@@ -42,7 +42,7 @@ def payment_of(rental: dict[str, Any]) -> Payment:
 
 def outcomes() -> list[str]:
     """Return the names of the published outcomes of payments."""
-    return [type(fact.event).__name__ for fact in recorded([PaymentApproved, PaymentDeclined])]
+    return [type(fact.event).__name__ for fact in recorded([PaymentApproved, PaymentDeclined, PaymentNotSent])]
 
 
 def count_noticed() -> int:

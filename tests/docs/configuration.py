@@ -25,6 +25,7 @@ _SHELL = re.compile(r"\$\{(?P<name>[A-Z_]+):(?:\+|-(?P<default>[^}$]*))")
 _COMMENT_IN_DEV = re.compile(r"^ *#: (?P<name>[A-Z_]+): (?P<meaning>.+)$", re.MULTILINE)
 _TYPES = {
     "bool": "true or false",
+    "dict": "pairs",
     "dj_cache_url": "URL",
     "float": "number",
     "int": "whole number",
@@ -169,6 +170,8 @@ def _default(node: ast.Call) -> str:
 
 
 def _in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        value = [f"{name}={of}" for name, of in value.items()]
     text = ",".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
     return "*none*" if text in {"", "None"} else f"`{text}`"
 

@@ -29,6 +29,7 @@ def test_every_variable_that_is_read_is_documented_once() -> None:
         ('env.int("GDMARKET_X", 0, validate=validate.Range(min=0))', ("whole number, 0 or more", "`0`")),
         ('env.bool("GDMARKET_X", False)', ("true or false", "`false`")),
         ('env.list("GDMARKET_X", ["a", "b"])', ("list", "`a,b`")),
+        ('env.dict("GDMARKET_X", {"a": "1", "b": "2"})', ("pairs", "`a=1,b=2`")),
         ('env.str("GDMARKET_X", **_secret_of("toss"))', ("text", "*none*")),
         ('env.str("GDMARKET_X", validate=validate.Length(min=1))', ("text", "*required*")),
         ('os.environ.get("GDMARKET_X", "")', ("text", "*none*")),

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -11,7 +12,14 @@ from apps.payments import domain, gateways, queries
 from apps.payments.contracts import ChargeRequest
 from apps.payments.domain import PaymentState
 from apps.payments.errors import PaymentInProgressError, PaymentReusedError
-from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded
+from apps.payments.events import (
+    PaymentApproved,
+    PaymentCheckDue,
+    PaymentDeclined,
+    PaymentNotSent,
+    PaymentPartlyRefunded,
+    PaymentRefunded,
+)
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError, RefusedError
 from apps.payments.models import Payment
 from apps.payments.services import ledger
@@ -20,24 +28,28 @@ from gdmarket import breaker, bus, contracts, databases, failpoints
 
 _log = logging.getLogger(__name__)
 
-PaymentFact = PaymentApproved | PaymentDeclined | PaymentPartlyRefunded | PaymentRefunded
+PaymentFact = PaymentApproved | PaymentDeclined | PaymentNotSent | PaymentPartlyRefunded | PaymentRefunded
 
 _FACTS: dict[PaymentState, type[PaymentFact]] = {
     PaymentState.APPROVED: PaymentApproved,
     PaymentState.DECLINED: PaymentDeclined,
-    PaymentState.NOT_SENT: PaymentDeclined,
+    PaymentState.NOT_SENT: PaymentNotSent,
 }
 _IDENTITY = ("rental_id", "payer_id", "payee_id", "amount", "currency")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderOutcome:
-    """What the provider's answer, or its lack, makes of a payment; `retry_after_s` only where the provider surely was not reached."""
+    """What the provider's answer, or its lack, makes of a payment; `retry_after_s` only where the provider surely was not reached.
+
+    `provider_failed`: it was not reached because of a failure of its own, which is no fault of the renter's.
+    """
 
     state: PaymentState
     reason: str = ""
     reference: str = ""
     retry_after_s: float | None = None
+    provider_failed: bool = False
 
 
 def charge_payment(*, request: ChargeRequest, now: datetime) -> tuple[Payment, float | None]:
@@ -118,9 +130,10 @@ def _record(payment_id: UUID, outcome: ProviderOutcome, *, now: datetime) -> Pay
         payment.state = outcome.state
         payment.reason = domain.as_reason(text=outcome.reason)
         payment.provider_reference = domain.as_reference(text=outcome.reference)
+        payment.provider_failed = outcome.provider_failed
         payment.settled_at = None if outcome.state in domain.UNSETTLED else now
         payment.version += 1
-        payment.save(update_fields=["state", "reason", "provider_reference", "settled_at", "version"])
+        payment.save(update_fields=["state", "reason", "provider_reference", "provider_failed", "settled_at", "version"])
         if outcome.state is PaymentState.APPROVED:
             ledger.post_charge(payment, now=now)
         if outcome.state in _FACTS:
@@ -128,9 +141,9 @@ def _record(payment_id: UUID, outcome: ProviderOutcome, *, now: datetime) -> Pay
     return payment
 
 
-def publish_fact(payment: Payment, fact: type[PaymentFact], *, now: datetime) -> None:
-    """Publish the payment as it now stands, inside the transaction that changed it."""
-    bus.publish(contracts.build(fact, payment, payment_id=payment.id, occurred_at=now), stream=f"payment:{payment.id}")
+def publish_fact(payment: Payment, fact: type[PaymentFact], *, now: datetime, **particulars: Any) -> None:
+    """Publish the payment as it now stands, with what the fact adds, inside the transaction that changed it."""
+    bus.publish(contracts.build(fact, payment, payment_id=payment.id, occurred_at=now, **particulars), stream=f"payment:{payment.id}")
 
 
 def outcome_of(record: ChargeRecord, *, payment: Payment) -> ProviderOutcome:
@@ -148,7 +161,8 @@ def outcome_of(record: ChargeRecord, *, payment: Payment) -> ProviderOutcome:
         case ChargeStatus.DECLINED:
             return ProviderOutcome(state=PaymentState.DECLINED, reason=record.reason, reference=record.reference)
         case ChargeStatus.VOIDED:
-            return ProviderOutcome(state=PaymentState.NOT_SENT, reason="voided")
+            # It is voided after a charge that the provider did not answer.
+            return ProviderOutcome(state=PaymentState.NOT_SENT, reason="voided", provider_failed=True)
         case ChargeStatus.NOT_FOUND | ChargeStatus.PROCESSING:
             return ProviderOutcome(state=PaymentState.UNKNOWN, reason=record.status)
 
@@ -161,9 +175,14 @@ def _send(payment: Payment) -> ProviderOutcome:
     try:
         record = GuardedGateway().charge(request=request)
     except breaker.OpenError as closed:
-        return ProviderOutcome(state=PaymentState.NOT_SENT, reason=closed.code, retry_after_s=closed.retry_after_s)
+        return ProviderOutcome(state=PaymentState.NOT_SENT, reason=closed.code, retry_after_s=closed.retry_after_s, provider_failed=True)
     except (NotSentError, RefusedError) as failure:
-        return ProviderOutcome(state=PaymentState.NOT_SENT, reason=failure.reason, retry_after_s=failure.retry_after_s)
+        return ProviderOutcome(
+            state=PaymentState.NOT_SENT,
+            reason=failure.reason,
+            retry_after_s=failure.retry_after_s,
+            provider_failed=isinstance(failure, NotSentError),  # who refuses a request is up
+        )
     except NoAnswerError as silence:
         return ProviderOutcome(state=PaymentState.UNKNOWN, reason=silence.reason)
     return outcome_of(record, payment=payment)

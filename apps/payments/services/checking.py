@@ -28,7 +28,7 @@ def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
     if payment.state not in UNSETTLED:
         return payment
     if charging.claim_sending(payment_id=payment_id, now=now):
-        never_sent = charging.ProviderOutcome(state=PaymentState.NOT_SENT, reason="never_sent")
+        never_sent = charging.ProviderOutcome(state=PaymentState.NOT_SENT, reason="never_sent", provider_failed=True)
         return charging.record_outcome(payment_id=payment_id, outcome=never_sent, now=now)
     record = _lookup_or_void(payment)
     failpoints.hit("payments.check.answered")

@@ -137,5 +137,5 @@ def _record_refunded(refund_id: UUID, record: RefundRecord, *, now: datetime) ->
         payment.save(update_fields=["state", "refunded", "version"])
         ledger.post_refunded(refund, now=now)
         fact = PaymentRefunded if payment.state == PaymentState.REFUNDED else PaymentPartlyRefunded
-        charging.publish_fact(payment, fact, now=now)
+        charging.publish_fact(payment, fact, now=now, refund_amount=refund.amount)
     return refund

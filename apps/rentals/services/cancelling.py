@@ -4,11 +4,11 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.rentals import domain, queries
-from apps.rentals.domain import RentalPaymentState, RentalState
+from apps.rentals.domain import CancelledBy, RentalPaymentState, RentalState
 from apps.rentals.errors import WrongStateError
 from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalPaymentCancelled, RentalRefundDue
 from apps.rentals.models import Rental
-from apps.rentals.services import transitions
+from apps.rentals.services import limits, transitions
 from gdmarket import databases
 
 
@@ -41,6 +41,7 @@ def refuse_rental(*, rental_id: UUID, reason: str, now: datetime) -> None:
 def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     """Refund a rental's payment and keep the rental: `requested` again, or `refunding` until the provider has answered.
 
+    The money always goes back. If the renter may not hold the period unpaid any more, the rental is cancelled as well: `cancel_requested`.
     :raises NotTheRenterError: if `by` is the manager
     :raises WrongStateError: if the rental is not paid, or the item is out
     """
@@ -50,12 +51,17 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
         if rental.state != RentalState.PAID:  # `paying` leads to `refunding` too, but not by this command
             raise WrongStateError(state=rental.state, wanted="cancel the payment")
         transitions.transition(rental, to=RentalState.REFUNDING, wanted="cancel the payment")
-        transitions.save_and_publish(rental, RentalRefundDue, now=now, reason="payment cancelled")
+        reason = "payment cancelled"
+        limits.lock_renter(renter_id=rental.renter_id)
+        if not limits.may_hold_on(rental, now=now):
+            reason = rental.cancel_reason = "payment cancelled, no hold left"
+            rental.cancel_requested, rental.cancelled_by = True, CancelledBy.RENTER
+        transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=reason)
     return queries.get_rental(rental_id=rental_id)
 
 
 def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
-    """Settle a rental whose payment was refunded: `cancelled` where that was requested, else `requested` with a new hold."""
+    """Settle a rental whose payment was refunded: `cancelled` where that was requested, else `requested`, held for what is left."""
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         if rental.state != RentalState.REFUNDING or rental.payment_id != payment_id:
@@ -64,6 +70,8 @@ def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
         if rental.cancel_requested:
             _close(rental, now=now)
             return
+        # While it was paid, the time that it may be held unpaid stood still.
+        rental.hold_limit_at = limits.hold_limit(rental) + (now - (rental.paid_at or now))
         rental.paid_at = None
         transitions.transition(rental, to=RentalState.REQUESTED, wanted="cancel the payment")
         transitions.hold_until(rental, due_at=now + domain.HOLD, now=now)

@@ -1,13 +1,21 @@
 """Paying for a rental: the one synchronous call to payments, and the settlement of its outcome."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
 from apps.payments import facade as payments
-from apps.payments.contracts import ChargeOutcome, ChargeRequest
+from apps.payments.contracts import AmountRefusal, ChargeOutcome, ChargeRequest, ChargeResult
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalPaymentState, RentalState
-from apps.rentals.errors import PaymentDeclinedError, PaymentUnavailableError, UnknownPaymentMethodError, WrongStateError
+from apps.rentals.errors import (
+    AmountTooLargeError,
+    AmountTooSmallError,
+    PaymentDeclinedError,
+    PaymentUnavailableError,
+    UnknownPaymentMethodError,
+    WrongStateError,
+)
 from apps.rentals.events import (
     PeriodBegan,
     RentalCancelled,
@@ -18,8 +26,14 @@ from apps.rentals.events import (
     RentalRefundDue,
 )
 from apps.rentals.models import Rental
-from apps.rentals.services import transitions
+from apps.rentals.services import limits, transitions
 from gdmarket import bus, databases, failpoints, ids
+from gdmarket.errors import DeclinedError
+
+_AMOUNT_REFUSALS: Mapping[str, type[DeclinedError]] = {
+    AmountRefusal.TOO_SMALL: AmountTooSmallError,
+    AmountRefusal.TOO_LARGE: AmountTooLargeError,
+}
 
 
 def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, now: datetime) -> Rental:
@@ -27,12 +41,16 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
 
     The same `operation_id` again continues the attempt it began, so that a repeated call never charges twice.
     :raises PaymentDeclinedError: if the provider declined; the hold stands
-    :raises PaymentUnavailableError: if the provider was certainly not asked; the hold is prolonged
+    :raises AmountTooSmallError, AmountTooLargeError: if the provider never takes this sum; the hold stands
+    :raises TooManyDeclinesError: if too many payments were declined of late; the provider is not asked
+    :raises PaymentUnavailableError: if the provider was certainly not asked; the hold is prolonged where that was the provider's fault
     :raises WrongStateError: if the rental cannot be paid in its state
     """
     check_method(method=method)
     rental = queries.get_rental(rental_id=rental_id)
     transitions.only_renter(rental, by=by)
+    if rental.state == RentalState.REQUESTED:
+        check_amount(rental)
     try:
         check_available()
     except PaymentUnavailableError as unavailable:
@@ -43,37 +61,26 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     if rental.state != RentalState.PAYING or not rental.payment_id:
         return rental
     failpoints.hit("rentals.pay.started")
-    request = ChargeRequest(
-        payment_id=rental.payment_id,
-        rental_id=rental.id,
-        payer_id=rental.renter_id,
-        payee_id=rental.manager_id,
-        amount=rental.price,
-        currency=rental.currency,
-        method=method,
-    )
-    # The answer settles the rental. PaymentApproved or PaymentDeclined is delivered after that and finds it settled: it is for the case
-    # that this process dies before it settles, or that the provider answers late (ADR 0021).
-    with bus.defer_dispatch():
-        result = payments.charge(request=request, now=now)
-        wait_s = result.retry_after_s or 0.0
-        settle_payment(
-            rental_id=rental_id, payment_id=result.payment_id, outcome=result.outcome, reason=result.reason, retry_after_s=wait_s, now=now
-        )
-    failpoints.hit("rentals.pay.settled")
-    if result.outcome is ChargeOutcome.DECLINED:
-        raise PaymentDeclinedError(reason=result.reason)
-    if result.outcome is ChargeOutcome.NOT_SENT:
-        raise PaymentUnavailableError(retry_after_s=wait_s)
+    _raise_if_not_paid(_charge(rental, payment_id=rental.payment_id, method=method, now=now))
     rental = queries.get_rental(rental_id=rental_id)
     if rental.state in {RentalState.REFUNDING, RentalState.CANCELLED}:  # cancelled during the charge: the money goes back
         raise WrongStateError(state=rental.state, wanted="pay")
     return rental
 
 
-def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: str = "", retry_after_s: float = 0.0, now: datetime) -> bool:
+def settle_payment(
+    *,
+    rental_id: UUID,
+    payment_id: UUID,
+    outcome: str,
+    reason: str = "",
+    retry_after_s: float = 0.0,
+    provider_failed: bool = False,
+    now: datetime,
+) -> bool:
     """Settle a rental with the outcome of its payment; a rental that is settled already is left unchanged.
 
+    With `provider_failed`, the hold is prolonged by `retry_after_s`.
     Return whether the payment is the rental's latest attempt. An approved one that is not is money without a rental.
     """
     with databases.transaction_for("rentals"):
@@ -85,8 +92,13 @@ def settle_payment(*, rental_id: UUID, payment_id: UUID, outcome: str, reason: s
         rental.payment_state = RentalPaymentState(outcome)
         if outcome == ChargeOutcome.APPROVED:
             _settle_as_paid(rental, now=now)
-        else:
-            _settle_as_not_paid(rental, outcome=outcome, reason=reason, retry_after_s=retry_after_s, now=now)
+            return True
+        due_at = rental.payment_due_at
+        if provider_failed:
+            due_at = domain.prolonged(due_at=due_at, retry_after_s=retry_after_s, now=now)
+        _settle_as_not_paid(rental, due_at=due_at, reason=reason, now=now)
+        if outcome == ChargeOutcome.DECLINED:
+            limits.count_decline(rental, now=now)
     return True
 
 
@@ -97,6 +109,16 @@ def check_method(*, method: str) -> None:
     """
     if not payments.accepts(method=method):
         raise UnknownPaymentMethodError
+
+
+def check_amount(rental: Rental) -> None:
+    """Refuse a price that the provider is known never to take.
+
+    :raises AmountTooSmallError, AmountTooLargeError: then, with the limit in minor units
+    """
+    refused = payments.refused_amount(amount=rental.price, currency=rental.currency)
+    if refused is not None:
+        raise _AMOUNT_REFUSALS[refused.reason](amount=rental.price, currency=rental.currency, limit=refused.limit)
 
 
 def check_available() -> None:
@@ -112,9 +134,8 @@ def check_available() -> None:
 def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> None:
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
-        if rental.state != RentalState.REQUESTED:
-            raise WrongStateError(state=rental.state, wanted="pay")
-        due_at = domain.prolonged(due_at=rental.payment_due_at, retry_after_s=retry_after_s, now=now)
+        _check_payable(rental, now=now)
+        due_at = transitions.deadline(rental, wanted=domain.prolonged(due_at=rental.payment_due_at, retry_after_s=retry_after_s, now=now))
         if due_at > rental.payment_due_at:
             transitions.hold_until(rental, due_at=due_at, now=now)
             transitions.save_and_publish(rental, RentalHoldProlonged, now=now)
@@ -127,13 +148,57 @@ def _start_payment(*, rental_id: UUID, operation_id: UUID, method: str, now: dat
             return rental
         if rental.operation == operation_id and rental.payment_state == RentalPaymentState.DECLINED:
             raise PaymentDeclinedError(reason="")
-        if rental.state == RentalState.REQUESTED and rental.payment_due_at <= now:
-            raise WrongStateError(state=RentalState.EXPIRED, wanted="pay")
+        _check_payable(rental, now=now)
+        limits.check_declines(rental, renter=limits.lock_renter(renter_id=rental.renter_id), now=now)
         transitions.transition(rental, to=RentalState.PAYING, wanted="pay")
         rental.payment_id, rental.operation = ids.uuid7(), operation_id
         rental.payment_state = RentalPaymentState.PENDING
         transitions.save_and_publish(rental, RentalPaymentStarted, now=now, method=method)
     return rental
+
+
+def _charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> ChargeResult:
+    """Charge the rental's price once, and settle the rental with the outcome.
+
+    PaymentApproved or PaymentDeclined is delivered after that and finds it settled: it is for the case that this process dies before it
+    settles, or that the provider answers late (ADR 0021).
+    """
+    request = ChargeRequest(
+        payment_id=payment_id,
+        rental_id=rental.id,
+        payer_id=rental.renter_id,
+        payee_id=rental.manager_id,
+        amount=rental.price,
+        currency=rental.currency,
+        method=method,
+    )
+    with bus.defer_dispatch():
+        result = payments.charge(request=request, now=now)
+        settle_payment(
+            rental_id=rental.id,
+            payment_id=result.payment_id,
+            outcome=result.outcome,
+            reason=result.reason,
+            retry_after_s=result.retry_after_s or 0.0,
+            provider_failed=result.provider_failed,
+            now=now,
+        )
+    failpoints.hit("rentals.pay.settled")
+    return result
+
+
+def _raise_if_not_paid(result: ChargeResult) -> None:
+    if result.outcome is ChargeOutcome.DECLINED:
+        raise _AMOUNT_REFUSALS.get(result.reason, PaymentDeclinedError)(reason=result.reason)
+    if result.outcome is ChargeOutcome.NOT_SENT:
+        raise PaymentUnavailableError(retry_after_s=result.retry_after_s or 0.0)
+
+
+def _check_payable(rental: Rental, *, now: datetime) -> None:
+    if rental.state != RentalState.REQUESTED:
+        raise WrongStateError(state=rental.state, wanted="pay")
+    if rental.payment_due_at <= now:  # only its timer is late
+        raise WrongStateError(state=RentalState.EXPIRED, wanted="pay")
 
 
 def _settle_as_paid(rental: Rental, *, now: datetime) -> None:
@@ -148,16 +213,13 @@ def _settle_as_paid(rental: Rental, *, now: datetime) -> None:
         transitions.schedule_timer(rental, PeriodBegan, at=rental.starts_at, now=now)
 
 
-def _settle_as_not_paid(rental: Rental, *, outcome: str, reason: str, retry_after_s: float, now: datetime) -> None:
+def _settle_as_not_paid(rental: Rental, *, due_at: datetime, reason: str, now: datetime) -> None:
     if rental.cancel_requested:
         transitions.transition(rental, to=RentalState.CANCELLED, wanted="cancel")
         rental.closed_at = now
         transitions.save_and_publish(rental, RentalCancelled, now=now, reason=rental.cancel_reason)
         return
     transitions.transition(rental, to=RentalState.REQUESTED, wanted="try again")
-    due_at = rental.payment_due_at
-    if outcome == ChargeOutcome.NOT_SENT:
-        due_at = domain.prolonged(due_at=due_at, retry_after_s=retry_after_s, now=now)
     # An unchanged deadline needs a new timer too: the old one may have been delivered, and ignored, during the payment.
     transitions.hold_until(rental, due_at=due_at, now=now)
     transitions.save_and_publish(rental, RentalPaymentFailed, now=now, reason=reason)

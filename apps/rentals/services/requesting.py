@@ -17,8 +17,8 @@ from apps.rentals.errors import (
     PeriodTakenError,
 )
 from apps.rentals.events import RentalExpired, RentalRequested
-from apps.rentals.models import Rental
-from apps.rentals.services import paying, transitions
+from apps.rentals.models import Listing, Rental
+from apps.rentals.services import limits, paying, transitions
 from gdmarket import databases
 from gdmarket.errors import ConflictError
 from gdmarket.money import Money
@@ -39,9 +39,9 @@ def request_rental(
 ) -> Rental:
     """Request an item for a renter, and with `method` pay for it in the same call.
 
-    The period is held for 15 minutes until it is paid; it defaults to one day from now. With `method`, nothing is held while payments are
-    known to be unavailable, nor for another price than `expected_price`, in minor units. The same `rental_id` again returns the rental it
-    made.
+    The period is held for 15 minutes until it is paid; it defaults to one day from now. Nothing is held if the provider never takes the
+    price, for another price than `expected_price`, in minor units, or with `method` while payments are known to be unavailable. The same
+    `rental_id` again returns the rental it made.
     :raises ListingNotFoundError: if rentals has no listing of the item
     :raises OwnItemError: if the renter is the item's manager
     :raises ItemWithdrawnError: if it was withdrawn
@@ -49,7 +49,9 @@ def request_rental(
     :raises PeriodTakenError: if another renter holds a part of the period, or is overdue with the item
     :raises AlreadyRequestedError, AlreadyRentedError: if only this renter does
     :raises InvalidError: if the period is reversed, past or too far ahead
-    :raises PaymentDeclinedError, PaymentUnavailableError: as `pay_rental` does
+    :raises AmountTooSmallError, AmountTooLargeError: if the provider never takes the price
+    :raises TooManyUnpaidHoldsError, ItemHeldUnpaidError, HoldAgainLaterError: if the renter holds, or held, too much without paying
+    :raises TooManyDeclinesError, PaymentDeclinedError, PaymentUnavailableError: as `pay_rental` does
     """
     if method is not None:
         paying.check_method(method=method)
@@ -65,6 +67,7 @@ def request_rental(
         starts_at=starts_at,
         ends_at=ends_at,
         expected_price=expected_price,
+        pays=method is not None,
         now=now,
     )
     if method is None:
@@ -91,6 +94,7 @@ def _hold_period(
     starts_at: datetime | None,
     ends_at: datetime | None,
     expected_price: int | None,
+    pays: bool,
     now: datetime,
 ) -> Rental:
     with databases.transaction_for("rentals"):
@@ -99,12 +103,7 @@ def _hold_period(
         if existing:
             return existing
         start, end = domain.period(starts_at=starts_at, ends_at=ends_at, now=now)
-        if renter_id == listing.manager_id:
-            raise OwnItemError
-        if listing.withdrawn:
-            raise ItemWithdrawnError
-        if overdue := queries.find_overdue(item_id=item_id, now=now):
-            raise _taken_by([overdue], renter_id=renter_id, next_free=None)
+        _check_listing(listing, renter_id=renter_id, now=now)
         price = domain.price(daily_price=Money(listing.daily_price, listing.currency), starts_at=start, ends_at=end)
         domain.check_price(price=price, expected=expected_price)
         rental = Rental(
@@ -117,14 +116,26 @@ def _hold_period(
             ends_at=end,
             price=price.amount,
             currency=price.currency,
-            payment_due_at=now + domain.HOLD,
+            hold_limit_at=now + limits.longest_hold(),
             requested_at=now,
             version=1,
         )
-        _insert(rental)
+        rental.payment_due_at = transitions.deadline(rental, wanted=now + domain.HOLD)
+        paying.check_amount(rental)  # it reads settings alone
+        _insert(rental)  # before the limits: a period that is taken is refused as that
+        limits.check_request(rental, pays=pays, now=now)
         transitions.publish(rental, RentalRequested, now=now)
         transitions.hold_until(rental, due_at=rental.payment_due_at, now=now)
     return queries.get_rental(rental_id=rental_id)
+
+
+def _check_listing(listing: Listing, *, renter_id: UUID, now: datetime) -> None:
+    if renter_id == listing.manager_id:
+        raise OwnItemError
+    if listing.withdrawn:
+        raise ItemWithdrawnError
+    if overdue := queries.find_overdue(item_id=listing.item_id, now=now):
+        raise _taken_by([overdue], renter_id=renter_id, next_free=None)
 
 
 def _insert(rental: Rental) -> None:

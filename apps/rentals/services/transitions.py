@@ -10,6 +10,7 @@ from apps.rentals.domain import RentalState
 from apps.rentals.errors import ListingNotFoundError, NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
 from apps.rentals.events import PaymentDeadlinePassed
 from apps.rentals.models import Listing, Rental
+from apps.rentals.services import limits
 from gdmarket import bus
 from gdmarket.contracts import build
 
@@ -76,9 +77,14 @@ def schedule_timer(rental: Rental, timer: type, *, at: datetime, now: datetime) 
 
 
 def hold_until(rental: Rental, *, due_at: datetime, now: datetime) -> None:
-    """Hold the period until `due_at`, and schedule the timer. An earlier timer is still delivered, and ignored."""
-    rental.payment_due_at = due_at
-    schedule_timer(rental, PaymentDeadlinePassed, at=due_at, now=now)
+    """Hold the period until `due_at` or as long as it may be held, and schedule the timer. An earlier timer is delivered, and ignored."""
+    rental.payment_due_at = deadline(rental, wanted=due_at)
+    schedule_timer(rental, PaymentDeadlinePassed, at=rental.payment_due_at, now=now)
+
+
+def deadline(rental: Rental, *, wanted: datetime) -> datetime:
+    """Return until when an unpaid rental may hold its period, if it is wanted until `wanted`: every deadline comes from here."""
+    return domain.hold_deadline(wanted=wanted, limit_at=limits.hold_limit(rental), ends_at=rental.ends_at)
 
 
 def only_renter(rental: Rental, *, by: UUID) -> None:

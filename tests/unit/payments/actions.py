@@ -12,7 +12,15 @@ from django.db import connections, transaction
 
 from apps.payments import facade, queries
 from apps.payments.contracts import ChargeRequest, ChargeResult
-from apps.payments.events import PaymentApproved, PaymentCheckDue, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
+from apps.payments.events import (
+    PaymentApproved,
+    PaymentCheckDue,
+    PaymentDeclined,
+    PaymentNotSent,
+    PaymentPartlyRefunded,
+    PaymentRefunded,
+    RefundRecorded,
+)
 from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Posting, Refund
 from apps.payments.services import provider_calls
@@ -21,7 +29,7 @@ from tests.log import recorded
 
 Result = TypeVar("Result")
 
-FACTS = (PaymentApproved, PaymentDeclined, PaymentPartlyRefunded, PaymentRefunded)
+FACTS = (PaymentApproved, PaymentDeclined, PaymentNotSent, PaymentPartlyRefunded, PaymentRefunded)
 PATIENCE_S = 30.0
 
 

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from apps.payments import facade
 from apps.payments.contracts import ChargeOutcome, ChargeResult
 from apps.payments.errors import InsideTransactionError, PaymentInProgressError, PaymentReusedError
-from apps.payments.events import PaymentApproved, PaymentDeclined
+from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentNotSent
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, GatewayError, NoAnswerError, NotSentError, RefusedError
 from apps.payments.models import Payment, Posting
 from apps.payments.services import charging, provider_calls
@@ -53,6 +53,7 @@ def test_an_approved_charge_is_recorded_and_published(provider: FakeGateway) -> 
         "reason": "",
         "provider_reference": f"provider-{payment_id}",
         "noticed_at": None,
+        "provider_failed": False,
         "refund_due": 0,
         "refunded": 0,
         "checks": 0,
@@ -112,8 +113,10 @@ def test_a_charge_certainly_not_made_is_not_sent(provider: FakeGateway, failure:
 
     assert (result.outcome, result.reason, result.retry_after_s) == (ChargeOutcome.NOT_SENT, failure.reason, failure.retry_after_s)
     assert state_of(result.payment_id) == "not_sent"
-    (fact,) = recorded([PaymentDeclined])
+    (fact,) = recorded([PaymentDeclined, PaymentNotSent])
+    assert type(fact.event) is PaymentNotSent
     assert (fact.event.state, fact.event.reason) == ("not_sent", failure.reason)
+    assert fact.event.provider_failed is isinstance(failure, NotSentError)
     assert (provider.records, Posting.objects.exists()) == ({}, False)
 
 
@@ -138,7 +141,7 @@ def test_while_the_breaker_is_open_the_provider_is_not_called(provider: FakeGate
     assert result.retry_after_s == pytest.approx(facade.unavailable_for_s(), abs=5)
     assert 0 < facade.unavailable_for_s() <= 20
     assert provider.calls == []
-    assert (state_of(result.payment_id), facts()) == ("not_sent", ["PaymentDeclined"])
+    assert (state_of(result.payment_id), facts()) == ("not_sent", ["PaymentNotSent"])
 
 
 @pytest.mark.parametrize("behaviour", [{"declines": "card_declined"}, {"fails": {"charge": lambda: RefusedError("UNAUTHORIZED_KEY")}}])

@@ -63,7 +63,7 @@ def test_a_check_settles_every_sandbox_method(
 
     record = gateways.current().lookup(request=charge_request(result.payment_id), deadline_s=1)
     assert (record.status, record.amount) == (status, 8_000 if status is ChargeStatus.CHARGED else 0)
-    assert facts() == ["PaymentApproved" if in_the_end == "approved" else "PaymentDeclined"]
+    assert facts() == [{"approved": "PaymentApproved", "declined": "PaymentDeclined", "not_sent": "PaymentNotSent"}[in_the_end]]
 
 
 def test_a_charge_that_arrives_after_the_void_is_refused() -> None:
@@ -75,7 +75,7 @@ def test_a_charge_that_arrives_after_the_void_is_refused() -> None:
     late = sandbox.charge(request=charge_request(payment_id), deadline_s=1)
 
     assert late == ChargeRecord(status=ChargeStatus.VOIDED)
-    assert (state_of(payment_id), facts()) == ("not_sent", ["PaymentDeclined"])
+    assert (state_of(payment_id), facts()) == ("not_sent", ["PaymentNotSent"])
 
 
 def test_a_charge_between_lookup_and_void_is_found(provider: FakeGateway) -> None:
@@ -99,7 +99,7 @@ def test_an_attempt_never_sent_is_closed_without_a_call_and_never_sent_later(pro
 
     assert (settled.state, settled.reason, settled.asked_at) == ("not_sent", "never_sent", LATER)
     assert result.outcome == "not_sent"
-    assert (provider.calls, provider.records, facts()) == ([], {}, ["PaymentDeclined"])
+    assert (provider.calls, provider.records, facts()) == ([], {}, ["PaymentNotSent"])
 
 
 def test_an_attempt_whose_sender_died_is_voided(provider: FakeGateway) -> None:

@@ -52,7 +52,7 @@ def test_a_charge_that_arrives_after_the_void_is_not_sent(provider: FakeGateway)
 
     assert (result.outcome, result.reason, result.version) == (ChargeOutcome.NOT_SENT, "voided", 2)
     assert provider.records[payment_id] == ChargeRecord(status=ChargeStatus.VOIDED)
-    assert (provider.calls, facts()) == (["charge", "lookup", "void"], ["PaymentDeclined"])
+    assert (provider.calls, facts()) == (["charge", "lookup", "void"], ["PaymentNotSent"])
 
 
 def test_an_answer_lost_after_the_check_found_the_charge_changes_nothing(provider: FakeGateway) -> None:

@@ -174,4 +174,4 @@ def test_two_processes_settle_each_payment_once(environment_with_new_store: dict
     assert [run.returncode for run in runs] == [0, 0]
     assert [sum(document["counts"].values()) for document in documents] == [5, 5]
     assert {state_of(payment_id) for payment_id in payments} == {"not_sent"}
-    assert facts() == ["PaymentDeclined"] * 5
+    assert facts() == ["PaymentNotSent"] * 5

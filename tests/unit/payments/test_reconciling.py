@@ -48,8 +48,8 @@ def with_refund(provider: FakeGateway, record: ChargeRecord | None) -> UUID:
     [
         (CHARGED, "approved", "PaymentApproved"),
         (DECLINED, "declined", "PaymentDeclined"),
-        (VOIDED, "not_sent", "PaymentDeclined"),
-        (None, "not_sent", "PaymentDeclined"),
+        (VOIDED, "not_sent", "PaymentNotSent"),
+        (None, "not_sent", "PaymentNotSent"),
     ],
 )
 def test_an_unsettled_payment_is_settled_by_the_providers_record(

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from apps.items.services import register_item
 from apps.payments import facade as payments
 from apps.payments.contracts import ChargeRequest
-from apps.payments.events import PaymentApproved, PaymentDeclined
+from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentNotSent
 from apps.payments.gateways.port import NotSentError
 from apps.rentals import handlers
 from apps.rentals.domain import RentalState
@@ -108,7 +108,7 @@ def test_an_outcome_known_at_once_is_settled_once_by_the_request_itself(
     assert [fact.type for fact in facts] == ["rentals.RentalPaymentStarted", f"rentals.{settled.__name__}"]
     assert [fact.causation for fact in facts] == [None, None]
     assert Rental.objects.get(id=rental.id).version == 3
-    assert len(recorded([PaymentApproved, PaymentDeclined])) == 1
+    assert len(recorded([PaymentApproved, PaymentDeclined, PaymentNotSent])) == 1
 
 
 @pytest.mark.parametrize("dispatch", DISPATCH)

@@ -23,7 +23,7 @@ from apps.payments.gateways.port import (
     WebhookHint,
 )
 from apps.payments.gateways.stripe.schemas import PaymentIntent, StripeChargeEvent, StripeEvent, key_of, record_of, refund_of
-from apps.payments.gateways.stripe.session import StripeSession
+from apps.payments.gateways.stripe.session import StripeAmountError, StripeSession
 from gdmarket import clock, ids
 
 KEYS_LIVE = timedelta(hours=12)  # Stripe forgets idempotency keys after 24 hours, and its search knows what is an hour old
@@ -56,7 +56,10 @@ class StripeGateway:
     def charge(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Create the PaymentIntent and confirm it, unless it was attempted before."""
         session = self._session(deadline_s)
-        found = self._find_or_make(session, request)
+        try:
+            found = self._find_or_make(session, request)
+        except StripeAmountError as refusal:
+            return refusal.record
         record = record_of(found)
         return session.confirm(found.id, request) if record.status is ChargeStatus.NOT_FOUND else record
 
@@ -81,12 +84,18 @@ class StripeGateway:
     def void(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
         """Cancel the PaymentIntent, created for that if needed: a charge still on its way finds it canceled."""
         session = self._session(deadline_s)
-        found = self._find_or_make(session, request)
+        try:
+            found = self._find_or_make(session, request)
+        except StripeAmountError as refusal:
+            return refusal.record
         record = record_of(found)
         return session.cancel(found.id, key=request.payment_id) if record.status is ChargeStatus.NOT_FOUND else record
 
     def lookup(self, *, request: ChargeRequest, deadline_s: float) -> ChargeRecord:
-        found = self._find(self._session(deadline_s), request)
+        try:
+            found = self._find(self._session(deadline_s), request)
+        except StripeAmountError as refusal:
+            return refusal.record
         return record_of(found) if found else ChargeRecord(status=ChargeStatus.NOT_FOUND)
 
     def list_charges(self, *, since: datetime, until: datetime, cursor: str = "", deadline_s: float) -> ChargePage:

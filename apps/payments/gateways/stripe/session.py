@@ -8,7 +8,7 @@ from uuid import UUID
 
 import stripe
 
-from apps.payments.contracts import ChargeRequest
+from apps.payments.contracts import AmountRefusal, ChargeRequest
 from apps.payments.gateways.deadline_http import DeadlineHttpClient, HttpResponse, Shape, decode
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerError, NotSentError, RefundRecord, RefundStatus, RefusedError
 from apps.payments.gateways.stripe.schemas import (
@@ -62,6 +62,14 @@ class _Transport(stripe.HTTPClient):
         """Leave the client open for other calls."""
 
 
+class StripeAmountError(Exception):
+    """Stripe never takes a sum that is so small or so large; `record` is the decline."""
+
+    def __init__(self, reason: AmountRefusal) -> None:
+        self.record = ChargeRecord(status=ChargeStatus.DECLINED, reason=reason)
+        super().__init__(reason)
+
+
 class StripeSession:
     """The requests to Stripe within one call of the port.
 
@@ -83,6 +91,7 @@ class StripeSession:
         """Create the PaymentIntent of a key, which charges nothing, and return it as it stands now; the same one for at least a day.
 
         None if the key was used for another sum.
+        :raises StripeAmountError: if Stripe never takes this sum, so that nothing was or will be charged
         """
         with self._port_errors():
             try:
@@ -97,6 +106,10 @@ class StripeSession:
                 )
             except stripe.IdempotencyError:
                 return None
+            except stripe.InvalidRequestError as refusal:
+                if refusal.code in set(AmountRefusal):
+                    raise StripeAmountError(AmountRefusal(refusal.code)) from refusal
+                raise
             made = self._answer(PaymentIntent)
         is_replay = self._transport.last is not None and self._transport.last.headers.get("idempotent-replayed") == "true"
         return self.read(made.id, key=request.payment_id) if is_replay else made
@@ -197,6 +210,8 @@ class StripeSession:
             raise NoAnswerError("not_read_again") from failure
         if record.status is not ChargeStatus.NOT_FOUND:
             return record
+        if isinstance(refusal, stripe.InvalidRequestError) and refusal.param == "payment_method":  # there is none of that name, or not ours
+            return ChargeRecord(status=ChargeStatus.DECLINED, reason=refusal.code or "unknown_method", reference=reference)
         if isinstance(refusal, stripe.InvalidRequestError) and refusal.code != _UNEXPECTED:
             raise RefusedError(refusal.code or "invalid_request") from refusal
         raise NoAnswerError("key_in_use") from refusal

@@ -3,6 +3,8 @@
 Source: docs.tosspayments.com/reference/error-codes, "결제 승인", "결제 취소".
 """
 
+from apps.payments.contracts import AmountRefusal
+
 # Approving the payment was refused for good: nothing was charged, and nothing will be under this key.
 DECLINED = frozenset(
     {
@@ -42,7 +44,12 @@ DECLINED = frozenset(
         "UNAPPROVED_ORDER_ID",
     }
 )
-EXPIRED = "NOT_FOUND_PAYMENT_SESSION"
+_REASONS = {
+    "NOT_FOUND_PAYMENT_SESSION": "expired",
+    # Toss never takes such a sum.
+    "BELOW_MINIMUM_AMOUNT": AmountRefusal.TOO_SMALL.value,
+    "EXCEED_MAX_AMOUNT": AmountRefusal.TOO_LARGE.value,
+}
 
 # Giving money back was refused: nothing was given back.
 REFUND_REFUSED = frozenset(
@@ -80,3 +87,8 @@ NOT_US = frozenset(
         "UNAUTHORIZED_KEY",
     }
 )
+
+
+def decline_reason(code: str) -> str:
+    """Return the reason of a decline that we give for a code of Toss's."""
+    return _REASONS.get(code, code.lower())

@@ -105,7 +105,7 @@ class TossGateway:
         if code == "ALREADY_PROCESSED_PAYMENT":
             return self._read_after_sending(call)
         if code in codes.DECLINED:
-            return ChargeRecord(status=ChargeStatus.DECLINED, reason="expired" if code == codes.EXPIRED else code.lower())
+            return ChargeRecord(status=ChargeStatus.DECLINED, reason=codes.decline_reason(code))
         raise _failure(response, code)
 
     def refund(self, *, request: ChargeRequest, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus, RefundRecord, RefundStatus
+from apps.payments.gateways.toss import codes
 
 
 class TossFailure(msgspec.Struct):
@@ -82,7 +83,7 @@ def record_of(payment: TossPayment, *, order_id: str) -> ChargeRecord:
                 reference=payment.payment_key,
             )
         case "ABORTED":
-            reason = payment.failure.code.lower() if payment.failure else "aborted"
+            reason = codes.decline_reason(payment.failure.code) if payment.failure else "aborted"
             return ChargeRecord(status=ChargeStatus.DECLINED, reason=reason, reference=payment.payment_key)
         case "EXPIRED" | "CANCELED":
             return ChargeRecord(status=ChargeStatus.VOIDED)

@@ -62,11 +62,24 @@ def test_a_card_declined_or_requiring_action_stays_declined(
     assert stripe.succeeded() == 0
 
 
-def test_an_unknown_method_is_refused(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
-    with pytest.raises(RefusedError, match="resource_missing"):
-        charge(gateway, replace(wanted, method="pm_unknown"))
+def test_a_payment_method_that_does_not_exist_is_declined(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:
+    assert charge(gateway, replace(wanted, method="pm_unknown")) == ChargeRecord(
+        status=ChargeStatus.DECLINED, reason="resource_missing", reference="pi_0000"
+    )
 
     assert stripe.succeeded() == 0
+
+
+@pytest.mark.parametrize("reason", ["amount_too_small", "amount_too_large"])
+def test_a_sum_that_stripe_never_takes_is_a_decline_that_says_so(
+    stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest, reason: str
+) -> None:
+    stripe.instead = only(MAKE, refused(400, code=reason, param="amount"))
+    declined = ChargeRecord(status=ChargeStatus.DECLINED, reason=reason)
+
+    assert [ask(gateway, wanted) for ask in (charge, look_up, void)] == [declined] * 3
+
+    assert (set(stripe.calls()), stripe.payments) == ({MAKE}, {})
 
 
 def test_a_charge_whose_answer_was_lost_is_found_again(stripe: StripeStub, gateway: StripeGateway, wanted: ChargeRequest) -> None:

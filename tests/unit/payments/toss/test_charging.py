@@ -101,6 +101,8 @@ def test_only_won_are_accepted(toss: TossStub, gateway: TossGateway, wanted: Cha
         (403, "REJECT_CARD_PAYMENT", "reject_card_payment"),
         (400, "INVALID_STOPPED_CARD", "invalid_stopped_card"),
         (400, "EXCEED_MAX_PAYMENT_AMOUNT", "exceed_max_payment_amount"),
+        (400, "BELOW_MINIMUM_AMOUNT", "amount_too_small"),
+        (400, "EXCEED_MAX_AMOUNT", "amount_too_large"),
         (404, "NOT_FOUND_PAYMENT_SESSION", "expired"),
         (404, "NOT_FOUND_PAYMENT", "not_found_payment"),
     ],

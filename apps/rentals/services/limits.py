@@ -1,0 +1,105 @@
+"""How much a renter may hold without paying, and how many payments may be declined: counted under one lock, across all processes."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+
+from apps.rentals import domain, queries
+from apps.rentals.domain import RentalState
+from apps.rentals.errors import HoldAgainLaterError, ItemHeldUnpaidError, TooManyDeclinesError, TooManyUnpaidHoldsError
+from apps.rentals.models import Rental, Renter
+
+
+def lock_renter(*, renter_id: UUID) -> Renter:
+    """Return rentals' row of a renter, made if needed and locked until the end of the transaction.
+
+    It is locked after a listing and its rental, never before them: one order, so no deadlock.
+    """
+    locked = Renter.objects.select_for_update(no_key=True).filter(renter_id=renter_id)
+    renter = locked.first()
+    if renter is None:
+        Renter.objects.bulk_create([Renter(renter_id=renter_id)], ignore_conflicts=True)
+        renter = locked.get()
+    return renter
+
+
+def check_request(rental: Rental, *, pays: bool, now: datetime) -> None:
+    """Refuse a rental that was just inserted if it is one unpaid hold too many, or if it is to be paid at once and no card may be tried.
+
+    Locks the renter.
+    :raises ItemHeldUnpaidError: if the renter already holds the item unpaid, for another period
+    :raises TooManyUnpaidHoldsError: if as many of the renter's rentals as are allowed wait to be paid already
+    :raises HoldAgainLaterError: if the renter held the item within a day and gave it up, too short a time ago or too often
+    :raises TooManyDeclinesError: as `check_declines` does
+    """
+    renter = lock_renter(renter_id=rental.renter_id)
+    if pays:
+        check_declines(rental, renter=renter, now=now)
+    unkept = queries.list_unkept(renter_id=rental.renter_id, item_id=rental.item_id, but=rental.id, now=now)
+    unpaid = [other for other in unkept if other.state not in domain.GIVEN_UP]
+    of_item = next((other for other in unpaid if other.item_id == rental.item_id), None)
+    if of_item is not None:
+        raise ItemHeldUnpaidError(rental=str(of_item.id))
+    if len(unpaid) >= settings.GDMARKET_UNPAID_HOLDS:
+        raise TooManyUnpaidHoldsError(limit=settings.GDMARKET_UNPAID_HOLDS, rentals=[str(other.id) for other in unpaid])
+    given_up = [_given_up(other, now=now) for other in unkept if other.state in domain.GIVEN_UP]
+    if given_up:
+        again_at = domain.may_hold_again_at(given_up=given_up, at_most=settings.GDMARKET_UNPAID_HOLDS_PER_ITEM)
+        if again_at > now:
+            raise HoldAgainLaterError(retry_after_s=(again_at - now).total_seconds())
+
+
+def may_hold_on(rental: Rental, *, now: datetime) -> bool:
+    """Return whether a paid rental may hold its period unpaid again: with time left to pay, and as one of no more than are allowed.
+
+    Call it under the renter's lock.
+    """
+    if domain.hold_left(limit_at=hold_limit(rental), paid_at=rental.paid_at or now) < domain.TIME_TO_RETRY:
+        return False
+    unkept = queries.list_unkept(renter_id=rental.renter_id, item_id=rental.item_id, but=rental.id, now=now)
+    return sum(other.state not in domain.GIVEN_UP for other in unkept) < settings.GDMARKET_UNPAID_HOLDS
+
+
+def hold_limit(rental: Rental) -> datetime:
+    """Return the latest moment until which a rental may hold its period unpaid."""
+    return rental.hold_limit_at or rental.requested_at + longest_hold()
+
+
+def check_declines(rental: Rental, *, renter: Renter, now: datetime) -> None:
+    """Refuse another attempt to pay, by the renter or for the rental, after too many declined ones. Call it under the renter's lock.
+
+    Attempts in flight count for the renter, as each may be declined.
+    :raises TooManyDeclinesError: then
+    """
+    declines = [(UUID(of), datetime.fromisoformat(at)) for of, at in renter.declines]
+    if not declines:
+        return
+    in_flight = Rental.objects.filter(renter_id=renter.renter_id, state=RentalState.PAYING).exclude(id=rental.id).count()
+    by_renter = [at for _, at in declines] + [now] * in_flight
+    of_rental = [at for of, at in declines if of == rental.id]
+    limits = ((of_rental, settings.GDMARKET_DECLINES_PER_RENTAL), (by_renter, settings.GDMARKET_DECLINES_PER_RENTER))
+    waits = [domain.next_attempt_at(declined_at=declined_at, at_most=at_most, now=now) for declined_at, at_most in limits]
+    again_at = max(filter(None, waits), default=None)
+    if again_at is not None:
+        raise TooManyDeclinesError(retry_after_s=(again_at - now).total_seconds())
+
+
+def count_decline(rental: Rental, *, now: datetime) -> None:
+    """Count that a payment of the rental was declined; declines that count no more are forgotten. Locks the renter."""
+    renter = lock_renter(renter_id=rental.renter_id)
+    since = now - domain.DECLINES_COUNT_FOR
+    counted = [[of, at] for of, at in renter.declines if datetime.fromisoformat(at) > since]
+    renter.declines = [*counted, [str(rental.id), now.isoformat()]]
+    renter.save(update_fields=["declines"])
+
+
+def longest_hold() -> timedelta:
+    """Return how long a rental may hold its period unpaid, in all."""
+    return timedelta(seconds=settings.GDMARKET_LONGEST_HOLD_S)
+
+
+def _given_up(rental: Rental, *, now: datetime) -> domain.GivenUpHold:
+    closed_at = rental.closed_at or now
+    unpaid_for = min((rental.paid_at or closed_at) - rental.requested_at, longest_hold())
+    return domain.GivenUpHold(requested_at=rental.requested_at, closed_at=closed_at, unpaid_for=unpaid_for)
