@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from apps.accounts.events import ManagerReinstated, ManagerSuspended
 from apps.items import handlers as items
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.payments import handlers as payments
@@ -26,6 +27,7 @@ from apps.rentals.events import (
     RentalExpired,
     RentalHandedOver,
     RentalHoldProlonged,
+    RentalItemChanged,
     RentalNoShowRecorded,
     RentalOverdue,
     RentalPaid,
@@ -43,6 +45,9 @@ from apps.status_view import handlers as status_view
 Handler = Callable[[Any], None]
 
 SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
+    # People
+    ManagerSuspended: (items.on_manager_suspended, rentals.on_manager_suspended),
+    ManagerReinstated: (items.on_manager_reinstated, rentals.on_manager_reinstated),
     # The catalogue
     ItemRegistered: (rentals.on_item_registered, status_view.on_facts),
     ItemRevised: (rentals.on_item_revised, status_view.on_facts),
@@ -55,6 +60,7 @@ SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
     RentalHoldProlonged: (status_view.on_facts,),
     RentalHandedOver: (items.on_rental_handed_over, status_view.on_facts),
     RentalPeriodBegan: (status_view.on_facts,),
+    RentalItemChanged: (status_view.on_facts,),
     RentalOverdue: (status_view.on_facts,),
     RentalReturned: (items.on_rental_returned, status_view.on_facts),
     RentalReturnUndone: (items.on_rental_return_undone, status_view.on_facts),

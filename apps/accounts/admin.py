@@ -8,7 +8,9 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts import services
 from apps.accounts.models import User
+from gdmarket import clock
 from gdmarket.admin import ReadOnlyAdmin, is_operator
 
 _PERMISSIONS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -36,6 +38,13 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):  # type: ignore[type-arg]  # Django
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         own = super().get_readonly_fields(request, obj)
         return own if _is_superuser(request) else (*own, *_PERMISSIONS)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001  # Django's hook
+        """Save a change through the service, which publishes who may manage items."""
+        if change:
+            services.change_person(person=obj, now=clock.now())
+        else:
+            super().save_model(request, obj, form, change)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_operator(request.user)

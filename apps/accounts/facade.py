@@ -1,9 +1,10 @@
 """What other contexts may ask of accounts."""
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
-from apps.accounts import queries
+from apps.accounts import queries, services
 from apps.accounts.contracts import Person
 
 
@@ -20,3 +21,11 @@ def get_person(*, user_id: UUID) -> Person:
     """
     user = queries.get_user(user_id=user_id)
     return Person(id=user.id, display_name=user.display_name, roles=tuple(user.roles))
+
+
+def publish_standings(*, user_ids: Collection[UUID], now: datetime) -> int:
+    """Publish of these item managers what nobody was told, as they were changed outside the admin; return of how many.
+
+    Ids of nobody are left out.
+    """
+    return services.publish_standings(user_ids=user_ids, now=now)

@@ -75,6 +75,22 @@ class User(AbstractBaseUser, PermissionsMixin):
         """The names of the person's roles: `renter`, `item_manager`, `operator`."""
         return domain.roles_of(is_renter=self.is_renter, is_item_manager=self.is_item_manager, is_staff=self.is_staff)
 
+    @property
+    def may_manage(self) -> bool:
+        """Whether the person may manage items: an item manager, and active."""
+        return self.is_active and self.is_item_manager
+
+
+class ManagerStanding(models.Model):
+    """What the other contexts were last told of a person: whether they may manage items. There is no row until that changes."""
+
+    user = models.OneToOneField(User, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    is_suspended = models.BooleanField()
+    version = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {'suspended' if self.is_suspended else 'in good standing'}"
+
 
 class RefreshToken(models.Model):
     """One link of a chain of refresh tokens. Each can be used once, and only its digest is stored."""

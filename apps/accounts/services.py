@@ -1,6 +1,6 @@
 """Changing accounts: register, sign in, refresh tokens."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,8 +15,9 @@ from django.db.models import Q, QuerySet
 from apps.accounts import domain, queries
 from apps.accounts.domain import Tokens
 from apps.accounts.errors import EmailTakenError, InvalidCredentialsError, TokenNotValidError, TooManyFailedLoginsError, WeakPasswordError
-from apps.accounts.models import FailedLogin, KnownOrigin, RefreshToken, User
-from gdmarket import databases, hashing, ids
+from apps.accounts.events import ManagerReinstated, ManagerSuspended
+from apps.accounts.models import FailedLogin, KnownOrigin, ManagerStanding, RefreshToken, User
+from gdmarket import bus, databases, hashing, ids
 from gdmarket.hashing import HashingBusyError
 
 
@@ -53,6 +54,38 @@ def _registered_before(earlier: User, *, user_id: UUID) -> User:
     if earlier.id != user_id:
         raise EmailTakenError
     return earlier
+
+
+def change_person(*, person: User, now: datetime) -> None:
+    """Save the changes of a person, and publish whether they may manage items where that changes with them."""
+    with databases.transaction_for("accounts"):
+        before = User.objects.select_for_update(no_key=True).get(id=person.id)
+        person.save()
+        if before.is_item_manager or person.is_item_manager:
+            _publish_standing(person, now=now)
+
+
+def publish_standings(*, user_ids: Collection[UUID], now: datetime) -> int:
+    """Publish of these item managers what nobody was told, as they were changed behind `change_person`; return of how many.
+
+    Ids of nobody are left out.
+    """
+    with databases.transaction_for("accounts"):
+        people = User.objects.select_for_update(no_key=True).filter(id__in=user_ids).order_by("id")
+        return sum(_publish_standing(person, now=now) for person in people)
+
+
+def _publish_standing(person: User, *, now: datetime) -> bool:
+    """Publish whether a person, whose row is locked, may manage items, unless the others know; return whether they did not."""
+    known = ManagerStanding.objects.filter(user=person).first() or ManagerStanding(user=person, is_suspended=False, version=0)
+    if known.is_suspended != person.may_manage:
+        return False
+    known.is_suspended = not person.may_manage
+    known.version += 1
+    known.save()
+    fact = ManagerSuspended if known.is_suspended else ManagerReinstated
+    bus.publish(fact(manager_id=person.id, version=known.version, occurred_at=now), stream=f"manager:{person.id}")
+    return True
 
 
 def sign_in(*, email: str, password: str, address: str, now: datetime) -> Tokens:

@@ -25,3 +25,10 @@ class ItemSnapshot:
     state: str
     version: int
     occurred_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemDetails(ItemSnapshot):
+    """An item with its description, which may be long: up to 2,000 characters."""
+
+    description: str

@@ -9,12 +9,19 @@ from apps.items.contracts import ItemSnapshot
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemRegistered(ItemSnapshot):
-    """An item manager put an item up for rent."""
+    """An item manager put an item up for rent. `description` is None in events from before it was told."""
+
+    description: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemRevised(ItemSnapshot):
-    """Something about a listed item changed. Not sent when only its availability did."""
+    """Something about a listed item changed. Not sent when only its availability did.
+
+    `description` is None where it is as before: most revisions do not touch it, and it may be long.
+    """
+
+    description: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

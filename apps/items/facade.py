@@ -4,13 +4,24 @@ from collections.abc import Collection
 from uuid import UUID
 
 from apps.items import queries
-from apps.items.contracts import ItemSnapshot
+from apps.items.contracts import ItemDetails, ItemSnapshot
 from gdmarket.contracts import build
 
 
 def count_items() -> int:
     """Return how many items there are, withdrawn ones among them."""
     return queries.list_items().count()
+
+
+def list_manager_ids(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
+    """Return up to `limit` ids of managers of items, in order after `after`, each once."""
+    return list(queries.list_manager_ids(after=after)[:limit])
+
+
+def list_details(*, item_ids: Collection[UUID]) -> list[ItemDetails]:
+    """Return these items, withdrawn ones among them, with their descriptions, in the order of their ids; unknown ids are left out."""
+    items = queries.list_items(item_ids=item_ids)
+    return [build(ItemDetails, item, item_id=item.id, occurred_at=item.updated_at) for item in items]
 
 
 def list_snapshots(*, after: UUID | None = None, limit: int = 500, item_ids: Collection[UUID] | None = None) -> list[ItemSnapshot]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from apps.accounts.events import ManagerReinstated, ManagerSuspended
 from apps.items import services
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.events import (
@@ -14,6 +15,18 @@ from apps.rentals.events import (
     RentalReturnUndone,
 )
 from gdmarket import bus, clock
+
+
+@bus.idempotent
+def on_manager_suspended(event: ManagerSuspended) -> None:
+    """Hide the manager's items."""
+    services.set_standing(manager_id=event.manager_id, is_suspended=True, version=event.version)
+
+
+@bus.idempotent
+def on_manager_reinstated(event: ManagerReinstated) -> None:
+    """Show the manager's items again."""
+    services.set_standing(manager_id=event.manager_id, is_suspended=False, version=event.version)
 
 
 def on_rental_requested(event: RentalRequested) -> None:

@@ -89,6 +89,18 @@ class Item(models.Model):
         return self.name
 
 
+class ItemManager(models.Model):
+    """Whether an item manager is suspended, as of the newest `version` that accounts published. Most have no row: they are not."""
+
+    manager_id = models.UUIDField(primary_key=True)
+    is_suspended = models.BooleanField()
+    version = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        """Return the manager and the standing."""
+        return f"{self.manager_id}: {'suspended' if self.is_suspended else 'in good standing'}"
+
+
 class BusyPeriod(models.Model):
     """How one rental holds its item, as of the newest `version` of the rental that was received.
 

@@ -9,7 +9,7 @@ from django.db.models.functions import ASin, Cast, Cos, Least, Power, Radians, R
 
 from apps.items import domain
 from apps.items.errors import ItemNotFoundError
-from apps.items.models import BusyPeriod, Item
+from apps.items.models import BusyPeriod, Item, ItemManager
 from gdmarket import text, text_columns
 
 
@@ -32,8 +32,20 @@ def list_items(*, after: UUID | None = None, item_ids: Collection[UUID] | None =
 
 
 def list_listed_items() -> QuerySet[Item]:
-    """List the items that can be found and requested."""
-    return Item.objects.filter(state=domain.ItemState.LISTED)
+    """List the items that can be found and requested: none of a suspended manager."""
+    # One look at a table that is all but empty, not one for each item.
+    return Item.objects.filter(state=domain.ItemState.LISTED).exclude(manager_id__in=list_suspended_managers())
+
+
+def list_suspended_managers() -> QuerySet[ItemManager, UUID]:
+    """List the ids of the managers whose items are hidden."""
+    return ItemManager.objects.filter(is_suspended=True).values_list("manager_id", flat=True)
+
+
+def list_manager_ids(*, after: UUID | None = None) -> QuerySet[Item, UUID]:
+    """List the ids of all managers of items after `after`, in order, each once."""
+    items = Item.objects.all() if after is None else Item.objects.filter(manager_id__gt=after)
+    return items.order_by("manager_id").values_list("manager_id", flat=True).distinct()
 
 
 def list_open_periods(*, item_id: UUID) -> QuerySet[BusyPeriod]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from apps.items import domain
 from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
-from apps.items.models import BusyPeriod, Item
+from apps.items.models import BusyPeriod, Item, ItemManager
 from apps.rentals.contracts import RentalSnapshot
 from gdmarket import bus, databases
 from gdmarket.contracts import build
@@ -28,7 +28,7 @@ def register_item(*, item_id: UUID, manager_id: UUID, now: datetime, **details: 
     with databases.transaction_for("items"):
         item, is_new = Item.objects.get_or_create(id=item_id, defaults=written)
         if is_new:
-            bus.publish(_fact(ItemRegistered, item, now), stream=_stream(item_id))
+            bus.publish(_fact(ItemRegistered, item, now, description=item.description), stream=_stream(item_id))
     if item.manager_id != manager_id:
         raise ItemIdTakenError
     return item
@@ -55,7 +55,8 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
         item.version += 1
         item.updated_at = now
         item.save(update_fields=[*differing, *_COMPARED, "version", "updated_at"])
-        bus.publish(_fact(ItemRevised, item, now), stream=_stream(item_id))
+        description = item.description if "description" in differing else None
+        bus.publish(_fact(ItemRevised, item, now, description=description), stream=_stream(item_id))
     return item
 
 
@@ -75,6 +76,15 @@ def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
         item.save(update_fields=["state", "version", "updated_at", "withdrawn_at"])
         bus.publish(_fact(ItemWithdrawn, item, now), stream=_stream(item_id))
     return item
+
+
+def set_standing(*, manager_id: UUID, is_suspended: bool, version: int) -> None:
+    """Hide a suspended manager's items, or show those of one who is no longer; a version that is not newer changes nothing."""
+    values = {"is_suspended": is_suspended, "version": version}
+    with databases.transaction_for("items"):
+        manager, created = ItemManager.objects.get_or_create(manager_id=manager_id, defaults=values)
+        if not created:
+            ItemManager.objects.filter(manager_id=manager.manager_id, version__lt=version).update(**values)
 
 
 def reserve_item(*, rental: RentalSnapshot, now: datetime) -> None:
@@ -137,6 +147,6 @@ def _stream(item_id: UUID) -> str:
     return f"item:{item_id}"
 
 
-def _fact(kind: type[_Fact], item: Item, now: datetime) -> _Fact:
+def _fact(kind: type[_Fact], item: Item, now: datetime, **particulars: object) -> _Fact:
     """Return a fact with the item's snapshot."""
-    return build(kind, item, item_id=item.id, occurred_at=now)
+    return build(kind, item, item_id=item.id, occurred_at=now, **particulars)

@@ -9,11 +9,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import facade as accounts
+from apps.rentals import queries
 from apps.rentals.domain import RentalState
 from apps.rentals.models import Rental
 from apps.rentals.services import lending
@@ -24,6 +26,15 @@ from gdmarket.errors import DomainError
 _COMMANDS: dict[str, Callable[..., Rental]] = {"hand-over": lending.hand_over, "take-back": lending.take_back}
 _ALLOWED = {RentalState.PAID: ("hand-over", _("Hand over")), RentalState.RENTED: ("take-back", _("Take back"))}
 _DONE = {"hand-over": _("“%(rental)s” was handed over."), "take-back": _("“%(rental)s” is back.")}
+_TERMS = {
+    "name": _("name"),
+    "description": _("description"),
+    "category": _("category"),
+    "place": _("place"),
+    "latitude": _("latitude"),
+    "longitude": _("longitude"),
+    "deposit": _("deposit"),
+}
 _PAYMENT_STATES = {
     "pending": _("in progress"),
     "unknown": _("not known yet"),
@@ -45,6 +56,7 @@ class RentalAdmin(ManagerOwnedAdmin):
     actions = ("hand_over_chosen", "take_back_chosen")
     fieldsets = (
         (None, {"fields": ("item_name", "state_badge", "renter", "price_shown")}),
+        (_("What was agreed"), {"fields": ("agreed", "item_changed")}),
         (_("Period"), {"fields": ("period", "handed_over", "returned")}),
         (_("Payment"), {"fields": ("payment", "payment_due", "paid")}),
         (_("How it ended"), {"fields": ("cancel", "cancel_reason", "closed")}),
@@ -64,6 +76,18 @@ class RentalAdmin(ManagerOwnedAdmin):
     def renter(self, rental: Rental) -> str:
         return accounts.get_person(user_id=rental.renter_id).display_name
 
+    @admin.display(description=_("the item as agreed"))
+    def agreed(self, rental: Rental) -> SafeString | str:
+        """Return the terms, one a line, each with what it is now where that differs."""
+        agreement = queries.get_agreement(rental=rental)
+        if agreement.agreed is None:
+            return EMPTY
+        lines = []
+        for name, label in _TERMS.items():
+            now = format_html(str(_(" – now {value}")), value=getattr(agreement.current, name)) if name in agreement.changed else ""
+            lines.append((label, getattr(agreement.agreed, name), now))
+        return format_html_join("", '<div class="line">{}: {}<strong>{}</strong></div>', lines)
+
     @admin.display(description=_("payment"))
     def payment(self, rental: Rental) -> SafeString | str:
         if not rental.payment_state:
@@ -75,6 +99,7 @@ class RentalAdmin(ManagerOwnedAdmin):
         return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else EMPTY
 
     requested = instant_column("requested_at", label=_("requested at"))
+    item_changed = instant_column("item_changed_at", label=_("changed since"))
     payment_due = instant_column("payment_due_at", label=_("to be paid by"))
     paid = instant_column("paid_at", label=_("paid at"))
     handed_over = instant_column("handed_over_at", label=_("handed over at"))

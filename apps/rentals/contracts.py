@@ -10,6 +10,7 @@ class RentalSnapshot:
     """A rental; `price` in minor units of `currency`; `version` grows by one with every fact.
 
     `overdue` is as of the moment of the query, `occurred_at` the last change, `closed_at` when it was recorded that the rental is over.
+    `item_version` is the version of the item that was agreed, `item_changed_at` since when the item differs from that; None: it does not.
     `cancelled_by` is the role of who cancelled or asked for it: `renter`, `manager`, `operator` or `system`. A new field needs a default,
     for stored events lack it.
     """
@@ -17,6 +18,8 @@ class RentalSnapshot:
     rental_id: UUID
     item_id: UUID
     item_name: str
+    item_version: int | None = None
+    item_changed_at: datetime | None = None
     renter_id: UUID
     manager_id: UUID
     starts_at: datetime

@@ -24,6 +24,10 @@ HORIZON = timedelta(days=365)
 CLOCK_SKEW = timedelta(minutes=5)
 DAY = timedelta(days=1)
 
+COPIED_TERMS = ("name", "category", "place", "latitude", "longitude", "deposit")
+TERMS = ("name", "description", "category", "place", "latitude", "longitude", "deposit")
+"""What a rental agrees to beside its price and period: the item as it is when it is requested."""
+
 
 class RentalState(StrEnum):
     """The state of a rental."""
@@ -117,6 +121,16 @@ def check_price(*, price: Money, expected: int | None) -> None:
     """
     if expected is not None and price.amount != expected:
         raise PriceChangedError(price=price.amount, currency=price.currency)
+
+
+def changed_terms(*, agreed: object, current: object) -> list[str]:
+    """Return the names of the terms in which two versions of an item differ."""
+    return [name for name in TERMS if getattr(agreed, name) != getattr(current, name)]
+
+
+def shows_place(*, state: str) -> bool:
+    """Return whether the renter sees exactly where the item is: from the payment on, unless the money goes back."""
+    return state in {RentalState.PAID, RentalState.RENTED, RentalState.RETURNED, RentalState.NO_SHOW}
 
 
 def is_overdue(*, state: str, ends_at: datetime, now: datetime) -> bool:

@@ -29,6 +29,12 @@ class ItemWithdrawnError(ConflictError):
     code = "item_withdrawn"
 
 
+class ManagerInactiveError(ConflictError):
+    """The item's manager is not active: the item can neither be requested nor paid."""
+
+    code = "manager_inactive"
+
+
 class PriceChangedError(ConflictError):
     """The price is not the one that you expected: it is in `price` now."""
 

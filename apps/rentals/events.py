@@ -70,6 +70,17 @@ class RentalPeriodBegan(RentalSnapshot):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RentalItemChanged(RentalSnapshot):
+    """The item's manager changed what an open rental had agreed. Not sent for a new price, which holds for new rentals alone.
+
+    `changed` names what differs now, separated by commas: `name`, `description`, `category`, `place`, `latitude`, `longitude`, `deposit`.
+    It is empty where the item is again as it was agreed.
+    """
+
+    changed: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RentalOverdue(RentalSnapshot):
     """The period ended and the item was not returned."""
 

@@ -1,16 +1,28 @@
-"""What other contexts may ask of rentals: snapshots, to compare or rebuild a copy with."""
+"""What other contexts may ask of rentals: snapshots, to compare or rebuild a copy with; and to fill in what it does not know."""
 
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
+from apps.items.contracts import ItemDetails
 from apps.rentals import queries
 from apps.rentals.contracts import RentalSnapshot
+from apps.rentals.services import listings
 
 
 def count_rentals() -> int:
     """Return how many rentals there are, those that have ended among them."""
     return queries.list_rentals().count()
+
+
+def list_undescribed(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
+    """Return up to `limit` ids, in order after `after`, of items of which rentals does not know what they are at their version."""
+    return list(queries.list_undescribed(after=after)[:limit])
+
+
+def describe_listing(*, item: ItemDetails) -> None:
+    """Let rentals know what an item is, for what is agreed from now on."""
+    listings.describe_listing(item=item)
 
 
 def list_snapshots(

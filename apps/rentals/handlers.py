@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from apps.accounts.events import ManagerReinstated, ManagerSuspended
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.payments.contracts import ChargeOutcome
 from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentNotSent, PaymentRefunded
@@ -11,15 +12,27 @@ from gdmarket import bus, clock
 
 
 @bus.idempotent
+def on_manager_suspended(event: ManagerSuspended) -> None:
+    """Take no more requests for the manager's items, and no payments."""
+    listings.set_standing(manager_id=event.manager_id, is_suspended=True, version=event.version)
+
+
+@bus.idempotent
+def on_manager_reinstated(event: ManagerReinstated) -> None:
+    """Take them again."""
+    listings.set_standing(manager_id=event.manager_id, is_suspended=False, version=event.version)
+
+
+@bus.idempotent
 def on_item_registered(event: ItemRegistered) -> None:
     """Add a listing of the item."""
-    listings.upsert_listing(item=event)
+    listings.upsert_listing(item=event, description=event.description)
 
 
 @bus.idempotent
 def on_item_revised(event: ItemRevised) -> None:
-    """Update the listing; existing rentals keep their name and price."""
-    listings.upsert_listing(item=event)
+    """Update the listing; existing rentals keep what they agreed to, and tell what has changed."""
+    listings.upsert_listing(item=event, description=event.description)
 
 
 @bus.idempotent

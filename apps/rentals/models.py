@@ -39,6 +39,41 @@ class Renter(models.Model):
         return str(self.renter_id)
 
 
+class ListingManager(models.Model):
+    """Whether an item manager is suspended, as of the newest `version` that accounts published. Most have no row: they are not."""
+
+    manager_id = models.UUIDField(primary_key=True)
+    is_suspended = models.BooleanField()
+    version = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        """Return the manager and the standing."""
+        return f"{self.manager_id}: {'suspended' if self.is_suspended else 'in good standing'}"
+
+
+class ListingVersion(models.Model):
+    """What an item was at one of its versions, kept as long as it is the newest or a rental agreed to it."""
+
+    item_id = models.UUIDField()
+    version = models.PositiveIntegerField()
+    name = models.CharField(max_length=100)
+    description = models.TextField()
+    category = models.CharField(max_length=40)
+    place = models.CharField(max_length=100)
+    latitude = models.FloatField()
+    longitude = models.FloatField()
+    deposit = models.PositiveBigIntegerField()
+
+    class Meta:
+        """The key."""
+
+        constraints = (models.UniqueConstraint(fields=["item_id", "version"], name="rentals_listing_version"),)
+
+    def __str__(self) -> str:
+        """Return the item's name and version."""
+        return f"{self.name} {self.version}"
+
+
 class Rental(models.Model):
     """One renter, one item, one half-open period `[starts_at, ends_at)`; `price` in minor units of `currency`.
 
@@ -75,6 +110,8 @@ class Rental(models.Model):
     item_name = NameField(_("item"), max_length=100)
     # Null in a row that the version before wrote.
     search_text = FoldedField(of=("item_name",), null=True)
+    item_version = models.PositiveIntegerField(null=True)
+    item_changed_at = models.DateTimeField(_("item changed"), null=True)
     renter_id = models.UUIDField(_("renter"), db_index=True)
     manager_id = models.UUIDField(_("manager"), db_index=True)
     starts_at = models.DateTimeField(_("from"))

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Least
 
 from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.domain import CancelledBy, RentalState
 from apps.rentals.errors import RentalNotFoundError
-from apps.rentals.models import Rental
+from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental
 from gdmarket.contracts import build
 
 
@@ -23,6 +23,15 @@ class OpenRentals:
     state: str
     count: int
     late: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreement:
+    """What a rental agreed to; None where it is older than such records. `current`: the item where it differs now, in `changed`."""
+
+    agreed: ListingVersion | None
+    current: ListingVersion | None
+    changed: list[str]
 
 
 def get_rental(*, rental_id: UUID) -> Rental:
@@ -45,6 +54,23 @@ def get_rental_of(*, rental_id: UUID, person_id: UUID) -> Rental:
     if person_id not in {rental.renter_id, rental.manager_id}:
         raise RentalNotFoundError
     return rental
+
+
+def get_rental_to_pay(*, rental_id: UUID) -> tuple[Rental, bool]:
+    """Return a rental, and whether its manager is suspended.
+
+    :raises RentalNotFoundError: if there is none
+    """
+    try:
+        rental = Rental.objects.annotate(is_manager_suspended=is_manager_suspended()).get(id=rental_id)
+    except Rental.DoesNotExist as missing:
+        raise RentalNotFoundError from missing
+    return rental, rental.is_manager_suspended
+
+
+def is_manager_suspended() -> Exists:
+    """Return the column that says of a listing or rental whether its manager is suspended."""
+    return Exists(ListingManager.objects.filter(manager_id=OuterRef("manager_id"), is_suspended=True))
 
 
 def list_rentals(*, after: UUID | None = None, rental_ids: Collection[UUID] | None = None) -> QuerySet[Rental]:
@@ -122,6 +148,48 @@ def list_unkept(*, renter_id: UUID, item_id: UUID, but: UUID, now: datetime) -> 
 def find_rental(*, rental_id: UUID) -> Rental | None:
     """Return a rental, or None where there is none."""
     return Rental.objects.filter(id=rental_id).first()
+
+
+def find_version(*, item_id: UUID, version: int) -> ListingVersion | None:
+    """Return what an item was at one of its versions, or None where that is not known."""
+    return ListingVersion.objects.filter(item_id=item_id, version=version).first()
+
+
+def find_newest_version(*, item_id: UUID) -> ListingVersion | None:
+    """Return what an item is, or None where that is not known."""
+    return ListingVersion.objects.filter(item_id=item_id).order_by("-version").first()
+
+
+def list_agreed_versions(*, item_id: UUID) -> dict[int | None, ListingVersion]:
+    """Return the versions of an item that open rentals agreed to, by their numbers."""
+    agreed = list_holding(item_ids=[item_id]).order_by().values("item_version")
+    return {version.version: version for version in ListingVersion.objects.filter(item_id=item_id, version__in=agreed)}
+
+
+def is_agreed(*, version: ListingVersion) -> bool:
+    """Return whether a rental, open or ended, agreed to this version of an item."""
+    return Rental.objects.filter(item_id=version.item_id, item_version=version.version).exists()
+
+
+def list_undescribed(*, after: UUID | None = None) -> QuerySet[Listing, UUID]:
+    """List the ids of the listings, in order after `after`, of which it is not known what the item is at its version."""
+    known = ListingVersion.objects.filter(item_id=OuterRef("item_id"), version=OuterRef("version"))
+    listings = Listing.objects.filter(~Exists(known), withdrawn=False).order_by("item_id")
+    return (listings if after is None else listings.filter(item_id__gt=after)).values_list("item_id", flat=True)
+
+
+def get_agreement(*, rental: Rental) -> Agreement:
+    """Return what a rental agreed to, and for an open one what the item has become since."""
+    if rental.item_version is None:
+        return Agreement(agreed=None, current=None, changed=[])
+    newest = ListingVersion.objects.filter(item_id=rental.item_id).order_by("-version").values("version")[:1]
+    versions = ListingVersion.objects.filter(Q(version=rental.item_version) | Q(version=newest), item_id=rental.item_id)
+    by_number = {version.version: version for version in versions}
+    agreed, current = by_number.get(rental.item_version), by_number[max(by_number)] if by_number else None
+    if agreed is None or current is None or rental.state not in domain.HOLDING:
+        return Agreement(agreed=agreed, current=None, changed=[])
+    changed = domain.changed_terms(agreed=agreed, current=current)
+    return Agreement(agreed=agreed, current=current if changed else None, changed=changed)
 
 
 def find_out(*, item_id: UUID) -> Rental | None:

@@ -69,6 +69,7 @@ _FACTS: Labels = {
     "RentalHoldProlonged": _("longer to pay"),
     "RentalHandedOver": _("handed over"),
     "RentalPeriodBegan": _("period began"),
+    "RentalItemChanged": _("item changed"),
     "RentalOverdue": _("overdue"),
     "RentalReturned": _("returned"),
     "RentalReturnUndone": _("return undone"),
@@ -83,6 +84,15 @@ _FACTS: Labels = {
     "PaymentNotSent": _("payment not sent"),
     "PaymentPartlyRefunded": _("part of the money given back"),
     "PaymentRefunded": _("money given back"),
+}
+_TERMS: Labels = {
+    "name": _("name"),
+    "description": _("description"),
+    "category": _("category"),
+    "place": _("place"),
+    "latitude": _("latitude"),
+    "longitude": _("longitude"),
+    "deposit": _("deposit"),
 }
 _NEXT_ACTORS = {
     domain.NextActor.RENTER: _("renter"),
@@ -280,5 +290,6 @@ def _name(person_id: UUID | None) -> str:
 
 
 def _fact(entry: dict[str, Any]) -> tuple[str, str, Promise | str, str]:
-    at, reason = parse_datetime(entry["at"]), entry.get("reason", "")
+    changed = [str(_TERMS.get(name, name)) for name in entry.get("changed", [])]
+    at, reason = parse_datetime(entry["at"]), entry.get("reason", "") or ", ".join(changed)
     return entry["at"], format_instant(at), _FACTS.get(entry["fact"], entry["fact"]), f" ({reason})" if reason else ""

@@ -139,9 +139,13 @@ def last_instant(*, timeline: Timeline) -> datetime | None:
 
 def _entry(*, source: str, fact: RentalSnapshot | PaymentSnapshot) -> dict[str, Any]:
     at = fact.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    entry = {"fact": type(fact).__name__, "at": at, "version": fact.version, "source": source}
-    reason = getattr(fact, "reason", "")
-    return entry | {"reason": reason} if reason else entry
+    entry: dict[str, Any] = {"fact": type(fact).__name__, "at": at, "version": fact.version, "source": source}
+    if reason := getattr(fact, "reason", ""):
+        entry["reason"] = reason
+    changed = getattr(fact, "changed", None)
+    if changed is not None:
+        entry["changed"] = changed.split(",") if changed else []
+    return entry
 
 
 def _timeline_changes(*, timeline: Timeline, entries: Timeline) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
-from apps.rentals.models import Rental
+from apps.rentals.models import ListingVersion, Rental
 from gdmarket.contracts import names_of
 from gdmarket.rest.contracts import PaymentSerializer, api_names
 from gdmarket.rest.instants import InstantField
@@ -44,6 +44,19 @@ class EmptyBodySerializer(StrictSerializer):
     """A command without parameters."""
 
 
+class AgreedItemSerializer(serializers.Serializer[Any]):
+    """An item at one of its versions; `deposit` in minor units. The renter sees the coordinates from the payment on."""
+
+    item_version = serializers.IntegerField(source="version")
+    name = serializers.CharField()
+    description = serializers.CharField()
+    category = serializers.CharField()
+    place = serializers.CharField()
+    latitude = serializers.FloatField(allow_null=True)
+    longitude = serializers.FloatField(allow_null=True)
+    deposit = serializers.IntegerField()
+
+
 class RentalSerializer(serializers.ModelSerializer[Rental]):
     """A rental; `price` in minor units of `currency`."""
 
@@ -68,3 +81,38 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
     def get_payment(self, rental: Rental) -> dict[str, str] | None:
         """Return the latest attempt to pay, or None."""
         return {"id": str(rental.payment_id), "state": rental.payment_state} if rental.payment_id else None
+
+
+class RentalDetailSerializer(RentalSerializer):
+    """A rental, what it agreed to, and where the item differs from that since."""
+
+    agreed = serializers.SerializerMethodField()
+    current = serializers.SerializerMethodField()
+    changed = serializers.SerializerMethodField()
+
+    class Meta(RentalSerializer.Meta):
+        fields = (*RentalSerializer.Meta.fields, "agreed", "current", "changed")
+
+    @extend_schema_field(AgreedItemSerializer(allow_null=True))
+    def get_agreed(self, rental: Rental) -> dict[str, Any] | None:
+        """Return the item as it was agreed; None for a rental from before that was kept."""
+        return self._terms(rental, self.context["agreement"].agreed)
+
+    @extend_schema_field(AgreedItemSerializer(allow_null=True))
+    def get_current(self, rental: Rental) -> dict[str, Any] | None:
+        """Return the item as it is, where that differs while the rental is open; else None."""
+        return self._terms(rental, self.context["agreement"].current)
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=list(domain.TERMS))))
+    def get_changed(self, _rental: Rental) -> list[str]:
+        """Return the names of what differs."""
+        changed: list[str] = self.context["agreement"].changed
+        return changed
+
+    def _terms(self, rental: Rental, version: ListingVersion | None) -> dict[str, Any] | None:
+        if version is None:
+            return None
+        shown = dict(AgreedItemSerializer(version).data)
+        if self.context["person_id"] != rental.manager_id and not domain.shows_place(state=rental.state):
+            shown |= {"latitude": None, "longitude": None}
+        return shown

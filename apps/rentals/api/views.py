@@ -16,6 +16,7 @@ from apps.rentals.api.serializers import (
     CancelRentalSerializer,
     EmptyBodySerializer,
     PayRentalSerializer,
+    RentalDetailSerializer,
     RentalSerializer,
     RequestRentalSerializer,
 )
@@ -67,11 +68,12 @@ class RentalList(ApiView):
 class RentalDetail(ApiView):
     """One of the caller's rentals."""
 
-    @extend_schema(tags=["rentals"], operation_id="getRental", responses=RentalSerializer)
+    @extend_schema(tags=["rentals"], operation_id="getRental", responses=RentalDetailSerializer)
     def get(self, request: ApiRequest, rental_id: UUID) -> Response:
-        """Show a rental to its renter or manager."""
+        """Show a rental to its renter or manager, with what was agreed and what has changed since."""
         rental = queries.get_rental_of(rental_id=rental_id, person_id=request.person_id)
-        return _answer(request, rental)
+        shown = {"now": clock.now(), "person_id": request.person_id, "agreement": queries.get_agreement(rental=rental)}
+        return _answer_with(request, dict(RentalDetailSerializer(rental, context=shown).data), version=rental.version)
 
 
 class RentalPayment(ApiView):
@@ -147,9 +149,12 @@ def _answer_command(request: ApiRequest, rental: Rental, *, done: int = status.H
 
 
 def _answer(request: ApiRequest, rental: Rental, *, code: int = status.HTTP_200_OK) -> Response:
-    body = _as_json(rental)
+    return _answer_with(request, _as_json(rental), version=rental.version, code=code)
+
+
+def _answer_with(request: ApiRequest, body: dict[str, Any], *, version: int, code: int = status.HTTP_200_OK) -> Response:
     # A rental becomes overdue without a change of its version.
-    return etags.answer(request, body, version=rental.version, variant="overdue" if body["overdue"] else "", status=code)
+    return etags.answer(request, body, version=version, variant="overdue" if body["overdue"] else "", status=code)
 
 
 def _as_json(rental: Rental) -> dict[str, Any]:

@@ -1,16 +1,82 @@
-"""Keeping rentals' copy of the catalogue."""
+"""Keeping rentals' copy of the catalogue, and telling open rentals what has changed in it."""
 
-from apps.items.contracts import ItemSnapshot
-from apps.rentals.models import Listing
+from datetime import datetime
+from uuid import UUID
+
+from apps.items.contracts import ItemDetails, ItemSnapshot
+from apps.rentals import domain, queries
+from apps.rentals.events import RentalItemChanged
+from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental
+from apps.rentals.services import transitions
 from gdmarket import databases
 
 _COPIED = ("manager_id", "name", "daily_price", "currency", "version")
 
 
-def upsert_listing(*, item: ItemSnapshot) -> None:
-    """Create or update the copy of an item; a version that is not newer changes nothing."""
+def upsert_listing(*, item: ItemSnapshot, description: str | None = None) -> None:
+    """Create or update the copy of an item; a version that is not newer changes nothing.
+
+    Without a `description` it is that of the version before.
+    """
     values = {name: getattr(item, name) for name in _COPIED} | {"withdrawn": item.state == "withdrawn"}
     with databases.transaction_for("rentals"):
         listing, created = Listing.objects.select_for_update(no_key=True).get_or_create(item_id=item.item_id, defaults=values)
-        if not created and listing.version < item.version:
+        if not created and listing.version >= item.version:
+            return
+        if not created:
             Listing.objects.filter(item_id=item.item_id).update(**values)
+        if item.state != "withdrawn":  # which changes nothing else, and nobody rents that version
+            _record_version(item, description)
+
+
+def describe_listing(*, item: ItemDetails) -> None:
+    """Record what an item is for a listing that a version of the product wrote which did not know of that."""
+    upsert_listing(item=item, description=item.description)
+    with databases.transaction_for("rentals"):
+        listing, _ = transitions.lock_listing(item_id=item.item_id)
+        is_known = queries.find_version(item_id=item.item_id, version=item.version) is not None
+        if not is_known and listing.version == item.version and not listing.withdrawn:
+            _record_version(item, item.description)
+
+
+def set_standing(*, manager_id: UUID, is_suspended: bool, version: int) -> None:
+    """Take no more requests for a manager's items, or take them again; a version that is not newer changes nothing."""
+    values = {"is_suspended": is_suspended, "version": version}
+    with databases.transaction_for("rentals"):
+        _, created = ListingManager.objects.get_or_create(manager_id=manager_id, defaults=values)
+        if not created:
+            ListingManager.objects.filter(manager_id=manager_id, version__lt=version).update(**values)
+
+
+def _record_version(item: ItemSnapshot, description: str | None) -> None:
+    """Record the newest version of an item, whose listing is locked, and tell the open rentals of it what differs."""
+    previous = queries.find_newest_version(item_id=item.item_id)
+    if description is None:
+        if previous is None or previous.version != item.version - 1:
+            return  # A version is missing: `describe_listing` makes up for it.
+        description = previous.description
+    current = ListingVersion(
+        item_id=item.item_id, version=item.version, description=description, **{name: getattr(item, name) for name in domain.COPIED_TERMS}
+    )
+    current.save(force_insert=True)
+    if previous is None:
+        return
+    if domain.changed_terms(agreed=previous, current=current):
+        _tell_open_rentals(current, now=item.occurred_at)
+    if not queries.is_agreed(version=previous):
+        previous.delete()
+
+
+def _tell_open_rentals(current: ListingVersion, *, now: datetime) -> None:
+    rentals = queries.list_holding(item_ids=[current.item_id]).filter(item_version__isnull=False).select_for_update(no_key=True)
+    versions = queries.list_agreed_versions(item_id=current.item_id)
+    for rental in rentals:
+        _tell(rental, agreed=versions.get(rental.item_version), current=current, now=now)
+
+
+def _tell(rental: Rental, *, agreed: ListingVersion | None, current: ListingVersion, now: datetime) -> None:
+    if agreed is None:
+        return
+    changed = domain.changed_terms(agreed=agreed, current=current)
+    rental.item_changed_at = now if changed else None
+    transitions.save_and_publish(rental, RentalItemChanged, now=now, changed=",".join(changed))

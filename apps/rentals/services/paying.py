@@ -11,6 +11,7 @@ from apps.rentals.domain import RentalPaymentState, RentalState
 from apps.rentals.errors import (
     AmountTooLargeError,
     AmountTooSmallError,
+    ManagerInactiveError,
     PaymentDeclinedError,
     PaymentUnavailableError,
     UnknownPaymentMethodError,
@@ -45,12 +46,10 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     :raises TooManyDeclinesError: if too many payments were declined of late; the provider is not asked
     :raises PaymentUnavailableError: if the provider was certainly not asked; the hold is prolonged where that was the provider's fault
     :raises WrongStateError: if the rental cannot be paid in its state
+    :raises ManagerInactiveError: if nobody would hand the item over: its manager is suspended
     """
     check_method(method=method)
-    rental = queries.get_rental(rental_id=rental_id)
-    transitions.only_renter(rental, by=by)
-    if rental.state == RentalState.REQUESTED:
-        check_amount(rental)
+    rental = _rental_to_pay(rental_id=rental_id, by=by, operation_id=operation_id)
     try:
         check_available()
     except PaymentUnavailableError as unavailable:
@@ -129,6 +128,17 @@ def check_available() -> None:
     wait_s = payments.unavailable_for_s()
     if wait_s > 0:
         raise PaymentUnavailableError(retry_after_s=wait_s)
+
+
+def _rental_to_pay(*, rental_id: UUID, by: UUID, operation_id: UUID) -> Rental:
+    rental, is_manager_suspended = queries.get_rental_to_pay(rental_id=rental_id)
+    transitions.only_renter(rental, by=by)
+    # A repeated call learns what its attempt came to.
+    if is_manager_suspended and rental.state == RentalState.REQUESTED and rental.operation != operation_id:
+        raise ManagerInactiveError
+    if rental.state == RentalState.REQUESTED:
+        check_amount(rental)
+    return rental
 
 
 def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> None:

@@ -12,6 +12,7 @@ from apps.rentals.errors import (
     AlreadyRentedError,
     AlreadyRequestedError,
     ItemWithdrawnError,
+    ManagerInactiveError,
     OwnItemError,
     PaymentUnavailableError,
     PeriodTakenError,
@@ -45,6 +46,7 @@ def request_rental(
     :raises ListingNotFoundError: if rentals has no listing of the item
     :raises OwnItemError: if the renter is the item's manager
     :raises ItemWithdrawnError: if it was withdrawn
+    :raises ManagerInactiveError: if its manager is suspended
     :raises PriceChangedError: if the price is not the expected one
     :raises PeriodTakenError: if another renter holds a part of the period, or is overdue with the item
     :raises AlreadyRequestedError, AlreadyRentedError: if only this renter does
@@ -98,18 +100,19 @@ def _hold_period(
     now: datetime,
 ) -> Rental:
     with databases.transaction_for("rentals"):
-        listing = transitions.lock_listing(item_id=item_id)
+        listing, is_manager_suspended = transitions.lock_listing(item_id=item_id)
         existing = queries.find_rental(rental_id=rental_id)
         if existing:
             return existing
         start, end = domain.period(starts_at=starts_at, ends_at=ends_at, now=now)
-        _check_listing(listing, renter_id=renter_id, now=now)
+        _check_listing(listing, is_manager_suspended=is_manager_suspended, renter_id=renter_id, now=now)
         price = domain.price(daily_price=Money(listing.daily_price, listing.currency), starts_at=start, ends_at=end)
         domain.check_price(price=price, expected=expected_price)
         rental = Rental(
             id=rental_id,
             item_id=item_id,
             item_name=listing.name,
+            item_version=listing.version,
             renter_id=renter_id,
             manager_id=listing.manager_id,
             starts_at=start,
@@ -129,11 +132,13 @@ def _hold_period(
     return queries.get_rental(rental_id=rental_id)
 
 
-def _check_listing(listing: Listing, *, renter_id: UUID, now: datetime) -> None:
+def _check_listing(listing: Listing, *, is_manager_suspended: bool, renter_id: UUID, now: datetime) -> None:
     if renter_id == listing.manager_id:
         raise OwnItemError
     if listing.withdrawn:
         raise ItemWithdrawnError
+    if is_manager_suspended:
+        raise ManagerInactiveError
     if overdue := queries.find_overdue(item_id=listing.item_id, now=now):
         raise _taken_by([overdue], renter_id=renter_id, next_free=None)
 

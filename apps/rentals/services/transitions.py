@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from apps.rentals import domain
+from apps.rentals import domain, queries
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.domain import RentalState
 from apps.rentals.errors import ListingNotFoundError, NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
@@ -28,15 +28,18 @@ def lock_rental(*, rental_id: UUID) -> Rental:
     return Rental.objects.select_for_update(no_key=True).get(id=rental_id)
 
 
-def lock_listing(*, item_id: UUID) -> Listing:
-    """Return the listing of an item, locked until the end of the transaction. Its rentals change under this lock.
+def lock_listing(*, item_id: UUID) -> tuple[Listing, bool]:
+    """Return the listing of an item, locked until the end of the transaction, and whether its manager is suspended.
 
+    The item's rentals change under this lock.
     :raises ListingNotFoundError: if rentals has no listing of the item
     """
+    listings = Listing.objects.select_for_update(no_key=True).annotate(is_manager_suspended=queries.is_manager_suspended())
     try:
-        return Listing.objects.select_for_update(no_key=True).get(item_id=item_id)
+        listing = listings.get(item_id=item_id)
     except Listing.DoesNotExist as missing:
         raise ListingNotFoundError from missing
+    return listing, listing.is_manager_suspended
 
 
 def transition(rental: Rental, *, to: RentalState, wanted: str) -> None:

@@ -102,6 +102,7 @@ class TimelineEntrySchema(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     source = serializers.ChoiceField(choices=["rental", "payment"])  # type: ignore[assignment]  # declared fields leave the class body
     reason = serializers.CharField(required=False)
+    changed = serializers.ListField(child=serializers.CharField(), required=False)
     payment = serializers.UUIDField(required=False)
     amount = serializers.IntegerField(required=False)
 

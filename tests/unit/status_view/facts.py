@@ -190,12 +190,12 @@ def _own(fact: Any) -> None:
     row_id, at = columns.pop(f"{_kind(fact)}_id"), columns.pop("occurred_at")
     match _kind(fact):
         case "item":
-            columns |= {"registered_at": NOON, "updated_at": at}
+            columns |= {"registered_at": NOON, "updated_at": at, "description": columns.get("description") or ""}
             Item.objects.update_or_create(id=row_id, defaults=columns)
         case "rental":
             columns["payment_state"] = fact.payment_state or ""
             columns["cancelled_by"] = fact.cancelled_by or ""
-            for name in columns.keys() & {"overdue", "reason", "method"}:
+            for name in columns.keys() & {"overdue", "reason", "method", "changed"}:
                 del columns[name]
             Rental.objects.update_or_create(id=row_id, defaults=columns)
         case "payment":
