@@ -16,10 +16,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "format": "uuid"}},
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # One name for each set of values, wherever it stands: clients get one type for it.
     "ENUM_NAME_OVERRIDES": {
         "Availability": [value.value for value in items.Availability],
+        "CancelledBy": [role.value for role in rentals.CancelledBy],
         "Currency": [items.KRW],
         "FactSource": ["rental", "payment"],
         "ItemOrdering": [sign + name for name in ("name", "daily_price", "registered_at", "distance") for sign in ("", "-")],
@@ -27,6 +29,7 @@ SPECTACULAR_SETTINGS = {
         "NextActor": [actor.value for actor in status_view.NextActor],
         "PersonRole": [role.value for role in accounts.Role],
         "RentalRole": ["renter", "manager"],
+        "RentalTerm": list(rentals.TERMS),
         "RentalState": [state.value for state in rentals.RentalState],
     },
     "POSTPROCESSING_HOOKS": [

@@ -136,7 +136,7 @@ class RentalAdmin(ManagerOwnedAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.command_view)
         commands = [
-            path(f"<uuid:rental_id>/{command}/", view, {"command": command}, name=f"rentals_rental_{command}") for command in _COMMANDS
+            path(f"<id:rental_id>/{command}/", view, {"command": command}, name=f"rentals_rental_{command}") for command in _COMMANDS
         ]
         return [*commands, *super().get_urls()]
 

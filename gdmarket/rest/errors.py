@@ -13,6 +13,22 @@ class MalformedQueryError(APIException):
     default_code = "malformed_query"
 
 
+class InvalidIfMatchError(APIException):
+    """An `If-Match` is neither `*` nor one entity tag in its quotes."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_detail = _("If-Match takes * or one ETag as an answer had it, in its quotes.")
+    default_code = "invalid_if_match"
+
+
+class WeakEtagError(APIException):
+    """An `If-Match` holds a weak entity tag, which never matches. Source: RFC 9110, section 13.1.1."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_detail = _("If-Match holds a weak ETag, which never matches: leave out the W/ that something on the way has put there.")
+    default_code = "weak_etag"
+
+
 class InvalidIdempotencyKeyError(APIException):
     """An Idempotency-Key has a wrong length or characters."""
 

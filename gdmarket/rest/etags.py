@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gdmarket.errors import StaleError
+from gdmarket.rest.errors import InvalidIfMatchError, WeakEtagError
 
 _OURS = re.compile(r'"(\d{1,18})(?:\.[^"]*)?"\Z')
 
@@ -30,12 +31,18 @@ def answer(request: Request, data: Any, *, version: int, variant: str = "", stat
 def expected_version(request: Request) -> int | None:
     """Return the version the caller's `If-Match` wants to change, or None for any; the variant is ignored.
 
-    :raises StaleError: unless `If-Match` is `*` or one entity tag made by `etag_of`
+    :raises StaleError: if it is not one that `etag_of` made
+    :raises WeakEtagError: if it is weak
+    :raises InvalidIfMatchError: if it is neither `*` nor one entity tag
     """
     wanted = request.headers.get("If-Match", "*").strip()
     if wanted == "*":
         return None
-    ours = _OURS.match(wanted)
+    if len(tags := parse_etags(wanted)) != 1:
+        raise InvalidIfMatchError
+    if tags[0].startswith("W/"):
+        raise WeakEtagError
+    ours = _OURS.match(tags[0])
     if ours is None:
         raise StaleError
     return int(ours[1])

@@ -29,7 +29,7 @@ def method_of(request: HttpRequest) -> str:
 
 
 def route_of(request: HttpRequest) -> str:
-    """Return the pattern of the URL, as in `/api/v1/items/<uuid:item_id>`; `unmatched` if none matches."""
+    """Return the pattern of the URL, as in `/api/v1/items/<id:item_id>`; `unmatched` if none matches."""
     if request.resolver_match is not None:
         return f"/{request.resolver_match.route}"
     return "static" if request.path_info.startswith(settings.STATIC_URL) else "unmatched"

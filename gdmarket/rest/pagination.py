@@ -15,7 +15,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gdmarket.rest.serializers import StrictSerializer
+from gdmarket.rest.serializers import StrictParameters
 
 DEFAULT_LIMIT = 20
 HIGHEST_LIMIT = 100
@@ -31,10 +31,8 @@ class _Limit(serializers.Field[Any, Any, Any, Any]):
         return data
 
 
-class ListParameters(StrictSerializer):
+class ListParameters(StrictParameters):
     """The query string of a list; a subclass adds filters. The two below are read and checked by `page`."""
-
-    unknown_code = "unknown_parameter"
 
     cursor = serializers.CharField(required=False, help_text="Where the page begins: take `next` or `previous` of an answer as a whole.")
     limit = _Limit(required=False, help_text="How many rows a page has at most.")

@@ -20,6 +20,10 @@ _UTF8 = {"utf-8", "utf8", "us-ascii"}
 _NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 
 
+class _NotJsonError(ValueError):
+    """What Python would take and JSON does not know; the message is for people."""
+
+
 class StrictJSONParser(BaseParser):
     """Reads a JSON object in UTF-8 and refuses what other parsers would read in different ways.
 
@@ -74,12 +78,12 @@ def parse_json(raw: bytes) -> dict[str, Any]:
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError(_("a name stands twice in one object"))
+        raise _NotJsonError(_("a name stands twice in one object"))
     return value
 
 
 def _reject_constant(name: str) -> Never:
-    raise ValueError(_("%s is not a JSON number") % name)
+    raise _NotJsonError(_("%s is not a JSON number") % name)
 
 
 def _check_values(value: dict[str, Any]) -> None:
@@ -105,12 +109,13 @@ def _children(value: object) -> list[Any]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} ({error.lineno}:{error.colno})"
+        return _("there is a mistake in line %(line)d at character %(column)d") % {"line": error.lineno, "column": error.colno}
     if isinstance(error, UnicodeDecodeError):
         return _("it is not UTF-8")
     if isinstance(error, RecursionError):
         return _("it is nested too deeply")
-    return str(error)
+    # Python refuses to read a whole number of more than 4,300 digits.
+    return str(error) if isinstance(error, _NotJsonError) else _("a number is too long")
 
 
 def _malformed(detail: str) -> ParseError:

@@ -1,4 +1,4 @@
-"""Strict input: no unknown or read-only fields, no control characters in text."""
+"""Strict input: no unknown or read-only fields, no control characters in text, no numbers that are only nearly some."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from gdmarket.rest.numbers import parse_whole_number, whole_number
 from gdmarket.rest.problems import MAX_ERRORS
 from gdmarket.text import is_plain
 
@@ -21,11 +22,12 @@ _TEXTS = (serializers.CharField, serializers.UUIDField)
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that refuses unknown and read-only fields by name, and takes text in NFC without control characters.
 
-    Text fields take strings only, no numbers. A `CharField` with `style={"base_template": "textarea.html"}` may hold
-    line breaks and tabs.
+    Text fields take strings only, no numbers; whole numbers and truth values are those of JSON. A `CharField` with
+    `style={"base_template": "textarea.html"}` may hold line breaks and tabs.
     """
 
     unknown_code = "unknown_field"
+    read_whole_number = staticmethod(whole_number)
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -44,14 +46,29 @@ class StrictSerializer(serializers.Serializer[Any]):
         cleaned: dict[str, Any] = {}
         refused: dict[str, list[ErrorDetail]] = {}
         for name, value in data.items():
-            if isinstance(self.fields[name], _TEXTS) and not isinstance(value, str | None):
-                refused[name] = [ErrorDetail(str(_NO_TEXT), code="invalid")]
+            field = self.fields[name]
             cleaned[name] = unicodedata.normalize("NFC", value) if isinstance(value, str) else value
-            if isinstance(value, str) and not is_plain(text=value, may_break=_is_textarea(self.fields[name])):
+            if isinstance(field, _TEXTS) and not isinstance(value, str | None):
+                refused[name] = [ErrorDetail(str(_NO_TEXT), code="invalid")]
+            elif isinstance(value, str) and not is_plain(text=value, may_break=_is_textarea(field)):
                 refused[name] = [ErrorDetail(str(_CONTROL), code="control_characters")]
+            elif isinstance(field, serializers.BooleanField) and not isinstance(value, bool | None):
+                refused[name] = [ErrorDetail(str(field.error_messages["invalid"]).format(input=value), code="invalid")]
+            elif isinstance(field, serializers.IntegerField) and value is not None:
+                try:
+                    cleaned[name] = self.read_whole_number(value)
+                except ValueError:
+                    refused[name] = [ErrorDetail(str(field.error_messages["invalid"]), code="invalid")]
         if refused:
             raise serializers.ValidationError(refused)
         return cleaned
+
+
+class StrictParameters(StrictSerializer):
+    """The same for a query string, in which everything is text."""
+
+    unknown_code = "unknown_parameter"
+    read_whole_number = staticmethod(parse_whole_number)
 
 
 def _is_textarea(field: serializers.Field[Any, Any, Any, Any]) -> bool:

@@ -117,12 +117,15 @@ def _rate(setting: str) -> str | None:
     return None if setting == "off" else setting
 
 
-def network_of(address: str) -> str:
-    """Return what counts as one caller's address: an IPv4 address, or the /64 of an IPv6 one, all of which one customer has."""
+def network_of(address: str | None) -> str:
+    """Return what counts as one caller's address: an IPv4 address, or the /64 of an IPv6 one, all of which one customer has.
+
+    A server without an address, as behind a Unix socket, has one caller: the empty one.
+    """
     try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
+        parsed = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:
-        return address
+        return address or ""
     if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
     return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import NotAcceptable
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ErrorDetail, NotAcceptable, ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import SAFE_METHODS
@@ -88,8 +89,7 @@ class ApiView(APIView):
         method = str(request.method).lower()
         if method not in self.http_method_names or not hasattr(self, method):
             self.http_method_not_allowed(request)
-        if any("\0" in text for pair in request.query_params.lists() for text in (pair[0], *pair[1])):
-            raise MalformedQueryError
+        _check_query(request)
         if request.method not in SAFE_METHODS and "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
             raise LengthRequiredError
         super().initial(request, *args, **kwargs)
@@ -105,3 +105,11 @@ class ApiView(APIView):
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "private, no-cache" if "ETag" in response.headers else "no-store")
         return response
+
+
+def _check_query(request: Request) -> None:
+    parameters = list(request.query_params.lists())
+    if any("\0" in text for name, texts in parameters for text in (name, *texts)):
+        raise MalformedQueryError
+    if repeated := [name for name, texts in parameters if len(texts) > 1]:
+        raise ValidationError({name: [ErrorDetail(_("Give this parameter once."), code="repeated")] for name in repeated})

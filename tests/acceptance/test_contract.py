@@ -13,7 +13,23 @@ from gdmarket import clock
 from tests.acceptance.conftest import Market
 from tests.factories.accounts import UserFactory
 
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+HEADERS = {"ETag", "Idempotent-Replayed", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Correlation-ID"}
+
+
+def headers_are_documented(context: Any, response: Any, case: Any) -> None:
+    """Check that an answer has no header that the document does not name for its status."""
+    documented = case.operation.definition.raw["responses"][str(response.status_code)].get("headers", {})
+    held = {name for name in HEADERS if name.lower() in response.headers}
+    assert held <= documented.keys(), (case.operation.label, response.status_code, held - documented.keys())
+
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    headers_are_documented,
+]
 OPERATIONS = 20
 
 

@@ -160,7 +160,7 @@ def test_no_canary_is_in_logs_responses_or_metrics(
     assert {
         ("POST", "/api/v1/auth/token", 401),
         ("POST", "/api/v1/items", 500),
-        ("POST", "/api/v1/rentals/<uuid:rental_id>/cancel", 200),
+        ("POST", "/api/v1/rentals/<id:rental_id>/cancel", 200),
     } <= routes
     assert {"gunicorn.error", "gdmarket.access", "gdmarket.console", "gdmarket.rest.problems"} <= {line["logger"] for line in lines}
     failed = [line["exception"] for line in lines if "exception" in line]

@@ -15,6 +15,7 @@ from apps.items import domain, queries
 from apps.items.models import Item
 from gdmarket import clock
 from gdmarket.rest import instants, pagination
+from gdmarket.rest.numbers import parse_whole_number
 from gdmarket.text import MAX_SEARCH
 
 MAX_PRICE = 1_000_000_000
@@ -29,9 +30,21 @@ class InstantFormField(forms.Field):
         if value in self.empty_values:
             return None
         try:
-            return instants.parse_instant(value)
+            return instants.parse_instant(value, in_query=True)
+        except instants.UnreadableInstantError as unreadable:
+            raise ValidationError(unreadable.reason, code="invalid") from unreadable
+
+
+class WholeNumberFormField(forms.IntegerField):
+    """A whole number in a query string."""
+
+    def to_python(self, value: Any) -> int | None:
+        if value in self.empty_values:
+            return None
+        try:
+            return parse_whole_number(value)
         except ValueError as unreadable:
-            raise ValidationError(instants.REFUSAL, code="invalid") from unreadable
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from unreadable
 
 
 class PointField(forms.Field):
@@ -62,7 +75,8 @@ class SearchForm(forms.Form):
         return given
 
     def _require_near(self, given: dict[str, Any]) -> None:
-        if given.get("radius_m") is not None:
+        # A generated client may send what the document calls the default as if its caller had given it.
+        if given.get("radius_m") not in {None, domain.DEFAULT_RADIUS_M}:
             self.add_error("radius_m", ValidationError(_("A radius needs a place: give near, too."), code="needs_near"))
         if given.get("ordering", "").removeprefix("-") == "distance":
             self.add_error("ordering", ValidationError(_("A distance needs a place: give near, too."), code="needs_near"))
@@ -88,7 +102,7 @@ class _PointFilter(django_filters.Filter):  # type: ignore[misc]  # django-filte
 
 
 class _WholeNumberFilter(django_filters.Filter):  # type: ignore[misc]  # django-filter ships no types
-    field_class = forms.IntegerField
+    field_class = WholeNumberFormField
 
 
 class ItemSearch(django_filters.FilterSet):  # type: ignore[misc]  # django-filter ships no types

@@ -10,24 +10,6 @@ from apps.items import domain
 from gdmarket.rest.serializers import StrictSerializer
 
 
-class TextField(serializers.CharField):
-    """A JSON string; numbers are refused."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class WholeNumberField(serializers.IntegerField):
-    """A JSON integer; strings, booleans and 1.0 are refused."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if type(data) is not int:
-            self.fail("invalid")
-        return data
-
-
 class DegreesField(serializers.FloatField):
     """A JSON number of degrees, from `-most` to `most`."""
 
@@ -51,15 +33,17 @@ class ItemSerializer(StrictSerializer):
 
     id = serializers.UUIDField(read_only=True)
     manager = serializers.UUIDField(read_only=True, source="manager_id")
-    name = TextField(max_length=domain.MAX_NAME)
-    description = TextField(max_length=domain.MAX_DESCRIPTION, allow_blank=True, default="", style={"base_template": "textarea.html"})
-    category = TextField(max_length=domain.MAX_CATEGORY)
-    daily_price = WholeNumberField(min_value=domain.MIN_DAILY_PRICE, max_value=domain.MAX_DAILY_PRICE)
-    deposit = WholeNumberField(min_value=domain.MIN_DEPOSIT, max_value=domain.MAX_DEPOSIT, default=0)
+    name = serializers.CharField(max_length=domain.MAX_NAME)
+    description = serializers.CharField(
+        max_length=domain.MAX_DESCRIPTION, allow_blank=True, default="", style={"base_template": "textarea.html"}
+    )
+    category = serializers.CharField(max_length=domain.MAX_CATEGORY)
+    daily_price = serializers.IntegerField(min_value=domain.MIN_DAILY_PRICE, max_value=domain.MAX_DAILY_PRICE)
+    deposit = serializers.IntegerField(min_value=domain.MIN_DEPOSIT, max_value=domain.MAX_DEPOSIT, default=0)
     currency = serializers.ChoiceField([domain.KRW], default=domain.KRW)
     latitude = DegreesField(most=domain.MAX_LATITUDE)
     longitude = DegreesField(most=domain.MAX_LONGITUDE)
-    place = TextField(max_length=domain.MAX_PLACE)
+    place = serializers.CharField(max_length=domain.MAX_PLACE)
     state = serializers.ChoiceField(list(domain.ItemState), read_only=True)
     availability = serializers.ChoiceField(list(domain.Availability), read_only=True)
     version = serializers.IntegerField(read_only=True)

@@ -6,5 +6,5 @@ from apps.items.api import views
 
 urlpatterns = [
     path("items", views.ItemList.as_view(), name="items"),
-    path("items/<uuid:item_id>", views.ItemDetail.as_view(), name="item"),
+    path("items/<id:item_id>", views.ItemDetail.as_view(), name="item"),
 ]

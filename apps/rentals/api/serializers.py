@@ -8,10 +8,14 @@ from rest_framework import serializers
 from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.models import ListingVersion, Rental
-from gdmarket.contracts import names_of
+from gdmarket.contracts import names_of, types_of
 from gdmarket.rest.contracts import PaymentSerializer, api_names
 from gdmarket.rest.instants import InstantField
 from gdmarket.rest.serializers import StrictSerializer
+
+_MAY_BE_NULL = frozenset(
+    shown for shown, name in api_names(RentalSnapshot, key="rental_id").items() if types_of(RentalSnapshot).get(name, (str, False))[1]
+)
 
 
 class RequestRentalSerializer(StrictSerializer):
@@ -61,6 +65,7 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
     """A rental; `price` in minor units of `currency`."""
 
     state = serializers.ChoiceField(choices=list(domain.RentalState))
+    cancelled_by = serializers.ChoiceField(choices=list(domain.CancelledBy), allow_null=True)
     overdue = serializers.SerializerMethodField(help_text="Whether the item should have been returned by now.")
     payment = serializers.SerializerMethodField()
 
@@ -72,6 +77,11 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
     def build_unknown_field(self, field_name: str, model_class: Any) -> Any:
         """Build `item` from the column `item_id`, and the like."""
         return serializers.UUIDField, {"source": f"{field_name}_id"}
+
+    def to_representation(self, instance: Rental) -> dict[str, Any]:
+        """Return the fields; where there may be none, an empty text is none, as in the contract."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        return {name: None if value == "" and name in _MAY_BE_NULL else value for name, value in shown.items()}
 
     def get_overdue(self, rental: Rental) -> bool:
         """Return whether the item should have been returned by now."""
@@ -86,9 +96,9 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
 class RentalDetailSerializer(RentalSerializer):
     """A rental, what it agreed to, and where the item differs from that since."""
 
-    agreed = serializers.SerializerMethodField()
-    current = serializers.SerializerMethodField()
-    changed = serializers.SerializerMethodField()
+    agreed = serializers.SerializerMethodField(help_text="The item as it was agreed; null for a rental from before that was kept.")
+    current = serializers.SerializerMethodField(help_text="The item as it is, where that differs while the rental is open; else null.")
+    changed = serializers.SerializerMethodField(help_text="What differs.")
 
     class Meta(RentalSerializer.Meta):
         fields = (*RentalSerializer.Meta.fields, "agreed", "current", "changed")

@@ -5,15 +5,13 @@ from rest_framework.request import Request
 
 from apps.status_view import domain
 from gdmarket.rest.pagination import ListParameters
-from gdmarket.rest.serializers import StrictSerializer
+from gdmarket.rest.serializers import StrictParameters
 
 MAX_VERSION = 2**31 - 1
 
 
-class Freshness(StrictSerializer):
+class Freshness(StrictParameters):
     """How new the answer must be."""
-
-    unknown_code = "unknown_parameter"
 
     min_version = serializers.IntegerField(
         min_value=0,

@@ -6,7 +6,7 @@ from apps.status_view.api import views
 
 urlpatterns = [
     path("items", views.ItemStatusListView.as_view(), name="item-statuses"),
-    path("items/<uuid:item_id>", views.ItemStatusView.as_view(), name="item-status"),
+    path("items/<id:item_id>", views.ItemStatusView.as_view(), name="item-status"),
     path("rentals", views.RentalStatusListView.as_view(), name="rental-statuses"),
-    path("rentals/<uuid:rental_id>", views.RentalStatusView.as_view(), name="rental-status"),
+    path("rentals/<id:rental_id>", views.RentalStatusView.as_view(), name="rental-status"),
 ]

@@ -1,14 +1,18 @@
 """Every message of the code and the templates has a Korean translation."""
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import polib
 import pytest
+from django import forms
+from django.core import validators
 from django.utils import translation
 from django.utils.translation.template import templatize
+from rest_framework import exceptions, serializers
 
 from apps.accounts.errors import EmailTakenError
 from apps.items import errors as items
@@ -96,6 +100,27 @@ def test_every_error_message_is_translated() -> None:
     with translation.override("ko"):
         untranslated = [kind.__name__ for kind in error_classes() if translation.gettext(first_line(kind)) == first_line(kind)]
     assert untranslated == []
+
+
+def messages_of_the_frameworks() -> Iterator[str]:
+    """Yield what Django and REST framework may answer about a field or a request, in the language in force."""
+    for module, base in ((serializers, serializers.Field), (forms, forms.Field), (exceptions, exceptions.APIException)):
+        for _name, kind in inspect.getmembers(module, inspect.isclass):
+            if issubclass(kind, base):
+                yield from map(str, getattr(kind, "default_error_messages", {}).values())
+                yield str(getattr(kind, "default_detail", ""))
+    yield from (str(kind.message) for _name, kind in inspect.getmembers(validators, inspect.isclass) if hasattr(kind, "message"))
+
+
+def test_no_korean_message_of_the_frameworks_has_an_english_word() -> None:
+    """Their own translations leave such words as blank, null, datetime and slug in the sentence."""
+    names = {"Accept", "IPv4", "IPv6", "JSON", "URL", "UUID"}
+    with translation.override("ko"):
+        messages = {text for text in messages_of_the_frameworks() if text}
+    assert len(messages) > 50
+    assert {
+        text for text in messages if set(re.findall(r"[A-Za-z][A-Za-z0-9]+", re.sub(r"%\(\w+\)[sd]|\{[\w.]*\}", "", text))) - names
+    } == set()
 
 
 @pytest.mark.parametrize(

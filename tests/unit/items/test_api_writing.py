@@ -93,7 +93,7 @@ def test_missing_fields_are_named(client: APIClient) -> None:
         ("daily_price", -5, "min_value"),
         ("daily_price", 10_000_001, "max_value"),
         ("daily_price", 10**400, "max_value"),
-        ("daily_price", 8_000.0, "invalid"),
+        ("daily_price", 8_000.5, "invalid"),
         ("daily_price", "8000", "invalid"),
         ("daily_price", True, "invalid"),
         ("deposit", -1, "min_value"),
