@@ -18,11 +18,9 @@ from django.core.checks import CheckMessage
 from django.db.models.functions import Now
 
 from apps.accounts import queries as accounts
-from config import demo
+from config import demo, exposure
 from gdmarket.checks import DATA, STRICT, finding, register
 
-# Words of keys in examples, tests and builds.
-_WELL_KNOWN = ("unused", "only-for-tests", "django-insecure", "change-me", "changeme", "secret", "example")
 _READ_ELSEWHERE = {"GDMARKET_CRASH_AT", "GDMARKET_RELAY", "GDMARKET_WELCOME"}
 _STATIC = ("market/admin.css", "admin/css/base.css")
 _MEGABYTE = 1024**2
@@ -50,12 +48,15 @@ def check_secrecy(**_: Any) -> Iterator[CheckMessage]:
     """Look for keys that can be guessed, debug mode, and host names that are not limited."""
     for number, key in enumerate([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]):
         name = f"secret key fallback {number}" if number else "the secret key"
-        if any(word in key.lower() for word in _WELL_KNOWN):
+        if exposure.has_known_word(key):
             yield finding("config.W002", f"{name} contains a well-known word", _NEW_KEY)
-        elif len(key) < 50 or len(set(key)) < 12:  # noqa: PLR2004  # as security.W009, and harder to guess
+        elif exposure.is_short(key):
             yield finding("config.W003", f"{name} has {len(key)} characters, {len(set(key))} of them different", _NEW_KEY)
     if settings.DEBUG:
         yield finding("config.W004", "debug mode is on: error pages show the settings", "unset GDMARKET_DEBUG")
+    if settings.GDMARKET_PUBLIC_DEMO:
+        found = "it is a public demo: everybody may know its key and its people's passwords"
+        yield finding("config.W012", found, "unset GDMARKET_PUBLIC_DEMO")
     if "*" in settings.ALLOWED_HOSTS:
         yield finding("config.W005", "any host name is answered to", _HOSTS)
 

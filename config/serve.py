@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 from environs import EnvError
 
-from config import server
+from config import exposure, server
 
 _WELCOME = """
 GDmarket is running at {address}
@@ -43,6 +43,8 @@ def main() -> NoReturn:
         importlib.import_module(os.environ["DJANGO_SETTINGS_MODULE"])
     except (EnvError, ValueError) as wrong:  # ValueError: an invalid database URL
         sys.exit(f"The settings are not right: {wrong}")
+    if refused := exposure.refusal(settings):
+        sys.exit(refused)
     _refuse_taken_port()
     print("Preparing the database …", flush=True)  # noqa: T201  # a person waits
     try:
@@ -64,7 +66,9 @@ def _prepare() -> str:
 
     call_command("migrate", verbosity=0)
     if not accounts.has_people():
-        if settings.GDMARKET_PAYMENT_GATEWAY in _DEMO_GATEWAYS:
+        if not exposure.may_load_demo(settings):
+            print(f"The database is empty: listening on {server.HOST}, it gets no demo. First: ./dev manage createsuperuser", flush=True)  # noqa: T201  # a person waits
+        elif settings.GDMARKET_PAYMENT_GATEWAY in _DEMO_GATEWAYS:
             try:
                 call_command("load_demo")
             except CommandError as refused:

@@ -18,7 +18,7 @@ from environs import Env, EnvError, validate
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from config import logs
+from config import exposure, logs
 
 env = Env(eager=False)
 #: The address to listen on; `0.0.0.0` in the container image.
@@ -109,6 +109,15 @@ _sidecars = (_Sidecar(*_RELAY), _Sidecar(*_RECONCILE))
 def _supervise(_signal: int = 0, _frame: FrameType | None = None) -> None:
     for sidecar in _sidecars:
         sidecar.ensure_running()
+
+
+def on_starting(_server: Arbiter) -> None:
+    """Refuse to start insecurely, before the port is bound."""
+    from django.conf import settings  # noqa: PLC0415  # gunicorn reads this module before Django may be set up
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    if refused := exposure.refusal(settings):
+        sys.exit(refused)
 
 
 def when_ready(_server: Arbiter) -> None:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 env = Env(eager=False)
 
 # -- General ----------------------------------------------------------------------------------------------------------------------
-#: Django's debug mode. Never in production: error pages show the settings.
+#: Django's debug mode. Error pages show the settings: refused where it is reached from beyond this machine.
 DEBUG = env.bool("GDMARKET_DEBUG", False)
 #: The data folder: the SQLite file, the sandbox provider's file.
 GDMARKET_DATA_DIR = env.path("GDMARKET_DATA_DIR", ROOT / "var")
@@ -28,11 +28,15 @@ GDMARKET_DATA_DIR = env.path("GDMARKET_DATA_DIR", ROOT / "var")
 #: the source tree; the container image sets it.
 GDMARKET_STATIC_DIR = env.str("GDMARKET_STATIC_DIR", "")
 #: Signs tokens, sessions and cursors, and encrypts kept answers: 50 or more random characters. `./dev` creates one in the data folder.
+#: A server that is reached from beyond this machine does not start with one that can be guessed.
 SECRET_KEY = env.str("GDMARKET_SECRET_KEY", validate=validate.Length(min=1))
 #: Earlier secret keys whose signatures are still accepted: with them a key is replaced without signing everybody out.
 SECRET_KEY_FALLBACKS: list[str] = env.list("GDMARKET_SECRET_KEY_FALLBACKS", [])
-#: The host names it answers to.
+#: The host names it answers to; `*`, any, is refused where it is reached from beyond this machine.
 ALLOWED_HOSTS = env.list("GDMARKET_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+#: The market is a demo whose key and passwords everybody knows: it starts with that key, and `load_demo` makes those people, though it
+#: listens beyond this machine. Only in a network of your own; never on the internet.
+GDMARKET_PUBLIC_DEMO = env.bool("GDMARKET_PUBLIC_DEMO", False)
 #: Other origins whose forms are accepted, as in `https://admin.example.com`.
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("GDMARKET_CSRF_TRUSTED_ORIGINS", [])
 #: Whether it is reached by HTTPS: secure cookies, redirects from HTTP, and HSTS for a year.

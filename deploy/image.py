@@ -4,6 +4,7 @@ It runs as the image's user, on a read-only root, without capabilities. Needs do
 """
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,7 @@ class Engine:
         self._name = name
         self._label = f"gdmarket-check-{os.getpid()}"
         self._started: list[str] = []
-        environment = ("--env=GDMARKET_SECRET_KEY=only-for-the-check-of-an-image-and-long-enough-to-please", "--env=GDMARKET_THREADS=4")
+        environment = (f"--env=GDMARKET_SECRET_KEY={secrets.token_urlsafe(48)}", "--env=GDMARKET_THREADS=4")
         self._image = (*_HARDENED, *environment, f"--volume={self._label}:{_DATA}", *arguments, tag)
 
     def call(self, *command: str) -> subprocess.CompletedProcess[str]:
@@ -99,7 +100,7 @@ def main(arguments: list[str]) -> None:
 
 def _check(engine: Engine) -> None:
     engine.run("python", "manage.py", "migrate", "--verbosity=0")
-    engine.run("python", "manage.py", "load_demo")
+    engine.run("sh", "-c", "GDMARKET_PUBLIC_DEMO=true python manage.py load_demo")
     port = free_port()
     relay = engine.start("python", "manage.py", "relay", name="relay")
     web = engine.start(name="web", options=(f"--publish=127.0.0.1:{port}:8000",))

@@ -19,6 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from gdmarket import databases, shutdown
 from gdmarket.bus import backlog
 from gdmarket.rest import problems
+from gdmarket.rest.write_probe import WriteCheck
 from gdmarket.unreachable import UnreachableDatabases
 
 _log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ _MAX_SHOWN = 5
 _MAX_COUNTED = 10_000
 _PATIENCE_S = 1.0
 _unreachable = UnreachableDatabases()
+_writes = WriteCheck()
 
 
 def _probe_view(probe: Probe) -> Callable[[HttpRequest], HttpResponse]:
@@ -58,7 +60,8 @@ def ready() -> HttpResponse:
     """Answer whether this process can serve requests: 200 with the backlog of the bus, or 503 with what is missing.
 
     A process that is about to end is not ready, though it still serves.
-    Only `default`, which holds people and sessions, must be reachable: without another context's database the other contexts still work.
+    Only `default`, which holds people and sessions, must be reachable and take a write: without another context's database the other
+    contexts still work.
     """
     if shutdown.is_draining():
         return _not_ready(["the server: it is being stopped"])
@@ -68,6 +71,8 @@ def ready() -> HttpResponse:
     missing = sorted({name for state in states for name in state.missing})
     if states[0].is_away or missing:
         return _not_ready(["database"] if states[0].is_away else missing)
+    if not _writes.is_writable():
+        return _not_ready(["a write to the database"])
     away = {"away": [f"database {state.alias}" for state in states if state.is_away]} if others else {}
     return JsonResponse({"status": "ready", "missing": [], **away, "bus": _merged_backlog(states)})
 

@@ -1,4 +1,4 @@
-"""Requests with an `Idempotency-Key`, and how many requests came from whom."""
+"""Requests with an `Idempotency-Key`, how many requests came from whom, and the row that readiness writes."""
 
 from typing import ClassVar
 
@@ -35,6 +35,15 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.status or 'no response yet'}"
+
+
+class WriteProbe(models.Model):
+    """One row, which readiness writes to see whether a write goes through."""
+
+    written_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"at {self.written_at:%Y-%m-%d %H:%M:%S}"
 
 
 class RequestCount(models.Model):

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.accounts import queries as accounts
-from config import demo
+from config import demo, exposure
 from config.demo_catalogue import THINGS
 from gdmarket import clock
 from gdmarket.errors import DomainError
@@ -25,6 +25,9 @@ class Command(BaseCommand):
         if accounts.has_people():
             self.stdout.write("The database is not empty: the demo is not loaded.")
             return
+        if not exposure.may_load_demo(settings):
+            found = f"the market listens on {settings.GDMARKET_HOST}, and everybody knows the demo's password"
+            raise CommandError(f"{found}. In a network of your own: set GDMARKET_PUBLIC_DEMO=true.")
         if options["dry_run"]:
             self.stdout.write(f"Would load {len(demo.PEOPLE)} people, {len(THINGS)} items and some rentals.")
             return

@@ -6,10 +6,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
+from apps.accounts.models import User
 from apps.payments.gateways import GATEWAYS
+from config import exposure
+from deploy.servers.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 TOO_SMALL = "Must be greater than or equal to 1."
@@ -134,3 +140,89 @@ def test_other_commands_refuse_them_as_well(command: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(("user", "anon"), [("off", "1/sec"), ("20/min", "300/hour"), ("4000/day", "off")])
 def test_valid_rates_are_accepted(user: str, anon: str) -> None:
     assert start(*READ_SETTINGS, GDMARKET_THROTTLE_USER=user, GDMARKET_THROTTLE_ANON=anon).returncode == 0
+
+
+SAFE_KEY = "k9!" + "".join(chr(97 + number % 26) + str(number) for number in range(30))
+GUNICORN = ("-m", "gunicorn", "-c", "python:config.server", "config.wsgi")
+BEYOND = {"GDMARKET_HOST": "0.0.0.0", "GDMARKET_SECRET_KEY": SAFE_KEY}
+
+
+@pytest.mark.parametrize("command", [("-m", "config.serve"), GUNICORN], ids=["dev run", "gunicorn"])
+@pytest.mark.parametrize(
+    ("insecure", "remedy"),
+    [
+        ({"GDMARKET_SECRET_KEY": "changeme"}, "GDMARKET_SECRET_KEY can be guessed: set another"),
+        ({"GDMARKET_SECRET_KEY": f"only-for-tests{SAFE_KEY}"}, "GDMARKET_SECRET_KEY can be guessed"),
+        ({"GDMARKET_SECRET_KEY_FALLBACKS": "changeme"}, "a key of GDMARKET_SECRET_KEY_FALLBACKS can be guessed"),
+        ({"GDMARKET_DEBUG": "true"}, "GDMARKET_DEBUG is on, and error pages show the settings: unset it"),
+        ({"GDMARKET_ALLOWED_HOSTS": "*"}, "GDMARKET_ALLOWED_HOSTS is *: set the names it is reached by"),
+        ({"GDMARKET_HOST": "127.0.0.1", "GDMARKET_TRUSTED_PROXIES": "1", "GDMARKET_DEBUG": "true"}, "GDMARKET_DEBUG is on"),
+    ],
+)
+def test_it_refuses_to_start_insecurely_beyond_this_machine(command: tuple[str, ...], insecure: dict[str, str], remedy: str) -> None:
+    port = str(free_port())
+
+    refused = start(*command, **{**BEYOND, "GDMARKET_PORT": port, **insecure})
+
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 2, refused.stderr
+    assert remedy in refused.stderr
+    assert "changeme" not in refused.stderr
+    assert refused.stdout == ""
+
+
+def test_all_that_is_insecure_is_named_at_once_and_nothing_is_on_this_machine() -> None:
+    asked = SimpleNamespace(
+        SECRET_KEY="changeme",
+        SECRET_KEY_FALLBACKS=["unused"],
+        DEBUG=True,
+        ALLOWED_HOSTS=["*"],
+        GDMARKET_HOST="::",
+        GDMARKET_TRUSTED_PROXIES=0,
+        GDMARKET_PUBLIC_DEMO=True,
+    )
+    refused = exposure.refusal(asked) or ""
+    named = [line.split()[1] for line in refused.splitlines()[1:]]
+    assert named == [
+        "GDMARKET_SECRET_KEY",
+        "a",
+        "GDMARKET_DEBUG",
+        "GDMARKET_ALLOWED_HOSTS",
+    ]
+    for host in ("127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"):
+        asked.GDMARKET_HOST = host
+        assert exposure.refusal(asked) is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "market.example.com"])
+def test_any_other_address_is_beyond_this_machine(host: str) -> None:
+    assert not exposure.is_loopback(host)
+
+
+def test_a_public_demo_says_so_and_may_have_its_known_key_and_no_other_weakness() -> None:
+    known = SimpleNamespace(
+        SECRET_KEY=f"everybody-knows{SAFE_KEY}", SECRET_KEY_FALLBACKS=[], DEBUG=False, ALLOWED_HOSTS=["x"], GDMARKET_PUBLIC_DEMO=True
+    )
+    assert list(exposure.list_insecurities(known)) == []
+    known.SECRET_KEY = "changeme"
+    assert len(list(exposure.list_insecurities(known))) == 1
+
+
+@pytest.mark.django_db
+def test_demo_people_are_never_made_beyond_this_machine_unless_the_operator_says_so(settings: Settings) -> None:
+    settings.GDMARKET_HOST = "0.0.0.0"
+    with pytest.raises(CommandError, match="everybody knows the demo's password"):
+        call_command("load_demo")
+    assert not User.objects.exists()
+    settings.GDMARKET_PUBLIC_DEMO = True
+    assert exposure.may_load_demo(settings)
+
+
+def test_the_first_start_beyond_this_machine_makes_no_demo_people(tmp_path: Path) -> None:
+    prepare = "from config import serve; print('people:', repr(serve._prepare()))"
+
+    prepared = start("-c", prepare, **BEYOND, GDMARKET_DATA_DIR=str(tmp_path), DATABASE_URL="", DJANGO_SETTINGS_MODULE="config.settings")
+
+    assert prepared.returncode == 0, prepared.stderr
+    assert "it gets no demo. First: ./dev manage createsuperuser" in prepared.stdout
+    assert "people: ''" in prepared.stdout

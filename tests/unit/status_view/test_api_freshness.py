@@ -1,6 +1,8 @@
 """Reads with `min_version` wait for that version; an ETag follows the row's content."""
 
 import threading
+import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -41,6 +43,21 @@ def test_a_version_that_does_not_arrive_is_waited_for_briefly(place: Neighbourho
         assert (answer.status_code, answer.json()["version"]) == (200, 1)
     nobodys = f"{RENTALS}/{ids.uuid7()}?min_version=1"
     assert place.renter.get(nobodys).status_code == 404
+
+
+def test_at_most_four_readers_of_a_process_wait_and_the_others_are_answered_at_once(
+    place: Neighbourhood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waited"))
+    with ExitStack() as waiting:
+        for _ in range(4):
+            assert queries._waiting.acquire(blocking=False)
+            waiting.callback(queries._waiting.release)
+        answer = place.renter.get(f"{place.its_rental}?min_version=9")
+    assert (answer.status_code, answer.json()["version"]) == (200, 1)
+    monkeypatch.setattr(queries, "_PATIENCE_S", 0.0)
+    assert place.renter.get(f"{place.its_rental}?min_version=9").status_code == 200
+    assert queries._waiting._value == 4  # each gave its place back
 
 
 def test_a_version_that_has_arrived_is_answered_at_once(place: Neighbourhood, django_assert_num_queries: Any) -> None:

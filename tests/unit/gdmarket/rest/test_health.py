@@ -1,7 +1,10 @@
 """The liveness and readiness probes."""
 
 import socket
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,9 @@ from pytest_django import DjangoDbBlocker
 
 from config import database_urls
 from gdmarket.bus.models import Delivery, Event, Heartbeat
+from gdmarket.rest import health, write_probe
+from gdmarket.rest.models import WriteProbe
+from gdmarket.rest.write_probe import WriteCheck
 
 
 def test_the_process_is_alive_whatever_the_database_does(client: Client) -> None:
@@ -112,3 +118,64 @@ def test_a_database_that_never_answers_delays_the_probe_by_a_second_once(
 def test_probes_answer_only_get(client: Client) -> None:
     answer = Client(enforce_csrf_checks=True).post("/health/live")
     assert (answer.status_code, answer.json()["code"], answer["Allow"]) == (405, "method_not_allowed", "GET, HEAD")
+
+
+_READ_ONLY = {"sqlite": "PRAGMA query_only = {}", "postgresql": "SET default_transaction_read_only = {}"}
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    """Let the database refuse writes, as on a full disk or after a failover; it still answers what is asked."""
+    with connection.cursor() as cursor:
+        cursor.execute(_READ_ONLY[connection.vendor].format("on"))
+        try:
+            yield
+        finally:
+            cursor.execute(_READ_ONLY[connection.vendor].format("off"))
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> WriteCheck:
+    """Forget how the last write ended."""
+    monkeypatch.setattr(health, "_writes", WriteCheck())
+    return health._writes
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_not_ready_while_writes_fail(
+    client: Client, checks: WriteCheck, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(write_probe, "_INTERVAL_S", 0.0)
+    assert client.get("/health/ready").status_code == 200
+    with read_only():
+        for _ in range(2):
+            answer = client.get("/health/ready")
+            assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+            assert answer.json() == {"status": "not ready", "missing": ["a write to the database"]}
+    assert client.get("/health/ready").status_code == 200
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["the database cannot be written to"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_writes_at_most_once_in_five_seconds(client: Client, checks: WriteCheck) -> None:
+    for _ in range(3):
+        assert client.get("/health/ready").status_code == 200
+    assert [probe.id for probe in WriteProbe.objects.all()] == [1]
+    written_at = WriteProbe.objects.get().written_at
+    with read_only():
+        assert client.get("/health/ready").status_code == 200
+    checks._next_s -= 5.0
+    assert client.get("/health/ready").status_code == 200
+    assert WriteProbe.objects.get().written_at > written_at
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db(transaction=True)
+def test_another_writer_is_no_failure(client: Client, checks: WriteCheck) -> None:
+    other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert client.get("/health/ready").status_code == 200
+    other.execute("ROLLBACK")
+    other.close()
+    with connection.cursor() as cursor:
+        assert cursor.execute("PRAGMA busy_timeout").fetchone()[0] >= 5000
