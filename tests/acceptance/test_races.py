@@ -75,7 +75,9 @@ def test_back_to_back_rentals_are_accepted_and_overlapping_ones_are_not(market: 
     market.request(item, starts_at=noon.isoformat(), ends_at=(noon + day).isoformat())
 
     before = market.neighbour.post(
-        "/api/v1/rentals", {"item": item["id"], "starts_at": (noon - day / 2).isoformat(), "ends_at": noon.isoformat()}, format="json"
+        "/api/v1/rentals",
+        {"item": item["id"], "starts_at": (noon - day / 2).isoformat(), "ends_at": noon.isoformat(), "payment_method": "pm_ok"},
+        format="json",
     )
     after = market.neighbour.post("/api/v1/rentals", {"item": item["id"], "starts_at": (noon + day).isoformat()}, format="json")
     inside = market.neighbour.post(
