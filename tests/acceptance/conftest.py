@@ -59,6 +59,12 @@ class Market:
 
 
 @pytest.fixture
+def long_sessions(settings: Settings) -> None:
+    """Let everybody who signs in after this stay signed in for as long as time passes."""
+    settings.GDMARKET_ACCESS_TOKEN_LIFETIME_S = 30 * 24 * 3600
+
+
+@pytest.fixture
 def market(transactional_db: None, as_user: Callable[[Any], APIClient], api: APIClient) -> Market:
     """Return a market without items and rentals."""
     breaker.reset()

@@ -18,17 +18,13 @@ from tests.log import recorded
 from tests.passing_time import PassingTime
 from tests.unit.payments.fake_gateway import FakeGateway
 
+pytestmark = pytest.mark.usefixtures("long_sessions")
+
 Drain = Callable[[], int]
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 UNPAID = ("requested", "paying", "refunding")
-
-
-@pytest.fixture(autouse=True)
-def long_sessions(settings: Settings) -> None:
-    """Let everybody stay signed in for as long as time passes."""
-    settings.GDMARKET_ACCESS_TOKEN_LIFETIME_S = 30 * 24 * 3600
 
 
 def ask(market: Market, item: dict[str, Any], **wishes: Any) -> Any:
@@ -148,15 +144,6 @@ def test_a_mistake_that_is_corrected_at_once_costs_no_wait_but_a_third_hold_in_a
     assert ask(market, item).status_code == 201
 
 
-def test_what_the_manager_cancelled_was_not_given_up_by_the_renter(market: Market) -> None:
-    item = market.register()
-    for days in (1, 2, 3):
-        rental = market.request(item, **days_from_now(days))
-        assert market.command(market.manager, rental, "cancel").status_code == 200
-
-    assert ask(market, item).status_code == 201
-
-
 def test_a_cancelled_payment_gives_what_is_left_of_the_hour_and_the_time_while_it_was_paid_does_not_count(
     market: Market, pass_time: PassingTime
 ) -> None:
@@ -213,19 +200,19 @@ def test_cancelled_payments_do_not_add_up_to_more_unpaid_holds_than_are_allowed(
 def test_a_hold_is_prolonged_while_the_breaker_is_open_but_never_beyond_its_hour(market: Market, pass_time: PassingTime) -> None:
     rental = market.request(market.register(), **days_from_now(30))
     dues = []
-    for _ in range(8):
+    for _ in range(18):
         store.open_by_hand(name="payments", for_s=3600, reason="test")
         breaker.reset()
         assert market.pay(rental).status_code in {409, 503}
         dues.append(datetime.fromisoformat(market.see(rental)["payment_due_at"]))
-        pass_time(minutes=10)
+        pass_time(minutes=4)
 
     assert dues[0] > datetime.fromisoformat(rental["payment_due_at"])
     assert max(dues) == datetime.fromisoformat(rental["requested_at"]) + HOUR
 
 
 def test_a_hold_whose_time_is_over_is_not_prolonged_before_its_timer_comes(market: Market, pass_time: PassingTime) -> None:
-    rental = market.request(market.register(), **days_from_now(30))
+    rental = market.see(market.request(market.register(), **days_from_now(30)))
     store.open_by_hand(name="payments", for_s=3600, reason="test")
     breaker.reset()
     pass_time(minutes=16)
