@@ -7,6 +7,7 @@ from django.core.management import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db.models.functions import Now
 
+from config import catching_up
 from gdmarket import databases
 from gdmarket.bus.models import Heartbeat
 
@@ -34,6 +35,8 @@ class Command(migrate.Command):
             super().handle(*args, database=alias, **options)
         if not options["plan"] and not options["check_unapplied"]:
             _refuse_duplicate_databases()
+            if not options["app_label"]:
+                catching_up.catch_up()
 
 
 def _refuse_duplicate_databases() -> None:

@@ -56,6 +56,7 @@ def test_a_registered_item_is_listed_and_published() -> None:
             state="listed",
             version=1,
             occurred_at=NOW,
+            description="",
         )
     ]
 

@@ -75,7 +75,7 @@ class RentalFacts:
 
     def then(self, kind: Callable[..., Fact], *, at: datetime = NOON, **changes: Any) -> Fact:
         """Return the next fact, with these changes."""
-        particulars = {name: changes.pop(name) for name in ("reason", "method") if name in changes}
+        particulars = {name: changes.pop(name) for name in ("reason", "method", "changed") if name in changes}
         self._public |= {"version": self._public["version"] + 1, "occurred_at": at, **changes}
         return kind(**self._public, **particulars)
 

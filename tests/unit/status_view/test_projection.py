@@ -154,7 +154,7 @@ def test_attempts_to_pay_one_after_another_add_up() -> None:
 @pytest.mark.parametrize("kind", [event for event in SUBSCRIPTIONS if issubclass(event, RentalSnapshot)])
 def test_every_fact_of_a_rental_enters_its_timeline_and_changes_its_row(kind: type[Any]) -> None:
     rental = RentalFacts(ItemFacts())
-    particulars: dict[str, Any] = {field.name: "so" for field in dataclasses.fields(kind) if field.name in {"reason", "method"}}
+    particulars: dict[str, Any] = {field.name: "so" for field in dataclasses.fields(kind) if field.name in {"reason", "method", "changed"}}
 
     deliver(rental.then(kind, price=9_000, **particulars))
 

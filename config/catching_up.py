@@ -1,0 +1,35 @@
+"""Making up for what a version of the product left undone that did not know of it yet, across contexts.
+
+Old processes serve beside new ones during an upgrade, so that this is done when the database is migrated, and again when the last of them
+has ended. It can be repeated at any time.
+"""
+
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from apps.accounts import facade as accounts
+from apps.items import facade as items
+from apps.rentals import facade as rentals
+from gdmarket import clock
+
+Page = Callable[[UUID | None], list[UUID]]
+
+
+def catch_up() -> dict[str, int]:
+    """Do what is left undone; return how many of each: `managers` of whom nobody was told that they are suspended, or are no longer,
+    `listings` of which rentals did not know what the item is.
+    """
+    told = sum(accounts.publish_standings(user_ids=page, now=clock.now()) for page in _pages(lambda after: items.list_manager_ids(after=after)))
+    described = 0
+    for page in _pages(lambda after: rentals.list_undescribed(after=after)):
+        for item in items.list_details(item_ids=page):
+            rentals.describe_listing(item=item)
+            described += 1
+    return {"managers": told, "listings": described}
+
+
+def _pages(page: Page) -> Iterator[list[UUID]]:
+    ids = page(None)
+    while ids:
+        yield ids
+        ids = page(ids[-1])
