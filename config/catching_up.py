@@ -16,16 +16,21 @@ Page = Callable[[UUID | None], list[UUID]]
 
 
 def catch_up() -> dict[str, int]:
-    """Do what is left undone; return how many of each: `managers` of whom nobody was told that they are suspended, or are no longer,
-    `listings` of which rentals did not know what the item is.
+    """Do what is left undone, and return how many of each that was.
+
+    `managers`: nobody was told that they are suspended, or are no longer. `listings`: rentals did not know what the item is. `places`: of
+    items, that were not blurred.
     """
-    told = sum(accounts.publish_standings(user_ids=page, now=clock.now()) for page in _pages(lambda after: items.list_manager_ids(after=after)))
-    described = 0
+    done = {"managers": 0, "listings": 0, "places": 0}
+    for page in _pages(lambda after: items.list_manager_ids(after=after)):
+        done["managers"] += accounts.publish_standings(user_ids=page, now=clock.now())
     for page in _pages(lambda after: rentals.list_undescribed(after=after)):
         for item in items.list_details(item_ids=page):
             rentals.describe_listing(item=item)
-            described += 1
-    return {"managers": told, "listings": described}
+            done["listings"] += 1
+    for page in _pages(lambda after: items.list_unblurred(after=after)):
+        done["places"] += items.blur_places(item_ids=page)
+    return done
 
 
 def _pages(page: Page) -> Iterator[list[UUID]]:

@@ -21,6 +21,9 @@ MAX_LONGITUDE = 180
 KRW = "KRW"
 DEFAULT_RADIUS_M = 2_000
 MAX_RADIUS_M = 50_000
+BLUR_M = 300
+"""How far from its real place an item is shown at most, to all but its manager."""
+
 # Mean radius of the sphere with the Earth's volume. Source: IUGG 1980 (GRS 80), R3.
 EARTH_RADIUS_M = 6_371_000
 
@@ -99,6 +102,29 @@ def box_around(*, latitude: float, longitude: float, radius_m: int) -> Box:
     # The widest parallel of a cap lies nearer the pole than its centre. Source: J. P. Matuschek, "Bounding Coordinates".
     width = math.degrees(math.asin(math.sin(math.radians(reach)) / math.cos(math.radians(latitude))))
     return Box(south=south, north=north, west=_wrapped(longitude - width), east=_wrapped(longitude + width))
+
+
+def blurred(*, latitude: float, longitude: float, seed: bytes) -> tuple[float, float]:
+    """Return the place that strangers are shown instead: the middle of a cell of a grid, at most `BLUR_M` away.
+
+    `seed`, of 16 bytes or more, shifts the grid. All places in a cell become one, so that however many are seen, there is nothing to
+    average; who does not know the seed does not know where the cell's borders are. A place that is not on Earth is returned unchanged.
+    """
+    if not (abs(latitude) <= MAX_LATITUDE and abs(longitude) <= MAX_LONGITUDE):
+        return latitude, longitude
+    north, east = (int.from_bytes(seed[start : start + 8]) / 2**64 for start in (0, 8))
+    height = math.degrees(math.sqrt(2) * BLUR_M / EARTH_RADIUS_M)  # the corners of the cell are as far away as may be
+    middle = (math.floor(latitude / height + north) + 0.5 - north) * height
+    width = min(height / max(math.cos(math.radians(middle)), 1e-9), 2.0 * MAX_LONGITUDE)
+    beside = (math.floor(longitude / width + east) + 0.5 - east) * width
+    return round(max(-MAX_LATITUDE, min(middle, MAX_LATITUDE)), 6), round(_wrapped(beside), 6)
+
+
+def distance_m(*, here: tuple[float, float], there: tuple[float, float]) -> float:
+    """Return the great-circle distance of two places, each a latitude and a longitude in degrees."""
+    (south, west), (north, east) = ([math.radians(degrees) for degrees in place] for place in (here, there))
+    haversine = math.sin((north - south) / 2) ** 2 + math.cos(south) * math.cos(north) * math.sin((east - west) / 2) ** 2
+    return 2 * EARTH_RADIUS_M * math.asin(min(math.sqrt(haversine), 1.0))
 
 
 def _wrapped(longitude: float) -> float:

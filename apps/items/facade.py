@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from apps.items import queries
+from apps.items import queries, services
 from apps.items.contracts import ItemDetails, ItemSnapshot
 from gdmarket.contracts import build
 
@@ -13,9 +13,19 @@ def count_items() -> int:
     return queries.list_items().count()
 
 
+def blur_places(*, item_ids: Collection[UUID]) -> int:
+    """Blur the places of these items anew where strangers are shown none, or one of before; return of how many."""
+    return services.blur_places(item_ids=item_ids)
+
+
 def list_manager_ids(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
     """Return up to `limit` ids of managers of items, in order after `after`, each once."""
     return list(queries.list_manager_ids(after=after)[:limit])
+
+
+def list_unblurred(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
+    """Return up to `limit` ids, in order after `after`, of items whose places may have to be blurred anew."""
+    return list(queries.list_unblurred(after=after).values_list("id", flat=True)[:limit])
 
 
 def list_details(*, item_ids: Collection[UUID]) -> list[ItemDetails]:

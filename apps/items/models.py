@@ -1,9 +1,12 @@
 """Items' tables."""
 
+from typing import TYPE_CHECKING, Any
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import LessThanOrEqual, Range
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from apps.items import domain
@@ -20,6 +23,41 @@ _HOLDS = [(domain.Hold.RESERVED, _("Reserved")), (domain.Hold.RENTED, _("Rented 
 _IS_LISTED = Q(state=domain.ItemState.LISTED)
 _IS_OPEN = ~Q(hold=domain.Hold.OVER)
 
+if TYPE_CHECKING:
+    _FloatField = models.FloatField[float | None, float | None]
+else:  # Django's class is not generic at run time
+    _FloatField = models.FloatField
+
+
+class BlurredField(_FloatField):
+    """A coordinate as strangers are shown it, filled in whenever a row is saved; `save(update_fields=…)` must name it.
+
+    The grid is the manager's own and secret: all items at one home are shown at one place, and nobody learns from items of their own where
+    the borders of another's cells are.
+    """
+
+    def __init__(self, *, axis: int, **options: Any) -> None:
+        """Be the latitude (0) or the longitude (1)."""
+        self.axis = axis
+        super().__init__(**{"editable": False, "null": True, **options})
+
+    def deconstruct(self) -> Any:
+        """Return how a migration writes it."""
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, {**kwargs, "axis": self.axis}
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> float:  # noqa: FBT001  # Django's hook
+        """Blur the place of the row that is about to be saved."""
+        shown = blurred_place(model_instance)[self.axis]
+        setattr(model_instance, self.attname, shown)
+        return shown
+
+
+def blurred_place(item: Any) -> tuple[float, float]:
+    """Return the latitude and longitude at which strangers are shown an item, computed anew."""
+    seed = salted_hmac("gdmarket.items.places", str(item.manager_id), algorithm="sha256").digest()
+    return domain.blurred(latitude=item.latitude, longitude=item.longitude, seed=seed)
+
 
 class Item(models.Model):
     """One thing that can be rented, and the manager it belongs to."""
@@ -34,6 +72,9 @@ class Item(models.Model):
     currency = models.CharField(_("currency"), max_length=3, default=domain.KRW)
     latitude = models.FloatField(_("latitude"))
     longitude = models.FloatField(_("longitude"))
+    # Where strangers are shown it. Null in a row that the version before wrote.
+    shown_latitude = BlurredField(axis=0)
+    shown_longitude = BlurredField(axis=1)
     place = NameField(_("place"), max_length=domain.MAX_PLACE)
     state = models.CharField(_("state"), max_length=9, choices=_STATES, default=domain.ItemState.LISTED, editable=False)
     availability = models.CharField(
@@ -57,7 +98,7 @@ class Item(models.Model):
             models.Index(fields=["category_key", "-registered_at", "id"], condition=_IS_LISTED, name="items_category_key_newest"),
             models.Index(fields=["daily_price", "id"], condition=_IS_LISTED, name="items_cheapest"),
             models.Index(fields=["name", "id"], condition=_IS_LISTED, name="items_by_name"),
-            models.Index(fields=["latitude", "longitude"], condition=_IS_LISTED, name="items_by_place"),
+            models.Index(fields=["shown_latitude", "shown_longitude"], condition=_IS_LISTED, name="items_by_shown_place"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(Range(Length("name"), (1, domain.MAX_NAME))), name="items_name_length"),
@@ -87,6 +128,21 @@ class Item(models.Model):
     def __str__(self) -> str:
         """Return the name."""
         return self.name
+
+    @property
+    def shown_place(self) -> tuple[float, float]:
+        """The latitude and longitude at which strangers are shown the item."""
+        if self.shown_latitude is None or self.shown_longitude is None:
+            return blurred_place(self)
+        return self.shown_latitude, self.shown_longitude
+
+    @property
+    def is_blurred(self) -> bool:
+        """Whether the place that strangers are shown was made of the place where the item is, by whichever key."""
+        if self.shown_latitude is None or self.shown_longitude is None:
+            return False
+        distance_m = domain.distance_m(here=(self.latitude, self.longitude), there=(self.shown_latitude, self.shown_longitude))
+        return distance_m <= domain.BLUR_M + 1
 
 
 class ItemManager(models.Model):

@@ -1,11 +1,13 @@
 """Reading items."""
 
+import math
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import ASin, Cast, Cos, Least, Power, Radians, Round, Sin, Sqrt
+from django.db.models.functions import Abs, ASin, Cast, Cos, Least, Power, Radians, Round, Sin, Sqrt
+from django.db.models.lookups import GreaterThan
 
 from apps.items import domain
 from apps.items.errors import ItemNotFoundError
@@ -53,6 +55,14 @@ def list_open_periods(*, item_id: UUID) -> QuerySet[BusyPeriod]:
     return BusyPeriod.objects.exclude(hold=domain.Hold.OVER).filter(item_id=item_id).order_by("starts_at", "rental_id")
 
 
+def list_unblurred(*, after: UUID | None = None) -> QuerySet[Item]:
+    """List the items that strangers are shown nowhere, or farther away than blurring moves them; ordered by id after `after`."""
+    reach = 1.01 * math.degrees(domain.BLUR_M / domain.EARTH_RADIUS_M)
+    north, east = Abs(F("latitude") - F("shown_latitude")), Abs(F("longitude") - F("shown_longitude")) * Cos(Radians(F("latitude")))
+    far = Q(shown_latitude=None) | Q(shown_longitude=None) | Q(GreaterThan(north, reach)) | Q(GreaterThan(east, reach))
+    return list_items(after=after).filter(far)
+
+
 def matching(*, items: QuerySet[Item], words: str) -> QuerySet[Item]:
     """Keep the items that hold every one of the words in name, category, place or description, however they are written."""
     return text_columns.holding(rows=items, words=words)
@@ -71,11 +81,14 @@ def free(*, items: QuerySet[Item], starts_at: datetime, ends_at: datetime, now: 
 
 
 def near(*, items: QuerySet[Item], latitude: float, longitude: float, radius_m: int) -> QuerySet[Item]:
-    """Keep the items within `radius_m` of a point, each with its `distance_m` in whole metres."""
+    """Keep the items that are shown within `radius_m` of a point, each with its `distance_m` in whole metres.
+
+    Distances are to where strangers are shown an item: from three exact ones anybody could compute where it is.
+    """
     box = domain.box_around(latitude=latitude, longitude=longitude, radius_m=radius_m)
-    east_of, west_of = Q(longitude__gte=box.west), Q(longitude__lte=box.east)
+    east_of, west_of = Q(shown_longitude__gte=box.west), Q(shown_longitude__lte=box.east)
     between = east_of & west_of if box.west <= box.east else east_of | west_of
-    nearby = items.filter(between, latitude__range=(box.south, box.north))
+    nearby = items.filter(between, shown_latitude__range=(box.south, box.north))
     return nearby.annotate(distance_m=_distance_m(latitude, longitude)).filter(distance_m__lte=radius_m)
 
 
@@ -84,7 +97,7 @@ def _distance_m(latitude: float, longitude: float) -> Cast:
 
     Source: R. W. Sinnott, "Virtues of the Haversine", Sky & Telescope 68 (1984); the root is kept <= 1 against rounding.
     """
-    half_north = (Radians(F("latitude")) - Radians(Value(latitude))) / 2.0
-    half_east = (Radians(F("longitude")) - Radians(Value(longitude))) / 2.0
-    haversine = Power(Sin(half_north), 2) + Cos(Radians(F("latitude"))) * Cos(Radians(Value(latitude))) * Power(Sin(half_east), 2)
+    half_north = (Radians(F("shown_latitude")) - Radians(Value(latitude))) / 2.0
+    half_east = (Radians(F("shown_longitude")) - Radians(Value(longitude))) / 2.0
+    haversine = Power(Sin(half_north), 2) + Cos(Radians(F("shown_latitude"))) * Cos(Radians(Value(latitude))) * Power(Sin(half_east), 2)
     return Cast(Round(2.0 * domain.EARTH_RADIUS_M * ASin(Least(Sqrt(haversine), 1.0))), IntegerField())

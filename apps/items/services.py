@@ -1,5 +1,6 @@
 """Changing items: register, revise, withdraw; reserve and free their periods for rentals."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TypeVar, Unpack
 from uuid import UUID
@@ -13,7 +14,7 @@ from gdmarket import bus, databases
 from gdmarket.contracts import build
 
 # The columns that follow from others, which `save` fills in.
-_COMPARED = ("search_text", "category_key")
+_DERIVED = ("search_text", "category_key", "shown_latitude", "shown_longitude")
 _Fact = TypeVar("_Fact", ItemRegistered, ItemRevised, ItemWithdrawn)
 
 
@@ -54,7 +55,7 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
             setattr(item, field, changes[field])
         item.version += 1
         item.updated_at = now
-        item.save(update_fields=[*differing, *_COMPARED, "version", "updated_at"])
+        item.save(update_fields=[*differing, *_DERIVED, "version", "updated_at"])
         description = item.description if "description" in differing else None
         bus.publish(_fact(ItemRevised, item, now, description=description), stream=_stream(item_id))
     return item
@@ -76,6 +77,15 @@ def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
         item.save(update_fields=["state", "version", "updated_at", "withdrawn_at"])
         bus.publish(_fact(ItemWithdrawn, item, now), stream=_stream(item_id))
     return item
+
+
+def blur_places(*, item_ids: Collection[UUID]) -> int:
+    """Blur the places of these items anew where that is missing, or belongs to where they were before; return of how many."""
+    with databases.transaction_for("items"):
+        items = [item for item in Item.objects.select_for_update(no_key=True).filter(id__in=item_ids).order_by("id") if not item.is_blurred]
+        for item in items:
+            item.save(update_fields=["shown_latitude", "shown_longitude"])
+    return len(items)
 
 
 def set_standing(*, manager_id: UUID, is_suspended: bool, version: int) -> None:

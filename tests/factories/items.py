@@ -36,6 +36,13 @@ class ItemFactory(factory.django.DjangoModelFactory):
     updated_at = factory.SelfAttribute("registered_at")
 
 
+def item_shown_exactly(**details: Any) -> Item:
+    """Return an item that strangers are shown where it is, to the metre, so that distances can be told in a test."""
+    item: Item = ItemFactory(**details)
+    Item.objects.filter(id=item.id).update(shown_latitude=item.latitude, shown_longitude=item.longitude)
+    return item
+
+
 class BusyPeriodFactory(factory.django.DjangoModelFactory):
     """A rental that reserves its item for a day from now on."""
 

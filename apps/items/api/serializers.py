@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from apps.items import domain
+from apps.items.models import Item
 from gdmarket.rest.serializers import StrictSerializer
 
 
@@ -29,7 +30,10 @@ class DegreesField(serializers.FloatField):
 
 
 class ItemSerializer(StrictSerializer):
-    """An item; prices in minor units of `currency`, degrees in WGS 84."""
+    """An item; prices in minor units of `currency`, degrees in WGS 84.
+
+    Its manager sees where it is; for others `latitude` and `longitude` are up to 300 m off, always by the same.
+    """
 
     id = serializers.UUIDField(read_only=True)
     manager = serializers.UUIDField(read_only=True, source="manager_id")
@@ -49,6 +53,13 @@ class ItemSerializer(StrictSerializer):
     version = serializers.IntegerField(read_only=True)
     registered_at = serializers.DateTimeField(read_only=True, default_timezone=UTC)
     updated_at = serializers.DateTimeField(read_only=True, default_timezone=UTC)
+
+    def to_representation(self, instance: Item) -> dict[str, Any]:
+        """Return an item as the person `viewer` in the context sees it."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        if instance.manager_id != self.context.get("viewer"):
+            shown["latitude"], shown["longitude"] = instance.shown_place
+        return shown
 
 
 class FoundItemSerializer(ItemSerializer):

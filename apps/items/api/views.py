@@ -27,7 +27,9 @@ class ItemList(ApiView):
     def get(self, request: ApiRequest) -> Response:
         """Find items: the newest first, or the nearest when `near` is given."""
         found = filters.search(parameters=request.query_params)
-        return page(request, found.qs, order=found.order, serialize=FoundItemSerializer().to_representation)
+        return page(
+            request, found.qs, order=found.order, serialize=FoundItemSerializer(context={"viewer": request.user.pk}).to_representation
+        )
 
     @extend_schema(operation_id="registerItem", tags=["items"], request=ItemSerializer, responses={201: ItemSerializer})
     def post(self, request: ApiRequest) -> Response:
@@ -77,4 +79,7 @@ class ItemDetail(ApiView):
 
 
 def _answer(request: ApiRequest, item: Item, *, status: int = 200) -> Response:
-    return etags.answer(request, ItemSerializer(item).data, version=item.version, variant=item.availability, status=status)
+    shown = ItemSerializer(item, context={"viewer": request.user.pk}).data
+    # Its manager is shown another place than the others.
+    variant = f"{item.availability}-own" if item.manager_id == request.user.pk else item.availability
+    return etags.answer(request, shown, version=item.version, variant=variant, status=status)

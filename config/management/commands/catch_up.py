@@ -14,4 +14,4 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         done = catching_up.catch_up()
-        self.stdout.write(f"told of {done['managers']} managers, described {done['listings']} listings")
+        self.stdout.write(f"told of {done['managers']} managers, described {done['listings']} listings, blurred {done['places']} places")

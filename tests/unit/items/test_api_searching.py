@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tests.factories.items import BusyPeriodFactory, ItemFactory
+from tests.factories.items import BusyPeriodFactory, ItemFactory, item_shown_exactly
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +37,7 @@ def test_the_newest_items_come_first_and_withdrawn_ones_are_left_out(api: APICli
 
 def test_pages_by_distance_follow_each_other(api: APIClient) -> None:
     for number in range(5):
-        ItemFactory(name=f"item {number}", latitude=37.5 + (number // 2) * 0.001, longitude=127.0)
+        item_shown_exactly(name=f"item {number}", latitude=37.5 + (number // 2) * 0.001, longitude=127.0)
     seen, address = [], f"{ITEMS}?near=37.5,127.0&limit=2"
     while address:
         answer = api.get(address)
@@ -70,8 +70,8 @@ def test_pages_by_distance_follow_each_other(api: APIClient) -> None:
     ],
 )
 def test_the_list_filters_and_orders(api: APIClient, query: str, names: list[str]) -> None:
-    ItemFactory(name="drill", daily_price=5_000, availability="rented", registered_at=NOON, latitude=37.5, longitude=127.0)
-    ItemFactory(name="tent 텐트", category="캠핑", daily_price=9_000, registered_at=NOON + DAY, latitude=37.6, longitude=127.1)
+    item_shown_exactly(name="drill", daily_price=5_000, availability="rented", registered_at=NOON, latitude=37.5, longitude=127.0)
+    item_shown_exactly(name="tent 텐트", category="캠핑", daily_price=9_000, registered_at=NOON + DAY, latitude=37.6, longitude=127.1)
     assert _names(api.get(f"{ITEMS}?{query}")) == names
 
 

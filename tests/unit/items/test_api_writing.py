@@ -48,7 +48,7 @@ def _named(answer: Any) -> dict[str, str]:
     return {error["field"]: error["code"] for error in _problem(answer, 400)["errors"]}
 
 
-def test_a_manager_registers_an_item(client: APIClient, api: APIClient, manager: Any) -> None:
+def test_a_manager_registers_an_item(client: APIClient, manager: Any) -> None:
     answer = client.post(ITEMS, DRILL, format="json")
     assert answer.status_code == 201
     item = answer.json()
@@ -61,7 +61,7 @@ def test_a_manager_registers_an_item(client: APIClient, api: APIClient, manager:
     assert item["registered_at"] == item["updated_at"]
     assert item["registered_at"].endswith("Z")
     assert answer["Location"] == f"http://testserver{ITEMS}/{item['id']}"
-    shown = api.get(answer["Location"])
+    shown = client.get(answer["Location"])
     assert (shown.status_code, shown.json(), shown["ETag"]) == (200, item, answer["ETag"])
 
 

@@ -7,7 +7,7 @@ import pytest
 from apps.items import queries
 from apps.items.errors import ItemNotFoundError
 from gdmarket import ids
-from tests.factories.items import BusyPeriodFactory, ItemFactory
+from tests.factories.items import BusyPeriodFactory, ItemFactory, item_shown_exactly
 
 pytestmark = pytest.mark.django_db
 
@@ -68,15 +68,15 @@ def test_an_overdue_item_is_never_free() -> None:
 
 def test_items_nearby_have_their_distance() -> None:
     city_hall, namsan = (37.5663, 126.9779), (37.5512, 126.9882)
-    here = ItemFactory(latitude=city_hall[0], longitude=city_hall[1])
-    tower = ItemFactory(latitude=namsan[0], longitude=namsan[1])
+    here = item_shown_exactly(latitude=city_hall[0], longitude=city_hall[1])
+    tower = item_shown_exactly(latitude=namsan[0], longitude=namsan[1])
     ItemFactory(latitude=35.1796, longitude=129.0756)
     found = queries.near(items=queries.list_listed_items(), latitude=city_hall[0], longitude=city_hall[1], radius_m=2_000)
     assert {item.id: item.distance_m for item in found} == {here.id: 0, tower.id: pytest.approx(1_909, abs=5)}  # type: ignore[attr-defined]  # an annotation
 
 
 def test_an_item_in_the_box_but_beyond_the_radius_is_left_out() -> None:
-    ItemFactory(latitude=0.0088, longitude=0.0088)
+    item_shown_exactly(latitude=0.0088, longitude=0.0088)
     assert queries.near(items=queries.list_listed_items(), latitude=0.0, longitude=0.0, radius_m=1_000).count() == 0
     assert queries.near(items=queries.list_listed_items(), latitude=0.0, longitude=0.0, radius_m=1_400).count() == 1
 
@@ -86,11 +86,11 @@ def test_an_item_in_the_box_but_beyond_the_radius_is_left_out() -> None:
     [((0.0, 179.99), (0.0, -179.99)), ((0.0, -179.99), (0.0, 179.99)), ((89.99, 0.0), (89.99, 180.0)), ((-90.0, 0.0), (-89.99, 77.0))],
 )
 def test_distance_works_across_the_date_line_and_the_poles(place: tuple[float, float], item_at: tuple[float, float]) -> None:
-    ItemFactory(latitude=item_at[0], longitude=item_at[1])
+    item_shown_exactly(latitude=item_at[0], longitude=item_at[1])
     assert queries.near(items=queries.list_listed_items(), latitude=place[0], longitude=place[1], radius_m=3_000).count() == 1
 
 
 def test_the_antipode_has_a_distance_too() -> None:
-    ItemFactory(latitude=-37.5663, longitude=126.9779 - 180)
+    item_shown_exactly(latitude=-37.5663, longitude=126.9779 - 180)
     found = queries.near(items=queries.list_listed_items(), latitude=37.5663, longitude=126.9779, radius_m=30_000_000)
     assert [item.distance_m for item in found] == [pytest.approx(20_015_087, abs=2)]  # type: ignore[attr-defined]  # an annotation
