@@ -33,6 +33,7 @@ SETTINGS = {
     "GDMARKET_LOG_LEVEL": "WARNING",
     "GDMARKET_PAYMENT_TIMEOUT_MS": "9000",  # the provider shares a busy machine, and its latency is not measured here
     "GATEWAY_RATE": "1000000",  # all renters come from one address here
+    "GATEWAY_AUTH_RATE": "1000000",
     "GATEWAY_CONNECTIONS": "2000",
 }
 _PAUSE_S = 2.0

@@ -62,7 +62,7 @@ def gateway(*, servers: Mapping[str, int], **settings: str) -> Iterator[Gateway]
     """Run another gateway in front of these servers, given as slots and ports; `settings` are variables such as `GATEWAY_RATE`."""
     with tempfile.TemporaryDirectory(prefix="gdmarket-edge-") as folder:
         edge = Gateway(port=free_port(), folder=Path(folder), report=lambda _: None)
-        edge.start(environment={"GATEWAY_RATE": "100000", **settings})
+        edge.start(environment={"GATEWAY_RATE": "100000", "GATEWAY_AUTH_RATE": "100000", **settings})
         try:
             for slot, port in servers.items():
                 edge.enable(slot=slot, port=port)

@@ -178,6 +178,17 @@ def test_a_client_above_the_rate_limit_gets_429_with_retry_after(cluster: Cluste
     assert (answers[-1].headers["retry-after"], answers[-1].problem["code"]) == ("10", "throttled")
 
 
+def test_signing_in_has_a_lower_rate_of_its_own(echo: StubServer) -> None:
+    paths = ["/api/v1/auth/register", "/api/v1/auth/token", "/admin/login/?next=/admin/", "/admin/%6cogin/", "/api/v1/auth/token/refresh"]
+    with gateway(servers={"web1": echo.port}, GATEWAY_AUTH_RATE="4") as edge:
+        assert [send(edge.port, path, method="POST").status for path in paths] == [200] * 4 + [429]
+        refused = send(edge.port, "/api/v1/auth/token", method="POST")
+        assert (refused.status, refused.problem["code"], refused.headers["retry-after"]) == (429, "throttled", "10")
+        assert send(edge.port, "/admin/login/").status == 200
+        assert send(edge.port, "/api/v1/rentals", method="POST").status == 200
+    assert echo.requests.count("POST") == 4 + 1
+
+
 def test_a_client_has_a_limited_number_of_connections(cluster: Cluster) -> None:
     with gateway(servers={"web1": cluster.webs[0].port}, GATEWAY_CONNECTIONS="5") as edge:
         connections = [socket.create_connection(("127.0.0.1", edge.port)) for _ in range(9)]
