@@ -5,16 +5,26 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
+from django.apps import apps
 from django.core.checks import CheckMessage
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
+from gdmarket import text_columns
 from gdmarket.bus import registry
 from gdmarket.bus.claims import LEASE_S
-from gdmarket.checks import DATABASES, STRICT, finding, missing_guards, register
+from gdmarket.checks import DATA, DATABASES, STRICT, finding, missing_guards, register
 
 _LIMITS_MS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 _MAX_SKEW_S = 1.0
+_IS_ORDERED = """
+    SELECT array_agg(name ORDER BY name) = ARRAY['10', 'B', 'a', '가구', '각도기', '힘']
+    FROM unnest(ARRAY['힘', '각도기', '가구', 'a', 'B', '10']) AS name
+"""
+_COLLATION = """
+    SELECT collname = 'C' FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
+    WHERE attrelid = to_regclass(%s) AND attname = %s
+"""
 _SCRAPE = 5  # connections that a scrape of /metrics takes at once: bus, breaker, rentals, money, and the database itself
 
 
@@ -86,6 +96,36 @@ def check_postgresql(*, databases: Sequence[str] | None, **_: Any) -> Iterator[C
         if wrong := [f"{name} is {limit} ms" for name, limit in limits_ms.items() if not 0 < limit < LEASE_S * 1000]:
             hint = "remove options from its URL; where a pooler drops them: ALTER ROLE … SET statement_timeout = '8s'"
             yield finding("database.W004", f"{alias}: {', '.join(wrong)}, and a lease lasts {LEASE_S} s", hint)
+
+
+@register(DATABASES)
+def check_order(*, databases: Sequence[str] | None, **_: Any) -> Iterator[CheckMessage]:
+    """Look whether PostgreSQL puts names into the order of their code points, as SQLite does."""
+    for alias in (alias for alias in databases or () if connections[alias].vendor == "postgresql"):
+        if other := [name for name in _name_columns(alias) if _row(alias, _COLLATION, *name.split(".")) == (False,)]:
+            hint = 'restore their collation from the migrations named text: ALTER TABLE … ALTER COLUMN … TYPE … COLLATE "C"'
+            yield finding("database.E006", f"{alias}: names are not in the order of their code points: {', '.join(other)}", hint)
+        if _row(alias, _IS_ORDERED) != (True,):
+            (locale,) = _row(alias, "SELECT datcollate FROM pg_database WHERE datname = current_database()")
+            hint = "names of items and people come in order all the same; create the next database with --locale=C.UTF-8"
+            yield finding("database.W006", f"{alias} orders text by {locale}, not by code points", hint)
+
+
+@register(DATA)
+def check_folded(**_: Any) -> Iterator[CheckMessage]:
+    """Look for rows that the version before wrote during an upgrade: searches do not find them yet."""
+    behind = {model._meta.db_table: rows for model in text_columns.folded_models() if (rows := text_columns.unfolded(model).count())}  # noqa: SLF001  # Django documents it
+    if behind:
+        found = ", ".join(f"{table}: {rows}" for table, rows in behind.items())
+        yield finding("database.W007", f"rows that searches do not find: {found}", "run manage.py refold_text once no older version runs")
+
+
+def _name_columns(alias: str) -> Iterator[str]:
+    """Yield `table.column` for every name in a database."""
+    tables = set(connections[alias].introspection.table_names())
+    for model in apps.get_models():
+        fields = model._meta.concrete_fields if model._meta.db_table in tables else ()  # noqa: SLF001  # Django documents it
+        yield from (f"{model._meta.db_table}.{field.column}" for field in fields if isinstance(field, text_columns.ByCodePoint))  # noqa: SLF001  # Django documents it
 
 
 @register(DATABASES)

@@ -1,26 +1,66 @@
 """Permissions and formats of the web admin: item managers see their own rows, operators see all rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.contrib import admin
-from django.contrib.admin.options import ShowFacets
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters, ShowFacets
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db import models
+from django.db.models import Min, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
+from django.utils.translation import gettext_lazy as _
 
+from gdmarket import text_columns
+from gdmarket.errors import InvalidError
+from gdmarket.text import MAX_SEARCH, folded
+
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000  # far from where an offset overflows
 EMPTY = SafeString('<span class="nothing">–</span>')
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
+class LimitedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    """An admin whose lists are narrowed by their filters and their search alone.
+
+    Django allows every lookup on every column in the address of a list, such as `description__regex`, which SQLite runs in Python with any
+    pattern.
+    """
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return any(lookup in self._lookups_of(entry, request) for entry in self.get_list_filter(request))
+
+    def _lookups_of(self, entry: Any, request: HttpRequest) -> Sequence[str | None]:
+        if not isinstance(entry, str):
+            return (entry.parameter_name,)
+        field: Any = self.opts.get_field(entry)
+        spec: Any = admin.FieldListFilter.create(field, request, {}, self.model, self, field_path=entry)
+        expected: Sequence[str | None] = spec.expected_parameters()
+        return expected
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        """Compare folded where the rows have a `search_text`."""
+        if "search_text" not in self.get_search_fields(request):
+            return super().get_search_results(request, queryset, search_term[:MAX_SEARCH])
+        return self.search(request, queryset, search_term), False
+
+    def search(self, request: HttpRequest, rows: QuerySet[Any], words: str) -> QuerySet[Any]:
+        """Return the rows that hold the words."""
+        return text_columns.holding(rows=rows, words=words)
+
+
+class ReadOnlyAdmin(LimitedAdmin):
     """An admin with titles named after its rows, in which nothing is added, changed or deleted unless a subclass allows it."""
 
     show_full_result_count = False
@@ -52,7 +92,30 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's cla
 
 
 class ManagerOwnedAdmin(ReadOnlyAdmin):
-    """An admin of rows with a `manager_id`, which that manager and operators see."""
+    """An admin of rows with a `manager_id`, which that manager and operators see.
+
+    With a `person_column`, searches also find the rows of people: `find_people`, of the facade of accounts, gives their ids by the words of
+    the search. An operator finds people by a part of their e-mail address, a manager, who does not see addresses, by a whole one alone.
+    """
+
+    person_column = ""
+    find_people: Callable[..., Mapping[str, AbstractSet[UUID]]]
+
+    def search(self, request: HttpRequest, rows: QuerySet[Any], words: str) -> QuerySet[Any]:
+        if not self.person_column:
+            return super().search(request, rows, words)
+        with suppress(ValueError):
+            return rows.filter(pk=UUID(words.strip()))
+        try:
+            people = self.find_people(words=words, by_address=is_operator(request.user))
+        except InvalidError as too_many:
+            self.message_user(request, too_many.message, messages.WARNING)
+            return super().search(request, rows, words)
+        if not people:
+            return super().search(request, rows, words)
+        for word, ids in people.items():
+            rows = rows.filter(Q(search_text__contains=word) | Q(**{f"{self.person_column}__in": ids}))
+        return rows
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
@@ -64,6 +127,44 @@ class ManagerOwnedAdmin(ReadOnlyAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         owner = getattr(obj, "manager_id", request.user.pk)
         return is_operator(request.user) or (is_item_manager(request.user) and owner == request.user.pk)
+
+
+class DayFilter(admin.DateFieldListFilter):
+    """Django's filter by days, which fails at an instant that is out of the database's range in UTC."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Keep the rows of the chosen days.
+
+        :raises IncorrectLookupParameters: if the address has other instants than those of a calendar
+        """
+        for value in (text for values in self.used_parameters.values() if isinstance(values, list) for text in values):
+            try:
+                at = parse_datetime(str(value))
+                in_range = at is None or _FIRST_YEAR <= at.year <= _LAST_YEAR
+            except ValueError:
+                in_range = False
+            if not in_range:
+                raise IncorrectLookupParameters
+        return super().queryset(request, queryset)
+
+
+admin.FieldListFilter.register(lambda field: isinstance(field, models.DateTimeField), DayFilter, take_priority=True)
+
+
+class CategoryFilter(admin.SimpleListFilter):
+    """Filters by category: one entry for all the ways in which it is written."""
+
+    title, parameter_name = _("category"), "category"
+
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
+        """Return the categories of the rows that the reader may see."""
+        written = model_admin.get_queryset(request).exclude(category_key=None).values_list("category_key").order_by()
+        return sorted(written.annotate(Min("category")), key=lambda category: category[1])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the rows of the chosen category."""
+        chosen = self.value()
+        return queryset if chosen is None else queryset.filter(category_key=folded(text=chosen))
 
 
 def is_operator(user: AbstractBaseUser | AnonymousUser) -> bool:

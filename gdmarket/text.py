@@ -8,6 +8,8 @@ import unicodedata
 
 MAX_SEARCH = 100
 """How many characters of a search are looked at."""
+MAX_WORDS = 16
+"""How many of its words: each is one more comparison of every row."""
 
 _LINE_BREAKS = frozenset("\n\r\t")
 # Characters that change the direction of text, so that one name looks like another. Source: Unicode TR 36, section 3.
@@ -67,7 +69,8 @@ def search_text(*parts: str) -> str:
 def words(*, text: str) -> list[str]:
     """Return the words of a search, folded, each once. A text holds the words if its `search_text` contains each of them.
 
-    Spaces and punctuation end a word, except between two digits, as in 3.5 or 1,000. Only the first 100 characters are looked at.
+    Spaces and punctuation end a word, except between two digits, as in 3.5 or 1,000. Only the first 100 characters, and
+    16 words, are looked at.
     """
     spaced = []
     letters = _alike(text[:MAX_SEARCH])
@@ -77,7 +80,7 @@ def words(*, text: str) -> list[str]:
             spaced.append(letter)
         elif not (between_digits and unicodedata.category(letter).startswith("P")):
             spaced.append(" ")
-    return list(dict.fromkeys("".join(spaced).split()))
+    return list(dict.fromkeys("".join(spaced).split()))[:MAX_WORDS]
 
 
 def _alike(text: str) -> str:

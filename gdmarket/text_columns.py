@@ -1,8 +1,11 @@
 """Columns of text: names that every database puts into one order, and what is compared instead of the text that people wrote."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -31,7 +34,7 @@ def refuse_what_shows_nothing(name: str) -> None:
         raise ValidationError(_("This shows nothing: only spaces or invisible characters."), code="blank")
 
 
-class _ByCodePoint:
+class ByCodePoint:
     """Orders a column by code points, whatever the database's own order is. SQLite does so by itself.
 
     PostgreSQL's libc locales, such as the en_US.UTF-8 of its container image, give Korean syllables no weight: names are ordered by length.
@@ -43,11 +46,11 @@ class _ByCodePoint:
         return {**parameters, "collation": "C" if connection.vendor == "postgresql" else None}
 
 
-class NameField(_ByCodePoint, _CharField):
+class NameField(ByCodePoint, _CharField):
     """A name: the same order on every database."""
 
 
-class AddressField(_ByCodePoint, _EmailField):
+class AddressField(ByCodePoint, _EmailField):
     """An e-mail address: the same order on every database."""
 
 
@@ -118,6 +121,17 @@ def alter_to_names(table: str, **columns: "models.CharField[Any, Any]") -> Separ
 def folded_columns(model: type[models.Model]) -> list[FoldedField]:
     """Return the folded columns of a model."""
     return [field for field in model._meta.concrete_fields if isinstance(field, FoldedField)]  # noqa: SLF001  # Django documents it
+
+
+def folded_models() -> list[type[models.Model]]:
+    """Return the models that have folded columns."""
+    return [model for model in apps.get_models() if folded_columns(model)]
+
+
+def unfolded(model: type[models.Model]) -> "models.QuerySet[Any]":
+    """Return the rows of a model that the version before wrote: their folded columns are null."""
+    is_null = [models.Q(**{f"{column.attname}__isnull": True}) for column in folded_columns(model) if column.null]
+    return model._default_manager.filter(reduce(or_, is_null, models.Q(pk__in=[])))  # noqa: SLF001  # Django documents it
 
 
 def refold(*, rows: "models.QuerySet[Row, Row]") -> int:

@@ -3,15 +3,16 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.db.models import Model
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts import services
+from apps.accounts import queries, services
 from apps.accounts.models import User
 from gdmarket import clock
-from gdmarket.admin import ReadOnlyAdmin, is_operator
+from gdmarket.admin import LimitedAdmin, ReadOnlyAdmin, is_operator
 
 _PERMISSIONS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -23,7 +24,8 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):  # type: ignore[type-arg]  # Django
     ordering = ("email",)
     list_display = ("email", "display_name", "is_renter", "is_item_manager", "is_staff", "is_active", "registered_at")
     list_filter = ("is_renter", "is_item_manager", "is_staff", "is_active")
-    search_fields = ("email", "display_name")
+    search_fields = ("search_text",)
+    search_help_text = _("Words in name or e-mail address")
     readonly_fields = ("registered_at", "last_login")
     fieldsets = (
         (None, {"fields": ("email", "display_name", "password")}),
@@ -34,6 +36,9 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):  # type: ignore[type-arg]  # Django
     add_fieldsets = (
         (None, {"fields": ("email", "display_name", "usable_password", "password1", "password2", "is_renter", "is_item_manager")}),
     )
+
+    def search(self, request: HttpRequest, rows: QuerySet[User], words: str) -> QuerySet[User]:
+        return rows & queries.list_users_sought(words=words)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         own = super().get_readonly_fields(request, obj)
@@ -58,6 +63,14 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):  # type: ignore[type-arg]  # Django
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         is_powerful = isinstance(obj, User) and (obj.is_staff or obj.is_superuser)
         return _is_superuser(request) if is_powerful else is_operator(request.user)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class LimitedGroupAdmin(LimitedAdmin, GroupAdmin):
+    """Django's groups of permissions, with no lookup but their search."""
 
 
 def _is_superuser(request: HttpRequest) -> bool:

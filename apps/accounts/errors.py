@@ -22,6 +22,12 @@ class InvalidCredentialsError(errors.NotAuthenticatedError):
     code = "invalid_credentials"
 
 
+class TooManyPeopleError(errors.InvalidError):
+    """More than {most} people are called that: give more of the name."""
+
+    code = "too_many_people"
+
+
 class TokenNotValidError(errors.NotAuthenticatedError):
     """The token is not valid, or not any longer."""
 

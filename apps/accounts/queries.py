@@ -3,6 +3,8 @@
 import hmac
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
 from django.conf import settings
@@ -10,8 +12,11 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from apps.accounts import domain
 from apps.accounts.domain import Origin
-from apps.accounts.errors import PersonNotFoundError, TokenNotValidError
+from apps.accounts.errors import PersonNotFoundError, TokenNotValidError, TooManyPeopleError
 from apps.accounts.models import FailedLogin, KnownOrigin, User
+from gdmarket import text
+
+MAX_FOUND = 1_000
 
 
 def get_user(*, user_id: UUID) -> User:
@@ -28,6 +33,47 @@ def get_user(*, user_id: UUID) -> User:
 def list_users(*, user_ids: Collection[UUID]) -> QuerySet[User]:
     """List the people with these ids; unknown ids are left out."""
     return User.objects.filter(id__in=user_ids)
+
+
+def sought(*, words: str) -> list[str]:
+    """Return what a search for people asks for: words, folded, and e-mail addresses or parts of them, which have an `@`."""
+    found: list[str] = []
+    for part in words[: text.MAX_SEARCH].split():
+        found += [domain.normalize_email(email=part)] if "@" in part else text.words(text=part)
+    return list(dict.fromkeys(found))[: text.MAX_WORDS]
+
+
+def list_users_sought(*, words: str) -> QuerySet[User]:
+    """List the people whose name or e-mail address holds every one of the words."""
+    found = User.objects.all()
+    for part in sought(words=words):
+        found = found.filter(_holds(part))
+    return found
+
+
+def find_users(*, words: str, by_address: bool) -> dict[str, frozenset[UUID]]:
+    """Return for each word of a search the people whose name holds it; `by_address`, or whose e-mail address does.
+
+    A whole address always finds its owner.
+    :raises TooManyPeopleError: if they are more than 1,000
+    """
+    parts = sought(words=words)
+    if not parts:
+        return {}
+    rows = User.objects.filter(reduce(or_, map(_holds, parts))).values_list("id", "email", "display_name")
+    people = list(rows[: MAX_FOUND + 1])
+    if len(people) > MAX_FOUND:
+        raise TooManyPeopleError(most=MAX_FOUND)
+    found: dict[str, frozenset[UUID]] = {}
+    for part in parts:
+        named = {user_id for user_id, email, name in people if part == email or part in text.folded(text=name)}
+        addressed = {user_id for user_id, email, _ in people if part in email or part in text.folded(text=email)} if by_address else set()
+        found[part] = frozenset(named | addressed)
+    return found
+
+
+def _holds(part: str) -> Q:
+    return Q(email__contains=part) if "@" in part else Q(search_text__contains=part)
 
 
 def has_people() -> bool:

@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 from apps.items import domain, queries, services
 from apps.items.models import Item
 from gdmarket import clock
-from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, format_period, instant_column, is_item_manager, money_column
+from gdmarket.admin import EMPTY, CategoryFilter, ManagerOwnedAdmin, badge, format_period, instant_column, is_item_manager, money_column
 from gdmarket.errors import DomainError, InvalidError
 
 MAX_WITHDRAWN_AT_ONCE = 50
@@ -69,7 +69,7 @@ class ItemAdmin(ManagerOwnedAdmin):
 
     form = ItemForm
     list_display = ("name", "category", "price", "place", "state_badge", "registered")
-    list_filter = ("state", "availability", "category")
+    list_filter = ("state", "availability", CategoryFilter)
     list_per_page = MAX_WITHDRAWN_AT_ONCE
     ordering = ("-registered_at", "id")
     search_fields = ("search_text",)
@@ -175,9 +175,6 @@ class ItemAdmin(ManagerOwnedAdmin):
         # The version that the form was opened with is for those who can save it.
         fields = status["fields"] if self.has_change_permission(request, obj) else self.readonly_fields
         return (*self.fieldsets, (title, {"fields": fields}))
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Item], search_term: str) -> tuple[QuerySet[Item], bool]:
-        return queries.matching(items=queryset, words=search_term), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_item_manager(request.user)

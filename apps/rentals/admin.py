@@ -51,7 +51,9 @@ class RentalAdmin(ManagerOwnedAdmin):
 
     list_display = ("item_name", "state_badge", "period", "price_shown", "requested", "command")
     list_filter = ("state", "starts_at", "ends_at")
-    search_fields = ("=id", "item_name")
+    search_fields = ("search_text",)
+    search_help_text = _("Words in the item's or the renter's name, the renter's e-mail address, or the rental's id")
+    person_column, find_people = "renter_id", staticmethod(accounts.find_people)
     ordering = ("-requested_at", "id")
     actions = ("hand_over_chosen", "take_back_chosen")
     fieldsets = (

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
@@ -25,6 +25,7 @@ from apps.status_view.queries import WorkQueue
 from gdmarket import clock
 from gdmarket.admin import (
     EMPTY,
+    CategoryFilter,
     ManagerOwnedAdmin,
     badge,
     command_button,
@@ -139,23 +140,21 @@ class _AvailabilityFilter(_LabelFilter):
     title, parameter_name, labels = _("availability"), "availability", _AVAILABILITIES
 
 
-class _WorkQueueFilter(admin.SimpleListFilter):
+class _WorkQueueFilter(_LabelFilter):
     """Filters by a work queue of the manager."""
 
-    title, parameter_name = _("to look after"), "at_hand"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(queue.value, str(label)) for queue, label in WORK_QUEUES.items()]
+    title, parameter_name, labels = _("to look after"), "at_hand", {queue.value: label for queue, label in WORK_QUEUES.items()}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        if value not in list(WorkQueue):
-            return queryset
-        return queryset.filter(queries.in_work_queue(queue=WorkQueue(value), day_ends_at=day_ends_at()))
+        in_queue = queries.in_work_queue(queue=WorkQueue(value), day_ends_at=day_ends_at()) if value in self.labels else Q()
+        return queryset.filter(in_queue)
 
 
 class _Status(ManagerOwnedAdmin):
     """Rows whose owner's facts have arrived; others are shown to nobody."""
+
+    find_people = staticmethod(accounts.find_people)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(version__gt=0)
@@ -166,8 +165,10 @@ class ItemStatusAdmin(_Status):
     """The state of every item."""
 
     list_display = ("name", "place", "price", "state_badge", "current_rental", "payment")
-    list_filter = (_AvailabilityFilter, _ItemStateFilter, "category")
-    search_fields = ("name", "category", "place")
+    list_filter = (_AvailabilityFilter, _ItemStateFilter, CategoryFilter)
+    search_fields = ("search_text",)
+    search_help_text = _("Words in name, category or place, or the renter's name or e-mail address")
+    person_column = "current_renter_id"
     ordering = ("-id",)
     fieldsets = (
         (None, {"fields": ("name", "category", "place", "price", "state_badge", "updated")}),
@@ -206,7 +207,9 @@ class RentalStatusAdmin(_Status):
 
     list_display = ("item_name", "state_badge", "period", "turn_until", "paid_of_price", "command")
     list_filter = (_WorkQueueFilter, _StateFilter, "requested_at")
-    search_fields = ("=id", "item_name")
+    search_fields = ("search_text",)
+    search_help_text = _("Words in the item's or the renter's name, the renter's e-mail address, or the rental's id")
+    person_column = "renter_id"
     ordering = ("-requested_at", "id")
     # No actions on chosen rows; the list's form has the buttons of each row.
     actions = None

@@ -27,8 +27,12 @@ _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes":
 class PostgresqlServer:
     """One server; `url` names its database once `start` has returned."""
 
-    def __init__(self, *, durable: bool = False, options: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Prepare one. A `durable` one writes as a server in production does, for measuring; `options` are PostgreSQL's own."""
+    def __init__(self, *, durable: bool = False, options: Mapping[str, str] = MappingProxyType({}), locale: str = "C") -> None:
+        """Prepare one. A `durable` one writes as a server in production does, for measuring; `options` are PostgreSQL's own.
+
+        Another `locale` than C must be one of this machine's: `locale -a`.
+        """
+        self._locale = locale
         self._options = {**_OPTIONS, **({} if durable else _NOT_DURABLE), **options}
         self._home = Path(tempfile.mkdtemp(prefix="gdmarket-postgresql-"))
         self._user = unprivileged()
@@ -54,7 +58,7 @@ class PostgresqlServer:
                 "-U",
                 "gdmarket",
                 "--encoding=UTF8",
-                "--locale=C",
+                f"--locale={self._locale}",
                 "--no-sync",
                 "--auth=password",
                 f"--pwfile={password_file}",
@@ -86,9 +90,9 @@ class PostgresqlServer:
 
 
 @contextmanager
-def running_postgresql(*, durable: bool = False, options: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+def running_postgresql(*, durable: bool = False, options: Mapping[str, str] = MappingProxyType({}), locale: str = "C") -> Iterator[str]:
     """Run a server for the length of the block; gives the URL of its database."""
-    server = PostgresqlServer(durable=durable, options=options)
+    server = PostgresqlServer(durable=durable, options=options, locale=locale)
     try:
         server.start()
         yield server.url

@@ -193,10 +193,12 @@ def _whole_seconds(seconds: float) -> int:
 # -- Outside API views ------------------------------------------------------------------------------------------
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  # Django's signature
-    """Answer a request that Django could not parse."""
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a request that Django could not parse, or refuses: with a page for browsers outside the API, else with a problem."""
     if isinstance(exception, RequestDataTooBig):
         return problem_response(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="body_too_large", detail=_("The body is too large."))
+    if _wants_page(request):
+        return defaults.bad_request(request, exception)
     return problem_response(status=HTTPStatus.BAD_REQUEST, code="bad_request", detail=_("The request cannot be understood."))
 
 

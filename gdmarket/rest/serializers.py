@@ -10,7 +10,7 @@ from rest_framework.exceptions import ErrorDetail
 
 from gdmarket.rest.numbers import parse_whole_number, whole_number
 from gdmarket.rest.problems import MAX_ERRORS
-from gdmarket.text import is_plain
+from gdmarket.text import is_plain, shows_something
 
 _UNKNOWN = _("There is no such field.")
 _READ_ONLY = _("This field cannot be written.")
@@ -23,7 +23,8 @@ class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that refuses unknown and read-only fields by name, and takes text in NFC without control characters.
 
     Text fields take strings only, no numbers; whole numbers and truth values are those of JSON. A `CharField` with
-    `style={"base_template": "textarea.html"}` may hold line breaks and tabs.
+    `style={"base_template": "textarea.html"}` may hold line breaks and tabs. A text that shows nothing is a blank, such as one of invisible
+    characters.
     """
 
     unknown_code = "unknown_field"
@@ -47,7 +48,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         refused: dict[str, list[ErrorDetail]] = {}
         for name, value in data.items():
             field = self.fields[name]
-            cleaned[name] = unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+            cleaned[name] = _tidied(field, value) if isinstance(value, str) else value
             if isinstance(field, _TEXTS) and not isinstance(value, str | None):
                 refused[name] = [ErrorDetail(str(_NO_TEXT), code="invalid")]
             elif isinstance(value, str) and not is_plain(text=value, may_break=_is_textarea(field)):
@@ -69,6 +70,12 @@ class StrictParameters(StrictSerializer):
 
     unknown_code = "unknown_parameter"
     read_whole_number = staticmethod(parse_whole_number)
+
+
+def _tidied(field: serializers.Field[Any, Any, Any, Any], value: str) -> str:
+    """Return a text in NFC, or "" where it shows nothing, which fields that may not be blank refuse. Passwords stay as they are."""
+    is_trimmed = isinstance(field, serializers.CharField) and field.trim_whitespace
+    return unicodedata.normalize("NFC", value) if not is_trimmed or shows_something(text=value) else ""
 
 
 def _is_textarea(field: serializers.Field[Any, Any, Any, Any]) -> bool:

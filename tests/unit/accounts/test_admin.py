@@ -69,3 +69,32 @@ def test_nobody_is_deleted() -> None:
     person: Any = UserFactory()
     assert signed_in(operator=True).post(f"{PEOPLE}{person.id}/delete/", {"post": "yes"}).status_code == 403
     assert User.objects.filter(id=person.id).exists()
+
+
+def test_the_form_refuses_a_name_that_shows_nothing() -> None:
+    person: Any = UserFactory(display_name="이웃")
+    client = signed_in(is_staff=True)
+    words = "four-small-words"
+    form = {"email": "new@example.com", "display_name": "\u3164\u200b", "usable_password": "true", "password1": words, "password2": words}
+    assert client.post(f"{PEOPLE}add/", form).status_code == 200
+    changed = {"email": person.email, "display_name": "\u3164", "is_active": "on"}
+    assert client.post(f"{PEOPLE}{person.id}/change/", changed).status_code == 200
+    person.refresh_from_db()
+    assert person.display_name == "이웃"
+    assert not User.objects.filter(email="new@example.com").exists()
+
+
+@pytest.mark.parametrize("words", ["한강이웃", "이웃 한강", "한강\u3000이웃", "Han.River@example.com", "han.river", "@EXAMPLE.com"])
+def test_people_are_found_by_name_and_address_however_they_are_typed(words: str) -> None:
+    person: Any = UserFactory(display_name="한강\u00a0이웃", email="han.river@example.com")
+    UserFactory(display_name="다른 사람", email="someone@else.example")
+    found = signed_in(operator=True).get(PEOPLE, {"q": words}).context["cl"].result_list
+    assert person in found
+    assert "someone@else.example" not in [each.email for each in found]
+
+
+def test_a_person_renamed_in_the_form_is_found_by_the_new_name() -> None:
+    person: Any = UserFactory(display_name="옛 이름")
+    client = signed_in(is_staff=True)
+    client.post(f"{PEOPLE}{person.id}/change/", {"email": person.email, "display_name": "새 이름", "is_active": "on"})
+    assert list(client.get(PEOPLE, {"q": "새이름"}).context["cl"].result_list) == [person]

@@ -253,3 +253,10 @@ def test_an_address_that_grows_too_long_in_lower_case_is_refused(api: APIClient)
     answer = register(api, email=email)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "email")
     assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("nothing", ["\u3164", "\u200b\u2060", "\u00a0\u3000", "\u2800\ufe0f"])
+def test_a_person_whose_name_shows_nothing_is_not_registered(api: APIClient, nothing: str) -> None:
+    answer = register(api, display_name=nothing)
+    assert (answer.status_code, answer.json()["errors"][0]["field"], answer.json()["errors"][0]["code"]) == (400, "display_name", "blank")
+    assert not User.objects.exists()

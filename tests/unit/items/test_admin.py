@@ -165,3 +165,29 @@ def test_the_list_searches_and_filters(screens: Client, manager: Any) -> None:
 def test_an_items_page_shows_its_busy_periods(screens: Client, manager: Any) -> None:
     period = BusyPeriodFactory(item=ItemFactory(manager_id=manager.pk, availability="rented"), hold="rented")
     assert "Rented out" in screens.get(_change(period.item)).content.decode()
+
+
+@pytest.mark.parametrize("field", ["name", "category", "place"])
+def test_the_form_refuses_a_name_that_shows_nothing(screens: Client, field: str) -> None:
+    answer = screens.post(f"{LIST}add/", DRILL | {field: "\u3164\u200b"})
+    assert answer.status_code == 200
+    assert field in answer.context["adminform"].form.errors
+    assert not Item.objects.exists()
+    assert _facts() == []
+
+
+def test_the_list_finds_items_however_their_words_are_spaced(screens: Client, manager: Any) -> None:
+    ItemFactory(manager_id=manager.pk, name="캠핑\u00a0의자", place="성수\u3000역")
+    for words in ("캠핑의자", "의자 캠핑", "성수역", "캠핑-의자"):
+        assert "캠핑" in str(list(screens.get(LIST, {"q": words}).context["cl"].result_list)), words
+    assert list(screens.get(LIST, {"q": "의자성수"}).context["cl"].result_list) == []
+
+
+def test_the_list_has_one_entry_for_a_category_however_it_is_written(screens: Client, manager: Any) -> None:
+    items = {ItemFactory(manager_id=manager.pk, category=category) for category in ("전동 공구", "전동공구", "전동\u00a0공구")}
+    ItemFactory(manager_id=manager.pk, category="캠핑")
+    ItemFactory(category="others' items")
+    page = screens.get(LIST, {"category": "전동공구"}).context["cl"]
+    assert set(page.result_list) == items
+    [entries] = [spec.lookup_choices for spec in page.filter_specs if spec.title == "category"]
+    assert [key for key, _ in entries] == ["전동공구", "캠핑"]

@@ -177,3 +177,17 @@ def test_a_withdrawn_item_is_gone_for_everybody(client: APIClient, api: APIClien
 @pytest.mark.parametrize("address", [f"{ITEMS}/7", f"{ITEMS}/{'0' * 36}", f"{ITEMS}/01a20689-c5fe-7259-afa0-9b867c99804e"])
 def test_an_address_without_an_item_is_a_404(api: APIClient, address: str) -> None:
     assert _problem(api.get(address), 404)["code"].endswith("not_found")
+
+
+@pytest.mark.parametrize("nothing", ["\u3164", "\u200b\u2060", "\u00a0\u3000", "\u2800", "\u115f\u1160\uffa0", "\ufe0f\u034f", "\u0301"])
+@pytest.mark.parametrize("field", ["name", "category", "place"])
+def test_a_name_that_shows_nothing_is_refused(client: APIClient, manager: Any, field: str, nothing: str) -> None:
+    item: Any = ItemFactory(manager_id=manager.pk)
+    before = Item.objects.values().get()
+    assert _named(client.post(ITEMS, DRILL | {field: nothing}, format="json")) == {field: "blank"}
+    assert _named(client.patch(f"{ITEMS}/{item.pk}", {field: nothing}, format="json")) == {field: "blank"}
+    assert Item.objects.values().get() == before
+
+
+def test_a_description_that_shows_nothing_is_none(client: APIClient) -> None:
+    assert client.post(ITEMS, DRILL | {"description": "\u3164\n\u200b"}, format="json").json()["description"] == ""

@@ -1,12 +1,14 @@
 """Finding items: words, times and distances."""
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connections
 
 from apps.items import queries
 from apps.items.errors import ItemNotFoundError
-from gdmarket import ids
+from gdmarket import databases, ids
 from tests.factories.items import BusyPeriodFactory, ItemFactory, item_shown_exactly
 
 pytestmark = pytest.mark.django_db
@@ -33,11 +35,59 @@ def test_a_withdrawn_or_unknown_item_is_not_found() -> None:
         ("%", False),
         ("_", False),
         ("", True),
+        ("\u3000", True),
+        ("캠핑\u00a0텐트", True),
+        ("캠\u200b핑", True),
+        ("캠핑-텐트!", True),
+        ("텐트,마포", True),
+        ("서울마포", True),
+        ("ｃｏｌｅｍａｎ", True),
+        ("4 인용", True),
+        ("4인 용", True),
+        ("coleman4인용", True),
+        (unicodedata.normalize("NFD", "텐트"), True),
+        ("텐트서울", False),
     ],
 )
 def test_an_item_is_found_by_each_of_its_words(words: str, is_found: bool) -> None:
     item = ItemFactory(name="캠핑 텐트", category="캠핑", place="서울 마포구", description="Coleman 4인용")
     assert list(queries.matching(items=queries.list_listed_items(), words=words)) == ([item] if is_found else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("캠핑\u00a0의자", "캠핑의자"),
+        ("캠핑의자", "캠핑 의자"),
+        (unicodedata.normalize("NFD", "캠핑 의자"), "캠핑의자"),
+        ("캠핑\u3164의자", "캠핑의자"),
+        ("DSLR-카메라", "dslr 카메라"),
+        ("[새것] 드릴·비트 세트", "드릴비트세트"),
+    ],
+)
+@pytest.mark.parametrize("field", ["name", "category", "place", "description"])
+def test_an_item_is_found_however_its_words_are_spaced_and_typed(field: str, name: str, words: str) -> None:
+    item = ItemFactory(**{field: name})
+    assert list(queries.matching(items=queries.list_listed_items(), words=words)) == [item]
+
+
+@pytest.mark.parametrize(
+    "asked", ["전동 공구", "전동공구", "전동\u00a0공구", unicodedata.normalize("NFD", "전동 공구"), "전동-공구", "전동\u200b공구"]
+)
+def test_a_category_is_one_however_it_is_written(asked: str) -> None:
+    items = [ItemFactory(category="전동 공구"), ItemFactory(category="전동공구"), ItemFactory(category="전동\u00a0공구")]
+    ItemFactory(category="전동")
+    assert set(queries.in_category(items=queries.list_listed_items(), category=asked)) == set(items)
+
+
+def test_a_search_by_category_uses_the_index_of_the_newest_in_it() -> None:
+    for number in range(200):
+        ItemFactory(category=f"분류 {number}")
+    using = databases.alias_for("items")
+    with connections[using].cursor() as cursor:
+        cursor.execute("ANALYZE items_item")
+    newest = queries.in_category(items=queries.list_listed_items(), category="분류 7").order_by("-registered_at", "id")[:21]
+    assert "items_category_key_newest" in newest.explain()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""At the desk a rental is found by its item, its renter's name or address, or its id."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from apps.accounts import queries as accounts
+from apps.items import services as items
+from apps.rentals.models import Rental
+from apps.rentals.services import requesting
+from gdmarket import bus, clock, databases
+from gdmarket.ids import uuid7
+from tests.factories.accounts import UserFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RENTALS, STATUS, ITEMS = "/admin/rentals/rental/", "/admin/status_view/rentalstatus/", "/admin/status_view/itemstatus/"
+
+
+@dataclass
+class Desk:
+    """A manager with one rental of one renter, and another manager with another."""
+
+    manager: Any
+    renter: Any
+    rental: Rental
+    other: Rental
+
+
+@pytest.fixture
+def desk() -> Desk:
+    manager, renter = UserFactory(item_manager=True), UserFactory(display_name="김\u00a0민수", email="minsu.kim@example.com")
+    stranger = UserFactory(display_name="박서연", email="seoyeon@else.example")
+    return Desk(
+        manager=manager,
+        renter=renter,
+        rental=_rented(manager, renter, "캠핑\u3000의자"),
+        other=_rented(UserFactory(item_manager=True), stranger, "전동 드릴"),
+    )
+
+
+def _rented(manager: Any, renter: Any, name: str) -> Rental:
+    now = clock.now()
+    details: dict[str, Any] = {"category": "캠핑", "daily_price": 8_000, "latitude": 37.5, "longitude": 127.0, "place": "성수역"}
+    item = items.register_item(item_id=uuid7(), manager_id=manager.pk, name=name, now=now, **details)
+    bus.run_until_idle()
+    ends_at = now + timedelta(days=1)
+    rental = requesting.request_rental(rental_id=uuid7(), item_id=item.pk, renter_id=renter.pk, starts_at=now, ends_at=ends_at, now=now)
+    bus.run_until_idle()
+    return rental
+
+
+def _found(person: Any, address: str, words: str) -> list[Any]:
+    client = Client()
+    client.force_login(person)
+    answer = client.get(address, {"q": words})
+    assert answer.status_code == 200
+    return [row.pk for row in answer.context["cl"].result_list]
+
+
+@pytest.mark.parametrize("address", [RENTALS, STATUS])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "김민수",
+        "민수",
+        "김 민수",
+        "민수 의자",
+        "캠핑의자",
+        "의자 캠핑",
+        "minsu.kim@example.com",
+        " MINSU.KIM@example.com ",
+        "김민수 minsu.kim@example.com",
+    ],
+)
+def test_a_rental_is_found_by_its_renter_and_its_item(address: str, words: str, desk: Desk) -> None:
+    operator = UserFactory(operator=True)
+    for person in (desk.manager, operator):
+        assert _found(person, address, words) == [desk.rental.pk]
+
+
+@pytest.mark.parametrize("address", [RENTALS, STATUS])
+def test_a_rental_is_found_by_its_id(address: str, desk: Desk) -> None:
+    assert _found(desk.manager, address, str(desk.rental.pk).upper()) == [desk.rental.pk]
+    assert _found(desk.manager, address, str(desk.other.pk)) == []
+
+
+def test_an_item_is_found_by_who_has_it(desk: Desk) -> None:
+    assert _found(desk.manager, ITEMS, "김민수") == [desk.rental.item_id]
+    assert _found(desk.manager, ITEMS, "캠핑의자") == [desk.rental.item_id]
+
+
+@pytest.mark.parametrize("address", [RENTALS, STATUS])
+@pytest.mark.parametrize("words", ["박서연", "김민수 드릴", "없는사람", "!!", "%"])
+def test_a_manager_finds_no_rental_of_others(address: str, words: str, desk: Desk) -> None:
+    assert _found(desk.manager, address, words) == []
+
+
+@pytest.mark.parametrize("address", [RENTALS, STATUS])
+@pytest.mark.parametrize("part", ["minsu", "minsu.kim@", "@example.com", "kim"])
+def test_a_part_of_an_address_finds_for_an_operator_and_tells_a_manager_nothing(address: str, part: str, desk: Desk) -> None:
+    assert _found(UserFactory(operator=True), address, part) == [desk.rental.pk]
+    assert _found(desk.manager, address, part) == []
+
+
+def test_a_name_of_too_many_people_is_said_and_items_are_searched_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "MAX_FOUND", 1)
+    UserFactory(display_name="김민수")
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(desk.manager)
+    answer = client.get(RENTALS, {"q": "김민수"})
+    assert list(answer.context["cl"].result_list) == []
+    assert "More than 1 people are called that" in answer.content.decode()
+
+
+@pytest.mark.parametrize("address", [RENTALS, STATUS])
+def test_a_search_asks_as_much_of_many_rentals_as_of_one(address: str, desk: Desk) -> None:
+    client = Client()
+    client.force_login(desk.manager)
+
+    def statements() -> int:
+        captures = [CaptureQueriesContext(connections[alias]) for alias in databases.aliases()]
+        for capture in captures:
+            capture.__enter__()
+        assert client.get(address, {"q": "김민수"}).status_code == 200
+        for capture in captures:
+            capture.__exit__(None, None, None)
+        return sum(map(len, captures))
+
+    statements()
+    one = statements()
+    for number in range(5):
+        _rented(desk.manager, UserFactory(display_name="김민수"), f"의자 {number}")
+    assert len(_found(desk.manager, address, "김민수")) == 6
+    assert statements() == one
