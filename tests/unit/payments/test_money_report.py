@@ -1,9 +1,11 @@
 """`manage.py money_report`, as an operator and a spreadsheet see it."""
 
+import codecs
 import csv
 import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -92,23 +94,39 @@ def test_json_is_one_document(min_ji: UUID) -> None:
     }
 
 
+def read_csv() -> str:
+    """Return the report of May without the mark that it must begin with."""
+    text = report("--month", "2026-05", "--csv")
+    assert text.startswith("\ufeff")
+    return text.removeprefix("\ufeff")
+
+
+def test_csv_opens_in_excel_with_korean_names(min_ji: UUID, tmp_path: Path) -> None:
+    earned(min_ji, 8_000)
+    file = tmp_path / "report.csv"
+    file.write_text(report("--month", "2026-05", "--csv"), encoding="utf-8", newline="")
+    assert file.read_bytes().startswith(codecs.BOM_UTF8 + b"manager,")
+    with file.open(encoding="utf-8-sig", newline="") as table:
+        assert next(csv.DictReader(table))["manager"] == "김민지"
+
+
 def test_csv_has_a_header_and_a_row_for_each_manager(min_ji: UUID) -> None:
     header = "manager,manager_id,currency,payments,earned,given_back,net"
-    assert report("--month", "2026-05", "--csv").splitlines() == [header]
+    assert read_csv().splitlines() == [header]
     earned(min_ji, 8_000, given_back=1_000)
-    assert report("--month", "2026-05", "--csv").splitlines() == [header, f"김민지,{min_ji},KRW,1,8000,1000,7000"]
+    assert read_csv().splitlines() == [header, f"김민지,{min_ji},KRW,1,8000,1000,7000"]
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+82", "-2", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize("name", ["=1+1", "+82", "-2", "@SUM(A1)", "\tx", "\rx", "＝1+1", "＠SUM(A1)", " =1+1", "\u3000=1+1"])
 def test_csv_escapes_names_that_would_be_formulas(name: str) -> None:
     earned(UserFactory(display_name=name).id, 8_000)
-    (row,) = csv.DictReader(StringIO(report("--month", "2026-05", "--csv"), newline=""))
+    (row,) = csv.DictReader(StringIO(read_csv(), newline=""))
     assert (row["manager"], row["net"]) == (f"'{name}", "8000")
 
 
 def test_csv_does_not_escape_negative_sums(min_ji: UUID) -> None:
     RefundFactory(payment=earned(min_ji, 8_000, at=MAY_BEGINS - MOMENT), amount=5_000, created_at=IN_MAY)
-    (row,) = csv.DictReader(StringIO(report("--month", "2026-05", "--csv")))
+    (row,) = csv.DictReader(StringIO(read_csv()))
     assert (row["payments"], row["earned"], row["given_back"], row["net"]) == ("0", "0", "5000", "-5000")
 
 

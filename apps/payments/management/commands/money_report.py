@@ -18,6 +18,7 @@ from apps.payments.queries import Earnings
 from gdmarket import clock
 
 _ROW = "{:<30} {:<36} {:>8} {:>14} {:>14} {:>14} {}"
+_FORMULA_SIGNS = frozenset("=+-@＝＋－＠")
 _COLUMNS = ("manager", "manager_id", "currency", "payments", "earned", "given_back", "net")
 
 
@@ -43,7 +44,9 @@ class Command(BaseCommand):
         parser.add_argument("--month", type=_month, metavar="YYYY-MM", help="which month (default: this one)")
         form = parser.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
-        form.add_argument("--csv", action="store_true", help="print comma-separated values instead of a table")
+        form.add_argument(
+            "--csv", action="store_true", help="print comma-separated values that Excel reads, in UTF-8 with its mark, instead of a table"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         since = options["month"] or _this_month()
@@ -70,6 +73,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{account:<30} {'debit' if balance >= 0 else 'credit'} {abs(balance):,} {currency}")
 
     def _write_csv(self, lines: list[dict[str, Any]]) -> None:
+        # Without the mark Excel reads UTF-8 as the code page of its country, and Korean names as noise.
+        self.stdout.write("\ufeff", ending="")
         table = csv.DictWriter(self.stdout, fieldnames=_COLUMNS)
         table.writeheader()
         table.writerows({**line, "manager": _as_text(line["manager"])} for line in lines)
@@ -89,5 +94,5 @@ def _lines(all_earnings: list[Earnings]) -> list[dict[str, Any]]:
 
 
 def _as_text(name: str) -> str:
-    # A name must not become a formula in somebody's spreadsheet.
-    return f"'{name}" if name[:1] in set("=+-@\t\r") else name
+    # A name must not become a formula in somebody's spreadsheet, where East Asian input methods write its first sign twice as wide.
+    return f"'{name}" if name.lstrip()[:1] in _FORMULA_SIGNS or name[:1].isspace() else name
