@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ ORIGIN_KNOWN_FOR = timedelta(days=180)
 REPEATED_WITHIN = timedelta(seconds=10)
 _ALGORITHM = "HS256"
 _USE = "access"
+_ACE = "xn--"
 
 
 class Role(StrEnum):
@@ -70,8 +72,45 @@ def roles_of(*, is_renter: bool, is_item_manager: bool, is_staff: bool) -> list[
 
 
 def normalize_email(*, email: str) -> str:
-    """Return an e-mail address in lower case, without spaces around it."""
-    return email.strip().lower()
+    """Return the one form of an e-mail address: in lower case, its domain as people read it.
+
+    `u@xn--bj0bj06e.kr` is `u@한글.kr`, and so is the domain in any width or composition. What is no domain stays as it is.
+    """
+    local, at, domain = email.strip().lower().rpartition("@")
+    shown = _compatible(domain).replace("\u3002", ".")  # the ideographic full stop separates labels: RFC 3490, 3.1
+    return f"{local}{at}{'.'.join(map(_shown_label, (shown if _is_domain(shown) else domain).split('.')))}"
+
+
+def email_forms(*, email: str) -> list[str]:
+    """Return the forms under which a person may have been stored, the likeliest first: as typed, as people read it, in ASCII."""
+    normalized = normalize_email(email=email)
+    local, at, domain = normalized.rpartition("@")
+    in_ascii = f"{local}{at}{'.'.join(map(_ascii_label, domain.split('.')))}"
+    return list(dict.fromkeys([email.strip().lower(), normalized, in_ascii]))
+
+
+def _shown_label(label: str) -> str:
+    """Return a label of a domain in Unicode, if it is written back alike."""
+    if not label.startswith(_ACE):
+        return label
+    try:
+        shown = label.removeprefix(_ACE).encode("ascii").decode("punycode")
+    except UnicodeError:
+        return label
+    return shown if _is_domain(shown) and _compatible(shown) == shown and _ascii_label(shown) == label else label
+
+
+def _ascii_label(label: str) -> str:
+    return label if label.isascii() else _ACE + label.encode("punycode").decode("ascii")
+
+
+def _compatible(domain: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", domain).lower())
+
+
+def _is_domain(text: str) -> bool:
+    """Return whether a text has letters, marks, digits, hyphens and dots alone."""
+    return all(letter in "-.\u3002" or unicodedata.category(letter)[0] in "LMN" for letter in text)
 
 
 def signing_key(*, secret: str) -> bytes:

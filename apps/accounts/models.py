@@ -27,8 +27,13 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, **{"is_staff": True, "is_superuser": True, "is_renter": False, **fields})
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """Return the person with this e-mail address, however it is capitalised."""
-        return self.get(email=domain.normalize_email(email=username or ""))
+        """Return the person with this e-mail address, however it is capitalised and its domain is written."""
+        forms = domain.email_forms(email=username or "")
+        found = {user.email: user for user in self.filter(email__in=forms)}
+        for form in forms:
+            if form in found:
+                return found[form]
+        raise self.model.DoesNotExist
 
 
 class User(AbstractBaseUser, PermissionsMixin):

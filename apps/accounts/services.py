@@ -35,7 +35,7 @@ def register(*, user_id: UUID, email: str, password: str, display_name: str, now
     """
     person = User(id=user_id, email=domain.normalize_email(email=email), display_name=display_name, registered_at=now)
     _refuse_weak(password, person)
-    if earlier := User.objects.filter(email=person.email).first():  # before it is hashed, which is slow
+    if earlier := User.objects.filter(email__in=domain.email_forms(email=email)).first():  # before it is hashed, which is slow
         return _registered_before(earlier, user_id=user_id)
     with hashing.reserve_place():
         person.set_password(password)
@@ -106,12 +106,12 @@ def check_credentials(*, email: str, password: str, address: str, now: datetime,
     :raises TooManyFailedLoginsError: if it is to wait
     :raises HashingBusyError: if too many are signing in
     """
-    email = domain.normalize_email(email=email)
+    typed, email = email, domain.normalize_email(email=email)
     origin = queries.get_origin(email=email, address=address, device=device)
     attempt = _count_attempt(queries.login_subjects(email=email, address=address, origin=origin), is_known=origin.is_known, now=now)
     try:
         with hashing.reserve_place():
-            user = authenticate(username=email, password=password)
+            user = authenticate(username=typed, password=password)
     except HashingBusyError:
         FailedLogin.objects.filter(id__in=attempt).delete()
         raise

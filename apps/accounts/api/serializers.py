@@ -16,11 +16,12 @@ class RegistrationSerializer(StrictSerializer):
     display_name = serializers.CharField(max_length=100)
 
     def validate_email(self, email: str) -> str:
-        """Return the address. In lower case it may be longer, as İ is two characters then.
+        """Return the address in its one form, which may be longer, as İ is two characters in lower case.
 
-        :raises ValidationError: if it is too long in lower case
+        :raises ValidationError: if it is too long in that form, or no address
         """
-        return self.fields["email"].run_validation(domain.normalize_email(email=email)) if len(email.lower()) != len(email) else email
+        normalized = domain.normalize_email(email=email)
+        return self.fields["email"].run_validation(normalized) if normalized != email.lower() or len(normalized) != len(email) else email
 
 
 class CredentialsSerializer(StrictSerializer):
