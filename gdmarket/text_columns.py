@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import AlterField, RunSQL, SeparateDatabaseAndState
 from django.utils.translation import gettext_lazy as _
@@ -143,9 +143,10 @@ def refold(*, rows: "models.QuerySet[Row, Row]") -> int:
     page = list(rows.order_by("pk")[:_PAGE])
     while page:
         stale = [row for row in page if any(getattr(row, column.attname) != column.fold(row) for column in columns)]
-        for row in stale:
-            # Only where nobody changed the row meanwhile, who would have filled it in.
-            as_read = {name: getattr(row, name) for column in columns for name in column.of}
-            changed += rows.filter(pk=row.pk, **as_read).update(**{column.attname: column.fold(row) for column in columns})
+        with transaction.atomic(using=rows.db):
+            for row in stale:
+                # Only where nobody changed the row meanwhile, who would have filled it in.
+                as_read = {name: getattr(row, name) for column in columns for name in column.of}
+                changed += rows.filter(pk=row.pk, **as_read).update(**{column.attname: column.fold(row) for column in columns})
         page = list(rows.order_by("pk").filter(pk__gt=page[-1].pk)[:_PAGE])
     return changed
