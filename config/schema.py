@@ -21,13 +21,13 @@ SPECTACULAR_SETTINGS = {
     # One name for each set of values, wherever it stands: clients get one type for it.
     "ENUM_NAME_OVERRIDES": {
         "Availability": [value.value for value in items.Availability],
-        "CancelledBy": [role.value for role in rentals.CancelledBy],
         "Currency": [items.KRW],
         "FactSource": ["rental", "payment"],
         "ItemOrdering": [sign + name for name in ("name", "daily_price", "registered_at", "distance") for sign in ("", "-")],
         "ItemState": [state.value for state in items.ItemState],
         "NextActor": [actor.value for actor in status_view.NextActor],
         "PersonRole": [role.value for role in accounts.Role],
+        "RentalParty": [party.value for party in rentals.RentalParty],
         "RentalRole": ["renter", "manager"],
         "RentalTerm": list(rentals.TERMS),
         "RentalState": [state.value for state in rentals.RentalState],

@@ -174,6 +174,10 @@ GDMARKET_DECLINES_PER_RENTAL = env.int("GDMARKET_DECLINES_PER_RENTAL", 5, valida
 #: The same for all payments of one renter.
 GDMARKET_DECLINES_PER_RENTER = env.int("GDMARKET_DECLINES_PER_RENTER", 10, validate=validate.Range(min=1))
 
+# -- Rentals ----------------------------------------------------------------------------------------------------------------------
+#: The shortest time for which an item is rented, in seconds.
+GDMARKET_SHORTEST_RENTAL_S = env.int("GDMARKET_SHORTEST_RENTAL_S", 3600, validate=validate.Range(min=1, max=2592000))
+
 # -- Signing in -------------------------------------------------------------------------------------------------------------------
 #: How many passwords one process hashes at once: each takes most of a second of one core. A few more wait; who comes then gets 503.
 GDMARKET_HASHES_AT_ONCE = env.int("GDMARKET_HASHES_AT_ONCE", 2, validate=validate.Range(min=1))

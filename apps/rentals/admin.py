@@ -1,13 +1,15 @@
-"""Screens on which item managers hand items over and take them back."""
+"""Screens on which item managers, and operators for them, hand items over, take them back, and cancel."""
 
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -16,16 +18,21 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import facade as accounts
 from apps.rentals import queries
-from apps.rentals.domain import RentalState
+from apps.rentals.domain import TIME_TO_UNDO, RentalState
 from apps.rentals.models import Rental
-from apps.rentals.services import lending
+from apps.rentals.services import cancelling, lending
 from gdmarket import clock
-from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_period, instant_column, money_column
+from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_period, instant_column, is_operator, money_column
 from gdmarket.errors import DomainError
 
-_COMMANDS: dict[str, Callable[..., Rental]] = {"hand-over": lending.hand_over, "take-back": lending.take_back}
+_COMMANDS: dict[str, Callable[..., Rental]] = {
+    "hand-over": lending.hand_over,
+    "take-back": lending.take_back,
+    "undo-return": lending.undo_return,
+    "take-back-late": lending.take_back,
+    "cancel": cancelling.cancel_rental,
+}
 _ALLOWED = {RentalState.PAID: ("hand-over", _("Hand over")), RentalState.RENTED: ("take-back", _("Take back"))}
-_DONE = {"hand-over": _("“%(rental)s” was handed over."), "take-back": _("“%(rental)s” is back.")}
 _TERMS = {
     "name": _("name"),
     "description": _("description"),
@@ -35,6 +42,21 @@ _TERMS = {
     "longitude": _("longitude"),
     "deposit": _("deposit"),
 }
+_LABELS = {
+    "hand-over": _("Hand over"),
+    "take-back": _("Take back"),
+    "undo-return": _("Undo the return"),
+    "take-back-late": _("Came back earlier"),
+    "cancel": _("Cancel the rental"),
+}
+_DONE = {
+    "hand-over": _("“%(rental)s” was handed over."),
+    "take-back": _("“%(rental)s” is back."),
+    "undo-return": _("“%(rental)s” is still with the renter."),
+    "take-back-late": _("“%(rental)s” is back."),
+    "cancel": _("“%(rental)s” is cancelled."),
+}
+_CAN_BE_CANCELLED = {RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.NO_SHOW}
 _PAYMENT_STATES = {
     "pending": _("in progress"),
     "unknown": _("not known yet"),
@@ -43,6 +65,23 @@ _PAYMENT_STATES = {
     "not_sent": _("not sent"),
     "refunded": _("refunded"),
 }
+
+
+class CancelForm(forms.Form):
+    """Why a rental is cancelled; both sides read it."""
+
+    reason = forms.CharField(label=_("reason"), max_length=200, required=False, widget=forms.Textarea(attrs={"rows": 4, "autofocus": True}))
+
+
+class ReturnForm(forms.Form):
+    """When an item came back, in the time zone of the admin."""
+
+    returned_at = forms.DateTimeField(
+        label=_("returned at"), widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S")
+    )
+
+
+_FORMS: dict[str, type[forms.Form]] = {"cancel": CancelForm, "take-back-late": ReturnForm}
 
 
 @admin.register(Rental)
@@ -61,7 +100,7 @@ class RentalAdmin(ManagerOwnedAdmin):
         (_("What was agreed"), {"fields": ("agreed", "item_changed")}),
         (_("Period"), {"fields": ("period", "handed_over", "returned")}),
         (_("Payment"), {"fields": ("payment", "payment_due", "paid")}),
-        (_("How it ended"), {"fields": ("cancel", "cancel_reason", "closed")}),
+        (_("How it ended"), {"fields": ("cancel", "cancelled_by", "cancel_reason", "closed")}),
     )
 
     @admin.display(description=_("state"), ordering="state")
@@ -124,11 +163,15 @@ class RentalAdmin(ManagerOwnedAdmin):
         self._command_each(request, rentals, "take-back")
 
     def command_view(self, request: HttpRequest, rental_id: UUID, command: str) -> HttpResponse:
-        """Hand one item over, or take it back, and redirect to the page that the request came from."""
+        """Carry out a command on one rental, after its form where it has one, and redirect to the page that the request came from."""
         rental = self.get_object(request, str(rental_id))
         if rental is None or not self.has_view_permission(request, rental):
             raise PermissionDenied
-        if request.method != "POST":  # a page that was reloaded, or opened after signing in
+        if form_class := _FORMS.get(command):
+            form = form_class(request.POST if request.method == "POST" else None)
+            if not form.is_valid() or not self._command(request, rental, command, **form.cleaned_data):
+                return self._ask(request, rental, command, form)
+        if request.method != "POST" or command in _FORMS:  # a page that was reloaded, or opened after signing in
             return HttpResponseRedirect(reverse("admin:rentals_rental_change", args=[rental_id]))
         self._command(request, rental, command)
         referer = request.headers.get("Referer", "")
@@ -144,23 +187,42 @@ class RentalAdmin(ManagerOwnedAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
         rental: Rental = kwargs["obj"]
-        if rental.state in _ALLOWED:
-            command, label = _ALLOWED[RentalState(rental.state)]
-            context["command"] = {"url": _address(rental, command), "label": label}
+        context["commands"] = [
+            {"url": _address(rental, command), "label": _LABELS[command], "asks": command in _FORMS} for command in _commands_of(rental)
+        ]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _command_each(self, request: HttpRequest, rentals: QuerySet[Rental], command: str) -> None:
         for rental in rentals.order_by("pk"):
             self._command(request, rental, command)
 
-    def _command(self, request: HttpRequest, rental: Rental, command: str) -> None:
+    def _ask(self, request: HttpRequest, rental: Rental, command: str, form: forms.Form) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "rental": rental, "title": _LABELS[command], "form": form}
+        return TemplateResponse(request, "admin/rentals/rental/command.html", context)
+
+    def _command(self, request: HttpRequest, rental: Rental, command: str, **particulars: Any) -> bool:
+        """Carry a command out, and say what came of it; return whether it was done."""
+        person: Any = request.user
         try:
-            _COMMANDS[command](rental_id=rental.pk, by=rental.manager_id, now=clock.now())
+            _COMMANDS[command](rental_id=rental.pk, by=person.pk, as_operator=is_operator(person), now=clock.now(), **particulars)
         except DomainError as refused:
             self.message_user(request, f"{rental.item_name}: {refused.message}", messages.ERROR)
-            return
+            return False
         self.log_change(request, rental, command)
         self.message_user(request, _DONE[command] % {"rental": rental.item_name}, messages.SUCCESS)
+        return True
+
+
+def _commands_of(rental: Rental) -> list[str]:
+    """Return the commands that a rental's page offers; the services decide whether they are allowed."""
+    commands = [_ALLOWED[RentalState(rental.state)][0]] if rental.state in _ALLOWED else []
+    if rental.state == RentalState.RENTED:
+        commands.append("take-back-late")
+    if rental.state == RentalState.RETURNED and rental.closed_at and clock.now() - rental.closed_at <= TIME_TO_UNDO:
+        commands.append("undo-return")
+    if rental.state in _CAN_BE_CANCELLED and not rental.cancel_requested:
+        commands.append("cancel")
+    return commands
 
 
 def _address(rental: Rental, command: str) -> str:

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from apps.rentals.errors import PeriodPastError, PeriodReversedError, PeriodTooFarError, PriceChangedError
+from apps.rentals.errors import (
+    PeriodPastError,
+    PeriodReversedError,
+    PeriodTooFarError,
+    PeriodTooShortError,
+    PriceChangedError,
+    ReturnBeforeHandoverError,
+    ReturnInFutureError,
+)
 from gdmarket.money import Money
 
 HOLD = timedelta(minutes=15)
@@ -20,9 +28,13 @@ SOON = timedelta(minutes=5)
 DECLINES_COUNT_FOR = timedelta(hours=1)
 """For how long a declined card is counted."""
 
+TIME_TO_UNDO = timedelta(minutes=15)
+"""How long a return that was recorded by mistake can be undone."""
+
 HORIZON = timedelta(days=365)
 CLOCK_SKEW = timedelta(minutes=5)
 DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
 
 COPIED_TERMS = ("name", "category", "place", "latitude", "longitude", "deposit")
 TERMS = ("name", "description", "category", "place", "latitude", "longitude", "deposit")
@@ -43,8 +55,8 @@ class RentalState(StrEnum):
     NO_SHOW = "no_show"
 
 
-class CancelledBy(StrEnum):
-    """Who cancelled a rental, or asked for it: one of its people, an operator, or the market itself, because the item was withdrawn."""
+class RentalParty(StrEnum):
+    """Who acts on a rental: one of its people, an operator, or the market itself, because the item was withdrawn."""
 
     RENTER = "renter"
     MANAGER = "manager"
@@ -86,21 +98,27 @@ TAKING = (*HOLDING, RentalState.NO_SHOW)
 """The states whose periods the database keeps apart. A period that ended in a no-show is past, and free from its end on."""
 
 
-def period(*, starts_at: datetime | None, ends_at: datetime | None, now: datetime) -> tuple[datetime, datetime]:
-    """Return the half-open period that a renter requests; by default from now, and for one day.
+def period(*, starts_at: datetime | None, ends_at: datetime | None, shortest: timedelta, now: datetime) -> tuple[datetime, datetime]:
+    """Return the half-open period that a renter requests, in whole seconds; by default from now, and for one day.
 
+    Fractions of a second are cut off. One that starts now may be shorter by as much as a renter's clock may be wrong.
     :raises PeriodPastError: if it is over, or starts before now by more than a renter's clock may be wrong
     :raises PeriodReversedError: if it ends no later than it starts
+    :raises PeriodTooShortError: if it is shorter than `shortest`
     :raises PeriodTooFarError: if it ends more than a year from now
     """
-    start = starts_at or now
-    if start < now - CLOCK_SKEW:
+    start = (starts_at or now).replace(microsecond=0)
+    if (starts_at or now) < now - CLOCK_SKEW:
         raise PeriodPastError
     if start > now + HORIZON:
         raise PeriodTooFarError
-    end = ends_at or start + DAY
-    if end <= start:
+    end = ends_at.replace(microsecond=0) if ends_at else start + max(DAY, shortest)
+    if (ends_at or end) <= (starts_at or start):
         raise PeriodReversedError
+    if (ends_at or end) <= now:
+        raise PeriodPastError
+    if end == start or end - start + (timedelta() if starts_at else CLOCK_SKEW) < shortest:
+        raise PeriodTooShortError(shortest_s=int(shortest.total_seconds()))
     if end <= now:
         raise PeriodPastError
     if end > now + HORIZON:
@@ -109,8 +127,11 @@ def period(*, starts_at: datetime | None, ends_at: datetime | None, now: datetim
 
 
 def price(*, daily_price: Money, starts_at: datetime, ends_at: datetime) -> Money:
-    """Return the daily price once for every day that has started by the end of the half-open period."""
-    started_days = -((starts_at - ends_at) // DAY)
+    """Return the daily price once for every day that has started by the end of the half-open period, and for one at least.
+
+    A day that has started by no more than a renter's clock may be wrong does not count.
+    """
+    started_days = max(1, -((starts_at - ends_at + CLOCK_SKEW) // DAY))
     return daily_price * started_days
 
 
@@ -138,14 +159,39 @@ def is_overdue(*, state: str, ends_at: datetime, now: datetime) -> bool:
     return state == RentalState.RENTED and ends_at <= now
 
 
-def next_free_start(*, taken: Iterable[tuple[datetime, datetime]], starts_at: datetime, lasting: timedelta) -> datetime:
-    """Return the first moment from `starts_at` on at which `lasting` fits between the half-open periods in `taken`, sorted by start."""
-    free_from = starts_at
+def next_free(
+    *, taken: Iterable[tuple[datetime, datetime]], starts_at: datetime, lasting: timedelta, now: datetime
+) -> tuple[datetime, datetime] | None:
+    """Return the first period from `starts_at` on, and not before now, that lasts as long and lies between those in `taken`.
+
+    `taken` are half-open periods sorted by start. The period returned can be requested as it stands; None if it would end too far ahead.
+    """
+    free_from = _whole_second(max(starts_at, now))
     for taken_from, taken_to in taken:
         if taken_from >= free_from + lasting:
             break
-        free_from = max(free_from, taken_to)
-    return free_from
+        free_from = max(free_from, _whole_second(taken_to))
+    return (free_from, free_from + lasting) if free_from + lasting <= now + HORIZON else None
+
+
+def returned_at(*, stated: datetime | None, handed_over_at: datetime, now: datetime) -> datetime:
+    """Return when an item came back, as its manager states it; now if not stated, or stated later by no more than a clock may be wrong.
+
+    :raises ReturnInFutureError: if it is later
+    :raises ReturnBeforeHandoverError: if it is before the handover
+    """
+    if stated is None or now < stated <= now + CLOCK_SKEW:
+        return now
+    if stated > now:
+        raise ReturnInFutureError
+    if stated < handed_over_at:
+        raise ReturnBeforeHandoverError
+    return stated
+
+
+def _whole_second(instant: datetime) -> datetime:
+    """Return the first whole second that is not before an instant."""
+    return instant if not instant.microsecond else instant.replace(microsecond=0) + SECOND
 
 
 def prolonged(*, due_at: datetime, retry_after_s: float, now: datetime) -> datetime:

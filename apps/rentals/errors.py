@@ -101,6 +101,18 @@ class WrongStateError(ConflictError):
     code = "wrong_state"
 
 
+class PeriodOverError(ConflictError):
+    """The period of this rental is over: it can be neither paid nor handed over, and its renter can no longer cancel it."""
+
+    code = "period_over"
+
+
+class ReturnFinalError(ConflictError):
+    """A return can be undone for 15 minutes, and no longer."""
+
+    code = "return_final"
+
+
 class NotTheRenterError(ForbiddenError):
     """Only the renter may do this."""
 
@@ -132,6 +144,34 @@ class PeriodTooFarError(InvalidError):
 
     code = "period_too_far"
     field = "ends_at"
+
+
+class PeriodTooShortError(InvalidError):
+    """The period is shorter than {shortest_s} seconds, the shortest for which an item is rented."""
+
+    code = "period_too_short"
+    field = "ends_at"
+
+
+class ReasonRequiredError(InvalidError):
+    """Cancelling a rental whose period is over needs a reason."""
+
+    code = "reason_required"
+    field = "reason"
+
+
+class ReturnInFutureError(InvalidError):
+    """The item cannot have been returned in the future."""
+
+    code = "return_in_future"
+    field = "returned_at"
+
+
+class ReturnBeforeHandoverError(InvalidError):
+    """The item cannot have been returned before it was handed over."""
+
+    code = "return_before_handover"
+    field = "returned_at"
 
 
 class UnknownPaymentMethodError(InvalidError):

@@ -51,7 +51,13 @@ def on_payment_approved(event: PaymentApproved) -> None:
 
     :raises bus.Reject: if the payment is no attempt of the rental: an operator must look into it
     """
-    is_known = paying.settle_payment(rental_id=event.rental_id, payment_id=event.payment_id, outcome=event.state, now=event.occurred_at)
+    is_known = paying.settle_payment(
+        rental_id=event.rental_id,
+        payment_id=event.payment_id,
+        outcome=event.state,
+        now=event.occurred_at,
+        answered_at=clock.now(),
+    )
     if not is_known:
         raise bus.Reject(f"payment {event.payment_id} is not an attempt that rental {event.rental_id} waits for")
 
@@ -97,7 +103,7 @@ def on_period_began(event: PeriodBegan) -> None:
 
 
 def on_period_ended(event: PeriodEnded) -> None:
-    """Publish that an item is overdue."""
+    """Publish that an item is overdue, or was never fetched."""
     lending.end_period(rental_id=event.rental_id, now=_no_earlier_than(event.due_at))
 
 

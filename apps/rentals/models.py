@@ -4,7 +4,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.rentals.domain import CancelledBy, RentalState
+from apps.rentals.domain import RentalParty, RentalState
+from gdmarket import clock
 from gdmarket.ids import uuid7
 from gdmarket.text_columns import FoldedField, NameField
 
@@ -97,13 +98,13 @@ class Rental(models.Model):
         EXPIRED = RentalState.EXPIRED.value, _("expired")
         NO_SHOW = RentalState.NO_SHOW.value, _("not fetched")
 
-    class Cancellers(models.TextChoices):
-        """Who may have cancelled, of `domain.CancelledBy`, with their labels."""
+    class Parties(models.TextChoices):
+        """Who may have cancelled, of `domain.RentalParty`, with their labels."""
 
-        RENTER = CancelledBy.RENTER.value, _("renter")
-        MANAGER = CancelledBy.MANAGER.value, _("manager")
-        OPERATOR = CancelledBy.OPERATOR.value, _("operator")
-        SYSTEM = CancelledBy.SYSTEM.value, _("system")
+        RENTER = RentalParty.RENTER.value, _("renter")
+        MANAGER = RentalParty.MANAGER.value, _("manager")
+        OPERATOR = RentalParty.OPERATOR.value, _("operator")
+        SYSTEM = RentalParty.SYSTEM.value, _("system")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     item_id = models.UUIDField(_("item"), db_index=True)
@@ -125,7 +126,7 @@ class Rental(models.Model):
     payment_state = models.CharField(_("payment state"), max_length=10, default="")
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     cancel_reason = models.CharField(_("reason"), max_length=200, default="", blank=True)
-    cancelled_by = models.CharField(_("cancelled by"), max_length=10, choices=Cancellers.choices, default="", db_default="", blank=True)
+    cancelled_by = models.CharField(_("cancelled by"), max_length=10, choices=Parties.choices, default="", db_default="", blank=True)
     version = models.PositiveIntegerField(default=0)
     operation = models.UUIDField(null=True)
     requested_at = models.DateTimeField(_("requested"))
@@ -160,5 +161,5 @@ class Rental(models.Model):
         )
 
     def __str__(self) -> str:
-        """Return the item's name and the first day."""
-        return f"{self.item_name} ({self.starts_at:%Y-%m-%d})"
+        """Return the item's name and the first day, where the market is."""
+        return f"{self.item_name} ({clock.day_of(self.starts_at)})"

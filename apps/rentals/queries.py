@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Least
 
 from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
-from apps.rentals.domain import CancelledBy, RentalState
+from apps.rentals.domain import RentalParty, RentalState
 from apps.rentals.errors import RentalNotFoundError
 from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental
 from gdmarket.contracts import build
@@ -127,6 +127,15 @@ def list_clashing(*, rental: Rental) -> list[Rental]:
     return list(held.filter(begun).order_by("starts_at", "id"))
 
 
+def is_given_since(*, rental: Rental, since: datetime, now: datetime) -> bool:
+    """Return whether another rental holds the item in a part of this one's period, or was given the time from its end until now `since`."""
+    held_from = min(rental.starts_at, rental.handed_over_at or rental.starts_at)
+    others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.HOLDING).exclude(id=rental.id)
+    overlapping = Q(starts_at__lt=rental.ends_at) | Q(handed_over_at__lt=rental.ends_at)
+    newer = Q(requested_at__gte=since, starts_at__lte=now, ends_at__gt=rental.ends_at)
+    return others.filter((overlapping & Q(ends_at__gt=held_from)) | newer | Q(state=domain.RentalState.RENTED)).exists()
+
+
 def find_overdue(*, item_id: UUID, now: datetime) -> Rental | None:
     """Return the rental by which the item is rented out although its period is over, or None."""
     return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED, ends_at__lte=now).first()
@@ -141,7 +150,7 @@ def list_unkept(*, renter_id: UUID, item_id: UUID, but: UUID, now: datetime) -> 
     requested = Q(state=RentalState.REQUESTED, payment_due_at__gt=now)
     unpaid = requested | Q(state=RentalState.PAYING) | Q(state=RentalState.REFUNDING, cancel_requested=False)
     of_item = Q(item_id=item_id, requested_at__gt=now - domain.DAY)
-    given_up = of_item & (Q(state=RentalState.EXPIRED) | Q(state=RentalState.CANCELLED, cancelled_by__in=["", CancelledBy.RENTER]))
+    given_up = of_item & (Q(state=RentalState.EXPIRED) | Q(state=RentalState.CANCELLED, cancelled_by__in=["", RentalParty.RENTER]))
     return list(Rental.objects.filter(unpaid | given_up, renter_id=renter_id).exclude(id=but).order_by("id"))
 
 

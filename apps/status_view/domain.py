@@ -138,14 +138,22 @@ def last_instant(*, timeline: Timeline) -> datetime | None:
 
 
 def _entry(*, source: str, fact: RentalSnapshot | PaymentSnapshot) -> dict[str, Any]:
-    at = fact.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    entry: dict[str, Any] = {"fact": type(fact).__name__, "at": at, "version": fact.version, "source": source}
+    entry: dict[str, Any] = {"fact": type(fact).__name__, "at": _written(fact.occurred_at), "version": fact.version, "source": source}
     if reason := getattr(fact, "reason", ""):
         entry["reason"] = reason
     changed = getattr(fact, "changed", None)
     if changed is not None:
         entry["changed"] = changed.split(",") if changed else []
+    if isinstance(fact, RentalSnapshot):
+        if by := getattr(fact, "stated_by", "") or (fact.cancelled_by if entry["fact"] in _CANCELLING else None):
+            entry["by"] = by
+        if entry["fact"] == "RentalReturned" and fact.returned_at and fact.returned_at != fact.occurred_at:
+            entry["returned_at"] = _written(fact.returned_at)
     return entry
+
+
+def _written(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _timeline_changes(*, timeline: Timeline, entries: Timeline) -> dict[str, Any]:
@@ -158,6 +166,8 @@ def _identity(entry: Mapping[str, Any]) -> tuple[tuple[str, str], int]:
     return (entry["source"], entry["payment"] if entry["source"] == "payment" else ""), entry["version"]
 
 
+# The facts that tell of a cancel; `by` says whose it was.
+_CANCELLING = {"RentalCancelRequested", "RentalRefundDue", "RentalCancelled"}
 # Which fact of the rental requested what a payment's fact answers.
 _REQUESTED_BY = {
     "PaymentApproved": "RentalPaymentStarted",

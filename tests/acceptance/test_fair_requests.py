@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from apps.payments.models import Payment
@@ -120,7 +121,8 @@ def test_a_period_that_a_stranger_holds_in_part_is_taken_although_the_rest_is_on
 
 
 @pytest.mark.parametrize("minutes", [1, 31], ids=["in_time", "overdue"])
-def test_a_renter_who_has_the_item_is_told_so(market: Market, pass_time: PassTime, minutes: int) -> None:
+def test_a_renter_who_has_the_item_is_told_so(market: Market, pass_time: PassTime, settings: Settings, minutes: int) -> None:
+    settings.GDMARKET_SHORTEST_RENTAL_S = 60
     item = market.register()
     own = market.request(item, ends_at=(clock.now() + timedelta(minutes=30)).isoformat())
     market.pay(own)

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from pytest_django import Settings
+
 from apps.rentals import handlers
 from apps.rentals.events import PeriodEnded
 from apps.rentals.models import Rental
@@ -32,7 +34,8 @@ def test_an_overdue_item_refuses_every_new_request_until_it_is_back(market: Mark
     market.request(item, by=market.neighbour)
 
 
-def test_at_the_end_of_its_period_a_rental_is_overdue(market: Market, drain: Drain, pass_time: PassTime) -> None:
+def test_at_the_end_of_its_period_a_rental_is_overdue(market: Market, drain: Drain, pass_time: PassTime, settings: Settings) -> None:
+    settings.GDMARKET_SHORTEST_RENTAL_S = 60
     ends_at = (clock.now() + timedelta(minutes=30)).isoformat()
     rental = market.request(market.register(), ends_at=ends_at)
     market.pay(rental)

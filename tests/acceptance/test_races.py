@@ -23,7 +23,7 @@ from tests.acceptance.conftest import Market
 from tests.factories.accounts import UserFactory
 from tests.unit.payments.actions import concurrently
 
-GUARD = import_module("apps.rentals.migrations.0002_no_overlap")
+GUARD = import_module("apps.rentals.migrations.0005_no_show")
 
 
 def race(renters: list[APIClient], *, item: dict[str, Any]) -> list[Any]:

@@ -41,7 +41,19 @@ class PayRentalSerializer(StrictSerializer):
 class CancelRentalSerializer(StrictSerializer):
     """The reason of a cancellation."""
 
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
+    reason = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        style={"base_template": "textarea.html"},
+        help_text="May hold line breaks. Needed once the period is over.",
+    )
+
+
+class ReturnRentalSerializer(StrictSerializer):
+    """When the item came back."""
+
+    returned_at = InstantField(required=False, help_text="Now where it is not given; not before the handover.")
 
 
 class EmptyBodySerializer(StrictSerializer):
@@ -65,9 +77,9 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
     """A rental; `price` in minor units of `currency`."""
 
     state = serializers.ChoiceField(choices=list(domain.RentalState))
-    cancelled_by = serializers.ChoiceField(choices=list(domain.CancelledBy), allow_null=True)
     overdue = serializers.SerializerMethodField(help_text="Whether the item should have been returned by now.")
     payment = serializers.SerializerMethodField()
+    cancelled_by = serializers.SerializerMethodField()
 
     class Meta:
         model = Rental
@@ -86,6 +98,11 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
     def get_overdue(self, rental: Rental) -> bool:
         """Return whether the item should have been returned by now."""
         return domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=self.context["now"])
+
+    @extend_schema_field(serializers.ChoiceField(choices=list(domain.RentalParty), allow_null=True))
+    def get_cancelled_by(self, rental: Rental) -> str | None:
+        """Return the role of who cancelled, or asked for it; None where nobody did."""
+        return rental.cancelled_by or None
 
     @extend_schema_field(PaymentSerializer(allow_null=True))
     def get_payment(self, rental: Rental) -> dict[str, str] | None:

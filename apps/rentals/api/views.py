@@ -19,6 +19,7 @@ from apps.rentals.api.serializers import (
     RentalDetailSerializer,
     RentalSerializer,
     RequestRentalSerializer,
+    ReturnRentalSerializer,
 )
 from apps.rentals.domain import RentalState
 from apps.rentals.errors import PaymentDeclinedError, PaymentUnavailableError, RentalNotFoundError
@@ -121,11 +122,16 @@ class HandOverRental(ApiView):
 class ReturnRental(ApiView):
     """Return of the item to its manager."""
 
-    @extend_schema(tags=["rentals"], operation_id="returnRental", request=EmptyBodySerializer, responses=RentalSerializer)
+    @extend_schema(tags=["rentals"], operation_id="returnRental", request=ReturnRentalSerializer, responses=RentalSerializer)
     def post(self, request: ApiRequest, rental_id: UUID) -> Response:
-        """Take the item back, as its manager."""
-        _parsed(EmptyBodySerializer, request)
-        return _answer_command(request, lending.take_back(**_command(request, rental_id)))
+        """Take the item back, as its manager; `returned_at` says when it came back, where that is recorded later."""
+        body = _parsed(ReturnRentalSerializer, request)
+        return _answer_command(request, lending.take_back(**_command(request, rental_id), **body))
+
+    @extend_schema(tags=["rentals"], operation_id="undoReturn", responses=RentalSerializer)
+    def delete(self, request: ApiRequest, rental_id: UUID) -> Response:
+        """Undo a return that was recorded by mistake, within 15 minutes, as the item's manager."""
+        return _answer_command(request, lending.undo_return(rental_id=rental_id, by=request.person_id, now=clock.now()))
 
 
 def _parsed(serializer_class: type[StrictSerializer], request: ApiRequest) -> dict[str, Any]:

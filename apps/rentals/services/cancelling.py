@@ -4,26 +4,36 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.rentals import domain, queries
-from apps.rentals.domain import CancelledBy, RentalPaymentState, RentalState
-from apps.rentals.errors import WrongStateError
-from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalPaymentCancelled, RentalRefundDue
+from apps.rentals.domain import RentalParty, RentalPaymentState, RentalState
+from apps.rentals.errors import PeriodOverError, ReasonRequiredError, WrongStateError
+from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalExpired, RentalPaymentCancelled, RentalRefundDue
 from apps.rentals.models import Rental
 from apps.rentals.services import limits, transitions
 from gdmarket import databases
 
+# What can be cancelled, or becomes so once money in flight has arrived.
+_REVOCABLE = {RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.NO_SHOW}
 
-def cancel_rental(*, rental_id: UUID, by: UUID, reason: str = "", operation_id: UUID | None = None, now: datetime) -> Rental:
-    """Cancel a rental for its renter or manager, and return it: `cancelled`, or `paying` or `refunding` while money is in flight.
 
-    The same `operation_id` again changes nothing.
-    :raises RentalNotFoundError: if `by` is neither
+def cancel_rental(
+    *, rental_id: UUID, by: UUID, as_operator: bool = False, reason: str = "", operation_id: UUID | None = None, now: datetime
+) -> Rental:
+    """Cancel a rental for its renter or manager, or for an operator, and return it.
+
+    It is `cancelled`, or `paying` or `refunding` while money is in flight. From the end of the period on a renter cannot cancel; the others
+    can, with a reason, also what was never fetched. The same `operation_id` again changes nothing.
+    :raises RentalNotFoundError: if `by` is none of them
+    :raises PeriodOverError: if `by` is the renter, and the period is over
+    :raises ReasonRequiredError: if the period is over, and there is no reason
     :raises WrongStateError: if the item is out, or the rental has ended or is being cancelled already
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
-        transitions.only_parties(rental, by=by)
+        party = transitions.only_parties(rental, by=by, as_operator=as_operator)
         if transitions.is_new_operation(rental, operation_id=operation_id):
-            _cancel(rental, reason=reason, now=now)
+            if rental.ends_at <= now and rental.state in _REVOCABLE:
+                _check_late_cancel(party=party, reason=reason)
+            _cancel(rental, by=party, reason=reason, now=now)
     return queries.get_rental(rental_id=rental_id)
 
 
@@ -31,11 +41,8 @@ def refuse_rental(*, rental_id: UUID, reason: str, now: datetime) -> None:
     """Cancel a rental that items refused; one that is rented out or has ended is left unchanged."""
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
-        if (
-            rental.state in {RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING}
-            and not rental.cancel_requested
-        ):
-            _cancel(rental, reason=reason, now=now)
+        if rental.state in _REVOCABLE and not rental.cancel_requested:
+            _cancel(rental, by=RentalParty.SYSTEM, reason=reason, now=now)
 
 
 def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
@@ -43,11 +50,14 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
 
     The money always goes back. If the renter may not hold the period unpaid any more, the rental is cancelled as well: `cancel_requested`.
     :raises NotTheRenterError: if `by` is the manager
+    :raises PeriodOverError: if the period is over
     :raises WrongStateError: if the rental is not paid, or the item is out
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_renter(rental, by=by)
+        if rental.ends_at <= now and rental.state in {RentalState.PAID, RentalState.NO_SHOW}:
+            raise PeriodOverError
         if rental.state != RentalState.PAID:  # `paying` leads to `refunding` too, but not by this command
             raise WrongStateError(state=rental.state, wanted="cancel the payment")
         transitions.transition(rental, to=RentalState.REFUNDING, wanted="cancel the payment")
@@ -55,13 +65,16 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
         limits.lock_renter(renter_id=rental.renter_id)
         if not limits.may_hold_on(rental, now=now):
             reason = rental.cancel_reason = "payment cancelled, no hold left"
-            rental.cancel_requested, rental.cancelled_by = True, CancelledBy.RENTER
+            rental.cancel_requested, rental.cancelled_by = True, RentalParty.RENTER
         transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=reason)
     return queries.get_rental(rental_id=rental_id)
 
 
 def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
-    """Settle a rental whose payment was refunded: `cancelled` where that was requested, else `requested`, held for what is left."""
+    """Settle a rental whose payment was refunded: `cancelled` where that was requested, else `requested`, held for what is left.
+
+    A rental whose period is over meanwhile is not held again: it has expired.
+    """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         if rental.state != RentalState.REFUNDING or rental.payment_id != payment_id:
@@ -73,19 +86,29 @@ def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
         # While it was paid, the time that it may be held unpaid stood still.
         rental.hold_limit_at = limits.hold_limit(rental) + (now - (rental.paid_at or now))
         rental.paid_at = None
+        if rental.ends_at <= now:
+            transitions.close(rental, to=RentalState.EXPIRED, fact=RentalExpired, wanted="cancel the payment", now=now)
+            return
         transitions.transition(rental, to=RentalState.REQUESTED, wanted="cancel the payment")
         transitions.hold_until(rental, due_at=now + domain.HOLD, now=now)
         transitions.save_and_publish(rental, RentalPaymentCancelled, now=now)
 
 
-def _cancel(rental: Rental, *, reason: str, now: datetime) -> None:
+def _check_late_cancel(*, party: RentalParty, reason: str) -> None:
+    if party is RentalParty.RENTER:
+        raise PeriodOverError
+    if not reason.strip():
+        raise ReasonRequiredError
+
+
+def _cancel(rental: Rental, *, by: RentalParty, reason: str, now: datetime) -> None:
     if rental.cancel_requested:
         raise WrongStateError(state=rental.state, wanted="cancel again")
-    rental.cancel_reason = reason
+    rental.cancel_reason, rental.cancelled_by = reason, by
     if rental.state in {RentalState.PAYING, RentalState.REFUNDING}:
         rental.cancel_requested = True
         transitions.save_and_publish(rental, RentalCancelRequested, now=now, reason=reason)
-    elif rental.state == RentalState.PAID:
+    elif rental.state in {RentalState.PAID, RentalState.NO_SHOW}:
         transitions.transition(rental, to=RentalState.REFUNDING, wanted="cancel")
         rental.cancel_requested = True
         transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=reason)
@@ -94,6 +117,4 @@ def _cancel(rental: Rental, *, reason: str, now: datetime) -> None:
 
 
 def _close(rental: Rental, *, now: datetime) -> None:
-    transitions.transition(rental, to=RentalState.CANCELLED, wanted="cancel")
-    rental.closed_at = now
-    transitions.save_and_publish(rental, RentalCancelled, now=now, reason=rental.cancel_reason)
+    transitions.close(rental, to=RentalState.CANCELLED, fact=RentalCancelled, wanted="cancel", now=now, reason=rental.cancel_reason)

@@ -5,25 +5,47 @@ from uuid import UUID
 
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalState
-from apps.rentals.errors import AlreadyRentedError, AlreadyRequestedError, ItemOutError, ItemReservedError
-from apps.rentals.events import PeriodEnded, RentalHandedOver, RentalOverdue, RentalPeriodBegan, RentalReturned
+from apps.rentals.errors import (
+    AlreadyRentedError,
+    AlreadyRequestedError,
+    ItemOutError,
+    ItemReservedError,
+    PeriodOverError,
+    PeriodTakenError,
+    ReturnFinalError,
+    WrongStateError,
+)
+from apps.rentals.events import (
+    PeriodEnded,
+    RentalHandedOver,
+    RentalNoShowRecorded,
+    RentalOverdue,
+    RentalPeriodBegan,
+    RentalReturned,
+    RentalReturnUndone,
+)
 from apps.rentals.models import Rental
 from apps.rentals.services import transitions
 from gdmarket import databases
 
 
-def hand_over(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, now: datetime) -> Rental:
+def hand_over(*, rental_id: UUID, by: UUID, as_operator: bool = False, operation_id: UUID | None = None, now: datetime) -> Rental:
     """Give the item of a paid rental to its renter; the same `operation_id` again changes nothing.
 
     :raises NotTheManagerError: if `by` is the renter
+    :raises PeriodOverError: if the period of the paid rental is over
     :raises WrongStateError: if the rental is not paid
     :raises ItemOutError: if the item is still rented out to another renter; AlreadyRentedError, if to this one
     :raises ItemReservedError: if another renter holds the item now, or before this rental's period; AlreadyRequestedError, if this one does
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
-        transitions.only_manager(rental, by=by)
+        transitions.only_manager(rental, by=by, as_operator=as_operator)
         if transitions.is_new_operation(rental, operation_id=operation_id):
+            if rental.ends_at <= now and rental.state in {RentalState.PAID, RentalState.NO_SHOW}:
+                raise PeriodOverError
+            if rental.state != RentalState.PAID:  # an undone return leads to `rented` too, but not by this command
+                raise WrongStateError(state=rental.state, wanted="hand over")
             transitions.transition(rental, to=RentalState.RENTED, wanted="hand over")
             if out := queries.find_out(item_id=rental.item_id):
                 raise (AlreadyRentedError if out.renter_id == rental.renter_id else ItemOutError)(rental=str(out.id))
@@ -35,34 +57,81 @@ def hand_over(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, no
     return queries.get_rental(rental_id=rental_id)
 
 
-def take_back(*, rental_id: UUID, by: UUID, operation_id: UUID | None = None, now: datetime) -> Rental:
+def take_back(
+    *,
+    rental_id: UUID,
+    by: UUID,
+    as_operator: bool = False,
+    returned_at: datetime | None = None,
+    operation_id: UUID | None = None,
+    now: datetime,
+) -> Rental:
     """Take the item back from its renter; the rental is over, and the same `operation_id` again changes nothing.
 
+    `returned_at` is when the item came back, where that is recorded later.
     :raises NotTheManagerError: if `by` is the renter
     :raises WrongStateError: if the item is not rented out
+    :raises ReturnInFutureError, ReturnBeforeHandoverError: if the item cannot have come back then
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
-        transitions.only_manager(rental, by=by)
+        party = transitions.only_manager(rental, by=by, as_operator=as_operator)
         if transitions.is_new_operation(rental, operation_id=operation_id):
-            transitions.transition(rental, to=RentalState.RETURNED, wanted="take back")
-            rental.returned_at = rental.closed_at = now
-            transitions.save_and_publish(rental, RentalReturned, now=now)
+            if rental.state != RentalState.RENTED:
+                raise WrongStateError(state=rental.state, wanted="take back")
+            rental.returned_at = domain.returned_at(stated=returned_at, handed_over_at=rental.handed_over_at or now, now=now)
+            transitions.close(rental, to=RentalState.RETURNED, fact=RentalReturned, wanted="take back", now=now, stated_by=party)
+    return queries.get_rental(rental_id=rental_id)
+
+
+def undo_return(*, rental_id: UUID, by: UUID, as_operator: bool = False, now: datetime) -> Rental:
+    """Take a return back that was recorded by mistake, within 15 minutes: the item is still with the renter.
+
+    :raises NotTheManagerError: if `by` is the renter
+    :raises WrongStateError: if the rental is not returned
+    :raises ReturnFinalError: if the return was recorded earlier
+    :raises PeriodTakenError: if somebody else was given a part of the period since, or of the time since its end
+    """
+    with databases.transaction_for("rentals"):
+        rental = transitions.lock_rental(rental_id=rental_id)
+        party = transitions.only_manager(rental, by=by, as_operator=as_operator)
+        if rental.state != RentalState.RETURNED or rental.closed_at is None:
+            raise WrongStateError(state=rental.state, wanted="undo the return")
+        if now - rental.closed_at > domain.TIME_TO_UNDO:
+            raise ReturnFinalError
+        if queries.is_given_since(rental=rental, since=rental.closed_at, now=now):
+            raise PeriodTakenError(next_free=None)
+        transitions.transition(rental, to=RentalState.RENTED, wanted="undo the return")
+        rental.returned_at = rental.closed_at = None
+        transitions.save_and_publish(rental, RentalReturnUndone, now=now, stated_by=party)
     return queries.get_rental(rental_id=rental_id)
 
 
 def begin_period(*, rental_id: UUID, now: datetime) -> None:
-    """Publish, once, that a paid rental's period began; a rental that is rented out or not paid is left unchanged."""
+    """Publish, once, that a paid rental's period began, and wait for its end.
+
+    A rental that is rented out or not paid is left unchanged: its end is waited for since the handover, or it is not lent.
+    """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         if rental.state == RentalState.PAID and rental.began_at is None:
             rental.began_at = now
             transitions.save_and_publish(rental, RentalPeriodBegan, now=now)
+            transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
 
 
 def end_period(*, rental_id: UUID, now: datetime) -> None:
-    """Publish that an item is overdue; a rental that was returned, or whose period is not over, is left unchanged."""
+    """Publish, once, that an item is overdue, or that it was paid for and never fetched: then it is free.
+
+    A rental in another state, or whose period is not over, is left unchanged.
+    """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
-        if domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now):
+        if rental.ended_at is not None or now < rental.ends_at:
+            return
+        if rental.state == RentalState.RENTED:
+            rental.ended_at = now
             transitions.save_and_publish(rental, RentalOverdue, now=now)
+        elif rental.state == RentalState.PAID:
+            rental.ended_at = now
+            transitions.close(rental, to=RentalState.NO_SHOW, fact=RentalNoShowRecorded, wanted="expire", now=now)

@@ -1,7 +1,8 @@
 """Paying for a rental: the one synchronous call to payments, and the settlement of its outcome."""
 
+import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from apps.payments import facade as payments
@@ -14,12 +15,15 @@ from apps.rentals.errors import (
     ManagerInactiveError,
     PaymentDeclinedError,
     PaymentUnavailableError,
+    PeriodOverError,
     UnknownPaymentMethodError,
     WrongStateError,
 )
 from apps.rentals.events import (
     PeriodBegan,
+    PeriodEnded,
     RentalCancelled,
+    RentalExpired,
     RentalHoldProlonged,
     RentalPaid,
     RentalPaymentFailed,
@@ -45,6 +49,7 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     :raises AmountTooSmallError, AmountTooLargeError: if the provider never takes this sum; the hold stands
     :raises TooManyDeclinesError: if too many payments were declined of late; the provider is not asked
     :raises PaymentUnavailableError: if the provider was certainly not asked; the hold is prolonged where that was the provider's fault
+    :raises PeriodOverError: if the period is over, or was when the provider answered; nothing is charged, or the money goes back
     :raises WrongStateError: if the rental cannot be paid in its state
     :raises ManagerInactiveError: if nobody would hand the item over: its manager is suspended
     """
@@ -57,11 +62,16 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
             _prolong_hold(rental_id=rental_id, retry_after_s=unavailable.retry_after_s, now=now)
             raise
     rental = _start_payment(rental_id=rental_id, operation_id=operation_id, method=method, now=now)
-    if rental.state != RentalState.PAYING or not rental.payment_id:
-        return rental
+    if rental.state != RentalState.PAYING or not rental.payment_id or rental.ends_at <= now:
+        return rental  # an attempt that was begun before the period's end and never sent is not sent after it
     failpoints.hit("rentals.pay.started")
-    _raise_if_not_paid(_charge(rental, payment_id=rental.payment_id, method=method, now=now))
+    began = time.monotonic()
+    result = _charge(rental, payment_id=rental.payment_id, method=method, now=now)
     rental = queries.get_rental(rental_id=rental_id)
+    is_over = rental.ends_at <= now + timedelta(seconds=time.monotonic() - began)
+    if is_over and rental.state in {RentalState.EXPIRED, RentalState.REFUNDING} and not rental.cancel_requested:
+        raise PeriodOverError
+    _raise_if_not_paid(result)
     if rental.state in {RentalState.REFUNDING, RentalState.CANCELLED}:  # cancelled during the charge: the money goes back
         raise WrongStateError(state=rental.state, wanted="pay")
     return rental
@@ -76,10 +86,12 @@ def settle_payment(
     retry_after_s: float = 0.0,
     provider_failed: bool = False,
     now: datetime,
+    answered_at: datetime | None = None,
 ) -> bool:
     """Settle a rental with the outcome of its payment; a rental that is settled already is left unchanged.
 
-    With `provider_failed`, the hold is prolonged by `retry_after_s`.
+    With `provider_failed`, the hold is prolonged by `retry_after_s`. Where the outcome is known only from `answered_at` on, and the period
+    is over by then, the rental is not revived: it expires, with the money back if any was taken.
     Return whether the payment is the rental's latest attempt. An approved one that is not is money without a rental.
     """
     with databases.transaction_for("rentals"):
@@ -89,13 +101,17 @@ def settle_payment(
         if rental.state != RentalState.PAYING or outcome == ChargeOutcome.UNKNOWN:
             return True
         rental.payment_state = RentalPaymentState(outcome)
+        is_over = rental.ends_at <= (answered_at or now)
         if outcome == ChargeOutcome.APPROVED:
-            _settle_as_paid(rental, now=now)
+            _settle_as_paid(rental, is_over=is_over, now=now)
             return True
-        due_at = rental.payment_due_at
-        if provider_failed:
-            due_at = domain.prolonged(due_at=due_at, retry_after_s=retry_after_s, now=now)
-        _settle_as_not_paid(rental, due_at=due_at, reason=reason, now=now)
+        if is_over and not rental.cancel_requested:
+            transitions.close(rental, to=RentalState.EXPIRED, fact=RentalExpired, wanted="expire", now=answered_at or now)
+        else:
+            due_at = rental.payment_due_at
+            if provider_failed:
+                due_at = domain.prolonged(due_at=due_at, retry_after_s=retry_after_s, now=now)
+            _settle_as_not_paid(rental, due_at=due_at, reason=reason, now=now)
         if outcome == ChargeOutcome.DECLINED:
             limits.count_decline(rental, now=now)
     return True
@@ -183,6 +199,7 @@ def _charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> 
         method=method,
     )
     with bus.defer_dispatch():
+        began = time.monotonic()
         result = payments.charge(request=request, now=now)
         settle_payment(
             rental_id=rental.id,
@@ -192,6 +209,7 @@ def _charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> 
             retry_after_s=result.retry_after_s or 0.0,
             provider_failed=result.provider_failed,
             now=now,
+            answered_at=now + timedelta(seconds=time.monotonic() - began),
         )
     failpoints.hit("rentals.pay.settled")
     return result
@@ -205,29 +223,32 @@ def _raise_if_not_paid(result: ChargeResult) -> None:
 
 
 def _check_payable(rental: Rental, *, now: datetime) -> None:
+    if rental.ends_at <= now and rental.state in {RentalState.REQUESTED, RentalState.EXPIRED, RentalState.NO_SHOW}:
+        raise PeriodOverError
     if rental.state != RentalState.REQUESTED:
         raise WrongStateError(state=rental.state, wanted="pay")
     if rental.payment_due_at <= now:  # only its timer is late
         raise WrongStateError(state=RentalState.EXPIRED, wanted="pay")
 
 
-def _settle_as_paid(rental: Rental, *, now: datetime) -> None:
-    if rental.cancel_requested:
+def _settle_as_paid(rental: Rental, *, is_over: bool, now: datetime) -> None:
+    if rental.cancel_requested or is_over:
         transitions.transition(rental, to=RentalState.REFUNDING, wanted="refund")
-        transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=rental.cancel_reason)
+        reason = rental.cancel_reason if rental.cancel_requested else "the period is over"
+        transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=reason)
         return
     transitions.transition(rental, to=RentalState.PAID, wanted="pay")
     rental.paid_at = now
     transitions.save_and_publish(rental, RentalPaid, now=now)
     if rental.began_at is None:
         transitions.schedule_timer(rental, PeriodBegan, at=rental.starts_at, now=now)
+    else:
+        transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
 
 
 def _settle_as_not_paid(rental: Rental, *, due_at: datetime, reason: str, now: datetime) -> None:
     if rental.cancel_requested:
-        transitions.transition(rental, to=RentalState.CANCELLED, wanted="cancel")
-        rental.closed_at = now
-        transitions.save_and_publish(rental, RentalCancelled, now=now, reason=rental.cancel_reason)
+        transitions.close(rental, to=RentalState.CANCELLED, fact=RentalCancelled, wanted="cancel", now=now, reason=rental.cancel_reason)
         return
     transitions.transition(rental, to=RentalState.REQUESTED, wanted="try again")
     # An unchanged deadline needs a new timer too: the old one may have been delivered, and ignored, during the payment.

@@ -1,9 +1,10 @@
 """Requesting an item, and the expiry of what was not paid in time: the one place where double booking is refused."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError
 
 from apps.rentals import domain, queries
@@ -40,9 +41,9 @@ def request_rental(
 ) -> Rental:
     """Request an item for a renter, and with `method` pay for it in the same call.
 
-    The period is held for 15 minutes until it is paid; it defaults to one day from now. Nothing is held if the provider never takes the
-    price, for another price than `expected_price`, in minor units, or with `method` while payments are known to be unavailable. The same
-    `rental_id` again returns the rental it made.
+    The period is held for 15 minutes, but not beyond its end, until it is paid; it defaults to one day from now. Nothing is held if the
+    provider never takes the price, for another price than `expected_price`, in minor units, or with `method` while payments are known to be
+    unavailable. The same `rental_id` again returns the rental it made.
     :raises ListingNotFoundError: if rentals has no listing of the item
     :raises OwnItemError: if the renter is the item's manager
     :raises ItemWithdrawnError: if it was withdrawn
@@ -50,7 +51,7 @@ def request_rental(
     :raises PriceChangedError: if the price is not the expected one
     :raises PeriodTakenError: if another renter holds a part of the period, or is overdue with the item
     :raises AlreadyRequestedError, AlreadyRentedError: if only this renter does
-    :raises InvalidError: if the period is reversed, past or too far ahead
+    :raises InvalidError: if the period is reversed, past, too short or too far ahead
     :raises AmountTooSmallError, AmountTooLargeError: if the provider never takes the price
     :raises TooManyUnpaidHoldsError, ItemHeldUnpaidError, HoldAgainLaterError: if the renter holds, or held, too much without paying
     :raises TooManyDeclinesError, PaymentDeclinedError, PaymentUnavailableError: as `pay_rental` does
@@ -83,9 +84,7 @@ def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
         rental = transitions.lock_rental(rental_id=rental_id)
         if rental.state != RentalState.REQUESTED or rental.payment_due_at > due_at:
             return
-        transitions.transition(rental, to=RentalState.EXPIRED, wanted="expire")
-        rental.closed_at = now
-        transitions.save_and_publish(rental, RentalExpired, now=now)
+        transitions.close(rental, to=RentalState.EXPIRED, fact=RentalExpired, wanted="expire", now=now)
 
 
 def _hold_period(
@@ -104,7 +103,7 @@ def _hold_period(
         existing = queries.find_rental(rental_id=rental_id)
         if existing:
             return existing
-        start, end = domain.period(starts_at=starts_at, ends_at=ends_at, now=now)
+        start, end = domain.period(starts_at=starts_at, ends_at=ends_at, shortest=_shortest(), now=now)
         _check_listing(listing, is_manager_suspended=is_manager_suspended, renter_id=renter_id, now=now)
         price = domain.price(daily_price=Money(listing.daily_price, listing.currency), starts_at=start, ends_at=end)
         domain.check_price(price=price, expected=expected_price)
@@ -125,7 +124,7 @@ def _hold_period(
         )
         rental.payment_due_at = transitions.deadline(rental, wanted=now + domain.HOLD)
         paying.check_amount(rental)  # it reads settings alone
-        _insert(rental)  # before the limits: a period that is taken is refused as that
+        _insert(rental, now=now)  # before the limits: a period that is taken is refused as that
         limits.check_request(rental, pays=pays, now=now)
         transitions.publish(rental, RentalRequested, now=now)
         transitions.hold_until(rental, due_at=rental.payment_due_at, now=now)
@@ -143,19 +142,23 @@ def _check_listing(listing: Listing, *, is_manager_suspended: bool, renter_id: U
         raise _taken_by([overdue], renter_id=renter_id, next_free=None)
 
 
-def _insert(rental: Rental) -> None:
+def _insert(rental: Rental, *, now: datetime) -> None:
     try:
         with databases.transaction_for("rentals"):
             rental.save(force_insert=True)
     except IntegrityError as refused:
         if _NO_OVERLAP not in str(refused):
             raise
-        duration = rental.ends_at - rental.starts_at
+        lasting = max(rental.ends_at - rental.starts_at, _shortest())
         taken = queries.list_periods_taken(item_id=rental.item_id, after=rental.starts_at)
-        start = domain.next_free_start(taken=taken, starts_at=rental.starts_at, lasting=duration)
+        free = domain.next_free(taken=taken, starts_at=rental.starts_at, lasting=lasting, now=now)
         clashing = queries.list_clashing(rental=rental)
-        next_free = {"starts_at": start, "ends_at": start + duration}
+        next_free = {"starts_at": free[0], "ends_at": free[1]} if free else None
         raise _taken_by(clashing, renter_id=rental.renter_id, next_free=next_free) from refused
+
+
+def _shortest() -> timedelta:
+    return timedelta(seconds=settings.GDMARKET_SHORTEST_RENTAL_S)
 
 
 def _taken_by(clashing: Sequence[Rental], *, renter_id: UUID, next_free: Mapping[str, datetime] | None) -> ConflictError:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from apps.rentals import domain, queries
 from apps.rentals.contracts import RentalSnapshot
-from apps.rentals.domain import RentalState
+from apps.rentals.domain import RentalParty, RentalState
 from apps.rentals.errors import ListingNotFoundError, NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
 from apps.rentals.events import PaymentDeadlinePassed
 from apps.rentals.models import Listing, Rental
@@ -101,21 +101,31 @@ def only_renter(rental: Rental, *, by: UUID) -> None:
     raise NotTheRenterError if by == rental.manager_id else RentalNotFoundError
 
 
-def only_manager(rental: Rental, *, by: UUID) -> None:
-    """Refuse everyone but the item's manager.
+def only_manager(rental: Rental, *, by: UUID, as_operator: bool) -> RentalParty:
+    """Refuse everyone but the item's manager and, `as_operator`, operators; return which of the two acts.
 
     :raises NotTheManagerError: if `by` is the renter
     :raises RentalNotFoundError: if `by` is neither
     """
     if by == rental.manager_id:
-        return
+        return RentalParty.MANAGER
+    if as_operator:
+        return RentalParty.OPERATOR
     raise NotTheManagerError if by == rental.renter_id else RentalNotFoundError
 
 
-def only_parties(rental: Rental, *, by: UUID) -> None:
-    """Refuse everyone but the renter and the manager.
+def only_parties(rental: Rental, *, by: UUID, as_operator: bool) -> RentalParty:
+    """Refuse everyone but the renter, the manager and, `as_operator`, operators; return which of them acts.
 
-    :raises RentalNotFoundError: if `by` is neither
+    :raises RentalNotFoundError: if `by` is none of them
     """
-    if by not in {rental.renter_id, rental.manager_id}:
-        raise RentalNotFoundError
+    if by == rental.renter_id and not as_operator:
+        return RentalParty.RENTER
+    return only_manager(rental, by=by, as_operator=as_operator)
+
+
+def close(rental: Rental, *, to: RentalState, fact: type[RentalSnapshot], wanted: str, now: datetime, **particulars: Any) -> None:
+    """End the rental in the state `to`, and publish `fact` about it."""
+    transition(rental, to=to, wanted=wanted)
+    rental.closed_at = now
+    save_and_publish(rental, fact, now=now, **particulars)

@@ -103,6 +103,8 @@ class TimelineEntrySchema(serializers.Serializer[Any]):
     source = serializers.ChoiceField(choices=["rental", "payment"])  # type: ignore[assignment]  # declared fields leave the class body
     reason = serializers.CharField(required=False)
     changed = serializers.ListField(child=serializers.CharField(), required=False)
+    by = serializers.ChoiceField(choices=["renter", "manager", "operator", "system"], required=False)
+    returned_at = serializers.DateTimeField(required=False, help_text="When the item came back, where that was recorded later.")
     payment = serializers.UUIDField(required=False)
     amount = serializers.IntegerField(required=False)
 

@@ -11,7 +11,6 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -20,6 +19,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import facade as accounts
 from apps.status_view import domain, queries
+from apps.status_view.admin import labels
+from apps.status_view.admin.labels import Labels
 from apps.status_view.models import ItemStatus, RentalStatus
 from apps.status_view.queries import WorkQueue
 from gdmarket import clock
@@ -38,69 +39,6 @@ from gdmarket.admin import (
 )
 from gdmarket.errors import NotFoundError
 
-Labels = dict[str, Promise]
-
-# Labels of stored values.
-_STATES: Labels = {
-    "requested": _("requested"),
-    "paying": _("paying"),
-    "paid": _("paid"),
-    "refunding": _("refunding"),
-    "rented": _("rented"),
-    "returned": _("returned"),
-    "cancelled": _("cancelled"),
-    "expired": _("expired"),
-    "no_show": _("not fetched"),
-}
-_ITEM_STATES: Labels = {"listed": _("Listed"), "withdrawn": _("Withdrawn")}
-_AVAILABILITIES: Labels = {"available": _("Available"), "reserved": _("Reserved"), "rented": _("Rented out")}
-_PAYMENT_STATES: Labels = {
-    "pending": _("in progress"),
-    "unknown": _("not known yet"),
-    "approved": _("approved"),
-    "declined": _("declined"),
-    "not_sent": _("not sent"),
-    "refunded": _("refunded"),
-}
-_FACTS: Labels = {
-    "RentalRequested": _("requested"),
-    "RentalPaymentStarted": _("payment started"),
-    "RentalPaid": _("paid"),
-    "RentalPaymentFailed": _("payment failed"),
-    "RentalHoldProlonged": _("longer to pay"),
-    "RentalHandedOver": _("handed over"),
-    "RentalPeriodBegan": _("period began"),
-    "RentalItemChanged": _("item changed"),
-    "RentalOverdue": _("overdue"),
-    "RentalReturned": _("returned"),
-    "RentalReturnUndone": _("return undone"),
-    "RentalCancelRequested": _("cancel requested"),
-    "RentalRefundDue": _("refund due"),
-    "RentalPaymentCancelled": _("payment cancelled"),
-    "RentalCancelled": _("cancelled"),
-    "RentalExpired": _("expired"),
-    "RentalNoShowRecorded": _("not fetched"),
-    "PaymentApproved": _("money taken"),
-    "PaymentDeclined": _("money not taken"),
-    "PaymentNotSent": _("payment not sent"),
-    "PaymentPartlyRefunded": _("part of the money given back"),
-    "PaymentRefunded": _("money given back"),
-}
-_TERMS: Labels = {
-    "name": _("name"),
-    "description": _("description"),
-    "category": _("category"),
-    "place": _("place"),
-    "latitude": _("latitude"),
-    "longitude": _("longitude"),
-    "deposit": _("deposit"),
-}
-_NEXT_ACTORS = {
-    domain.NextActor.RENTER: _("renter"),
-    domain.NextActor.MANAGER: _("item manager"),
-    domain.NextActor.PROVIDER: _("payment provider"),
-    domain.NextActor.NOBODY: _("nobody"),
-}
 WORK_QUEUES = {
     WorkQueue.TO_HAND_OVER: _("To hand over today"),
     WorkQueue.OUT: _("Out now"),
@@ -129,15 +67,15 @@ class _LabelFilter(admin.SimpleListFilter):
 
 
 class _StateFilter(_LabelFilter):
-    title, parameter_name, labels = _("state"), "state", _STATES
+    title, parameter_name, labels = _("state"), "state", labels.STATES
 
 
 class _ItemStateFilter(_LabelFilter):
-    title, parameter_name, labels = _("listing"), "state", _ITEM_STATES
+    title, parameter_name, labels = _("listing"), "state", labels.ITEM_STATES
 
 
 class _AvailabilityFilter(_LabelFilter):
-    title, parameter_name, labels = _("availability"), "availability", _AVAILABILITIES
+    title, parameter_name, labels = _("availability"), "availability", labels.AVAILABILITIES
 
 
 class _WorkQueueFilter(_LabelFilter):
@@ -180,7 +118,7 @@ class ItemStatusAdmin(_Status):
     @admin.display(description=_("state"), ordering="availability")
     def state_badge(self, item: ItemStatus) -> SafeString:
         withdrawn = item.state == "withdrawn"
-        return _badge(_ITEM_STATES, item.state) if withdrawn else _badge(_AVAILABILITIES, item.availability)
+        return _badge(labels.ITEM_STATES, item.state) if withdrawn else _badge(labels.AVAILABILITIES, item.availability)
 
     @admin.display(description=_("current rental"), ordering="current_starts_at")
     def current_rental(self, item: ItemStatus) -> SafeString | str:
@@ -196,7 +134,7 @@ class ItemStatusAdmin(_Status):
 
     @admin.display(description=_("payment"))
     def payment(self, item: ItemStatus) -> SafeString | str:
-        return _badge(_PAYMENT_STATES, item.payment_state)
+        return _badge(labels.PAYMENT_STATES, item.payment_state)
 
     updated = instant_column("updated_at", label=_("updated"))
 
@@ -214,7 +152,7 @@ class RentalStatusAdmin(_Status):
     # No actions on chosen rows; the list's form has the buttons of each row.
     actions = None
     fieldsets = (
-        (None, {"fields": ("item", "state_badge", "turn_until", "period", "cancel", "command")}),
+        (None, {"fields": ("item", "state_badge", "turn_until", "period", "cancel", "cancelled", "command")}),
         (_("people"), {"fields": ("renter", "manager")}),
         (_("money"), {"fields": ("price_shown", "paid_shown", "refunded_shown", "payment")}),
         (_("timeline"), {"fields": ("facts",)}),
@@ -230,12 +168,16 @@ class RentalStatusAdmin(_Status):
 
     @admin.display(description=_("whose turn"))
     def turn_until(self, rental: RentalStatus) -> SafeString | str:
-        who, until = _NEXT_ACTORS[domain.next_actor(state=rental.state)], domain.deadline(rental=vars(rental))
+        who, until = labels.NEXT_ACTORS[domain.next_actor(state=rental.state)], domain.deadline(rental=vars(rental))
         return format_html(str(_("{who}, until {until}")), who=who, until=format_instant(until)) if until else str(who)
 
     @admin.display(description=_("cancel requested"))
     def cancel(self, rental: RentalStatus) -> SafeString | str:
         return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else EMPTY
+
+    @admin.display(description=_("cancelled by"))
+    def cancelled(self, rental: RentalStatus) -> Promise | str:
+        return labels.PARTIES.get(rental.cancelled_by or "", EMPTY)
 
     @admin.display(description=_("period"), ordering="starts_at")
     def period(self, rental: RentalStatus) -> SafeString:
@@ -251,7 +193,7 @@ class RentalStatusAdmin(_Status):
 
     @admin.display(description=_("payment"))
     def payment(self, rental: RentalStatus) -> SafeString | str:
-        return _badge(_PAYMENT_STATES, rental.payment_state)
+        return _badge(labels.PAYMENT_STATES, rental.payment_state)
 
     @admin.display(description=_("renter"))
     def renter(self, rental: RentalStatus) -> str:
@@ -271,7 +213,9 @@ class RentalStatusAdmin(_Status):
     @admin.display(description=_("timeline"))
     def facts(self, rental: RentalStatus) -> SafeString:
         """Return the facts as a list, the oldest first."""
-        entries = format_html_join("", '<li><time datetime="{}">{}</time> <span>{}{}</span></li>', map(_fact, rental.timeline))
+        entries = format_html_join(
+            "", '<li><time datetime="{}">{}</time> <span>{}{}</span></li>', map(labels.timeline_entry, rental.timeline)
+        )
         return format_html('<ol class="timeline">{}</ol>', entries)
 
 
@@ -280,7 +224,7 @@ def _badge(labels: Labels, value: str | None) -> SafeString:
 
 
 def _rental_badge(state: str | None, *, overdue: bool | None) -> SafeString:
-    return badge(kind="overdue", label=_("overdue")) if overdue and state == "rented" else _badge(_STATES, state)
+    return badge(kind="overdue", label=_("overdue")) if overdue and state == "rented" else _badge(labels.STATES, state)
 
 
 def _name(person_id: UUID | None) -> str:
@@ -290,9 +234,3 @@ def _name(person_id: UUID | None) -> str:
         return accounts.get_person(user_id=person_id).display_name
     except NotFoundError:
         return str(person_id)
-
-
-def _fact(entry: dict[str, Any]) -> tuple[str, str, Promise | str, str]:
-    changed = [str(_TERMS.get(name, name)) for name in entry.get("changed", [])]
-    at, reason = parse_datetime(entry["at"]), entry.get("reason", "") or ", ".join(changed)
-    return entry["at"], format_instant(at), _FACTS.get(entry["fact"], entry["fact"]), f" ({reason})" if reason else ""

@@ -1,0 +1,151 @@
+"""Items that come back late, are booked in late, or by mistake; and who cancelled."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from apps.rentals.models import Rental
+from apps.rentals.services import cancelling
+from gdmarket import clock
+from gdmarket.bus.models import Event
+from tests.acceptance.conftest import Market
+from tests.acceptance.short_rentals import facts, post, refusal, request_paid, soon, status
+from tests.factories.accounts import UserFactory
+
+Drain = Callable[[], int]
+PassTime = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def short_rentals(settings: Settings) -> None:
+    settings.GDMARKET_SHORTEST_RENTAL_S = 1
+
+
+def lend(market: Market) -> tuple[dict[str, Any], dict[str, Any]]:
+    item, rental = request_paid(market)
+    assert post(market.manager, rental, "handover").json()["state"] == "rented"
+    return item, rental
+
+
+def test_an_item_back_in_time_and_booked_in_late_was_back_in_time(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    _item, rental = lend(market)
+    back = (clock.now() + timedelta(minutes=20)).isoformat().replace("+00:00", "Z")
+    pass_time(minutes=45)
+    drain()
+    assert market.see(rental)["overdue"] is True
+
+    answer = post(market.manager, rental, "return", returned_at=back)
+    drain()
+
+    assert (answer.status_code, answer.json()["returned_at"]) == (200, back)
+    shown = status(market, rental)
+    assert (shown["overdue"], shown["returned_at"]) == (False, back)
+    entry = next(entry for entry in shown["timeline"] if entry["fact"] == "RentalReturned")
+    assert (entry["by"], entry["returned_at"]) == ("manager", back)
+    assert entry["at"] == shown["closed_at"] > back
+
+
+@pytest.mark.parametrize(("minutes", "code"), [(-10, "return_before_handover"), (10, "return_in_future")])
+def test_an_item_is_not_back_before_it_was_handed_over_nor_in_the_future(market: Market, drain: Drain, minutes: int, code: str) -> None:
+    _item, rental = lend(market)
+    drain()
+    before = Event.objects.count()
+
+    assert refusal(post(market.manager, rental, "return", returned_at=soon(minutes=minutes))) == (400, code)
+    assert (market.see(rental)["state"], Event.objects.count()) == ("rented", before)
+
+
+def undo(who: APIClient, rental: dict[str, Any]) -> Any:
+    return who.delete(f"/api/v1/rentals/{rental['id']}/return")
+
+
+def test_a_return_by_mistake_is_undone_within_a_quarter_of_an_hour(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    item, rental = lend(market)
+    post(market.manager, rental, "return")
+    drain()
+    pass_time(minutes=14)
+
+    answer = undo(market.manager, rental)
+    drain()
+
+    assert answer.status_code == 200
+    assert (answer.json()["state"], answer.json()["returned_at"], answer.json()["closed_at"]) == ("rented", None, None)
+    assert facts(market, rental)[-1] == "RentalReturnUndone"
+    assert status(market, rental)["timeline"][-1]["by"] == "manager"
+    assert (status(market, rental)["turn"], market.availability(item)) == ("renter", "rented")
+    assert market.manager.get(f"/api/v1/status/items/{item['id']}").json()["current_rental"]["id"] == rental["id"]
+    assert refusal(undo(market.manager, rental)) == (409, "wrong_state")
+    pass_time(minutes=20)
+    drain()
+    assert status(market, rental)["overdue"] is True
+    assert post(market.manager, rental, "return").json()["state"] == "returned"
+
+
+def test_a_return_is_final_after_a_quarter_of_an_hour(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    _item, rental = lend(market)
+    post(market.manager, rental, "return")
+    pass_time(minutes=16)
+    drain()
+
+    assert refusal(undo(market.manager, rental)) == (409, "return_final")
+    assert refusal(undo(market.renter, rental)) == (403, "not_the_manager")
+    assert undo(market.neighbour, rental).status_code == 404
+    assert market.see(rental)["state"] == "returned"
+
+
+@pytest.mark.parametrize("is_overdue", [False, True])
+def test_a_return_is_not_undone_once_the_time_was_given_to_somebody_else(
+    market: Market, drain: Drain, pass_time: PassTime, is_overdue: bool
+) -> None:
+    item, rental = lend(market)
+    pass_time(minutes=31 if is_overdue else 1)
+    drain()
+    post(market.manager, rental, "return")
+    market.request(item, by=market.neighbour)
+    pass_time(minutes=1)
+    before = Event.objects.count()
+
+    assert refusal(undo(market.manager, rental)) == (409, "period_taken")
+    assert (market.see(rental)["state"], Event.objects.count()) == ("returned", before)
+
+
+def test_a_late_return_is_undone_although_the_next_renter_waits_since_before(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    item, rental = lend(market)
+    market.request(item, by=market.neighbour, starts_at=rental["ends_at"])
+    pass_time(minutes=31)
+    drain()
+    post(market.manager, rental, "return")
+
+    assert undo(market.manager, rental).json()["state"] == "rented"
+
+
+# -- Who cancelled -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", ["renter", "manager"])
+def test_who_cancelled_and_why_stands_everywhere(market: Market, drain: Drain, who: str) -> None:
+    _item, rental = request_paid(market)
+
+    post(getattr(market, who), rental, "cancel", reason="It rains.\nSorry!")
+    drain()
+
+    shown = status(market, rental)
+    assert (market.see(rental)["cancelled_by"], shown["cancelled_by"]) == (who, who)
+    cancelled = next(entry for entry in shown["timeline"] if entry["fact"] == "RentalCancelled")
+    assert (cancelled["by"], cancelled["reason"]) == (who, "It rains.\nSorry!")
+
+
+def test_an_operator_acts_in_the_managers_place(market: Market, drain: Drain) -> None:
+    operator = UserFactory(operator=True)
+    _item, rental = request_paid(market)
+    rental_id = Rental.objects.get().id
+
+    cancelled = cancelling.cancel_rental(rental_id=rental_id, by=operator.pk, as_operator=True, reason="", now=clock.now())
+
+    assert cancelled.cancelled_by == "operator"
+    drain()
+    assert status(market, rental)["cancelled_by"] == "operator"
