@@ -1,5 +1,6 @@
 """Identifiers that sort by creation time."""
 
+import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -8,6 +9,15 @@ from uuid import UUID
 VERSION = 7
 _VERSION_7 = VERSION << 76
 _VARIANT = 0b10 << 62
+_WRITTEN = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text is a UUID in hexadecimal digits of ASCII, small or capital, with or without its hyphens.
+
+    `UUID(text)` reads more: digits of every script, signs, spaces, underscores, hyphens anywhere.
+    """
+    return _WRITTEN.fullmatch(text) is not None
 
 
 def made_at(made: UUID) -> datetime:

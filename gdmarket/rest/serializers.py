@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from gdmarket.ids import is_id
 from gdmarket.rest.numbers import parse_whole_number, whole_number
 from gdmarket.rest.problems import MAX_ERRORS
 from gdmarket.text import is_plain, shows_something
@@ -53,6 +54,8 @@ class StrictSerializer(serializers.Serializer[Any]):
                 refused[name] = [ErrorDetail(str(_NO_TEXT), code="invalid")]
             elif isinstance(value, str) and not is_plain(text=value, may_break=_is_textarea(field)):
                 refused[name] = [ErrorDetail(str(_CONTROL), code="control_characters")]
+            elif isinstance(field, serializers.UUIDField) and isinstance(value, str) and not is_id(value):
+                refused[name] = [ErrorDetail(str(field.error_messages["invalid"]), code="invalid")]
             elif isinstance(field, serializers.BooleanField) and not isinstance(value, bool | None):
                 refused[name] = [ErrorDetail(str(field.error_messages["invalid"]).format(input=value), code="invalid")]
             elif isinstance(field, serializers.IntegerField) and value is not None:

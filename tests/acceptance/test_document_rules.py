@@ -111,6 +111,7 @@ def test_the_tables_below_cover_the_document() -> None:
     assert len(LISTS) >= 4
     assert {place.name for place in of(PARAMETERS, INTEGER)} >= {"limit", "radius_m", "max_daily_price", "min_version"}
     assert {place.name for place in of(FIELDS, INTEGER)} >= {"daily_price", "deposit", "expected_price"}
+    assert {place.name for place in (*of(FIELDS, ID), *of(PARAMETERS, ID))} >= {"item"}
     assert {place.name for place in of(PARAMETERS, MOMENT)} == {"free_from", "free_to"}
     assert {place.name for place in of(FIELDS, MOMENT)} >= {"starts_at", "ends_at"}
 
@@ -183,6 +184,20 @@ def test_what_a_parameter_is_when_it_is_not_given_may_be_given_alone(person: Per
 
 def test_a_radius_of_another_size_needs_a_place(person: Person) -> None:
     assert refused(person.get("/api/v1/items", {"radius_m": "1999"})) == {"radius_m": "needs_near"}
+
+
+NOT_IDS = ["0198f0ab", "０198f0ab{}", "0x98f0ab{}", "+198f0ab{}", " 198f0ab{}", "0_98f0ab{}", "{{0198f0ab{}}}", "urn:uuid:0198f0ab{}", ""]
+
+
+@pytest.mark.parametrize("place", [*of(FIELDS, ID), *of(PARAMETERS, ID)], ids=str)
+def test_every_id_has_one_way_to_be_written_but_for_capitals(person: Person, place: Place) -> None:
+    def answer_to(text: str) -> Any:
+        return send(person, place, text) if place in FIELDS else ask(person, place, text)
+
+    for text in (str(uuid4()), str(uuid4()).upper(), uuid4().hex):
+        assert refused(answer_to(text)).get(place.name) is None, text
+    for wrong in NOT_IDS:
+        assert refused(answer_to(wrong.format("-cdef-7abc-8def-abcdefabcdef")))[place.name] == "invalid", wrong
 
 
 @pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in calls() if "{" in path])
