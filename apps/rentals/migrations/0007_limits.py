@@ -9,7 +9,9 @@ class Migration(migrations.Migration):
     """All columns are new; the previous version leaves them empty."""
 
     dependencies: ClassVar[list[tuple[str, str]]] = [("rentals", "0006_end_of_paid_rentals")]
-    on_purpose: ClassVar[dict[str, str]] = {"CREATE_INDEX": "It has the few rentals that may be unpaid: one read of the table."}
+    on_purpose: ClassVar[dict[str, str]] = dict.fromkeys(
+        ["CREATE_INDEX", "CREATE_INDEX_EXCLUSIVE"], "It has the few rentals that may be unpaid: one read of the table."
+    )
 
     operations: ClassVar[list[migrations.operations.base.Operation]] = [
         migrations.CreateModel(
