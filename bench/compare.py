@@ -11,6 +11,8 @@ import tempfile
 from argparse import ArgumentParser
 from pathlib import Path
 
+from deploy.unlimited import UNLIMITED
+
 # Run in each checkout with the packages of this one; it must not import anything of bench.
 _WORKER = """
 import json, sys, time
@@ -72,7 +74,7 @@ def _start(checkout: Path, data: Path) -> "subprocess.Popen[str]":
     data.mkdir()
     settings = {"DJANGO_SETTINGS_MODULE": "config.settings", "GDMARKET_DATA_DIR": str(data), "GDMARKET_SECRET_KEY": "x" * 50}
     settings |= {"GDMARKET_LOG_LEVEL": "WARNING", "PYTHONPATH": str(checkout), "DATABASE_URL": ""}
-    settings |= {f"GDMARKET_THROTTLE_{whose}": "off" for whose in ("ANON", "AUTH", "REGISTER", "USER")}
+    settings |= UNLIMITED
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", _WORKER], cwd=checkout, env=os.environ | settings, stdin=pipe, stdout=pipe, text=True)
 

@@ -14,6 +14,7 @@ from deploy.report import progress
 from deploy.servers.ports import free_port
 from deploy.servers.postgresql import running_postgresql
 from deploy.servers.process import ROOT, ServerProcess
+from deploy.unlimited import UNLIMITED
 
 
 @contextmanager
@@ -34,10 +35,7 @@ def open_database(*, database: str) -> Iterator[Path]:
             "GDMARKET_DATA_DIR": str(folder),
             "GDMARKET_LOG_LEVEL": "WARNING",
             "GDMARKET_SECRET_KEY": secrets.token_urlsafe(48),
-            "GDMARKET_THROTTLE_ANON": "off",
-            "GDMARKET_THROTTLE_AUTH": "off",
-            "GDMARKET_THROTTLE_REGISTER": "off",
-            "GDMARKET_THROTTLE_USER": "off",
+            **UNLIMITED,
         }
         if manage("migrate", "--verbosity", "0").returncode or manage("load_demo").returncode:
             sys.exit("The database could not be prepared.")

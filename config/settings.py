@@ -162,17 +162,17 @@ _HTTP: dict[str, str] = env.dict("GDMARKET_PAYMENT_AMOUNTS", {}, validate=check_
 _SANDBOX: dict[str, str] = env.dict("GDMARKET_SANDBOX_AMOUNTS", {}, validate=check_amounts)
 
 # -- Holds ------------------------------------------------------------------------------------------------------------------------
-#: How many rentals of one renter may wait to be paid at a time.
-GDMARKET_UNPAID_HOLDS = env.int("GDMARKET_UNPAID_HOLDS", 3, validate=validate.Range(min=1))
-#: How often within a day one renter may hold one item and not keep it.
-GDMARKET_UNPAID_HOLDS_PER_ITEM = env.int("GDMARKET_UNPAID_HOLDS_PER_ITEM", 2, validate=validate.Range(min=1))
+#: How many rentals of one renter may [wait to be paid](rental-rules.md#unpaid-holds) at a time; `0`: as many as they like.
+GDMARKET_UNPAID_HOLDS = env.int("GDMARKET_UNPAID_HOLDS", 3, validate=validate.Range(min=0))
+#: How often within a day one renter may hold one item and not keep it; `0`: as often as they like, and for several periods at once.
+GDMARKET_UNPAID_HOLDS_PER_ITEM = env.int("GDMARKET_UNPAID_HOLDS_PER_ITEM", 2, validate=validate.Range(min=0))
 #: How long a rental may hold its period unpaid in all, [however often it is prolonged](rental-rules.md#unpaid-holds). The time while it
 #: is paid does not count.
 GDMARKET_LONGEST_HOLD_S = env.int("GDMARKET_LONGEST_HOLD_S", 3600, validate=validate.Range(min=900))
-#: How many payments of one rental may be declined in an hour; after that, attempts are answered 429 for a while.
-GDMARKET_DECLINES_PER_RENTAL = env.int("GDMARKET_DECLINES_PER_RENTAL", 5, validate=validate.Range(min=1))
+#: How many payments of one rental may be declined in an hour; after that, attempts are answered 429 for a while. `0`: no limit.
+GDMARKET_DECLINES_PER_RENTAL = env.int("GDMARKET_DECLINES_PER_RENTAL", 5, validate=validate.Range(min=0))
 #: The same for all payments of one renter.
-GDMARKET_DECLINES_PER_RENTER = env.int("GDMARKET_DECLINES_PER_RENTER", 10, validate=validate.Range(min=1))
+GDMARKET_DECLINES_PER_RENTER = env.int("GDMARKET_DECLINES_PER_RENTER", 10, validate=validate.Range(min=0))
 
 # -- Rentals ----------------------------------------------------------------------------------------------------------------------
 #: The shortest time for which an item is rented, in seconds.

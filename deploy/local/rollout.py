@@ -24,12 +24,10 @@ from deploy.local.versions import write_next_version
 from deploy.local.workload import Workload, WorkloadResult
 from deploy.report import progress
 from deploy.servers.waiting import wait_until
+from deploy.unlimited import UNLIMITED
 
 SETTINGS = {
-    "GDMARKET_THROTTLE_ANON": "off",
-    "GDMARKET_THROTTLE_AUTH": "off",
-    "GDMARKET_THROTTLE_REGISTER": "off",
-    "GDMARKET_THROTTLE_USER": "off",
+    **UNLIMITED,
     "GDMARKET_LOG_LEVEL": "WARNING",
     "GDMARKET_PAYMENT_TIMEOUT_MS": "9000",  # the provider shares a busy machine, and its latency is not measured here
     "GATEWAY_RATE": "1000000",  # all renters come from one address here

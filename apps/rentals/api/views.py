@@ -22,10 +22,11 @@ from apps.rentals.api.serializers import (
     ReturnRentalSerializer,
 )
 from apps.rentals.domain import RentalState
-from apps.rentals.errors import PaymentDeclinedError, PaymentUnavailableError, RentalNotFoundError
+from apps.rentals.errors import PaymentUnavailableError, RentalNotFoundError, TooManyDeclinesError
 from apps.rentals.models import Rental
 from apps.rentals.services import cancelling, lending, paying, requesting
 from gdmarket import clock
+from gdmarket.errors import DeclinedError
 from gdmarket.rest import etags
 from gdmarket.rest.pagination import page, page_of
 from gdmarket.rest.permissions import has_role
@@ -172,7 +173,7 @@ def _with_rental_in_problem(rental_id: UUID) -> Iterator[None]:
     """Add the rental, which is still held, to the problem that says why it could not be paid."""
     try:
         yield
-    except (PaymentDeclinedError, PaymentUnavailableError) as refused:
+    except (DeclinedError, PaymentUnavailableError, TooManyDeclinesError) as refused:
         try:
             rental = queries.get_rental(rental_id=rental_id)
         except RentalNotFoundError:

@@ -1,5 +1,6 @@
 """How much a renter may hold without paying, and how many payments may be declined: counted under one lock, across all processes."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -38,16 +39,9 @@ def check_request(rental: Rental, *, pays: bool, now: datetime) -> None:
         check_declines(rental, renter=renter, now=now)
     unkept = queries.list_unkept(renter_id=rental.renter_id, item_id=rental.item_id, but=rental.id, now=now)
     unpaid = [other for other in unkept if other.state not in domain.GIVEN_UP]
-    of_item = next((other for other in unpaid if other.item_id == rental.item_id), None)
-    if of_item is not None:
-        raise ItemHeldUnpaidError(rental=str(of_item.id))
-    if len(unpaid) >= settings.GDMARKET_UNPAID_HOLDS:
+    _check_item(rental, unkept=unkept, now=now)
+    if _is_too_many(unpaid):
         raise TooManyUnpaidHoldsError(limit=settings.GDMARKET_UNPAID_HOLDS, rentals=[str(other.id) for other in unpaid])
-    given_up = [_given_up(other, now=now) for other in unkept if other.state in domain.GIVEN_UP]
-    if given_up:
-        again_at = domain.may_hold_again_at(given_up=given_up, at_most=settings.GDMARKET_UNPAID_HOLDS_PER_ITEM)
-        if again_at > now:
-            raise HoldAgainLaterError(retry_after_s=(again_at - now).total_seconds())
 
 
 def may_hold_on(rental: Rental, *, now: datetime) -> bool:
@@ -58,7 +52,7 @@ def may_hold_on(rental: Rental, *, now: datetime) -> bool:
     if domain.hold_left(limit_at=hold_limit(rental), paid_at=rental.paid_at or now) < domain.TIME_TO_RETRY:
         return False
     unkept = queries.list_unkept(renter_id=rental.renter_id, item_id=rental.item_id, but=rental.id, now=now)
-    return sum(other.state not in domain.GIVEN_UP for other in unkept) < settings.GDMARKET_UNPAID_HOLDS
+    return not _is_too_many([other for other in unkept if other.state not in domain.GIVEN_UP])
 
 
 def hold_limit(rental: Rental) -> datetime:
@@ -79,7 +73,7 @@ def check_declines(rental: Rental, *, renter: Renter, now: datetime) -> None:
     by_renter = [at for _, at in declines] + [now] * in_flight
     of_rental = [at for of, at in declines if of == rental.id]
     limits = ((of_rental, settings.GDMARKET_DECLINES_PER_RENTAL), (by_renter, settings.GDMARKET_DECLINES_PER_RENTER))
-    waits = [domain.next_attempt_at(declined_at=declined_at, at_most=at_most, now=now) for declined_at, at_most in limits]
+    waits = [domain.next_attempt_at(declined_at=declined_at, at_most=at_most, now=now) for declined_at, at_most in limits if at_most]
     again_at = max(filter(None, waits), default=None)
     if again_at is not None:
         raise TooManyDeclinesError(retry_after_s=(again_at - now).total_seconds())
@@ -97,6 +91,23 @@ def count_decline(rental: Rental, *, now: datetime) -> None:
 def longest_hold() -> timedelta:
     """Return how long a rental may hold its period unpaid, in all."""
     return timedelta(seconds=settings.GDMARKET_LONGEST_HOLD_S)
+
+
+def _is_too_many(unpaid: Sequence[Rental]) -> bool:
+    at_most: int = settings.GDMARKET_UNPAID_HOLDS
+    return 0 < at_most <= len(unpaid)
+
+
+def _check_item(rental: Rental, *, unkept: Sequence[Rental], now: datetime) -> None:
+    at_most: int = settings.GDMARKET_UNPAID_HOLDS_PER_ITEM
+    of_item = [other for other in unkept if other.item_id == rental.item_id] if at_most else []
+    held = next((other for other in of_item if other.state not in domain.GIVEN_UP), None)
+    if held is not None:
+        raise ItemHeldUnpaidError(rental=str(held.id))
+    if of_item:
+        again_at = domain.may_hold_again_at(given_up=[_given_up(other, now=now) for other in of_item], at_most=at_most)
+        if again_at > now:
+            raise HoldAgainLaterError(retry_after_s=(again_at - now).total_seconds())
 
 
 def _given_up(rental: Rental, *, now: datetime) -> domain.GivenUpHold:
