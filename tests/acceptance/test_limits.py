@@ -144,6 +144,15 @@ def test_a_mistake_that_is_corrected_at_once_costs_no_wait_but_a_third_hold_in_a
     assert ask(market, item).status_code == 201
 
 
+def test_what_the_manager_cancelled_was_not_given_up_by_the_renter(market: Market) -> None:
+    item = market.register()
+    for days in (1, 2, 3):
+        rental = market.request(item, **days_from_now(days))
+        assert market.command(market.manager, rental, "cancel").status_code == 200
+
+    assert ask(market, item).status_code == 201
+
+
 def test_a_cancelled_payment_gives_what_is_left_of_the_hour_and_the_time_while_it_was_paid_does_not_count(
     market: Market, pass_time: PassingTime
 ) -> None:
