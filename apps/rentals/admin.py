@@ -1,6 +1,6 @@
 """Screens on which item managers, and operators for them, hand items over, take them back, and cancel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -88,7 +88,7 @@ _FORMS: dict[str, type[forms.Form]] = {"cancel": CancelForm, "take-back-late": R
 class RentalAdmin(ManagerOwnedAdmin):
     """The rentals of a manager's items; operators see everybody's."""
 
-    list_display = ("item_name", "state_badge", "period", "price_shown", "requested", "command")
+    list_display = ("item_name", "renter", "state_badge", "period", "price_shown", "command")
     list_filter = ("state", "starts_at", "ends_at")
     search_fields = ("search_text",)
     search_help_text = _("Words in the item's or the renter's name, the renter's e-mail address, or the rental's id")
@@ -96,7 +96,7 @@ class RentalAdmin(ManagerOwnedAdmin):
     ordering = ("-requested_at", "id")
     actions = ("hand_over_chosen", "take_back_chosen")
     fieldsets = (
-        (None, {"fields": ("item_name", "state_badge", "renter", "price_shown")}),
+        (None, {"fields": ("item_name", "state_badge", "renter", "price_shown", "requested")}),
         (_("What was agreed"), {"fields": ("agreed", "item_changed")}),
         (_("Period"), {"fields": ("period", "handed_over", "returned")}),
         (_("Payment"), {"fields": ("payment", "payment_due", "paid")}),
@@ -114,8 +114,17 @@ class RentalAdmin(ManagerOwnedAdmin):
     price_shown = money_column("price", label=_("price"))
 
     @admin.display(description=_("renter"))
-    def renter(self, rental: Rental) -> str:
-        return accounts.get_person(user_id=rental.renter_id).display_name
+    def renter(self, rental: Any) -> str:
+        if not hasattr(rental, "renter_name"):  # a page of one rental
+            _name_renters([rental])
+        name: str = rental.renter_name
+        return name
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Read the names of all renters of the page at once."""
+        page = super().get_changelist_instance(request)
+        _name_renters(page.result_list)
+        return page
 
     @admin.display(description=_("the item as agreed"))
     def agreed(self, rental: Rental) -> SafeString | str:
@@ -223,6 +232,13 @@ def _commands_of(rental: Rental) -> list[str]:
     if rental.state in _CAN_BE_CANCELLED and not rental.cancel_requested:
         commands.append("cancel")
     return commands
+
+
+def _name_renters(rentals: Iterable[Any]) -> None:
+    """Give each of these rows its `renter_name`."""
+    names = {person.id: person.display_name for person in accounts.list_people(user_ids={rental.renter_id for rental in rentals})}
+    for rental in rentals:
+        rental.renter_name = names.get(rental.renter_id, str(rental.renter_id))
 
 
 def _address(rental: Rental, command: str) -> str:
