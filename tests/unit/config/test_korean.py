@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polib
@@ -11,6 +12,7 @@ import pytest
 from django import forms
 from django.core import validators
 from django.utils import translation
+from django.utils.formats import date_format
 from django.utils.translation.template import templatize
 from rest_framework import exceptions, serializers
 
@@ -121,6 +123,11 @@ def test_no_korean_message_of_the_frameworks_has_an_english_word() -> None:
     assert {
         text for text in messages if set(re.findall(r"[A-Za-z][A-Za-z0-9]+", re.sub(r"%\(\w+\)[sd]|\{[\w.]*\}", "", text))) - names
     } == set()
+
+
+def test_a_korean_date_and_time_has_the_half_of_the_day_before_the_hour() -> None:
+    with translation.override("ko"):
+        assert date_format(datetime(2026, 12, 10, 0, 30, tzinfo=UTC), "DATETIME_FORMAT") == "2026년 12월 10일 오전 12:30"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from rest_framework.exceptions import ValidationError
+from rest_framework.serializers import UUIDField
 
+from gdmarket.rest.serializers import StrictSerializer
 from tests.unit.gdmarket.rest.sample_api import NoteSerializer
 
 
@@ -26,6 +28,15 @@ def test_unknown_and_read_only_fields_are_refused_by_name() -> None:
 
 def test_text_is_normalized_to_nfc() -> None:
     assert validated({"note": "\u1100\u1161 e\u0301"}) == {"note": "\uac00 \u00e9"}
+
+
+@pytest.mark.parametrize("value", [True, 1, 1.0])
+def test_an_id_is_a_text_and_not_true_or_a_number(value: object) -> None:
+    class Choice(StrictSerializer):
+        item = UUIDField()
+
+    choice = Choice(data={"item": value})
+    assert (choice.is_valid(), choice.errors["item"][0].code, str(choice.errors["item"][0])) == (False, "invalid", "This must be a text.")
 
 
 @pytest.mark.parametrize("text", ["a\x07b", "one\ntwo", "Re\u202egnir"])
