@@ -61,9 +61,10 @@ def find_users(*, words: str, by_address: bool) -> dict[str, frozenset[UUID]]:
     if not parts:
         return {}
     rows = User.objects.filter(reduce(or_, map(_holds, parts))).values_list("id", "email", "display_name")
-    people = list(rows[: MAX_FOUND + 1])
-    if len(people) > MAX_FOUND:
+    found_rows = list(rows[: MAX_FOUND + 1])
+    if len(found_rows) > MAX_FOUND:
         raise TooManyPeopleError(most=MAX_FOUND)
+    people = [(user_id, domain.normalize_email(email=email), name) for user_id, email, name in found_rows]
     found: dict[str, frozenset[UUID]] = {}
     for part in parts:
         named = {user_id for user_id, email, name in people if part == email or part in text.folded(text=name)}
@@ -73,7 +74,9 @@ def find_users(*, words: str, by_address: bool) -> dict[str, frozenset[UUID]]:
 
 
 def _holds(part: str) -> Q:
-    return Q(email__contains=part) if "@" in part else Q(search_text__contains=part)
+    if "@" not in part:
+        return Q(search_text__contains=part)
+    return reduce(or_, (Q(email__contains=form) for form in domain.email_forms(email=part)))
 
 
 def has_people() -> bool:

@@ -77,7 +77,8 @@ def test_the_manager_cancels_what_is_over_with_a_reason_and_the_money_goes_back(
     drain()
 
     assert refusal(post(market.manager, rental, "cancel")) == (400, "reason_required")
-    assert refusal(post(market.manager, rental, "cancel", reason=" \n")) in {(400, "reason_required"), (400, "invalid")}
+    for nothing in (" \n", "\u3164\u200b"):
+        assert refusal(post(market.manager, rental, "cancel", reason=nothing)) == (400, "reason_required")
     assert market.see(rental)["state"] == "no_show"
     answer = post(market.manager, rental, "cancel", reason="The shop was shut.\nOur mistake.")
     drain()

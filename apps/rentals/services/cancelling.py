@@ -10,6 +10,7 @@ from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalEx
 from apps.rentals.models import Rental
 from apps.rentals.services import limits, transitions
 from gdmarket import databases
+from gdmarket.text import shows_something
 
 # What can be cancelled, or becomes so once money in flight has arrived.
 _REVOCABLE = {RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.NO_SHOW}
@@ -97,7 +98,7 @@ def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
 def _check_late_cancel(*, party: RentalParty, reason: str) -> None:
     if party is RentalParty.RENTER:
         raise PeriodOverError
-    if not reason.strip():
+    if not shows_something(text=reason):
         raise ReasonRequiredError
 
 

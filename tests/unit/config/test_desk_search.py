@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts import queries as accounts
+from apps.accounts.models import User
 from apps.items import services as items
 from apps.rentals.models import Rental
 from apps.rentals.services import requesting
@@ -82,6 +83,13 @@ def test_a_rental_is_found_by_its_renter_and_its_item(address: str, words: str, 
     operator = UserFactory(operator=True)
     for person in (desk.manager, operator):
         assert _found(person, address, words) == [desk.rental.pk]
+
+
+@pytest.mark.parametrize("words", ["u@한글.kr", "U@XN--bj0bj06e.kr"])
+def test_an_address_in_hangul_and_in_punycode_finds_the_same_renter(words: str, desk: Desk) -> None:
+    renters = [UserFactory(email="u@한글.kr"), User.objects.create(email="u@xn--bj0bj06e.kr", display_name="예전 가입자")]
+    rentals = {_rented(desk.manager, renter, "의자").pk for renter in renters}
+    assert set(_found(desk.manager, RENTALS, words)) == rentals
 
 
 @pytest.mark.parametrize("address", [RENTALS, STATUS])
