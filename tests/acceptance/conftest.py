@@ -52,6 +52,11 @@ class Market:
         return who.post(f"/api/v1/rentals/{rental['id']}/{command}")
 
     def see(self, rental: dict[str, Any]) -> dict[str, Any]:
+        """Return a rental as commands answer it."""
+        return {name: value for name, value in self.see_agreed(rental).items() if name not in {"agreed", "current", "changed"}}
+
+    def see_agreed(self, rental: dict[str, Any]) -> dict[str, Any]:
+        """Return a rental with what was agreed, and what has changed since."""
         return dict(self.renter.get(f"/api/v1/rentals/{rental['id']}").json())
 
     def availability(self, item: dict[str, Any]) -> str:

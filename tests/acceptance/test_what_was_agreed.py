@@ -43,12 +43,12 @@ def test_what_was_rented_stays_as_it_was_agreed_and_a_change_is_seen(market: Mar
     rental = market.request(item)
     market.pay(rental)
     drain()
-    before = market.see(rental)
+    before = market.see_agreed(rental)
 
     revise(market, item, **{name: OTHER[name]})
     drain()
 
-    seen = market.see(rental)
+    seen = market.see_agreed(rental)
     assert (terms(before["agreed"]), before["current"], before["changed"], before["item_changed_at"]) == (AGREED, None, [], None)
     assert (terms(seen["agreed"]), terms(seen["current"])) == (AGREED, AGREED | {name: OTHER[name]})
     assert (seen["changed"], seen["item_name"], seen["version"]) == ([name], DRILL["name"], before["version"] + 1)
@@ -65,12 +65,12 @@ def test_both_sides_see_all_that_was_changed_and_that_it_was_changed_back(market
     revise(market, item, **OTHER)
     drain()
 
-    seen = market.see(rental)
+    seen = market.see_agreed(rental)
     assert market.manager.get(f"/api/v1/rentals/{rental['id']}").json() == seen
     assert (terms(seen["agreed"]), terms(seen["current"]), seen["changed"]) == (AGREED, OTHER, list(TERMS))
     revise(market, item, **AGREED)
     drain()
-    again = market.see(rental)
+    again = market.see_agreed(rental)
     assert (terms(again["agreed"]), again["current"], again["changed"], again["item_changed_at"]) == (AGREED, None, [], None)
 
 
@@ -80,7 +80,7 @@ def test_a_new_price_is_no_change_of_what_was_agreed(market: Market, drain: Drai
     revise(market, item, daily_price=1_000_000)
     drain()
 
-    seen = market.see(rental)
+    seen = market.see_agreed(rental)
     assert (seen["price"], seen["changed"], seen["item_changed_at"], seen["version"]) == (8_000, [], None, 1)
     assert not Event.objects.filter(type="rentals.RentalItemChanged").exists()
 
@@ -92,7 +92,7 @@ def test_a_rental_that_is_over_hears_no_more_of_the_item(market: Market, drain: 
     revise(market, item, name="망가진 드릴")
     drain()
 
-    seen = market.see(rental)
+    seen = market.see_agreed(rental)
     assert (seen["agreed"]["name"], seen["current"], seen["changed"], seen["version"]) == (DRILL["name"], None, [], 2)
 
 
@@ -105,7 +105,7 @@ def test_a_revision_on_its_way_while_the_item_was_requested_is_a_change(market: 
     subscriptions.resume(context="rentals")
     drain()
 
-    seen = market.see(rental)
+    seen = market.see_agreed(rental)
     assert (seen["agreed"]["place"], seen["current"]["place"], seen["changed"]) == (DRILL["place"], "강남역", ["place"])
 
 
@@ -147,7 +147,7 @@ def test_only_the_events_that_need_it_carry_the_description(market: Market, drai
 
     carriers = {event.type for event in Event.objects.all() if "가가가" in str(event.payload)}
     assert carriers == {"items.ItemRegistered"}
-    assert market.see(rental)["agreed"]["description"] == "가" * 2_000
+    assert market.see_agreed(rental)["agreed"]["description"] == "가" * 2_000
 
 
 def test_listings_of_before_are_described_afterwards_and_what_is_rented_then_is_kept(market: Market, drain: Drain) -> None:
@@ -156,7 +156,7 @@ def test_listings_of_before_are_described_afterwards_and_what_is_rented_then_is_
     ListingVersion.objects.all().delete()  # as the version before leaves them
     old = market.request(item)
     Rental.objects.filter(id=old["id"]).update(item_version=None)
-    assert market.see(old)["agreed"] is None
+    assert market.see_agreed(old)["agreed"] is None
     market.command(market.renter, old, "cancel")
 
     missing = rentals.list_undescribed()
