@@ -27,6 +27,8 @@ FAILURES_WITHIN = timedelta(minutes=15)
 CLOCK_SKEW = timedelta(minutes=1)
 ORIGIN_KNOWN_FOR = timedelta(days=180)
 REPEATED_WITHIN = timedelta(seconds=10)
+# Somebody who refreshes again and again must not fill the disk: their oldest tokens are deleted.
+REFRESH_TOKENS_OF_ONE_PERSON = 5000
 _ALGORITHM = "HS256"
 _USE = "access"
 _ACE = "xn--"

@@ -164,6 +164,15 @@ def _stolen_chains(token: RefreshToken, *, now: datetime) -> QuerySet[RefreshTok
     return stolen.values_list("chain", flat=True)
 
 
+def _delete_oldest_tokens(user: User) -> None:
+    """Delete a person's oldest tokens beyond the number that is kept, but those that another process is deleting."""
+    own, kept = RefreshToken.objects.filter(user=user), domain.REFRESH_TOKENS_OF_ONE_PERSON
+    newest_to_go = own.order_by("-expires_at", "digest").values_list("expires_at", flat=True)[kept : kept + 1].first()
+    if newest_to_go is not None:
+        surplus = own.filter(expires_at__lte=newest_to_go).order_by("expires_at", "digest").select_for_update(skip_locked=True)
+        RefreshToken.objects.filter(digest__in=list(surplus.values_list("digest", flat=True)[:100])).delete()
+
+
 def _next_pair(*, user: User, chain: UUID, now: datetime) -> Tokens:
     key = queries.signing_keys()[0]
     refresh = domain.new_refresh_token()
@@ -174,6 +183,7 @@ def _next_pair(*, user: User, chain: UUID, now: datetime) -> Tokens:
         password_mark=domain.password_mark(password_hash=user.password, key=key),
         expires_at=now + timedelta(seconds=settings.GDMARKET_REFRESH_TOKEN_LIFETIME_S),
     )
+    _delete_oldest_tokens(user)
     access = domain.access_token(
         user_id=user.id, password_hash=user.password, key=key, now=now, lifetime_s=settings.GDMARKET_ACCESS_TOKEN_LIFETIME_S
     )

@@ -12,6 +12,7 @@ from django.db import connection
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from apps.accounts import domain
 from apps.accounts.models import FailedLogin, RefreshToken, User
 from gdmarket import clock
 from tests.factories.accounts import PASSWORD, UserFactory
@@ -213,6 +214,19 @@ def test_a_refresh_token_used_by_many_at_once_serves_one_and_revokes_nothing(api
         answers = sorted(pool.map(use_it, range(4)), key=lambda answer: answer.status_code)
     assert [answer.status_code for answer in answers] == [200, 401, 401, 401]
     assert refresh(api, answers[0].json()["refresh"]).status_code == 200
+
+
+def test_somebody_who_refreshes_for_ever_keeps_a_bounded_number_of_tokens(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domain, "REFRESH_TOKENS_OF_ONE_PERSON", 5)
+    person: Any = UserFactory()
+    other: Any = UserFactory()
+    kept = sign_in(api, other.email).json()["refresh"]
+    token = sign_in(api, person.email).json()["refresh"]
+    for _ in range(9):
+        token = refresh(api, token).json()["refresh"]
+    assert RefreshToken.objects.filter(user=person).count() == 5
+    assert refresh(api, token).status_code == 200
+    assert refresh(api, kept).status_code == 200
 
 
 def test_refresh_tokens_are_stored_as_digests(api: APIClient) -> None:
