@@ -22,7 +22,7 @@ from apps.items.models import BusyPeriod, Item
 from apps.payments.models import Payment, Posting, Refund
 from apps.payments.services import ledger, refunding, webhooks
 from apps.rentals.domain import RentalState
-from apps.rentals.models import Listing, Rental
+from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental, Renter
 from apps.rentals.services import cancelling, lending, paying, requesting
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import breaker, clock
@@ -39,7 +39,8 @@ MANAGER = UUID(int=1)
 RENTERS = (UUID(int=2), UUID(int=3))
 # In the order in which their rows can be deleted.
 _MONEY: Sequence[type[models.Model]] = (Posting, Refund, Payment)
-TABLES: Sequence[type[models.Model]] = (Delivery, Event, Rental, Listing, BusyPeriod, Item, *_MONEY, RentalStatus, ItemStatus)
+_RENTALS: Sequence[type[models.Model]] = (Rental, Renter, ListingVersion, ListingManager, Listing)
+TABLES: Sequence[type[models.Model]] = (Delivery, Event, *_RENTALS, BusyPeriod, Item, *_MONEY, RentalStatus, ItemStatus)
 # Timers and retries are delayed by this, so that nothing falls due within an example only because the computer is slow.
 LATE = timedelta(minutes=1)
 _NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
