@@ -8,7 +8,7 @@ from django.utils.crypto import salted_hmac
 from gdmarket.rest.models import RequestCount
 
 _PURGE_BATCH = 100
-_CLOCK_SKEW = timedelta(minutes=1)
+CLOCK_SKEW = timedelta(minutes=1)
 # One statement, so that concurrent requests are counted one by one. A window that ends too late was begun before a clock was set
 # back.
 _ADD = """
@@ -29,7 +29,7 @@ def subject_of(*, scope: str, value: str) -> str:
 
 def add(*, subject: str, limit: int, window: timedelta, now: datetime) -> datetime | None:
     """Count a request; return when the window ends if it is one too many, else None."""
-    moments = {"now": now, "ends_at": now + window, "latest": now + window + _CLOCK_SKEW}
+    moments = {"now": now, "ends_at": now + window, "latest": now + window + CLOCK_SKEW}
     parameters = {"subject": subject, **{name: connection.ops.adapt_datetimefield_value(at) for name, at in moments.items()}}
     with connection.cursor() as cursor:
         cursor.execute(_ADD, parameters)

@@ -80,16 +80,15 @@ class AddressThrottle(BaseThrottle):
             return True
         number, _, unit = rate.partition("/")
         subject = request_counts.subject_of(scope=self.scope, value=address_of(request))
-        now, key = clock.now(), f"throttle:{self.scope}:{subject}"
-        ends_at: datetime | None = cache.get(key)
-        if ends_at is None:  # else it was over the limit a moment ago: nothing need be written
-            window = timedelta(seconds=_SECONDS[unit])
+        now, key, window = clock.now(), f"throttle:{self.scope}:{subject}", timedelta(seconds=_SECONDS[unit])
+        ends_at: datetime | None = cache.get(key)  # it was over the limit a moment ago: nothing need be written
+        if ends_at is None or not now < ends_at <= now + window + request_counts.CLOCK_SKEW:
             ends_at = request_counts.add(subject=subject, limit=int(number), window=window, now=now)
-        self._wait_s = (ends_at - now).total_seconds() if ends_at else 0.0
-        if ends_at is not None and self._wait_s > 0:
-            cache.set(key, ends_at, timeout=min(self._wait_s, _REMEMBERED_S))
-            return False
-        return True
+        if ends_at is None:
+            return True
+        self._wait_s = max(0.0, (ends_at - now).total_seconds())
+        cache.set(key, ends_at, timeout=min(self._wait_s, _REMEMBERED_S))
+        return False
 
     def wait(self) -> float:
         return self._wait_s

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,12 +16,15 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import FailedLogin, User
 from gdmarket import hashing
+from gdmarket.rest import request_counts
 from gdmarket.rest.models import RequestCount
 from tests.factories.accounts import PASSWORD, UserFactory
 from tests.passing_time import PassingTime
 from tests.passwords import QuickHasher
 
 pytestmark = pytest.mark.django_db
+
+REQUESTS = 20
 
 
 @pytest.fixture(autouse=True)
@@ -91,10 +95,9 @@ def test_the_limit_holds_for_all_processes_together_and_addresses_are_digests() 
     assert list(counted.all()) == [21, 22]  # refused by the cache, the scarcer limit is not written again
 
 
-@pytest.mark.django_db(transaction=True)
-def test_concurrent_requests_are_counted_one_by_one(settings: Settings) -> None:
-    settings.GDMARKET_THROTTLE_AUTH = "10/hour"
-    together = threading.Barrier(20)
+def refresh_at_once() -> list[int]:
+    """Send many requests at once; return their statuses in order."""
+    together = threading.Barrier(REQUESTS)
 
     def refresh(_: int) -> int:
         together.wait(10)
@@ -104,15 +107,38 @@ def test_concurrent_requests_are_counted_one_by_one(settings: Settings) -> None:
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(20) as threads:
-        assert sorted(threads.map(refresh, range(20))) == [401] * 10 + [429] * 10
+    with ThreadPoolExecutor(REQUESTS) as threads:
+        return sorted(threads.map(refresh, range(REQUESTS)))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_requests_are_counted_one_by_one(settings: Settings) -> None:
+    settings.GDMARKET_THROTTLE_AUTH = "10/hour"
+    assert refresh_at_once() == [401] * 10 + [429] * 10
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_counting_in_two_statements_would_let_more_through(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.GDMARKET_THROTTLE_AUTH = "10/hour"
+    all_have_read = threading.Barrier(REQUESTS)
+
+    def add(*, subject: str, limit: int, window: timedelta, now: datetime) -> datetime | None:
+        row = RequestCount.objects.filter(subject=subject).first() or RequestCount(subject=subject, count=0, ends_at=now + window)
+        all_have_read.wait(10)
+        row.count += 1
+        RequestCount.objects.bulk_create([row], update_conflicts=True, unique_fields=["subject"], update_fields=["count"])
+        return None if row.count <= limit else row.ends_at
+
+    monkeypatch.setattr(request_counts, "add", add)
+    assert refresh_at_once() == [401] * REQUESTS
 
 
 def test_a_clock_set_back_lets_everybody_in(pass_time: PassingTime) -> None:
     pass_time(hours=5)
     for number in range(21):
         register(number)
-    cache.clear()
+    assert register(21).status_code == 429
     pass_time(hours=-5)
     assert register(21).status_code == 201
 
