@@ -25,6 +25,7 @@ _READ_ELSEWHERE = {"GDMARKET_CRASH_AT", "GDMARKET_RELAY", "GDMARKET_WELCOME"}
 _STATIC = ("market/admin.css", "admin/css/base.css")
 _MEGABYTE = 1024**2
 _RATES = [f"GDMARKET_THROTTLE_{whose}" for whose in ("USER", "ANON", "AUTH", "REGISTER")]
+_HOLDS = ("GDMARKET_UNPAID_HOLDS", "GDMARKET_UNPAID_HOLDS_PER_ITEM", "GDMARKET_DECLINES_PER_RENTAL", "GDMARKET_DECLINES_PER_RENTER")
 _HOSTS, _COLLECT = "set GDMARKET_ALLOWED_HOSTS to the names it is reached by", "set GDMARKET_STATIC_DIR, then run manage.py collectstatic"
 _NEW_KEY = "set another: python -c 'import secrets; print(secrets.token_urlsafe(48))', and keep the old one among the fallbacks"
 
@@ -71,6 +72,9 @@ def check_exposure(**_: Any) -> Iterator[CheckMessage]:
         yield finding("config.E003", "HTTPS is off: passwords and tokens can be read on the way", hint)
     if lifted := [name for name in _RATES if getattr(settings, name) == "off"]:
         yield finding("config.W006", f"request rates are not limited: {', '.join(lifted)}", "set a rate, or unset it for the default")
+    if lifted := [name for name in _HOLDS if getattr(settings, name) == 0]:
+        found = f"one renter may hold everything unpaid, or try any number of cards: {', '.join(lifted)}"
+        yield finding("config.W013", found, "unset it for the default")
     if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):
         found = "each process has a cache of its own: a request rate is counted once in every process"
         yield finding("config.W008", found, "with several processes name a shared one in GDMARKET_CACHE_URL, or divide the rates")

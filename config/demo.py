@@ -101,6 +101,7 @@ class _Rentals:
         self._rent(ago=8 * DAY, is_cancelled=True)
         self._rent(ago=4 * DAY, method="pm_ok", is_cancelled=True)
         self._rent(ago=2 * DAY)  # never paid: expires as soon as its timer is delivered
+        self._rent(ago=4 * DAY, method="pm_ok")  # never fetched: a no-show as soon as its timer is delivered
         bus.run_until_idle()
         self._rent(method="pm_error")  # paying, until the provider is asked again
         subscriptions.pause(context="payments")

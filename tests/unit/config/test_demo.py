@@ -23,7 +23,7 @@ def test_the_demo_has_people_items_and_rentals_in_every_state(pass_time: Callabl
 
     call_command("load_demo", stdout=said)
 
-    assert said.getvalue().splitlines() == ["Demo: 40 items …", "Demo: 16 rentals …", "Demo: 6 people …"]
+    assert said.getvalue().splitlines() == ["Demo: 40 items …", "Demo: 17 rentals …", "Demo: 6 people …"]
     assert set(Rental.objects.values_list("state", flat=True)) == set(RentalState)
     assert sorted(User.objects.filter(is_item_manager=True).values_list("email", flat=True)) == [
         "manager2@example.com",

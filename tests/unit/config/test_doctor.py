@@ -76,6 +76,7 @@ def test_a_mistyped_variable_is_found_with_the_one_that_was_meant(monkeypatch: p
         ({"GDMARKET_TRUSTED_PROXIES": 0}, "config.E005", ERROR),
         ({"GDMARKET_THROTTLE_ANON": "off"}, "config.W006", WARNING),
         ({"GDMARKET_THROTTLE_REGISTER": "off"}, "config.W006", WARNING),
+        ({"GDMARKET_UNPAID_HOLDS": 0}, "config.W013", WARNING),
         ({"CACHES": {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}}, "config.W008", WARNING),
         (
             {"CACHES": {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}}},
