@@ -19,9 +19,10 @@ def catch_up() -> dict[str, int]:
     """Do what is left undone, and return how many of each that was.
 
     `managers`: nobody was told that they are suspended, or are no longer. `listings`: rentals did not know what the item is. `places`: of
-    items, that were not blurred.
+    items, that were not blurred. `ends`: of the periods of paid rentals, for
+    which nothing may wait.
     """
-    done = {"managers": 0, "listings": 0, "places": 0}
+    done = {"managers": 0, "listings": 0, "places": 0, "ends": 0}
     for page in _pages(lambda after: items.list_manager_ids(after=after)):
         done["managers"] += accounts.publish_standings(user_ids=page, now=clock.now())
     for page in _pages(lambda after: rentals.list_undescribed(after=after)):
@@ -30,6 +31,8 @@ def catch_up() -> dict[str, int]:
             done["listings"] += 1
     for page in _pages(lambda after: items.list_unblurred(after=after)):
         done["places"] += items.blur_places(item_ids=page)
+    for page in _pages(lambda after: rentals.list_begun(after=after)):
+        done["ends"] += rentals.expect_ends(rental_ids=page, now=clock.now())
     return done
 
 

@@ -1,5 +1,6 @@
 """Screens on which item managers, and operators for them, hand items over, take them back, and cancel."""
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from apps.rentals.services import cancelling, lending
 from gdmarket import clock
 from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_period, instant_column, is_operator, money_column
 from gdmarket.errors import DomainError
+from gdmarket.text import is_plain
 
 _COMMANDS: dict[str, Callable[..., Rental]] = {
     "hand-over": lending.hand_over,
@@ -71,6 +73,13 @@ class CancelForm(forms.Form):
     """Why a rental is cancelled; both sides read it."""
 
     reason = forms.CharField(label=_("reason"), max_length=200, required=False, widget=forms.Textarea(attrs={"rows": 4, "autofocus": True}))
+
+    def clean_reason(self) -> str:
+        """Return the reason with plain line breaks, and without control characters."""
+        reason = unicodedata.normalize("NFC", self.cleaned_data["reason"]).replace("\r\n", "\n")
+        if not is_plain(text=reason, may_break=True):
+            raise forms.ValidationError(_("Control characters are not allowed."), code="control_characters")
+        return reason
 
 
 class ReturnForm(forms.Form):

@@ -7,7 +7,7 @@ from uuid import UUID
 from apps.items.contracts import ItemDetails
 from apps.rentals import queries
 from apps.rentals.contracts import RentalSnapshot
-from apps.rentals.services import listings
+from apps.rentals.services import lending, listings
 
 
 def count_rentals() -> int:
@@ -23,6 +23,16 @@ def list_undescribed(*, after: UUID | None = None, limit: int = 500) -> list[UUI
 def describe_listing(*, item: ItemDetails) -> None:
     """Let rentals know what an item is, for what is agreed from now on."""
     listings.describe_listing(item=item)
+
+
+def list_begun(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
+    """Return up to `limit` ids, in order after `after`, of paid rentals whose period has begun and whose item was not handed over."""
+    return list(queries.list_begun(after=after).values_list("id", flat=True)[:limit])
+
+
+def expect_ends(*, rental_ids: Collection[UUID], now: datetime) -> int:
+    """Let these rentals wait for the end of their periods; return how many of them are still paid. A second timer does no harm."""
+    return sum(lending.expect_end(rental_id=rental_id, now=now) for rental_id in rental_ids)
 
 
 def list_snapshots(

@@ -80,6 +80,11 @@ def list_rentals(*, after: UUID | None = None, rental_ids: Collection[UUID] | No
     return rentals if after is None else rentals.filter(id__gt=after)
 
 
+def list_begun(*, after: UUID | None = None) -> QuerySet[Rental]:
+    """List the paid rentals whose period has begun and whose item was not handed over, with ids after `after`, ordered by id."""
+    return list_rentals(after=after).filter(state=domain.RentalState.PAID, began_at__isnull=False)
+
+
 def list_holding(*, item_ids: Collection[UUID]) -> QuerySet[Rental]:
     """List the rentals that hold one of these items: all that have not ended."""
     return list_rentals().filter(item_id__in=item_ids, state__in=domain.HOLDING, closed_at=None)

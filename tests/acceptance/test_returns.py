@@ -2,16 +2,22 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Thread
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connections
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from apps.rentals import queries
 from apps.rentals.models import Rental
-from apps.rentals.services import cancelling
+from apps.rentals.services import cancelling, requesting, transitions
 from gdmarket import clock
 from gdmarket.bus.models import Event
+from gdmarket.errors import DomainError
+from gdmarket.ids import uuid7
 from tests.acceptance.conftest import Market
 from tests.acceptance.short_rentals import facts, post, refusal, request_paid, soon, status
 from tests.factories.accounts import UserFactory
@@ -121,6 +127,46 @@ def test_a_late_return_is_undone_although_the_next_renter_waits_since_before(mar
     post(market.manager, rental, "return")
 
     assert undo(market.manager, rental).json()["state"] == "rented"
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("locks", [True, False])
+def test_a_return_is_not_undone_while_the_time_is_given_away(
+    market: Market, drain: Drain, pass_time: PassTime, monkeypatch: pytest.MonkeyPatch, locks: bool
+) -> None:
+    """Without the lock, the control, both succeed: the item is overdue and requested anew at once."""
+    item, rental = lend(market)
+    pass_time(minutes=31)
+    drain()
+    post(market.manager, rental, "return")
+    is_given_since = queries.is_given_since
+    renter_id, refused = uuid7(), []
+
+    def request() -> None:
+        try:
+            requesting.request_rental(rental_id=uuid7(), item_id=UUID(item["id"]), renter_id=renter_id, now=clock.now())
+        except DomainError as error:
+            refused.append(error.code)
+        finally:
+            connections.close_all()
+
+    other = Thread(target=request)
+
+    def with_a_request_meanwhile(**which: Any) -> bool:
+        found = is_given_since(**which)
+        other.start()
+        other.join(1)
+        return found
+
+    monkeypatch.setattr(queries, "is_given_since", with_a_request_meanwhile)
+    if not locks:
+        monkeypatch.setattr(transitions, "lock_rental", lambda *, rental_id: Rental.objects.get(id=rental_id))
+
+    assert undo(market.manager, rental).status_code == 200
+    other.join()
+
+    assert refused == (["period_taken"] if locks else [])
+    assert Rental.objects.filter(renter_id=renter_id).exists() is not locks
 
 
 # -- Who cancelled -------------------------------------------------------------------------------------------------------------------

@@ -79,7 +79,15 @@ class MarketMachine(RuleBasedStateMachine):
     def lend(self, rental: UUID, interruption: Interruption | None) -> None:
         self.market.command(Verb.TAKE_BACK if self.market.is_out(rental) else Verb.HAND_OVER, rental, interruption=interruption)
 
-    @rule(rental=rentals, verb=st.sampled_from([Verb.CANCEL, Verb.CANCEL_PAYMENT]), interruption=interruptions)
+    @rule(rental=rentals, interruption=interruptions)
+    def undo_a_return(self, rental: UUID, interruption: Interruption | None) -> None:
+        self.market.command(Verb.UNDO_RETURN, rental, interruption=interruption)
+
+    @rule(
+        rental=rentals,
+        verb=st.sampled_from([Verb.CANCEL, Verb.CANCEL_PAYMENT, Verb.CANCEL_AS_MANAGER]),
+        interruption=interruptions,
+    )
     def cancel(self, rental: UUID, verb: Verb, interruption: Interruption | None) -> None:
         self.market.command(verb, rental, interruption=interruption)
 

@@ -59,6 +59,8 @@ class Verb(StrEnum):
     CANCEL_PAYMENT = "cancel payment"
     HAND_OVER = "hand over"
     TAKE_BACK = "take back"
+    UNDO_RETURN = "undo the return"
+    CANCEL_AS_MANAGER = "cancel as the manager"
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ class Market:
             Verb.CANCEL_PAYMENT: partial(cancelling.cancel_payment, by=renter, **whole),
             Verb.HAND_OVER: partial(lending.hand_over, by=MANAGER, **whole),
             Verb.TAKE_BACK: partial(lending.take_back, by=MANAGER, **whole),
+            Verb.UNDO_RETURN: partial(lending.undo_return, by=MANAGER, **whole),
+            Verb.CANCEL_AS_MANAGER: partial(cancelling.cancel_rental, by=MANAGER, reason="The shop is shut.", **whole),
         }
         self._run(commands[verb], interruption)
 

@@ -26,7 +26,7 @@ from tests.stateful.market import Market
 # These take any event again; rentals and payments may refuse old ones.
 REPEATABLE = ("items", "status_view")
 _THEIR_TABLES: Sequence[type[Model]] = (Item, BusyPeriod, ItemStatus, RentalStatus)
-_AWAITING_PEOPLE = {RentalState.PAID, RentalState.RENTED}
+_AWAITING_PEOPLE = {RentalState.RENTED}
 _A_MONTH = timedelta(days=30)
 _MOST_MONTHS = 12
 

@@ -104,6 +104,8 @@ def undo_return(*, rental_id: UUID, by: UUID, as_operator: bool = False, now: da
         transitions.transition(rental, to=RentalState.RENTED, wanted="undo the return")
         rental.returned_at = rental.closed_at = None
         transitions.save_and_publish(rental, RentalReturnUndone, now=now, stated_by=party)
+        if now < rental.ends_at:  # the timer of the handover may have been delivered, and ignored, meanwhile
+            transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
     return queries.get_rental(rental_id=rental_id)
 
 
@@ -118,6 +120,16 @@ def begin_period(*, rental_id: UUID, now: datetime) -> None:
             rental.began_at = now
             transitions.save_and_publish(rental, RentalPeriodBegan, now=now)
             transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
+
+
+def expect_end(*, rental_id: UUID, now: datetime) -> bool:
+    """Wait for the end of a paid rental's period, which a process of an older version did not; return whether it is still paid."""
+    with databases.transaction_for("rentals"):
+        rental = transitions.lock_rental(rental_id=rental_id)
+        if rental.state != RentalState.PAID or rental.ended_at is not None:
+            return False
+        transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
+    return True
 
 
 def end_period(*, rental_id: UUID, now: datetime) -> None:

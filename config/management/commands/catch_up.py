@@ -14,4 +14,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         done = catching_up.catch_up()
-        self.stdout.write(f"told of {done['managers']} managers, described {done['listings']} listings, blurred {done['places']} places")
+        self.stdout.write(
+            f"told of {done['managers']} managers, described {done['listings']} listings, blurred {done['places']} places, "
+            f"set timers for {done['ends']} periods"
+        )

@@ -1,0 +1,126 @@
+"""The commands on a rental's page in the admin: cancel, a return that is booked in late, and one that is undone."""
+
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.conf import settings as configured
+from django.test import Client
+from django.urls import reverse
+
+from apps.items import services as items
+from apps.items.models import Item
+from apps.rentals.models import Rental
+from apps.rentals.services import lending, requesting
+from gdmarket import breaker, bus, clock
+from gdmarket.ids import uuid7
+from tests.factories.accounts import UserFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PLACE: dict[str, Any] = {"category": "공구", "daily_price": 8_000, "latitude": 37.5, "longitude": 127.0, "place": "성수역"}
+LATER = timedelta(hours=25)
+
+
+@pytest.fixture(autouse=True)
+def working_provider() -> None:
+    breaker.reset()
+
+
+@pytest.fixture
+def manager() -> Any:
+    return UserFactory(item_manager=True)
+
+
+@pytest.fixture
+def rental(manager: Any) -> Rental:
+    """Return a paid rental of the manager's drill, which begins now."""
+    now = clock.now()
+    item = items.register_item(item_id=uuid7(), manager_id=manager.pk, name="드릴", now=now, **PLACE)
+    bus.run_until_idle()
+    rental_id, renter = uuid7(), UserFactory(renter=True)
+    requesting.request_rental(rental_id=rental_id, item_id=item.pk, renter_id=renter.pk, method="pm_ok", now=now)
+    bus.run_until_idle()
+    return Rental.objects.get(id=rental_id)
+
+
+def browser(person: Any) -> Client:
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(person)
+    return client
+
+
+def address(rental: Rental, command: str) -> str:
+    return reverse(f"admin:rentals_rental_{command}", args=[rental.pk])
+
+
+def page(rental: Rental) -> str:
+    return reverse("admin:rentals_rental_change", args=[rental.pk])
+
+
+@pytest.mark.parametrize("who", ["manager", "operator"])
+def test_who_runs_the_shop_or_the_market_cancels_on_the_rentals_page(manager: Any, rental: Rental, who: str) -> None:
+    client = browser(manager if who == "manager" else UserFactory(operator=True))
+    assert address(rental, "cancel") in client.get(page(rental)).content.decode()
+    assert "reason" in client.get(address(rental, "cancel")).content.decode()
+
+    answer = client.post(address(rental, "cancel"), {"reason": "The drill is broken.\r\nSorry!"})
+    bus.run_until_idle()
+
+    assert answer["Location"] == page(rental)
+    rental.refresh_from_db()
+    assert (rental.state, rental.cancelled_by, rental.cancel_reason) == ("cancelled", who, "The drill is broken.\nSorry!")
+    shown = client.get(reverse("admin:status_view_rentalstatus_change", args=[rental.pk])).content.decode()
+    assert "The drill is broken.<br>Sorry!" in shown
+
+
+def test_a_no_show_is_cancelled_with_a_reason_alone(manager: Any, rental: Rental) -> None:
+    lending.end_period(rental_id=rental.pk, now=clock.now() + LATER)
+    bus.run_until_idle()
+    client = browser(manager)
+    Rental.objects.filter(pk=rental.pk).update(starts_at=clock.now() - LATER, ends_at=clock.now())
+
+    refused = client.post(address(rental, "cancel"), {"reason": ""})
+    assert "needs a reason" in refused.content.decode()
+    assert Rental.objects.get(pk=rental.pk).state == "no_show"
+
+    client.post(address(rental, "cancel"), {"reason": "We were shut."})
+    bus.run_until_idle()
+    assert Rental.objects.get(pk=rental.pk).state == "cancelled"
+    assert Item.objects.get().availability == "available"
+
+
+def test_a_late_return_is_stated_in_the_time_of_the_market(manager: Any, rental: Rental) -> None:
+    handed_over_at = clock.now() - timedelta(hours=3)
+    lending.hand_over(rental_id=rental.pk, by=manager.pk, now=handed_over_at)
+    back = (handed_over_at + timedelta(hours=1)).replace(microsecond=0)
+    stated = back.astimezone(ZoneInfo(configured.GDMARKET_TIME_ZONE)).strftime("%Y-%m-%dT%H:%M:%S")
+
+    assert "datetime-local" in browser(manager).get(address(rental, "take-back-late")).content.decode()
+    browser(manager).post(address(rental, "take-back-late"), {"returned_at": stated})
+
+    rental.refresh_from_db()
+    assert (rental.state, rental.returned_at) == ("returned", back)
+
+
+def test_a_return_is_undone_on_the_page_while_it_can_be(manager: Any, rental: Rental) -> None:
+    lending.hand_over(rental_id=rental.pk, by=manager.pk, now=clock.now())
+    lending.take_back(rental_id=rental.pk, by=manager.pk, now=clock.now())
+    client = browser(manager)
+    assert address(rental, "undo-return") in client.get(page(rental)).content.decode()
+
+    client.post(address(rental, "undo-return"))
+
+    rental.refresh_from_db()
+    assert (rental.state, rental.closed_at) == ("rented", None)
+    lending.take_back(rental_id=rental.pk, by=manager.pk, now=clock.now() - timedelta(minutes=16))
+    assert address(rental, "undo-return") not in client.get(page(rental)).content.decode()
+
+
+@pytest.mark.parametrize("command", ["cancel", "take-back-late", "undo-return"])
+def test_nobody_else_may(rental: Rental, command: str) -> None:
+    for person in (UserFactory(item_manager=True), UserFactory(renter=True)):
+        answer = browser(person).post(address(rental, command), {"reason": "so", "returned_at": "2026-05-01T09:00"})
+        assert answer.status_code in {302, 403}
+    assert Rental.objects.get().state == "paid"
