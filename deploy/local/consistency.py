@@ -11,7 +11,7 @@ from deploy.local.workload import WorkloadResult
 _SETTLE_S = 120.0
 
 _DOUBLE = """
-WITH holding AS (SELECT * FROM rentals_rental WHERE state IN ('requested', 'paying', 'paid', 'refunding', 'rented'))
+WITH holding AS (SELECT * FROM rentals_rental WHERE state IN ('requested', 'paying', 'paid', 'refunding', 'rented', 'no_show'))
 SELECT a.id FROM holding a JOIN holding b ON a.item_id = b.item_id AND a.id < b.id
 WHERE a.starts_at < b.ends_at AND b.starts_at < a.ends_at
 """

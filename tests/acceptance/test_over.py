@@ -11,6 +11,7 @@ from pytest_django import Settings
 from apps.payments.gateways.port import NoAnswerError, NotSentError
 from apps.payments.models import Payment
 from apps.rentals.models import Rental
+from apps.rentals.queries import count_open
 from apps.rentals.services import cancelling
 from apps.status_view.queries import WorkQueue, count_work_queues
 from gdmarket import clock
@@ -178,6 +179,7 @@ def test_nothing_is_handed_over_from_the_end_of_the_period_on_though_the_timer_i
 
     assert refusal(post(market.manager, rental, "handover")) == (409, "period_over")
     assert (market.see(rental)["state"], Event.objects.count()) == ("paid", before)
+    assert [(open_ones.state, open_ones.late) for open_ones in count_open(now=clock.now()) if open_ones.count] == [("paid", 1)]
 
 
 def test_a_rental_paid_again_after_its_period_began_is_a_no_show_too(market: Market, drain: Drain, pass_time: PassTime) -> None:

@@ -16,7 +16,7 @@ from apps.rentals.models import Rental
 from gdmarket.bus.models import Delivery
 from tests.chaos.money.outcome import Verdict
 
-_PAID = {RentalState.PAID, RentalState.RENTED, RentalState.RETURNED}
+_PAID = {RentalState.PAID, RentalState.RENTED, RentalState.RETURNED, RentalState.NO_SHOW}
 _MOVING = {RentalState.PAYING, RentalState.REFUNDING}
 _MOST_EXAMPLES = 20
 _EVER = {"since": datetime(2000, 1, 1, tzinfo=UTC), "until": datetime(2100, 1, 1, tzinfo=UTC)}

@@ -10,7 +10,15 @@ import pytest
 from apps.items import handlers
 from apps.items.events import RentalRefused
 from apps.items.models import BusyPeriod, Item
-from apps.rentals.events import RentalCancelled, RentalExpired, RentalHandedOver, RentalRequested, RentalReturned
+from apps.rentals.events import (
+    RentalCancelled,
+    RentalExpired,
+    RentalHandedOver,
+    RentalNoShowRecorded,
+    RentalRequested,
+    RentalReturned,
+    RentalReturnUndone,
+)
 from gdmarket import ids
 from tests.factories.items import BusyPeriodFactory, Fact, ItemFactory, rental_fact
 from tests.log import recorded
@@ -54,6 +62,19 @@ def test_a_cancelled_or_expired_rental_frees_the_period() -> None:
     assert _availability(item) == "reserved"
     handlers.on_rental_expired(_fact(RentalExpired, item.id, expired, 2))
     assert _availability(item) == "available"
+
+
+def test_an_item_that_was_not_fetched_is_available_and_one_whose_return_was_a_mistake_is_out() -> None:
+    item, fetched, forgotten = ItemFactory(), ids.uuid7(), ids.uuid7()
+    handlers.on_rental_requested(_requested(item.id, forgotten))
+    handlers.on_rental_no_show_recorded(_fact(RentalNoShowRecorded, item.id, forgotten, 4))
+    assert _availability(item) == "available"
+    handlers.on_rental_requested(_requested(item.id, fetched))
+    handlers.on_rental_returned(_fact(RentalReturned, item.id, fetched, 5))
+    handlers.on_rental_return_undone(_fact(RentalReturnUndone, item.id, fetched, 6))
+    assert _availability(item) == "rented"
+    handlers.on_rental_returned(_fact(RentalReturned, item.id, fetched, 5))  # a late repetition
+    assert _availability(item) == "rented"
 
 
 def test_an_item_stays_reserved_while_another_rental_is_open() -> None:
