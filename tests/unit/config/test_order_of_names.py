@@ -129,5 +129,5 @@ def test_every_name_has_a_collation_of_its_own_on_postgresql() -> None:
             for field in (each for each in model._meta.concrete_fields if isinstance(each, ByCodePoint)):
                 cursor.execute(_COLLATION, [model._meta.db_table, field.column])
                 found[f"{model._meta.db_table}.{field.column}"] = cursor.fetchone()
-    assert len(found) >= 9
+    assert {"accounts_user.display_name", "rentals_rental.item_name", "status_view_itemstatus.name"} <= found.keys()
     assert set(found.values()) == {("C",)}
