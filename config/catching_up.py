@@ -19,8 +19,7 @@ def catch_up() -> dict[str, int]:
     """Do what is left undone, and return how many of each that was.
 
     `managers`: nobody was told that they are suspended, or are no longer. `listings`: rentals did not know what the item is. `places`: of
-    items, that were not blurred. `ends`: of the periods of paid rentals, for
-    which nothing may wait.
+    items, that were not blurred. `ends`: of the periods of paid rentals, for which nothing may wait.
     """
     done = {"managers": 0, "listings": 0, "places": 0, "ends": 0}
     for page in _pages(lambda after: items.list_manager_ids(after=after)):
