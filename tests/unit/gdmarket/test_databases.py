@@ -36,7 +36,7 @@ def test_a_context_is_read_written_and_migrated_in_its_own_database_only() -> No
 @pytest.mark.usefixtures("split")
 def test_each_log_has_its_own_subscribers_and_a_forwarder_to_each_log_with_others() -> None:
     assert {alias: routing.subscribers_of(alias) for alias in databases.aliases()} == {
-        "default": ["status_view"],
+        "default": ["default-to-items", "default-to-rentals", "status_view"],
         "items": ["items", "items-to-default", "items-to-rentals"],
         "rentals": ["payments", "rentals", "rentals-to-default", "rentals-to-items"],
     }
