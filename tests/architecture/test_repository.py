@@ -12,6 +12,7 @@ from tests.architecture.source import ROOT
 
 # Homes, other local folders, and this checkout. The Dockerfile's paths are those of the image.
 LOCAL_PATH = re.compile(rb"(?<![\w.])(?:/(?:home|Users|root|opt|tmp|mnt|srv)/[\w.-]|%s(?![\w.-]))" % re.escape(str(ROOT)).encode())
+CONFLICT_MARKER = re.compile(rb"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
 PRODUCTION = {
     "GDMARKET_SECRET_KEY": "k9!" + "".join(chr(97 + number % 26) + str(number) for number in range(30)),
     "GDMARKET_HTTPS": "true",
@@ -32,6 +33,10 @@ def test_no_file_contains_a_local_path() -> None:
 @pytest.mark.parametrize("path", [ROOT, ROOT / "dev", Path("/", "home", "min", "market"), Path("/", "tmp", "notes.md")])
 def test_a_local_path_is_found(path: Path) -> None:
     assert LOCAL_PATH.search(f"see {path}".encode())
+
+
+def test_no_file_contains_a_conflict_marker() -> None:
+    assert [name for name in _tracked() if CONFLICT_MARKER.search((ROOT / name).read_bytes())] == []
 
 
 def test_the_locks_name_no_address_and_hash_every_package() -> None:
