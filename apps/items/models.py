@@ -1,12 +1,12 @@
 """Items' tables."""
 
-from typing import TYPE_CHECKING, Any
+import secrets
+from uuid import UUID
 
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import LessThanOrEqual, Range
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from apps.items import domain
@@ -23,40 +23,26 @@ _HOLDS = [(domain.Hold.RESERVED, _("Reserved")), (domain.Hold.RENTED, _("Rented 
 _IS_LISTED = Q(state=domain.ItemState.LISTED)
 _IS_OPEN = ~Q(hold=domain.Hold.OVER)
 
-if TYPE_CHECKING:
-    _FloatField = models.FloatField[float | None, float | None]
-else:  # Django's class is not generic at run time
-    _FloatField = models.FloatField
+
+class PlaceSeed(models.Model):
+    """What a manager's items are blurred with: 16 random bytes in hexadecimal, made once, so that no new secret key moves a place."""
+
+    manager_id = models.UUIDField(primary_key=True)
+    seed = models.CharField(max_length=32)
+
+    def __str__(self) -> str:
+        """Return the manager; the seed is secret."""
+        return str(self.manager_id)
 
 
-class BlurredField(_FloatField):
-    """A coordinate as strangers are shown it, filled in whenever a row is saved; `save(update_fields=…)` must name it.
+def blurred_place(*, manager_id: UUID, latitude: float, longitude: float) -> tuple[float, float]:
+    """Return the latitude and longitude at which strangers are shown an item that is there, by its manager's own seed.
 
-    The grid is the manager's own and secret: all items at one home are shown at one place, and nobody learns from items of their own where
-    the borders of another's cells are.
+    The grid is secret: all items at one home are shown at one place, and nobody learns from items of their own where the borders of
+    another's cells are.
     """
-
-    def __init__(self, *, axis: int, **options: Any) -> None:
-        """Be the latitude (0) or the longitude (1)."""
-        self.axis = axis
-        super().__init__(**{"editable": False, "null": True, **options})
-
-    def deconstruct(self) -> Any:
-        """Return how a migration writes it."""
-        name, path, args, kwargs = super().deconstruct()
-        return name, path, args, {**kwargs, "axis": self.axis}
-
-    def pre_save(self, model_instance: models.Model, add: bool) -> float:  # noqa: FBT001  # Django's hook
-        """Blur the place of the row that is about to be saved."""
-        shown = blurred_place(model_instance)[self.axis]
-        setattr(model_instance, self.attname, shown)
-        return shown
-
-
-def blurred_place(item: Any) -> tuple[float, float]:
-    """Return the latitude and longitude at which strangers are shown an item, computed anew."""
-    seed = salted_hmac("gdmarket.items.places", str(item.manager_id), algorithm="sha256").digest()
-    return domain.blurred(latitude=item.latitude, longitude=item.longitude, seed=seed)
+    row, _created = PlaceSeed.objects.get_or_create(manager_id=manager_id, defaults={"seed": secrets.token_hex(16)})
+    return domain.blurred(latitude=latitude, longitude=longitude, seed=bytes.fromhex(row.seed))
 
 
 class Item(models.Model):
@@ -73,8 +59,8 @@ class Item(models.Model):
     latitude = models.FloatField(_("latitude"))
     longitude = models.FloatField(_("longitude"))
     # Where strangers are shown it. Null in a row that the version before wrote.
-    shown_latitude = BlurredField(axis=0)
-    shown_longitude = BlurredField(axis=1)
+    shown_latitude = models.FloatField(null=True, editable=False)
+    shown_longitude = models.FloatField(null=True, editable=False)
     place = NameField(_("place"), max_length=domain.MAX_PLACE)
     state = models.CharField(_("state"), max_length=9, choices=_STATES, default=domain.ItemState.LISTED, editable=False)
     availability = models.CharField(
@@ -133,12 +119,12 @@ class Item(models.Model):
     def shown_place(self) -> tuple[float, float]:
         """The latitude and longitude at which strangers are shown the item."""
         if self.shown_latitude is None or self.shown_longitude is None:
-            return blurred_place(self)
+            return blurred_place(manager_id=self.manager_id, latitude=self.latitude, longitude=self.longitude)
         return self.shown_latitude, self.shown_longitude
 
     @property
     def is_blurred(self) -> bool:
-        """Whether the place that strangers are shown was made of the place where the item is, by whichever key."""
+        """Whether the place that strangers are shown was made of the place where the item is."""
         if self.shown_latitude is None or self.shown_longitude is None:
             return False
         distance_m = domain.distance_m(here=(self.latitude, self.longitude), there=(self.shown_latitude, self.shown_longitude))

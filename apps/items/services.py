@@ -8,13 +8,14 @@ from uuid import UUID
 from apps.items import domain
 from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
-from apps.items.models import BusyPeriod, Item, ItemManager
+from apps.items.models import BusyPeriod, Item, ItemManager, blurred_place
 from apps.rentals.contracts import RentalSnapshot
 from gdmarket import bus, databases
 from gdmarket.contracts import build
 
-# The columns that follow from others, which `save` fills in.
-_DERIVED = ("search_text", "category_key", "shown_latitude", "shown_longitude")
+# The columns that follow from others: `save` fills in the folded ones, `_blur` the place.
+_FOLDED = ("search_text", "category_key")
+_SHOWN = ("shown_latitude", "shown_longitude")
 _Fact = TypeVar("_Fact", ItemRegistered, ItemRevised, ItemWithdrawn)
 
 
@@ -25,8 +26,10 @@ def register_item(*, item_id: UUID, manager_id: UUID, now: datetime, **details: 
     :raises ItemIdTakenError: if another manager's item has the id
     """
     domain.check(details=details)
-    written = {"manager_id": manager_id, "registered_at": now, "updated_at": now, **details}
     with databases.transaction_for("items"):
+        place = blurred_place(manager_id=manager_id, latitude=details["latitude"], longitude=details["longitude"])
+        shown = dict(zip(_SHOWN, place, strict=True))
+        written = {"manager_id": manager_id, "registered_at": now, "updated_at": now, **details, **shown}
         item, is_new = Item.objects.get_or_create(id=item_id, defaults=written)
         if is_new:
             bus.publish(_fact(ItemRegistered, item, now, description=item.description), stream=_stream(item_id))
@@ -55,7 +58,10 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
             setattr(item, field, changes[field])
         item.version += 1
         item.updated_at = now
-        item.save(update_fields=[*differing, *_DERIVED, "version", "updated_at"])
+        has_moved = not {"latitude", "longitude"}.isdisjoint(differing)
+        if has_moved:
+            _blur(item)
+        item.save(update_fields=[*differing, *_FOLDED, *(_SHOWN if has_moved else ()), "version", "updated_at"])
         description = item.description if "description" in differing else None
         bus.publish(_fact(ItemRevised, item, now, description=description), stream=_stream(item_id))
     return item
@@ -84,7 +90,8 @@ def blur_places(*, item_ids: Collection[UUID]) -> int:
     with databases.transaction_for("items"):
         items = [item for item in Item.objects.select_for_update(no_key=True).filter(id__in=item_ids).order_by("id") if not item.is_blurred]
         for item in items:
-            item.save(update_fields=["shown_latitude", "shown_longitude"])
+            _blur(item)
+            item.save(update_fields=_SHOWN)
     return len(items)
 
 
@@ -140,6 +147,10 @@ def _hold(item: Item, rental: RentalSnapshot, hold: domain.Hold) -> None:
     holds = item.busy_periods.exclude(hold=domain.Hold.OVER).values_list("hold", flat=True)
     item.availability = domain.availability(holds={domain.Hold(hold) for hold in holds})
     item.save(update_fields=["availability"])
+
+
+def _blur(item: Item) -> None:
+    item.shown_latitude, item.shown_longitude = blurred_place(manager_id=item.manager_id, latitude=item.latitude, longitude=item.longitude)
 
 
 def _lock_item(item_id: UUID) -> Item | None:

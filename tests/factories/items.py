@@ -7,7 +7,7 @@ from uuid import UUID
 import factory
 
 from apps.items import domain
-from apps.items.models import BusyPeriod, Item
+from apps.items.models import BusyPeriod, Item, blurred_place
 from gdmarket import ids
 
 Fact = TypeVar("Fact")
@@ -34,6 +34,12 @@ class ItemFactory(factory.django.DjangoModelFactory):
     place = "서울 중구"
     registered_at = factory.LazyFunction(lambda: datetime.now(UTC))
     updated_at = factory.SelfAttribute("registered_at")
+
+    @classmethod
+    def _create(cls, model_class: type[Item], *args: Any, **columns: Any) -> Item:
+        place = blurred_place(**{name: columns[name] for name in ("manager_id", "latitude", "longitude")})
+        item: Item = super()._create(model_class, *args, **{"shown_latitude": place[0], "shown_longitude": place[1], **columns})
+        return item
 
 
 def item_shown_exactly(**details: Any) -> Item:

@@ -16,6 +16,7 @@ from apps.items.models import Item
 from gdmarket import clock, ids
 from tests.factories.accounts import UserFactory
 from tests.factories.items import ItemFactory
+from tests.migrating import migrate, newest
 
 ITEMS = "/api/v1/items"
 HOME = (37.566312, 126.977943)
@@ -135,6 +136,36 @@ def test_a_place_that_moved_is_blurred_anew(api: APIClient) -> None:
     services.revise_item(item_id=item.id, by=item.manager_id, now=clock.now(), latitude=35.1796, longitude=129.0756)
 
     assert domain.distance_m(here=(35.1796, 129.0756), there=shown(api.get(f"{ITEMS}/{item.id}").json())) <= domain.BLUR_M + 1
+
+
+@pytest.mark.django_db
+def test_a_new_secret_key_moves_no_place(api: APIClient, settings: Any) -> None:
+    item = at_home()
+    then = shown(api.get(f"{ITEMS}/{item.id}").json())
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another" * 10, []
+
+    services.revise_item(item_id=item.id, by=item.manager_id, now=clock.now(), name="같은 집의 드릴")
+    at_home(manager_id=item.manager_id)
+    services.revise_item(item_id=item.id, by=item.manager_id, now=clock.now(), latitude=35.1796)
+    services.revise_item(item_id=item.id, by=item.manager_id, now=clock.now(), latitude=HOME[0])
+
+    assert {shown(found) for found in api.get(ITEMS).json()["results"]} == {then}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_new_items_at_a_home_that_was_blurred_before_are_shown_where_the_old_ones_are(settings: Any) -> None:
+    built = ItemFactory.build(manager_id=ids.uuid7(), latitude=HOME[0], longitude=HOME[1])
+    columns = {name: value for name, value in vars(built).items() if name != "_state"}
+    try:
+        migrate(("items", "0005_blurred_places")).get_model("items", "Item").objects.create(**columns)
+    finally:
+        migrate(newest("items"))
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another" * 10, []
+
+    old, new = Item.objects.get(id=built.id), at_home(manager_id=built.manager_id)
+
+    assert old.is_blurred
+    assert old.shown_place == new.shown_place != HOME
 
 
 @pytest.mark.django_db
