@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import facade as accounts
 from apps.rentals import queries
-from apps.rentals.domain import TIME_TO_UNDO, RentalState
+from apps.rentals.domain import REVOCABLE, TIME_TO_UNDO, RentalState
 from apps.rentals.models import Rental
 from apps.rentals.services import cancelling, lending
 from gdmarket import clock
@@ -58,7 +58,6 @@ _DONE = {
     "take-back-late": _("“%(rental)s” is back."),
     "cancel": _("“%(rental)s” is cancelled."),
 }
-_CAN_BE_CANCELLED = {RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.NO_SHOW}
 _PAYMENT_STATES = {
     "pending": _("in progress"),
     "unknown": _("not known yet"),
@@ -238,7 +237,7 @@ def _commands_of(rental: Rental) -> list[str]:
         commands.append("take-back-late")
     if rental.state == RentalState.RETURNED and rental.closed_at and clock.now() - rental.closed_at <= TIME_TO_UNDO:
         commands.append("undo-return")
-    if rental.state in _CAN_BE_CANCELLED and not rental.cancel_requested:
+    if rental.state in REVOCABLE and not rental.cancel_requested:
         commands.append("cancel")
     return commands
 

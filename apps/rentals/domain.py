@@ -22,6 +22,9 @@ HOLD = timedelta(minutes=15)
 TIME_TO_RETRY = timedelta(minutes=5)
 """The least time that a renter has to try again after the provider could not be asked."""
 
+CANCELLED_PAYMENTS = 3
+"""How many payments of a rental may be cancelled without cancelling the rental: each is a charge and a refund at the provider."""
+
 SOON = timedelta(minutes=5)
 """A hold that was given up so soon was a mistake, and kept the item from nobody."""
 
@@ -36,7 +39,6 @@ CLOCK_SKEW = timedelta(minutes=5)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
-COPIED_TERMS = ("name", "category", "place", "latitude", "longitude", "deposit")
 TERMS = ("name", "description", "category", "place", "latitude", "longitude", "deposit")
 """What a rental agrees to beside its price and period: the item as it is when it is requested."""
 
@@ -94,6 +96,9 @@ GIVEN_UP = (RentalState.CANCELLED, RentalState.EXPIRED)
 HOLDING = (RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.RENTED)
 """The states in which a rental that is not over holds its period, and its item. `closed_at` says that it is over."""
 
+REVOCABLE = (RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.NO_SHOW)
+"""The states in which a rental can be cancelled, at once or when money in flight has arrived."""
+
 TAKING = (*HOLDING, RentalState.NO_SHOW)
 """The states whose periods the database keeps apart. A period that ended in a no-show is past, and free from its end on."""
 
@@ -101,26 +106,22 @@ TAKING = (*HOLDING, RentalState.NO_SHOW)
 def period(*, starts_at: datetime | None, ends_at: datetime | None, shortest: timedelta, now: datetime) -> tuple[datetime, datetime]:
     """Return the half-open period that a renter requests, in whole seconds; by default from now, and for one day.
 
-    Fractions of a second are cut off. One that starts now may be shorter by as much as a renter's clock may be wrong.
+    Fractions of a second are cut off first. One that starts now may be shorter by as much as a renter's clock may be wrong.
     :raises PeriodPastError: if it is over, or starts before now by more than a renter's clock may be wrong
     :raises PeriodReversedError: if it ends no later than it starts
     :raises PeriodTooShortError: if it is shorter than `shortest`
     :raises PeriodTooFarError: if it ends more than a year from now
     """
     start = (starts_at or now).replace(microsecond=0)
-    if (starts_at or now) < now - CLOCK_SKEW:
-        raise PeriodPastError
     if start > now + HORIZON:
         raise PeriodTooFarError
     end = ends_at.replace(microsecond=0) if ends_at else start + max(DAY, shortest)
-    if (ends_at or end) <= (starts_at or start):
+    if end <= start:
         raise PeriodReversedError
-    if (ends_at or end) <= now:
+    if start < (now - CLOCK_SKEW).replace(microsecond=0) or end <= now:
         raise PeriodPastError
-    if end == start or end - start + (timedelta() if starts_at else CLOCK_SKEW) < shortest:
+    if end - start + (timedelta() if starts_at else CLOCK_SKEW) < shortest:
         raise PeriodTooShortError(shortest_s=int(shortest.total_seconds()))
-    if end <= now:
-        raise PeriodPastError
     if end > now + HORIZON:
         raise PeriodTooFarError
     return start, end
@@ -202,16 +203,6 @@ def prolonged(*, due_at: datetime, retry_after_s: float, now: datetime) -> datet
     wait = timedelta(seconds=retry_after_s)
     longest = now + wait + HOLD
     return max(due_at, min(due_at + wait, longest), now + TIME_TO_RETRY)
-
-
-def hold_deadline(*, wanted: datetime, limit_at: datetime, ends_at: datetime) -> datetime:
-    """Return until when an unpaid rental holds its period: until `wanted`, but never after its limit or the period's end."""
-    return min(wanted, limit_at, ends_at)
-
-
-def hold_left(*, limit_at: datetime, paid_at: datetime) -> timedelta:
-    """Return how much of the longest time that a rental may hold its period unpaid was left when it was paid."""
-    return max(limit_at - paid_at, timedelta())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -80,7 +80,9 @@ class Rental(models.Model):
 
     `operation` is the id of the latest command, by which a repeated command is recognised. `began_at` and `ended_at` say when it was
     recorded that the period of a paid rental began and that it ended; `closed_at` is null until the rental is over. `hold_limit_at` is
-    the latest moment until which the period may be held unpaid, null where an earlier version wrote the row.
+    the latest moment until which the period may be held unpaid, null where an earlier version wrote the row. `could_not_pay` says that
+    it was not the renter's doing if it was not paid: the provider failed at the last attempt, or the manager was suspended.
+    Null in it and in `cancelled_payments`, of which there are `domain.CANCELLED_PAYMENTS` at most, is no and none.
     """
 
     GUARDS = {"postgresql": ["rentals_no_overlap"], "sqlite": ["rentals_no_overlap_insert", "rentals_no_overlap_update"]}
@@ -123,6 +125,8 @@ class Rental(models.Model):
     payment_due_at = models.DateTimeField(_("to be paid by"))
     hold_limit_at = models.DateTimeField(null=True)
     payment_id = models.UUIDField(_("payment"), null=True)
+    cancelled_payments = models.PositiveSmallIntegerField(null=True)
+    could_not_pay = models.BooleanField(null=True)
     payment_state = models.CharField(_("payment state"), max_length=10, default="")
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     cancel_reason = models.CharField(_("reason"), max_length=200, default="", blank=True)

@@ -73,6 +73,11 @@ def is_manager_suspended() -> Exists:
     return Exists(ListingManager.objects.filter(manager_id=OuterRef("manager_id"), is_suspended=True))
 
 
+def is_suspended(*, manager_id: UUID) -> bool:
+    """Return whether a manager is suspended."""
+    return ListingManager.objects.filter(manager_id=manager_id, is_suspended=True).exists()
+
+
 def list_rentals(*, after: UUID | None = None, rental_ids: Collection[UUID] | None = None) -> QuerySet[Rental]:
     """List all rentals, ended ones included, with ids after `after`, ordered by id; only `rental_ids` where given."""
     rentals = Rental.objects.order_by("id")
@@ -135,7 +140,7 @@ def list_clashing(*, rental: Rental) -> list[Rental]:
 def is_given_since(*, rental: Rental, since: datetime, now: datetime) -> bool:
     """Return whether another rental holds the item in a part of this one's period, or was given the time from its end until now `since`."""
     held_from = min(rental.starts_at, rental.handed_over_at or rental.starts_at)
-    others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.HOLDING).exclude(id=rental.id)
+    others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.TAKING).exclude(id=rental.id)
     overlapping = Q(starts_at__lt=rental.ends_at) | Q(handed_over_at__lt=rental.ends_at)
     newer = Q(requested_at__gte=since, starts_at__lte=now, ends_at__gt=rental.ends_at)
     return others.filter((overlapping & Q(ends_at__gt=held_from)) | newer | Q(state=domain.RentalState.RENTED)).exists()

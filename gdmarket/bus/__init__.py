@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gdmarket.bus.errors import OutsideTransactionError, Reject, Retry, UndecodableError, UnknownEventError
 
 if TYPE_CHECKING:
-    from gdmarket.bus.backlog import backlog_of
+    from gdmarket.bus.backlog import backlog_of, is_scheduled
     from gdmarket.bus.log import Recorded, current, history
     from gdmarket.bus.pending_lanes import defer_dispatch
     from gdmarket.bus.publishing import publish
@@ -34,6 +34,7 @@ __all__ = [
     "external",
     "history",
     "idempotent",
+    "is_scheduled",
     "publish",
     "run_until_idle",
 ]
@@ -47,6 +48,7 @@ _MODULES = {
     "external": "registry",
     "history": "log",
     "idempotent": "registry",
+    "is_scheduled": "backlog",
     "publish": "publishing",
     "run_until_idle": "relay",
 }

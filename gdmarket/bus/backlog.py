@@ -1,9 +1,10 @@
 """How far behind each subscriber is, by the database's clock: deliveries that are due, timers, dead deliveries, and the last heartbeat."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from gdmarket import databases
-from gdmarket.bus import routing
+from gdmarket.bus import codec, routing
 from gdmarket.bus.claims import FIRST_LANE
 from gdmarket.bus.models import Delivery, Subscription
 from gdmarket.bus.sql import fetch_all, now_plus, seconds_since
@@ -88,6 +89,12 @@ def backlog_of(*, subscriber: str) -> Backlog:
         oldest_age_s=max([own.oldest_age_s, *(there.oldest_age_s for there in forwarded)]),
         dead=own.dead + sum(there.dead for there in forwarded),
     )
+
+
+def is_scheduled(timer: type, *, to: str, streams: Collection[str]) -> bool:
+    """Return whether a timer of this class in one of these streams has still to be delivered to the subscriber `to`, or is dead."""
+    waiting = Delivery.objects.using(databases.alias_for(to)).filter(subscriber=to, event__stream__in=streams)
+    return waiting.filter(event__type=codec.type_of(timer)).exists()
 
 
 def _with_deliveries(using: str) -> set[str]:

@@ -96,8 +96,23 @@ def test_a_renter_whose_own_rental_is_in_the_way_is_told_which(market: Market, p
     refused = market.renter.post(RENTALS, {"item": item["id"]}, format="json")
 
     assert (refused.status_code, refused.json()["code"], refused.json()["rental"]) == (409, "already_requested", own["id"])
-    assert refused.json()["next_free"]["starts_at"] == own["ends_at"]
     assert Rental.objects.count() == 1
+    free = refused.json()["next_free"]
+    if not paid:  # a second period is refused until the first is paid
+        assert free is None
+    else:
+        assert (free["starts_at"], market.request(item, **free)["state"]) == (own["ends_at"], "requested")
+
+
+def test_a_renter_who_may_not_hold_more_is_offered_no_other_period(market: Market) -> None:
+    taken = market.register()
+    market.request(taken, by=market.neighbour)
+    for number in range(3):
+        market.request(market.register(name=f"물건 {number}"))
+
+    refused = market.renter.post(RENTALS, {"item": taken["id"]}, format="json").json()
+
+    assert (refused["code"], refused["next_free"]) == ("period_taken", None)
 
 
 def test_a_stranger_is_not_told_whose_rental_is_in_the_way(market: Market) -> None:

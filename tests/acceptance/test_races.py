@@ -124,8 +124,8 @@ def test_one_request_sent_many_times_at_once_makes_one_rental(market: Market) ->
     assert Rental.objects.count() == 1
 
 
-def pay_and_cancel_among_losers(market: Market, *, cycles: int) -> list[int]:
-    """Pay and cancel the payment repeatedly while others request the same period; return the statuses."""
+def pay_and_cancel_among_losers(market: Market, *, cycles: int, drain: Callable[[], int]) -> None:
+    """Pay and cancel the payment repeatedly while others request the same period, and cancel the rental."""
     item = market.register()
     rental = market.request(item)
     is_over = Event()
@@ -137,21 +137,27 @@ def pay_and_cancel_among_losers(market: Market, *, cycles: int) -> list[int]:
         finally:
             connections.close_all()
 
-    answers: list[int] = []
     with ThreadPoolExecutor(max_workers=4) as threads:
         losers = threads.map(lose, range(4))
-        for _ in range(cycles):
-            answers.append(market.pay(rental).status_code)
-            answers.append(market.renter.delete(f"/api/v1/rentals/{rental['id']}/payment").status_code)
-        is_over.set()
+        try:
+            for _ in range(cycles):
+                assert market.pay(rental).status_code == 200
+                # 202 where the refund takes longer than a request waits for it: the relay, here `drain`, completes it.
+                assert market.renter.delete(f"/api/v1/rentals/{rental['id']}/payment").status_code in {200, 202}
+                drain()
+                assert market.see(rental)["state"] == "requested"
+        finally:
+            is_over.set()
         list(losers)
-    return answers
+    assert market.command(market.renter, rental, "cancel").status_code == 200
 
 
-def test_paying_and_cancelling_go_on_while_others_are_refused(market: Market, caplog: pytest.LogCaptureFixture) -> None:
-    answers = pay_and_cancel_among_losers(market, cycles=12)
+def test_paying_and_cancelling_go_on_while_others_are_refused(
+    market: Market, drain: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(4):
+        pay_and_cancel_among_losers(market, cycles=3, drain=drain)
 
-    assert set(answers) == {200}
     assert "deadlock" not in caplog.text
 
 

@@ -103,6 +103,30 @@ def test_a_return_is_final_after_a_quarter_of_an_hour(market: Market, drain: Dra
     assert market.see(rental)["state"] == "returned"
 
 
+def test_a_return_undone_after_the_end_publishes_that_the_item_is_overdue(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    _item, rental = lend(market)
+    pass_time(minutes=25)
+    post(market.manager, rental, "return")
+    pass_time(minutes=10)
+    drain()
+
+    assert undo(market.manager, rental).status_code == 200
+    drain()
+
+    assert facts(market, rental)[-2:] == ["RentalReturnUndone", "RentalOverdue"]
+
+
+def test_a_return_is_not_undone_once_somebody_else_let_the_time_pass_unfetched(market: Market, drain: Drain, pass_time: PassTime) -> None:
+    item, rental = lend(market)
+    post(market.manager, rental, "return")
+    market.request(item, by=market.neighbour, ends_at=soon(minutes=5), payment_method="pm_ok")
+    pass_time(minutes=10)
+    drain()
+    assert Rental.objects.filter(state="no_show").count() == 1
+
+    assert refusal(undo(market.manager, rental)) == (409, "period_taken")
+
+
 @pytest.mark.parametrize("is_overdue", [False, True])
 def test_a_return_is_not_undone_once_the_time_was_given_to_somebody_else(
     market: Market, drain: Drain, pass_time: PassTime, is_overdue: bool

@@ -12,9 +12,6 @@ from apps.rentals.services import limits, transitions
 from gdmarket import databases
 from gdmarket.text import shows_something
 
-# What can be cancelled, or becomes so once money in flight has arrived.
-_REVOCABLE = {RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.NO_SHOW}
-
 
 def cancel_rental(
     *, rental_id: UUID, by: UUID, as_operator: bool = False, reason: str = "", operation_id: UUID | None = None, now: datetime
@@ -32,7 +29,7 @@ def cancel_rental(
         rental = transitions.lock_rental(rental_id=rental_id)
         party = transitions.only_parties(rental, by=by, as_operator=as_operator)
         if transitions.is_new_operation(rental, operation_id=operation_id):
-            if rental.ends_at <= now and rental.state in _REVOCABLE:
+            if rental.ends_at <= now and rental.state in domain.REVOCABLE:
                 _check_late_cancel(party=party, reason=reason)
             _cancel(rental, by=party, reason=reason, now=now)
     return queries.get_rental(rental_id=rental_id)
@@ -42,7 +39,7 @@ def refuse_rental(*, rental_id: UUID, reason: str, now: datetime) -> None:
     """Cancel a rental that items refused; one that is rented out or has ended is left unchanged."""
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
-        if rental.state in _REVOCABLE and not rental.cancel_requested:
+        if rental.state in domain.REVOCABLE and not rental.cancel_requested:
             _cancel(rental, by=RentalParty.SYSTEM, reason=reason, now=now)
 
 
@@ -62,11 +59,12 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
         if rental.state != RentalState.PAID:  # `paying` leads to `refunding` too, but not by this command
             raise WrongStateError(state=rental.state, wanted="cancel the payment")
         transitions.transition(rental, to=RentalState.REFUNDING, wanted="cancel the payment")
-        reason = "payment cancelled"
+        reason = "payment_cancelled"
         limits.lock_renter(renter_id=rental.renter_id)
         if not limits.may_hold_on(rental, now=now):
-            reason = rental.cancel_reason = "payment cancelled, no hold left"
+            reason = rental.cancel_reason = "no_hold_left"
             rental.cancel_requested, rental.cancelled_by = True, RentalParty.RENTER
+        rental.cancelled_payments = (rental.cancelled_payments or 0) + 1
         transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=reason)
     return queries.get_rental(rental_id=rental_id)
 
@@ -85,7 +83,7 @@ def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
             _close(rental, now=now)
             return
         # While it was paid, the time that it may be held unpaid stood still.
-        rental.hold_limit_at = limits.hold_limit(rental) + (now - (rental.paid_at or now))
+        rental.hold_limit_at = transitions.hold_limit(rental) + (now - (rental.paid_at or now))
         rental.paid_at = None
         if rental.ends_at <= now:
             transitions.close(rental, to=RentalState.EXPIRED, fact=RentalExpired, wanted="cancel the payment", now=now)

@@ -26,7 +26,7 @@ from apps.rentals.events import (
 )
 from apps.rentals.models import Rental
 from apps.rentals.services import transitions
-from gdmarket import databases
+from gdmarket import bus, databases
 
 
 def hand_over(*, rental_id: UUID, by: UUID, as_operator: bool = False, operation_id: UUID | None = None, now: datetime) -> Rental:
@@ -104,7 +104,7 @@ def undo_return(*, rental_id: UUID, by: UUID, as_operator: bool = False, now: da
         transitions.transition(rental, to=RentalState.RENTED, wanted="undo the return")
         rental.returned_at = rental.closed_at = None
         transitions.save_and_publish(rental, RentalReturnUndone, now=now, stated_by=party)
-        if now < rental.ends_at:  # the timer of the handover may have been delivered, and ignored, meanwhile
+        if rental.ended_at is None:  # the timer of the handover may have been delivered, and ignored, meanwhile
             transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
     return queries.get_rental(rental_id=rental_id)
 
@@ -123,10 +123,12 @@ def begin_period(*, rental_id: UUID, now: datetime) -> None:
 
 
 def expect_end(*, rental_id: UUID, now: datetime) -> bool:
-    """Wait for the end of a paid rental's period, which a process of an older version did not; return whether it is still paid."""
+    """Schedule the end of a paid rental's period, where a process of an older version did not; return whether that was so."""
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         if rental.state != RentalState.PAID or rental.ended_at is not None:
+            return False
+        if bus.is_scheduled(PeriodEnded, to="rentals", streams=[f"rental-timer:{rental_id}", f"rental-period:{rental_id}"]):
             return False
         transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
     return True

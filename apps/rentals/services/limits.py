@@ -10,6 +10,7 @@ from apps.rentals import domain, queries
 from apps.rentals.domain import RentalState
 from apps.rentals.errors import HoldAgainLaterError, ItemHeldUnpaidError, TooManyDeclinesError, TooManyUnpaidHoldsError
 from apps.rentals.models import Rental, Renter
+from apps.rentals.services import transitions
 
 
 def lock_renter(*, renter_id: UUID) -> Renter:
@@ -37,6 +38,14 @@ def check_request(rental: Rental, *, pays: bool, now: datetime) -> None:
     renter = lock_renter(renter_id=rental.renter_id)
     if pays:
         check_declines(rental, renter=renter, now=now)
+    check_holds(rental, now=now)
+
+
+def check_holds(rental: Rental, *, now: datetime) -> None:
+    """Refuse a rental that is one unpaid hold too many. What is decided by it is read under the renter's lock.
+
+    :raises ItemHeldUnpaidError, TooManyUnpaidHoldsError, HoldAgainLaterError: then, as `check_request`
+    """
     unkept = queries.list_unkept(renter_id=rental.renter_id, item_id=rental.item_id, but=rental.id, now=now)
     unpaid = [other for other in unkept if other.state not in domain.GIVEN_UP]
     _check_item(rental, unkept=unkept, now=now)
@@ -45,19 +54,15 @@ def check_request(rental: Rental, *, pays: bool, now: datetime) -> None:
 
 
 def may_hold_on(rental: Rental, *, now: datetime) -> bool:
-    """Return whether a paid rental may hold its period unpaid again: with time left to pay, and as one of no more than are allowed.
+    """Return whether a paid rental may hold its period unpaid again: with time left, and not too often, nor as one hold too many.
 
     Call it under the renter's lock.
     """
-    if domain.hold_left(limit_at=hold_limit(rental), paid_at=rental.paid_at or now) < domain.TIME_TO_RETRY:
+    is_late = transitions.hold_limit(rental) - (rental.paid_at or now) < domain.TIME_TO_RETRY
+    if is_late or (rental.cancelled_payments or 0) >= domain.CANCELLED_PAYMENTS:
         return False
     unkept = queries.list_unkept(renter_id=rental.renter_id, item_id=rental.item_id, but=rental.id, now=now)
     return not _is_too_many([other for other in unkept if other.state not in domain.GIVEN_UP])
-
-
-def hold_limit(rental: Rental) -> datetime:
-    """Return the latest moment until which a rental may hold its period unpaid."""
-    return rental.hold_limit_at or rental.requested_at + longest_hold()
 
 
 def check_declines(rental: Rental, *, renter: Renter, now: datetime) -> None:
@@ -88,11 +93,6 @@ def count_decline(rental: Rental, *, now: datetime) -> None:
     renter.save(update_fields=["declines"])
 
 
-def longest_hold() -> timedelta:
-    """Return how long a rental may hold its period unpaid, in all."""
-    return timedelta(seconds=settings.GDMARKET_LONGEST_HOLD_S)
-
-
 def _is_too_many(unpaid: Sequence[Rental]) -> bool:
     at_most: int = settings.GDMARKET_UNPAID_HOLDS
     return 0 < at_most <= len(unpaid)
@@ -112,5 +112,8 @@ def _check_item(rental: Rental, *, unkept: Sequence[Rental], now: datetime) -> N
 
 def _given_up(rental: Rental, *, now: datetime) -> domain.GivenUpHold:
     closed_at = rental.closed_at or now
-    unpaid_for = min((rental.paid_at or closed_at) - rental.requested_at, longest_hold())
-    return domain.GivenUpHold(requested_at=rental.requested_at, closed_at=closed_at, unpaid_for=unpaid_for)
+    if rental.paid_at is None:
+        closed_at = min(closed_at, rental.payment_due_at)  # its timer may have been late
+    unpaid_for = min((rental.paid_at or closed_at) - rental.requested_at, transitions.longest_hold())
+    is_excused = rental.state == RentalState.EXPIRED and rental.could_not_pay
+    return domain.GivenUpHold(requested_at=rental.requested_at, closed_at=closed_at, unpaid_for=timedelta() if is_excused else unpaid_for)

@@ -10,6 +10,7 @@ from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental
 from apps.rentals.services import transitions
 from gdmarket import databases
 
+_TERMS = tuple(name for name in domain.TERMS if name != "description")
 _COPIED = ("manager_id", "name", "daily_price", "currency", "version")
 
 
@@ -56,7 +57,7 @@ def _record_version(item: ItemSnapshot, description: str | None) -> None:
             return  # A version is missing: `describe_listing` makes up for it.
         description = previous.description
     current = ListingVersion(
-        item_id=item.item_id, version=item.version, description=description, **{name: getattr(item, name) for name in domain.COPIED_TERMS}
+        item_id=item.item_id, version=item.version, description=description, **{name: getattr(item, name) for name in _TERMS}
     )
     current.save(force_insert=True)
     if previous is None:

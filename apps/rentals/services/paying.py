@@ -109,6 +109,7 @@ def settle_payment(
             transitions.close(rental, to=RentalState.EXPIRED, fact=RentalExpired, wanted="expire", now=answered_at or now)
         else:
             due_at = rental.payment_due_at
+            rental.could_not_pay = provider_failed
             if provider_failed:
                 due_at = domain.prolonged(due_at=due_at, retry_after_s=retry_after_s, now=now)
             _settle_as_not_paid(rental, due_at=due_at, reason=reason, now=now)
@@ -163,6 +164,7 @@ def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> No
         _check_payable(rental, now=now)
         due_at = transitions.deadline(rental, wanted=domain.prolonged(due_at=rental.payment_due_at, retry_after_s=retry_after_s, now=now))
         if due_at > rental.payment_due_at:
+            rental.could_not_pay = True
             transitions.hold_until(rental, due_at=due_at, now=now)
             transitions.save_and_publish(rental, RentalHoldProlonged, now=now)
 
@@ -234,16 +236,17 @@ def _check_payable(rental: Rental, *, now: datetime) -> None:
 def _settle_as_paid(rental: Rental, *, is_over: bool, now: datetime) -> None:
     if rental.cancel_requested or is_over:
         transitions.transition(rental, to=RentalState.REFUNDING, wanted="refund")
-        reason = rental.cancel_reason if rental.cancel_requested else "the period is over"
+        reason = rental.cancel_reason if rental.cancel_requested else "period_over"
         transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=reason)
         return
     transitions.transition(rental, to=RentalState.PAID, wanted="pay")
     rental.paid_at = now
     transitions.save_and_publish(rental, RentalPaid, now=now)
-    if rental.began_at is None:
-        transitions.schedule_timer(rental, PeriodBegan, at=rental.starts_at, now=now)
-    else:
+    if rental.began_at is not None:
         transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
+    elif not rental.cancelled_payments or rental.starts_at <= now + domain.CLOCK_SKEW:
+        # The timer of an earlier payment still waits, unless it may have been delivered, and ignored, since.
+        transitions.schedule_timer(rental, PeriodBegan, at=rental.starts_at, now=now)
 
 
 def _settle_as_not_paid(rental: Rental, *, due_at: datetime, reason: str, now: datetime) -> None:

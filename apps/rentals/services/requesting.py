@@ -12,11 +12,14 @@ from apps.rentals.domain import RentalState
 from apps.rentals.errors import (
     AlreadyRentedError,
     AlreadyRequestedError,
+    HoldAgainLaterError,
+    ItemHeldUnpaidError,
     ItemWithdrawnError,
     ManagerInactiveError,
     OwnItemError,
     PaymentUnavailableError,
     PeriodTakenError,
+    TooManyUnpaidHoldsError,
 )
 from apps.rentals.events import RentalExpired, RentalRequested
 from apps.rentals.models import Listing, Rental
@@ -84,6 +87,8 @@ def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
         rental = transitions.lock_rental(rental_id=rental_id)
         if rental.state != RentalState.REQUESTED or rental.payment_due_at > due_at:
             return
+        if queries.is_suspended(manager_id=rental.manager_id):
+            rental.could_not_pay = True
         transitions.close(rental, to=RentalState.EXPIRED, fact=RentalExpired, wanted="expire", now=now)
 
 
@@ -118,7 +123,7 @@ def _hold_period(
             ends_at=end,
             price=price.amount,
             currency=price.currency,
-            hold_limit_at=now + limits.longest_hold(),
+            hold_limit_at=now + transitions.longest_hold(),
             requested_at=now,
             version=1,
         )
@@ -153,8 +158,16 @@ def _insert(rental: Rental, *, now: datetime) -> None:
         taken = queries.list_periods_taken(item_id=rental.item_id, after=rental.starts_at)
         free = domain.next_free(taken=taken, starts_at=rental.starts_at, lasting=lasting, now=now)
         clashing = queries.list_clashing(rental=rental)
-        next_free = {"starts_at": free[0], "ends_at": free[1]} if free else None
+        next_free = {"starts_at": free[0], "ends_at": free[1]} if free and _may_hold(rental, now=now) else None
         raise _taken_by(clashing, renter_id=rental.renter_id, next_free=next_free) from refused
+
+
+def _may_hold(rental: Rental, *, now: datetime) -> bool:
+    try:
+        limits.check_holds(rental, now=now)
+    except (ItemHeldUnpaidError, TooManyUnpaidHoldsError, HoldAgainLaterError):
+        return False
+    return True
 
 
 def _shortest() -> timedelta:

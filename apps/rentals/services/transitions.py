@@ -1,8 +1,10 @@
 """How a rental is changed: lock it, set its state, save it under its next version and publish the fact, in one transaction."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from django.conf import settings
 
 from apps.rentals import domain, queries
 from apps.rentals.contracts import RentalSnapshot
@@ -10,7 +12,6 @@ from apps.rentals.domain import RentalParty, RentalState
 from apps.rentals.errors import ListingNotFoundError, NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
 from apps.rentals.events import PaymentDeadlinePassed
 from apps.rentals.models import Listing, Rental
-from apps.rentals.services import limits
 from gdmarket import bus
 from gdmarket.contracts import build
 
@@ -87,7 +88,17 @@ def hold_until(rental: Rental, *, due_at: datetime, now: datetime) -> None:
 
 def deadline(rental: Rental, *, wanted: datetime) -> datetime:
     """Return until when an unpaid rental may hold its period, if it is wanted until `wanted`: every deadline comes from here."""
-    return domain.hold_deadline(wanted=wanted, limit_at=limits.hold_limit(rental), ends_at=rental.ends_at)
+    return min(wanted, hold_limit(rental), rental.ends_at)
+
+
+def hold_limit(rental: Rental) -> datetime:
+    """Return the latest moment until which a rental may hold its period unpaid."""
+    return rental.hold_limit_at or rental.requested_at + longest_hold()
+
+
+def longest_hold() -> timedelta:
+    """Return how long a rental may hold its period unpaid, in all."""
+    return timedelta(seconds=settings.GDMARKET_LONGEST_HOLD_S)
 
 
 def only_renter(rental: Rental, *, by: UUID) -> None:

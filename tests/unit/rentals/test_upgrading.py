@@ -93,7 +93,7 @@ def test_what_was_paid_while_the_version_before_still_ran_is_freed_by_catching_u
     bus.run_until_idle()
     assert Rental.objects.get(id=over).state == "paid"
 
-    assert catching_up.catch_up()["ends"] == 1
+    assert [catching_up.catch_up()["ends"] for _ in range(2)] == [1, 0]
     bus.run_until_idle()
 
     assert Rental.objects.get(id=over).state == "no_show"
