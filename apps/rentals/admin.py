@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import linebreaksbr
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
@@ -57,6 +58,11 @@ _DONE = {
     "undo-return": _("“%(rental)s” is still with the renter."),
     "take-back-late": _("“%(rental)s” is back."),
     "cancel": _("“%(rental)s” is cancelled."),
+}
+_REASONS = {
+    "no_hold_left": _("the payment was cancelled, and the item may not be held unpaid any longer"),
+    "item_withdrawn": _("the item was withdrawn"),
+    "item_unknown": _("the item is not known"),
 }
 _PAYMENT_STATES = {
     "pending": _("in progress"),
@@ -108,7 +114,7 @@ class RentalAdmin(ManagerOwnedAdmin):
         (_("What was agreed"), {"fields": ("agreed", "item_changed")}),
         (_("Period"), {"fields": ("period", "handed_over", "returned")}),
         (_("Payment"), {"fields": ("payment", "payment_due", "paid")}),
-        (_("How it ended"), {"fields": ("cancel", "cancelled_by", "cancel_reason", "closed")}),
+        (_("How it ended"), {"fields": ("cancel", "cancelled_by", "reason", "closed")}),
     )
 
     @admin.display(description=_("state"), ordering="state")
@@ -155,6 +161,10 @@ class RentalAdmin(ManagerOwnedAdmin):
     @admin.display(description=_("cancel requested"))
     def cancel(self, rental: Rental) -> SafeString | str:
         return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else EMPTY
+
+    @admin.display(description=_("reason"))
+    def reason(self, rental: Rental) -> SafeString | str:
+        return linebreaksbr(str(_REASONS.get(rental.cancel_reason, rental.cancel_reason)), autoescape=True) or EMPTY
 
     requested = instant_column("requested_at", label=_("requested at"))
     item_changed = instant_column("item_changed_at", label=_("changed since"))

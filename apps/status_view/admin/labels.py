@@ -68,6 +68,14 @@ TERMS: Labels = {
     "deposit": _("deposit"),
 }
 PARTIES: Labels = {"renter": _("renter"), "manager": _("item manager"), "operator": _("operator"), "system": _("the market itself")}
+REASONS: Labels = {
+    "payment_cancelled": _("the payment was cancelled"),
+    "no_hold_left": _("the payment was cancelled, and the item may not be held unpaid any longer"),
+    "period_over": _("the period is over"),
+    "item_withdrawn": _("the item was withdrawn"),
+    "item_unknown": _("the item is not known"),
+}
+"""Of what the market itself did; people write other reasons."""
 NEXT_ACTORS = {
     domain.NextActor.RENTER: _("renter"),
     domain.NextActor.MANAGER: _("item manager"),
@@ -82,7 +90,7 @@ def timeline_entry(entry: dict[str, Any]) -> tuple[str, str, Promise | str, str]
     particulars = [
         PARTIES.get(by, by),
         format_html(str(_("back at {instant}")), instant=format_instant(parse_datetime(back))) if back else "",
-        linebreaksbr(reason, autoescape=True),
+        linebreaksbr(REASONS.get(reason, reason), autoescape=True),
         *(TERMS.get(name, name) for name in entry.get("changed", [])),
     ]
     told = format_html_join(", ", "{}", ((each,) for each in particulars if each))

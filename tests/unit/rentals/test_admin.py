@@ -124,3 +124,12 @@ def test_nobody_else_may(rental: Rental, command: str) -> None:
         answer = browser(person).post(address(rental, command), {"reason": "so", "returned_at": "2026-05-01T09:00"})
         assert answer.status_code in {302, 403}
     assert Rental.objects.get().state == "paid"
+
+
+def test_the_markets_own_reasons_are_read_in_the_readers_language(rental: Rental, manager: Any) -> None:
+    Rental.objects.update(state="cancelled", cancelled_by="renter", cancel_reason="no_hold_left")
+    korean = Client(headers={"accept-language": "ko"})
+    korean.force_login(manager)
+
+    assert "더는 결제 없이 잡아 둘 수 없음" in korean.get(page(rental)).content.decode()
+    assert "may not be held unpaid any longer" in browser(manager).get(page(rental)).content.decode()
