@@ -49,7 +49,7 @@ _LABELS = {
     "hand-over": _("Hand over"),
     "take-back": _("Take back"),
     "undo-return": _("Undo the return"),
-    "take-back-late": _("Came back earlier"),
+    "take-back-late": _("Record an earlier return"),
     "cancel": _("Cancel the rental"),
 }
 _DONE = {

@@ -9,7 +9,8 @@ from uuid import UUID
 class RentalSnapshot:
     """A rental; `price` in minor units of `currency`; `version` grows by one with every fact.
 
-    `overdue` is as of the moment of the query, `occurred_at` the last change, `closed_at` when it was recorded that the rental is over.
+    `overdue` is as of the moment of the query, `closed_at` when it was recorded that the rental is over. `occurred_at` is when the fact
+    happened; of a rental that was asked for, the latest of the instants that it keeps, which a return that was undone is not.
     `item_version` is the version of the item that was agreed, `item_changed_at` since when the item differs from that; None: it does not.
     `cancelled_by` is the role of who cancelled or asked for it: `renter`, `manager`, `operator` or `system`. A new field needs a default,
     for stored events lack it.

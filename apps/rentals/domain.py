@@ -39,6 +39,9 @@ CLOCK_SKEW = timedelta(minutes=5)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
+LAST_TELLING_VERSION = 50
+"""From this version on, a rental that tells of a changed item tells nothing more of it: its history does not grow for ever."""
+
 TERMS = ("name", "description", "category", "place", "latitude", "longitude", "deposit")
 """What a rental agrees to beside its price and period: the item as it is when it is requested."""
 
@@ -148,6 +151,14 @@ def check_price(*, price: Money, expected: int | None) -> None:
 def changed_terms(*, agreed: object, current: object) -> list[str]:
     """Return the names of the terms in which two versions of an item differ."""
     return [name for name in TERMS if getattr(agreed, name) != getattr(current, name)]
+
+
+def tells_of_changes(*, version: int, is_changed: bool) -> bool:
+    """Return whether a rental at `version` tells of another change of its item, where it says already whether the item is changed.
+
+    After very many versions a rental that says so goes on saying so, even if the item is changed back.
+    """
+    return version < LAST_TELLING_VERSION or not is_changed
 
 
 def shows_place(*, state: str) -> bool:

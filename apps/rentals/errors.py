@@ -1,5 +1,7 @@
 """The reasons for which rentals refuses."""
 
+import math
+
 from gdmarket.errors import (
     ConflictError,
     DeclinedError,
@@ -90,9 +92,13 @@ class ItemHeldUnpaidError(ConflictError):
 
 
 class HoldAgainLaterError(TooOftenError):
-    """You held this item before and did not keep it: others come first for a while."""
+    """You held this item and did not keep it, so others come first: request it again in {wait_min} minutes."""
 
     code = "hold_again_later"
+
+    def __init__(self, *, retry_after_s: float) -> None:
+        """Store after how many seconds the renter may hold the item again."""
+        super().__init__(retry_after_s=retry_after_s, wait_min=math.ceil(retry_after_s / 60))
 
 
 class WrongStateError(ConflictError):
@@ -102,7 +108,7 @@ class WrongStateError(ConflictError):
 
 
 class PeriodOverError(ConflictError):
-    """The period of this rental is over: it can be neither paid nor handed over, and its renter can no longer cancel it."""
+    """The period of this rental is over, and this can no longer be done."""
 
     code = "period_over"
 

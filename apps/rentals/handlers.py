@@ -26,13 +26,13 @@ def on_manager_reinstated(event: ManagerReinstated) -> None:
 @bus.idempotent
 def on_item_registered(event: ItemRegistered) -> None:
     """Add a listing of the item."""
-    listings.upsert_listing(item=event, description=event.description)
+    listings.upsert_listing(item=event)
 
 
 @bus.idempotent
 def on_item_revised(event: ItemRevised) -> None:
     """Update the listing; existing rentals keep what they agreed to, and tell what has changed."""
-    listings.upsert_listing(item=event, description=event.description)
+    listings.upsert_listing(item=event)
 
 
 @bus.idempotent

@@ -109,9 +109,10 @@ def count_open(*, now: datetime) -> list[OpenRentals]:
 
 def snapshot(*, rental: Rental, now: datetime) -> RentalSnapshot:
     """Return the snapshot of a rental, `overdue` as of `now`; `occurred_at` is the latest of its instants."""
-    instants = (rental.requested_at, rental.paid_at, rental.began_at, rental.handed_over_at, rental.ended_at, rental.closed_at)
+    reached = (rental.requested_at, rental.paid_at, rental.began_at, rental.handed_over_at, rental.ended_at, rental.closed_at)
+    latest = max(filter(None, (*reached, rental.item_changed_at)))
     overdue = domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now)
-    return build(RentalSnapshot, rental, rental_id=rental.id, overdue=overdue, occurred_at=max(filter(None, instants)))
+    return build(RentalSnapshot, rental, rental_id=rental.id, overdue=overdue, occurred_at=latest)
 
 
 def list_rentals_of(*, person_id: UUID, role: str | None = None, **columns: object) -> QuerySet[Rental]:

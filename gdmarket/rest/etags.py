@@ -1,6 +1,7 @@
 """Versions of a resource over HTTP: ETag, If-None-Match, If-Match."""
 
 import re
+from hashlib import blake2b
 from typing import Any
 
 from django.utils.http import parse_etags
@@ -17,6 +18,11 @@ _OURS = re.compile(r'"(\d{1,18})(?:\.[^"]*)?"\Z')
 def etag_of(version: int, *, variant: str = "") -> str:
     """Return the entity tag of a version; `variant` names what may differ within a version."""
     return f'"{version}.{variant}"' if variant else f'"{version}"'
+
+
+def digest_of(shown: Any) -> str:
+    """Return the variant of what is shown, where that may differ within a version in more than a few ways."""
+    return blake2b(repr(shown).encode(), digest_size=8).hexdigest()
 
 
 def answer(request: Request, data: Any, *, version: int, variant: str = "", status: int = http.HTTP_200_OK) -> Response:

@@ -1,5 +1,6 @@
 """What one account may hold without paying, over HTTP: the market that one account emptied, and the limits that keep it open."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,7 +121,8 @@ def test_who_let_a_hold_expire_leaves_the_item_to_others_for_as_long(market: Mar
     refused = ask(market, item)
 
     assert (refused.status_code, refused.json()["code"]) == (429, "hold_again_later")
-    assert 0 < int(refused.headers["Retry-After"]) <= 15 * 60 + 2
+    assert 0 < (wait_s := int(refused.headers["Retry-After"])) <= 15 * 60 + 2
+    assert f"in {math.ceil(wait_s / 60)} minutes" in refused.json()["detail"]
     assert Rental.objects.count() == 1
     assert market.request(item, by=market.neighbour)["state"] == "requested"
     pass_time(minutes=16)

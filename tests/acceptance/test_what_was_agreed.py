@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from apps.items import facade as items
+from apps.rentals import domain
 from apps.rentals import facade as rentals
 from apps.rentals.models import ListingVersion, Rental
 from gdmarket.bus import subscriptions
@@ -83,6 +84,33 @@ def test_a_new_price_is_no_change_of_what_was_agreed(market: Market, drain: Drai
     seen = market.see_agreed(rental)
     assert (seen["price"], seen["changed"], seen["item_changed_at"], seen["version"]) == (8_000, [], None, 1)
     assert not Event.objects.filter(type="rentals.RentalItemChanged").exists()
+
+
+def test_a_manager_who_changes_the_item_over_and_over_does_not_fill_the_renter_s_timeline(market: Market, drain: Drain) -> None:
+    item = market.register()
+    rental = market.request(item)
+    for number in range(domain.LAST_TELLING_VERSION + 5):
+        revise(market, item, name=DRILL["name"] if number % 2 else f"{number}")
+    revise(market, item, place="강남역")
+    drain()
+
+    seen = market.see_agreed(rental)
+    assert (seen["version"], seen["changed"], seen["item_changed_at"] is None) == (domain.LAST_TELLING_VERSION, ["name", "place"], False)
+    status = market.renter.get(f"/api/v1/status/rentals/{rental['id']}").json()
+    assert (len(status["timeline"]), status["item_changed_at"]) == (domain.LAST_TELLING_VERSION, seen["item_changed_at"])
+
+
+def test_what_was_agreed_is_not_hidden_by_the_tag_of_an_answer_without_it(market: Market, drain: Drain) -> None:
+    item = market.register()
+    address = f"/api/v1/rentals/{market.request(item)['id']}"
+    paid = market.renter.post(f"{address}/payment", {"payment_method": "pm_ok"}, format="json")
+    drain()
+
+    seen = market.renter.get(address, HTTP_IF_NONE_MATCH=paid["ETag"])
+    assert (seen.status_code, terms(seen.json()["agreed"])) == (200, AGREED)
+    assert market.renter.get(address, HTTP_IF_NONE_MATCH=seen["ETag"]).status_code == 304
+    ListingVersion.objects.filter(item_id=item["id"]).update(description="다시 적은 설명")
+    assert market.renter.get(address, HTTP_IF_NONE_MATCH=seen["ETag"]).status_code == 200
 
 
 def test_a_rental_that_is_over_hears_no_more_of_the_item(market: Market, drain: Drain) -> None:

@@ -70,6 +70,12 @@ def test_every_code_is_documented_once_and_no_other() -> None:
     assert sorted(documented) == sorted({kind.code for kind in refusals()} | codes_of_http())
 
 
+def test_the_tables_of_codes_are_in_order() -> None:
+    rows = [(status, code) for code, status in documented_statuses().items()]
+    commands = first_cells(ERRORS, under="## Commands and logs")
+    assert (rows, list(commands)) == (sorted(rows), sorted(commands))
+
+
 def test_every_code_has_the_documented_status() -> None:
     documented = documented_statuses()
     statuses: dict[str, set[int]] = defaultdict(set)

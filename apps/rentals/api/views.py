@@ -75,7 +75,9 @@ class RentalDetail(ApiView):
         """Show a rental to its renter or manager, with what was agreed and what has changed since."""
         rental = queries.get_rental_of(rental_id=rental_id, person_id=request.person_id)
         shown = {"now": clock.now(), "person_id": request.person_id, "agreement": queries.get_agreement(rental=rental)}
-        return _answer_with(request, dict(RentalDetailSerializer(rental, context=shown).data), version=rental.version)
+        body = dict(RentalDetailSerializer(rental, context=shown).data)
+        # What was agreed may be filled in, and the item change, within a version; and commands answer without either.
+        return etags.answer(request, body, version=rental.version, variant=etags.digest_of(body))
 
 
 class RentalPayment(ApiView):
@@ -156,12 +158,9 @@ def _answer_command(request: ApiRequest, rental: Rental, *, done: int = status.H
 
 
 def _answer(request: ApiRequest, rental: Rental, *, code: int = status.HTTP_200_OK) -> Response:
-    return _answer_with(request, _as_json(rental), version=rental.version, code=code)
-
-
-def _answer_with(request: ApiRequest, body: dict[str, Any], *, version: int, code: int = status.HTTP_200_OK) -> Response:
+    body = _as_json(rental)
     # A rental becomes overdue without a change of its version.
-    return etags.answer(request, body, version=version, variant="overdue" if body["overdue"] else "", status=code)
+    return etags.answer(request, body, version=rental.version, variant="overdue" if body["overdue"] else "", status=code)
 
 
 def _as_json(rental: Rental) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from uuid import UUID
 from apps.items.contracts import ItemDetails, ItemSnapshot
 from apps.rentals import domain, queries
 from apps.rentals.events import RentalItemChanged
-from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental
+from apps.rentals.models import Listing, ListingManager, ListingVersion
 from apps.rentals.services import transitions
 from gdmarket import databases
 
@@ -14,10 +14,10 @@ _TERMS = tuple(name for name in domain.TERMS if name != "description")
 _COPIED = ("manager_id", "name", "daily_price", "currency", "version")
 
 
-def upsert_listing(*, item: ItemSnapshot, description: str | None = None) -> None:
+def upsert_listing(*, item: ItemSnapshot) -> None:
     """Create or update the copy of an item; a version that is not newer changes nothing.
 
-    Without a `description` it is that of the version before.
+    Where the event carries no description it is that of the version before.
     """
     values = {name: getattr(item, name) for name in _COPIED} | {"withdrawn": item.state == "withdrawn"}
     with databases.transaction_for("rentals"):
@@ -26,18 +26,18 @@ def upsert_listing(*, item: ItemSnapshot, description: str | None = None) -> Non
             return
         if not created:
             Listing.objects.filter(item_id=item.item_id).update(**values)
-        if item.state != "withdrawn":  # which changes nothing else, and nobody rents that version
-            _record_version(item, description)
+        if item.state != "withdrawn":  # nobody can rent an item at the version by which it was withdrawn
+            _record_version(item)
 
 
 def describe_listing(*, item: ItemDetails) -> None:
     """Record what an item is for a listing that a version of the product wrote which did not know of that."""
-    upsert_listing(item=item, description=item.description)
+    upsert_listing(item=item)
     with databases.transaction_for("rentals"):
         listing, _ = transitions.lock_listing(item_id=item.item_id)
         is_known = queries.find_version(item_id=item.item_id, version=item.version) is not None
         if not is_known and listing.version == item.version and not listing.withdrawn:
-            _record_version(item, item.description)
+            _record_version(item)
 
 
 def set_standing(*, manager_id: UUID, is_suspended: bool, version: int) -> None:
@@ -49,12 +49,13 @@ def set_standing(*, manager_id: UUID, is_suspended: bool, version: int) -> None:
             ListingManager.objects.filter(manager_id=manager_id, version__lt=version).update(**values)
 
 
-def _record_version(item: ItemSnapshot, description: str | None) -> None:
+def _record_version(item: ItemSnapshot) -> None:
     """Record the newest version of an item, whose listing is locked, and tell the open rentals of it what differs."""
     previous = queries.find_newest_version(item_id=item.item_id)
+    description: str | None = getattr(item, "description", None)
     if description is None:
         if previous is None or previous.version != item.version - 1:
-            return  # A version is missing: `describe_listing` makes up for it.
+            return  # A version is missing: the next `migrate` or `catch_up` fills it in, by `describe_listing`.
         description = previous.description
     current = ListingVersion(
         item_id=item.item_id, version=item.version, description=description, **{name: getattr(item, name) for name in _TERMS}
@@ -72,12 +73,9 @@ def _tell_open_rentals(current: ListingVersion, *, now: datetime) -> None:
     rentals = queries.list_holding(item_ids=[current.item_id]).filter(item_version__isnull=False).select_for_update(no_key=True)
     versions = queries.list_agreed_versions(item_id=current.item_id)
     for rental in rentals:
-        _tell(rental, agreed=versions.get(rental.item_version), current=current, now=now)
-
-
-def _tell(rental: Rental, *, agreed: ListingVersion | None, current: ListingVersion, now: datetime) -> None:
-    if agreed is None:
-        return
-    changed = domain.changed_terms(agreed=agreed, current=current)
-    rental.item_changed_at = now if changed else None
-    transitions.save_and_publish(rental, RentalItemChanged, now=now, changed=",".join(changed))
+        agreed = versions.get(rental.item_version)
+        if agreed is None or not domain.tells_of_changes(version=rental.version, is_changed=rental.item_changed_at is not None):
+            continue
+        changed = domain.changed_terms(agreed=agreed, current=current)
+        rental.item_changed_at = now if changed else None
+        transitions.save_and_publish(rental, RentalItemChanged, now=now, changed=",".join(changed))

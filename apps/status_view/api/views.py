@@ -1,7 +1,5 @@
 """The status view over HTTP: read alone, and from its own tables alone."""
 
-from hashlib import blake2b
-from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -45,7 +43,7 @@ class ItemStatusView(ApiView):
         """Show how one of my items stands."""
         row = queries.get_item(item_id=item_id, manager_id=request.person_id, min_version=filters.Freshness.parse(request))
         shown = serializers.item_json(row)
-        return etags.answer(request, shown, version=row["version"], variant=_digest(shown))
+        return etags.answer(request, shown, version=row["version"], variant=etags.digest_of(shown))
 
 
 class RentalStatusListView(ApiView):
@@ -74,8 +72,4 @@ class RentalStatusView(ApiView):
         """Show how a rental stands: whose turn it is, until when, its money and its timeline."""
         row = queries.get_rental(rental_id=rental_id, person_id=request.person_id, min_version=filters.Freshness.parse(request))
         shown = serializers.rental_json(row)
-        return etags.answer(request, shown, version=row["version"], variant=_digest(shown))
-
-
-def _digest(shown: dict[str, Any]) -> str:
-    return blake2b(repr(shown).encode(), digest_size=8).hexdigest()
+        return etags.answer(request, shown, version=row["version"], variant=etags.digest_of(shown))
