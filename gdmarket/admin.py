@@ -27,6 +27,7 @@ from gdmarket import text_columns
 from gdmarket.errors import InvalidError
 from gdmarket.text import MAX_SEARCH, folded
 
+_MOST_PEOPLE = 10_000  # in one statement
 _FIRST_YEAR, _LAST_YEAR = 1900, 9000  # far from where an offset overflows
 EMPTY = SafeString('<span class="nothing">–</span>')
 
@@ -96,6 +97,7 @@ class ManagerOwnedAdmin(ReadOnlyAdmin):
 
     With a `person_column`, searches also find the rows of people: `find_people`, of the facade of accounts, gives their ids by the words of
     the search. An operator finds people by a part of their e-mail address, a manager, who does not see addresses, by a whole one alone.
+    A manager's search is among the people of the manager's own rows, so that no name is too common.
     """
 
     person_column = ""
@@ -107,7 +109,7 @@ class ManagerOwnedAdmin(ReadOnlyAdmin):
         with suppress(ValueError):
             return rows.filter(pk=UUID(words.strip()))
         try:
-            people = self.find_people(words=words, by_address=is_operator(request.user))
+            people = self.find_people(words=words, by_address=is_operator(request.user), among=self._own_people(request, rows))
         except InvalidError as too_many:
             self.message_user(request, too_many.message, messages.WARNING)
             return super().search(request, rows, words)
@@ -116,6 +118,14 @@ class ManagerOwnedAdmin(ReadOnlyAdmin):
         for word, ids in people.items():
             rows = rows.filter(Q(search_text__contains=word) | Q(**{f"{self.person_column}__in": ids}))
         return rows
+
+    def _own_people(self, request: HttpRequest, rows: QuerySet[Any]) -> list[UUID] | None:
+        """Return the people of a manager's rows; None, which is all people, for an operator, or where they are very many."""
+        if is_operator(request.user):
+            return None
+        people = rows.order_by().filter(**{f"{self.person_column}__isnull": False}).values_list(self.person_column, flat=True)
+        found = list(people.distinct()[: _MOST_PEOPLE + 1])
+        return found if len(found) <= _MOST_PEOPLE else None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)

@@ -31,11 +31,11 @@ def publish_standings(*, user_ids: Collection[UUID], now: datetime) -> int:
     return services.publish_standings(user_ids=user_ids, now=now)
 
 
-def find_people(*, words: str, by_address: bool) -> dict[str, frozenset[UUID]]:
-    """Return for each word of a search, folded, the ids of the people whose display name holds it.
+def find_people(*, words: str, by_address: bool, among: Collection[UUID] | None = None) -> dict[str, frozenset[UUID]]:
+    """Return for each word of a search, folded, the ids of the people, of `among` where given, whose display name holds it.
 
     `by_address`, which is for operators, parts of an e-mail address count as well; a whole address finds its owner for everybody, who must
     know it. A person is never listed to others than those who know them: the caller shows its own rows of theirs.
-    :raises TooManyPeopleError: if they are more than 1,000
+    :raises TooManyPeopleError: if there is no `among` and more than 1,000 have the words in name or address
     """
-    return queries.find_users(words=words, by_address=by_address)
+    return queries.find_users(words=words, by_address=by_address, among=among)

@@ -44,25 +44,28 @@ def sought(*, words: str) -> list[str]:
 
 
 def list_users_sought(*, words: str) -> QuerySet[User]:
-    """List the people whose name or e-mail address holds every one of the words."""
-    found = User.objects.all()
-    for part in sought(words=words):
+    """List the people whose name or e-mail address holds every one of the words: all for a blank, none for punctuation alone."""
+    parts, found = sought(words=words), User.objects.all()
+    if not parts and text.shows_something(text=words):
+        return found.none()
+    for part in parts:
         found = found.filter(_holds(part))
     return found
 
 
-def find_users(*, words: str, by_address: bool) -> dict[str, frozenset[UUID]]:
-    """Return for each word of a search the people whose name holds it; `by_address`, or whose e-mail address does.
+def find_users(*, words: str, by_address: bool, among: Collection[UUID] | None = None) -> dict[str, frozenset[UUID]]:
+    """Return for each word of a search the people, of `among` where given, whose name holds it; `by_address`, or whose e-mail address does.
 
     A whole address always finds its owner.
-    :raises TooManyPeopleError: if they are more than 1,000
+    :raises TooManyPeopleError: if there is no `among` and more than 1,000 have the words in name or address
     """
     parts = sought(words=words)
     if not parts:
         return {}
-    rows = User.objects.filter(reduce(or_, map(_holds, parts))).values_list("id", "email", "display_name")
-    found_rows = list(rows[: MAX_FOUND + 1])
-    if len(found_rows) > MAX_FOUND:
+    people_to_search = User.objects.all() if among is None else list_users(user_ids=among)
+    rows = people_to_search.filter(reduce(or_, map(_holds, parts))).values_list("id", "email", "display_name")
+    found_rows = list(rows[: MAX_FOUND + 1] if among is None else rows)
+    if among is None and len(found_rows) > MAX_FOUND:
         raise TooManyPeopleError(most=MAX_FOUND)
     people = [(user_id, domain.normalize_email(email=email), name) for user_id, email, name in found_rows]
     found: dict[str, frozenset[UUID]] = {}

@@ -120,10 +120,25 @@ def test_a_name_of_too_many_people_is_said_and_items_are_searched_alone(desk: De
     monkeypatch.setattr(accounts, "MAX_FOUND", 1)
     UserFactory(display_name="김민수")
     client = Client(headers={"accept-language": "en"})
-    client.force_login(desk.manager)
+    client.force_login(UserFactory(operator=True))
     answer = client.get(RENTALS, {"q": "김민수"})
     assert list(answer.context["cl"].result_list) == []
     assert "More than 1 people are called that" in answer.content.decode()
+
+
+@pytest.mark.parametrize("address", [RENTALS, STATUS])
+def test_a_manager_finds_a_renter_whose_name_many_people_have(address: str, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "MAX_FOUND", 1)
+    for number in range(3):
+        UserFactory(display_name="김민수", email=f"{number}@minsu.example")
+    assert _found(desk.manager, address, "김민수") == [desk.rental.pk]
+    assert _found(desk.manager, address, "com") == []
+
+
+@pytest.mark.parametrize("words", ["!!!", "-", " … "])
+def test_punctuation_alone_finds_nobody(words: str, desk: Desk) -> None:
+    operator = UserFactory(operator=True)
+    assert _found(operator, "/admin/accounts/user/", words) == _found(operator, RENTALS, words) == []
 
 
 @pytest.mark.parametrize("address", [RENTALS, STATUS])
