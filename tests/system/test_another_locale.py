@@ -17,7 +17,14 @@ from deploy.servers.postgresql import running_postgresql
 ROOT = Path(__file__).resolve().parent.parent.parent
 RUN_AGAIN = tuple(
     f"tests/unit/{name}.py"
-    for name in ("config/test_order_of_names", "config/test_desk_search", "items/test_queries", "items/test_api_searching")
+    for name in (
+        "config/test_order_of_names",
+        "config/test_desk_search",
+        "gdmarket/rest/test_pagination",
+        "items/test_queries",
+        "items/test_api_searching",
+        "status_view/test_api",
+    )
 )
 
 

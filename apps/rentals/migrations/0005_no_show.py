@@ -1,7 +1,11 @@
 """A rental that was paid and never fetched is over: the state `no_show`. And who cancelled, and when the period's end was recorded.
 
 The period of a no-show stays among those that the database keeps apart, so that neither this state nor a refund after it can be refused; it
-is past, and the item is free from its end on. The constraint is made anew over the rows that hold, which are few.
+is past, and the item is free from its end on.
+
+While this runs, rentals can be neither read nor written: all rows are read to check their state, and once more to make the exclusion
+constraint anew, of which only the index, over the rows that hold, is small. Both are within this one transaction, so that no moment
+is without the guard.
 """
 
 from importlib import import_module
@@ -50,7 +54,7 @@ class Migration(migrations.Migration):
     """The state, two columns, and the guard made anew."""
 
     on_purpose: ClassVar[dict[str, str]] = {
-        "NOT_NULL": "It has a default in the database.",
+        "NOT_NULL": "It has a default in the database. All rows are read twice while the table is locked.",
     }
     dependencies = [("rentals", "0004_fold_rentals")]
 
