@@ -79,7 +79,9 @@ def test_back_to_back_rentals_are_accepted_and_overlapping_ones_are_not(market: 
         {"item": item["id"], "starts_at": (noon - day / 2).isoformat(), "ends_at": noon.isoformat(), "payment_method": "pm_ok"},
         format="json",
     )
-    after = market.neighbour.post("/api/v1/rentals", {"item": item["id"], "starts_at": (noon + day).isoformat()}, format="json")
+    after = market.neighbour.post(
+        "/api/v1/rentals", {"item": item["id"], "starts_at": (noon + day).isoformat(), "payment_method": "pm_ok"}, format="json"
+    )
     inside = market.neighbour.post(
         "/api/v1/rentals",
         {"item": item["id"], "starts_at": (noon + day - timedelta(seconds=1)).isoformat(), "ends_at": (noon + 2 * day).isoformat()},
