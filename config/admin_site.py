@@ -19,9 +19,9 @@ from django.utils.translation import gettext_lazy as _
 
 from gdmarket import clock, hashing
 from gdmarket.admin import is_item_manager, is_operator, may_use_admin
-from gdmarket.errors import DomainError
+from gdmarket.errors import DomainError, TooOftenError
 from gdmarket.hashing import HashingBusyError
-from gdmarket.rest.throttles import address_of
+from gdmarket.rest.throttles import AuthThrottle, address_of
 
 # The order of the menu; apps without screens are not in it.
 _DEVICE, _DEVICE_KNOWN_FOR = "gdmarket_device", timedelta(days=180)
@@ -34,7 +34,7 @@ class SignInForm(AdminAuthenticationForm):
     error_messages = {"no_screens": _("Only item managers and operators have screens here. Renters use the market's API.")}
 
     def clean(self) -> dict[str, Any]:
-        """Authenticate as the API does, with the same limit on failures.
+        """Authenticate as the API does, with the same limits on an address's attempts and on failures.
 
         Browsers have a cookie: whoever signed in with one is not kept out by strangers at the same address who guess.
         """
@@ -42,6 +42,8 @@ class SignInForm(AdminAuthenticationForm):
         from apps.accounts import services as accounts  # noqa: PLC0415
 
         try:
+            if self.request:
+                _count_sign_in(self.request)
             user = accounts.check_credentials(
                 email=self.cleaned_data.get("username", ""),
                 password=self.cleaned_data.get("password", ""),
@@ -62,6 +64,16 @@ class SignInForm(AdminAuthenticationForm):
         """
         if not may_use_admin(user):
             raise ValidationError(self.error_messages["no_screens"], code="no_screens")
+
+
+def _count_sign_in(request: HttpRequest) -> None:
+    """Count an attempt to sign in, together with those by the API.
+
+    :raises TooOftenError: if it is one too many from its address
+    """
+    throttle = AuthThrottle()
+    if not throttle.allow_request(request, view=None):
+        raise TooOftenError(retry_after_s=throttle.wait())
 
 
 def device_of(request: HttpRequest) -> str:
@@ -85,8 +97,11 @@ class MarketAdminSite(AdminSite):
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Sign in, and let the browser be known the next time."""
+        from apps.accounts import services as accounts  # noqa: PLC0415  # see above
+
         response = super().login(request, extra_context)
-        if request.method == "POST" and request.user.is_authenticated:
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND and request.user.is_authenticated:
+            accounts.remember_device(email=request.user.email, device=device_of(request), now=clock.now())
             response.set_cookie(
                 _DEVICE,
                 device_of(request),
@@ -102,6 +117,8 @@ class MarketAdminSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Change the password; 503 while the process hashes as many as it may."""
+        if request.method != "POST":
+            return super().password_change(request, extra_context)
         try:
             with hashing.reserve_place():
                 return super().password_change(request, extra_context)

@@ -77,6 +77,7 @@ GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.One
 #: How long one request may spend on `inline` delivery.
 GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 250, validate=validate.Range(min=0, max=5000))
 GDMARKET_HOST = env.str("GDMARKET_HOST", "127.0.0.1")
+GDMARKET_THREADS = env.int("GDMARKET_THREADS", 16, validate=validate.Range(min=1))
 #: The port on which a relay serves [`/health/live` and `/metrics`](commands.md#the-relay), on `GDMARKET_HOST`; `0`: none.
 GDMARKET_RELAY_PORT = env.int("GDMARKET_RELAY_PORT", 0, validate=validate.Range(0, 65535))
 
@@ -192,7 +193,7 @@ _rate = validate.Regexp(r"(off|[1-9][0-9]*/(sec|min|hour|day))\Z", error='Must b
 GDMARKET_THROTTLE_USER = env.str("GDMARKET_THROTTLE_USER", "3000/min", validate=_rate)
 #: The same, for one IP address (of IPv6: one /64), without signing in.
 GDMARKET_THROTTLE_ANON = env.str("GDMARKET_THROTTLE_ANON", "3000/min", validate=_rate)
-#: How many requests one address may send to `/auth/*`, to register, sign in and refresh; counted for all processes together.
+#: How many requests one address may send to register and to sign in, in the admin too; counted for all processes together.
 GDMARKET_THROTTLE_AUTH = env.str("GDMARKET_THROTTLE_AUTH", "60/min", validate=_rate)
 #: How many of them may be registrations.
 GDMARKET_THROTTLE_REGISTER = env.str("GDMARKET_THROTTLE_REGISTER", "20/hour", validate=_rate)

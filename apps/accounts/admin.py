@@ -38,7 +38,7 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):  # type: ignore[type-arg]  # Django
     )
 
     def search(self, request: HttpRequest, rows: QuerySet[User], words: str) -> QuerySet[User]:
-        return rows & queries.list_users_sought(words=words)
+        return rows & queries.search_users(words=words)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         own = super().get_readonly_fields(request, obj)

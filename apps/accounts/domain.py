@@ -23,9 +23,11 @@ FAILURES_KEPT = timedelta(hours=1)
 FAILURES_AN_ACCOUNT = 50
 FAILURES_AN_ADDRESS = 60
 FAILURES_WITHIN = timedelta(minutes=15)
-# Servers' clocks may differ by so much; a later failure is of a clock that was set back.
+# A failure that is later than this is of a clock that is fast or was set back: it does not count here.
 CLOCK_SKEW = timedelta(minutes=1)
 ORIGIN_KNOWN_FOR = timedelta(days=180)
+# Whoever knows the password can sign in from anywhere: their oldest origins are forgotten.
+ORIGINS_OF_ONE_ACCOUNT = 20
 REPEATED_WITHIN = timedelta(seconds=10)
 # Somebody who refreshes again and again must not fill the disk: their oldest tokens are deleted.
 REFRESH_TOKENS_OF_ONE_PERSON = 5000

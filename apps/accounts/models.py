@@ -118,7 +118,10 @@ class FailedLogin(models.Model):
     failed_at = models.DateTimeField()
 
     class Meta:
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["subject", "failed_at"], name="accounts_failed_login_subject")]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["subject", "failed_at"], name="accounts_failed_login_subject"),
+            models.Index(fields=["failed_at"], name="accounts_failed_login_at"),
+        ]
 
     def __str__(self) -> str:
         return f"at {self.failed_at:%Y-%m-%d %H:%M:%S}"
@@ -128,7 +131,12 @@ class KnownOrigin(models.Model):
     """A network address or a device from which somebody has signed in: a keyed digest of it and of the e-mail address."""
 
     subject = models.CharField(primary_key=True, max_length=64)
+    # A digest of the account; of none in a row that the version before wrote.
+    account = models.CharField(max_length=64, db_default="")
     seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["account", "seen_at"], name="accounts_known_origin_account")]
 
     def __str__(self) -> str:
         return f"at {self.seen_at:%Y-%m-%d %H:%M:%S}"

@@ -35,7 +35,7 @@ def list_users(*, user_ids: Collection[UUID]) -> QuerySet[User]:
     return User.objects.filter(id__in=user_ids)
 
 
-def sought(*, words: str) -> list[str]:
+def search_terms(*, words: str) -> list[str]:
     """Return what a search for people asks for: words, folded, and e-mail addresses or parts of them, which have an `@`."""
     found: list[str] = []
     for part in words[: text.MAX_SEARCH].split():
@@ -43,13 +43,13 @@ def sought(*, words: str) -> list[str]:
     return list(dict.fromkeys(found))[: text.MAX_WORDS]
 
 
-def list_users_sought(*, words: str) -> QuerySet[User]:
+def search_users(*, words: str) -> QuerySet[User]:
     """List the people whose name or e-mail address holds every one of the words: all for a blank, none for punctuation alone."""
-    parts, found = sought(words=words), User.objects.all()
+    parts, found = search_terms(words=words), User.objects.all()
     if not parts and text.shows_something(text=words):
         return found.none()
     for part in parts:
-        found = found.filter(_holds(part))
+        found = found.filter(_matches(part))
     return found
 
 
@@ -59,11 +59,11 @@ def find_users(*, words: str, by_address: bool, among: Collection[UUID] | None =
     A whole address always finds its owner.
     :raises TooManyPeopleError: if there is no `among` and more than 1,000 have the words in name or address
     """
-    parts = sought(words=words)
+    parts = search_terms(words=words)
     if not parts:
         return {}
     people_to_search = User.objects.all() if among is None else list_users(user_ids=among)
-    rows = people_to_search.filter(reduce(or_, map(_holds, parts))).values_list("id", "email", "display_name")
+    rows = people_to_search.filter(reduce(or_, map(_matches, parts))).values_list("id", "email", "display_name")
     found_rows = list(rows[: MAX_FOUND + 1] if among is None else rows)
     if among is None and len(found_rows) > MAX_FOUND:
         raise TooManyPeopleError(most=MAX_FOUND)
@@ -76,7 +76,7 @@ def find_users(*, words: str, by_address: bool, among: Collection[UUID] | None =
     return found
 
 
-def _holds(part: str) -> Q:
+def _matches(part: str) -> Q:
     if "@" not in part:
         return Q(search_text__contains=part)
     return reduce(or_, (Q(email__contains=form) for form in domain.email_forms(email=part)))
@@ -140,10 +140,21 @@ def device_subject(*, email: str, device: str) -> str:
     return _subject(f"{email}\n{device}", kind="device", key=signing_keys()[0])
 
 
+def account_subject(*, email: str) -> str:
+    """Return the digest under which an account's wrong passwords are counted, and its origins listed."""
+    return _subject(email, kind="email", key=signing_keys()[0])
+
+
+def list_surplus_origins(*, email: str) -> list[str]:
+    """List the oldest known origins of an account beyond the number that is kept."""
+    own = KnownOrigin.objects.filter(account=account_subject(email=email)).order_by("-seen_at", "subject")
+    return list(own.values_list("subject", flat=True)[domain.ORIGINS_OF_ONE_ACCOUNT :][:100])
+
+
 def login_subjects(*, email: str, address: str, origin: Origin) -> tuple[str, str, str]:
     """Return the digests under which a wrong password is counted: of the origin, of the account and of the network address."""
     key = signing_keys()[0]
-    return origin.subject, _subject(email, kind="email", key=key), _subject(address, kind="address", key=key)
+    return origin.subject, account_subject(email=email), _subject(address, kind="address", key=key)
 
 
 def get_login_wait_s(*, subjects: tuple[str, str, str], is_known: bool, now: datetime) -> float:
@@ -160,8 +171,11 @@ def get_login_wait_s(*, subjects: tuple[str, str, str], is_known: bool, now: dat
 
 
 def list_failures_to_forget(*, now: datetime) -> QuerySet[FailedLogin]:
-    """List the wrong passwords that no longer count, and those of a clock that was set back."""
-    return FailedLogin.objects.filter(Q(failed_at__lte=now - domain.FAILURES_KEPT) | Q(failed_at__gt=now + domain.CLOCK_SKEW))
+    """List the wrong passwords that no longer count, the oldest first.
+
+    Those in the future stay: it may be this server's clock that is slow, and they count for the others.
+    """
+    return FailedLogin.objects.filter(failed_at__lte=now - domain.FAILURES_KEPT).order_by("failed_at", "id")
 
 
 def _subject(value: str, *, kind: str, key: bytes) -> str:

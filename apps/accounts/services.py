@@ -20,6 +20,8 @@ from apps.accounts.models import FailedLogin, KnownOrigin, ManagerStanding, Refr
 from gdmarket import bus, databases, hashing, ids
 from gdmarket.hashing import HashingBusyError
 
+_FORGET_BATCH = 100
+
 
 def create_person(*, user_id: UUID, email: str, password: str, **attributes: Any) -> User:
     """Return a new person with any roles; `attributes` are columns of `User`. For the demo: nothing is checked."""
@@ -118,8 +120,14 @@ def check_credentials(*, email: str, password: str, address: str, now: datetime,
     if not isinstance(user, User):
         raise InvalidCredentialsError
     FailedLogin.objects.filter(Q(id__in=attempt) | Q(subject=origin.subject)).delete()
-    _remember_origins({origin.subject, *([queries.device_subject(email=email, device=device)] if device else [])}, now=now)
+    _remember_origin(origin.subject, email=email, now=now)
     return user
+
+
+def remember_device(*, email: str, device: str, now: datetime) -> None:
+    """Remember the device from which somebody has signed in, and which keeps its secret from now on."""
+    email = domain.normalize_email(email=email)
+    _remember_origin(queries.device_subject(email=email, device=device), email=email, now=now)
 
 
 def issue_tokens(*, user: User, now: datetime) -> Tokens:
@@ -192,7 +200,7 @@ def _next_pair(*, user: User, chain: UUID, now: datetime) -> Tokens:
 
 def _count_attempt(subjects: tuple[str, str, str], *, is_known: bool, now: datetime) -> list[int]:
     """Count a failed login before the password is checked, so that concurrent guesses count; return the rows to delete if it was right."""
-    queries.list_failures_to_forget(now=now).delete()
+    _forget_failures(now=now)
     with databases.transaction_for("accounts"):
         _lock_subjects(subjects)
         wait_s = queries.get_login_wait_s(subjects=subjects, is_known=is_known, now=now)
@@ -202,11 +210,21 @@ def _count_attempt(subjects: tuple[str, str, str], *, is_known: bool, now: datet
     return [failure.id for failure in counted]
 
 
-def _remember_origins(subjects: Iterable[str], *, now: datetime) -> None:
-    """Remember from where somebody has signed in, and forget origins that nobody has used for half a year."""
-    rows = [KnownOrigin(subject=subject, seen_at=now) for subject in sorted(subjects)]
-    KnownOrigin.objects.bulk_create(rows, update_conflicts=True, unique_fields=["subject"], update_fields=["seen_at"])
+def _forget_failures(*, now: datetime) -> None:
+    """Delete some wrong passwords that no longer count, but those that another process is deleting."""
+    with databases.transaction_for("accounts"):
+        past = queries.list_failures_to_forget(now=now).select_for_update(skip_locked=True)
+        if batch := list(past.values_list("id", flat=True)[:_FORGET_BATCH]):
+            FailedLogin.objects.filter(id__in=batch).delete()
+
+
+def _remember_origin(subject: str, *, email: str, now: datetime) -> None:
+    """Remember from where somebody has signed in; forget their oldest origins, and those that nobody has used for half a year."""
+    rows = [KnownOrigin(subject=subject, account=queries.account_subject(email=email), seen_at=now)]
+    KnownOrigin.objects.bulk_create(rows, update_conflicts=True, unique_fields=["subject"], update_fields=["account", "seen_at"])
     KnownOrigin.objects.filter(seen_at__lte=now - domain.ORIGIN_KNOWN_FOR).delete()
+    if surplus := queries.list_surplus_origins(email=email):
+        KnownOrigin.objects.filter(subject__in=surplus).delete()
 
 
 def _lock_subjects(subjects: Iterable[str]) -> None:

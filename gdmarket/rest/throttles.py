@@ -75,7 +75,7 @@ class AddressThrottle(BaseThrottle):
         """Return the limit, such as `20/hour`; None is no limit."""
         raise NotImplementedError
 
-    def allow_request(self, request: Request, view: Any) -> bool:
+    def allow_request(self, request: HttpRequest | Request, view: Any) -> bool:
         if (rate := self.rate()) is None:
             return True
         number, _, unit = rate.partition("/")
@@ -95,7 +95,7 @@ class AddressThrottle(BaseThrottle):
 
 
 class AuthThrottle(AddressThrottle):
-    """At most `GDMARKET_THROTTLE_AUTH` requests an address to register, sign in and refresh."""
+    """At most `GDMARKET_THROTTLE_AUTH` requests an address to register and sign in, by the API and in the admin."""
 
     scope = "auth"
 

@@ -179,14 +179,15 @@ def test_a_client_above_the_rate_limit_gets_429_with_retry_after(cluster: Cluste
 
 
 def test_signing_in_has_a_lower_rate_of_its_own(echo: StubServer) -> None:
-    paths = ["/api/v1/auth/register", "/api/v1/auth/token", "/admin/login/?next=/admin/", "/admin/%6cogin/", "/api/v1/auth/token/refresh"]
+    refresh = "/api/v1/auth/token/refresh"
+    paths = [refresh, "/api/v1/auth/register", "/api/v1/auth/token", "/admin/login/?next=/admin/", "/admin/%6cogin/", f"{refresh}/../"]
     with gateway(servers={"web1": echo.port}, GATEWAY_AUTH_RATE="4") as edge:
-        assert [send(edge.port, path, method="POST").status for path in paths] == [200] * 4 + [429]
+        assert [send(edge.port, path, method="POST").status for path in paths] == [200] * 5 + [429]
         refused = send(edge.port, "/api/v1/auth/token", method="POST")
         assert (refused.status, refused.problem["code"], refused.headers["retry-after"]) == (429, "throttled", "10")
         assert send(edge.port, "/admin/login/").status == 200
-        assert send(edge.port, "/api/v1/rentals", method="POST").status == 200
-    assert echo.requests.count("POST") == 4 + 1
+        assert [send(edge.port, path, method="POST").status for path in (refresh, "/api/v1/rentals")] == [200, 200]
+    assert echo.requests.count("POST") == 5 + 2
 
 
 def test_a_client_has_a_limited_number_of_connections(cluster: Cluster) -> None:

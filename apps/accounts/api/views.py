@@ -55,6 +55,9 @@ class TokenView(OpenView):
 class RefreshView(OpenView):
     """Tokens in exchange for a refresh token, which can be used once."""
 
+    # No password is hashed, and no token is guessed. Behind mobile carriers thousands share one address: a low rate would sign them out.
+    throttle_classes = [AnonThrottle]
+
     @extend_schema(operation_id="refreshTokens", request=RefreshSerializer, responses=TokensSerializer, tags=["auth"])
     def post(self, request: ApiRequest) -> Response:
         """Stay signed in."""

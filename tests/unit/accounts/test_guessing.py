@@ -38,6 +38,8 @@ def sign_in(person: Any, password: str = PASSWORD, *, address: str = HOME, devic
         return -1.0
     except TooManyFailedLoginsError as refused:
         return refused.retry_after_s
+    if device:
+        services.remember_device(email=person.email, device=device, now=clock.now())
     return 0.0
 
 
@@ -125,6 +127,26 @@ def test_origins_are_stored_as_digests_and_forgotten_after_half_a_year(person: A
     pass_time(days=181)
     assert sign_in(person, address=AWAY) == 0.0
     assert KnownOrigin.objects.count() == 1
+
+
+def test_an_account_keeps_its_latest_twenty_origins(person: Any, pass_time: PassingTime) -> None:
+    other: Any = UserFactory()
+    assert sign_in(other) == 0.0
+    for number in range(22):
+        pass_time(minutes=1)
+        assert sign_in(person, address=f"203.0.113.{number}") == 0.0
+    assert KnownOrigin.objects.count() == 20 + 1
+    origins = [queries.get_origin(email=person.email, address=f"203.0.113.{number}", device="") for number in range(22)]
+    assert [origin.is_known for origin in origins] == [False, False] + [True] * 20
+    assert queries.get_origin(email=other.email, address=HOME, device="").is_known
+
+
+def test_a_server_whose_clock_is_slow_forgets_no_failures_of_the_others(person: Any, pass_time: PassingTime) -> None:
+    guess(person, times=5, address=AWAY)
+    pass_time(minutes=-2)
+    sign_in(UserFactory(), address=HOME)
+    pass_time(minutes=2)
+    assert sign_in(person, address=AWAY) > 0
 
 
 def test_a_replaced_secret_key_forgets_no_origin(person: Any, settings: Settings) -> None:
