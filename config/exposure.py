@@ -1,7 +1,7 @@
 """What must be right before the market is reached from beyond this machine: it refuses to start otherwise."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 # Words of keys in examples, tests and builds.
@@ -28,7 +28,7 @@ def is_short(key: str) -> bool:
     return len(key) < _SHORTEST_KEY or len(set(key)) < _FEWEST_CHARACTERS
 
 
-def list_insecurities(settings: Any) -> Iterator[str]:
+def list_insecure_settings(settings: Any) -> Iterator[str]:
     """Yield why a market with these settings must not be reached from beyond this machine, each with what to set."""
     for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         name = "GDMARKET_SECRET_KEY" if key == settings.SECRET_KEY else "a key of GDMARKET_SECRET_KEY_FALLBACKS"
@@ -40,18 +40,20 @@ def list_insecurities(settings: Any) -> Iterator[str]:
         yield "GDMARKET_ALLOWED_HOSTS is *: set the names it is reached by"
 
 
-def refusal(settings: Any) -> str | None:
-    """Return the words with which a server refuses to start; None if it may.
+def refusal(settings: Any, *, hosts: Collection[str] = ()) -> str | None:
+    """Return the words with which a server refuses to start; None if it may. It listens on `hosts`; without any, on `GDMARKET_HOST`.
 
     One that listens on this machine alone and trusts no proxy may always.
     """
-    if is_loopback(settings.GDMARKET_HOST) and not settings.GDMARKET_TRUSTED_PROXIES:
+    beyond = [host for host in hosts or [settings.GDMARKET_HOST] if not is_loopback(host)]
+    if not beyond and not settings.GDMARKET_TRUSTED_PROXIES:
         return None
-    found = list(list_insecurities(settings))
-    how = f"listens on {settings.GDMARKET_HOST}" if not is_loopback(settings.GDMARKET_HOST) else "is behind a proxy"
+    found = list(list_insecure_settings(settings))
+    how = f"listens on {', '.join(beyond)}" if beyond else "is behind a proxy"
     return "\n".join([f"It {how} and is not secure:", *(f"  - {reason}" for reason in found)]) if found else None
 
 
 def may_load_demo(settings: Any) -> bool:
-    """Return whether people may be made whose password everybody knows: on this machine, or where the operator says so."""
-    return is_loopback(settings.GDMARKET_HOST) or bool(settings.GDMARKET_PUBLIC_DEMO)
+    """Return whether people may be made whose password everybody knows: on this machine alone, or where the operator says so."""
+    is_here = is_loopback(settings.GDMARKET_HOST) and not settings.GDMARKET_TRUSTED_PROXIES
+    return is_here or bool(settings.GDMARKET_PUBLIC_DEMO)

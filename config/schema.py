@@ -35,7 +35,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "gdmarket.rest.schema.share_parameter_enums",
-        "gdmarket.rest.schema.tell_defaults_in_words",
+        "gdmarket.rest.schema.describe_defaults",
         "gdmarket.rest.schema.add_common_responses",
     ],
 }

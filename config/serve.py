@@ -67,7 +67,7 @@ def _prepare() -> str:
     call_command("migrate", verbosity=0)
     if not accounts.has_people():
         if not exposure.may_load_demo(settings):
-            print(f"The database is empty: listening on {server.HOST}, it gets no demo. First: ./dev manage createsuperuser", flush=True)  # noqa: T201  # a person waits
+            print("The database is empty, and gets no demo where others reach it. First: ./dev manage createsuperuser", flush=True)  # noqa: T201
         elif settings.GDMARKET_PAYMENT_GATEWAY in _DEMO_GATEWAYS:
             try:
                 call_command("load_demo")

@@ -111,12 +111,14 @@ def _supervise(_signal: int = 0, _frame: FrameType | None = None) -> None:
         sidecar.ensure_running()
 
 
-def on_starting(_server: Arbiter) -> None:
+def on_starting(server: Arbiter) -> None:
     """Refuse to start insecurely, before the port is bound."""
     from django.conf import settings  # noqa: PLC0415  # gunicorn reads this module before Django may be set up
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    if refused := exposure.refusal(settings):
+    # Where it really listens: the command line and GUNICORN_CMD_ARGS may name other addresses than GDMARKET_HOST.
+    hosts = [address[0] for address in server.cfg.address if isinstance(address, tuple)]
+    if refused := exposure.refusal(settings, hosts=hosts):
         sys.exit(refused)
 
 

@@ -168,6 +168,7 @@ def open_cluster(
             "GDMARKET_DATA_DIR": str(folder),
             "GDMARKET_SECRET_KEY": secrets.token_urlsafe(48),
             "GDMARKET_TRUSTED_PROXIES": "1",
+            "GDMARKET_PUBLIC_DEMO": "true",
             "GDMARKET_RELAY": "",
             "GDMARKET_HOST": "127.0.0.1",
             **settings,

@@ -26,7 +26,7 @@ class Command(BaseCommand):
             self.stdout.write("The database is not empty: the demo is not loaded.")
             return
         if not exposure.may_load_demo(settings):
-            found = f"the market listens on {settings.GDMARKET_HOST}, and everybody knows the demo's password"
+            found = "the market is reached from beyond this machine, and everybody knows the demo's password"
             raise CommandError(f"{found}. In a network of your own: set GDMARKET_PUBLIC_DEMO=true.")
         if options["dry_run"]:
             self.stdout.write(f"Would load {len(demo.PEOPLE)} people, {len(THINGS)} items and some rentals.")

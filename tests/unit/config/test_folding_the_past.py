@@ -84,7 +84,7 @@ def test_the_doctor_names_what_the_old_version_wrote_and_refold_text_fills_it_in
     assert not any(unfolded(model).exists() for model in (Item, User, Rental, ItemStatus, RentalStatus))
     assert [holding(rows=model.objects.all(), words="캠핑의자").count() for model in (Item, Rental, ItemStatus, RentalStatus)] == [1] * 4
     assert items.in_category(items=items.list_listed_items(), category="전동공구").count() == 1
-    assert accounts.list_users_sought(words="김민수").count() == 1
+    assert accounts.search_users(words="김민수").count() == 1
 
 
 def test_a_row_that_is_changed_meanwhile_keeps_the_change() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -203,14 +204,24 @@ def test_a_public_demo_says_so_and_may_have_its_known_key_and_no_other_weakness(
     known = SimpleNamespace(
         SECRET_KEY=f"everybody-knows{SAFE_KEY}", SECRET_KEY_FALLBACKS=[], DEBUG=False, ALLOWED_HOSTS=["x"], GDMARKET_PUBLIC_DEMO=True
     )
-    assert list(exposure.list_insecurities(known)) == []
+    assert list(exposure.list_insecure_settings(known)) == []
     known.SECRET_KEY = "changeme"
-    assert len(list(exposure.list_insecurities(known))) == 1
+    assert len(list(exposure.list_insecure_settings(known))) == 1
+
+
+@pytest.mark.parametrize("where", [("-b", "0.0.0.0:{port}"), ("-b", "127.0.0.1:{port}", "-b", "[::]:{port}")])
+def test_gunicorn_refuses_where_it_really_listens(where: tuple[str, ...]) -> None:
+    port = free_port()
+    refused = start(*GUNICORN[:-1], *(part.format(port=port) for part in where), GUNICORN[-1], GDMARKET_SECRET_KEY="changeme")
+    assert refused.returncode == 1
+    assert "GDMARKET_SECRET_KEY can be guessed" in refused.stderr
 
 
 @pytest.mark.django_db
-def test_demo_people_are_never_made_beyond_this_machine_unless_the_operator_says_so(settings: Settings) -> None:
-    settings.GDMARKET_HOST = "0.0.0.0"
+@pytest.mark.parametrize("beyond", [{"GDMARKET_HOST": "0.0.0.0"}, {"GDMARKET_TRUSTED_PROXIES": 1}], ids=["host", "proxy"])
+def test_demo_people_are_never_made_beyond_this_machine_unless_the_operator_says_so(beyond: dict[str, Any], settings: Settings) -> None:
+    for name, value in beyond.items():
+        setattr(settings, name, value)
     with pytest.raises(CommandError, match="everybody knows the demo's password"):
         call_command("load_demo")
     assert not User.objects.exists()
@@ -224,5 +235,5 @@ def test_the_first_start_beyond_this_machine_makes_no_demo_people(tmp_path: Path
     prepared = start("-c", prepare, **BEYOND, GDMARKET_DATA_DIR=str(tmp_path), DATABASE_URL="", DJANGO_SETTINGS_MODULE="config.settings")
 
     assert prepared.returncode == 0, prepared.stderr
-    assert "it gets no demo. First: ./dev manage createsuperuser" in prepared.stdout
+    assert "gets no demo where others reach it. First: ./dev manage createsuperuser" in prepared.stdout
     assert "people: ''" in prepared.stdout
