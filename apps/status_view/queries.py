@@ -8,6 +8,7 @@ from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
 from apps.status_view import domain
@@ -23,9 +24,8 @@ Rentals = QuerySet[RentalStatus, Row]
 # How long a read with `min_version` waits for that version, and how often it looks.
 _PATIENCE_S = 0.2
 _INTERVAL_S = 0.01
-# How many threads of a process wait at once, of 16: the others are for those who do not wait.
-_MOST_WAITING = 4
-_waiting = BoundedSemaphore(_MOST_WAITING)
+# How many threads of a process wait at once, a quarter of them: the others are for those who do not wait.
+_waiting = BoundedSemaphore(max(1, settings.GDMARKET_THREADS // 4))
 
 
 class WorkQueue(StrEnum):

@@ -9,7 +9,7 @@ from functools import cache, wraps
 from http import HTTPStatus
 from threading import Lock
 
-from django.db import DatabaseError, connections, router
+from django.db import Error, connections, router
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -134,7 +134,7 @@ def _check(alias: str) -> _DatabaseState:
     began_s = time.monotonic()
     try:
         missing = _missing_migrations(alias)
-    except DatabaseError:
+    except Error:
         if _unreachable.add(alias, waited_s=time.monotonic() - began_s):
             _log.warning("the database %s does not answer", alias, exc_info=True)
         return _DatabaseState(alias=alias, is_away=True)
@@ -158,7 +158,7 @@ def _backlog(alias: str) -> dict[str, object] | None:
     """Return the bus's backlog by subscriber; None if it cannot be read, which does not make this process unready."""
     try:
         measured = backlog.measure(limit=_MAX_COUNTED, using=alias)
-    except DatabaseError:
+    except Error:
         _log.warning("the backlog of the bus cannot be read", exc_info=True)
         return None
     return {subscriber: asdict(behind) for subscriber, behind in measured.items()}

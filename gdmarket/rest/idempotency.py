@@ -72,13 +72,13 @@ def _render(handler: Handler, view: Any, request: Request, *args: Any, **kwargs:
 def _store(lease: IdempotencyLease, response: HttpResponse, *, is_anonymous: bool) -> None:
     try:
         if is_anonymous and status.is_client_error(response.status_code):
-            idempotency_store.forget(lease)
+            idempotency_store.delete(lease)
         elif _is_stored(response):
             headers = {name: response.headers[name] for name in _STORED_HEADERS if name in response.headers}
             idempotency_store.store(lease, StoredResponse(status=response.status_code, headers=headers, body=response.content))
         else:
             idempotency_store.release(lease, now=clock.now())
-        idempotency_store.make_room(lease, now=clock.now())
+        idempotency_store.evict_surplus(lease, now=clock.now())
     except DatabaseError:
         # The work is done; a repetition gets the same operation id once the lease has expired.
         _log.exception("the response to an Idempotency-Key could not be stored")

@@ -27,7 +27,7 @@ MAX_STORED_BYTES = 64 * 1024
 KEYS_OF_ONE_CALLER = 2000
 _SALT = "gdmarket.rest.answers"  # part of the keys of what is stored: never change it
 _PURGE_BATCH = 1000
-_MAKE_ROOM_EVERY = 50  # keys
+_EVICT_EVERY = 50  # keys
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,14 +97,14 @@ def release(lease: IdempotencyLease, *, now: datetime) -> None:
     _leased(lease).update(locked_until=now)
 
 
-def forget(lease: IdempotencyLease) -> None:
+def delete(lease: IdempotencyLease) -> None:
     """Delete the key, after a request that did nothing: the next one is a first one."""
     _leased(lease).delete()
 
 
-def make_room(lease: IdempotencyLease, *, now: datetime) -> None:
+def evict_surplus(lease: IdempotencyLease, *, now: datetime) -> None:
     """After every 50th key, delete some that have expired, and the oldest of this caller beyond `KEYS_OF_ONE_CALLER`."""
-    if lease.key_id % _MAKE_ROOM_EVERY:
+    if lease.key_id % _EVICT_EVERY:
         return
     _delete_batch(IdempotencyKey.objects.filter(created_at__lte=now - RETENTION))
     own = IdempotencyKey.objects.filter(owner=lease.owner)

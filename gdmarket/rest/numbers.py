@@ -5,7 +5,7 @@ import re
 _WHOLE = re.compile(r"-?[0-9]{1,1000}")
 
 
-def whole_number(value: object) -> int:
+def integer_from_json(value: object) -> int:
     """Return the whole number that a JSON value is: 12000.0 is one, as many languages write it; a text or a truth value is none.
 
     :raises ValueError: if it is none
@@ -17,7 +17,7 @@ def whole_number(value: object) -> int:
     raise ValueError(value)
 
 
-def parse_whole_number(value: object) -> int:
+def integer_from_query(value: object) -> int:
     """Return the whole number in a query string: the digits 0 to 9, at most 1,000 of them, after a minus or nothing.
 
     :raises ValueError: if it is none, as with a plus, spaces, underscores, a fraction or the digits of other scripts

@@ -79,7 +79,7 @@ def share_parameter_enums(result: Document, generator: Any, request: Any, public
     return result
 
 
-def tell_defaults_in_words(result: Document, generator: Any, request: Any, public: bool) -> Document:  # noqa: ARG001, FBT001  # the hook's signature
+def describe_defaults(result: Document, generator: Any, request: Any, public: bool) -> Document:  # noqa: ARG001, FBT001  # the hook's signature
     """Return the document without `default`, which clients send as if their caller had given it: words say it instead.
 
     A PATCH that named only a price would empty the description. In answers nothing is ever left out, so that such fields are required

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from gdmarket.ids import is_id
-from gdmarket.rest.numbers import parse_whole_number, whole_number
+from gdmarket.rest.numbers import integer_from_json, integer_from_query
 from gdmarket.rest.problems import MAX_ERRORS
 from gdmarket.text import is_plain, shows_something
 
@@ -29,7 +29,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     """
 
     unknown_code = "unknown_field"
-    read_whole_number = staticmethod(whole_number)
+    read_whole_number = staticmethod(integer_from_json)
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -72,7 +72,7 @@ class StrictParameters(StrictSerializer):
     """The same for a query string, in which everything is text."""
 
     unknown_code = "unknown_parameter"
-    read_whole_number = staticmethod(parse_whole_number)
+    read_whole_number = staticmethod(integer_from_query)
 
 
 def _tidied(field: serializers.Field[Any, Any, Any, Any], value: str) -> str:

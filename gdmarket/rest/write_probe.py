@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.models.functions import Now
 
 from gdmarket.rest.models import WriteProbe
@@ -41,7 +41,7 @@ class WriteCheck:
             with _little_patience():
                 row = WriteProbe(id=1, written_at=Now())
                 WriteProbe.objects.bulk_create([row], update_conflicts=True, unique_fields=["id"], update_fields=["written_at"])
-        except DatabaseError as failure:
+        except Error as failure:  # an InterfaceError, of a connection that was closed, is no DatabaseError
             if getattr(failure.__cause__, "sqlite_errorcode", None) in _BUSY:
                 return
             if self._is_writable:

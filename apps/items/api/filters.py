@@ -15,7 +15,7 @@ from apps.items import domain, queries
 from apps.items.models import Item
 from gdmarket import clock
 from gdmarket.rest import instants, pagination
-from gdmarket.rest.numbers import parse_whole_number
+from gdmarket.rest.numbers import integer_from_query
 from gdmarket.text import MAX_SEARCH
 
 MAX_PRICE = 1_000_000_000
@@ -42,7 +42,7 @@ class WholeNumberFormField(forms.IntegerField):
         if value in self.empty_values:
             return None
         try:
-            return parse_whole_number(value)
+            return integer_from_query(value)
         except ValueError as unreadable:
             raise ValidationError(self.error_messages["invalid"], code="invalid") from unreadable
 

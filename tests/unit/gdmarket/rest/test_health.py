@@ -14,7 +14,7 @@ import pytest
 from django.db import connection, connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.functions import Now
-from django.db.utils import OperationalError
+from django.db.utils import InterfaceError, OperationalError
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
@@ -167,6 +167,16 @@ def test_it_writes_at_most_once_in_five_seconds(client: Client, checks: WriteChe
     checks._next_s -= 5.0
     assert client.get("/health/ready").status_code == 200
     assert WriteProbe.objects.get().written_at > written_at
+
+
+def _lose_the_connection(*_: Any) -> None:
+    raise InterfaceError("connection already closed")
+
+
+@pytest.mark.django_db
+def test_a_connection_that_was_closed_is_a_failure_and_no_error(checks: WriteCheck) -> None:
+    with connection.execute_wrapper(_lose_the_connection):
+        assert not checks.is_writable()
 
 
 @pytest.mark.sqlite
