@@ -12,10 +12,20 @@ from tests.acceptance.test_contract import HEADERS
 ITEMS, RENTALS = "/api/v1/items", "/api/v1/rentals"
 
 
+def answer_in(paths: Any, method: str, path: str, status: int) -> Any:
+    """Return what the document says of an answer."""
+    template = next(known for known in paths if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), path))
+    return paths[template][method]["responses"][str(status)]
+
+
 def documented(paths: Any, method: str, path: str, status: int) -> set[str]:
     """Return the names of the headers that an answer may have."""
-    template = next(known for known in paths if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), path))
-    return set(paths[template][method]["responses"][str(status)].get("headers", {}))
+    return set(answer_in(paths, method, path, status).get("headers", {}))
+
+
+def has_body(paths: Any, method: str, path: str, status: int) -> bool:
+    """Return whether an answer has a body: a generated client reads none where none is documented."""
+    return "content" in answer_in(paths, method, path, status)
 
 
 def answers(market: Market) -> list[Any]:
@@ -48,6 +58,7 @@ def answers(market: Market) -> list[Any]:
         market.renter.get(f"/api/v1/status/rentals/{rental['id']}"),
         market.manager.get(f"/api/v1/status/items/{item['id']}"),
         market.command(market.manager, rental, "return"),
+        market.manager.delete(f"{RENTALS}/{rental['id']}/return"),
     ]
 
 
@@ -57,6 +68,7 @@ def test_a_rental_and_its_refusals_send_the_documented_headers_alone(market: Mar
 
     for answer in answers(market):
         method, path = answer.request["REQUEST_METHOD"].lower(), answer.request["PATH_INFO"]
+        assert bool(answer.content) == has_body(paths, method, path, answer.status_code), (method, path, answer.status_code)
         held = {name for name in HEADERS if name in answer.headers}
         assert "X-Correlation-ID" in held
         assert held <= documented(paths, method, path, answer.status_code), (method, path, answer.status_code)

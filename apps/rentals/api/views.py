@@ -131,7 +131,7 @@ class ReturnRental(ApiView):
         body = _parsed(ReturnRentalSerializer, request)
         return _answer_command(request, lending.take_back(**_command(request, rental_id), **body))
 
-    @extend_schema(tags=["rentals"], operation_id="undoReturn", responses=RentalSerializer)
+    @extend_schema(tags=["rentals"], operation_id="undoReturn", responses={200: RentalSerializer})
     def delete(self, request: ApiRequest, rental_id: UUID) -> Response:
         """Undo a return that was recorded by mistake, within 15 minutes, as the item's manager."""
         return _answer_command(request, lending.undo_return(rental_id=rental_id, by=request.person_id, now=clock.now()))
