@@ -5,11 +5,13 @@ from uuid import UUID
 from django.apps import AppConfig
 from django.urls import converters, register_converter
 
+from gdmarket import ids
+
 
 class IdConverter(converters.UUIDConverter):
-    """An id in a path, in small letters or, as Apple's UUIDs print, in capitals: `<id:item_id>`."""
+    """An id in a path, `<id:item_id>`, written in every way that `gdmarket.ids.is_id` takes."""
 
-    regex = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+    regex = ids.WRITTEN
 
     def to_python(self, value: str) -> UUID:
         return UUID(value)

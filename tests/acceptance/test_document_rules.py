@@ -201,12 +201,14 @@ def test_every_id_has_one_way_to_be_written_but_for_capitals(person: Person, pla
 
 
 @pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in calls() if "{" in path])
-def test_every_id_in_a_path_may_be_in_capitals(person: Person, method: str, path: str) -> None:
+def test_every_id_in_a_path_is_taken_as_in_bodies(person: Person, method: str, path: str) -> None:
     missing = UUID("0198f0ab-cdef-7abc-8def-abcdefabcdef")
-    small, capital = (getattr(person, method)(f"{re.sub(r'{[^}]*}', text, path)}") for text in (str(missing), str(missing).upper()))
+    ways = (str(missing), str(missing).upper(), missing.hex)
+    small, *others = (getattr(person, method)(f"{re.sub(r'{[^}]*}', text, path)}") for text in ways)
     unmatched = person.get(f"{path.partition('{')[0]}nothing").json()["detail"]
-    assert (capital.status_code, capital.json()["code"]) == (small.status_code, small.json()["code"])
-    assert capital.json()["detail"] == small.json()["detail"] != unmatched
+    for other in others:
+        assert (other.status_code, other.json()["code"]) == (small.status_code, small.json()["code"])
+        assert other.json()["detail"] == small.json()["detail"] != unmatched
 
 
 def test_an_id_as_apples_uuid_prints_it_finds_what_it_names(market: Market) -> None:
