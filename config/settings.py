@@ -150,17 +150,9 @@ GDMARKET_TOSS_URL = env.str("GDMARKET_TOSS_URL", "https://api.tosspayments.com",
 # The breaker gives up a probe after 10 s.
 #: How long the provider may take to answer, for all requests of one call together; at most 9000.
 GDMARKET_PAYMENT_TIMEOUT_MS = env.int("GDMARKET_PAYMENT_TIMEOUT_MS", 3000, validate=validate.Range(min=1, max=9000))
-#: The sums that `stripe` takes, `CURRENCY=SMALLEST-LARGEST` in minor units, separated by commas; either end may be left out. Another sum
-#: is refused before anything is held. What is not named here Stripe itself refuses.
-_STRIPE = env.dict(
-    "GDMARKET_STRIPE_AMOUNTS", {"KRW": "-99999999", "USD": "50-99999999", "EUR": "50-99999999", "JPY": "50-"}, validate=check_amounts
-)
-#: The same for `toss`.
-_TOSS = env.dict("GDMARKET_TOSS_AMOUNTS", {"KRW": "100-"}, validate=check_amounts)
-#: The same for `http`.
-_HTTP: dict[str, str] = env.dict("GDMARKET_PAYMENT_AMOUNTS", {}, validate=check_amounts)
-#: The same for `sandbox`.
-_SANDBOX: dict[str, str] = env.dict("GDMARKET_SANDBOX_AMOUNTS", {}, validate=check_amounts)
+#: The sums that the provider takes, `CURRENCY=SMALLEST-LARGEST` in minor units, separated by commas; either end may be left out. Another
+#: sum is refused before anything is held. A currency that is not named has the limits that the provider documents, if any.
+_AMOUNTS: dict[str, str] = env.dict("GDMARKET_PAYMENT_AMOUNTS", {}, validate=check_amounts)
 
 # -- Holds ------------------------------------------------------------------------------------------------------------------------
 #: How many rentals of one renter may [wait to be paid](rental-rules.md#unpaid-holds) at a time; `0`: as many as they like.
@@ -200,8 +192,7 @@ GDMARKET_THROTTLE_REGISTER = env.str("GDMARKET_THROTTLE_REGISTER", "20/hour", va
 
 env.seal()
 
-# The smallest and the largest sum of each currency, None where there is no such limit, by payment gateway.
-GDMARKET_PAYMENT_AMOUNTS = {"stripe": spans(_STRIPE), "toss": spans(_TOSS), "http": spans(_HTTP), "sandbox": spans(_SANDBOX)}
+GDMARKET_PAYMENT_AMOUNTS = spans(_AMOUNTS)
 
 # -- Apps and middleware ----------------------------------------------------------------------------------------------------------
 ROOT_URLCONF = "config.urls"

@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from apps.payments.contracts import AmountRefusal, RefusedAmount
+
+# The smallest and the largest sum of a currency in minor units; None where there is no such limit.
+Span = tuple[int | None, int | None]
+
 
 class PaymentState(StrEnum):
     """The state of one attempt to collect the price of a rental."""
@@ -72,6 +77,16 @@ HOLDING = (*UNSETTLED, PaymentState.APPROVED)
 CHARGED = (PaymentState.APPROVED, PaymentState.REFUNDED)
 
 LONGEST_WAIT_S = 60.0
+
+
+def refused_by(*, span: Span, amount: int) -> RefusedAmount | None:
+    """Return why a sum is outside of a span, or None if it is within."""
+    smallest, largest = span
+    if smallest is not None and amount < smallest:
+        return RefusedAmount(reason=AmountRefusal.TOO_SMALL, limit=smallest)
+    if largest is not None and amount > largest:
+        return RefusedAmount(reason=AmountRefusal.TOO_LARGE, limit=largest)
+    return None
 
 
 def as_reason(*, text: str) -> str:

@@ -1,14 +1,14 @@
 """What neighbours may call: rentals charges, status_view compares and rebuilds itself from snapshots."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
 
 from apps.payments import gateways
-from apps.payments.contracts import AmountRefusal, ChargeOutcome, ChargeRequest, ChargeResult, PaymentSnapshot, RefusedAmount
-from apps.payments.domain import UNSETTLED, PaymentState
+from apps.payments.contracts import ChargeOutcome, ChargeRequest, ChargeResult, PaymentSnapshot, RefusedAmount
+from apps.payments.domain import UNSETTLED, PaymentState, Span, refused_by
 from apps.payments.models import Payment
 from apps.payments.services import charging
 from apps.payments.services.provider_calls import DEPENDENCY
@@ -48,13 +48,9 @@ def accepts(*, method: str) -> bool:
 
 
 def refused_amount(*, amount: int, currency: str) -> RefusedAmount | None:
-    """Return why the provider never takes a sum, by the limits in the settings, or None if it may; calls nobody."""
-    smallest, largest = settings.GDMARKET_PAYMENT_AMOUNTS.get(settings.GDMARKET_PAYMENT_GATEWAY, {}).get(currency, (None, None))
-    if smallest is not None and amount < smallest:
-        return RefusedAmount(reason=AmountRefusal.TOO_SMALL, limit=smallest)
-    if largest is not None and amount > largest:
-        return RefusedAmount(reason=AmountRefusal.TOO_LARGE, limit=largest)
-    return None
+    """Return why the provider never takes a sum, by its limits or those in the settings, or None if it may; calls nobody."""
+    spans: Mapping[str, Span] = {**gateways.current().amounts, **settings.GDMARKET_PAYMENT_AMOUNTS}
+    return refused_by(span=spans.get(currency, (None, None)), amount=amount)
 
 
 def list_snapshots(*, rental_ids: Collection[UUID]) -> list[PaymentSnapshot]:

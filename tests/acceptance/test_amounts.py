@@ -43,7 +43,7 @@ def test_a_sum_that_the_provider_never_takes_is_refused_before_anything_is_held(
     limit: int,
 ) -> None:
     item = market.register()
-    settings.GDMARKET_PAYMENT_AMOUNTS = {"sandbox": {"KRW": limits, "USD": (1, 1)}, "toss": {"KRW": (1, 1)}}
+    settings.GDMARKET_PAYMENT_AMOUNTS = {"KRW": limits, "USD": (1, 1)}
 
     refused = market.renter.post("/api/v1/rentals", {"item": item["id"], **wish}, format="json")
 
@@ -55,14 +55,27 @@ def test_a_sum_that_the_provider_never_takes_is_refused_before_anything_is_held(
 
 
 def test_the_first_and_the_last_sum_that_the_provider_takes_are_taken(market: Market, settings: Settings) -> None:
-    settings.GDMARKET_PAYMENT_AMOUNTS = {"sandbox": {"KRW": (8_000, 8_000)}}
+    settings.GDMARKET_PAYMENT_AMOUNTS = {"KRW": (8_000, 8_000)}
 
     assert market.request(market.register(), payment_method="pm_ok")["state"] == "paid"
 
 
+def test_the_limits_that_the_provider_documents_hold_unless_the_settings_say_otherwise(
+    market: Market, provider: FakeGateway, settings: Settings
+) -> None:
+    provider.amounts = {"KRW": (8_001, None)}
+    item = market.register()
+
+    refused = market.renter.post("/api/v1/rentals", {"item": item["id"]}, format="json")
+    settings.GDMARKET_PAYMENT_AMOUNTS = {"KRW": (8_000, None)}
+
+    assert (refused.status_code, refused.json()["code"]) == (402, "amount_too_small")
+    assert market.request(item, payment_method="pm_ok")["state"] == "paid"
+
+
 def test_a_sum_that_is_not_taken_any_more_is_refused_without_an_attempt(market: Market, settings: Settings) -> None:
     rental = market.see(market.request(market.register()))
-    settings.GDMARKET_PAYMENT_AMOUNTS = {"sandbox": {"KRW": (None, 100)}}
+    settings.GDMARKET_PAYMENT_AMOUNTS = {"KRW": (None, 100)}
 
     refused = market.pay(rental)
 

@@ -25,6 +25,8 @@ from apps.payments.gateways.http_messages import (
     digest,
 )
 from apps.payments.gateways.port import (
+    NO_LIMITS,
+    Amounts,
     ChargePage,
     ChargeRecord,
     ChargeStatus,
@@ -47,6 +49,8 @@ Shape = TypeVar("Shape")
 
 class HttpGateway:
     """The payment simulator at `base_url`; a webhook signed with any of the secrets is genuine, so that they can be rotated."""
+
+    amounts: Amounts = NO_LIMITS
 
     def __init__(self, *, base_url: str, webhook_secrets: Sequence[str], insecure_hosts: Sequence[str] = ()) -> None:
         self._http = DeadlineHttpClient(base_url=base_url, insecure_hosts=insecure_hosts)

@@ -13,6 +13,10 @@ from typing import Protocol
 from uuid import UUID
 
 from apps.payments.contracts import ChargeRequest
+from apps.payments.domain import Span
+
+Amounts = Mapping[str, Span]
+NO_LIMITS: Amounts = {}
 
 
 class ChargeStatus(StrEnum):
@@ -104,7 +108,12 @@ class NoAnswerError(GatewayError):
 
 
 class PaymentGateway(Protocol):
-    """A payment provider. Never called inside a database transaction; every call ends within its deadline."""
+    """A payment provider. Never called inside a database transaction; every call ends within its deadline.
+
+    `amounts` are the sums of each currency that the provider documents; what is not named there it refuses itself, if at all.
+    """
+
+    amounts: Amounts
 
     def accepts(self, *, method: str) -> bool:
         """Say whether `method` can be a payment method of this provider, without calling it."""

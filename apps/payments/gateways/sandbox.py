@@ -8,7 +8,7 @@ from uuid import UUID
 
 from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import WebhookRefusedError
-from apps.payments.gateways.port import ChargePage, ChargeRecord, NoAnswerError, NotSentError, RefundRecord, WebhookHint
+from apps.payments.gateways.port import NO_LIMITS, Amounts, ChargePage, ChargeRecord, NoAnswerError, NotSentError, RefundRecord, WebhookHint
 from apps.payments.gateways.sandbox_store import SandboxStore
 
 METHODS = frozenset({"pm_ok", "pm_declined", "pm_slow", "pm_lost", "pm_error", "pm_down"})
@@ -21,6 +21,8 @@ class SandboxGateway:
     pm_ok approves; pm_declined declines; pm_slow approves after 2 s, and charges even if the caller gives up; pm_lost charges
     and never answers; pm_error answers 500 and charges nothing; pm_down refuses the connection. It sends no webhooks.
     """
+
+    amounts: Amounts = NO_LIMITS
 
     def __init__(self, *, store: Path, sleep: Callable[[float], None] = time.sleep) -> None:
         self._store = SandboxStore(path=store)

@@ -18,6 +18,7 @@ from apps.payments import gateways
 from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways.port import (
+    Amounts,
     ChargePage,
     ChargeRecord,
     ChargeStatus,
@@ -52,6 +53,7 @@ class FakeGateway:
     out charges whose `made_at` is outside its window, gives only the rental of the keys in `without_key`, and lists `duplicates` too.
     """
 
+    amounts: Amounts = field(default_factory=dict)
     records: dict[UUID, ChargeRecord] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     on_arrival: dict[str, Callable[[], object]] = field(default_factory=dict)

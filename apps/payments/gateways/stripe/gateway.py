@@ -13,6 +13,7 @@ from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways.deadline_http import DeadlineHttpClient
 from apps.payments.gateways.port import (
+    Amounts,
     ChargePage,
     ChargeRecord,
     ChargeStatus,
@@ -28,6 +29,8 @@ from gdmarket import clock, ids
 
 KEYS_LIVE = timedelta(hours=12)  # Stripe forgets idempotency keys after 24 hours, and its search knows what is an hour old
 TOLERANCE_S = 300
+# At most eight digits. Source: docs.stripe.com/currencies.
+_AMOUNTS: Amounts = {"KRW": (None, 99_999_999)}
 _ABOUT_CHARGES = ("payment_intent.", "charge.", "refund.")
 _METHOD = re.compile(r"pm_[A-Za-z0-9_]{1,250}\Z")
 
@@ -38,6 +41,8 @@ class StripeGateway:
     Nobody but us can confirm a PaymentIntent of ours, as its client secret never leaves this process, and we confirm only one that
     nobody has attempted yet, under one idempotency key: what was declined stays declined, what was canceled is a tombstone.
     """
+
+    amounts: Amounts = _AMOUNTS
 
     def __init__(
         self, *, base_url: str, secret_key: str, webhook_secrets: Sequence[str] = (), now: Callable[[], datetime] = clock.now

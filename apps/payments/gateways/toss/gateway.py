@@ -16,6 +16,7 @@ from apps.payments.contracts import ChargeRequest
 from apps.payments.errors import WebhookRefusedError
 from apps.payments.gateways.deadline_http import DeadlineHttpClient, HttpResponse, decode, no_answer
 from apps.payments.gateways.port import (
+    Amounts,
     ChargePage,
     ChargeRecord,
     ChargeStatus,
@@ -42,6 +43,7 @@ from gdmarket import clock, ids
 PAGE = 20  # each of its charges is read one by one, within one deadline
 EXPIRES_AFTER = timedelta(minutes=31)  # Toss: a payment not confirmed within 30 minutes is EXPIRED, and confirmed it can be for 10 only
 _SEOUL = timezone(timedelta(hours=9))  # Toss's times are local, and Korea has no summer time
+_AMOUNTS: Amounts = {"KRW": (100, None)}
 _METHOD = re.compile(r"(?P<order_id>[A-Za-z0-9_=-]{6,64}):(?P<payment_key>[A-Za-z0-9_=-]{1,200})\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # an orderId of ours begins with the rental's id
 _ORDER_DIFFERS = ChargeRecord(status=ChargeStatus.DECLINED, reason="order_differs")
@@ -72,6 +74,8 @@ class TossGateway:
 
     Toss has no way to void: an unconfirmed payment expires by itself, and until then `void` returns processing.
     """
+
+    amounts: Amounts = _AMOUNTS
 
     def __init__(self, *, base_url: str, secret_key: str, now: Callable[[], datetime] = clock.now) -> None:
         credentials = b64encode(f"{secret_key}:".encode()).decode()
