@@ -17,10 +17,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from gdmarket import clock, hashing
+from apps.accounts import hashing
+from apps.accounts.errors import HashingBusyError
+from gdmarket import clock
 from gdmarket.admin import is_item_manager, is_operator, may_use_admin
 from gdmarket.errors import DomainError, TooOftenError
-from gdmarket.hashing import HashingBusyError
 from gdmarket.rest.throttles import AuthThrottle, address_of
 
 # The order of the menu; apps without screens are not in it.

@@ -217,7 +217,7 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # -- Users ------------------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-PASSWORD_HASHERS = ["gdmarket.hashing.BoundedPasswordHasher"]
+PASSWORD_HASHERS = ["apps.accounts.hashing.BoundedPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},

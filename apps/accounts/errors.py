@@ -40,6 +40,12 @@ class TooManyFailedLoginsError(errors.TooOftenError):
     code = "throttled"
 
 
+class HashingBusyError(errors.UnavailableError):
+    """Many people are signing in just now: please try again in a moment."""
+
+    code = "sign_in_busy"
+
+
 class PersonNotFoundError(errors.NotFoundError):
     """There is no such person."""
 

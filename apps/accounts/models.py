@@ -94,7 +94,7 @@ class ManagerStanding(models.Model):
     version = models.PositiveIntegerField()
 
     def __str__(self) -> str:
-        return f"{self.user_id}: {'suspended' if self.is_suspended else 'in good standing'}"
+        return f"{self.user_id}: {'suspended' if self.is_suspended else 'not suspended'}"
 
 
 class RefreshToken(models.Model):

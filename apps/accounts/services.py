@@ -12,13 +12,19 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
 from django.db.models import Q, QuerySet
 
-from apps.accounts import domain, queries
+from apps.accounts import domain, hashing, queries
 from apps.accounts.domain import Tokens
-from apps.accounts.errors import EmailTakenError, InvalidCredentialsError, TokenNotValidError, TooManyFailedLoginsError, WeakPasswordError
+from apps.accounts.errors import (
+    EmailTakenError,
+    HashingBusyError,
+    InvalidCredentialsError,
+    TokenNotValidError,
+    TooManyFailedLoginsError,
+    WeakPasswordError,
+)
 from apps.accounts.events import ManagerReinstated, ManagerSuspended
 from apps.accounts.models import FailedLogin, KnownOrigin, ManagerStanding, RefreshToken, User
-from gdmarket import bus, databases, hashing, ids
-from gdmarket.hashing import HashingBusyError
+from gdmarket import bus, databases, ids
 
 _FORGET_BATCH = 100
 

@@ -14,9 +14,8 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from apps.accounts import domain
+from apps.accounts import domain, hashing
 from apps.accounts.models import FailedLogin, KnownOrigin, User
-from gdmarket import hashing
 from gdmarket.rest import request_counts
 from gdmarket.rest.models import RequestCount
 from tests.factories.accounts import PASSWORD, UserFactory
@@ -223,7 +222,7 @@ def test_while_all_places_are_taken_sign_in_answers_503_and_counts_nothing() -> 
 
 
 def test_a_process_hashes_two_passwords_at_once(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["gdmarket.hashing.BoundedPasswordHasher"]
+    settings.PASSWORD_HASHERS = ["apps.accounts.hashing.BoundedPasswordHasher"]
     assert settings.GDMARKET_HASHES_AT_ONCE == 2
     hasher, hashed = hashing.BoundedPasswordHasher(), threading.Event()
 

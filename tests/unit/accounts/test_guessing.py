@@ -11,10 +11,10 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from apps.accounts import domain, queries, services
+from apps.accounts import domain, hashing, queries, services
 from apps.accounts.errors import InvalidCredentialsError, TooManyFailedLoginsError
 from apps.accounts.models import FailedLogin, KnownOrigin
-from gdmarket import clock, hashing
+from gdmarket import clock
 from tests.factories.accounts import PASSWORD, UserFactory
 from tests.passing_time import PassingTime
 

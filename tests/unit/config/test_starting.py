@@ -217,6 +217,13 @@ def test_gunicorn_refuses_where_it_really_listens(where: tuple[str, ...]) -> Non
     assert "GDMARKET_SECRET_KEY can be guessed" in refused.stderr
 
 
+@pytest.mark.parametrize(("threads", "waiting"), [("2", "1"), ("4", "1"), ("16", "4")])
+def test_a_quarter_of_a_servers_threads_may_wait_for_a_version(threads: str, waiting: str) -> None:
+    ask = "import django; django.setup(); from apps.status_view import queries; print(queries._waiting._value)"
+    asked = start("-c", ask, GDMARKET_THREADS=threads, DJANGO_SETTINGS_MODULE="config.settings")
+    assert (asked.stdout.strip(), asked.stderr) == (waiting, "")
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("beyond", [{"GDMARKET_HOST": "0.0.0.0"}, {"GDMARKET_TRUSTED_PROXIES": 1}], ids=["host", "proxy"])
 def test_demo_people_are_never_made_beyond_this_machine_unless_the_operator_says_so(beyond: dict[str, Any], settings: Settings) -> None:

@@ -8,17 +8,11 @@ from functools import cache
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
-from gdmarket.errors import UnavailableError
+from apps.accounts.errors import HashingBusyError
 
 # How many wait for each that is at work: the last waits for two or three hashes.
 _WAITING_FOR_EACH = 2
 _RETRY_AFTER_S = 2.0
-
-
-class HashingBusyError(UnavailableError):
-    """Many people are signing in just now: please try again in a moment."""
-
-    code = "sign_in_busy"
 
 
 class _Hashing:
