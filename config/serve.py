@@ -35,6 +35,12 @@ _DEMO_PEOPLE = """
     renter@example.com   renter2@example.com  renter3@example.com renters
     operator@example.com                                          operator
 """
+# The demo was loaded while the market was reached from this machine alone.
+_DEMO_EXPOSED = """\
+Others reach it, and {email} can sign in with the demo's password, which everybody knows. One of:
+  - another GDMARKET_DATA_DIR or DATABASE_URL starts without the demo
+  - GDMARKET_HOST=127.0.0.1 ./dev run, then deactivate the demo's people in the admin, the operator last, after ./dev manage createsuperuser
+  - GDMARKET_PUBLIC_DEMO=true, if it is meant to be a demo that everybody may sign in to"""
 
 
 def main() -> NoReturn:
@@ -63,8 +69,11 @@ def _prepare() -> str:
     """Migrate, load the demo into an empty database, and return the part of the welcome that names the demo's people."""
     django.setup()
     from apps.accounts import queries as accounts  # noqa: PLC0415  # models can be imported after setup() only
+    from config import demo  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
+    if not exposure.may_load_demo(settings) and (email := accounts.find_email_with_password(emails=demo.PEOPLE, password=demo.PASSWORD)):
+        sys.exit(_DEMO_EXPOSED.format(email=email))
     if not accounts.has_people():
         if not exposure.may_load_demo(settings):
             print("The database is empty, and gets no demo where others reach it. First: ./dev manage createsuperuser", flush=True)  # noqa: T201
