@@ -24,14 +24,14 @@ def catch_up() -> dict[str, int]:
     done = {"managers": 0, "listings": 0, "places": 0, "ends": 0}
     for page in _pages(lambda after: items.list_manager_ids(after=after)):
         done["managers"] += accounts.publish_standings(user_ids=page, now=clock.now())
-    for page in _pages(lambda after: rentals.list_undescribed(after=after)):
+    for page in _pages(lambda after: rentals.list_items_without_version(after=after)):
         for item in items.list_details(item_ids=page):
-            rentals.describe_listing(item=item)
+            rentals.backfill_listing_version(item=item)
             done["listings"] += 1
     for page in _pages(lambda after: items.list_unblurred(after=after)):
         done["places"] += items.blur_places(item_ids=page)
-    for page in _pages(lambda after: rentals.list_begun(after=after)):
-        done["ends"] += rentals.expect_ends(rental_ids=page, now=clock.now())
+    for page in _pages(lambda after: rentals.list_started_unfetched(after=after)):
+        done["ends"] += rentals.schedule_period_ends(rental_ids=page, now=clock.now())
     return done
 
 

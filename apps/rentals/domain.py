@@ -25,7 +25,7 @@ TIME_TO_RETRY = timedelta(minutes=5)
 CANCELLED_PAYMENTS = 3
 """How many payments of a rental may be cancelled without cancelling the rental: each is a charge and a refund at the provider."""
 
-SOON = timedelta(minutes=5)
+FREE_CANCELLATION = timedelta(minutes=5)
 """A hold that was given up so soon was a mistake, and kept the item from nobody."""
 
 DECLINES_COUNT_FOR = timedelta(hours=1)
@@ -93,7 +93,7 @@ NEXT: Mapping[RentalState, frozenset[RentalState]] = {
     RentalState.NO_SHOW: frozenset({RentalState.REFUNDING}),  # the manager gives the money back after all
 }
 
-GIVEN_UP = (RentalState.CANCELLED, RentalState.EXPIRED)
+ABANDONED = (RentalState.CANCELLED, RentalState.EXPIRED)
 """The states of a rental that came to nothing."""
 
 HOLDING = (RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.RENTED)
@@ -102,7 +102,7 @@ HOLDING = (RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalSt
 REVOCABLE = (RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.NO_SHOW)
 """The states in which a rental can be cancelled, at once or when money in flight has arrived."""
 
-TAKING = (*HOLDING, RentalState.NO_SHOW)
+EXCLUSIVE_STATES = (*HOLDING, RentalState.NO_SHOW)
 """The states whose periods the database keeps apart. A period that ended in a no-show is past, and free from its end on."""
 
 
@@ -217,7 +217,7 @@ def prolonged(*, due_at: datetime, retry_after_s: float, now: datetime) -> datet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GivenUpHold:
+class AbandonedHold:
     """A rental that came to nothing; `unpaid_for` is for how long it held its period unpaid."""
 
     requested_at: datetime
@@ -225,15 +225,15 @@ class GivenUpHold:
     unpaid_for: timedelta
 
 
-def may_hold_again_at(*, given_up: Sequence[GivenUpHold], at_most: int) -> datetime:
+def may_hold_again_at(*, abandoned: Sequence[AbandonedHold], at_most: int) -> datetime:
     """Return from when on a renter may hold an item again that they held and gave up within a day, in one or more holds.
 
     The item is first left to others for as long as it was held the last time, but for a mistake that was corrected soon; and after
     `at_most` holds, until the first of them is a day ago.
     """
-    last = max(given_up, key=lambda hold: hold.closed_at)
-    others_until = last.closed_at + (last.unpaid_for if last.unpaid_for > SOON else timedelta())
-    counted = sorted(hold.requested_at for hold in given_up)[-at_most:]
+    last = max(abandoned, key=lambda hold: hold.closed_at)
+    others_until = last.closed_at + (last.unpaid_for if last.unpaid_for > FREE_CANCELLATION else timedelta())
+    counted = sorted(hold.requested_at for hold in abandoned)[-at_most:]
     return max(others_until, counted[0] + DAY) if len(counted) == at_most else others_until
 
 

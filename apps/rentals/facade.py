@@ -18,24 +18,24 @@ def count_rentals() -> int:
 # -- For the upgrade from 0.1.0 alone, with `config.catching_up`: the version after the next may drop these four -------------------------
 
 
-def list_undescribed(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
+def list_items_without_version(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
     """Return up to `limit` ids, in order after `after`, of items of which rentals does not know what they are at their version."""
-    return list(queries.list_undescribed(after=after)[:limit])
+    return list(queries.list_items_without_version(after=after)[:limit])
 
 
-def describe_listing(*, item: ItemDetails) -> None:
+def backfill_listing_version(*, item: ItemDetails) -> None:
     """Let rentals know what an item is, for what is agreed from now on."""
-    listings.describe_listing(item=item)
+    listings.backfill_listing_version(item=item)
 
 
-def list_begun(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
+def list_started_unfetched(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
     """Return up to `limit` ids, in order after `after`, of paid rentals whose period has begun and whose item was not handed over."""
-    return list(queries.list_begun(after=after).values_list("id", flat=True)[:limit])
+    return list(queries.list_started_unfetched(after=after).values_list("id", flat=True)[:limit])
 
 
-def expect_ends(*, rental_ids: Collection[UUID], now: datetime) -> int:
+def schedule_period_ends(*, rental_ids: Collection[UUID], now: datetime) -> int:
     """Schedule the end of these rentals' periods where it is not; return how many there were."""
-    return sum(lending.expect_end(rental_id=rental_id, now=now) for rental_id in rental_ids)
+    return sum(lending.schedule_period_end(rental_id=rental_id, now=now) for rental_id in rental_ids)
 
 
 # -----------------------------------------------------------------------------------------------------------------------------------

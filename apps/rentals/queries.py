@@ -85,7 +85,7 @@ def list_rentals(*, after: UUID | None = None, rental_ids: Collection[UUID] | No
     return rentals if after is None else rentals.filter(id__gt=after)
 
 
-def list_begun(*, after: UUID | None = None) -> QuerySet[Rental]:
+def list_started_unfetched(*, after: UUID | None = None) -> QuerySet[Rental]:
     """List the paid rentals whose period has begun and whose item was not handed over, with ids after `after`, ordered by id."""
     return list_rentals(after=after).filter(state=domain.RentalState.PAID, began_at__isnull=False)
 
@@ -126,7 +126,7 @@ def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime
 
     A rental holds the item for its period, and from the handover if that was earlier.
     """
-    held = Rental.objects.filter(item_id=item_id, state__in=domain.TAKING, ends_at__gt=after)
+    held = Rental.objects.filter(item_id=item_id, state__in=domain.EXCLUSIVE_STATES, ends_at__gt=after)
     periods = held.annotate(held_from=Least("starts_at", Coalesce("handed_over_at", "starts_at")))
     return list(periods.order_by("held_from", "id").values_list("held_from", "ends_at"))
 
@@ -141,7 +141,7 @@ def list_clashing(*, rental: Rental) -> list[Rental]:
 def is_given_since(*, rental: Rental, since: datetime, now: datetime) -> bool:
     """Return whether another rental holds the item in a part of this one's period, or was given the time from its end until now `since`."""
     held_from = min(rental.starts_at, rental.handed_over_at or rental.starts_at)
-    others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.TAKING).exclude(id=rental.id)
+    others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.EXCLUSIVE_STATES).exclude(id=rental.id)
     overlapping = Q(starts_at__lt=rental.ends_at) | Q(handed_over_at__lt=rental.ends_at)
     newer = Q(requested_at__gte=since, starts_at__lte=now, ends_at__gt=rental.ends_at)
     return others.filter((overlapping & Q(ends_at__gt=held_from)) | newer | Q(state=domain.RentalState.RENTED)).exists()
@@ -152,7 +152,7 @@ def find_overdue(*, item_id: UUID, now: datetime) -> Rental | None:
     return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED, ends_at__lte=now).first()
 
 
-def list_unkept(*, renter_id: UUID, item_id: UUID, but: UUID, now: datetime) -> list[Rental]:
+def list_competing_holds(*, renter_id: UUID, item_id: UUID, but: UUID, now: datetime) -> list[Rental]:
     """Return a renter's other rentals that hold a period unpaid, and those of this item that came to nothing and are a day old at most.
 
     A payment that is being cancelled leaves an unpaid hold. Of a hold that is over only its timer is late, and what was
@@ -161,8 +161,8 @@ def list_unkept(*, renter_id: UUID, item_id: UUID, but: UUID, now: datetime) -> 
     requested = Q(state=RentalState.REQUESTED, payment_due_at__gt=now)
     unpaid = requested | Q(state=RentalState.PAYING) | Q(state=RentalState.REFUNDING, cancel_requested=False)
     of_item = Q(item_id=item_id, requested_at__gt=now - domain.DAY)
-    given_up = of_item & (Q(state=RentalState.EXPIRED) | Q(state=RentalState.CANCELLED, cancelled_by__in=["", RentalParty.RENTER]))
-    return list(Rental.objects.filter(unpaid | given_up, renter_id=renter_id).exclude(id=but).order_by("id"))
+    abandoned = of_item & (Q(state=RentalState.EXPIRED) | Q(state=RentalState.CANCELLED, cancelled_by__in=["", RentalParty.RENTER]))
+    return list(Rental.objects.filter(unpaid | abandoned, renter_id=renter_id).exclude(id=but).order_by("id"))
 
 
 def find_rental(*, rental_id: UUID) -> Rental | None:
@@ -191,7 +191,7 @@ def is_agreed(*, version: ListingVersion) -> bool:
     return Rental.objects.filter(item_id=version.item_id, item_version=version.version).exists()
 
 
-def list_undescribed(*, after: UUID | None = None) -> QuerySet[Listing, UUID]:
+def list_items_without_version(*, after: UUID | None = None) -> QuerySet[Listing, UUID]:
     """List the ids of the listings, in order after `after`, of which it is not known what the item is at its version."""
     known = ListingVersion.objects.filter(item_id=OuterRef("item_id"), version=OuterRef("version"))
     listings = Listing.objects.filter(~Exists(known), withdrawn=False).order_by("item_id")
@@ -212,7 +212,7 @@ def get_agreement(*, rental: Rental) -> Agreement:
     return Agreement(agreed=agreed, current=current if changed else None, changed=changed)
 
 
-def find_out(*, item_id: UUID) -> Rental | None:
+def find_rental_out(*, item_id: UUID) -> Rental | None:
     """Return the rental by which the item is rented out, or None."""
     return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED).first()
 

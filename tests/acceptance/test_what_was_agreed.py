@@ -187,11 +187,11 @@ def test_listings_of_before_are_described_afterwards_and_what_is_rented_then_is_
     assert market.see_agreed(old)["agreed"] is None
     market.command(market.renter, old, "cancel")
 
-    missing = rentals.list_undescribed()
+    missing = rentals.list_items_without_version()
     for details in items.list_details(item_ids=missing):
-        rentals.describe_listing(item=details)
+        rentals.backfill_listing_version(item=details)
 
-    assert ([str(item_id) for item_id in missing], rentals.list_undescribed()) == ([item["id"]], [])
+    assert ([str(item_id) for item_id in missing], rentals.list_items_without_version()) == ([item["id"]], [])
     new = market.request(item, by=market.neighbour)
     assert market.neighbour.get(f"/api/v1/rentals/{new['id']}").json()["agreed"]["description"] == DRILL["description"]
 

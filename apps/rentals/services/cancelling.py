@@ -61,7 +61,7 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
         transitions.transition(rental, to=RentalState.REFUNDING, wanted="cancel the payment")
         reason = "payment_cancelled"
         limits.lock_renter(renter_id=rental.renter_id)
-        if not limits.may_hold_on(rental, now=now):
+        if not limits.can_hold_unpaid(rental, now=now):
             reason = rental.cancel_reason = "no_hold_left"
             rental.cancel_requested, rental.cancelled_by = True, RentalParty.RENTER
         rental.cancelled_payments = (rental.cancelled_payments or 0) + 1

@@ -47,7 +47,7 @@ def hand_over(*, rental_id: UUID, by: UUID, as_operator: bool = False, operation
             if rental.state != RentalState.PAID:  # an undone return leads to `rented` too, but not by this command
                 raise WrongStateError(state=rental.state, wanted="hand over")
             transitions.transition(rental, to=RentalState.RENTED, wanted="hand over")
-            if out := queries.find_out(item_id=rental.item_id):
+            if out := queries.find_rental_out(item_id=rental.item_id):
                 raise (AlreadyRentedError if out.renter_id == rental.renter_id else ItemOutError)(rental=str(out.id))
             if first := queries.find_reserved_before(rental=rental, now=now):
                 raise (AlreadyRequestedError if first.renter_id == rental.renter_id else ItemReservedError)(rental=str(first.id))
@@ -110,9 +110,9 @@ def undo_return(*, rental_id: UUID, by: UUID, as_operator: bool = False, now: da
 
 
 def begin_period(*, rental_id: UUID, now: datetime) -> None:
-    """Publish, once, that a paid rental's period began, and wait for its end.
+    """Publish, once, that a paid rental's period began, and schedule its end.
 
-    A rental that is rented out or not paid is left unchanged: its end is waited for since the handover, or it is not lent.
+    A rental that is not paid, or whose item is with the renter, is left unchanged: the handover has scheduled the end.
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
@@ -122,7 +122,7 @@ def begin_period(*, rental_id: UUID, now: datetime) -> None:
             transitions.schedule_timer(rental, PeriodEnded, at=rental.ends_at, now=now)
 
 
-def expect_end(*, rental_id: UUID, now: datetime) -> bool:
+def schedule_period_end(*, rental_id: UUID, now: datetime) -> bool:
     """Schedule the end of a paid rental's period, where a process of an older version did not; return whether that was so."""
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)

@@ -46,14 +46,14 @@ def check_holds(rental: Rental, *, now: datetime) -> None:
 
     :raises ItemHeldUnpaidError, TooManyUnpaidHoldsError, HoldAgainLaterError: then, as `check_request`
     """
-    unkept = queries.list_unkept(renter_id=rental.renter_id, item_id=rental.item_id, but=rental.id, now=now)
-    unpaid = [other for other in unkept if other.state not in domain.GIVEN_UP]
-    _check_item(rental, unkept=unkept, now=now)
+    competing = queries.list_competing_holds(renter_id=rental.renter_id, item_id=rental.item_id, but=rental.id, now=now)
+    unpaid = [other for other in competing if other.state not in domain.ABANDONED]
+    _check_item(rental, competing=competing, now=now)
     if _is_too_many(unpaid):
         raise TooManyUnpaidHoldsError(limit=settings.GDMARKET_UNPAID_HOLDS, rentals=[str(other.id) for other in unpaid])
 
 
-def may_hold_on(rental: Rental, *, now: datetime) -> bool:
+def can_hold_unpaid(rental: Rental, *, now: datetime) -> bool:
     """Return whether a paid rental may hold its period unpaid again: with time left, and not too often, nor as one hold too many.
 
     Call it under the renter's lock.
@@ -61,8 +61,8 @@ def may_hold_on(rental: Rental, *, now: datetime) -> bool:
     is_late = transitions.hold_limit(rental) - (rental.paid_at or now) < domain.TIME_TO_RETRY
     if is_late or (rental.cancelled_payments or 0) >= domain.CANCELLED_PAYMENTS:
         return False
-    unkept = queries.list_unkept(renter_id=rental.renter_id, item_id=rental.item_id, but=rental.id, now=now)
-    return not _is_too_many([other for other in unkept if other.state not in domain.GIVEN_UP])
+    competing = queries.list_competing_holds(renter_id=rental.renter_id, item_id=rental.item_id, but=rental.id, now=now)
+    return not _is_too_many([other for other in competing if other.state not in domain.ABANDONED])
 
 
 def check_declines(rental: Rental, *, renter: Renter, now: datetime) -> None:
@@ -98,22 +98,22 @@ def _is_too_many(unpaid: Sequence[Rental]) -> bool:
     return 0 < at_most <= len(unpaid)
 
 
-def _check_item(rental: Rental, *, unkept: Sequence[Rental], now: datetime) -> None:
+def _check_item(rental: Rental, *, competing: Sequence[Rental], now: datetime) -> None:
     at_most: int = settings.GDMARKET_UNPAID_HOLDS_PER_ITEM
-    of_item = [other for other in unkept if other.item_id == rental.item_id] if at_most else []
-    held = next((other for other in of_item if other.state not in domain.GIVEN_UP), None)
+    of_item = [other for other in competing if other.item_id == rental.item_id] if at_most else []
+    held = next((other for other in of_item if other.state not in domain.ABANDONED), None)
     if held is not None:
         raise ItemHeldUnpaidError(rental=str(held.id))
     if of_item:
-        again_at = domain.may_hold_again_at(given_up=[_given_up(other, now=now) for other in of_item], at_most=at_most)
+        again_at = domain.may_hold_again_at(abandoned=[_abandoned(other, now=now) for other in of_item], at_most=at_most)
         if again_at > now:
             raise HoldAgainLaterError(retry_after_s=(again_at - now).total_seconds())
 
 
-def _given_up(rental: Rental, *, now: datetime) -> domain.GivenUpHold:
+def _abandoned(rental: Rental, *, now: datetime) -> domain.AbandonedHold:
     closed_at = rental.closed_at or now
     if rental.paid_at is None:
         closed_at = min(closed_at, rental.payment_due_at)  # its timer may have been late
     unpaid_for = min((rental.paid_at or closed_at) - rental.requested_at, transitions.longest_hold())
     is_excused = rental.state == RentalState.EXPIRED and rental.could_not_pay
-    return domain.GivenUpHold(requested_at=rental.requested_at, closed_at=closed_at, unpaid_for=timedelta() if is_excused else unpaid_for)
+    return domain.AbandonedHold(requested_at=rental.requested_at, closed_at=closed_at, unpaid_for=timedelta() if is_excused else unpaid_for)

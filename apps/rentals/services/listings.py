@@ -1,4 +1,4 @@
-"""Keeping rentals' copy of the catalogue, and telling open rentals what has changed in it."""
+"""Keeping rentals' copy of the catalogue, and publishing what has changed for open rentals."""
 
 from datetime import datetime
 from uuid import UUID
@@ -30,7 +30,7 @@ def upsert_listing(*, item: ItemSnapshot) -> None:
             _record_version(item)
 
 
-def describe_listing(*, item: ItemDetails) -> None:
+def backfill_listing_version(*, item: ItemDetails) -> None:
     """Record what an item is for a listing that a version of the product wrote which did not know of that."""
     upsert_listing(item=item)
     with databases.transaction_for("rentals"):
@@ -50,12 +50,12 @@ def set_standing(*, manager_id: UUID, is_suspended: bool, version: int) -> None:
 
 
 def _record_version(item: ItemSnapshot) -> None:
-    """Record the newest version of an item, whose listing is locked, and tell the open rentals of it what differs."""
+    """Record the newest version of an item, whose listing is locked, and publish what differs for its open rentals."""
     previous = queries.find_newest_version(item_id=item.item_id)
     description: str | None = getattr(item, "description", None)
     if description is None:
         if previous is None or previous.version != item.version - 1:
-            return  # A version is missing: the next `migrate` or `catch_up` fills it in, by `describe_listing`.
+            return  # A version is missing: the next `migrate` or `catch_up` fills it in, by `backfill_listing_version`.
         description = previous.description
     current = ListingVersion(
         item_id=item.item_id, version=item.version, description=description, **{name: getattr(item, name) for name in _TERMS}
@@ -64,12 +64,12 @@ def _record_version(item: ItemSnapshot) -> None:
     if previous is None:
         return
     if domain.changed_terms(agreed=previous, current=current):
-        _tell_open_rentals(current, now=item.occurred_at)
+        _publish_item_change(current, now=item.occurred_at)
     if not queries.is_agreed(version=previous):
         previous.delete()
 
 
-def _tell_open_rentals(current: ListingVersion, *, now: datetime) -> None:
+def _publish_item_change(current: ListingVersion, *, now: datetime) -> None:
     rentals = queries.list_holding(item_ids=[current.item_id]).filter(item_version__isnull=False).select_for_update(no_key=True)
     versions = queries.list_agreed_versions(item_id=current.item_id)
     for rental in rentals:

@@ -158,11 +158,11 @@ def _insert(rental: Rental, *, now: datetime) -> None:
         taken = queries.list_periods_taken(item_id=rental.item_id, after=rental.starts_at)
         free = domain.next_free(taken=taken, starts_at=rental.starts_at, lasting=lasting, now=now)
         clashing = queries.list_clashing(rental=rental)
-        next_free = {"starts_at": free[0], "ends_at": free[1]} if free and _may_hold(rental, now=now) else None
+        next_free = {"starts_at": free[0], "ends_at": free[1]} if free and _can_hold(rental, now=now) else None
         raise _taken_by(clashing, renter_id=rental.renter_id, next_free=next_free) from refused
 
 
-def _may_hold(rental: Rental, *, now: datetime) -> bool:
+def _can_hold(rental: Rental, *, now: datetime) -> bool:
     try:
         limits.check_holds(rental, now=now)
     except (ItemHeldUnpaidError, TooManyUnpaidHoldsError, HoldAgainLaterError):
