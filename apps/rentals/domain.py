@@ -109,7 +109,7 @@ EXCLUSIVE_STATES = (*HOLDING, RentalState.NO_SHOW)
 def period(*, starts_at: datetime | None, ends_at: datetime | None, shortest: timedelta, now: datetime) -> tuple[datetime, datetime]:
     """Return the half-open period that a renter requests, in whole seconds; by default from now, and for one day.
 
-    Fractions of a second are cut off first. One that starts now may be shorter by as much as a renter's clock may be wrong.
+    Fractions of a second are cut off. One that starts now may be shorter by as much as a renter's clock may be wrong.
     :raises PeriodPastError: if it is over, or starts before now by more than a renter's clock may be wrong
     :raises PeriodReversedError: if it ends no later than it starts
     :raises PeriodTooShortError: if it is shorter than `shortest`
@@ -119,7 +119,7 @@ def period(*, starts_at: datetime | None, ends_at: datetime | None, shortest: ti
     if start > now + HORIZON:
         raise PeriodTooFarError
     end = ends_at.replace(microsecond=0) if ends_at else start + max(DAY, shortest)
-    if end <= start:
+    if ends_at is not None and ends_at <= (starts_at or start):
         raise PeriodReversedError
     if start < (now - CLOCK_SKEW).replace(microsecond=0) or end <= now:
         raise PeriodPastError
