@@ -37,8 +37,8 @@ def settings_for(*, form: str, level: int | str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.request": {"level": "ERROR", "filters": ["with_exception"]},  # the access log has every refusal
-            "django.security.DisallowedModelAdminLookup": {"level": "CRITICAL"},  # a mistyped address; the access log has it
-            "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners cause it all day; the access log has it
+            "django.security": {"level": "CRITICAL"},  # anybody causes these by a request; the access log has every refusal
+            "django.security.csrf": {"level": "WARNING"},  # a misconfigured proxy causes these
             "stripe": {"level": "WARNING"},  # it would log each call with its payload
             "httpcore": {"level": "WARNING"},  # the same
         },

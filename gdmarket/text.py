@@ -15,7 +15,7 @@ _LINE_BREAKS = frozenset("\n\r\t")
 # Characters that change the direction of text, so that one name looks like another. Source: Unicode TR 36, section 3.
 _DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # What is drawn as nothing. Source: Unicode 16, DerivedCoreProperties.txt, Default_Ignorable_Code_Point, and the characters whose picture is
-# blank though they are none of these: Braille pattern blank, null notehead, Khitan filler, Egyptian blanks.
+# blank though they are none of these: object replacement character, Braille pattern blank, null notehead, Khitan filler, Egyptian blanks.
 _BLANK_RANGES = (
     (0xAD, 0xAD),
     (0x34F, 0x34F),
@@ -31,7 +31,7 @@ _BLANK_RANGES = (
     (0xFE00, 0xFE0F),
     (0xFEFF, 0xFEFF),
     (0xFFA0, 0xFFA0),
-    (0xFFF0, 0xFFFB),
+    (0xFFF0, 0xFFFC),
     (0x13430, 0x13455),
     (0x16FE4, 0x16FE4),
     (0x1BCA0, 0x1BCA3),

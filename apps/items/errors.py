@@ -26,7 +26,7 @@ class VersionMismatchError(StaleError):
 
 
 class BadNameError(InvalidError):
-    """A name has 1 to 100 characters, none of them a control character."""
+    """A name has 1 to 100 characters, none of them a control character, and shows something."""
 
     code = "bad_name"
     field = "name"
@@ -40,14 +40,14 @@ class BadDescriptionError(InvalidError):
 
 
 class BadCategoryError(InvalidError):
-    """A category has 1 to 40 characters, none of them a control character."""
+    """A category has 1 to 40 characters, none of them a control character, and shows something."""
 
     code = "bad_category"
     field = "category"
 
 
 class BadPlaceError(InvalidError):
-    """A place has 1 to 100 characters, none of them a control character."""
+    """A place has 1 to 100 characters, none of them a control character, and shows something."""
 
     code = "bad_place"
     field = "place"

@@ -1,5 +1,6 @@
 """The lists of the admin take what their filters and search ask for, and nothing else from an address."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -94,3 +95,9 @@ def test_the_links_of_the_filters_work(operator: Client) -> None:
 @pytest.mark.parametrize("address", [ITEMS, "/admin/rentals/rental/", "/admin/accounts/user/"])
 def test_a_search_of_any_length_is_answered(address: str, operator: Client) -> None:
     assert operator.get(address, {"q": " ".join(f"w{number}" for number in range(2_000))}).status_code == 200
+
+
+@pytest.mark.parametrize("address", [f"{ITEMS}?_to_field=name", f"{ITEMS}?description__regex=x"])
+def test_an_address_that_is_refused_is_no_error_in_the_log(address: str, operator: Client, caplog: pytest.LogCaptureFixture) -> None:
+    assert operator.get(address).status_code == 400
+    assert [record.name for record in caplog.records if record.levelno >= logging.ERROR] == []

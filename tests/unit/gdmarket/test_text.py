@@ -22,6 +22,7 @@ INVISIBLE = [
     "\ufe0f",
     "\ufeff",
     "\uffa0",
+    "\ufffc",
 ]
 
 
