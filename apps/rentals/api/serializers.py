@@ -8,14 +8,10 @@ from rest_framework import serializers
 from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.models import ListingVersion, Rental
-from gdmarket.contracts import names_of, types_of
+from gdmarket.contracts import names_of
 from gdmarket.rest.contracts import PaymentSerializer, api_names
 from gdmarket.rest.instants import InstantField
 from gdmarket.rest.serializers import StrictSerializer
-
-_MAY_BE_NULL = frozenset(
-    shown for shown, name in api_names(RentalSnapshot, key="rental_id").items() if types_of(RentalSnapshot).get(name, (str, False))[1]
-)
 
 
 class RequestRentalSerializer(StrictSerializer):
@@ -94,11 +90,6 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
     def build_unknown_field(self, field_name: str, model_class: Any) -> Any:
         """Build `item` from the column `item_id`, and the like."""
         return serializers.UUIDField, {"source": f"{field_name}_id"}
-
-    def to_representation(self, instance: Rental) -> dict[str, Any]:
-        """Return the fields; where there may be none, an empty text is none, as in the contract."""
-        shown: dict[str, Any] = super().to_representation(instance)
-        return {name: None if value == "" and name in _MAY_BE_NULL else value for name, value in shown.items()}
 
     def get_overdue(self, rental: Rental) -> bool:
         """Return whether the item should have been returned by now."""
