@@ -20,13 +20,13 @@ from gdmarket import bus, clock
 @bus.idempotent
 def on_manager_suspended(event: ManagerSuspended) -> None:
     """Hide the manager's items."""
-    services.set_standing(manager_id=event.manager_id, is_suspended=True, version=event.version)
+    services.set_suspended(manager_id=event.manager_id, is_suspended=True, version=event.version)
 
 
 @bus.idempotent
 def on_manager_reinstated(event: ManagerReinstated) -> None:
     """Show the manager's items again."""
-    services.set_standing(manager_id=event.manager_id, is_suspended=False, version=event.version)
+    services.set_suspended(manager_id=event.manager_id, is_suspended=False, version=event.version)
 
 
 def on_rental_requested(event: RentalRequested) -> None:

@@ -95,7 +95,7 @@ def blur_places(*, item_ids: Collection[UUID]) -> int:
     return len(items)
 
 
-def set_standing(*, manager_id: UUID, is_suspended: bool, version: int) -> None:
+def set_suspended(*, manager_id: UUID, is_suspended: bool, version: int) -> None:
     """Hide a suspended manager's items, or show those of one who is no longer; a version that is not newer changes nothing."""
     values = {"is_suspended": is_suspended, "version": version}
     with databases.transaction_for("items"):

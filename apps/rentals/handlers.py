@@ -14,13 +14,13 @@ from gdmarket import bus, clock
 @bus.idempotent
 def on_manager_suspended(event: ManagerSuspended) -> None:
     """Take no more requests for the manager's items, and no payments."""
-    listings.set_standing(manager_id=event.manager_id, is_suspended=True, version=event.version)
+    listings.set_suspended(manager_id=event.manager_id, is_suspended=True, version=event.version)
 
 
 @bus.idempotent
 def on_manager_reinstated(event: ManagerReinstated) -> None:
     """Take them again."""
-    listings.set_standing(manager_id=event.manager_id, is_suspended=False, version=event.version)
+    listings.set_suspended(manager_id=event.manager_id, is_suspended=False, version=event.version)
 
 
 @bus.idempotent

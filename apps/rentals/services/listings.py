@@ -40,7 +40,7 @@ def backfill_listing_version(*, item: ItemDetails) -> None:
             _record_version(item)
 
 
-def set_standing(*, manager_id: UUID, is_suspended: bool, version: int) -> None:
+def set_suspended(*, manager_id: UUID, is_suspended: bool, version: int) -> None:
     """Take no more requests for a manager's items, or take them again; a version that is not newer changes nothing."""
     values = {"is_suspended": is_suspended, "version": version}
     with databases.transaction_for("rentals"):
