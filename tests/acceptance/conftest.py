@@ -12,6 +12,9 @@ from gdmarket import breaker
 from tests.factories.accounts import UserFactory
 from tests.unit.payments.fake_gateway import FakeGateway, in_use
 
+Drain = Callable[[], int]
+PassTime = Callable[..., Any]
+
 DRILL: dict[str, Any] = {
     "name": "충전 드릴",
     "description": "18 V",
@@ -67,6 +70,12 @@ class Market:
 def long_sessions(settings: Settings) -> None:
     """Let everybody who signs in after this stay signed in for as long as time passes."""
     settings.GDMARKET_ACCESS_TOKEN_LIFETIME_S = 30 * 24 * 3600
+
+
+@pytest.fixture
+def short_rentals(settings: Settings) -> None:
+    """Let rentals be as short as a second."""
+    settings.GDMARKET_SHORTEST_RENTAL_S = 1
 
 
 @pytest.fixture

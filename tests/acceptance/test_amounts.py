@@ -1,7 +1,6 @@
 """Sums that the payment provider never takes, and what is told of payments that came to nothing."""
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,12 +14,10 @@ from apps.payments.models import Payment
 from apps.rentals.events import RentalHoldProlonged, RentalPaymentFailed, RentalPaymentStarted, RentalRequested
 from apps.rentals.models import Rental
 from gdmarket.bus.models import Delivery
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market
 from tests.acceptance.webhooks import payment_of
 from tests.log import recorded
 from tests.unit.payments.fake_gateway import FakeGateway
-
-Drain = Callable[[], int]
 
 FACTS = [RentalRequested, RentalPaymentStarted, RentalPaymentFailed, RentalHoldProlonged]
 

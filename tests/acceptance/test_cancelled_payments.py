@@ -1,19 +1,15 @@
 """How often a payment may be cancelled, and holds that came to nothing through no fault of their renter."""
 
-from collections.abc import Callable
-
 import pytest
 
 from apps.rentals.models import ListingManager, Rental
 from gdmarket import breaker
 from gdmarket.bus.models import Event
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market
 from tests.acceptance.test_limits import ask, cancel_payment, days_from_now
 from tests.passing_time import PassingTime
 
 pytestmark = pytest.mark.usefixtures("long_sessions")
-
-Drain = Callable[[], int]
 
 
 def test_a_payment_is_cancelled_three_times_and_the_fourth_time_cancels_the_rental(market: Market, drain: Drain) -> None:

@@ -20,7 +20,7 @@ INTEGER, MOMENT, ID = "integer", "date-time", "uuid"
 KEPT_LATIN = {"JSON", "UUID", "UTF", "ETag", "If", "Match", "W", "Content", "Length", "Type", "KRW", "T", "API", "Idempotency", "Key"}
 
 
-class Place(NamedTuple):
+class Input(NamedTuple):
     """A field of a body or a parameter of a query string, and the call that takes it."""
 
     method: str
@@ -53,26 +53,26 @@ def resolved(schema: Any) -> Any:
     return DOCUMENT["components"]["schemas"][name] if name else schema
 
 
-def fields() -> Iterator[Place]:
+def fields() -> Iterator[Input]:
     for method, path, operation in calls():
         content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         for name, schema in resolved(content.get("schema", {})).get("properties", {}).items():
-            yield Place(method, path, name, schema)
+            yield Input(method, path, name, schema)
 
 
-def parameters() -> Iterator[Place]:
+def parameters() -> Iterator[Input]:
     for method, path, operation in calls():
         for parameter in operation["parameters"]:
             if parameter.get("in") == "query":
-                yield Place(method, path, parameter["name"], resolved(parameter["schema"]), parameter.get("description", ""))
+                yield Input(method, path, parameter["name"], resolved(parameter["schema"]), parameter.get("description", ""))
 
 
 FIELDS, PARAMETERS = list(fields()), list(parameters())
-LISTS = {place.path for place in PARAMETERS if place.name == "limit"}
+LISTS = {field.path for field in PARAMETERS if field.name == "limit"}
 
 
-def of(places: list[Place], kind: str) -> list[Place]:
-    return [place for place in places if kind in {place.schema.get("type"), place.schema.get("format")}]
+def of(inputs: list[Input], kind: str) -> list[Input]:
+    return [field for field in inputs if kind in {field.schema.get("type"), field.schema.get("format")}]
 
 
 @pytest.fixture
@@ -85,15 +85,15 @@ def url(path: str, ids: UUID | None = None) -> str:
     return re.sub(r"\{\w+\}", str(ids or uuid4()), path)
 
 
-def send(person: Person, place: Place, value: Any, **headers: Any) -> Any:
+def send(person: Person, field: Input, value: Any, **headers: Any) -> Any:
     """Send a body with this one field."""
-    return getattr(person, place.method)(url(place.path), {place.name: value}, format="json", **headers)
+    return getattr(person, field.method)(url(field.path), {field.name: value}, format="json", **headers)
 
 
-def ask(person: Person, place: Place, *values: str, **headers: Any) -> Any:
+def ask(person: Person, field: Input, *values: str, **headers: Any) -> Any:
     """Ask with this one parameter, once for each value."""
-    beside = {"near": "37.5,127.0"} if place.name == "radius_m" else {}
-    return person.get(url(place.path), {**beside, place.name: list(values)}, **headers)
+    beside = {"near": "37.5,127.0"} if field.name == "radius_m" else {}
+    return person.get(url(field.path), {**beside, field.name: list(values)}, **headers)
 
 
 def refused(answer: Any) -> dict[str, str]:
@@ -109,58 +109,58 @@ def words(answer: Any) -> Iterator[str]:
 
 def test_the_tables_below_cover_the_document() -> None:
     assert len(LISTS) >= 4
-    assert {place.name for place in of(PARAMETERS, INTEGER)} >= {"limit", "radius_m", "max_daily_price", "min_version"}
-    assert {place.name for place in of(FIELDS, INTEGER)} >= {"daily_price", "deposit", "expected_price"}
-    assert {place.name for place in (*of(FIELDS, ID), *of(PARAMETERS, ID))} >= {"item"}
-    assert {place.name for place in of(PARAMETERS, MOMENT)} == {"free_from", "free_to"}
-    assert {place.name for place in of(FIELDS, MOMENT)} >= {"starts_at", "ends_at"}
+    assert {field.name for field in of(PARAMETERS, INTEGER)} >= {"limit", "radius_m", "max_daily_price", "min_version"}
+    assert {field.name for field in of(FIELDS, INTEGER)} >= {"daily_price", "deposit", "expected_price"}
+    assert {field.name for field in (*of(FIELDS, ID), *of(PARAMETERS, ID))} >= {"item"}
+    assert {field.name for field in of(PARAMETERS, MOMENT)} == {"free_from", "free_to"}
+    assert {field.name for field in of(FIELDS, MOMENT)} >= {"starts_at", "ends_at"}
 
 
-@pytest.mark.parametrize("place", of(FIELDS, INTEGER), ids=str)
-def test_every_whole_number_of_a_body_may_have_a_zero_fraction_and_is_no_text(person: Person, place: Place) -> None:
-    number = max(place.schema.get("minimum", 1), 1)
-    assert refused(send(person, place, float(number))).get(place.name) is None
+@pytest.mark.parametrize("field", of(FIELDS, INTEGER), ids=str)
+def test_every_whole_number_of_a_body_may_have_a_zero_fraction_and_is_no_text(person: Person, field: Input) -> None:
+    number = max(field.schema.get("minimum", 1), 1)
+    assert refused(send(person, field, float(number))).get(field.name) is None
     for wrong in (str(number), "１２", True, number + 0.5, [number]):
-        assert refused(send(person, place, wrong))[place.name] == "invalid", wrong
+        assert refused(send(person, field, wrong))[field.name] == "invalid", wrong
     assert not Item.objects.exists()
     assert not Rental.objects.exists()
 
 
-@pytest.mark.parametrize("place", of(PARAMETERS, INTEGER), ids=str)
-def test_every_whole_number_of_a_query_string_has_ascii_digits(person: Person, place: Place) -> None:
-    assert refused(ask(person, place, str(max(place.schema.get("minimum", 1), 1)))) == {}
+@pytest.mark.parametrize("field", of(PARAMETERS, INTEGER), ids=str)
+def test_every_whole_number_of_a_query_string_has_ascii_digits(person: Person, field: Input) -> None:
+    assert refused(ask(person, field, str(max(field.schema.get("minimum", 1), 1)))) == {}
     for wrong in ("１２", "1_0", "+5", " 7", "7 ", "1.0", "٣"):
-        assert refused(ask(person, place, wrong)) == {place.name: "invalid"}, wrong
+        assert refused(ask(person, field, wrong)) == {field.name: "invalid"}, wrong
 
 
 SENT_BY_CLIENTS = ["2036-05-01T18:00:00+0900", "2036-05-01T18:00+09:00", "2036-05-01 18:00:00+09:00", "2036-05-01t09:00:00z"]
 NOT_MOMENTS = [("2036-05-01T18:00:00", "offset"), ("2036-05-01", "time"), ("2036-13-01T18:00:00Z", "no such day"), ("soon", "as in")]
 
 
-@pytest.mark.parametrize("place", of(FIELDS, MOMENT), ids=str)
-def test_every_moment_of_a_body_is_read_as_clients_write_it(person: Person, place: Place) -> None:
+@pytest.mark.parametrize("field", of(FIELDS, MOMENT), ids=str)
+def test_every_moment_of_a_body_is_read_as_clients_write_it(person: Person, field: Input) -> None:
     for text in SENT_BY_CLIENTS:
-        assert refused(send(person, place, text)).get(place.name) != "invalid", text
+        assert refused(send(person, field, text)).get(field.name) != "invalid", text
     for text, why in [*NOT_MOMENTS, ("2036-05-01T18:00:00 09:00", "as in")]:
-        answer = send(person, place, text)
-        assert refused(answer)[place.name] == "invalid"
+        answer = send(person, field, text)
+        assert refused(answer)[field.name] == "invalid"
         assert any(why in words_of_it for words_of_it in words(answer)), list(words(answer))
 
 
-@pytest.mark.parametrize("place", of(PARAMETERS, MOMENT), ids=str)
-def test_every_moment_of_a_query_string_is_read_as_clients_write_it(person: Person, place: Place) -> None:
+@pytest.mark.parametrize("field", of(PARAMETERS, MOMENT), ids=str)
+def test_every_moment_of_a_query_string_is_read_as_clients_write_it(person: Person, field: Input) -> None:
     for text in [*SENT_BY_CLIENTS, "2036-05-01T18:00:00 09:00"]:
-        assert refused(ask(person, place, text)).get(place.name) != "invalid", text
+        assert refused(ask(person, field, text)).get(field.name) != "invalid", text
     for text, why in NOT_MOMENTS:
-        answer = ask(person, place, text)
-        assert refused(answer)[place.name] == "invalid"
+        answer = ask(person, field, text)
+        assert refused(answer)[field.name] == "invalid"
         assert any(why in words_of_it for words_of_it in words(answer)), list(words(answer))
 
 
-@pytest.mark.parametrize("place", PARAMETERS, ids=str)
-def test_no_parameter_may_stand_twice(person: Person, place: Place) -> None:
-    answer = ask(person, place, "1", "1")
-    assert refused(answer) == {place.name: "repeated"}
+@pytest.mark.parametrize("field", PARAMETERS, ids=str)
+def test_no_parameter_may_stand_twice(person: Person, field: Input) -> None:
+    answer = ask(person, field, "1", "1")
+    assert refused(answer) == {field.name: "repeated"}
     assert "results" not in answer.json()
 
 
@@ -171,15 +171,15 @@ def test_a_parameter_that_nobody_reads_may_not_stand_twice_either(person: Person
 
 
 @pytest.mark.parametrize(
-    "place", [place for place in PARAMETERS if re.search(r"(^|\. )\S+ when it is not given\.", place.description)], ids=str
+    "field", [field for field in PARAMETERS if re.search(r"(^|\. )\S+ when it is not given\.", field.description)], ids=str
 )
-def test_what_a_parameter_is_when_it_is_not_given_may_be_given_alone(person: Person, place: Place) -> None:
-    found = re.search(r"(?:^|\. )(\S+) when it is not given\.", place.description)
+def test_what_a_parameter_is_when_it_is_not_given_may_be_given_alone(person: Person, field: Input) -> None:
+    found = re.search(r"(?:^|\. )(\S+) when it is not given\.", field.description)
     assert found
-    answer = person.get(url(place.path), {place.name: found[1]})
+    answer = person.get(url(field.path), {field.name: found[1]})
     assert refused(answer) == {}
-    if place.path in LISTS:
-        assert answer.json() == person.get(url(place.path)).json()
+    if field.path in LISTS:
+        assert answer.json() == person.get(url(field.path)).json()
 
 
 def test_a_radius_of_another_size_needs_a_place(person: Person) -> None:
@@ -189,15 +189,15 @@ def test_a_radius_of_another_size_needs_a_place(person: Person) -> None:
 NOT_IDS = ["0198f0ab", "０198f0ab{}", "0x98f0ab{}", "+198f0ab{}", " 198f0ab{}", "0_98f0ab{}", "{{0198f0ab{}}}", "urn:uuid:0198f0ab{}", ""]
 
 
-@pytest.mark.parametrize("place", [*of(FIELDS, ID), *of(PARAMETERS, ID)], ids=str)
-def test_every_id_has_one_way_to_be_written_but_for_capitals(person: Person, place: Place) -> None:
+@pytest.mark.parametrize("field", [*of(FIELDS, ID), *of(PARAMETERS, ID)], ids=str)
+def test_every_id_has_one_way_to_be_written_but_for_capitals(person: Person, field: Input) -> None:
     def answer_to(text: str) -> Any:
-        return send(person, place, text) if place in FIELDS else ask(person, place, text)
+        return send(person, field, text) if field in FIELDS else ask(person, field, text)
 
     for text in (str(uuid4()), str(uuid4()).upper(), uuid4().hex):
-        assert refused(answer_to(text)).get(place.name) is None, text
+        assert refused(answer_to(text)).get(field.name) is None, text
     for wrong in NOT_IDS:
-        assert refused(answer_to(wrong.format("-cdef-7abc-8def-abcdefabcdef")))[place.name] == "invalid", wrong
+        assert refused(answer_to(wrong.format("-cdef-7abc-8def-abcdefabcdef")))[field.name] == "invalid", wrong
 
 
 @pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in calls() if "{" in path])
@@ -232,18 +232,18 @@ def test_an_id_as_apples_uuid_prints_it_finds_what_it_names(market: Market) -> N
 WRONG: list[Any] = [None, "", [], {}, True, 0.5, -1, 10**30, "ㄱ" * 5000, "\u202eㄱ", "！"]
 
 
-@pytest.mark.parametrize("place", FIELDS, ids=str)
-def test_no_korean_message_about_a_field_has_an_english_word(person: Person, place: Place) -> None:
+@pytest.mark.parametrize("field", FIELDS, ids=str)
+def test_no_korean_message_about_a_field_has_an_english_word(person: Person, field: Input) -> None:
     for value in WRONG:
-        answer = send(person, place, value, HTTP_ACCEPT_LANGUAGE="ko")
+        answer = send(person, field, value, HTTP_ACCEPT_LANGUAGE="ko")
         if answer.status_code >= 400:
             assert {text for text in words(answer) if _latin(text)} == set(), value
 
 
-@pytest.mark.parametrize("place", PARAMETERS, ids=str)
-def test_no_korean_message_about_a_parameter_has_an_english_word(person: Person, place: Place) -> None:
+@pytest.mark.parametrize("field", PARAMETERS, ids=str)
+def test_no_korean_message_about_a_parameter_has_an_english_word(person: Person, field: Input) -> None:
     for value in ("！", "", "-1", "9" * 30, "ㄱ" * 5000, "\u202eㄱ"):
-        answer = ask(person, place, value, HTTP_ACCEPT_LANGUAGE="ko")
+        answer = ask(person, field, value, HTTP_ACCEPT_LANGUAGE="ko")
         if answer.status_code >= 400:
             assert {text for text in words(answer) if _latin(text)} == set(), value
 
@@ -259,5 +259,5 @@ def test_no_korean_message_about_broken_json_has_an_english_word(person: Person,
 
 
 def _latin(text: str) -> set[str]:
-    names = {place.name for place in (*FIELDS, *PARAMETERS)} | {"latitude", "longitude", "NaN"}
+    names = {field.name for field in (*FIELDS, *PARAMETERS)} | {"latitude", "longitude", "NaN"}
     return set(re.findall(r"[A-Za-z_]{2,}", re.sub(r'"[^"]*"', "", text))) - KEPT_LATIN - names

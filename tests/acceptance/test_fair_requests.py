@@ -12,11 +12,9 @@ from apps.payments.models import Payment
 from apps.rentals.models import Rental
 from gdmarket import clock
 from gdmarket.bus.models import Event
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market, PassTime
 from tests.factories.accounts import UserFactory
 
-Drain = Callable[[], int]
-PassTime = Callable[..., Any]
 RENTALS = "/api/v1/rentals"
 
 

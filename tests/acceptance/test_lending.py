@@ -1,8 +1,6 @@
 """Handing over and taking back, early, in time and late."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from pytest_django import Settings
@@ -11,10 +9,7 @@ from apps.rentals import handlers
 from apps.rentals.events import PeriodEnded
 from apps.rentals.models import Rental
 from gdmarket import clock
-from tests.acceptance.conftest import Market
-
-Drain = Callable[[], int]
-PassTime = Callable[..., Any]
+from tests.acceptance.conftest import Drain, Market, PassTime
 
 
 def test_an_overdue_item_refuses_every_new_request_until_it_is_back(market: Market, drain: Drain, pass_time: PassTime) -> None:

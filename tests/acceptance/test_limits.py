@@ -1,7 +1,6 @@
 """What one account may hold without paying, over HTTP: the market that one account emptied, and the limits that keep it open."""
 
 import math
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,7 +12,7 @@ from apps.rentals.events import PaymentDeadlinePassed, RentalRequested
 from apps.rentals.models import Rental, Renter
 from gdmarket import breaker
 from gdmarket.breaker import store
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market
 from tests.acceptance.webhooks import payment_of
 from tests.log import recorded
 from tests.passing_time import PassingTime
@@ -21,7 +20,6 @@ from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.usefixtures("long_sessions")
 
-Drain = Callable[[], int]
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)

@@ -1,6 +1,5 @@
 """Concurrent commands about one rental's money: one legal outcome, on which ledger and provider agree."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +12,10 @@ from apps.payments.services.findings import FindingVerdict
 from apps.rentals.models import Rental
 from apps.rentals.services import requesting
 from gdmarket import clock
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market
 from tests.acceptance.webhooks import ledger_entries, payment_of
 from tests.unit.payments.actions import balances, concurrently
 from tests.unit.payments.fake_gateway import FakeGateway
-
-Drain = Callable[[], int]
 
 CHARGED = [("charged", 8_000), ("earned", 8_000)]
 GIVEN_BACK = [*CHARGED, ("refund_due", 8_000), ("refunded", 8_000)]

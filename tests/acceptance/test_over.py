@@ -1,9 +1,7 @@
 """A rental whose period is over: no command revives it or moves money for it, and what was never fetched is free again."""
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -16,17 +14,11 @@ from apps.rentals.services import cancelling
 from apps.status_view.queries import WorkQueue, count_work_queues
 from gdmarket import clock
 from gdmarket.bus.models import Event
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market, PassTime
 from tests.acceptance.short_rentals import facts, post, refusal, request_paid, soon, status
 from tests.unit.payments.fake_gateway import FakeGateway
 
-Drain = Callable[[], int]
-PassTime = Callable[..., Any]
-
-
-@pytest.fixture(autouse=True)
-def short_rentals(settings: Settings) -> None:
-    settings.GDMARKET_SHORTEST_RENTAL_S = 1
+pytestmark = pytest.mark.usefixtures("short_rentals")
 
 
 # -- Nothing is paid, and nothing lives again ----------------------------------------------------------------------------------------

@@ -1,17 +1,14 @@
 """Partial refunds: the rental is unchanged, and a cancel refunds the rest."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.core.management import call_command
 
 from apps.payments.models import Refund
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market
 from tests.acceptance.webhooks import payment_of
 from tests.unit.payments.actions import balances
 from tests.unit.payments.fake_gateway import FakeGateway
-
-Drain = Callable[[], int]
 
 
 def give_back(rental: dict[str, Any], amount: int) -> None:

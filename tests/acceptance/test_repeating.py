@@ -1,6 +1,5 @@
 """A request repeated because no answer came takes effect once."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +12,7 @@ from apps.rentals.services import paying
 from gdmarket import clock
 from gdmarket.ids import uuid7
 from gdmarket.rest.models import IdempotencyKey
-from tests.acceptance.conftest import Market
-
-Drain = Callable[[], int]
-PassTime = Callable[..., Any]
+from tests.acceptance.conftest import Drain, Market, PassTime
 
 
 def test_a_command_repeated_after_a_crash_changes_nothing(market: Market) -> None:

@@ -1,6 +1,5 @@
 """Items that come back late, are booked in late, or by mistake; and who cancelled."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from threading import Thread
 from typing import Any
@@ -8,7 +7,6 @@ from uuid import UUID
 
 import pytest
 from django.db import connections
-from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from apps.rentals import queries
@@ -18,17 +16,11 @@ from gdmarket import clock
 from gdmarket.bus.models import Event
 from gdmarket.errors import DomainError
 from gdmarket.ids import uuid7
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market, PassTime
 from tests.acceptance.short_rentals import facts, post, refusal, request_paid, soon, status
 from tests.factories.accounts import UserFactory
 
-Drain = Callable[[], int]
-PassTime = Callable[..., Any]
-
-
-@pytest.fixture(autouse=True)
-def short_rentals(settings: Settings) -> None:
-    settings.GDMARKET_SHORTEST_RENTAL_S = 1
+pytestmark = pytest.mark.usefixtures("short_rentals")
 
 
 def lend(market: Market) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Every failure of the saga, and its compensation."""
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -14,11 +13,8 @@ from apps.payments.models import Payment
 from gdmarket import clock
 from gdmarket.bus import dead_letters, subscriptions
 from gdmarket.ids import uuid7
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market, PassTime
 from tests.log import recorded
-
-Drain = Callable[[], int]
-PassTime = Callable[..., Any]
 
 
 def test_after_a_declined_card_the_hold_stands_and_another_card_may_be_tried(market: Market) -> None:

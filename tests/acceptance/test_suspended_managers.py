@@ -12,10 +12,9 @@ from apps.payments.models import Payment
 from apps.rentals.models import Rental
 from gdmarket.bus import subscriptions
 from gdmarket.bus.models import Event
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market
 from tests.factories.accounts import UserFactory
 
-Drain = Callable[[], int]
 ITEMS, RENTALS = "/api/v1/items", "/api/v1/rentals"
 DEACTIVATED, WITHOUT_ROLE = {"is_item_manager": "on"}, {"is_active": "on", "is_renter": "on"}
 IN_GOOD_STANDING = {"is_active": "on", "is_item_manager": "on"}

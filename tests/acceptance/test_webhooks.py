@@ -16,13 +16,11 @@ from apps.payments.models import Payment
 from config.wsgi import application
 from gdmarket import clock, ids
 from gdmarket.bus.models import Event
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market
 from tests.acceptance.test_contract import CHECKS
 from tests.acceptance.test_hostile_input import assert_problem
 from tests.acceptance.webhooks import count_noticed, ledger_entries, outcomes, payment_of, send_bytes, send_webhook
 from tests.unit.payments.fake_gateway import FakeGateway
-
-Drain = Callable[[], int]
 
 CHARGED = [("charged", 8_000), ("earned", 8_000)]
 

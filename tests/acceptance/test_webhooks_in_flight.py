@@ -11,12 +11,10 @@ from apps.payments.gateways.port import ChargeRecord, ChargeStatus, NoAnswerErro
 from apps.payments.models import Payment
 from apps.payments.services import checking
 from gdmarket import clock
-from tests.acceptance.conftest import Market
+from tests.acceptance.conftest import Drain, Market
 from tests.acceptance.webhooks import count_noticed, ledger_entries, outcomes, payment_of, send_webhook
 from tests.unit.payments.actions import concurrently, in_another_thread
 from tests.unit.payments.fake_gateway import FakeGateway
-
-Drain = Callable[[], int]
 
 CHARGED = [("charged", 8_000), ("earned", 8_000)]
 

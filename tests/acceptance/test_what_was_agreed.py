@@ -1,6 +1,5 @@
 """A rental keeps what was agreed; what its manager changes afterwards is seen as a change."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,10 +11,9 @@ from apps.rentals import facade as rentals
 from apps.rentals.models import ListingVersion, Rental
 from gdmarket.bus import subscriptions
 from gdmarket.bus.models import Event
-from tests.acceptance.conftest import DRILL, Market
+from tests.acceptance.conftest import DRILL, Drain, Market
 from tests.factories.accounts import UserFactory
 
-Drain = Callable[[], int]
 TERMS = ("name", "description", "category", "place", "latitude", "longitude", "deposit")
 AGREED = {name: DRILL[name] for name in TERMS}
 OTHER = {

@@ -56,36 +56,36 @@ def day_ends_at() -> datetime:
 class _LabelFilter(admin.SimpleListFilter):
     """Filters by a column whose values have labels."""
 
-    labels: Labels
+    labels_by_value: Labels
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, str(label)) for value, label in self.labels.items()]
+        return [(value, str(label)) for value, label in self.labels_by_value.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        return queryset.filter(**{str(self.parameter_name): value}) if value in self.labels else queryset
+        return queryset.filter(**{str(self.parameter_name): value}) if value in self.labels_by_value else queryset
 
 
 class _StateFilter(_LabelFilter):
-    title, parameter_name, labels = _("state"), "state", labels.STATES
+    title, parameter_name, labels_by_value = _("state"), "state", labels.STATES
 
 
 class _ItemStateFilter(_LabelFilter):
-    title, parameter_name, labels = _("listing"), "state", labels.ITEM_STATES
+    title, parameter_name, labels_by_value = _("listing"), "state", labels.ITEM_STATES
 
 
 class _AvailabilityFilter(_LabelFilter):
-    title, parameter_name, labels = _("availability"), "availability", labels.AVAILABILITIES
+    title, parameter_name, labels_by_value = _("availability"), "availability", labels.AVAILABILITIES
 
 
 class _WorkQueueFilter(_LabelFilter):
     """Filters by a work queue of the manager."""
 
-    title, parameter_name, labels = _("to look after"), "at_hand", {queue.value: label for queue, label in WORK_QUEUES.items()}
+    title, parameter_name, labels_by_value = _("to look after"), "at_hand", {queue.value: label for queue, label in WORK_QUEUES.items()}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        in_queue = queries.in_work_queue(queue=WorkQueue(value), day_ends_at=day_ends_at()) if value in self.labels else Q()
+        in_queue = queries.in_work_queue(queue=WorkQueue(value), day_ends_at=day_ends_at()) if value in self.labels_by_value else Q()
         return queryset.filter(in_queue)
 
 

@@ -172,7 +172,7 @@ def test_it_refuses_to_start_insecurely_beyond_this_machine(command: tuple[str, 
     assert refused.stdout == ""
 
 
-def test_all_that_is_insecure_is_named_at_once_and_nothing_is_on_this_machine() -> None:
+def test_a_refusal_to_start_names_every_insecure_setting_but_none_is_needed_on_this_machine() -> None:
     asked = SimpleNamespace(
         SECRET_KEY="changeme",
         SECRET_KEY_FALLBACKS=["unused"],

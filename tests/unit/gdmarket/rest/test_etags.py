@@ -41,7 +41,7 @@ def test_a_weak_tag_is_not_said_to_have_changed(api: APIClient) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["3", '"3', "W/3", '"3", "4"', "", ","])
-def test_what_is_no_tag_is_not_said_to_have_changed(api: APIClient, wanted: str) -> None:
+def test_an_if_match_that_holds_no_tag_is_refused_as_invalid(api: APIClient, wanted: str) -> None:
     answer = api.patch("/api/v1/versions/3", {}, format="json", HTTP_IF_MATCH=wanted)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_if_match")
 
