@@ -1,7 +1,10 @@
-"""Making up for what a version of the product left undone that did not know of it yet, across contexts.
+"""Filling in, across contexts, what processes of the version before leave out.
 
-Old processes serve beside new ones during an upgrade, so that this is done when the database is migrated, and again when the last of them
-has ended. It can be repeated at any time.
+They serve beside new ones during an upgrade, so that this is done when the database is migrated, and again when the last of them has ended.
+It can be repeated at any time: what is filled in is left alone.
+
+`listings`, `places` and `ends` may be dropped, with the facades' functions that nothing else calls, once no market runs a version without
+this module. `managers` stays, for people are changed in the database by hand.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,10 +19,10 @@ Page = Callable[[UUID | None], list[UUID]]
 
 
 def catch_up() -> dict[str, int]:
-    """Do what is left undone, and return how many of each that was.
+    """Fill in what was left out, and return how many of each there were.
 
-    `managers`: nobody was told that they are suspended, or are no longer. `listings`: rentals did not know what the item is. `places`: of
-    items, that were not blurred. `ends`: of the periods of paid rentals, for which nothing may wait.
+    `managers`: item managers whose suspension or reinstatement was not published. `listings`: items whose description rentals did not have.
+    `places`: items whose place was not blurred. `ends`: paid rentals that had no timer for the end of their period.
     """
     done = {"managers": 0, "listings": 0, "places": 0, "ends": 0}
     for page in _pages(lambda after: items.list_manager_ids(after=after)):

@@ -24,9 +24,9 @@ def get_person(*, user_id: UUID) -> Person:
 
 
 def publish_standings(*, user_ids: Collection[UUID], now: datetime) -> int:
-    """Publish of these item managers what nobody was told, as they were changed outside the admin; return of how many.
+    """Publish the suspensions and reinstatements of these managers that were not published, as they were changed outside the admin.
 
-    Ids of nobody are left out.
+    Return how many there were. Ids of nobody are left out. For `catch_up`.
     """
     return services.publish_standings(user_ids=user_ids, now=now)
 
@@ -35,7 +35,7 @@ def find_people(*, words: str, by_address: bool, among: Collection[UUID] | None 
     """Return for each word of a search, folded, the ids of the people, of `among` where given, whose display name holds it.
 
     `by_address`, which is for operators, parts of an e-mail address count as well; a whole address finds its owner for everybody, who must
-    know it. A person is never listed to others than those who know them: the caller shows its own rows of theirs.
+    know it. The caller uses the ids to find its own rows, and shows nobody a list of people.
     :raises TooManyPeopleError: if there is no `among` and more than 1,000 have the words in name or address
     """
     return queries.find_users(words=words, by_address=by_address, among=among)

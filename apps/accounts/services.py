@@ -74,12 +74,14 @@ def change_person(*, person: User, now: datetime) -> None:
 
 
 def publish_standings(*, user_ids: Collection[UUID], now: datetime) -> int:
-    """Publish of these item managers what nobody was told, as they were changed behind `change_person`; return of how many.
+    """Publish the suspensions and reinstatements of these managers that were not published, as `change_person` was not used.
 
-    Ids of nobody are left out.
+    Return how many there were. Ids of nobody are left out.
     """
+    suspended = set(ManagerStanding.objects.filter(user_id__in=user_ids, is_suspended=True).values_list("user_id", flat=True))
+    differing = [person.id for person in User.objects.filter(id__in=user_ids) if person.may_manage == (person.id in suspended)]
     with databases.transaction_for("accounts"):
-        people = User.objects.select_for_update(no_key=True).filter(id__in=user_ids).order_by("id")
+        people = User.objects.select_for_update(no_key=True).filter(id__in=differing).order_by("id")
         return sum(_publish_standing(person, now=now) for person in people)
 
 

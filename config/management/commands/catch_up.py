@@ -1,4 +1,4 @@
-"""`manage.py catch_up`: make up for what processes of an older version left undone."""
+"""`manage.py catch_up`: fill in what processes of an older version left out."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from config import catching_up
 
 
 class Command(BaseCommand):
-    """Makes up for what an older version left undone; can be repeated."""
+    """Fills in what an older version left out; can be repeated."""
 
-    help = "Make up for what processes of an older version left undone. `migrate` does it, too; repeat it once the last of them has ended."
+    help = "Fill in what processes of an older version left out. `migrate` does it, too; repeat it once the last of them has ended."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         done = catching_up.catch_up()
         self.stdout.write(
-            f"told of {done['managers']} managers, described {done['listings']} listings, blurred {done['places']} places, "
-            f"set timers for {done['ends']} periods"
+            f"published the state of {done['managers']} managers, described {done['listings']} items, blurred {done['places']} places, "
+            f"scheduled the end of {done['ends']} rentals"
         )

@@ -1,4 +1,4 @@
-"""`manage.py catch_up` makes up for what an older version left undone, and does nothing twice."""
+"""`manage.py catch_up` fills in what an older version left out, and does nothing twice."""
 
 from io import StringIO
 from typing import Any
@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from apps.accounts import facade as accounts
 from apps.items.models import Item, ItemManager
 from apps.items.services import register_item
 from apps.rentals.models import ListingVersion
@@ -44,6 +47,24 @@ def test_managers_of_whom_accounts_knows_nothing_are_left_alone() -> None:
     assert not Event.objects.filter(type__startswith="accounts.").exists()
 
 
+def test_a_manager_whose_state_is_known_costs_no_statement() -> None:
+    known: list[Any] = [UserFactory(item_manager=True) for _ in range(4)]
+    statements = []
+    for people in (known[:1], known):
+        with CaptureQueriesContext(connection) as run:
+            assert accounts.publish_standings(user_ids=[person.id for person in people], now=clock.now()) == 0
+        statements.append(len(run))
+    assert statements[0] == statements[1]
+
+
+def test_a_reinstatement_that_was_not_published_is_published_once() -> None:
+    manager: Any = UserFactory(item_manager=True)
+    for is_active in (False, True):
+        get_user_model().objects.filter(id=manager.id).update(is_active=is_active)
+        assert [accounts.publish_standings(user_ids=[manager.id], now=clock.now()) for _ in range(2)] == [1, 0]
+    assert Event.objects.filter(type="accounts.ManagerReinstated").count() == 1
+
+
 def test_migrate_catches_up() -> None:
     register_item(item_id=ids.uuid7(), manager_id=ids.uuid7(), now=clock.now(), **DRILL)
     Item.objects.update(shown_latitude=None)
@@ -57,4 +78,4 @@ def test_the_command_says_what_it_did() -> None:
     said = StringIO()
     call_command("catch_up", stdout=said)
 
-    assert said.getvalue() == "told of 0 managers, described 0 listings, blurred 0 places, set timers for 0 periods\n"
+    assert said.getvalue() == "published the state of 0 managers, described 0 items, blurred 0 places, scheduled the end of 0 rentals\n"
