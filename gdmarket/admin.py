@@ -39,6 +39,8 @@ class LimitedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's clas
     pattern.
     """
 
+    empty_value_display = EMPTY
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return any(lookup in self._lookups_of(entry, request) for entry in self.get_list_filter(request))
 

@@ -133,3 +133,46 @@ def test_the_markets_own_reasons_are_read_in_the_readers_language(rental: Rental
 
     assert "더는 결제 없이 잡아 둘 수 없음" in korean.get(page(rental)).content.decode()
     assert "may not be held unpaid any longer" in browser(manager).get(page(rental)).content.decode()
+
+
+def test_the_page_before_a_cancel_says_whose_rental_it_is_and_what_goes_back(manager: Any, rental: Rental) -> None:
+    shown = browser(manager).get(address(rental, "cancel")).content.decode()
+    for told in (
+        "드릴",
+        "₩8,000, to the renter",
+        configured.GDMARKET_TIME_ZONE,
+        "Optional.",
+        'value="Cancel the rental"',
+        "Back to the rental",
+    ):
+        assert told in shown, told
+
+    Rental.objects.update(starts_at=clock.now() - LATER, ends_at=clock.now())
+    assert "Required, as the period is over." in browser(manager).get(address(rental, "cancel")).content.decode()
+
+
+def test_the_page_of_a_late_return_says_when_the_item_was_handed_over(manager: Any, rental: Rental) -> None:
+    lending.hand_over(rental_id=rental.pk, by=manager.pk, now=clock.now())
+    shown = browser(manager).get(address(rental, "take-back-late")).content.decode()
+    for told in ("Handed over at", configured.GDMARKET_TIME_ZONE, "Nothing: the price stays as it is.", 'value="Record the return"'):
+        assert told in shown, told
+
+
+def test_the_page_of_a_rental_says_how_it_ended_once_it_has(manager: Any, rental: Rental) -> None:
+    assert "How it ended" not in browser(manager).get(page(rental)).content.decode()
+    assert "deposit: ₩0" in browser(manager).get(page(rental)).content.decode()
+    browser(manager).post(address(rental, "cancel"), {"reason": "It is broken."})
+    bus.run_until_idle()
+
+    shown = browser(manager).get(page(rental)).content.decode()
+    assert "How it ended" in shown
+    assert "cancel requested" not in shown.lower()
+
+
+def test_the_history_names_a_command_and_its_reason_in_the_readers_language(manager: Any, rental: Rental) -> None:
+    browser(manager).post(address(rental, "cancel"), {"reason": "고장 났어요."})
+    history = reverse("admin:rentals_rental_history", args=[rental.pk])
+    assert "Cancel the rental: 고장 났어요." in browser(manager).get(history).content.decode()
+    korean = Client(headers={"accept-language": "ko"})
+    korean.force_login(manager)
+    assert "대여 취소: 고장 났어요." in korean.get(history).content.decode()

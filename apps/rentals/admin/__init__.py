@@ -13,13 +13,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import linebreaksbr
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import facade as accounts
-from apps.rentals import queries
+from apps.rentals.admin import words
 from apps.rentals.domain import REVOCABLE, TIME_TO_UNDO, RentalState
 from apps.rentals.models import Rental
 from apps.rentals.services import cancelling, lending
@@ -36,15 +36,6 @@ _COMMANDS: dict[str, Callable[..., Rental]] = {
     "cancel": cancelling.cancel_rental,
 }
 _ALLOWED = {RentalState.PAID: ("hand-over", _("Hand over")), RentalState.RENTED: ("take-back", _("Take back"))}
-_TERMS = {
-    "name": _("name"),
-    "description": _("description"),
-    "category": _("category"),
-    "place": _("place"),
-    "latitude": _("latitude"),
-    "longitude": _("longitude"),
-    "deposit": _("deposit"),
-}
 _LABELS = {
     "hand-over": _("Hand over"),
     "take-back": _("Take back"),
@@ -77,7 +68,7 @@ _PAYMENT_STATES = {
 class CancelForm(forms.Form):
     """Why a rental is cancelled; both sides read it."""
 
-    reason = forms.CharField(label=_("reason"), max_length=200, required=False, widget=forms.Textarea(attrs={"rows": 4, "autofocus": True}))
+    reason = forms.CharField(label=_("Reason"), max_length=200, required=False, widget=forms.Textarea(attrs={"rows": 4, "autofocus": True}))
 
     def clean_reason(self) -> str:
         """Return the reason with plain line breaks, and without control characters."""
@@ -91,10 +82,11 @@ class ReturnForm(forms.Form):
     """When an item came back, in the time zone of the admin."""
 
     returned_at = forms.DateTimeField(
-        label=_("returned at"), widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S")
+        label=_("Returned at"), widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S")
     )
 
 
+_SUBMIT = {"cancel": _("Cancel the rental"), "take-back-late": _("Record the return")}
 _FORMS: dict[str, type[forms.Form]] = {"cancel": CancelForm, "take-back-late": ReturnForm}
 
 
@@ -114,12 +106,15 @@ class RentalAdmin(ManagerOwnedAdmin):
         (_("What was agreed"), {"fields": ("agreed", "item_changed")}),
         (_("Period"), {"fields": ("period", "handed_over", "returned")}),
         (_("Payment"), {"fields": ("payment", "payment_due", "paid")}),
-        (_("How it ended"), {"fields": ("cancel", "cancelled_by", "reason", "closed")}),
+        (_("How it ended"), {"fields": ("cancelled_by", "reason", "closed")}),
     )
 
     @admin.display(description=_("state"), ordering="state")
     def state_badge(self, rental: Rental) -> SafeString:
-        return badge(kind=rental.state, label=rental.get_state_display())
+        state = badge(kind=rental.state, label=rental.get_state_display())
+        if rental.cancel_requested and not rental.closed_at:
+            return format_html("{} {}", state, badge(kind="overdue", label=_("cancel requested")))
+        return state
 
     @admin.display(description=_("period"), ordering="starts_at")
     def period(self, rental: Rental) -> SafeString:
@@ -143,24 +138,13 @@ class RentalAdmin(ManagerOwnedAdmin):
     @admin.display(description=_("the item as agreed"))
     def agreed(self, rental: Rental) -> SafeString | str:
         """Return the terms, one a line, each with what it is now where that differs."""
-        agreement = queries.get_agreement(rental=rental)
-        if agreement.agreed is None:
-            return EMPTY
-        lines = []
-        for name, label in _TERMS.items():
-            now = format_html(str(_(" – now {value}")), value=getattr(agreement.current, name)) if name in agreement.changed else ""
-            lines.append((label, getattr(agreement.agreed, name), now))
-        return format_html_join("", '<div class="line">{}: {}<strong>{}</strong></div>', lines)
+        return words.agreed_lines(rental)
 
     @admin.display(description=_("payment"))
     def payment(self, rental: Rental) -> SafeString | str:
         if not rental.payment_state:
             return EMPTY
         return badge(kind=rental.payment_state, label=_PAYMENT_STATES.get(rental.payment_state, rental.payment_state))
-
-    @admin.display(description=_("cancel requested"))
-    def cancel(self, rental: Rental) -> SafeString | str:
-        return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else EMPTY
 
     @admin.display(description=_("reason"))
     def reason(self, rental: Rental) -> SafeString | str:
@@ -205,6 +189,20 @@ class RentalAdmin(ManagerOwnedAdmin):
         is_ours = url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()}, require_https=request.is_secure())
         return HttpResponseRedirect(referer if is_ours else reverse("admin:rentals_rental_change", args=[rental_id]))
 
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Name the commands in the reader's language, each with the reason that was given."""
+        answer = super().history_view(request, object_id, extra_context)
+        for entry in (getattr(answer, "context_data", None) or {}).get("action_list", ()):
+            command, _line, reason = entry.change_message.partition("\n")
+            if command in _LABELS:
+                entry.change_message = f"{_LABELS[command]}: {reason}" if reason else str(_LABELS[command])
+        return answer
+
+    def get_fieldsets(self, request: HttpRequest, obj: Rental | None = None) -> Any:
+        """Leave out how it ended while it has not."""
+        has_ended = obj is not None and (obj.closed_at or obj.cancelled_by or obj.cancel_reason)
+        return self.fieldsets if has_ended else self.fieldsets[:-1]
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.command_view)
         commands = [
@@ -224,7 +222,13 @@ class RentalAdmin(ManagerOwnedAdmin):
             self._command(request, rental, command)
 
     def _ask(self, request: HttpRequest, rental: Rental, command: str, form: forms.Form) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "rental": rental, "title": _LABELS[command], "form": form}
+        field = form.fields["reason" if command == "cancel" else "returned_at"]
+        field.help_text = words.help_of(rental, command)
+        if command == "cancel" and rental.ends_at <= clock.now():
+            field.widget.attrs["required"] = True
+        facts = [(_("Renter"), self.renter(rental)), *words.facts_of(rental, command)]
+        asked = {"rental": rental, "title": _LABELS[command], "submit": _SUBMIT[command], "facts": facts, "form": form}
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **asked}
         return TemplateResponse(request, "admin/rentals/rental/command.html", context)
 
     def _command(self, request: HttpRequest, rental: Rental, command: str, **particulars: Any) -> bool:
@@ -235,7 +239,7 @@ class RentalAdmin(ManagerOwnedAdmin):
         except DomainError as refused:
             self.message_user(request, f"{rental.item_name}: {refused.message}", messages.ERROR)
             return False
-        self.log_change(request, rental, command)
+        self.log_change(request, rental, f"{command}\n{particulars.get('reason', '')}")
         self.message_user(request, _DONE[command] % {"rental": rental.item_name}, messages.SUCCESS)
         return True
 
