@@ -191,6 +191,7 @@ def test_a_return_is_not_undone_while_the_time_is_given_away(
 @pytest.mark.parametrize("who", ["renter", "manager"])
 def test_who_cancelled_and_why_stands_everywhere(market: Market, drain: Drain, who: str) -> None:
     _item, rental = request_paid(market)
+    assert (rental["cancelled_by"], market.see(rental)["cancelled_by"], status(market, rental)["cancelled_by"]) == (None, None, None)
 
     post(getattr(market, who), rental, "cancel", reason="It rains.\nSorry!")
     drain()

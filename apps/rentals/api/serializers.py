@@ -75,12 +75,7 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
     state = serializers.ChoiceField(choices=list(domain.RentalState))
     overdue = serializers.SerializerMethodField(help_text="Whether the item should have been returned by now.")
     payment = serializers.SerializerMethodField()
-    cancelled_by = serializers.ChoiceField(
-        choices=list(domain.RentalParty),
-        allow_null=True,
-        read_only=True,
-        help_text="The role of who cancelled, or asked for it; null where nobody did.",
-    )
+    cancelled_by = serializers.SerializerMethodField(help_text="The role of who cancelled, or asked for it; null where nobody did.")
 
     class Meta:
         model = Rental
@@ -94,6 +89,11 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
     def get_overdue(self, rental: Rental) -> bool:
         """Return whether the item should have been returned by now."""
         return domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=self.context["now"])
+
+    @extend_schema_field(serializers.ChoiceField(choices=list(domain.RentalParty), allow_null=True))
+    def get_cancelled_by(self, rental: Rental) -> str | None:
+        """Return who cancelled: an empty text in the table is none in the contract."""
+        return rental.cancelled_by or None
 
     @extend_schema_field(PaymentSerializer(allow_null=True))
     def get_payment(self, rental: Rental) -> dict[str, str] | None:
