@@ -25,7 +25,13 @@ _READ_ELSEWHERE = {"GDMARKET_CRASH_AT", "GDMARKET_RELAY", "GDMARKET_WELCOME"}
 _STATIC = ("market/admin.css", "admin/css/base.css")
 _MEGABYTE = 1024**2
 _RATES = [f"GDMARKET_THROTTLE_{whose}" for whose in ("USER", "ANON", "AUTH", "REGISTER")]
-_HOLDS = ("GDMARKET_UNPAID_HOLDS", "GDMARKET_UNPAID_HOLDS_PER_ITEM", "GDMARKET_DECLINES_PER_RENTAL", "GDMARKET_DECLINES_PER_RENTER")
+_HOLDS = (
+    "GDMARKET_UNPAID_HOLDS",
+    "GDMARKET_UNPAID_HOLDS_PER_ITEM",
+    "GDMARKET_DECLINES_PER_RENTAL",
+    "GDMARKET_DECLINES_PER_RENTER",
+    "GDMARKET_CANCELLED_PAYMENTS",
+)
 _HOSTS, _COLLECT = "set GDMARKET_ALLOWED_HOSTS to the names it is reached by", "set GDMARKET_STATIC_DIR, then run manage.py collectstatic"
 _NEW_KEY = "set another: python -c 'import secrets; print(secrets.token_urlsafe(48))', and keep the old one among the fallbacks"
 

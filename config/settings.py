@@ -166,6 +166,9 @@ GDMARKET_LONGEST_HOLD_S = env.int("GDMARKET_LONGEST_HOLD_S", 3600, validate=vali
 GDMARKET_DECLINES_PER_RENTAL = env.int("GDMARKET_DECLINES_PER_RENTAL", 5, validate=validate.Range(min=0))
 #: The same for all payments of one renter.
 GDMARKET_DECLINES_PER_RENTER = env.int("GDMARKET_DECLINES_PER_RENTER", 10, validate=validate.Range(min=0))
+#: How many rentals one renter may pay and [cancel again](rental-rules.md#payments-that-are-cancelled) within a day; after that, requests
+#: are answered 429 for a while. `0`: no limit.
+GDMARKET_CANCELLED_PAYMENTS = env.int("GDMARKET_CANCELLED_PAYMENTS", 5, validate=validate.Range(min=0))
 
 # -- Rentals ----------------------------------------------------------------------------------------------------------------------
 #: The shortest time for which an item is rented, in seconds.

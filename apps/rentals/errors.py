@@ -92,13 +92,23 @@ class ItemHeldUnpaidError(ConflictError):
 
 
 class HoldAgainLaterError(TooOftenError):
-    """You held this item and did not keep it, so others come first: request it again in {wait_min} minutes."""
+    """You gave this item up, so others come first: request it again in {wait_h} h {wait_min} min, or choose another."""
 
     code = "hold_again_later"
 
     def __init__(self, *, retry_after_s: float) -> None:
         """Store after how many seconds the renter may hold the item again."""
-        super().__init__(retry_after_s=retry_after_s, wait_min=math.ceil(retry_after_s / 60))
+        super().__init__(retry_after_s=retry_after_s, **_wait(retry_after_s))
+
+
+class TooManyCancelledError(TooOftenError):
+    """You paid {limit} rentals and cancelled them within a day: you can request something again in {wait_h} h {wait_min} min."""
+
+    code = "too_many_cancelled"
+
+    def __init__(self, *, limit: int, retry_after_s: float) -> None:
+        """Store how many are too many, and after how many seconds the renter may request something again."""
+        super().__init__(retry_after_s=retry_after_s, limit=limit, **_wait(retry_after_s))
 
 
 class WrongStateError(ConflictError):
@@ -108,15 +118,33 @@ class WrongStateError(ConflictError):
 
 
 class PeriodOverError(ConflictError):
-    """The period of this rental is over, and this can no longer be done."""
+    """The period of this rental is over, and it can no longer be paid: request the item for another period."""
 
     code = "period_over"
+
+
+class PeriodOverMeanwhileError(PeriodOverError):
+    """The period of this rental ended while it was being paid: it has expired, and money that was taken goes back."""
+
+
+class CancelledTooLateError(PeriodOverError):
+    """The period of this rental is over, and you can no longer cancel it: ask the item's manager or an operator, who can."""
+
+
+class HandedOverTooLateError(PeriodOverError):
+    """The period of this rental is over, and the item is not handed over any more: to give the money back, cancel with a reason."""
 
 
 class ReturnFinalError(ConflictError):
     """A return can be undone for 15 minutes, and no longer."""
 
     code = "return_final"
+
+
+class ReturnStandsError(ConflictError):
+    """The return stands: the item was given away since, by the rental named in `rental`. Please speak with both renters."""
+
+    code = "return_stands"
 
 
 class NotTheRenterError(ForbiddenError):
@@ -200,18 +228,31 @@ class TooManyDeclinesError(TooOftenError):
 
 
 class AmountTooSmallError(DeclinedError):
-    """The payment provider does not take so small a sum."""
+    """The payment provider does not take so small a sum: request the item for a longer period."""
 
     code = "amount_too_small"
 
 
+class AmountBelowLimitError(AmountTooSmallError):
+    """The payment provider takes no less than {limit:,} {currency}: request the item for a longer period."""
+
+
 class AmountTooLargeError(DeclinedError):
-    """The payment provider does not take so large a sum."""
+    """The payment provider does not take so large a sum: request the item for a shorter period."""
 
     code = "amount_too_large"
+
+
+class AmountAboveLimitError(AmountTooLargeError):
+    """The payment provider takes no more than {limit:,} {currency}: request the item for a shorter period."""
 
 
 class PaymentUnavailableError(UnavailableError):
     """Payments are not taken for the moment; please pay a little later."""
 
     code = "payment_unavailable"
+
+
+def _wait(seconds: float) -> dict[str, int]:
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    return {"wait_h": hours, "wait_min": minutes}

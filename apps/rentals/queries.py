@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Least
 
 from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
-from apps.rentals.domain import RentalParty, RentalState
+from apps.rentals.domain import RentalParty, RentalPaymentState, RentalState
 from apps.rentals.errors import RentalNotFoundError
 from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental
 from gdmarket.contracts import build
@@ -138,13 +138,13 @@ def list_clashing(*, rental: Rental) -> list[Rental]:
     return list(held.filter(begun).order_by("starts_at", "id"))
 
 
-def is_given_since(*, rental: Rental, since: datetime, now: datetime) -> bool:
-    """Return whether another rental holds the item in a part of this one's period, or was given the time from its end until now `since`."""
+def find_given_since(*, rental: Rental, since: datetime, now: datetime) -> Rental | None:
+    """Return a rental that holds the item in a part of this one's period, or was given the time from its end until now `since`, or None."""
     held_from = min(rental.starts_at, rental.handed_over_at or rental.starts_at)
     others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.EXCLUSIVE_STATES).exclude(id=rental.id)
     overlapping = Q(starts_at__lt=rental.ends_at) | Q(handed_over_at__lt=rental.ends_at)
     newer = Q(requested_at__gte=since, starts_at__lte=now, ends_at__gt=rental.ends_at)
-    return others.filter((overlapping & Q(ends_at__gt=held_from)) | newer | Q(state=domain.RentalState.RENTED)).exists()
+    return others.filter((overlapping & Q(ends_at__gt=held_from)) | newer | Q(state=domain.RentalState.RENTED)).order_by("id").first()
 
 
 def find_overdue(*, item_id: UUID, now: datetime) -> Rental | None:
@@ -163,6 +163,19 @@ def list_competing_holds(*, renter_id: UUID, item_id: UUID, but: UUID, now: date
     of_item = Q(item_id=item_id, requested_at__gt=now - domain.DAY)
     abandoned = of_item & (Q(state=RentalState.EXPIRED) | Q(state=RentalState.CANCELLED, cancelled_by__in=["", RentalParty.RENTER]))
     return list(Rental.objects.filter(unpaid | abandoned, renter_id=renter_id).exclude(id=but).order_by("id"))
+
+
+def list_cancelled_payments(*, renter_id: UUID, now: datetime) -> list[datetime]:
+    """Return, in order, when a renter's rentals were over, within a day, of which this renter cancelled the payment; now, if not yet.
+
+    What is paid again is not among them, nor what the manager, an operator or the market cancelled.
+    """
+    open_ones = Q(closed_at=None, state__in=[RentalState.REQUESTED, RentalState.PAYING, RentalState.REFUNDING])
+    came_to_nothing = open_ones | Q(closed_at__gt=now - domain.DAY, state__in=domain.ABANDONED)
+    while_paid = Q(cancelled_by=RentalParty.RENTER, payment_state__in=[RentalPaymentState.APPROVED, RentalPaymentState.REFUNDED])
+    rentals = Rental.objects.filter(came_to_nothing, Q(cancelled_payments__gt=0) | while_paid, renter_id=renter_id)
+    over_at = rentals.filter(cancelled_by__in=["", RentalParty.RENTER]).values_list("closed_at", flat=True)
+    return sorted(at or now for at in over_at)
 
 
 def find_rental(*, rental_id: UUID) -> Rental | None:

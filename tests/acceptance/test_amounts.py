@@ -46,6 +46,7 @@ def test_a_sum_that_the_provider_never_takes_is_refused_before_anything_is_held(
 
     assert (refused.status_code, refused.json()["code"]) == (402, code)
     assert (refused.json()["amount"], refused.json()["currency"], refused.json()["limit"]) == (8_000, "KRW", limit)
+    assert f"{limit:,} KRW: request the item for a" in refused.json()["detail"]
     assert (Rental.objects.count(), Payment.objects.count(), recorded(FACTS)) == (0, 0, [])
     assert market.availability(item) == "available"
     assert not [line for line in caplog.records if line.levelno >= logging.ERROR]

@@ -1,9 +1,13 @@
 """How often a payment may be cancelled, and holds that came to nothing through no fault of their renter."""
 
+from uuid import UUID, uuid4
+
 import pytest
+from pytest_django import Settings
 
 from apps.rentals.models import ListingManager, Rental
-from gdmarket import breaker
+from apps.rentals.services import cancelling
+from gdmarket import breaker, clock
 from gdmarket.bus.models import Event
 from tests.acceptance.conftest import Drain, Market
 from tests.acceptance.test_limits import ask, cancel_payment, days_from_now
@@ -78,3 +82,59 @@ def test_the_wait_is_counted_from_the_end_of_the_hold_although_its_timer_was_lat
     drain()
 
     assert ask(market, item).status_code == 201
+
+
+@pytest.mark.parametrize("command", ["cancel the rental", "cancel the payment, then the rental"])
+def test_places_are_not_collected_by_paying_and_cancelling(
+    market: Market, pass_time: PassingTime, drain: Drain, settings: Settings, command: str
+) -> None:
+    items = [market.register() for _ in range(7)]
+    answers = [ask(market, item, payment_method="pm_ok", **days_from_now(30)) for item in items[:5]]
+    for answer in answers:
+        if command != "cancel the rental":
+            assert cancel_payment(market, answer.json()).json()["state"] == "requested"
+        assert market.command(market.renter, answer.json(), "cancel").status_code == 200
+    drain()
+    before = Rental.objects.count()
+
+    refused = [ask(market, items[5], **wish) for wish in ({}, {"payment_method": "pm_ok"})]
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(429, "too_many_cancelled")}
+    assert 86_000 < int(refused[0].headers["Retry-After"]) <= 86_400
+    assert "5 rentals" in refused[0].json()["detail"]
+    assert Rental.objects.count() == before
+    assert market.request(items[5], by=market.neighbour)["state"] == "requested"
+    settings.GDMARKET_CANCELLED_PAYMENTS = 0
+    kept = ask(market, items[6], payment_method="pm_ok").json()
+    settings.GDMARKET_CANCELLED_PAYMENTS = 5
+    assert market.command(market.renter, kept, "cancel").json()["state"] == "cancelled"
+    pass_time(days=1, minutes=1)
+    assert ask(market, market.register()).status_code == 201
+
+
+@pytest.mark.parametrize("by", ["manager", "operator", "market"])
+def test_what_others_cancelled_and_what_was_never_paid_is_not_counted_as_cancelled(
+    market: Market, settings: Settings, drain: Drain, by: str
+) -> None:
+    settings.GDMARKET_CANCELLED_PAYMENTS = 1
+    unpaid = market.request(market.register())
+    market.pay(unpaid, "pm_declined")
+    market.command(market.renter, unpaid, "cancel")
+    paid_again = ask(market, market.register(), payment_method="pm_ok").json()
+    cancel_payment(market, paid_again)
+    market.pay(paid_again)
+    rental = ask(market, market.register(), payment_method="pm_ok").json()
+    if by == "manager":
+        market.command(market.manager, rental, "cancel")
+    elif by == "operator":
+        cancelling.cancel_rental(rental_id=UUID(rental["id"]), by=uuid4(), as_operator=True, now=clock.now())
+    else:
+        cancelling.refuse_rental(rental_id=UUID(rental["id"]), reason="item_withdrawn", now=clock.now())
+    drain()
+    assert market.see(rental)["state"] == "cancelled"
+
+    last = ask(market, market.register(), payment_method="pm_ok")
+    market.command(market.renter, last.json(), "cancel")
+
+    assert last.status_code == 201
+    assert ask(market, market.register()).json()["code"] == "too_many_cancelled"

@@ -93,6 +93,7 @@ def test_a_fourth_unpaid_hold_is_refused_with_the_ids_of_the_three(market: Marke
 def test_the_limits_are_the_settings(market: Market, settings: Settings) -> None:
     assert (settings.GDMARKET_UNPAID_HOLDS, settings.GDMARKET_UNPAID_HOLDS_PER_ITEM, settings.GDMARKET_LONGEST_HOLD_S) == (3, 2, 3600)
     assert (settings.GDMARKET_DECLINES_PER_RENTAL, settings.GDMARKET_DECLINES_PER_RENTER) == (5, 10)
+    assert settings.GDMARKET_CANCELLED_PAYMENTS == 5
     settings.GDMARKET_UNPAID_HOLDS = 1
     market.request(market.register())
 
@@ -120,7 +121,7 @@ def test_who_let_a_hold_expire_leaves_the_item_to_others_for_as_long(market: Mar
 
     assert (refused.status_code, refused.json()["code"]) == (429, "hold_again_later")
     assert 0 < (wait_s := int(refused.headers["Retry-After"])) <= 15 * 60 + 2
-    assert f"in {math.ceil(wait_s / 60)} minutes" in refused.json()["detail"]
+    assert f"in 0 h {math.ceil(wait_s / 60)} min" in refused.json()["detail"]
     assert Rental.objects.count() == 1
     assert market.request(item, by=market.neighbour)["state"] == "requested"
     pass_time(minutes=16)

@@ -108,7 +108,9 @@ def test_an_approval_that_comes_after_the_end_within_one_call_is_refunded(market
     rental = market.request(market.register(), ends_at=soon(seconds=2))
     provider.on_answer["charge"] = lambda: time.sleep(2.1)
 
-    assert refusal(market.pay(rental)) == (409, "period_over")
+    refused = market.pay(rental)
+    assert (refusal(refused), refused.json()["rental"]["id"]) == ((409, "period_over"), rental["id"])
+    assert "money that was taken goes back" in refused.json()["detail"]
     drain()
 
     shown = status(market, rental)

@@ -116,7 +116,7 @@ def test_a_return_is_not_undone_once_somebody_else_let_the_time_pass_unfetched(m
     drain()
     assert Rental.objects.filter(state="no_show").count() == 1
 
-    assert refusal(undo(market.manager, rental)) == (409, "period_taken")
+    assert refusal(undo(market.manager, rental)) == (409, "return_stands")
 
 
 @pytest.mark.parametrize("is_overdue", [False, True])
@@ -127,11 +127,14 @@ def test_a_return_is_not_undone_once_the_time_was_given_to_somebody_else(
     pass_time(minutes=31 if is_overdue else 1)
     drain()
     post(market.manager, rental, "return")
-    market.request(item, by=market.neighbour)
+    other = market.request(item, by=market.neighbour)
     pass_time(minutes=1)
     before = Event.objects.count()
 
-    assert refusal(undo(market.manager, rental)) == (409, "period_taken")
+    refused = undo(market.manager, rental)
+
+    assert (refusal(refused), refused.json()["rental"]) == ((409, "return_stands"), other["id"])
+    assert "next_free" not in refused.json()
     assert (market.see(rental)["state"], Event.objects.count()) == ("returned", before)
 
 
@@ -155,7 +158,7 @@ def test_a_return_is_not_undone_while_the_time_is_given_away(
     pass_time(minutes=31)
     drain()
     post(market.manager, rental, "return")
-    is_given_since = queries.is_given_since
+    find_given_since = queries.find_given_since
     renter_id, refused = uuid7(), []
 
     def request() -> None:
@@ -168,13 +171,13 @@ def test_a_return_is_not_undone_while_the_time_is_given_away(
 
     other = Thread(target=request)
 
-    def with_a_request_meanwhile(**which: Any) -> bool:
-        found = is_given_since(**which)
+    def with_a_request_meanwhile(**which: Any) -> Rental | None:
+        found = find_given_since(**which)
         other.start()
         other.join(1)
         return found
 
-    monkeypatch.setattr(queries, "is_given_since", with_a_request_meanwhile)
+    monkeypatch.setattr(queries, "find_given_since", with_a_request_meanwhile)
     if not locks:
         monkeypatch.setattr(transitions, "lock_rental", lambda *, rental_id: Rental.objects.get(id=rental_id))
 

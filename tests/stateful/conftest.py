@@ -34,7 +34,7 @@ def machine(transactional_db: None, settings: Settings, tmp_path: Path) -> Itera
     settings.GDMARKET_PAYMENT_GATEWAY = "stateful"
     # Two renters do all that happens.
     settings.GDMARKET_UNPAID_HOLDS = settings.GDMARKET_UNPAID_HOLDS_PER_ITEM = 0
-    settings.GDMARKET_DECLINES_PER_RENTAL = settings.GDMARKET_DECLINES_PER_RENTER = 0
+    settings.GDMARKET_DECLINES_PER_RENTAL = settings.GDMARKET_DECLINES_PER_RENTER = settings.GDMARKET_CANCELLED_PAYMENTS = 0
     sandbox = SandboxWithWebhooks(store=tmp_path / "store.sqlite3", sleep=lambda _seconds: None)
     sandbox.list_charges(since=datetime.now(UTC), until=datetime.now(UTC), deadline_s=5.0)
     gateways.GATEWAYS["stateful"] = lambda: sandbox

@@ -22,7 +22,7 @@ from apps.rentals.api.serializers import (
     ReturnRentalSerializer,
 )
 from apps.rentals.domain import RentalState
-from apps.rentals.errors import PaymentUnavailableError, RentalNotFoundError, TooManyDeclinesError
+from apps.rentals.errors import PaymentUnavailableError, PeriodOverMeanwhileError, RentalNotFoundError, TooManyDeclinesError
 from apps.rentals.models import Rental
 from apps.rentals.services import cancelling, lending, paying, requesting
 from gdmarket import clock
@@ -169,10 +169,10 @@ def _as_json(rental: Rental) -> dict[str, Any]:
 
 @contextmanager
 def _with_rental_in_problem(rental_id: UUID) -> Iterator[None]:
-    """Add the rental, which is still held, to the problem that says why it could not be paid."""
+    """Add the rental, which is still held or has just expired, to the problem that says why it could not be paid."""
     try:
         yield
-    except (DeclinedError, PaymentUnavailableError, TooManyDeclinesError) as refused:
+    except (DeclinedError, PaymentUnavailableError, PeriodOverMeanwhileError, TooManyDeclinesError) as refused:
         try:
             rental = queries.get_rental(rental_id=rental_id)
         except RentalNotFoundError:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalParty, RentalPaymentState, RentalState
-from apps.rentals.errors import PeriodOverError, ReasonRequiredError, WrongStateError
+from apps.rentals.errors import CancelledTooLateError, ReasonRequiredError, WrongStateError
 from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalExpired, RentalPaymentCancelled, RentalRefundDue
 from apps.rentals.models import Rental
 from apps.rentals.services import limits, transitions
@@ -21,7 +21,7 @@ def cancel_rental(
     It is `cancelled`, or `paying` or `refunding` while money is in flight. From the end of the period on a renter cannot cancel; the others
     can, with a reason, also what was never fetched. The same `operation_id` again changes nothing.
     :raises RentalNotFoundError: if `by` is none of them
-    :raises PeriodOverError: if `by` is the renter, and the period is over
+    :raises CancelledTooLateError: if `by` is the renter, and the period is over
     :raises ReasonRequiredError: if the period is over, and there is no reason
     :raises WrongStateError: if the item is out, or the rental has ended or is being cancelled already
     """
@@ -48,14 +48,14 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
 
     The money always goes back. If the renter may not hold the period unpaid any more, the rental is cancelled as well: `cancel_requested`.
     :raises NotTheRenterError: if `by` is the manager
-    :raises PeriodOverError: if the period is over
+    :raises CancelledTooLateError: if the period is over
     :raises WrongStateError: if the rental is not paid, or the item is out
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_renter(rental, by=by)
         if rental.ends_at <= now and rental.state in {RentalState.PAID, RentalState.NO_SHOW}:
-            raise PeriodOverError
+            raise CancelledTooLateError
         if rental.state != RentalState.PAID:  # `paying` leads to `refunding` too, but not by this command
             raise WrongStateError(state=rental.state, wanted="cancel the payment")
         transitions.transition(rental, to=RentalState.REFUNDING, wanted="cancel the payment")
@@ -95,7 +95,7 @@ def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
 
 def _check_late_cancel(*, party: RentalParty, reason: str) -> None:
     if party is RentalParty.RENTER:
-        raise PeriodOverError
+        raise CancelledTooLateError
     if not shows_something(text=reason):
         raise ReasonRequiredError
 

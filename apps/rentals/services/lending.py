@@ -8,11 +8,11 @@ from apps.rentals.domain import RentalState
 from apps.rentals.errors import (
     AlreadyRentedError,
     AlreadyRequestedError,
+    HandedOverTooLateError,
     ItemOutError,
     ItemReservedError,
-    PeriodOverError,
-    PeriodTakenError,
     ReturnFinalError,
+    ReturnStandsError,
     WrongStateError,
 )
 from apps.rentals.events import (
@@ -33,7 +33,7 @@ def hand_over(*, rental_id: UUID, by: UUID, as_operator: bool = False, operation
     """Give the item of a paid rental to its renter; the same `operation_id` again changes nothing.
 
     :raises NotTheManagerError: if `by` is the renter
-    :raises PeriodOverError: if the period of the paid rental is over
+    :raises HandedOverTooLateError: if the period of the paid rental is over
     :raises WrongStateError: if the rental is not paid
     :raises ItemOutError: if the item is still rented out to another renter; AlreadyRentedError, if to this one
     :raises ItemReservedError: if another renter holds the item now, or before this rental's period; AlreadyRequestedError, if this one does
@@ -43,7 +43,7 @@ def hand_over(*, rental_id: UUID, by: UUID, as_operator: bool = False, operation
         transitions.only_manager(rental, by=by, as_operator=as_operator)
         if transitions.is_new_operation(rental, operation_id=operation_id):
             if rental.ends_at <= now and rental.state in {RentalState.PAID, RentalState.NO_SHOW}:
-                raise PeriodOverError
+                raise HandedOverTooLateError
             if rental.state != RentalState.PAID:  # an undone return leads to `rented` too, but not by this command
                 raise WrongStateError(state=rental.state, wanted="hand over")
             transitions.transition(rental, to=RentalState.RENTED, wanted="hand over")
@@ -90,7 +90,7 @@ def undo_return(*, rental_id: UUID, by: UUID, as_operator: bool = False, now: da
     :raises NotTheManagerError: if `by` is the renter
     :raises WrongStateError: if the rental is not returned
     :raises ReturnFinalError: if the return was recorded earlier
-    :raises PeriodTakenError: if somebody else was given a part of the period since, or of the time since its end
+    :raises ReturnStandsError: if another rental was given a part of the period since, or of the time since its end
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
@@ -99,8 +99,8 @@ def undo_return(*, rental_id: UUID, by: UUID, as_operator: bool = False, now: da
             raise WrongStateError(state=rental.state, wanted="undo the return")
         if now - rental.closed_at > domain.TIME_TO_UNDO:
             raise ReturnFinalError
-        if queries.is_given_since(rental=rental, since=rental.closed_at, now=now):
-            raise PeriodTakenError(next_free=None)
+        if given := queries.find_given_since(rental=rental, since=rental.closed_at, now=now):
+            raise ReturnStandsError(rental=str(given.id))
         transitions.transition(rental, to=RentalState.RENTED, wanted="undo the return")
         rental.returned_at = rental.closed_at = None
         transitions.save_and_publish(rental, RentalReturnUndone, now=now, stated_by=party)

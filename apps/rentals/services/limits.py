@@ -8,7 +8,13 @@ from django.conf import settings
 
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalState
-from apps.rentals.errors import HoldAgainLaterError, ItemHeldUnpaidError, TooManyDeclinesError, TooManyUnpaidHoldsError
+from apps.rentals.errors import (
+    HoldAgainLaterError,
+    ItemHeldUnpaidError,
+    TooManyCancelledError,
+    TooManyDeclinesError,
+    TooManyUnpaidHoldsError,
+)
 from apps.rentals.models import Rental, Renter
 from apps.rentals.services import transitions
 
@@ -33,6 +39,7 @@ def check_request(rental: Rental, *, pays: bool, now: datetime) -> None:
     :raises ItemHeldUnpaidError: if the renter already holds the item unpaid, for another period
     :raises TooManyUnpaidHoldsError: if as many of the renter's rentals as are allowed wait to be paid already
     :raises HoldAgainLaterError: if the renter held the item within a day and gave it up, too short a time ago or too often
+    :raises TooManyCancelledError: if the renter cancelled as many paid rentals within a day as are allowed
     :raises TooManyDeclinesError: as `check_declines` does
     """
     renter = lock_renter(renter_id=rental.renter_id)
@@ -44,13 +51,14 @@ def check_request(rental: Rental, *, pays: bool, now: datetime) -> None:
 def check_holds(rental: Rental, *, now: datetime) -> None:
     """Refuse a rental that is one unpaid hold too many. What is decided by it is read under the renter's lock.
 
-    :raises ItemHeldUnpaidError, TooManyUnpaidHoldsError, HoldAgainLaterError: then, as `check_request`
+    :raises ItemHeldUnpaidError, TooManyUnpaidHoldsError, HoldAgainLaterError, TooManyCancelledError: then, as `check_request`
     """
     competing = queries.list_competing_holds(renter_id=rental.renter_id, item_id=rental.item_id, but=rental.id, now=now)
     unpaid = [other for other in competing if other.state not in domain.ABANDONED]
     _check_item(rental, competing=competing, now=now)
     if _is_too_many(unpaid):
         raise TooManyUnpaidHoldsError(limit=settings.GDMARKET_UNPAID_HOLDS, rentals=[str(other.id) for other in unpaid])
+    _check_cancelled(rental, now=now)
 
 
 def can_hold_unpaid(rental: Rental, *, now: datetime) -> bool:
@@ -108,6 +116,14 @@ def _check_item(rental: Rental, *, competing: Sequence[Rental], now: datetime) -
         again_at = domain.may_hold_again_at(abandoned=[_abandoned(other, now=now) for other in of_item], at_most=at_most)
         if again_at > now:
             raise HoldAgainLaterError(retry_after_s=(again_at - now).total_seconds())
+
+
+def _check_cancelled(rental: Rental, *, now: datetime) -> None:
+    at_most: int = settings.GDMARKET_CANCELLED_PAYMENTS
+    cancelled = queries.list_cancelled_payments(renter_id=rental.renter_id, now=now) if at_most else []
+    if 0 < at_most <= len(cancelled):
+        again_at = cancelled[-at_most] + domain.DAY
+        raise TooManyCancelledError(limit=at_most, retry_after_s=(again_at - now).total_seconds())
 
 
 def _abandoned(rental: Rental, *, now: datetime) -> domain.AbandonedHold:

@@ -10,12 +10,15 @@ from apps.payments.contracts import AmountRefusal, ChargeOutcome, ChargeRequest,
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalPaymentState, RentalState
 from apps.rentals.errors import (
+    AmountAboveLimitError,
+    AmountBelowLimitError,
     AmountTooLargeError,
     AmountTooSmallError,
     ManagerInactiveError,
     PaymentDeclinedError,
     PaymentUnavailableError,
     PeriodOverError,
+    PeriodOverMeanwhileError,
     UnknownPaymentMethodError,
     WrongStateError,
 )
@@ -39,6 +42,10 @@ _AMOUNT_REFUSALS: Mapping[str, type[DeclinedError]] = {
     AmountRefusal.TOO_SMALL: AmountTooSmallError,
     AmountRefusal.TOO_LARGE: AmountTooLargeError,
 }
+_LIMIT_REFUSALS: Mapping[str, type[DeclinedError]] = {
+    AmountRefusal.TOO_SMALL: AmountBelowLimitError,
+    AmountRefusal.TOO_LARGE: AmountAboveLimitError,
+}
 
 
 def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, now: datetime) -> Rental:
@@ -49,7 +56,8 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     :raises AmountTooSmallError, AmountTooLargeError: if the provider never takes this sum; the hold stands
     :raises TooManyDeclinesError: if too many payments were declined of late; the provider is not asked
     :raises PaymentUnavailableError: if the provider was certainly not asked; the hold is prolonged where that was the provider's fault
-    :raises PeriodOverError: if the period is over, or was when the provider answered; nothing is charged, or the money goes back
+    :raises PeriodOverError: if the period is over; nothing is charged
+    :raises PeriodOverMeanwhileError: if it was over when the provider answered; the money goes back
     :raises WrongStateError: if the rental cannot be paid in its state
     :raises ManagerInactiveError: if nobody would hand the item over: its manager is suspended
     """
@@ -70,7 +78,7 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     rental = queries.get_rental(rental_id=rental_id)
     is_over = rental.ends_at <= now + timedelta(seconds=time.monotonic() - began)
     if is_over and rental.state in {RentalState.EXPIRED, RentalState.REFUNDING} and not rental.cancel_requested:
-        raise PeriodOverError
+        raise PeriodOverMeanwhileError
     _raise_if_not_paid(result)
     if rental.state in {RentalState.REFUNDING, RentalState.CANCELLED}:  # cancelled during the charge: the money goes back
         raise WrongStateError(state=rental.state, wanted="pay")
@@ -134,7 +142,7 @@ def check_amount(rental: Rental) -> None:
     """
     refused = payments.refused_amount(amount=rental.price, currency=rental.currency)
     if refused is not None:
-        raise _AMOUNT_REFUSALS[refused.reason](amount=rental.price, currency=rental.currency, limit=refused.limit)
+        raise _LIMIT_REFUSALS[refused.reason](amount=rental.price, currency=rental.currency, limit=refused.limit)
 
 
 def check_available() -> None:

@@ -19,6 +19,7 @@ from apps.rentals.errors import (
     OwnItemError,
     PaymentUnavailableError,
     PeriodTakenError,
+    TooManyCancelledError,
     TooManyUnpaidHoldsError,
 )
 from apps.rentals.events import RentalExpired, RentalRequested
@@ -57,6 +58,7 @@ def request_rental(
     :raises InvalidError: if the period is reversed, past, too short or too far ahead
     :raises AmountTooSmallError, AmountTooLargeError: if the provider never takes the price
     :raises TooManyUnpaidHoldsError, ItemHeldUnpaidError, HoldAgainLaterError: if the renter holds, or held, too much without paying
+    :raises TooManyCancelledError: if the renter cancelled too many paid rentals of late
     :raises TooManyDeclinesError, PaymentDeclinedError, PaymentUnavailableError: as `pay_rental` does
     """
     if method is not None:
@@ -165,7 +167,7 @@ def _insert(rental: Rental, *, now: datetime) -> None:
 def _can_hold(rental: Rental, *, now: datetime) -> bool:
     try:
         limits.check_holds(rental, now=now)
-    except (ItemHeldUnpaidError, TooManyUnpaidHoldsError, HoldAgainLaterError):
+    except (ItemHeldUnpaidError, TooManyUnpaidHoldsError, HoldAgainLaterError, TooManyCancelledError):
         return False
     return True
 
