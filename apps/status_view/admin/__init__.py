@@ -152,7 +152,7 @@ class RentalStatusAdmin(_Status):
     # No actions on chosen rows; the list's form has the buttons of each row.
     actions = None
     fieldsets = (
-        (None, {"fields": ("item", "state_badge", "turn_until", "period", "cancel", "cancelled", "command")}),
+        (None, {"fields": ("item", "state_badge", "turn_until", "period", "cancelled", "command")}),
         (_("people"), {"fields": ("renter", "manager")}),
         (_("money"), {"fields": ("price_shown", "paid_shown", "refunded_shown", "payment")}),
         (_("timeline"), {"fields": ("facts",)}),
@@ -164,16 +164,15 @@ class RentalStatusAdmin(_Status):
 
     @admin.display(description=_("state"), ordering="state")
     def state_badge(self, rental: RentalStatus) -> SafeString:
-        return _rental_badge(rental.state, overdue=rental.overdue)
+        state = _rental_badge(rental.state, overdue=rental.overdue)
+        if rental.cancel_requested and rental.state in {"paying", "refunding"}:
+            return format_html("{} {}", state, badge(kind="overdue", label=_("cancel requested")))
+        return state
 
     @admin.display(description=_("whose turn"))
     def turn_until(self, rental: RentalStatus) -> SafeString | str:
         who, until = labels.NEXT_ACTORS[domain.next_actor(state=rental.state)], domain.deadline(rental=vars(rental))
         return format_html(str(_("{who}, until {until}")), who=who, until=format_instant(until)) if until else str(who)
-
-    @admin.display(description=_("cancel requested"))
-    def cancel(self, rental: RentalStatus) -> SafeString | str:
-        return badge(kind="overdue", label=_("cancel requested")) if rental.cancel_requested else EMPTY
 
     @admin.display(description=_("cancelled by"))
     def cancelled(self, rental: RentalStatus) -> Promise | str:
