@@ -142,7 +142,7 @@ class ReturnFinalError(ConflictError):
 
 
 class ReturnStandsError(ConflictError):
-    """The return stands: the item was given away since, by the rental named in `rental`. Please speak with both renters."""
+    """The return stands: the item was given away since, by rental {rental}. Please speak with both renters."""
 
     code = "return_stands"
 
