@@ -154,6 +154,7 @@ def pay_and_cancel_among_losers(market: Market, *, cycles: int, drain: Callable[
     assert market.command(market.renter, rental, "cancel").status_code == 200
 
 
+@pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 def test_paying_and_cancelling_go_on_while_others_are_refused(
     market: Market, drain: Callable[[], int], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 import psutil
+import pytest
 
 from apps.accounts import services as accounts
 from apps.items import services as items
@@ -23,6 +24,8 @@ from gdmarket.ids import uuid7
 from tests.acceptance.conftest import DRILL
 from tests.e2e.served import PATIENCE_S, Served
 from tests.factories.accounts import UserFactory
+
+pytestmark = pytest.mark.nightly("sqlite")  # slow: by day on PostgreSQL alone
 
 KILLS = 4
 

@@ -13,7 +13,7 @@ from gdmarket import bus
 from gdmarket.bus.models import Delivery, Event
 from tests.unit.status_view.commands import check, rebuild
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.nightly("sqlite")]  # slow: by day on PostgreSQL alone
 
 
 @pytest.fixture(autouse=True)
