@@ -63,20 +63,18 @@ class AnonThrottle(_CacheThrottle):
 class AddressThrottle(BaseThrottle):
     """Counts an address's requests in the database: slower, and always right across processes. For what is rare and costly.
 
-    A subclass names its `scope` and its `rate`.
+    A subclass names its `scope` and the `setting` that limits it: `20/hour`, or `off`.
     """
 
-    scope = ""
+    scope: str
+    setting: str
 
     def __init__(self) -> None:
         self._wait_s = 0.0
 
-    def rate(self) -> str | None:
-        """Return the limit, such as `20/hour`; None is no limit."""
-        raise NotImplementedError
-
     def allow_request(self, request: HttpRequest | Request, view: Any) -> bool:
-        if (rate := self.rate()) is None:
+        rate = _rate(getattr(settings, self.setting))
+        if rate is None:
             return True
         number, _, unit = rate.partition("/")
         subject = request_counts.subject_of(scope=self.scope, value=address_of(request))
@@ -97,19 +95,13 @@ class AddressThrottle(BaseThrottle):
 class AuthThrottle(AddressThrottle):
     """At most `GDMARKET_THROTTLE_AUTH` requests an address to register and sign in, by the API and in the admin."""
 
-    scope = "auth"
-
-    def rate(self) -> str | None:
-        return _rate(settings.GDMARKET_THROTTLE_AUTH)
+    scope, setting = "auth", "GDMARKET_THROTTLE_AUTH"
 
 
 class RegistrationThrottle(AddressThrottle):
     """At most `GDMARKET_THROTTLE_REGISTER` requests an address to register."""
 
-    scope = "register"
-
-    def rate(self) -> str | None:
-        return _rate(settings.GDMARKET_THROTTLE_REGISTER)
+    scope, setting = "register", "GDMARKET_THROTTLE_REGISTER"
 
 
 def _rate(setting: str) -> str | None:

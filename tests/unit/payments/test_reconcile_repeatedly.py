@@ -7,13 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from threading import Thread
 
 import pytest
-from django.db import connection
 
 from gdmarket import clock
+from tests.missing_tables import missing_table
 from tests.unit.payments.actions import charge, state_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,18 +72,6 @@ def runs(times: int) -> Callable[[list[str]], bool]:
     return lambda lines: sum(line.startswith("Payments compared:") for line in lines) >= times
 
 
-@contextmanager
-def missing_table() -> Iterator[None]:
-    """Let the payments' table be missing."""
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE payments_payment RENAME TO away")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE away RENAME TO payments_payment")
-
-
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_it_repeats_until_it_is_stopped(start: Start, ending: signal.Signals) -> None:
     running = start()
@@ -102,7 +89,7 @@ def test_it_repeats_until_it_is_stopped(start: Start, ending: signal.Signals) ->
 def test_it_survives_an_unavailable_database(start: Start) -> None:
     running = start()
     running.until(runs(1))
-    with missing_table():
+    with missing_table("payments_payment"):
         running.until(lambda lines: any("The database does not answer; the next try is in 1 s." in line for line in lines))
     printed = len(running.lines)
 

@@ -125,17 +125,6 @@ def in_threads(act: Callable[[], object], *, threads: int) -> list[object]:
 
 
 @contextmanager
-def without_table() -> Iterator[None]:
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE breaker_circuit RENAME TO breaker_renamed")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE breaker_renamed RENAME TO breaker_circuit")
-
-
-@contextmanager
 def without_database() -> Iterator[None]:
     """Let connections fail."""
     settings = connection.settings_dict

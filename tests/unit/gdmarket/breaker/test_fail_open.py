@@ -7,13 +7,14 @@ from django.db import connection, transaction
 
 from gdmarket.breaker.breaker import Breaker
 from gdmarket.breaker.models import Circuit, State
-from tests.unit.gdmarket.breaker.harness import Clock, fail, refusal_of, state_of, succeed, without_database, without_table
+from tests.missing_tables import missing_table
+from tests.unit.gdmarket.breaker.harness import Clock, fail, refusal_of, state_of, succeed, without_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_calls_go_through_and_keep_what_they_return_and_raise(breaker: Breaker, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING), without_table():
+    with caplog.at_level(logging.WARNING), missing_table("breaker_circuit"):
         for _ in range(30):
             succeed(breaker)
             fail(breaker)
@@ -24,7 +25,7 @@ def test_calls_go_through_and_keep_what_they_return_and_raise(breaker: Breaker, 
 
 
 def test_the_warning_is_repeated_every_ten_seconds(breaker: Breaker, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING), without_table():
+    with caplog.at_level(logging.WARNING), missing_table("breaker_circuit"):
         for _ in range(40):
             succeed(breaker)
             clock.now_s += 0.5
@@ -40,7 +41,7 @@ def test_an_unreachable_database_does_not_stop_calls(breaker: Breaker) -> None:
 
 def test_a_failure_that_cannot_be_stored_is_raised_to_the_caller(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 9)
-    with without_table():
+    with missing_table("breaker_circuit"):
         fail(breaker)
         assert state_of(breaker) is State.CLOSED
     clock.now_s += 2
@@ -50,14 +51,14 @@ def test_a_failure_that_cannot_be_stored_is_raised_to_the_caller(breaker: Breake
 
 def test_a_probe_whose_permit_cannot_be_taken_goes_through(expired: Breaker) -> None:
     assert state_of(expired) is State.OPEN
-    with without_table():
+    with missing_table("breaker_circuit"):
         succeed(expired, 5)
 
 
 def test_once_the_row_can_be_read_again_it_applies(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 10)
     clock.now_s += 1
-    with without_table():
+    with missing_table("breaker_circuit"):
         succeed(breaker)
     clock.now_s += 2
     assert state_of(breaker) is State.OPEN
@@ -70,7 +71,7 @@ def test_a_surrounding_transaction_stays_usable(breaker: Breaker, clock: Clock) 
     with transaction.atomic():
         assert breaker.open_for_s() > 0
     clock.now_s += 1
-    with without_table(), transaction.atomic():
+    with missing_table("breaker_circuit"), transaction.atomic():
         assert breaker.open_for_s() == 0.0
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -23,6 +23,7 @@ from gdmarket.bus.models import Delivery, Event, Heartbeat
 from gdmarket.rest import health, write_probe
 from gdmarket.rest.models import WriteProbe
 from gdmarket.rest.write_probe import WriteCheck
+from tests.missing_tables import missing_table
 
 
 def test_the_process_is_alive_whatever_the_database_does(client: Client) -> None:
@@ -61,13 +62,8 @@ def test_it_is_ready_whatever_the_backlog(client: Client) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_it_is_ready_when_the_backlog_cannot_be_read(client: Client) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE bus_heartbeat RENAME TO bus_renamed")
-    try:
+    with missing_table("bus_heartbeat"):
         answer = client.get("/health/ready")
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE bus_renamed RENAME TO bus_heartbeat")
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "missing": [], "bus": None})
 
