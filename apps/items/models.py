@@ -1,8 +1,5 @@
 """Items' tables."""
 
-import secrets
-from uuid import UUID
-
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Length
@@ -33,16 +30,6 @@ class PlaceSeed(models.Model):
     def __str__(self) -> str:
         """Return the manager; the seed is secret."""
         return str(self.manager_id)
-
-
-def blurred_place(*, manager_id: UUID, latitude: float, longitude: float) -> tuple[float, float]:
-    """Return the latitude and longitude at which strangers are shown an item that is there, by its manager's own seed.
-
-    The grid is secret: all items at one home are shown at one place, and nobody learns from items of their own where the borders of
-    another's cells are.
-    """
-    row, _created = PlaceSeed.objects.get_or_create(manager_id=manager_id, defaults={"seed": secrets.token_hex(16)})
-    return domain.blurred(latitude=latitude, longitude=longitude, seed=bytes.fromhex(row.seed))
 
 
 class Item(models.Model):
@@ -117,9 +104,9 @@ class Item(models.Model):
 
     @property
     def shown_place(self) -> tuple[float, float]:
-        """The latitude and longitude at which strangers are shown the item."""
+        """The latitude and longitude at which strangers are shown the item; rounded to a kilometre until `catch_up` blurs it."""
         if self.shown_latitude is None or self.shown_longitude is None:
-            return blurred_place(manager_id=self.manager_id, latitude=self.latitude, longitude=self.longitude)
+            return round(self.latitude, 2), round(self.longitude, 2)
         return self.shown_latitude, self.shown_longitude
 
     @property

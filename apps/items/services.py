@@ -1,5 +1,6 @@
 """Changing items: register, revise, withdraw; reserve and free their periods for rentals."""
 
+import secrets
 from collections.abc import Collection
 from datetime import datetime
 from typing import TypeVar, Unpack
@@ -8,7 +9,7 @@ from uuid import UUID
 from apps.items import domain
 from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
-from apps.items.models import BusyPeriod, Item, ItemManager, blurred_place
+from apps.items.models import BusyPeriod, Item, ItemManager, PlaceSeed
 from apps.rentals.contracts import RentalSnapshot
 from gdmarket import bus, databases
 from gdmarket.contracts import build
@@ -83,6 +84,16 @@ def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
         item.save(update_fields=["state", "version", "updated_at", "withdrawn_at"])
         bus.publish(_fact(ItemWithdrawn, item, now), stream=_stream(item_id))
     return item
+
+
+def blurred_place(*, manager_id: UUID, latitude: float, longitude: float) -> tuple[float, float]:
+    """Return the latitude and longitude at which strangers are shown an item that is there, by its manager's own seed.
+
+    The grid is secret: all items at one home are shown at one place, and nobody learns from items of their own where the borders of
+    another's cells are.
+    """
+    row, _created = PlaceSeed.objects.get_or_create(manager_id=manager_id, defaults={"seed": secrets.token_hex(16)})
+    return domain.blurred(latitude=latitude, longitude=longitude, seed=bytes.fromhex(row.seed))
 
 
 def blur_places(*, item_ids: Collection[UUID]) -> int:

@@ -7,7 +7,8 @@ from uuid import UUID
 import factory
 
 from apps.items import domain
-from apps.items.models import BusyPeriod, Item, blurred_place
+from apps.items.models import BusyPeriod, Item
+from apps.items.services import blurred_place
 from gdmarket import ids
 
 Fact = TypeVar("Fact")
