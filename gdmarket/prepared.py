@@ -1,0 +1,162 @@
+"""Prepared queries: written once in the ORM, compiled once a database, run with values. A hot read pays for its SQL, not for writing it.
+
+    _RENTAL = Prepared(Rental.objects.filter(id=Param("rental_id", UUIDField())))
+    rental = _RENTAL.first(rental_id=rental_id)                # a model; dictionaries of `.values()`, tuples of `.values_list()`
+
+A query that differs by what is asked for has shapes: make one `Prepared` for each, in a function with a bounded cache.
+
+    @lru_cache(maxsize=64)
+    def _rentals(*, role: str, names: frozenset[str]) -> Prepared[Rental]: …
+
+The statement goes through the connection's cursor, as the ORM's own do, to the database that the router names.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db import connections
+from django.db.models import Field, QuerySet, Value
+from django.db.models.query import FlatValuesListIterable, ModelIterable, ValuesIterable, ValuesListIterable
+from django.db.transaction import TransactionManagementError
+
+Row = TypeVar("Row")
+_Converter = Callable[[Any, Any, Any], Any]
+
+
+class Param(Value):
+    """A value that is known when the query is run; `field` says how the database is given it.
+
+    It is never None: `= NULL` finds nothing, and `IS NULL` is another shape.
+    """
+
+    def __init__(self, name: str, field: "Field[Any, Any]", *, index: int | None = None, room: int = 1) -> None:
+        """Name the value; with an `index` it is one of a list's, which has room for `room`."""
+        super().__init__(name, output_field=field)
+        self.name, self.index, self.room = name, index, room
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        """Return a placeholder, and this parameter in its place."""
+        return "%s", [self]
+
+    def prepare(self, value: Any, connection: Any) -> Any:
+        """Return the value, or that of the list, for the database.
+
+        :raises ValueError: if it is None, or a list is empty or too long
+        """
+        if self.index is not None:
+            if not 0 < len(value) <= self.room:
+                raise ValueError(f"{self.name} are 1 to {self.room} values, not {len(value)}.")
+            value = value[min(self.index, len(value) - 1)]
+        if value is None:
+            raise ValueError(f"{self.name} is None: ask for NULL by another query.")
+        return self.output_field.get_db_prep_value(value, connection)
+
+
+def params(name: str, field: "Field[Any, Any]", *, room: int) -> Any:
+    """Return the values for `__in`: a list of 1 to `room`. One statement serves them all, as a shorter list repeats its last value."""
+    return [Param(name, field, index=index, room=room) for index in range(room)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Statement:
+    sql: str
+    params: Sequence[Any]
+    rooms: Mapping[str, int]
+    converters: Sequence[tuple[int, _Converter, Any]]
+    make: Callable[[str, Sequence[Any]], Any]
+
+
+class Prepared(Generic[Row]):
+    """A query whose rows are those of the queryset it was made from. One that locks its rows is run inside a transaction."""
+
+    def __init__(self, queryset: "QuerySet[Any, Row]") -> None:
+        """Keep the query; it is compiled when it is first run on a database.
+
+        :raises TypeError: if it joins models, or asks for DISTINCT
+        """
+        if queryset.query.select_related or queryset.query.distinct:
+            raise TypeError("A prepared query joins no models and has no DISTINCT.")
+        self._queryset = queryset.all()
+        self._is_locking = queryset.query.select_for_update
+        self._is_limited = queryset.query.is_sliced
+        self._statements: dict[str, _Statement] = {}
+
+    def first(self, *, using: str | None = None, **values: Any) -> Row | None:
+        """Return the first row, or None where there is none."""
+        rows = self.all(using=using, limit=None if self._is_limited or self._is_locking else 1, **values)
+        return rows[0] if rows else None
+
+    def all(self, *, using: str | None = None, limit: int | None = None, **values: Any) -> list[Row]:
+        """Return the rows, at most `limit`.
+
+        :raises TypeError: if other values are given than the query has, or a limit to a query that has one or locks
+        :raises ValueError: if a value is None, or a list is empty or too long
+        """
+        alias = using or self._queryset.db
+        connection = connections[alias]
+        statement = self._statements.get(alias) or self._compile(alias)
+        if values.keys() != statement.rooms.keys():
+            raise TypeError(f"This query is run with {', '.join(statement.rooms)}.")
+        given = [param.prepare(values[param.name], connection) if isinstance(param, Param) else param for param in statement.params]
+        sql = statement.sql
+        if limit is not None:
+            if self._is_limited or self._is_locking:
+                raise TypeError("This query takes no limit.")
+            sql = f"{sql} LIMIT %s"
+            given.append(limit)
+        if self._is_locking and connection.get_autocommit():
+            raise TransactionManagementError("A query that locks is run inside a transaction.")
+        with connection.cursor() as cursor:
+            cursor.execute(sql, given)
+            found = cursor.fetchall()
+        return [self._row(alias, statement, columns, connection) for columns in found]
+
+    def _row(self, alias: str, statement: _Statement, columns: Sequence[Any], connection: Any) -> Row:
+        row = list(columns)
+        for position, convert, expression in statement.converters:
+            row[position] = convert(row[position], expression, connection)
+        made: Row = statement.make(alias, row)
+        return made
+
+    def _compile(self, alias: str) -> _Statement:
+        compiler = self._queryset.query.clone().get_compiler(alias)
+        sql, given = compiler.as_sql()
+        converters = compiler.get_converters([column[0] for column in compiler.select])
+        rooms: dict[str, int] = {}
+        for param in given:
+            if isinstance(param, Param):
+                rooms[param.name] = max(rooms.get(param.name, 1), param.room)
+        statement = _Statement(
+            sql=sql,
+            params=given,
+            rooms=rooms,
+            converters=[(at, convert, expression) for at, (steps, expression) in converters.items() for convert in steps],
+            make=_maker_of(self._queryset, compiler),
+        )
+        self._statements[alias] = statement
+        return statement
+
+
+def _maker_of(queryset: "QuerySet[Any, Any]", compiler: Any) -> Callable[[str, Sequence[Any]], Any]:
+    """Return what makes a row of the columns, as the queryset would."""
+    query, kind = compiler.query, queryset._iterable_class  # noqa: SLF001  # the ORM has no public way to ask
+    names = list(query.selected or [*query.values_select, *query.annotation_select])
+    if kind is ValuesIterable:
+        return lambda _, row: dict(zip(names, row, strict=True))
+    if kind is ValuesListIterable:
+        return lambda _, row: tuple(row)
+    if kind is FlatValuesListIterable:
+        return lambda _, row: row[0]
+    if kind is not ModelIterable:
+        raise TypeError("A prepared query makes models, dictionaries, tuples or single values.")
+    fields = [compiler.select[at][0].target.attname for at in compiler.klass_info["select_fields"]]
+    annotations = list(compiler.annotation_col_map.items())
+
+    def model(alias: str, row: Sequence[Any]) -> Any:
+        made = queryset.model.from_db(alias, fields, row[: len(fields)])
+        for name, at in annotations:
+            setattr(made, name, row[at])
+        return made
+
+    return model
