@@ -1,0 +1,41 @@
+"""Answers as JSON, straight from plain values to bytes."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from django.http import HttpResponse
+from django.utils.functional import Promise
+
+_CONTENT_TYPE = "application/json"
+# Two line ends that JavaScript did not take in a text before ES2019, and DRF never writes as they are.
+_LINE_ENDS = ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"))
+
+
+def json_answer(
+    body: Any, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, content_type: str = _CONTENT_TYPE
+) -> HttpResponse:
+    """Return an answer with a body of plain values: also ids, instants and members of enumerations."""
+    return HttpResponse(encode(body), status=status, headers=headers, content_type=content_type)
+
+
+def encode(body: Any) -> bytes:
+    """Return plain values as compact JSON in UTF-8; instants in UTC end in `Z`."""
+    raw = _encoder.encode(body)
+    for plain, escaped in _LINE_ENDS:
+        if plain in raw:
+            raw = raw.replace(plain, escaped)
+    return raw
+
+
+def _plain(value: Any) -> Any:
+    """Return what msgspec does not know: DRF's errors, which are texts of their own kind, and texts that are translated late."""
+    if isinstance(value, str):
+        return str.__str__(value)  # a SafeString's own `__str__` returns itself
+    if isinstance(value, Promise):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no value of JSON")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
