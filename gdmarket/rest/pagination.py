@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.core import signing
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
@@ -15,6 +15,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from gdmarket import keyset
 from gdmarket.rest.serializers import StrictParameters
 
 DEFAULT_LIMIT = 20
@@ -60,7 +61,14 @@ def page_of(result: type[serializers.BaseSerializer[Any]]) -> serializers.Serial
     )
 
 
-def page(request: Request, queryset: QuerySet[Any, Any], *, serialize: Callable[[Any], Any], order: Sequence[str]) -> Response:
+class Rows(Protocol):
+    """A list that finds its pages itself, where one query cannot do it well."""
+
+    def fetch(self, *, order: Sequence[str], after: Sequence[Any] | None, limit: int) -> list[Any]:
+        """Return the first `limit` rows in `order`, of those after the row with the keys `after` where these are given."""
+
+
+def page(request: Request, rows: QuerySet[Any, Any] | Rows, *, serialize: Callable[[Any], Any], order: Sequence[str]) -> Response:
     """Return one page: `{results, next, previous}`, each result as `serialize(row)` makes it, and a `Link` header.
 
     `order` names fields or annotations that are never null and ends in a unique one. Rows may be models or dictionaries. A cursor is valid
@@ -69,21 +77,19 @@ def page(request: Request, queryset: QuerySet[Any, Any], *, serialize: Callable[
     """
     limit, salt = _limit(request), ":".join((_SALT, request.path, *order))
     cursor = request.query_params.get("cursor")
-    backwards, keys = (False, ()) if cursor is None else _load_cursor(cursor, salt=salt)
+    backwards, keys = (False, None) if cursor is None else _load_cursor(cursor, salt=salt)
     walked = [_reverse(name) for name in order] if backwards else list(order)
-    if cursor is not None:
-        queryset = queryset.filter(_after(walked, keys))
-    found = list(queryset.order_by(*walked)[: limit + 1])
-    rows, is_more = found[:limit], len(found) > limit
+    found = _fetch(rows, order=walked, after=keys, limit=limit + 1)
+    shown, is_more = found[:limit], len(found) > limit
     if backwards:
-        rows.reverse()
+        shown.reverse()
 
     def link(row: Any, *, backwards: bool) -> str:
         return _url(request, cursor=_dump_cursor(row, backwards=backwards, order=order, salt=salt))
 
-    following = link(rows[-1], backwards=False) if rows and (backwards or is_more) else None
-    previous = link(rows[0], backwards=True) if rows and (is_more if backwards else cursor is not None) else None
-    response = Response({"results": [serialize(row) for row in rows], "next": following, "previous": previous})
+    following = link(shown[-1], backwards=False) if shown and (backwards or is_more) else None
+    previous = link(shown[0], backwards=True) if shown and (is_more if backwards else cursor is not None) else None
+    response = Response({"results": [serialize(row) for row in shown], "next": following, "previous": previous})
     links = [f'<{url}>; rel="{rel}"' for rel, url in (("next", following), ("prev", previous)) if url]
     if links:
         response["Link"] = ", ".join(links)
@@ -97,12 +103,12 @@ def _limit(request: Request) -> int:
     return int(text)
 
 
-def _after(order: Sequence[str], keys: Sequence[Any]) -> Q:
-    """Rows later in `order` than `keys`: a < x, or a = x and (b < y, or …)."""
-    name, key = order[0], keys[0]
-    field = name.removeprefix("-")
-    beyond = Q(**{f"{field}__{'lt' if name.startswith('-') else 'gt'}": key})
-    return beyond | Q(**{field: key}) & _after(order[1:], keys[1:]) if len(order) > 1 else beyond
+def _fetch(rows: QuerySet[Any, Any] | Rows, *, order: Sequence[str], after: Sequence[Any] | None, limit: int) -> list[Any]:
+    if not isinstance(rows, QuerySet):
+        return rows.fetch(order=order, after=after, limit=limit)
+    if after is not None:
+        rows = rows.filter(keyset.beyond(order=order, keys=after))
+    return list(rows.order_by(*order)[:limit])
 
 
 def _reverse(name: str) -> str:
