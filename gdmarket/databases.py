@@ -4,10 +4,17 @@ config/database_urls.py makes `DATABASES` and `GDMARKET_CONTEXT_DATABASES` from 
 are in `default`; those of the bus are in every database.
 """
 
+import threading
+from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, models, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
+
+BeforeCommit = Callable[[str], None]
+
+_before_commit: list[BeforeCommit] = []
 
 
 def alias_for(context: str) -> str:
@@ -21,9 +28,63 @@ def aliases() -> list[str]:
     return list(dict.fromkeys([DEFAULT_DB_ALIAS, *settings.GDMARKET_CONTEXT_DATABASES.values()]))
 
 
-def transaction_for(context: str, **options: Any) -> transaction.Atomic:
-    """Return a transaction on a context's database; `options` are those of `transaction.atomic`."""
-    return transaction.atomic(using=alias_for(context), **options)
+def transaction_for(context: str, *, savepoint: bool = False) -> "TransactionScope":
+    """Return a transaction on a context's database, or a part of the one that is open.
+
+    An error in a part rolls all of it back, unless it has a `savepoint`: only a part whose error the code around it survives needs one.
+    What is published is written at the end of the outermost part, all at once.
+    """
+    return TransactionScope(using=alias_for(context), savepoint=savepoint)
+
+
+def before_commit(write: BeforeCommit) -> None:
+    """Call `write(alias)` at the end of each outermost transaction of `transaction_for` that is not rolled back, inside it."""
+    if write not in _before_commit:
+        _before_commit.append(write)
+
+
+def is_scope_open(using: str) -> bool:
+    """Return whether this thread is in a `TransactionScope` of a database."""
+    return using in _thread.depths
+
+
+class _Thread(threading.local):
+    """How deep one thread is in transactions of each database."""
+
+    def __init__(self) -> None:
+        self.depths: dict[str, int] = {}
+
+
+_thread = _Thread()
+
+
+class TransactionScope(transaction.Atomic):
+    """`transaction.atomic` without savepoints that nobody asked for, and with a last step before the commit."""
+
+    def __init__(self, *, using: str, savepoint: bool = False) -> None:
+        """Use the database `using`. Within another's `atomic`, such as a test's, the outermost scope always has a savepoint."""
+        super().__init__(using, savepoint=savepoint, durable=False)
+        self._alias, self._has_savepoint = using, savepoint
+
+    def __enter__(self) -> None:
+        """Begin a transaction, or a part of the one that is open."""
+        self.savepoint = self._has_savepoint or not is_scope_open(self._alias)
+        super().__enter__()
+        _thread.depths[self._alias] = _thread.depths.get(self._alias, 0) + 1
+
+    def __exit__(self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None) -> None:
+        """End it; what is to be written before the commit is written first, and an error there rolls it back."""
+        _thread.depths[self._alias] -= 1
+        if not _thread.depths[self._alias]:
+            del _thread.depths[self._alias]
+            if exc_type is None and not connections[self._alias].needs_rollback:
+                try:
+                    for write in _before_commit:
+                        write(self._alias)
+                except BaseException as failure:
+                    super().__exit__(type(failure), failure, failure.__traceback__)
+                    raise
+        super().__exit__(exc_type, exc_value, traceback)
 
 
 class ContextRouter:

@@ -1,6 +1,6 @@
 """The event bus: an event is written with the change that it reports, and delivered to every subscriber, in order, exactly once.
 
-    with transaction.atomic():
+    with databases.transaction_for("items"):
         item.save()
         bus.publish(ItemWithdrawn(...), stream=f"item:{item.id}")
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from gdmarket.bus.errors import OutsideTransactionError, Reject, Retry, UndecodableError, UnknownEventError
 
 if TYPE_CHECKING:
+    from gdmarket.bus.acknowledging import acknowledge
     from gdmarket.bus.backlog import backlog_of, is_scheduled
     from gdmarket.bus.log import Recorded, current, history
     from gdmarket.bus.pending_lanes import defer_dispatch
@@ -27,6 +28,7 @@ __all__ = [
     "Retry",
     "UndecodableError",
     "UnknownEventError",
+    "acknowledge",
     "backlog_of",
     "batch",
     "current",
@@ -41,6 +43,7 @@ __all__ = [
 
 _MODULES = {
     "Recorded": "log",
+    "acknowledge": "acknowledging",
     "backlog_of": "backlog",
     "batch": "registry",
     "current": "log",

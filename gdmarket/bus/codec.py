@@ -39,6 +39,11 @@ def encode(event: object) -> dict[str, Any]:
     return payload
 
 
+def encode_json(event: object) -> str:
+    """Return an event as JSON."""
+    return msgspec.json.encode(event).decode()
+
+
 def decode(payload: Any, event_class: type, *, schema: int) -> Any:
     """Return the event of a `payload` that was written under `schema`; the payload is not changed.
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -75,7 +74,7 @@ def skip(*, delivery_id: DeliveryId, reason: str, dry_run: bool = False) -> bool
     """
     using, pk = delivery_ids.parse_delivery_id(delivery_id)
     stream = f"delivery:{pk}"
-    with transaction.atomic(using=using):
+    with databases.TransactionScope(using=using):
         try:
             row = _get(delivery_id, lock=True)
         except NoSuchDeliveryError:

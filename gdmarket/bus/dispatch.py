@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 
-from django.db import transaction
-
-from gdmarket import correlation, spans
+from gdmarket import correlation, databases, spans
 from gdmarket.bus import forwarding, log, metrics, registry, routing, settling
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.errors import LeaseLostError, LogUnreachableError, Reject, Retry, UndecodableError, UnknownEventError
@@ -138,7 +136,7 @@ def _call(claims: Sequence[Claim]) -> None:
     is_external = registry.is_external(subscriber=subscriber, name=first.event.type)
     with (
         log.handling(events[0]) if len(events) == 1 else nullcontext(),
-        nullcontext() if is_external else transaction.atomic(using=first.using),
+        nullcontext() if is_external else databases.TransactionScope(using=first.using),
     ):
         registry.send(subscriber=subscriber, name=first.event.type, events=[event.event for event in events])
         settling.acknowledge(claims=claims)

@@ -12,14 +12,12 @@ from contextlib import contextmanager
 from time import monotonic
 
 from django.db import InterfaceError, OperationalError, connections, transaction
-from django.db.backends.utils import CursorWrapper
 
 from gdmarket import failpoints
 from gdmarket.bus import pending_lanes, publishing, routing, settling
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.errors import LogUnreachableError
 from gdmarket.bus.models import Event
-from gdmarket.bus.sql import now_plus
 from gdmarket.unreachable import UnreachableDatabases
 
 logger = logging.getLogger(__name__)
@@ -29,12 +27,6 @@ _COLUMNS = (
     *("occurred_at", "due_at"),
 )
 _COPY = f"INSERT INTO bus_event ({', '.join(_COLUMNS)}) VALUES {{rows}} ON CONFLICT (id) DO NOTHING RETURNING seq"  # noqa: S608  # constants
-_FAN_OUT = """
-INSERT INTO bus_delivery (event_id, subscriber, lane, version, not_before, attempts, dead, error)
-SELECT e.seq, s.subscriber, {position}, {now}, 0, false, ''
-FROM bus_event e JOIN bus_subscription s ON s.type = e.type WHERE e.seq IN ({seqs}) ORDER BY e.seq
-RETURNING subscriber, lane
-"""
 # The longest wait for SQLite's one writer, so that a request that delivers at once does not hang on another context's database.
 _BUSY_MS = 1000
 
@@ -73,24 +65,13 @@ def forward(*, claims: Sequence[Claim]) -> None:
 def _copy(events: Sequence[Event], target: str) -> None:
     with transaction.atomic(using=target), connections[target].cursor() as cursor:
         row = f"({', '.join(['%s'] * len(_COLUMNS))})"
-        values = [publishing.adapt(name, getattr(event, name), of=Event, using=target) for event in events for name in _COLUMNS]
+        values = [publishing.adapt(name, getattr(event, name), using=target) for event in events for name in _COLUMNS]
         cursor.execute(_COPY.format(rows=", ".join([row] * len(events))), values)
         new = [seq for (seq,) in cursor.fetchall()]
-        timers = [event.id for event in events if event.due_at is not None]
-        copied = Event.objects.using(target).filter(seq__in=new, id__in=timers) if timers else ()
-        for timer in copied:
-            # It is due by the clock of its own log; in this one, too, it has a lane of its own.
-            _fan_out(cursor, [timer.seq], target, position="%s, 0", values=[str(timer.id)])
-        _fan_out(cursor, sorted(set(new) - {timer.seq for timer in copied}), target)
-
-
-def _fan_out(
-    cursor: CursorWrapper, seqs: Sequence[int], target: str, *, position: str = "e.stream, e.version", values: Sequence[str] = ()
-) -> None:
-    if seqs:
-        sql = _FAN_OUT.format(position=position, now=now_plus(seconds=0, using=target), seqs=", ".join(["%s"] * len(seqs)))
-        cursor.execute(sql, [*values, *seqs])
-        pending_lanes.add(cursor.fetchall(), using=target)
+        if new:
+            # A timer is due by the clock of its own log.
+            cursor.execute(publishing.fan_out(not_before="{now}", using=target, count=len(new)), new)
+            pending_lanes.add(((subscriber, lane) for subscriber, lane, _ in cursor.fetchall()), using=target)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from random import Random
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+from gdmarket import databases
 from tests.chaos import counters
 from tests.chaos.plan import Plan
 
@@ -44,7 +45,7 @@ class Writer:
 
     def _write(self) -> None:
         names = self._pick()
-        with transaction.atomic():
+        with databases.transaction_for("counters"):
             for counter in names:
                 self._count_up(counter)
             if self._chance.random() < ROLLBACKS:
@@ -68,6 +69,6 @@ class Writer:
         counters.count_up(counter=counter, due_in_s=due_in_s)
 
     def _count_up_and_roll_back(self, counter: str) -> None:
-        with transaction.atomic():
+        with databases.transaction_for("counters", savepoint=True):
             self._count_up(counter)
             transaction.set_rollback(True)

@@ -79,7 +79,7 @@ def open_payment(*, request: ChargeRequest, now: datetime) -> Payment:
     """
     wanted = {name: getattr(request, name) for name in _IDENTITY}
     try:
-        with databases.transaction_for("payments"):
+        with databases.transaction_for("payments", savepoint=True):
             defaults = {**wanted, "method": request.method, "created_at": now}
             payment, is_new = Payment.objects.get_or_create(id=request.payment_id, defaults=defaults)
             if is_new:
@@ -121,7 +121,7 @@ def record_outcome(*, payment_id: UUID, outcome: ProviderOutcome, now: datetime)
 
 
 def _record(payment_id: UUID, outcome: ProviderOutcome, *, now: datetime) -> Payment:
-    with databases.transaction_for("payments"):
+    with databases.transaction_for("payments", savepoint=True):
         payment = queries.get_payment(payment_id=payment_id, lock=True)
         if not domain.may_become(state=payment.state, wanted=outcome.state):
             if outcome.state is PaymentState.APPROVED and payment.state in {PaymentState.DECLINED, PaymentState.NOT_SENT}:

@@ -57,7 +57,7 @@ def record_partial_refund(*, refund_id: UUID, payment_id: UUID, amount: int, now
 
 
 def _record_part(refund_id: UUID, payment_id: UUID, amount: int, *, now: datetime, dry_run: bool) -> Refund:
-    with databases.transaction_for("payments"):
+    with databases.transaction_for("payments", savepoint=True):
         payment = _refundable(payment_id)
         standing = Refund.objects.filter(id=refund_id).first()
         if standing is not None and (standing.payment_id, standing.amount) == (payment_id, amount):

@@ -151,7 +151,7 @@ def _check_listing(listing: Listing, *, is_manager_suspended: bool, renter_id: U
 
 def _insert(rental: Rental, *, now: datetime) -> None:
     try:
-        with databases.transaction_for("rentals"):
+        with databases.transaction_for("rentals", savepoint=True):
             rental.save(force_insert=True)
     except IntegrityError as refused:
         if _NO_OVERLAP not in str(refused):

@@ -27,7 +27,7 @@ def apply_facts(*, facts: Sequence[Fact]) -> None:
     """Bring the view up to these facts, in one transaction; each source's are in their order."""
     item_ids = {fact.item_id for fact in facts if isinstance(fact, ItemSnapshot | RentalSnapshot)}
     rental_ids = {fact.rental_id for fact in facts if isinstance(fact, RentalSnapshot | PaymentSnapshot)}
-    with databases.transaction_for("status_view", savepoint=False):
+    with databases.transaction_for("status_view"):
         rows = lock_rows(item_ids=item_ids, rental_ids=rental_ids)
         rows.apply(facts)
         save(rows=rows)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 
-from gdmarket import bus
+from gdmarket import bus, databases
 from gdmarket.bus.codec import Upcaster
 from gdmarket.bus.models import Delivery
 from gdmarket.bus.registry import Handler
@@ -42,7 +42,7 @@ class Removed:
 
 def add(*numbers: int, counter: int | str = 1, at: datetime | None = None) -> list[UUID]:
     """Publish one `Added` a number, all in one transaction."""
-    with transaction.atomic():
+    with databases.transaction_for("sample"):
         return [bus.publish(Added(n=n), stream=f"counter:{counter}", at=at) for n in numbers]
 
 

@@ -1,0 +1,42 @@
+"""Acknowledge a delivery whose work the caller has just done itself, so that it need not be handled any more."""
+
+from uuid import UUID
+
+from django.db import connections
+
+from gdmarket.bus import codec, publishing, routing
+from gdmarket.bus.errors import OutsideTransactionError
+from gdmarket.bus.sql import lock_of
+
+# The head of a lane, unless another worker holds its row: the worker may wait for a lock that the caller holds.
+_ACKNOWLEDGE = """
+DELETE FROM bus_delivery WHERE id = (
+  SELECT d.id FROM bus_delivery d JOIN bus_event e ON e.seq = d.event_id
+  WHERE d.subscriber = %(subscriber)s AND d.lane = %(stream)s AND e.type = %(type)s AND NOT d.dead {event}
+    AND NOT EXISTS (SELECT 1 FROM bus_delivery x WHERE x.subscriber = d.subscriber AND x.lane = d.lane AND x.version < d.version)
+    AND NOT EXISTS (SELECT 1 FROM bus_subscription p WHERE p.subscriber = d.subscriber AND p.paused)
+  {lock})
+"""
+
+
+def acknowledge(event: type, *, subscriber: str, stream: str, event_id: UUID | None = None) -> bool:
+    """Delete the delivery of an event to `subscriber`, in the transaction that has just done its work; return whether it was there.
+
+    It must be the first that the subscriber has outstanding of this stream, and of this class; with `event_id` it must be this one.
+    Otherwise nothing is deleted, nor where it is dead, the subscriber is paused, a worker is about to settle it, or it was not copied to
+    the subscriber's log yet: then it is delivered as ever, and its handler must find that nothing is left to do. A worker that has it
+    leased loses the lease, and what it did is rolled back.
+    :raises OutsideTransactionError: outside a transaction of the subscriber's database
+    """
+    using = routing.alias_of(subscriber)
+    connection = connections[using]
+    if not connection.in_atomic_block:
+        raise OutsideTransactionError("acknowledge() needs the transaction that did the work")
+    publishing.write_published(using)
+    parameters = {"subscriber": subscriber, "stream": stream, "type": codec.type_of(event)}
+    if event_id is not None:
+        parameters["event"] = str(event_id) if connection.features.has_native_uuid_field else event_id.hex
+    sql = _ACKNOWLEDGE.format(event="" if event_id is None else "AND e.id = %(event)s", lock=lock_of("d", using=using))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount) == 1

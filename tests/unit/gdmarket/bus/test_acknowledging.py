@@ -1,0 +1,120 @@
+"""A delivery whose work was done by the caller is acknowledged in its transaction."""
+
+import threading
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+
+from gdmarket import bus
+from gdmarket.bus import claims, subscriptions
+from gdmarket.bus.models import Delivery
+from tests.unit.gdmarket.bus.conftest import Connect, start, work
+from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, Removed, add, handled, handler_of, outstanding
+
+
+def acknowledge(stream: str = "counter:1", **options: object) -> bool:
+    with transaction.atomic():
+        return bus.acknowledge(Added, subscriber=RED, stream=stream, **options)  # type: ignore[arg-type]  # passed on
+
+
+def test_it_is_not_handled_any_more_by_this_subscriber(red_and_blue: None) -> None:
+    add(1, 2)
+
+    assert acknowledge()
+
+    bus.run_until_idle()
+    assert (handled(RED), handled(BLUE)) == ([2], [1, 2])
+
+
+def test_with_an_id_only_this_event_is(red: None) -> None:
+    first, second = add(1, 2)
+
+    assert [acknowledge(event_id=event_id) for event_id in (second, uuid4(), first, second)] == [False, False, True, True]
+    assert outstanding() == 0
+
+
+def test_an_event_of_another_class_is_not(connect: Connect) -> None:
+    connect({Added: [handler_of(RED)], Removed: [handler_of(RED)]})
+    with transaction.atomic():
+        bus.publish(Removed(n=1), stream="counter:1")
+        bus.publish(Added(n=2), stream="counter:1")
+
+    assert not acknowledge()
+    assert outstanding() == 2
+
+
+def test_one_published_in_the_same_transaction_is(red: None) -> None:
+    with transaction.atomic():
+        bus.publish(Added(n=1), stream="counter:1")
+        assert bus.acknowledge(Added, subscriber=RED, stream="counter:1")
+
+    assert outstanding() == 0
+
+
+def test_it_stays_where_the_transaction_is_rolled_back(red: None) -> None:
+    add(1)
+
+    with transaction.atomic():
+        assert bus.acknowledge(Added, subscriber=RED, stream="counter:1")
+        transaction.set_rollback(True)
+
+    assert bus.run_until_idle() == 1
+
+
+def test_outside_a_transaction_it_is_refused(red: None) -> None:
+    add(1)
+
+    with pytest.raises(bus.OutsideTransactionError):
+        bus.acknowledge(Added, subscriber=RED, stream="counter:1")
+
+    assert outstanding() == 1
+
+
+def test_a_paused_subscriber_s_deliveries_stay(red: None) -> None:
+    add(1)
+    subscriptions.pause(context=RED)
+
+    assert not acknowledge()
+
+    subscriptions.resume(context=RED)
+    assert bus.run_until_idle() == 1
+
+
+def test_a_dead_delivery_stays_for_the_operator(red: None) -> None:
+    add(1)
+    Delivery.objects.update(dead=True)
+
+    assert not acknowledge()
+    assert outstanding() == 1
+
+
+def test_a_worker_that_has_it_leased_is_rolled_back(red: None) -> None:
+    add(1)
+    claimed = claims.claim_lanes(subscriber=RED)
+
+    assert acknowledge()
+
+    assert work(claimed) == 0
+    assert (handled(), outstanding()) == ([], 0)
+
+
+@pytest.mark.postgresql
+def test_it_never_waits_for_a_worker_that_settles_it(red: None) -> None:
+    add(1)
+    locked, done = threading.Event(), threading.Event()
+
+    def settle() -> None:
+        with transaction.atomic():
+            Delivery.objects.all().delete()
+            locked.set()
+            assert done.wait(10)
+
+    settling = start(settle)
+    assert locked.wait(10)
+
+    assert not acknowledge()
+
+    done.set()
+    settling.result(10)
+    assert outstanding() == 0
