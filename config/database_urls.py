@@ -6,6 +6,8 @@ from typing import Any
 
 import dj_database_url
 
+# A connection is kept between requests, and looked at before the first statement of each: to open one takes longer than to read a row.
+_KEPT = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
 _SQLITE = {
     # A deferred transaction that reads and then writes fails at once with "database is locked"; an IMMEDIATE one waits.
     "transaction_mode": "IMMEDIATE",
@@ -49,8 +51,8 @@ def database(*, url: str, data_dir: Path) -> dict[str, Any]:
     settings: dict[str, Any] = dict(dj_database_url.parse(url or f"sqlite:///{data_dir / 'gdmarket.sqlite3'}"))
     if settings["ENGINE"].endswith("sqlite3"):
         Path(settings["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-        return settings | {"OPTIONS": _SQLITE | settings.get("OPTIONS", {})}
-    return settings | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "OPTIONS": _POSTGRESQL | settings.get("OPTIONS", {})}
+        return settings | _KEPT | {"OPTIONS": _SQLITE | settings.get("OPTIONS", {})}
+    return settings | _KEPT | {"OPTIONS": _POSTGRESQL | settings.get("OPTIONS", {})}
 
 
 def _address(settings: Mapping[str, Any]) -> tuple[object, ...]:

@@ -27,13 +27,13 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.metrics.answer_metrics",
     "gdmarket.rest.middleware.CorrelationMiddleware",
+    "config.api.ApiMiddleware",  # it answers the API and the probes: what follows is for pages alone
     "config.middleware.refuse_nul_in_url",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "config.middleware.answer_probes_at_any_host",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
