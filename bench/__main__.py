@@ -1,13 +1,14 @@
-"""`./dev bench [http|bus|payments|rebuild|autoscale]`: which measurement, and its options."""
+"""`./dev bench [WHAT]`: which measurement, and its options."""
 
 import argparse
 import sys
 
-from bench import autoscale, http, outage, rebuild
+from bench import autoscale, compare, http, outage, rebuild
 from bench.bus import command as bus
 
 _COMMANDS = {
     "http": (http, "requests a second and latency of the API, on both databases (the default)"),
+    "compare": (compare, "another revision and this one in turn: CPU time and statements of each request, or requests a second"),
     "bus": (bus, "the event bus: throughput, stuck lanes, latency, recovery, beside the raw commit rate"),
     "payments": (outage, "a payment provider that is slow for a minute, under load: accepted, refused, and calls that reach it"),
     "rebuild": (rebuild, "a rebuild of the status view of a large market while it is being read"),

@@ -5,13 +5,13 @@ The machine's own speed stands beside every figure: `bare` is a request that tou
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from itertools import count, repeat
+from itertools import repeat
 
-from bench.load import Measured, closed_loop
 from bench.market import open_market
+from bench.paid_requests import PaidRequests
+from bench.wire import Measured, closed_loop
 from deploy import report
 from deploy.client import API, RENTERS, Client, Request
 
@@ -48,26 +48,12 @@ def _measure(*, database: str, clients: int, seconds: float) -> dict[str, Measur
         client = Client(port)
         renter = client.sign_in(RENTERS[0])
         items = json.loads(client.send(Request(path=f"{API}/items?limit=100&availability=available"))[1])["results"]
-        rental = json.loads(client.send(_paid_request(items[-1]["id"], renter, hour=24))[1])
-
-        def paid_requests(number: int) -> Iterator[Request]:
-            return (_paid_request(items[number]["id"], renter, hour=hour) for hour in count(1))
-
-        loads: dict[str, Callable[[int], Iterator[Request]]] = {
+        paid = PaidRequests(items=[item["id"] for item in items], token=renter)
+        rental = json.loads(client.send(next(paid.of(len(items) - 1)))[1])
+        loads: dict[str, Callable[[int], Iterable[Request | bytes]]] = {
             "bare: GET /health/live": lambda _: repeat(Request(path="/health/live")),
             "GET /status/rentals/{id}": lambda _: repeat(Request(path=f"{API}/status/rentals/{rental['id']}", token=renter)),
             "GET /items?near=": lambda _: repeat(Request(path=f"{API}/items?near=37.5446,127.0559")),
-            "POST /rentals with payment": paid_requests,
+            "POST /rentals with payment": paid.of,
         }
         return {what: closed_loop(port=port, requests=requests, clients=clients, seconds=seconds) for what, requests in loads.items()}
-
-
-def _paid_request(item_id: str, token: str, *, hour: int) -> Request:
-    starts_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=hour)
-    body = {
-        "item": item_id,
-        "starts_at": starts_at.isoformat(),
-        "ends_at": (starts_at + timedelta(hours=1)).isoformat(),
-        "payment_method": "pm_ok",
-    }
-    return Request(method="POST", path=f"{API}/rentals", token=token, body=body)

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import django
 from django.db import connection
 
-from bench.load import Answer, run_threads, send
 from bench.market import open_database, running, serve
+from bench.open_loop import Answer, run_threads, send
 from deploy import report
 from deploy.client import API, RENTERS, Client, Request
 from deploy.report import Figure, progress

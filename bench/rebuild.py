@@ -15,8 +15,8 @@ from typing import Any
 
 import django
 
-from bench.load import open_loop
 from bench.market import manage, open_market
+from bench.open_loop import open_loop
 from deploy import report
 from deploy.client import API, RENTERS, Client, Request
 from deploy.report import Figure, progress

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
+from typing import Any
 
 API = "/api/v1"
 RENTERS = ("renter@example.com", "renter2@example.com", "renter3@example.com")
@@ -17,7 +18,7 @@ class Request:
     method: str = "GET"
     path: str
     token: str = ""
-    body: dict[str, str] | None = None
+    body: dict[str, Any] | None = None
 
 
 class Client:

@@ -44,6 +44,7 @@ def _is_run_here(path: str) -> bool:
 # Beside a file's own tests, by the beginning or the end of its path.
 _ALSO = {
     r"(apps|gdmarket|config)/": "tests/acceptance",
+    r"(apps|gdmarket|config|bench)/": "tests/steady",
     r".*/(contracts|events)\.py$": "tests/golden",
     r"deploy/simulator/": "tests/unit/payments",
     r".*\.py$": "tests/architecture",

@@ -23,4 +23,9 @@ def test_a_change_needs_the_tests_of_what_it_touches(changed: str, needed: set[s
 
 
 def test_no_folder_is_named_beside_one_that_contains_it() -> None:
-    assert needed_by({"tests/conftest.py", "gdmarket/bus/claims.py"}) == ["tests/acceptance", "tests/architecture", "tests/unit"]
+    assert needed_by({"tests/conftest.py", "gdmarket/bus/claims.py"}) == [
+        "tests/acceptance",
+        "tests/architecture",
+        "tests/steady",
+        "tests/unit",
+    ]

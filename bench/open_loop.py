@@ -1,30 +1,15 @@
-"""Loads over kept connections: a closed loop, whose clients wait for each response, and an open one at a constant rate."""
+"""An open loop over kept connections: requests at a constant rate, whatever the answers take."""
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from http import HTTPStatus
 from http.client import HTTPException
 from itertools import count
-from statistics import quantiles
 
 from deploy.client import Client, Request
 
-WARM_UP_S = 1.0
 _MOST_AT_ONCE = 16
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
-    """The result of a closed loop; latencies in milliseconds."""
-
-    requests_per_s: float
-    p50_ms: float
-    p99_ms: float
-    answered: int
-    failed: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,36 +42,6 @@ def open_loop(*, port: int, requests: Sequence[Request], rate: float, is_over: C
 
     run_threads([work] * _MOST_AT_ONCE)
     return answers
-
-
-def closed_loop(*, port: int, requests: Callable[[int], Iterator[Request]], clients: int, seconds: float) -> Measured:
-    """Let `clients` send requests for `seconds`, after a second to warm up; `requests` gives those of a client by its number."""
-    latencies: list[float] = []
-    failures: list[int] = []
-    begins = time.perf_counter() + WARM_UP_S
-    ends = begins + seconds
-
-    def work(number: int) -> None:
-        client = Client(port)
-        for request in requests(number):
-            started = time.perf_counter()
-            if started >= ends:
-                return
-            status, _ = client.send(request)
-            if started >= begins:
-                latencies.append(time.perf_counter() - started)
-                if status >= HTTPStatus.BAD_REQUEST:
-                    failures.append(status)
-
-    run_threads([partial(work, number) for number in range(clients)])
-    cuts = quantiles(latencies, n=100)
-    return Measured(
-        requests_per_s=len(latencies) / seconds,
-        p50_ms=cuts[49] * 1000,
-        p99_ms=cuts[98] * 1000,
-        answered=len(latencies),
-        failed=len(failures),
-    )
 
 
 def send(client: Client, request: Request, *, began: float, load_began: float) -> Answer:
