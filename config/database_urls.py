@@ -8,9 +8,8 @@ import dj_database_url
 
 # A connection is kept between requests, and looked at before the first statement of each: to open one takes longer than to read a row.
 _KEPT = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+_QUEUED_SQLITE = "gdmarket.sqlite"
 _SQLITE = {
-    # A deferred transaction that reads and then writes fails at once with "database is locked"; an IMMEDIATE one waits.
-    "transaction_mode": "IMMEDIATE",
     "timeout": 20,
     # FULL: a committed transaction survives a power cut.
     "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
@@ -49,13 +48,13 @@ def database(*, url: str, data_dir: Path) -> dict[str, Any]:
     if url and url.split(":", maxsplit=1)[0] not in _SCHEMES:
         raise ValueError(f"A database's URL begins with one of {', '.join(_SCHEMES)}, as in postgresql://user:password@host/name.")
     settings: dict[str, Any] = dict(dj_database_url.parse(url or f"sqlite:///{data_dir / 'gdmarket.sqlite3'}"))
-    if settings["ENGINE"].endswith("sqlite3"):
+    if settings["ENGINE"] == "django.db.backends.sqlite3":
         Path(settings["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-        return settings | _KEPT | {"OPTIONS": _SQLITE | settings.get("OPTIONS", {})}
+        return settings | _KEPT | {"ENGINE": _QUEUED_SQLITE, "OPTIONS": _SQLITE | settings.get("OPTIONS", {})}
     return settings | _KEPT | {"OPTIONS": _POSTGRESQL | settings.get("OPTIONS", {})}
 
 
 def _address(settings: Mapping[str, Any]) -> tuple[object, ...]:
-    if settings["ENGINE"].endswith("sqlite3"):
+    if settings["ENGINE"] == _QUEUED_SQLITE:
         return (settings["ENGINE"], Path(settings["NAME"]).resolve())
     return (settings["ENGINE"], settings["HOST"], int(settings["PORT"] or 5432), settings["NAME"])

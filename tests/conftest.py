@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Let SQLite's test database be a file, so that threads and processes meet on it as they do in life."""
     for alias, database in connections.settings.items():
-        if database["ENGINE"].endswith("sqlite3"):
+        if database["ENGINE"].endswith("sqlite"):
             database["TEST"]["NAME"] = str(settings.GDMARKET_DATA_DIR / f"{alias}.sqlite3")
             database["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL;PRAGMA synchronous=OFF;"
 
@@ -83,7 +83,7 @@ def process_environment(transactional_db: None) -> dict[str, str]:
 
 def _url_of(alias: str, variable: str) -> str:
     database = connections[alias].settings_dict
-    if database["ENGINE"].endswith("sqlite3"):
+    if database["ENGINE"].endswith("sqlite"):
         return f"sqlite:///{database['NAME']}"
     return urlsplit(os.environ[variable])._replace(path=f"/{database['NAME']}").geturl()
 

@@ -1,0 +1,118 @@
+"""The backend: every transaction and every write outside one waits in the queue of its database."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+
+from gdmarket.sqlite.writers import WriterQueue, queue_of
+
+_IS_WRITE = re.compile(
+    r"\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|REINDEX|VACUUM|WITH\b.*\b(INSERT|UPDATE|DELETE|REPLACE)\b)",
+    re.IGNORECASE | re.DOTALL,
+).match
+
+
+class QueuedConnection(sqlite3.Connection):
+    """A connection that has its turn from BEGIN to the end of the transaction."""
+
+    #: The file; empty if the database is in memory: there its cache has locks of its own.
+    path = ""
+    _queue: WriterQueue | None = None
+
+    def take_turn(self) -> None:
+        """Wait for its turn to write, as long as SQLite would.
+
+        :raises sqlite3.OperationalError: if it did not come in time
+        """
+        if self._queue is None and self.path:
+            queue = queue_of(self.path)
+            queue.enter(self, timeout_s=self._busy_timeout_s)
+            self._queue = queue
+
+    def end_turn(self) -> None:
+        """Let others write, if it is its turn."""
+        if self._queue is not None:
+            queue, self._queue = self._queue, None
+            queue.leave()
+
+    @contextmanager
+    def turn_to(self, statement: str) -> Iterator[None]:
+        """Have its turn for one statement, where that writes outside a transaction."""
+        if self.in_transaction or self._queue is not None or not _IS_WRITE(statement):
+            yield
+            return
+        self.take_turn()
+        try:
+            yield
+        finally:
+            self.end_turn()
+
+    def commit(self) -> None:
+        """Commit, and let others write. If it fails, a rollback follows."""
+        super().commit()
+        self.end_turn()
+
+    def rollback(self) -> None:
+        """Roll back, and let others write."""
+        try:
+            super().rollback()
+        finally:
+            self.end_turn()
+
+    def close(self) -> None:
+        """Close, which rolls back, and let others write."""
+        try:
+            super().close()
+        finally:
+            self.end_turn()
+
+    def _busy_timeout_s(self) -> float:
+        # Some of our code shortens it for a while.
+        return float(self.execute("PRAGMA busy_timeout").fetchone()[0]) / 1000
+
+
+class QueuedCursor(base.SQLiteCursorWrapper):
+    """A cursor whose writes outside transactions wait for their turn."""
+
+    connection: QueuedConnection
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        """Execute as Django's does, in its turn."""
+        with self.connection.turn_to(query):
+            return super().execute(query, params)
+
+    def executemany(self, query: str, param_list: Any) -> Any:
+        """Execute as Django's does, in its turn."""
+        with self.connection.turn_to(query):
+            return super().executemany(query, param_list)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's, with connections that queue to write."""
+
+    connection: QueuedConnection
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> QueuedConnection:
+        """Connect."""
+        connection: QueuedConnection = super().get_new_connection({**conn_params, "factory": QueuedConnection})
+        connection.path = "" if self.is_in_memory_db() else str(Path(conn_params["database"]).resolve())
+        return connection
+
+    def create_cursor(self, name: str | None = None) -> QueuedCursor:
+        """Return a cursor; `name` is for server-side cursors, which SQLite has none of."""
+        return self.connection.cursor(factory=QueuedCursor)
+
+    def _start_transaction_under_autocommit(self) -> None:
+        with self.wrap_database_errors:
+            self.connection.take_turn()
+        try:
+            # A deferred transaction that reads and then writes fails at once with "database is locked".
+            self.cursor().execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self.connection.end_turn()
+            raise
