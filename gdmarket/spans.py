@@ -26,13 +26,18 @@ _tracers: dict[int, "Tracer"] = {}
 _lock = threading.Lock()
 
 
+def is_on() -> bool:
+    """Return whether spans are made."""
+    return bool(settings.OTEL_EXPORTER_OTLP_ENDPOINT)
+
+
 @contextmanager
 def root_span(name: str, *, kind: str, trace: Trace, attributes: Attributes) -> Iterator["Span | None"]:
     """Run the block under `trace` in a span whose parent is the sender of the trace; `kind` is OpenTelemetry's.
 
     Yields the span, or None if spans are off.
     """
-    if not settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+    if not is_on():
         with correlation.use(trace):
             yield None
         return
@@ -48,7 +53,7 @@ def root_span(name: str, *, kind: str, trace: Trace, attributes: Attributes) -> 
 @contextmanager
 def client_span(name: str, *, attributes: Attributes) -> Iterator["Span | None"]:
     """Run the block as an outgoing call in its own span; yields None if no span is being recorded."""
-    if not settings.OTEL_EXPORTER_OTLP_ENDPOINT or not _api().get_current_span().is_recording():
+    if not is_on() or not _api().get_current_span().is_recording():
         yield None
         return
     with _open_span(name, correlation.current(), kind=_api().SpanKind.CLIENT, attributes=dict(attributes)) as span:
@@ -65,7 +70,7 @@ def annotate(span: "Span | None", *, attributes: Attributes, failed: bool) -> No
 
 def record_span(*, name: str, trace: Trace, began_ns: int, attributes: Attributes) -> None:
     """Record a span that has ended now, of work that was done in a batch with other traces."""
-    if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+    if is_on():
         options = {"kind": _api().SpanKind.CONSUMER, "attributes": _with_correlation(attributes, trace), "start_time": began_ns}
         _tracer().start_span(name, context=_parent_context(trace.parent), **options).end()
 

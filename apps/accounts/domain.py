@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from functools import lru_cache
+from typing import Any, ClassVar
 from uuid import UUID
 
 import jwt
@@ -59,6 +60,15 @@ class AccessClaims:
     user_id: UUID
     password_mark: str
     key: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """Who asks, by a valid access token: what the API must know of a person."""
+
+    pk: UUID
+    roles: list[str]
+    is_authenticated: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +127,7 @@ def _is_domain(text: str) -> bool:
     return all(letter in "-.\u3002" or unicodedata.category(letter)[0] in "LMN" for letter in text)
 
 
+@lru_cache(maxsize=16)
 def signing_key(*, secret: str) -> bytes:
     """Return the key that signs tokens, derived from one of the installation's secrets."""
     return hashlib.sha256(b"gdmarket.accounts.tokens\0" + secret.encode()).digest()
@@ -124,7 +135,7 @@ def signing_key(*, secret: str) -> bytes:
 
 def password_mark(*, password_hash: str, key: bytes) -> str:
     """Return a value that changes with the password and reveals nothing of it."""
-    return hmac.new(key, password_hash.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(key, password_hash.encode(), "sha256").hex()[:32]
 
 
 def access_token(*, user_id: UUID, password_hash: str, key: bytes, now: datetime, lifetime_s: int) -> str:
@@ -142,9 +153,12 @@ def access_token(*, user_id: UUID, password_hash: str, key: bytes, now: datetime
 def read_access_token(*, token: str, keys: Iterable[bytes], now: datetime) -> AccessClaims | None:
     """Return a token's claims if one of `keys` signed it and it has not expired, else None."""
     for key in keys:
-        claims = _verified(token, key)
-        if claims is not None and claims.get("use") == _USE and claims["exp"] > now.timestamp():
-            return AccessClaims(user_id=UUID(claims["sub"]), password_mark=claims["pwd"], key=key)
+        try:
+            claims, expires_at_s = _verified(token, key)
+        except jwt.PyJWTError:
+            continue
+        if expires_at_s > now.timestamp():
+            return claims
     return None
 
 
@@ -169,10 +183,17 @@ def login_wait(*, failures: int) -> timedelta:
     return min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(doublings, 10)) if doublings >= 0 else timedelta()
 
 
-def _verified(token: str, key: bytes) -> dict[str, Any] | None:
+@lru_cache(maxsize=2048)
+def _verified(token: str, key: bytes) -> tuple[AccessClaims, float]:
+    """Return a token's claims, and when it expires.
+
+    What a token says never changes, so that it is read once. Whether it has expired, and whether the person and the password are still
+    good, is asked of every request. A token that is refused is not kept, so that nobody can push out the others.
+    :raises PyJWTError: if the key did not sign it, or it is of another use
+    """
     # The caller compares `exp` with its own `now`.
     options: Options = {"require": ["sub", "exp", "use", "pwd"], "verify_exp": False, "verify_iat": False}
-    try:
-        return jwt.decode(token, key, algorithms=[_ALGORITHM], options=options)
-    except jwt.PyJWTError:
-        return None
+    claims: dict[str, Any] = jwt.decode(token, key, algorithms=[_ALGORITHM], options=options)
+    if claims["use"] != _USE:
+        raise jwt.InvalidTokenError
+    return AccessClaims(user_id=UUID(claims["sub"]), password_mark=claims["pwd"], key=key), claims["exp"]

@@ -8,13 +8,14 @@ from operator import or_
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet, UUIDField
 
 from apps.accounts import domain
-from apps.accounts.domain import Origin
+from apps.accounts.domain import Caller, Origin
 from apps.accounts.errors import PersonNotFoundError, TokenNotValidError, TooManyPeopleError
 from apps.accounts.models import FailedLogin, KnownOrigin, User
 from gdmarket import text
+from gdmarket.prepared import Param, Prepared
 
 MAX_FOUND = 1_000
 
@@ -103,16 +104,26 @@ def find_email_with_password(*, emails: Collection[str], password: str) -> str |
     return next((person.email for person in people if person.check_password(password)), None)  # each costs a slow hash
 
 
-def get_user_by_access_token(*, token: str, now: datetime) -> User:
-    """Return the user whose access token this is.
+_CALLER = Prepared(
+    User.objects.filter(id=Param("user_id", UUIDField()), is_active=True).values_list(
+        "password", "is_renter", "is_item_manager", "is_staff"
+    )
+)
+
+
+def get_caller(*, token: str, now: datetime) -> Caller:
+    """Return who asks by this access token.
 
     :raises TokenNotValidError: if the token is not ours or expired, or the person is inactive or has changed the password
     """
     claims = domain.read_access_token(token=token, keys=signing_keys(), now=now)
-    user = User.objects.filter(id=claims.user_id, is_active=True).first() if claims else None
-    if claims is None or user is None or not _is_of_this_password(user, claims.password_mark, claims.key):
+    found = _CALLER.first(user_id=claims.user_id) if claims else None
+    if claims is None or found is None:
         raise TokenNotValidError
-    return user
+    password_hash, is_renter, is_item_manager, is_staff = found
+    if not hmac.compare_digest(claims.password_mark, domain.password_mark(password_hash=password_hash, key=claims.key)):
+        raise TokenNotValidError
+    return Caller(pk=claims.user_id, roles=domain.roles_of(is_renter=is_renter, is_item_manager=is_item_manager, is_staff=is_staff))
 
 
 def is_current_mark(*, user: User, mark: str) -> bool:

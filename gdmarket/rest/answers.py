@@ -7,17 +7,29 @@ from typing import Any
 import msgspec
 from django.http import HttpResponse
 from django.utils.functional import Promise
+from rest_framework.response import Response
 
-_CONTENT_TYPE = "application/json"
+CONTENT_TYPE = "application/json"
 # Two line ends that JavaScript did not take in a text before ES2019, and DRF never writes as they are.
 _LINE_ENDS = ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"))
 
 
 def json_answer(
-    body: Any, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, content_type: str = _CONTENT_TYPE
+    body: Any, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, content_type: str = CONTENT_TYPE
 ) -> HttpResponse:
     """Return an answer with a body of plain values: also ids, instants and members of enumerations."""
     return HttpResponse(encode(body), status=status, headers=headers, content_type=content_type)
+
+
+def json_answer_of(response: Response) -> HttpResponse:
+    """Return the answer that DRF would render: without a body, it has no type of one."""
+    answer = HttpResponse(status=response.status_code) if response.data is None else json_answer(response.data, status=response.status_code)
+    if response.data is None:
+        del answer.headers["Content-Type"]
+    for name, value in response.headers.items():
+        if name != "Content-Type":
+            answer.headers[name] = value
+    return answer
 
 
 def encode(body: Any) -> bytes:

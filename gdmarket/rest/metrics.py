@@ -1,5 +1,7 @@
 """Prometheus metrics of requests: how many, their status, their duration, how many are in progress."""
 
+from functools import cache
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import Counter, Gauge, Histogram
@@ -18,9 +20,14 @@ IN_FLIGHT = Gauge("http_requests_in_flight", "Requests in progress.", multiproce
 
 def count_request(*, request: HttpRequest, response: HttpResponse, took_s: float) -> None:
     """Count a request by its route, not its path: callers must not be able to create labels."""
-    route, method = route_of(request), method_of(request)
-    _requests.labels(route, method, f"{response.status_code // 100}xx").inc()
-    _seconds.labels(route, method).observe(took_s)
+    counter, histogram = _of(route_of(request), method_of(request), response.status_code // 100)
+    counter.inc()
+    histogram.observe(took_s)
+
+
+@cache  # as many as there are routes, methods and classes of status
+def _of(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return _requests.labels(route, method, f"{status}xx"), _seconds.labels(route, method)
 
 
 def method_of(request: HttpRequest) -> str:

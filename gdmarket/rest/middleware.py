@@ -25,9 +25,10 @@ class CorrelationMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began_s = time.perf_counter()
-        trace = correlation.start(correlation=request.headers.get("X-Correlation-ID"), traceparent=request.headers.get("traceparent"))
-        if request.path_info.startswith("/health/"):
-            with correlation.use(trace):  # probes get no span
+        # Of `request.headers`, all would be read.
+        trace = correlation.start(correlation=request.META.get("HTTP_X_CORRELATION_ID"), traceparent=request.META.get("HTTP_TRACEPARENT"))
+        if not spans.is_on() or request.path_info.startswith("/health/"):  # probes get no span
+            with correlation.use(trace):
                 return self._answer(request, began_s)
         with spans.root_span(metrics.method_of(request), kind="server", trace=trace, attributes={}) as span:
             response = self._answer(request, began_s)
@@ -42,12 +43,16 @@ class CorrelationMiddleware:
         return response
 
     def _answer(self, request: HttpRequest, began_s: float) -> HttpResponse:
-        with metrics.IN_FLIGHT.track_inprogress():
+        metrics.IN_FLIGHT.inc()
+        try:
             response = self.get_response(request)
-            response["X-Correlation-ID"] = correlation.current().correlation
+            response.headers["X-Correlation-ID"] = correlation.current().correlation
             took_s = time.perf_counter() - began_s
-            _log_access(request, response, took_ms=took_s * 1000)
+            if _log.isEnabledFor(logging.INFO):
+                _log_access(request, response, took_ms=took_s * 1000)
             metrics.count_request(request=request, response=response, took_s=took_s)
+        finally:
+            metrics.IN_FLIGHT.dec()
         return response
 
 

@@ -17,11 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views import csrf, defaults
 from rest_framework import exceptions as drf
-from rest_framework.renderers import JSONRenderer
-from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from gdmarket import correlation, errors
+from gdmarket.rest.answers import json_answer
 from gdmarket.rest.errors import BodyTooLargeError
 
 CONTENT_TYPE = "application/problem+json"
@@ -82,11 +81,10 @@ def problem(*, status: int, code: str, detail: str, members: Mapping[str, object
 
 def problem_response(*, status: int, code: str, detail: str) -> HttpResponse:
     """Return a problem as a plain response, for use outside API views."""
-    body = JSONRenderer().render(problem(status=status, code=code, detail=detail))
-    return HttpResponse(body, status=status, content_type=CONTENT_TYPE)
+    return _response(problem(status=status, code=code, detail=detail))
 
 
-def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response:
+def problem_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     """Return the response for `error`; an unexpected one is logged and becomes a 500."""
     match error:
         case Http404():
@@ -108,7 +106,7 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     return _response(_internal())
 
 
-def _domain_error(error: errors.DomainError) -> Response:
+def _domain_error(error: errors.DomainError) -> HttpResponse:
     status = next((status for kind, status in _STATUS_OF_KIND if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
     more: dict[str, object] = {}
     if isinstance(error, errors.InvalidError) and error.field:
@@ -124,7 +122,7 @@ def _domain_error(error: errors.DomainError) -> Response:
     return response
 
 
-def _api_error(error: drf.APIException) -> Response:
+def _api_error(error: drf.APIException) -> HttpResponse:
     if isinstance(error, drf.ValidationError):
         listed = [
             {"field": _shortened(field, _MAX_FIELD), "code": detail.code, "detail": _shortened(str(detail), _MAX_DETAIL)}
@@ -167,7 +165,7 @@ def _is_unreachable(error: Exception) -> bool:
     return getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
 
 
-def _database_unavailable(error: Exception) -> Response:
+def _database_unavailable(error: Exception) -> HttpResponse:
     _log.error("the database did not answer: %s", error)
     detail = _("The database does not answer just now: please try again.")
     response = _response(problem(status=HTTPStatus.SERVICE_UNAVAILABLE, code="database_unavailable", detail=detail))
@@ -180,10 +178,8 @@ def _internal() -> dict[str, Any]:
     return problem(status=HTTPStatus.INTERNAL_SERVER_ERROR, code="internal_error", detail=detail)
 
 
-def _response(document: dict[str, Any]) -> Response:
-    response = Response(document, status=document["status"], content_type=CONTENT_TYPE)
-    response.exception = True
-    return response
+def _response(document: dict[str, Any]) -> HttpResponse:
+    return json_answer(document, status=document["status"], content_type=CONTENT_TYPE)
 
 
 def _whole_seconds(seconds: float) -> int:
@@ -220,7 +216,7 @@ def internal_error(request: HttpRequest) -> HttpResponse:
     """Answer a request that failed unexpectedly."""
     if _wants_page(request):
         return defaults.server_error(request)
-    return HttpResponse(JSONRenderer().render(_internal()), status=HTTPStatus.INTERNAL_SERVER_ERROR, content_type=CONTENT_TYPE)
+    return _response(_internal())
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

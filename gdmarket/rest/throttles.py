@@ -1,14 +1,17 @@
 """Rate limits for people and addresses."""
 
 import ipaddress
+import time
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
+from rest_framework.settings import api_settings
+from rest_framework.throttling import BaseThrottle
 
 from gdmarket import clock
 from gdmarket.rest import request_counts
@@ -18,45 +21,61 @@ _SECONDS = {"sec": 1, "min": 60, "hour": 3600, "day": 86400}
 _REMEMBERED_S = 60.0
 
 
-class _CacheThrottle(SimpleRateThrottle):
-    """Counts in the cache: quick, and right across processes if they share it."""
+class _CacheThrottle(BaseThrottle):
+    """Counts in the cache, in windows that begin with the first request: quick, and right across processes if they share it."""
 
-    duration: int
-    num_requests: int
+    setting: str
+
+    def __init__(self) -> None:
+        self._wait_s = 0.0
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        key = self.get_cache_key(request, view) if self.rate is not None else None
+        rate = getattr(settings, self.setting)
+        key = None if rate == "off" else self.key_of(request)
         if key is None:
             return True
-        self.key, self.now, self.history = key, self.timer(), self.cache.get(key, [])
-        if self.history and self.history[0] > self.now + 1:
-            self.history = []  # the clock was set back: nobody waits until it is there again
-        while self.history and self.history[-1] <= self.now - self.duration:
-            self.history.pop()
-        return bool(self.throttle_failure() if len(self.history) >= self.num_requests else self.throttle_success())
+        number, window_s = _number_and_seconds(rate)
+        try:
+            count = cache.incr(key)
+        except ValueError:  # there is no window, or it is over
+            _begin_window(key, window_s)
+            return True
+        if count <= number:
+            return True
+        ends_at_s: float = cache.get(f"{key}:ends", 0.0)
+        now_s = time.time()
+        # Some caches forget a key before it is time, or keep it for longer; and a clock may have been set back.
+        if not now_s < ends_at_s <= now_s + window_s + 1:
+            _begin_window(key, window_s)
+            return True
+        self._wait_s = ends_at_s - now_s
+        return False
+
+    def key_of(self, request: Request) -> str | None:
+        """Return under which key a request is counted; None if it is not."""
+        raise NotImplementedError
+
+    def wait(self) -> float:
+        return self._wait_s
 
 
 class UserThrottle(_CacheThrottle):
     """At most `GDMARKET_THROTTLE_USER` requests a person; `off` lifts it."""
 
-    scope = "user"
+    setting = "GDMARKET_THROTTLE_USER"
 
-    def get_rate(self) -> str | None:
-        return _rate(settings.GDMARKET_THROTTLE_USER)
-
-    def get_cache_key(self, request: Request, view: Any) -> str | None:
+    def key_of(self, request: Request) -> str | None:
+        """Return the person's key."""
         return f"throttle:user:{request.user.pk}" if request.user.is_authenticated else None
 
 
 class AnonThrottle(_CacheThrottle):
     """At most `GDMARKET_THROTTLE_ANON` requests an address (IPv6: one /64), of people who are not signed in; `off` lifts it."""
 
-    scope = "anon"
+    setting = "GDMARKET_THROTTLE_ANON"
 
-    def get_rate(self) -> str | None:
-        return _rate(settings.GDMARKET_THROTTLE_ANON)
-
-    def get_cache_key(self, request: Request, view: Any) -> str | None:
+    def key_of(self, request: Request) -> str | None:
+        """Return the address's key."""
         return None if request.user.is_authenticated else f"throttle:anon:{address_of(request)}"
 
 
@@ -73,15 +92,15 @@ class AddressThrottle(BaseThrottle):
         self._wait_s = 0.0
 
     def allow_request(self, request: HttpRequest | Request, view: Any) -> bool:
-        rate = _rate(getattr(settings, self.setting))
-        if rate is None:
+        rate = getattr(settings, self.setting)
+        if rate == "off":
             return True
-        number, _, unit = rate.partition("/")
+        number, window_s = _number_and_seconds(rate)
         subject = request_counts.subject_of(scope=self.scope, value=address_of(request))
-        now, key, window = clock.now(), f"throttle:{self.scope}:{subject}", timedelta(seconds=_SECONDS[unit])
+        now, key, window = clock.now(), f"throttle:{self.scope}:{subject}", timedelta(seconds=window_s)
         ends_at: datetime | None = cache.get(key)  # it was over the limit a moment ago: nothing need be written
         if ends_at is None or not now < ends_at <= now + window + request_counts.CLOCK_SKEW:
-            ends_at = request_counts.add(subject=subject, limit=int(number), window=window, now=now)
+            ends_at = request_counts.add(subject=subject, limit=number, window=window, now=now)
         if ends_at is None:
             return True
         self._wait_s = max(0.0, (ends_at - now).total_seconds())
@@ -104,10 +123,18 @@ class RegistrationThrottle(AddressThrottle):
     scope, setting = "register", "GDMARKET_THROTTLE_REGISTER"
 
 
-def _rate(setting: str) -> str | None:
-    return None if setting == "off" else setting
+def _begin_window(key: str, window_s: int) -> None:
+    cache.set(f"{key}:ends", time.time() + window_s, timeout=window_s)
+    cache.set(key, 1, timeout=window_s)
 
 
+@lru_cache(maxsize=32)
+def _number_and_seconds(rate: str) -> tuple[int, int]:
+    number, _, unit = rate.partition("/")
+    return int(number), _SECONDS[unit]
+
+
+@lru_cache(maxsize=1024)
 def network_of(address: str | None) -> str:
     """Return what counts as one caller's address: an IPv4 address, or the /64 of an IPv6 one, all of which one customer has.
 
@@ -124,4 +151,8 @@ def network_of(address: str | None) -> str:
 
 def address_of(request: HttpRequest | Request) -> str:
     """Return the network address a request comes from, according to the trusted proxies (`NUM_PROXIES`), as `network_of` has it."""
-    return network_of(BaseThrottle().get_ident(request))  # type: ignore[arg-type]  # it reads `META` alone
+    forwarded, proxies = request.META.get("HTTP_X_FORWARDED_FOR"), api_settings.NUM_PROXIES
+    if forwarded is None or not proxies:
+        return network_of(request.META.get("REMOTE_ADDR"))
+    passed = forwarded.split(",")
+    return network_of(passed[-min(proxies, len(passed))].strip())

@@ -1,26 +1,24 @@
 """The base class of every API view."""
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from dataclasses import replace
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ErrorDetail, NotAcceptable, ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
 
 from gdmarket import correlation, ids
-from gdmarket.rest import idempotency, problems
+from gdmarket.rest import answers, idempotency, problems
 from gdmarket.rest.errors import LengthRequiredError, MalformedQueryError
 from gdmarket.rest.middleware import record_actor
 from gdmarket.rest.parsers import StrictJSONParser
@@ -29,9 +27,22 @@ from gdmarket.rest.parsers import StrictJSONParser
 class ApiRequest(Request):
     """A request with an `operation_id`, which is the same for every repetition of one keyed POST."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.operation_id: UUID = ids.uuid7()
+    _operation_id: UUID | None = None
+
+    def __init__(self, request: HttpRequest, **options: Any) -> None:
+        super().__init__(request, **options)
+        self.META = request.META  # DRF's own looks for it in itself first, each time
+
+    @property
+    def operation_id(self) -> UUID:
+        """The id of what the request makes."""
+        if self._operation_id is None:
+            self._operation_id = ids.uuid7()
+        return self._operation_id
+
+    @operation_id.setter
+    def operation_id(self, operation_id: UUID) -> None:
+        self._operation_id = operation_id
 
     @property
     def person_id(self) -> UUID:
@@ -40,20 +51,10 @@ class ApiRequest(Request):
 
 
 class JsonNegotiation(BaseContentNegotiation):
-    """Uses the view's only parser and renderer; refuses callers that do not accept JSON, and ignores `?format=`."""
+    """Uses the view's only parser. What callers accept is looked at by the view."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         return next((parser for parser in parsers if media_type_matches(str(parser.media_type), request.content_type)), None)
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        renderer = next(iter(renderers))
-        offered = (str(renderer.media_type), problems.CONTENT_TYPE)
-        accepted = [media_type.strip() for media_type in request.headers.get("Accept", "*/*").split(",")]
-        if not any(media_type_matches(offer, media_type) for offer in offered for media_type in accepted):
-            raise NotAcceptable
-        return renderer, offered[0]
 
 
 class ApiView(APIView):
@@ -66,15 +67,25 @@ class ApiView(APIView):
     parser_classes = [StrictJSONParser]
     content_negotiation_class = JsonNegotiation
     http_method_names = ["get", "post", "patch", "delete", "head"]
+    _allow: ClassVar[str]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "post" in cls.__dict__:
             cls.post = idempotency.idempotent(cls.post)  # type: ignore[attr-defined]  # it is there: see the line above
+        methods = [name for name in cls.http_method_names if hasattr(cls, "get" if name == "head" else name)]
+        cls._allow = ", ".join(methods).upper()
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        with ExitStack() as self._context:
-            return super().dispatch(request, *args, **kwargs)
+    # DRF's own does the same in more steps: a format, a version and a renderer to choose, headers to collect, an answer to render later.
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.args, self.kwargs = args, kwargs
+        self.request = asked = self.initialize_request(request)
+        try:
+            self.initial(asked)
+            response = getattr(self, str(request.method).lower())(asked, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # the edge: each becomes a problem document
+            response = self.handle_exception(error)
+        return self.finalize_response(asked, response)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:
         return ApiRequest(
@@ -86,25 +97,38 @@ class ApiView(APIView):
         )
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        method = str(request.method).lower()
-        if method not in self.http_method_names or not hasattr(self, method):
+        meta, method = request.META, str(request.method)
+        if method.lower() not in self.http_method_names or not hasattr(self, method.lower()):
             self.http_method_not_allowed(request)
-        _check_query(request)
-        if request.method not in SAFE_METHODS and "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
+        if meta.get("QUERY_STRING"):
+            _check_query(request)
+        if method not in SAFE_METHODS and "HTTP_TRANSFER_ENCODING" in meta and not meta.get("CONTENT_LENGTH"):
             raise LengthRequiredError
-        super().initial(request, *args, **kwargs)
-        if request.user.is_authenticated:
-            actor = str(request.user.pk)
+        if not _accepts_json(meta.get("HTTP_ACCEPT", "*/*")):
+            raise NotAcceptable
+        user = request.user  # it is asked for first: a bad token is 401 wherever it is shown
+        self.check_permissions(request)
+        self.check_throttles(request)
+        if user.is_authenticated:
+            actor = str(user.pk)
             record_actor(request, actor)
-            self._context.enter_context(correlation.use(replace(correlation.current(), actor=actor)))
+            correlation.act_as(actor)
 
-    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], HttpResponse]:  # none needs rendering
         return problems.problem_handler
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        response.headers.setdefault("Cache-Control", "private, no-cache" if "ETag" in response.headers else "no-store")
-        return response
+    def finalize_response(self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # as above
+        answer = answers.json_answer_of(response) if isinstance(response, Response) else response
+        answer.headers["Allow"] = self._allow
+        if "Cache-Control" not in answer.headers:
+            answer.headers["Cache-Control"] = "private, no-cache" if "ETag" in answer.headers else "no-store"
+        return answer
+
+
+@lru_cache(maxsize=256)
+def _accepts_json(accept: str) -> bool:
+    accepted = [media_type.strip() for media_type in accept.split(",")]
+    return any(media_type_matches(offer, media_type) for offer in (answers.CONTENT_TYPE, problems.CONTENT_TYPE) for media_type in accepted)
 
 
 def _check_query(request: Request) -> None:

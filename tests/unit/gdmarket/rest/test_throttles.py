@@ -66,6 +66,20 @@ def test_people_are_counted_separately(settings: Settings, as_user: Callable[[An
     assert other.get("/api/v1/notes").status_code == 200
 
 
+def test_a_window_ends_when_it_is_over(api: APIClient, settings: Settings, pass_time: Callable[..., Any]) -> None:
+    settings.GDMARKET_THROTTLE_ANON = "1/min"
+    assert [api.get("/api/v1/notes").status_code for _ in range(3)] == [200, 429, 429]
+    pass_time(seconds=61)
+    assert [api.get("/api/v1/notes").status_code for _ in range(2)] == [200, 429]
+
+
+def test_nobody_waits_for_a_clock_that_was_set_back(api: APIClient, settings: Settings, pass_time: Callable[..., Any]) -> None:
+    settings.GDMARKET_THROTTLE_ANON = "1/min"
+    assert [api.get("/api/v1/notes").status_code for _ in range(2)] == [200, 429]
+    pass_time(hours=-5)
+    assert api.get("/api/v1/notes").status_code == 200
+
+
 def test_off_lifts_the_limit(api: APIClient, settings: Settings) -> None:
     settings.GDMARKET_THROTTLE_ANON = "off"
     assert {api.get("/api/v1/notes").status_code for _ in range(5)} == {200}
