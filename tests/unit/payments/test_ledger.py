@@ -1,5 +1,6 @@
 """The ledger: what is posted and when, once, and never changed."""
 
+import re
 from typing import Any
 
 import pytest
@@ -197,3 +198,16 @@ def test_the_database_refuses_to_replace_a_posting(provider: FakeGateway) -> Non
     with pytest.raises(IntegrityError, match="payments_posting_stands"), connection.cursor() as cursor:
         cursor.execute(f"INSERT OR REPLACE INTO payments_posting ({names}) SELECT {doubled} FROM payments_posting")
     assert list(Posting.objects.order_by("id").values()) == before
+
+
+@pytest.mark.sqlite
+def test_sqlite_looks_the_postings_of_a_payment_up_for_its_guard_and_reads_no_others() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sql FROM sqlite_master WHERE name = 'payments_posting_stands_insert'")
+        guarded = re.search(r"EXISTS \((.*)\)\s+BEGIN", cursor.fetchone()[0], re.DOTALL)
+        assert guarded is not None
+        cursor.execute("EXPLAIN QUERY PLAN" + re.sub(r"NEW\.\w+", "NULL", guarded[1]))
+        plan = [step for *_, step in cursor.fetchall()]
+
+    assert [step for step in plan if step.startswith("SCAN") or "refund_id=?" in step] == []
+    assert any("(payment_id=?" in step for step in plan)
