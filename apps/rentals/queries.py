@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, DateTimeField, Exists, OuterRef, Q, QuerySet, UUIDField
 from django.db.models.functions import Coalesce, Least
 
 from apps.rentals import domain
@@ -14,6 +14,32 @@ from apps.rentals.domain import RentalParty, RentalPaymentState, RentalState
 from apps.rentals.errors import RentalNotFoundError
 from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental
 from gdmarket.contracts import build
+from gdmarket.prepared import Param, Prepared
+
+_RENTAL_ID, _ITEM_ID, _RENTER_ID = (Param(name, UUIDField()) for name in ("rental_id", "item_id", "renter_id"))
+_NOW, _A_DAY_AGO = (Param(name, DateTimeField()) for name in ("now", "a_day_ago"))
+_RENTAL = Prepared(Rental.objects.filter(id=_RENTAL_ID))
+_EXISTING_OR_OVERDUE = Prepared(
+    Rental.objects.filter(Q(id=_RENTAL_ID) | Q(item_id=_ITEM_ID, state=RentalState.RENTED, ends_at__lte=_NOW)).order_by("id")
+)
+
+_BY_RENTER = Q(cancelled_by__in=["", RentalParty.RENTER])
+_UNPAID = (
+    Q(state=RentalState.REQUESTED, payment_due_at__gt=_NOW)
+    | Q(state=RentalState.PAYING)
+    | Q(state=RentalState.REFUNDING, cancel_requested=False)
+)
+_ABANDONED = Q(item_id=_ITEM_ID, requested_at__gt=_A_DAY_AGO) & (Q(state=RentalState.EXPIRED) | Q(_BY_RENTER, state=RentalState.CANCELLED))
+_COMPETING = Prepared(Rental.objects.filter(_UNPAID | _ABANDONED, renter_id=_RENTER_ID).order_by("id"))
+
+_OPEN_UNPAID = Q(closed_at=None, state__in=[RentalState.REQUESTED, RentalState.PAYING, RentalState.REFUNDING])
+_CAME_TO_NOTHING = _OPEN_UNPAID | Q(closed_at__gt=_A_DAY_AGO, state__in=domain.ABANDONED)
+_WHILE_PAID = Q(cancelled_by=RentalParty.RENTER, payment_state__in=[RentalPaymentState.APPROVED, RentalPaymentState.REFUNDED])
+_CANCELLED_PAYMENTS = Prepared(
+    Rental.objects.filter(_CAME_TO_NOTHING, Q(cancelled_payments__gt=0) | _WHILE_PAID, _BY_RENTER, renter_id=_RENTER_ID).values_list(
+        "closed_at", flat=True
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,10 +65,10 @@ def get_rental(*, rental_id: UUID) -> Rental:
 
     :raises RentalNotFoundError: if there is none
     """
-    try:
-        return Rental.objects.get(id=rental_id)
-    except Rental.DoesNotExist as missing:
-        raise RentalNotFoundError from missing
+    rental = _RENTAL.first(rental_id=rental_id)
+    if rental is None:
+        raise RentalNotFoundError
+    return rental
 
 
 def get_rental_of(*, rental_id: UUID, person_id: UUID) -> Rental:
@@ -54,18 +80,6 @@ def get_rental_of(*, rental_id: UUID, person_id: UUID) -> Rental:
     if person_id not in {rental.renter_id, rental.manager_id}:
         raise RentalNotFoundError
     return rental
-
-
-def get_rental_to_pay(*, rental_id: UUID) -> tuple[Rental, bool]:
-    """Return a rental, and whether its manager is suspended.
-
-    :raises RentalNotFoundError: if there is none
-    """
-    try:
-        rental = Rental.objects.annotate(is_manager_suspended=is_manager_suspended()).get(id=rental_id)
-    except Rental.DoesNotExist as missing:
-        raise RentalNotFoundError from missing
-    return rental, rental.is_manager_suspended
 
 
 def is_manager_suspended() -> Exists:
@@ -147,9 +161,13 @@ def find_given_since(*, rental: Rental, since: datetime, now: datetime) -> Renta
     return others.filter((overlapping & Q(ends_at__gt=held_from)) | newer | Q(state=domain.RentalState.RENTED)).order_by("id").first()
 
 
-def find_overdue(*, item_id: UUID, now: datetime) -> Rental | None:
-    """Return the rental by which the item is rented out although its period is over, or None."""
-    return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED, ends_at__lte=now).first()
+def find_existing_or_overdue(*, rental_id: UUID, item_id: UUID, now: datetime) -> tuple[Rental | None, Rental | None]:
+    """Return a rental, and the one by which the item is rented out although its period is over; None for each where there is none."""
+    found = _EXISTING_OR_OVERDUE.all(rental_id=rental_id, item_id=item_id, now=now)
+    overdue = (
+        rental for rental in found if rental.item_id == item_id and domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now)
+    )
+    return next((rental for rental in found if rental.id == rental_id), None), next(overdue, None)
 
 
 def list_competing_holds(*, renter_id: UUID, item_id: UUID, but: UUID, now: datetime) -> list[Rental]:
@@ -158,11 +176,8 @@ def list_competing_holds(*, renter_id: UUID, item_id: UUID, but: UUID, now: date
     A payment that is being cancelled leaves an unpaid hold. Of a hold that is over only its timer is late, and what was
     cancelled by others than the renter was not given up: neither is counted.
     """
-    requested = Q(state=RentalState.REQUESTED, payment_due_at__gt=now)
-    unpaid = requested | Q(state=RentalState.PAYING) | Q(state=RentalState.REFUNDING, cancel_requested=False)
-    of_item = Q(item_id=item_id, requested_at__gt=now - domain.DAY)
-    abandoned = of_item & (Q(state=RentalState.EXPIRED) | Q(state=RentalState.CANCELLED, cancelled_by__in=["", RentalParty.RENTER]))
-    return list(Rental.objects.filter(unpaid | abandoned, renter_id=renter_id).exclude(id=but).order_by("id"))
+    others = _COMPETING.all(renter_id=renter_id, item_id=item_id, now=now, a_day_ago=now - domain.DAY)
+    return [other for other in others if other.id != but]
 
 
 def list_cancelled_payments(*, renter_id: UUID, now: datetime) -> list[datetime]:
@@ -170,17 +185,12 @@ def list_cancelled_payments(*, renter_id: UUID, now: datetime) -> list[datetime]
 
     What is paid again is not among them, nor what the manager, an operator or the market cancelled.
     """
-    open_ones = Q(closed_at=None, state__in=[RentalState.REQUESTED, RentalState.PAYING, RentalState.REFUNDING])
-    came_to_nothing = open_ones | Q(closed_at__gt=now - domain.DAY, state__in=domain.ABANDONED)
-    while_paid = Q(cancelled_by=RentalParty.RENTER, payment_state__in=[RentalPaymentState.APPROVED, RentalPaymentState.REFUNDED])
-    rentals = Rental.objects.filter(came_to_nothing, Q(cancelled_payments__gt=0) | while_paid, renter_id=renter_id)
-    over_at = rentals.filter(cancelled_by__in=["", RentalParty.RENTER]).values_list("closed_at", flat=True)
-    return sorted(at or now for at in over_at)
+    return sorted(at or now for at in _CANCELLED_PAYMENTS.all(renter_id=renter_id, a_day_ago=now - domain.DAY))
 
 
 def find_rental(*, rental_id: UUID) -> Rental | None:
     """Return a rental, or None where there is none."""
-    return Rental.objects.filter(id=rental_id).first()
+    return _RENTAL.first(rental_id=rental_id)
 
 
 def find_version(*, item_id: UUID, version: int) -> ListingVersion | None:

@@ -188,7 +188,9 @@ def test_a_rental_whose_server_died_before_the_charge_can_be_paid_again(market: 
     rental = market.request(market.register())
     from apps.rentals.services import paying  # noqa: PLC0415  # the step a dying server got to
 
-    paying._start_payment(rental_id=UUID(rental["id"]), operation_id=uuid7(), method="pm_ok", now=clock.now())
+    paying._start_payment(
+        rental_id=UUID(rental["id"]), by=UUID(rental["renter"]), wait_s=0, operation_id=uuid7(), method="pm_ok", now=clock.now()
+    )
     assert market.see(rental)["state"] == "paying"
     pass_time(minutes=1)
     drain()

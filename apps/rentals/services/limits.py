@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import UUIDField
 
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalState
@@ -17,6 +18,11 @@ from apps.rentals.errors import (
 )
 from apps.rentals.models import Rental, Renter
 from apps.rentals.services import transitions
+from gdmarket.prepared import Param, Prepared
+from gdmarket.prepared_writes import PreparedInsert
+
+_RENTER = Prepared(Renter.objects.select_for_update(no_key=True).filter(renter_id=Param("renter_id", UUIDField())))
+_INSERT = PreparedInsert(Renter, unless_taken=True)
 
 
 def lock_renter(*, renter_id: UUID) -> Renter:
@@ -24,11 +30,10 @@ def lock_renter(*, renter_id: UUID) -> Renter:
 
     It is locked after a listing and its rental, never before them: one order, so no deadlock.
     """
-    locked = Renter.objects.select_for_update(no_key=True).filter(renter_id=renter_id)
-    renter = locked.first()
+    renter = _RENTER.first(renter_id=renter_id)
     if renter is None:
-        Renter.objects.bulk_create([Renter(renter_id=renter_id)], ignore_conflicts=True)
-        renter = locked.get()
+        _INSERT.run(Renter(renter_id=renter_id))
+        renter = Renter.objects.select_for_update(no_key=True).get(renter_id=renter_id)
     return renter
 
 

@@ -62,22 +62,60 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     :raises ManagerInactiveError: if nobody would hand the item over: its manager is suspended
     """
     check_method(method=method)
-    rental = _rental_to_pay(rental_id=rental_id, by=by, operation_id=operation_id)
-    try:
-        check_available()
-    except PaymentUnavailableError as unavailable:
-        if rental.operation != operation_id:  # a repeated call learns what its attempt came to
-            _prolong_hold(rental_id=rental_id, retry_after_s=unavailable.retry_after_s, now=now)
-            raise
-    rental = _start_payment(rental_id=rental_id, operation_id=operation_id, method=method, now=now)
-    if rental.state != RentalState.PAYING or not rental.payment_id or rental.ends_at <= now:
-        return rental  # an attempt that was begun before the period's end and never sent is not sent after it
+    began, wait_s = time.monotonic(), payments.unavailable_for_s()
+    with bus.defer_dispatch():
+        rental = _start_payment(rental_id=rental_id, by=by, operation_id=operation_id, method=method, wait_s=wait_s, now=now)
+        # An attempt that was begun before the period's end and never sent is not sent after it.
+        if rental.state != RentalState.PAYING or rental.payment_id is None or rental.ends_at <= now:
+            return rental
+        result = charge(rental, payment_id=rental.payment_id, method=method, now=now)
+    return paid(rental_id=rental_id, result=result, at=now + timedelta(seconds=time.monotonic() - began))
+
+
+def start(rental: Rental, *, operation_id: UUID) -> UUID:
+    """Begin an attempt to pay, and return its id: the rental is `paying`. Whoever calls it writes the rental and publishes it."""
+    transitions.transition(rental, to=RentalState.PAYING, wanted="pay")
+    rental.payment_id, rental.operation = ids.uuid7(), operation_id
+    rental.payment_state = RentalPaymentState.PENDING
+    return rental.payment_id
+
+
+def charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> ChargeResult:
+    """Charge the rental's price once, and settle the rental with the outcome. Call it within `bus.defer_dispatch`.
+
+    PaymentApproved or PaymentDeclined is delivered after that and finds it settled: it is for the case that this process dies before it
+    settles, or that the provider answers late (ADR 0021).
+    """
     failpoints.hit("rentals.pay.started")
+    request = ChargeRequest(
+        payment_id=payment_id,
+        rental_id=rental.id,
+        payer_id=rental.renter_id,
+        payee_id=rental.manager_id,
+        amount=rental.price,
+        currency=rental.currency,
+        method=method,
+    )
     began = time.monotonic()
-    result = _charge(rental, payment_id=rental.payment_id, method=method, now=now)
+    result = payments.charge(request=request, now=now)
+    settle_payment(
+        rental_id=rental.id,
+        payment_id=result.payment_id,
+        outcome=result.outcome,
+        reason=result.reason,
+        retry_after_s=result.retry_after_s or 0.0,
+        provider_failed=result.provider_failed,
+        now=now,
+        answered_at=now + timedelta(seconds=time.monotonic() - began),
+    )
+    failpoints.hit("rentals.pay.settled")
+    return result
+
+
+def paid(*, rental_id: UUID, result: ChargeResult, at: datetime) -> Rental:
+    """Return the rental as it stands after a charge and what was delivered then, or refuse as `pay_rental` says; `at` is the instant."""
     rental = queries.get_rental(rental_id=rental_id)
-    is_over = rental.ends_at <= now + timedelta(seconds=time.monotonic() - began)
-    if is_over and rental.state in {RentalState.EXPIRED, RentalState.REFUNDING} and not rental.cancel_requested:
+    if rental.ends_at <= at and rental.state in {RentalState.EXPIRED, RentalState.REFUNDING} and not rental.cancel_requested:
         raise PeriodOverMeanwhileError
     _raise_if_not_paid(result)
     if rental.state in {RentalState.REFUNDING, RentalState.CANCELLED}:  # cancelled during the charge: the money goes back
@@ -155,74 +193,42 @@ def check_available() -> None:
         raise PaymentUnavailableError(retry_after_s=wait_s)
 
 
-def _rental_to_pay(*, rental_id: UUID, by: UUID, operation_id: UUID) -> Rental:
-    rental, is_manager_suspended = queries.get_rental_to_pay(rental_id=rental_id)
-    transitions.only_renter(rental, by=by)
-    # A repeated call learns what its attempt came to.
-    if is_manager_suspended and rental.state == RentalState.REQUESTED and rental.operation != operation_id:
-        raise ManagerInactiveError
-    if rental.state == RentalState.REQUESTED:
-        check_amount(rental)
-    return rental
+def _start_payment(*, rental_id: UUID, by: UUID, operation_id: UUID, method: str, wait_s: float, now: datetime) -> Rental:
+    """Begin an attempt, or return the rental as the attempt of the same operation left it.
 
-
-def _prolong_hold(*, rental_id: UUID, retry_after_s: float, now: datetime) -> None:
+    While the provider is known to be unavailable, for `wait_s`, the hold is prolonged instead.
+    """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
-        _check_payable(rental, now=now)
-        due_at = transitions.deadline(rental, wanted=domain.prolonged(due_at=rental.payment_due_at, retry_after_s=retry_after_s, now=now))
-        if due_at > rental.payment_due_at:
-            rental.could_not_pay = True
-            transitions.hold_until(rental, due_at=due_at, now=now)
-            transitions.save_and_publish(rental, RentalHoldProlonged, now=now)
-
-
-def _start_payment(*, rental_id: UUID, operation_id: UUID, method: str, now: datetime) -> Rental:
-    with databases.transaction_for("rentals"):
-        rental = transitions.lock_rental(rental_id=rental_id)
-        if rental.operation == operation_id and rental.state in {RentalState.PAYING, RentalState.PAID}:
+        transitions.only_renter(rental, by=by)
+        is_repeated = rental.operation == operation_id  # a repeated call learns what its attempt came to
+        if rental.state == RentalState.REQUESTED:
+            if not is_repeated and queries.is_suspended(manager_id=rental.manager_id):
+                raise ManagerInactiveError
+            check_amount(rental)
+        if is_repeated and rental.state in {RentalState.PAYING, RentalState.PAID}:
             return rental
-        if rental.operation == operation_id and rental.payment_state == RentalPaymentState.DECLINED:
+        if is_repeated and rental.payment_state == RentalPaymentState.DECLINED:
             raise PaymentDeclinedError(reason="")
         _check_payable(rental, now=now)
-        limits.check_declines(rental, renter=limits.lock_renter(renter_id=rental.renter_id), now=now)
-        transitions.transition(rental, to=RentalState.PAYING, wanted="pay")
-        rental.payment_id, rental.operation = ids.uuid7(), operation_id
-        rental.payment_state = RentalPaymentState.PENDING
-        transitions.save_and_publish(rental, RentalPaymentStarted, now=now, method=method)
+        is_unavailable = wait_s > 0 and not is_repeated
+        if is_unavailable:
+            _prolong_hold(rental, retry_after_s=wait_s, now=now)
+        else:
+            limits.check_declines(rental, renter=limits.lock_renter(renter_id=rental.renter_id), now=now)
+            start(rental, operation_id=operation_id)
+            transitions.save_and_publish(rental, RentalPaymentStarted, now=now, method=method)
+    if is_unavailable:
+        raise PaymentUnavailableError(retry_after_s=wait_s)
     return rental
 
 
-def _charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> ChargeResult:
-    """Charge the rental's price once, and settle the rental with the outcome.
-
-    PaymentApproved or PaymentDeclined is delivered after that and finds it settled: it is for the case that this process dies before it
-    settles, or that the provider answers late (ADR 0021).
-    """
-    request = ChargeRequest(
-        payment_id=payment_id,
-        rental_id=rental.id,
-        payer_id=rental.renter_id,
-        payee_id=rental.manager_id,
-        amount=rental.price,
-        currency=rental.currency,
-        method=method,
-    )
-    with bus.defer_dispatch():
-        began = time.monotonic()
-        result = payments.charge(request=request, now=now)
-        settle_payment(
-            rental_id=rental.id,
-            payment_id=result.payment_id,
-            outcome=result.outcome,
-            reason=result.reason,
-            retry_after_s=result.retry_after_s or 0.0,
-            provider_failed=result.provider_failed,
-            now=now,
-            answered_at=now + timedelta(seconds=time.monotonic() - began),
-        )
-    failpoints.hit("rentals.pay.settled")
-    return result
+def _prolong_hold(rental: Rental, *, retry_after_s: float, now: datetime) -> None:
+    due_at = transitions.deadline(rental, wanted=domain.prolonged(due_at=rental.payment_due_at, retry_after_s=retry_after_s, now=now))
+    if due_at > rental.payment_due_at:
+        rental.could_not_pay = True
+        transitions.hold_until(rental, due_at=due_at, now=now)
+        transitions.save_and_publish(rental, RentalHoldProlonged, now=now)
 
 
 def _raise_if_not_paid(result: ChargeResult) -> None:

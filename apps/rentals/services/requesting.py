@@ -1,5 +1,6 @@
 """Requesting an item, and the expiry of what was not paid in time: the one place where double booking is refused."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -22,10 +23,10 @@ from apps.rentals.errors import (
     TooManyCancelledError,
     TooManyUnpaidHoldsError,
 )
-from apps.rentals.events import RentalExpired, RentalRequested
+from apps.rentals.events import PaymentDeadlinePassed, RentalExpired, RentalPaymentStarted, RentalRequested
 from apps.rentals.models import Listing, Rental
 from apps.rentals.services import limits, paying, transitions
-from gdmarket import databases
+from gdmarket import bus, databases
 from gdmarket.errors import ConflictError
 from gdmarket.money import Money
 
@@ -61,26 +62,26 @@ def request_rental(
     :raises TooManyCancelledError: if the renter cancelled too many paid rentals of late
     :raises TooManyDeclinesError, PaymentDeclinedError, PaymentUnavailableError: as `pay_rental` does
     """
+    began = time.monotonic()
     if method is not None:
-        paying.check_method(method=method)
-        try:
-            paying.check_available()
-        except PaymentUnavailableError:
-            if queries.find_rental(rental_id=rental_id) is None:
-                raise
-    rental = _hold_period(
-        rental_id=rental_id,
-        item_id=item_id,
-        renter_id=renter_id,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        expected_price=expected_price,
-        pays=method is not None,
-        now=now,
-    )
+        _check_payments(rental_id=rental_id, method=method)
+    with bus.defer_dispatch():
+        rental, payment_id = _hold_period(
+            rental_id=rental_id,
+            item_id=item_id,
+            renter_id=renter_id,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            expected_price=expected_price,
+            method=method,
+            now=now,
+        )
+        result = paying.charge(rental, payment_id=payment_id, method=method, now=now) if method and payment_id else None
     if method is None:
-        return rental
-    return paying.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=rental_id, now=now)
+        return queries.get_rental(rental_id=rental_id)
+    if result is None:
+        return paying.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=rental_id, now=now)
+    return paying.paid(rental_id=rental_id, result=result, at=now + timedelta(seconds=time.monotonic() - began))
 
 
 def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
@@ -94,6 +95,16 @@ def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
         transitions.close(rental, to=RentalState.EXPIRED, fact=RentalExpired, wanted="expire", now=now)
 
 
+def _check_payments(*, rental_id: UUID, method: str) -> None:
+    """Refuse what is to be paid at once and cannot be, unless it is a repetition, which learns what its attempt came to."""
+    paying.check_method(method=method)
+    try:
+        paying.check_available()
+    except PaymentUnavailableError:
+        if queries.find_rental(rental_id=rental_id) is None:
+            raise
+
+
 def _hold_period(
     *,
     rental_id: UUID,
@@ -102,66 +113,83 @@ def _hold_period(
     starts_at: datetime | None,
     ends_at: datetime | None,
     expected_price: int | None,
-    pays: bool,
+    method: str | None,
     now: datetime,
-) -> Rental:
-    with databases.transaction_for("rentals"):
-        listing, is_manager_suspended = transitions.lock_listing(item_id=item_id)
-        existing = queries.find_rental(rental_id=rental_id)
-        if existing:
-            return existing
-        start, end = domain.period(starts_at=starts_at, ends_at=ends_at, shortest=_shortest(), now=now)
-        _check_listing(listing, is_manager_suspended=is_manager_suspended, renter_id=renter_id, now=now)
-        price = domain.price(daily_price=Money(listing.daily_price, listing.currency), starts_at=start, ends_at=end)
-        domain.check_price(price=price, expected=expected_price)
-        rental = Rental(
-            id=rental_id,
-            item_id=item_id,
-            item_name=listing.name,
-            item_version=listing.version,
-            renter_id=renter_id,
-            manager_id=listing.manager_id,
-            starts_at=start,
-            ends_at=end,
-            price=price.amount,
-            currency=price.currency,
-            hold_limit_at=now + transitions.longest_hold(),
-            requested_at=now,
-            version=1,
-        )
-        rental.payment_due_at = transitions.deadline(rental, wanted=now + domain.HOLD)
-        paying.check_amount(rental)  # it reads settings alone
-        _insert(rental, now=now)  # before the limits: a period that is taken is refused as that
-        limits.check_request(rental, pays=pays, now=now)
-        transitions.publish(rental, RentalRequested, now=now)
-        transitions.hold_until(rental, due_at=rental.payment_due_at, now=now)
-    return queries.get_rental(rental_id=rental_id)
+) -> tuple[Rental, UUID | None]:
+    """Hold the period, and with `method` begin to pay, in one transaction; return the rental, and the id of the attempt that was begun.
+
+    A rental that exists already is returned as it is.
+    """
+    rental: Rental | None = None
+    try:
+        with databases.transaction_for("rentals"):
+            listing, is_manager_suspended = transitions.lock_listing(item_id=item_id)
+            existing, overdue = queries.find_existing_or_overdue(rental_id=rental_id, item_id=item_id, now=now)
+            if existing:
+                return existing, None
+            start, end = domain.period(starts_at=starts_at, ends_at=ends_at, shortest=_shortest(), now=now)
+            _check_listing(listing, is_manager_suspended=is_manager_suspended, overdue=overdue, renter_id=renter_id)
+            rental = _new_rental(rental_id, listing, renter_id=renter_id, starts_at=start, ends_at=end, now=now)
+            domain.check_price(price=Money(rental.price, rental.currency), expected=expected_price)
+            paying.check_amount(rental)  # it reads settings alone
+            requested = transitions.fact_of(rental, RentalRequested, now=now)
+            payment_id = None
+            if method is not None:
+                payment_id = paying.start(rental, operation_id=rental_id)
+                rental.version += 1
+            transitions.insert(rental)  # before the limits: a period that is taken is refused as that
+            limits.check_request(rental, pays=method is not None, now=now)
+            transitions.publish(requested)
+            transitions.schedule_timer(rental, PaymentDeadlinePassed, at=rental.payment_due_at, now=now)
+            if method is not None:
+                transitions.publish(transitions.fact_of(rental, RentalPaymentStarted, now=now, method=method))
+    except IntegrityError as refused:
+        if rental is None or _NO_OVERLAP not in str(refused):
+            raise
+        raise _refusal_of(rental, now=now) from refused
+    return rental, payment_id
 
 
-def _check_listing(listing: Listing, *, is_manager_suspended: bool, renter_id: UUID, now: datetime) -> None:
+def _new_rental(rental_id: UUID, listing: Listing, *, renter_id: UUID, starts_at: datetime, ends_at: datetime, now: datetime) -> Rental:
+    price = domain.price(daily_price=Money(listing.daily_price, listing.currency), starts_at=starts_at, ends_at=ends_at)
+    rental = Rental(
+        id=rental_id,
+        item_id=listing.item_id,
+        item_name=listing.name,
+        item_version=listing.version,
+        renter_id=renter_id,
+        manager_id=listing.manager_id,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        price=price.amount,
+        currency=price.currency,
+        hold_limit_at=now + transitions.longest_hold(),
+        requested_at=now,
+        version=1,
+    )
+    rental.payment_due_at = transitions.deadline(rental, wanted=now + domain.HOLD)
+    return rental
+
+
+def _check_listing(listing: Listing, *, is_manager_suspended: bool, overdue: Rental | None, renter_id: UUID) -> None:
     if renter_id == listing.manager_id:
         raise OwnItemError
     if listing.withdrawn:
         raise ItemWithdrawnError
     if is_manager_suspended:
         raise ManagerInactiveError
-    if overdue := queries.find_overdue(item_id=listing.item_id, now=now):
+    if overdue:
         raise _taken_by([overdue], renter_id=renter_id, next_free=None)
 
 
-def _insert(rental: Rental, *, now: datetime) -> None:
-    try:
-        with databases.transaction_for("rentals", savepoint=True):
-            rental.save(force_insert=True)
-    except IntegrityError as refused:
-        if _NO_OVERLAP not in str(refused):
-            raise
-        lasting = max(rental.ends_at - rental.starts_at, _shortest())
-        taken = queries.list_periods_taken(item_id=rental.item_id, after=rental.starts_at)
-        free = domain.next_free(taken=taken, starts_at=rental.starts_at, lasting=lasting, now=now)
-        clashing = queries.list_clashing(rental=rental)
-        next_free = {"starts_at": free[0], "ends_at": free[1]} if free and _can_hold(rental, now=now) else None
-        raise _taken_by(clashing, renter_id=rental.renter_id, next_free=next_free) from refused
+def _refusal_of(rental: Rental, *, now: datetime) -> ConflictError:
+    """Return the refusal of a rental whose period the database found to be taken, with the next one that is free."""
+    lasting = max(rental.ends_at - rental.starts_at, _shortest())
+    taken = queries.list_periods_taken(item_id=rental.item_id, after=rental.starts_at)
+    free = domain.next_free(taken=taken, starts_at=rental.starts_at, lasting=lasting, now=now)
+    clashing = queries.list_clashing(rental=rental)
+    next_free = {"starts_at": free[0], "ends_at": free[1]} if free and _can_hold(rental, now=now) else None
+    return _taken_by(clashing, renter_id=rental.renter_id, next_free=next_free)
 
 
 def _can_hold(rental: Rental, *, now: datetime) -> bool:

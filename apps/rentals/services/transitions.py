@@ -1,10 +1,12 @@
 """How a rental is changed: lock it, set its state, save it under its next version and publish the fact, in one transaction."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connections
+from django.db.models import UUIDField
 
 from apps.rentals import domain, queries
 from apps.rentals.contracts import RentalSnapshot
@@ -12,8 +14,32 @@ from apps.rentals.domain import RentalParty, RentalState
 from apps.rentals.errors import ListingNotFoundError, NotTheManagerError, NotTheRenterError, RentalNotFoundError, WrongStateError
 from apps.rentals.events import PaymentDeadlinePassed
 from apps.rentals.models import Listing, Rental
-from gdmarket import bus
+from gdmarket import bus, databases
 from gdmarket.contracts import build
+from gdmarket.prepared import Param, Prepared
+from gdmarket.prepared_writes import PreparedInsert, PreparedUpdate
+
+Fact = TypeVar("Fact", bound=RentalSnapshot)
+
+# What a rental agreed to when it was requested: these columns never change.
+_AGREED = frozenset(
+    {"id", "item_id", "item_name", "search_text", "item_version", "renter_id", "manager_id", "starts_at", "ends_at", "price", "currency"}
+) | {"requested_at"}
+_CHANGING = tuple(field.attname for field in Rental._meta.concrete_fields if field.attname not in _AGREED)  # noqa: SLF001  # Django documents it
+_ID = UUIDField()
+_INSERT = PreparedInsert(Rental)
+_UPDATE = PreparedUpdate(Rental.objects.filter(id=Param("rental_id", _ID)), *_CHANGING)
+_LISTING = Prepared(
+    Listing.objects.select_for_update(no_key=True)
+    .filter(item_id=Param("item_id", _ID))
+    .annotate(is_manager_suspended=queries.is_manager_suspended())
+)
+# PostgreSQL locks the rows in the order in which they are named, and returns them as they are once it has the locks.
+_LOCK = """
+SELECT rental.* FROM rentals_listing listing JOIN rentals_rental rental ON rental.item_id = listing.item_id
+WHERE rental.id = %s {lock}
+"""
+_LOCKS = {"postgresql": _LOCK.format(lock="FOR NO KEY UPDATE OF listing, rental"), "sqlite": _LOCK.format(lock="")}
 
 
 def lock_rental(*, rental_id: UUID) -> Rental:
@@ -23,10 +49,11 @@ def lock_rental(*, rental_id: UUID) -> Rental:
     a concurrent request, which holds the listing and would wait for the rental: a deadlock.
     :raises RentalNotFoundError: if there is none
     """
-    of_rental = Rental.objects.filter(id=rental_id).values("item_id")
-    if not Listing.objects.select_for_update(no_key=True).filter(item_id__in=of_rental).first():
+    connection = connections[databases.alias_for("rentals")]
+    found = list(Rental.objects.raw(_LOCKS[connection.vendor], [_ID.get_db_prep_value(rental_id, connection)]))
+    if not found:
         raise RentalNotFoundError
-    return Rental.objects.select_for_update(no_key=True).get(id=rental_id)
+    return found[0]
 
 
 def lock_listing(*, item_id: UUID) -> tuple[Listing, bool]:
@@ -35,11 +62,9 @@ def lock_listing(*, item_id: UUID) -> tuple[Listing, bool]:
     The item's rentals change under this lock.
     :raises ListingNotFoundError: if rentals has no listing of the item
     """
-    listings = Listing.objects.select_for_update(no_key=True).annotate(is_manager_suspended=queries.is_manager_suspended())
-    try:
-        listing = listings.get(item_id=item_id)
-    except Listing.DoesNotExist as missing:
-        raise ListingNotFoundError from missing
+    listing = _LISTING.first(item_id=item_id)
+    if listing is None:
+        raise ListingNotFoundError
     return listing, listing.is_manager_suspended
 
 
@@ -64,15 +89,27 @@ def is_new_operation(rental: Rental, *, operation_id: UUID | None) -> bool:
 def save_and_publish(rental: Rental, fact: type[RentalSnapshot], *, now: datetime, **particulars: Any) -> None:
     """Save the rental under its next version and publish `fact` about it."""
     rental.version += 1
-    rental.save(force_update=True)  # every column: the row was read under its lock
-    publish(rental, fact, now=now, **particulars)
+    _UPDATE.run(rental_id=rental.id, **{name: getattr(rental, name) for name in _CHANGING})  # all of them: it was read under its lock
+    publish(fact_of(rental, fact, now=now, **particulars))
 
 
-def publish(rental: Rental, fact: type[RentalSnapshot], *, now: datetime, **particulars: Any) -> None:
-    """Publish `fact` with the rental's snapshot."""
+def insert(rental: Rental) -> None:
+    """Write a new rental's row.
+
+    :raises IntegrityError: if the database refuses it
+    """
+    _INSERT.run(rental)
+
+
+def fact_of(rental: Rental, fact: type[Fact], *, now: datetime, **particulars: Any) -> Fact:
+    """Return `fact` with the rental's snapshot."""
     overdue = domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=now)
-    event = build(fact, rental, rental_id=rental.id, overdue=overdue, occurred_at=now, **particulars)
-    bus.publish(event, stream=f"rental:{rental.id}")
+    return build(fact, rental, rental_id=rental.id, overdue=overdue, occurred_at=now, **particulars)
+
+
+def publish(fact: RentalSnapshot) -> None:
+    """Publish a fact about its rental."""
+    bus.publish(fact, stream=f"rental:{fact.rental_id}")
 
 
 def schedule_timer(rental: Rental, timer: type, *, at: datetime, now: datetime) -> None:

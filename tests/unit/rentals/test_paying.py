@@ -147,7 +147,7 @@ def test_without_the_deferral_the_event_would_settle_inside_the_charge(rental: R
     """The control of the tests above: the same calls as `pay_rental` makes, with the dispatch not deferred."""
     settings.GDMARKET_DISPATCH = "inline"
     now = clock.now()
-    started = paying._start_payment(rental_id=rental.id, operation_id=ids.uuid7(), method="pm_ok", now=now)
+    started = paying._start_payment(rental_id=rental.id, by=rental.renter_id, wait_s=0, operation_id=ids.uuid7(), method="pm_ok", now=now)
     assert started.payment_id is not None
 
     charge(started, payment_id=started.payment_id)
