@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, F, Min, Q, Sum, When
+from django.db.models import Case, Count, F, Min, Q, Sum, UUIDField, When
 from django.db.models.functions import Coalesce
 
 from apps.payments.contracts import ChargeRequest
@@ -15,6 +15,10 @@ from apps.payments.domain import UNSETTLED, Account, LedgerEntry, RefundState
 from apps.payments.errors import PaymentNotFoundError
 from apps.payments.models import Payment, Posting, Refund
 from gdmarket import contracts
+from gdmarket.prepared import Param, Prepared
+
+_BY_ID = Payment.objects.filter(id=Param("payment_id", UUIDField()))
+_PAYMENT, _LOCKED = Prepared(_BY_ID), Prepared(_BY_ID.select_for_update(no_key=True))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,11 +56,15 @@ def get_payment(*, payment_id: UUID, lock: bool = False) -> Payment:
 
     :raises PaymentNotFoundError: if there is none
     """
-    payments = Payment.objects.select_for_update(no_key=True) if lock else Payment.objects.all()
-    try:
-        return payments.get(id=payment_id)
-    except Payment.DoesNotExist as missing:
-        raise PaymentNotFoundError(payment=str(payment_id)) from missing
+    payment = _LOCKED.first(payment_id=payment_id) if lock else find_payment(payment_id=payment_id)
+    if payment is None:
+        raise PaymentNotFoundError(payment=str(payment_id))
+    return payment
+
+
+def find_payment(*, payment_id: UUID) -> Payment | None:
+    """Return the payment, or None where there is none."""
+    return _PAYMENT.first(payment_id=payment_id)
 
 
 def list_matching(*, keys: Collection[UUID], references: Collection[str], orders: Collection[UUID]) -> list[Payment]:

@@ -1,8 +1,10 @@
 """The sandbox provider's storage: a SQLite file in which each key is written once, whoever asks."""
 
+import os
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -24,7 +26,7 @@ PRAGMA user_version = {_SCHEMA_VERSION};
 """
 _INSERT = """
 INSERT INTO entry (key, standing, amount, currency, reason, made_at) VALUES (?, ?, ?, ?, ?, strftime('%Y-%m-%dT%H:%M:%f', 'now'))
-ON CONFLICT (key) DO NOTHING
+ON CONFLICT (key) DO NOTHING RETURNING *
 """
 _LIST = """
 SELECT * FROM entry WHERE standing = 'charged' AND made_at >= ? AND made_at < ? AND (made_at, key) > (?, ?)
@@ -45,9 +47,7 @@ class SandboxStore:
     def charge(self, *, key: UUID, amount: int, currency: str, declined: str = "", deadline_s: float) -> ChargeRecord:
         """Record a charge under `key`, or why it is `declined`, unless the key is taken; return the record under it."""
         row = (ChargeStatus.DECLINED, 0, "", declined) if declined else (ChargeStatus.CHARGED, amount, currency, "")
-        with self._writing(deadline_s) as connection:
-            connection.execute(_INSERT, (str(key), *row))
-            return _read(connection, key)
+        return self._insert(key, row, deadline_s=deadline_s)
 
     def refund(self, *, key: UUID, refund_key: UUID, amount: int, deadline_s: float) -> RefundRecord:
         """Record a refund under `refund_key`, once for ever, unless more would be refunded than was charged."""
@@ -64,9 +64,7 @@ class SandboxStore:
 
     def void(self, *, key: UUID, deadline_s: float) -> ChargeRecord:
         """Record an unseen key as voided, and return the record under it."""
-        with self._writing(deadline_s) as connection:
-            connection.execute(_INSERT, (str(key), ChargeStatus.VOIDED, 0, "", ""))
-            return _read(connection, key)
+        return self._insert(key, (ChargeStatus.VOIDED, 0, "", ""), deadline_s=deadline_s)
 
     def lookup(self, *, key: UUID, deadline_s: float) -> ChargeRecord:
         """Return the record under a key."""
@@ -89,22 +87,81 @@ class SandboxStore:
             amount, refunded = connection.execute("SELECT coalesce(sum(amount), 0), coalesce(sum(refunded), 0) FROM entry").fetchone()
         return {**counts, "refunds": refunds, "amount": amount, "amount_refunded": refunded}
 
+    def _insert(self, key: UUID, row: tuple[str, int, str, str], *, deadline_s: float) -> ChargeRecord:
+        with self._reading(deadline_s) as connection:
+            inserted = connection.execute(_INSERT, (str(key), *row)).fetchall()  # to the end, which commits
+            return _record(inserted[0]) if inserted else _read(connection, key)
+
     @contextmanager
     def _reading(self, deadline_s: float) -> Iterator[sqlite3.Connection]:
         try:
-            with closing(sqlite3.connect(self._path, isolation_level=None, timeout=deadline_s)) as connection:
-                _prepare(connection)
-                connection.row_factory = sqlite3.Row
-                yield connection
-        except sqlite3.Error as error:
-            raise NoAnswerError("provider_error") from error
+            yield _kept.connect(self._path, deadline_s=deadline_s)
+        except BaseException as error:
+            _kept.close()  # which rolls back
+            if isinstance(error, sqlite3.Error):
+                raise NoAnswerError("provider_error") from error
+            raise
 
     @contextmanager
     def _writing(self, deadline_s: float) -> Iterator[sqlite3.Connection]:
         with self._reading(deadline_s) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            yield connection  # left by an error, the connection closes and rolls back
+            yield connection
             connection.execute("COMMIT")
+
+
+class _KeptStore(threading.local):
+    """One thread's connection to the store that it used last, kept as long as the path names the same file in the same process."""
+
+    def __init__(self) -> None:
+        self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[object, ...] = ()
+        self._deadline_s = 0.0
+
+    def connect(self, path: Path, *, deadline_s: float) -> sqlite3.Connection:
+        """Return a connection that waits up to `deadline_s` for a lock."""
+        if self._connection is None or self._opened != _file_of(path):
+            self.close()
+            self._connection = sqlite3.connect(
+                path, isolation_level=None, timeout=deadline_s, check_same_thread=False, factory=_SandboxConnection
+            )
+            _prepare(self._connection)
+            self._connection.row_factory = sqlite3.Row
+            self._opened, self._deadline_s = _file_of(path), deadline_s
+        elif self._deadline_s != deadline_s:
+            self._connection.execute(f"PRAGMA busy_timeout = {round(deadline_s * 1000)}")
+            self._deadline_s = deadline_s
+        return self._connection
+
+    def close(self) -> None:
+        """Close the connection; one that a parent process opened is only put aside."""
+        if self._connection is None:
+            return
+        if self._opened and self._opened[0] != os.getpid():
+            _of_parent.append(self._connection)
+        else:
+            self._connection.close()
+        self._connection, self._opened = None, ()
+
+
+class _SandboxConnection(sqlite3.Connection):
+    """A connection that is closed with its thread, which forgets it, and without a warning."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+_of_parent: list[sqlite3.Connection] = []
+_kept = _KeptStore()
+
+
+def _file_of(path: Path) -> tuple[object, ...]:
+    """Return this process, the path and the file that it names: a restored backup is another one."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ()
+    return os.getpid(), path, found.st_dev, found.st_ino
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

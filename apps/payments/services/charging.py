@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import UUIDField
 
 from apps.payments import domain, gateways, queries
 from apps.payments.contracts import ChargeRequest
@@ -25,6 +26,8 @@ from apps.payments.models import Payment
 from apps.payments.services import ledger
 from apps.payments.services.provider_calls import GuardedGateway, check_delay, refuse_inside_transaction
 from gdmarket import breaker, bus, contracts, databases, failpoints
+from gdmarket.prepared import Param
+from gdmarket.prepared_writes import PreparedInsert, PreparedUpdate
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +39,11 @@ _FACTS: dict[PaymentState, type[PaymentFact]] = {
     PaymentState.NOT_SENT: PaymentNotSent,
 }
 _IDENTITY = ("rental_id", "payer_id", "payee_id", "amount", "currency")
+_OUTCOME = ("state", "reason", "provider_reference", "provider_failed", "settled_at", "version")
+_BY_ID = Payment.objects.filter(id=Param("payment_id", UUIDField()))
+_INSERT = PreparedInsert(Payment, unless_taken=True)
+_CLAIM = PreparedUpdate(_BY_ID.filter(state=PaymentState.PENDING, asked_at=None), "asked_at")
+_RECORD = PreparedUpdate(_BY_ID, *_OUTCOME)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,9 +67,8 @@ def charge_payment(*, request: ChargeRequest, now: datetime) -> tuple[Payment, f
     :raises PaymentReusedError, PaymentInProgressError: as `open_payment` does
     """
     refuse_inside_transaction()
-    payment = open_payment(request=request, now=now)
-    failpoints.hit("payments.charge.opened")
-    if not claim_sending(payment_id=payment.id, now=now):
+    payment, may_send = _open(request, sends=True, now=now)
+    if not may_send:
         return queries.get_payment(payment_id=payment.id), None
     failpoints.hit("payments.charge.unsent")
     outcome = _send(payment)
@@ -77,25 +84,7 @@ def open_payment(*, request: ChargeRequest, now: datetime) -> Payment:
     :raises PaymentReusedError: if the id names another rental, payer, payee or sum
     :raises PaymentInProgressError: if another attempt for the rental is open or holds its money
     """
-    wanted = {name: getattr(request, name) for name in _IDENTITY}
-    try:
-        with databases.transaction_for("payments", savepoint=True):
-            defaults = {**wanted, "method": request.method, "created_at": now}
-            payment, is_new = Payment.objects.get_or_create(id=request.payment_id, defaults=defaults)
-            if is_new:
-                due = PaymentCheckDue(payment_id=payment.id, occurred_at=now)
-                bus.publish(due, stream=f"payment-timer:{payment.id}", at=now + check_delay())
-    except IntegrityError as taken:
-        # The other attempt was in the way when this one began; how it stands by now does not matter.
-        if not Payment.objects.filter(rental_id=request.rental_id).exclude(id=request.payment_id).exists():
-            raise
-        raise PaymentInProgressError(rental=str(request.rental_id)) from taken
-    if any(getattr(payment, name) not in {value, None} for name, value in wanted.items()):
-        raise PaymentReusedError(payment=str(payment.id))
-    if payment.payee_id is None:  # recorded by a process of an older version, which knew no payees
-        payment.payee_id = request.payee_id
-        payment.save(update_fields=["payee_id"])
-    return payment
+    return _open(request, sends=False, now=now)[0]
 
 
 def claim_sending(*, payment_id: UUID, now: datetime) -> bool:
@@ -103,7 +92,29 @@ def claim_sending(*, payment_id: UUID, now: datetime) -> bool:
 
     As nobody else ever sends it, the claimant's "not sent" is certain; a claimant that dies leaves it to the lookup.
     """
-    return Payment.objects.filter(id=payment_id, state=PaymentState.PENDING, asked_at=None).update(asked_at=now) == 1
+    return _CLAIM.run(payment_id=payment_id, asked_at=now) == 1
+
+
+def _open(request: ChargeRequest, *, sends: bool, now: datetime) -> tuple[Payment, bool]:
+    """Do as `open_payment` does, and with `sends` claim to send the charge; return the payment, and whether that was claimed."""
+    wanted = {name: getattr(request, name) for name in _IDENTITY}
+    with databases.transaction_for("payments"):
+        new = Payment(id=request.payment_id, **wanted, method=request.method, created_at=now, asked_at=now if sends else None)
+        if _INSERT.run(new):
+            due = PaymentCheckDue(payment_id=new.id, occurred_at=now)
+            bus.publish(due, stream=f"payment-timer:{new.id}", at=now + check_delay())
+            failpoints.hit("payments.charge.opened")
+            return new, sends
+        payment = queries.find_payment(payment_id=request.payment_id)
+        if payment is None:
+            # The other attempt was in the way when this one began; how it stands by now does not matter.
+            raise PaymentInProgressError(rental=str(request.rental_id))
+        if any(getattr(payment, name) not in {value, None} for name, value in wanted.items()):
+            raise PaymentReusedError(payment=str(payment.id))
+        if payment.payee_id is None:  # recorded by a process of an older version, which knew no payees
+            payment.payee_id = request.payee_id
+            payment.save(update_fields=["payee_id"])
+        return payment, sends and claim_sending(payment_id=payment.id, now=now)
 
 
 def record_outcome(*, payment_id: UUID, outcome: ProviderOutcome, now: datetime) -> Payment:
@@ -133,7 +144,7 @@ def _record(payment_id: UUID, outcome: ProviderOutcome, *, now: datetime) -> Pay
         payment.provider_failed = outcome.provider_failed
         payment.settled_at = None if outcome.state in domain.UNSETTLED else now
         payment.version += 1
-        payment.save(update_fields=["state", "reason", "provider_reference", "provider_failed", "settled_at", "version"])
+        _RECORD.run(payment_id=payment.id, **{name: getattr(payment, name) for name in _OUTCOME})
         if outcome.state is PaymentState.APPROVED:
             ledger.post_charge(payment, now=now)
         if outcome.state in _FACTS:

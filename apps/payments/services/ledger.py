@@ -12,14 +12,15 @@ from apps.payments import queries
 from apps.payments.domain import ACCOUNTS, CHARGED, LedgerEntry, RefundState
 from apps.payments.models import Payment, Posting, Refund
 from gdmarket import databases, ids
+from gdmarket.prepared_writes import PreparedInsert
 
+_INSERT = PreparedInsert(Posting)
 _TRIGGERS = "apps.payments.migrations.0003_book_the_past"
 
 
 def post_charge(payment: Payment, *, now: datetime) -> None:
     """Post that the item's manager earned the payment's sum, and that the provider took it for us."""
-    _post(payment, LedgerEntry.EARNED, now=now)
-    _post(payment, LedgerEntry.CHARGED, now=now)
+    _INSERT.run(_posting(payment, LedgerEntry.EARNED, now=now), _posting(payment, LedgerEntry.CHARGED, now=now))
 
 
 def post_refund_due(refund: Refund, *, now: datetime) -> None:
@@ -75,8 +76,12 @@ def _due_postings(payment: Payment, refunds: Sequence[Refund]) -> Iterator[tuple
 
 
 def _post(payment: Payment, entry: LedgerEntry, *, refund: Refund | None = None, now: datetime) -> None:
+    _INSERT.run(_posting(payment, entry, refund=refund, now=now))
+
+
+def _posting(payment: Payment, entry: LedgerEntry, *, refund: Refund | None = None, now: datetime) -> Posting:
     debit, credit = ACCOUNTS[entry]
-    Posting.objects.create(
+    return Posting(
         id=ids.uuid7(),
         payment=payment,
         refund=refund,
