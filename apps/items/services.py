@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import TypeVar, Unpack
 from uuid import UUID
 
+from django.db.models import UUIDField
+
 from apps.items import domain
 from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
@@ -13,10 +15,18 @@ from apps.items.models import BusyPeriod, Item, ItemManager, PlaceSeed
 from apps.rentals.contracts import RentalSnapshot
 from gdmarket import bus, databases
 from gdmarket.contracts import build
+from gdmarket.prepared import Param, Prepared
+from gdmarket.prepared_writes import PreparedInsert, PreparedUpdate
 
 # The columns that follow from others: `save` fills in the folded ones, `_blur` the place.
 _FOLDED = ("search_text", "category_key")
 _SHOWN = ("shown_latitude", "shown_longitude")
+_ITEM = Item.objects.filter(id=Param("item_id", UUIDField()))
+_LOCKED_ITEM, _AVAILABILITY = Prepared(_ITEM.select_for_update(no_key=True)), PreparedUpdate(_ITEM, "availability")
+_UPSERT = PreparedInsert(BusyPeriod, newer_by="version")
+_OPEN_HOLDS = Prepared(
+    BusyPeriod.objects.filter(item=Param("item_id", UUIDField())).exclude(hold=domain.Hold.OVER).values_list("hold", flat=True)
+)
 _Fact = TypeVar("_Fact", ItemRegistered, ItemRevised, ItemWithdrawn)
 
 
@@ -119,11 +129,11 @@ def reserve_item(*, rental: RentalSnapshot, now: datetime) -> None:
     """Reserve an item's period for a rental, or publish RentalRefused if the item is unknown or withdrawn."""
     with databases.transaction_for("items"):
         item = _lock_item(rental.item_id)
-        if _is_outdated(rental):
-            return
         if item is not None and item.state == domain.ItemState.LISTED:
             _hold(item, rental, domain.Hold.RESERVED)
             return
+        if BusyPeriod.objects.filter(rental_id=rental.rental_id, version__gte=rental.version).exists():
+            return  # it was reserved before, or is over
         reason = "item_unknown" if item is None else "item_withdrawn"
         refusal = RentalRefused(rental_id=rental.rental_id, item_id=rental.item_id, reason=reason, occurred_at=now)
         bus.publish(refusal, stream=_stream(rental.item_id))
@@ -142,22 +152,23 @@ def free_item(*, rental: RentalSnapshot) -> None:
 def _hold_if_newer(rental: RentalSnapshot, hold: domain.Hold) -> None:
     with databases.transaction_for("items"):
         item = _lock_item(rental.item_id)
-        if item is not None and not _is_outdated(rental):
+        if item is not None:
             _hold(item, rental, hold)
 
 
-def _is_outdated(rental: RentalSnapshot) -> bool:
-    """Return whether this version of the rental, or a later one, was received before."""
-    return BusyPeriod.objects.filter(rental_id=rental.rental_id, version__gte=rental.version).exists()
-
-
 def _hold(item: Item, rental: RentalSnapshot, hold: domain.Hold) -> None:
-    """Save how a rental holds its item, and the availability that follows. The item's row is locked."""
-    row = {"item": item, "starts_at": rental.starts_at, "ends_at": rental.ends_at, "hold": hold, "version": rental.version}
-    BusyPeriod.objects.update_or_create(rental_id=rental.rental_id, defaults=row)
-    holds = item.busy_periods.exclude(hold=domain.Hold.OVER).values_list("hold", flat=True)
-    item.availability = domain.availability(holds={domain.Hold(hold) for hold in holds})
-    item.save(update_fields=["availability"])
+    """Save how a rental holds its item, and the availability that follows, unless a later version of the rental was received before.
+
+    The item's row is locked.
+    """
+    period = BusyPeriod(
+        rental_id=rental.rental_id, item=item, starts_at=rental.starts_at, ends_at=rental.ends_at, hold=hold, version=rental.version
+    )
+    if not _UPSERT.run(period):
+        return
+    availability = domain.availability(holds={domain.Hold(hold) for hold in _OPEN_HOLDS.all(item_id=item.id)})
+    if availability != item.availability:
+        _AVAILABILITY.run(item_id=item.id, availability=availability)
 
 
 def _blur(item: Item) -> None:
@@ -165,7 +176,7 @@ def _blur(item: Item) -> None:
 
 
 def _lock_item(item_id: UUID) -> Item | None:
-    return Item.objects.select_for_update(no_key=True).filter(id=item_id).first()
+    return _LOCKED_ITEM.first(item_id=item_id)
 
 
 def _lock_own_item(item_id: UUID, manager_id: UUID) -> Item:
