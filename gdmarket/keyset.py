@@ -25,7 +25,7 @@ class _RowComparison(Func):
         resolved.set_source_expressions([*columns, *typed])
         return resolved
 
-    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> Any:
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> Any:  # type: ignore[override]  # it has no template
         parts = [compiler.compile(source) for source in self.get_source_expressions()]
         half = len(parts) // 2
         columns, keys = (", ".join(sql for sql, _ in side) for side in (parts[:half], parts[half:]))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from apps.items import errors
 from gdmarket.errors import InvalidError
@@ -118,6 +118,12 @@ def blurred(*, latitude: float, longitude: float, seed: bytes) -> tuple[float, f
     width = min(height / max(math.cos(math.radians(middle)), 1e-9), 2.0 * MAX_LONGITUDE)
     beside = (math.floor(longitude / width + east) + 0.5 - east) * width
     return round(max(-MAX_LATITUDE, min(middle, MAX_LATITUDE)), 6), round(_wrapped(beside), 6)
+
+
+def shown_place(*, item: Mapping[str, Any]) -> tuple[float, float]:
+    """Return where strangers are shown an item, from its columns; rounded to a kilometre until `catch_up` blurs it."""
+    latitude, longitude = item["shown_latitude"], item["shown_longitude"]
+    return (round(item["latitude"], 2), round(item["longitude"], 2)) if latitude is None or longitude is None else (latitude, longitude)
 
 
 def distance_m(*, here: tuple[float, float], there: tuple[float, float]) -> float:

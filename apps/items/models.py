@@ -105,9 +105,7 @@ class Item(models.Model):
     @property
     def shown_place(self) -> tuple[float, float]:
         """The latitude and longitude at which strangers are shown the item; rounded to a kilometre until `catch_up` blurs it."""
-        if self.shown_latitude is None or self.shown_longitude is None:
-            return round(self.latitude, 2), round(self.longitude, 2)
-        return self.shown_latitude, self.shown_longitude
+        return domain.shown_place(item=vars(self))
 
     @property
     def is_blurred(self) -> bool:

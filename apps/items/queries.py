@@ -1,11 +1,13 @@
 """Reading items."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, UUIDField, Value
 from django.db.models.functions import Abs, ASin, Cast, Cos, Least, Power, Radians, Round, Sin, Sqrt
 from django.db.models.lookups import GreaterThan
 
@@ -13,17 +15,29 @@ from apps.items import domain
 from apps.items.errors import ItemNotFoundError
 from apps.items.models import BusyPeriod, Item, ItemManager
 from gdmarket import text, text_columns
+from gdmarket.prepared import Param, Prepared
+
+_SHOWN = (
+    *("id", "manager_id", "name", "description", "category", "daily_price", "deposit", "currency", "latitude", "longitude"),
+    *("shown_latitude", "shown_longitude", "place", "state", "availability", "version", "registered_at", "updated_at"),
+)
 
 
-def get_item(*, item_id: UUID) -> Item:
-    """Return a listed item.
+def get_item(*, item_id: UUID) -> Mapping[str, Any]:
+    """Return a listed item: the columns that the API shows or needs for it.
 
     :raises ItemNotFoundError: if there is none, or it was withdrawn
     """
-    try:
-        return list_listed_items().get(id=item_id)
-    except Item.DoesNotExist as missing:
-        raise ItemNotFoundError from missing
+    item = _item().first(item_id=item_id)
+    if item is None:
+        raise ItemNotFoundError
+    return item
+
+
+@cache
+def _item() -> Prepared[Mapping[str, Any]]:
+    items: Any = list_listed_items().filter(id=Param("item_id", UUIDField()))
+    return Prepared(items.values(*_SHOWN))
 
 
 def list_items(*, after: UUID | None = None, item_ids: Collection[UUID] | None = None) -> QuerySet[Item]:

@@ -1,11 +1,12 @@
 """Reading rentals."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, DateTimeField, Exists, OuterRef, Q, QuerySet, UUIDField
+from django.db.models import Count, DateTimeField, Exists, OuterRef, PositiveIntegerField, Q, QuerySet, UUIDField
 from django.db.models.functions import Coalesce, Least
 
 from apps.rentals import domain
@@ -13,12 +14,22 @@ from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.domain import RentalParty, RentalPaymentState, RentalState
 from apps.rentals.errors import RentalNotFoundError
 from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental
-from gdmarket.contracts import build
+from gdmarket.contracts import build, names_of
 from gdmarket.prepared import Param, Prepared
+from gdmarket.prepared_rows import PreparedRows, equal
+
+# A rental as a mapping of the columns that the API shows: the most frequent reads build no model.
+Row = Mapping[str, Any]
+_SHOWN = ("id", *(name for name in names_of(RentalSnapshot) if name not in {"rental_id", "overdue", "occurred_at"}))
 
 _RENTAL_ID, _ITEM_ID, _RENTER_ID = (Param(name, UUIDField()) for name in ("rental_id", "item_id", "renter_id"))
 _NOW, _A_DAY_AGO = (Param(name, DateTimeField()) for name in ("now", "a_day_ago"))
 _RENTAL = Prepared(Rental.objects.filter(id=_RENTAL_ID))
+_SHOWN_RENTAL: Prepared[Row] = Prepared(Rental.objects.filter(id=_RENTAL_ID).values(*_SHOWN))
+_NEWEST = ListingVersion.objects.filter(item_id=_ITEM_ID).order_by("-version").values("version")[:1]
+_AGREED_AND_NEWEST = Prepared(
+    ListingVersion.objects.filter(Q(version=Param("version", PositiveIntegerField())) | Q(version=_NEWEST), item_id=_ITEM_ID)
+)
 _EXISTING_OR_OVERDUE = Prepared(
     Rental.objects.filter(Q(id=_RENTAL_ID) | Q(item_id=_ITEM_ID, state=RentalState.RENTED, ends_at__lte=_NOW)).order_by("id")
 )
@@ -71,13 +82,13 @@ def get_rental(*, rental_id: UUID) -> Rental:
     return rental
 
 
-def get_rental_of(*, rental_id: UUID, person_id: UUID) -> Rental:
+def get_rental_of(*, rental_id: UUID, person_id: UUID) -> Row:
     """Return a rental of which `person_id` is the renter or the manager.
 
     :raises RentalNotFoundError: if there is none, or it is another person's
     """
-    rental = get_rental(rental_id=rental_id)
-    if person_id not in {rental.renter_id, rental.manager_id}:
+    rental = _SHOWN_RENTAL.first(rental_id=rental_id)
+    if rental is None or person_id not in {rental["renter_id"], rental["manager_id"]}:
         raise RentalNotFoundError
     return rental
 
@@ -129,10 +140,17 @@ def snapshot(*, rental: Rental, now: datetime) -> RentalSnapshot:
     return build(RentalSnapshot, rental, rental_id=rental.id, overdue=overdue, occurred_at=latest)
 
 
-def list_rentals_of(*, person_id: UUID, role: str | None = None, **columns: object) -> QuerySet[Rental]:
+def list_rentals_of(*, person_id: UUID, role: str | None = None, **columns: object) -> PreparedRows[Row]:
     """Return the rentals with these values of which `person_id` is the `renter`, the `manager`, or either where no role is given."""
-    mine = {"renter": Q(renter_id=person_id), "manager": Q(manager_id=person_id)}
-    return Rental.objects.filter(mine[role] if role else mine["renter"] | mine["manager"], **columns)
+    return PreparedRows(_rentals_of, role, *columns, person_id=person_id, **columns)
+
+
+def _rentals_of(role: str | None, *names: str) -> QuerySet[Rental, Row]:
+    person = Param("person_id", UUIDField())
+    mine = {"renter": Q(renter_id=person), "manager": Q(manager_id=person)}
+    rentals = Rental.objects.filter(mine[role] if role else mine["renter"] | mine["manager"], **equal(Rental, names))
+    shown: QuerySet[Rental, Row] = rentals.values(*_SHOWN)
+    return shown
 
 
 def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime, datetime]]:
@@ -221,15 +239,14 @@ def list_items_without_version(*, after: UUID | None = None) -> QuerySet[Listing
     return (listings if after is None else listings.filter(item_id__gt=after)).values_list("item_id", flat=True)
 
 
-def get_agreement(*, rental: Rental) -> Agreement:
+def get_agreement(*, rental: Row) -> Agreement:
     """Return what a rental agreed to, and for an open one what the item has become since."""
-    if rental.item_version is None:
+    if rental["item_version"] is None:
         return Agreement(agreed=None, current=None, changed=[])
-    newest = ListingVersion.objects.filter(item_id=rental.item_id).order_by("-version").values("version")[:1]
-    versions = ListingVersion.objects.filter(Q(version=rental.item_version) | Q(version=newest), item_id=rental.item_id)
+    versions = _AGREED_AND_NEWEST.all(item_id=rental["item_id"], version=rental["item_version"])
     by_number = {version.version: version for version in versions}
-    agreed, current = by_number.get(rental.item_version), by_number[max(by_number)] if by_number else None
-    if agreed is None or current is None or rental.state not in domain.HOLDING:
+    agreed, current = by_number.get(rental["item_version"]), by_number[max(by_number)] if by_number else None
+    if agreed is None or current is None or rental["state"] not in domain.HOLDING:
         return Agreement(agreed=agreed, current=None, changed=[])
     changed = domain.changed_terms(agreed=agreed, current=current)
     return Agreement(agreed=agreed, current=current if changed else None, changed=changed)

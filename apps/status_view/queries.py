@@ -1,7 +1,7 @@
 """Reading the view: whose rows, one or many. A row with `version` 0 has neither manager nor renter, so nobody sees it."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from threading import BoundedSemaphore
@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, UUIDField
 
 from apps.status_view import domain
 from apps.status_view.errors import ItemStatusNotFoundError, RentalStatusNotFoundError
 from apps.status_view.models import ItemStatus, RentalStatus
+from gdmarket.prepared import Param, Prepared
+from gdmarket.prepared_rows import PreparedRows, equal
 from gdmarket.text_columns import holding
 
 # A row as a mapping of its columns: the most frequent reads build no model.
@@ -69,9 +71,15 @@ def list_open_rentals(*, item_ids: Collection[UUID]) -> Rentals:
     return rentals
 
 
-def list_items(*, manager_id: UUID, q: str = "", **equal: object) -> Items:
+def list_items(*, manager_id: UUID, q: str = "", **columns: object) -> Items | PreparedRows[Row]:
     """Return a manager's items; every word of `q` is looked for in name, category and place, other columns are compared as they are."""
-    return holding(rows=ItemStatus.objects.filter(manager_id=manager_id, **equal), words=q).values()
+    if q:
+        return holding(rows=ItemStatus.objects.filter(manager_id=manager_id, **columns), words=q).values()
+    return PreparedRows(_items, *columns, manager_id=manager_id, **columns)
+
+
+def _items(*names: str) -> Items:
+    return ItemStatus.objects.filter(**equal(ItemStatus, ("manager_id", *names))).values()
 
 
 def get_item(*, item_id: UUID, manager_id: UUID, min_version: int = 0) -> Row:
@@ -79,15 +87,20 @@ def get_item(*, item_id: UUID, manager_id: UUID, min_version: int = 0) -> Row:
 
     :raises ItemStatusNotFoundError: if there is none, or it is another's
     """
-    row = _awaited(ItemStatus.objects.filter(id=item_id, manager_id=manager_id).values(), min_version=min_version)
+    row = _awaited(lambda: _ITEM.first(id=item_id, manager_id=manager_id), min_version=min_version)
     if row is None:
         raise ItemStatusNotFoundError(item=str(item_id))
     return row
 
 
-def list_rentals(*, person_id: UUID, role: str | None = None, **equal: object) -> Rentals:
+def list_rentals(*, person_id: UUID, role: str | None = None, **columns: object) -> PreparedRows[Row]:
     """Return the rentals a person is the renter or the manager of, or only those in one `role`; other columns are compared as they are."""
-    return RentalStatus.objects.filter(_is_party(person_id=person_id, role=role), **equal).values()
+    return PreparedRows(_rentals, role, *columns, person_id=person_id, **columns)
+
+
+def _rentals(role: str | None, *names: str) -> Rentals:
+    rentals: Rentals = RentalStatus.objects.filter(_is_party(role=role), **equal(RentalStatus, names)).values(*_SHOWN)
+    return rentals
 
 
 def get_rental(*, rental_id: UUID, person_id: UUID, min_version: int = 0) -> Row:
@@ -95,22 +108,22 @@ def get_rental(*, rental_id: UUID, person_id: UUID, min_version: int = 0) -> Row
 
     :raises RentalStatusNotFoundError: if there is none, or it is others'
     """
-    row = _awaited(RentalStatus.objects.filter(_is_party(person_id=person_id), id=rental_id).values(), min_version=min_version)
+    row = _awaited(lambda: _RENTAL.first(id=rental_id, person_id=person_id), min_version=min_version)
     if row is None:
         raise RentalStatusNotFoundError(rental=str(rental_id))
     return row
 
 
-def _awaited(rows: Items | Rentals, *, min_version: int) -> Row | None:
+def _awaited(read: Callable[[], Row | None], *, min_version: int) -> Row | None:
     """Return the row once it is at `min_version`, or as it is after 200 ms; at once where too many wait already."""
-    row = rows.first()
+    row = read()
     if _is_at(row, min_version) or not _waiting.acquire(blocking=False):
         return row
     try:
         until = time.monotonic() + _PATIENCE_S
         while not _is_at(row, min_version) and time.monotonic() < until:
             time.sleep(_INTERVAL_S)
-            row = rows.first()
+            row = read()
     finally:
         _waiting.release()
     return row
@@ -120,10 +133,17 @@ def _is_at(row: Row | None, version: int) -> bool:
     return (row["version"] if row else 0) >= version
 
 
-def _is_party(*, person_id: UUID, role: str | None = None) -> Q:
-    as_renter, as_manager = Q(renter_id=person_id), Q(manager_id=person_id)
+def _is_party(*, role: str | None = None) -> Q:
+    as_renter, as_manager = Q(renter_id=_PERSON), Q(manager_id=_PERSON)
     return {"renter": as_renter, "manager": as_manager}.get(role or "", as_renter | as_manager)
 
 
 def _is_managed_by(manager_id: UUID | None) -> Q:
     return Q() if manager_id is None else Q(manager_id=manager_id)
+
+
+_PERSON = Param("person_id", UUIDField())
+# The columns of a rental's row that the API shows.
+_SHOWN = ("id", *domain.RENTAL_PART, "paid", "refunded", "timeline", "updated_at")
+_ITEM: Prepared[Row] = Prepared(ItemStatus.objects.filter(**equal(ItemStatus, ("id", "manager_id"))).values())
+_RENTAL: Prepared[Row] = Prepared(RentalStatus.objects.filter(_is_party(), **equal(RentalStatus, ("id",))).values(*_SHOWN))

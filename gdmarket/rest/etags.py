@@ -4,12 +4,13 @@ import re
 from hashlib import blake2b
 from typing import Any
 
+from django.http import HttpResponse
 from django.utils.http import parse_etags
 from rest_framework import status as http
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from gdmarket.errors import StaleError
+from gdmarket.rest.answers import encode
 from gdmarket.rest.errors import InvalidIfMatchError, WeakEtagError
 
 _OURS = re.compile(r'"(\d{1,18})(?:\.[^"]*)?"\Z')
@@ -20,18 +21,21 @@ def etag_of(version: int, *, variant: str = "") -> str:
     return f'"{version}.{variant}"' if variant else f'"{version}"'
 
 
-def digest_of(shown: Any) -> str:
-    """Return the variant of what is shown, where that may differ within a version in more than a few ways."""
-    return blake2b(repr(shown).encode(), digest_size=8).hexdigest()
+def answer(request: Request, body: Any, *, version: int, variant: str | None = "", status: int = http.HTTP_200_OK) -> HttpResponse:
+    """Return plain values as JSON with their ETag, or 304 without a body if the caller has it already.
 
-
-def answer(request: Request, data: Any, *, version: int, variant: str = "", status: int = http.HTTP_200_OK) -> Response:
-    """Return `data` with its ETag, or 304 without a body if the caller has it already."""
-    etag = etag_of(version, variant=variant)
-    held = [tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))]
-    if request.method in {"GET", "HEAD"} and (etag in held or held == ["*"]):
-        return Response(status=http.HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
-    return Response(data, status=status, headers={"ETag": etag})
+    A `variant` of None is what is shown itself, where that may differ within a version in more than a few ways.
+    """
+    raw = encode(body)
+    etag = etag_of(version, variant=blake2b(raw, digest_size=8).hexdigest() if variant is None else variant)
+    wanted = request.META.get("HTTP_IF_NONE_MATCH") if request.method in {"GET", "HEAD"} else None
+    if wanted is not None:
+        held = [tag.removeprefix("W/") for tag in parse_etags(wanted)]
+        if etag in held or held == ["*"]:
+            unchanged = HttpResponse(status=http.HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
+            del unchanged["Content-Type"]
+            return unchanged
+    return HttpResponse(raw, status=status, headers={"ETag": etag}, content_type="application/json")
 
 
 def expected_version(request: Request) -> int | None:

@@ -8,14 +8,15 @@ from uuid import UUID
 
 from django.core import signing
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from gdmarket import keyset
+from gdmarket.rest.answers import json_answer
 from gdmarket.rest.serializers import StrictParameters
 
 DEFAULT_LIMIT = 20
@@ -61,14 +62,14 @@ def page_of(result: type[serializers.BaseSerializer[Any]]) -> serializers.Serial
     )
 
 
-class Rows(Protocol):
+class PagedRows(Protocol):
     """A list that finds its pages itself, where one query cannot do it well."""
 
     def fetch(self, *, order: Sequence[str], after: Sequence[Any] | None, limit: int) -> list[Any]:
         """Return the first `limit` rows in `order`, of those after the row with the keys `after` where these are given."""
 
 
-def page(request: Request, rows: QuerySet[Any, Any] | Rows, *, serialize: Callable[[Any], Any], order: Sequence[str]) -> Response:
+def page(request: Request, rows: QuerySet[Any, Any] | PagedRows, *, serialize: Callable[[Any], Any], order: Sequence[str]) -> HttpResponse:
     """Return one page: `{results, next, previous}`, each result as `serialize(row)` makes it, and a `Link` header.
 
     `order` names fields or annotations that are never null and ends in a unique one. Rows may be models or dictionaries. A cursor is valid
@@ -89,7 +90,7 @@ def page(request: Request, rows: QuerySet[Any, Any] | Rows, *, serialize: Callab
 
     following = link(shown[-1], backwards=False) if shown and (backwards or is_more) else None
     previous = link(shown[0], backwards=True) if shown and (is_more if backwards else cursor is not None) else None
-    response = Response({"results": [serialize(row) for row in shown], "next": following, "previous": previous})
+    response = json_answer({"results": [serialize(row) for row in shown], "next": following, "previous": previous})
     links = [f'<{url}>; rel="{rel}"' for rel, url in (("next", following), ("prev", previous)) if url]
     if links:
         response["Link"] = ", ".join(links)
@@ -103,7 +104,7 @@ def _limit(request: Request) -> int:
     return int(text)
 
 
-def _fetch(rows: QuerySet[Any, Any] | Rows, *, order: Sequence[str], after: Sequence[Any] | None, limit: int) -> list[Any]:
+def _fetch(rows: QuerySet[Any, Any] | PagedRows, *, order: Sequence[str], after: Sequence[Any] | None, limit: int) -> list[Any]:
     if not isinstance(rows, QuerySet):
         return rows.fetch(order=order, after=after, limit=limit)
     if after is not None:

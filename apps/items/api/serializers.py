@@ -1,13 +1,15 @@
 """Items as JSON."""
 
+from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from apps.items import domain
-from apps.items.models import Item
+from gdmarket.rest.representation import representation_of
 from gdmarket.rest.serializers import StrictSerializer
 
 
@@ -54,15 +56,20 @@ class ItemSerializer(StrictSerializer):
     registered_at = serializers.DateTimeField(read_only=True, default_timezone=UTC)
     updated_at = serializers.DateTimeField(read_only=True, default_timezone=UTC)
 
-    def to_representation(self, instance: Item) -> dict[str, Any]:
-        """Return an item as the person `viewer` in the context sees it."""
-        shown: dict[str, Any] = super().to_representation(instance)
-        if instance.manager_id != self.context.get("viewer"):
-            shown["latitude"], shown["longitude"] = instance.shown_place
-        return shown
-
 
 class FoundItemSerializer(ItemSerializer):
     """An item in a list; `distance_m` is there when `near` was given."""
 
     distance_m = serializers.IntegerField(required=False)
+
+
+_item = representation_of(ItemSerializer, computed=("latitude", "longitude"))
+
+
+def item_json(item: Mapping[str, Any], *, viewer: UUID | None) -> dict[str, Any]:
+    """Return an item's row as the person `viewer` sees it, with its distance where the row has one; `vars()` of a model is a row."""
+    latitude, longitude = (item["latitude"], item["longitude"]) if item["manager_id"] == viewer else domain.shown_place(item=item)
+    shown = _item(item, latitude=latitude, longitude=longitude)
+    if "distance_m" in item:
+        shown["distance_m"] = item["distance_m"]
+    return shown

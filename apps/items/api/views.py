@@ -1,7 +1,10 @@
 """Items over HTTP."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
@@ -9,8 +12,7 @@ from rest_framework.response import Response
 from apps.items import queries, services
 from apps.items.api import filters
 from apps.items.api.openapi import SEARCH_PARAMETERS
-from apps.items.api.serializers import FoundItemSerializer, ItemSerializer
-from apps.items.models import Item
+from apps.items.api.serializers import FoundItemSerializer, ItemSerializer, item_json
 from gdmarket import clock
 from gdmarket.rest import etags
 from gdmarket.rest.pagination import page, page_of
@@ -24,15 +26,14 @@ class ItemList(ApiView):
     permission_classes = [has_role("item_manager", reading_is_open=True)]
 
     @extend_schema(operation_id="listItems", tags=["items"], parameters=SEARCH_PARAMETERS, responses=page_of(FoundItemSerializer), auth=[])
-    def get(self, request: ApiRequest) -> Response:
+    def get(self, request: ApiRequest) -> HttpResponse:
         """Find items: the newest first, or the nearest when `near` is given."""
         found = filters.search(parameters=request.query_params)
-        return page(
-            request, found.qs, order=found.order, serialize=FoundItemSerializer(context={"viewer": request.user.pk}).to_representation
-        )
+        viewer = request.user.pk
+        return page(request, found.qs, order=found.order, serialize=lambda item: item_json(vars(item), viewer=viewer))
 
     @extend_schema(operation_id="registerItem", tags=["items"], request=ItemSerializer, responses={201: ItemSerializer})
-    def post(self, request: ApiRequest) -> Response:
+    def post(self, request: ApiRequest) -> HttpResponse:
         """Register an item for rent."""
         body = ItemSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -42,7 +43,7 @@ class ItemList(ApiView):
             now=clock.now(),
             **body.validated_data,
         )
-        answer = _answer(request, item, status=201)
+        answer = _answer(request, vars(item), status=201)
         answer["Location"] = request.build_absolute_uri(reverse("item", args=[item.id]))
         return answer
 
@@ -53,12 +54,12 @@ class ItemDetail(ApiView):
     permission_classes = [has_role("item_manager", reading_is_open=True)]
 
     @extend_schema(operation_id="getItem", tags=["items"], responses=ItemSerializer, auth=[])
-    def get(self, request: ApiRequest, item_id: UUID) -> Response:
+    def get(self, request: ApiRequest, item_id: UUID) -> HttpResponse:
         """Show an item."""
         return _answer(request, queries.get_item(item_id=item_id))
 
     @extend_schema(operation_id="reviseItem", tags=["items"], request=ItemSerializer(partial=True), responses=ItemSerializer)
-    def patch(self, request: ApiRequest, item_id: UUID) -> Response:
+    def patch(self, request: ApiRequest, item_id: UUID) -> HttpResponse:
         """Revise an own item."""
         changes = ItemSerializer(data=request.data, partial=True)
         changes.is_valid(raise_exception=True)
@@ -69,17 +70,17 @@ class ItemDetail(ApiView):
             now=clock.now(),
             **changes.validated_data,
         )
-        return _answer(request, item)
+        return _answer(request, vars(item))
 
     @extend_schema(operation_id="withdrawItem", tags=["items"], responses={204: None})
-    def delete(self, request: ApiRequest, item_id: UUID) -> Response:
+    def delete(self, request: ApiRequest, item_id: UUID) -> HttpResponse:
         """Withdraw an own item permanently."""
         services.withdraw_item(item_id=item_id, by=request.person_id, now=clock.now())
         return Response(status=204)
 
 
-def _answer(request: ApiRequest, item: Item, *, status: int = 200) -> Response:
-    shown = ItemSerializer(item, context={"viewer": request.user.pk}).data
+def _answer(request: ApiRequest, item: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
+    viewer = request.user.pk
     # Its manager is shown another place than the others.
-    variant = f"{item.availability}-own" if item.manager_id == request.user.pk else item.availability
-    return etags.answer(request, shown, version=item.version, variant=variant, status=status)
+    variant = f"{item['availability']}-own" if item["manager_id"] == viewer else str(item["availability"])
+    return etags.answer(request, item_json(item, viewer=viewer), version=item["version"], variant=variant, status=status)

@@ -27,7 +27,7 @@ _TERMS = {
 
 def agreed_lines(rental: Rental) -> SafeString | str:
     """Return the terms, one a line, each with what it is now where that differs."""
-    agreement = queries.get_agreement(rental=rental)
+    agreement = queries.get_agreement(rental=vars(rental))
     if agreement.agreed is None:
         return EMPTY
     lines = []

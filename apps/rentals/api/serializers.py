@@ -1,16 +1,20 @@
 """Rentals as JSON."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.models import ListingVersion, Rental
+from apps.rentals.queries import Agreement
 from gdmarket.contracts import names_of
-from gdmarket.rest.contracts import PaymentSerializer, api_names
+from gdmarket.rest.contracts import PaymentSerializer, api_names, payment_json
 from gdmarket.rest.instants import InstantField
+from gdmarket.rest.representation import representation_of
 from gdmarket.rest.serializers import StrictSerializer
 
 
@@ -73,9 +77,14 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
     """A rental; `price` in minor units of `currency`."""
 
     state = serializers.ChoiceField(choices=list(domain.RentalState))
-    overdue = serializers.SerializerMethodField(help_text="Whether the item should have been returned by now.")
-    payment = serializers.SerializerMethodField()
-    cancelled_by = serializers.SerializerMethodField(help_text="The role of who cancelled, or asked for it; null where nobody did.")
+    overdue = serializers.BooleanField(read_only=True, help_text="Whether the item should have been returned by now.")
+    payment = PaymentSerializer(read_only=True, allow_null=True)
+    cancelled_by = serializers.ChoiceField(
+        read_only=True,
+        allow_null=True,
+        choices=list(domain.RentalParty),
+        help_text="The role of who cancelled, or asked for it; null where nobody did.",
+    )
 
     class Meta:
         model = Rental
@@ -86,51 +95,48 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
         """Build `item` from the column `item_id`, and the like."""
         return serializers.UUIDField, {"source": f"{field_name}_id"}
 
-    def get_overdue(self, rental: Rental) -> bool:
-        """Return whether the item should have been returned by now."""
-        return domain.is_overdue(state=rental.state, ends_at=rental.ends_at, now=self.context["now"])
-
-    @extend_schema_field(serializers.ChoiceField(choices=list(domain.RentalParty), allow_null=True))
-    def get_cancelled_by(self, rental: Rental) -> str | None:
-        """Return who cancelled: an empty text in the table is none in the contract."""
-        return rental.cancelled_by or None
-
-    @extend_schema_field(PaymentSerializer(allow_null=True))
-    def get_payment(self, rental: Rental) -> dict[str, str] | None:
-        """Return the latest attempt to pay, or None."""
-        return {"id": str(rental.payment_id), "state": rental.payment_state} if rental.payment_id else None
-
 
 class RentalDetailSerializer(RentalSerializer):
     """A rental, what it agreed to, and where the item differs from that since."""
 
-    agreed = serializers.SerializerMethodField(help_text="The item as it was agreed; null for a rental from before that was kept.")
-    current = serializers.SerializerMethodField(help_text="The item as it is, where that differs while the rental is open; else null.")
-    changed = serializers.SerializerMethodField(help_text="What differs.")
+    agreed = AgreedItemSerializer(
+        read_only=True, allow_null=True, help_text="The item as it was agreed; null for a rental from before that was kept."
+    )
+    current = AgreedItemSerializer(
+        read_only=True, allow_null=True, help_text="The item as it is, where that differs while the rental is open; else null."
+    )
+    changed = serializers.ListField(read_only=True, child=serializers.ChoiceField(choices=list(domain.TERMS)), help_text="What differs.")
 
     class Meta(RentalSerializer.Meta):
         fields = (*RentalSerializer.Meta.fields, "agreed", "current", "changed")
 
-    @extend_schema_field(AgreedItemSerializer(allow_null=True))
-    def get_agreed(self, rental: Rental) -> dict[str, Any] | None:
-        """Return the item as it was agreed; None for a rental from before that was kept."""
-        return self._terms(rental, self.context["agreement"].agreed)
 
-    @extend_schema_field(AgreedItemSerializer(allow_null=True))
-    def get_current(self, rental: Rental) -> dict[str, Any] | None:
-        """Return the item as it is, where that differs while the rental is open; else None."""
-        return self._terms(rental, self.context["agreement"].current)
+_rental = representation_of(RentalSerializer, computed=("overdue", "payment", "cancelled_by"))
+_terms = representation_of(AgreedItemSerializer)
 
-    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=list(domain.TERMS))))
-    def get_changed(self, _rental: Rental) -> list[str]:
-        """Return the names of what differs."""
-        changed: list[str] = self.context["agreement"].changed
-        return changed
 
-    def _terms(self, rental: Rental, version: ListingVersion | None) -> dict[str, Any] | None:
-        if version is None:
-            return None
-        shown = dict(AgreedItemSerializer(version).data)
-        if self.context["person_id"] != rental.manager_id and not domain.shows_place(state=rental.state):
-            shown |= {"latitude": None, "longitude": None}
+def rental_json(rental: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+    """Return a rental's row as the API shows it; `vars()` of a model is one."""
+    return _rental(
+        rental,
+        overdue=domain.is_overdue(state=rental["state"], ends_at=rental["ends_at"], now=now),
+        payment=payment_json(rental),
+        cancelled_by=rental["cancelled_by"] or None,  # an empty text in the table is none in the contract
+    )
+
+
+def rental_detail_json(rental: Mapping[str, Any], *, agreement: Agreement, person_id: UUID, now: datetime) -> dict[str, Any]:
+    """Return a rental's row with what it agreed to, and where the item differs from that since, as `person_id` sees it."""
+    shows_place = person_id == rental["manager_id"] or domain.shows_place(state=rental["state"])
+
+    def terms(version: ListingVersion | None) -> dict[str, Any] | None:
+        shown = None if version is None else _terms(vars(version))
+        if shown is not None and not shows_place:
+            shown.update(latitude=None, longitude=None)
         return shown
+
+    return rental_json(rental, now=now) | {
+        "agreed": terms(agreement.agreed),
+        "current": terms(agreement.current),
+        "changed": agreement.changed,
+    }

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.response import Response
 
 from apps.rentals import queries
 from apps.rentals.api.filters import RentalFilter
@@ -20,6 +21,8 @@ from apps.rentals.api.serializers import (
     RentalSerializer,
     RequestRentalSerializer,
     ReturnRentalSerializer,
+    rental_detail_json,
+    rental_json,
 )
 from apps.rentals.domain import RentalState
 from apps.rentals.errors import PaymentUnavailableError, PeriodOverMeanwhileError, RentalNotFoundError, TooManyDeclinesError
@@ -45,11 +48,10 @@ class RentalList(ApiView):
         return [has_role("renter")()] if self.request.method == "POST" else super().get_permissions()
 
     @extend_schema(tags=["rentals"], operation_id="listRentals", parameters=[RentalFilter], responses=page_of(RentalSerializer))
-    def get(self, request: ApiRequest) -> Response:
+    def get(self, request: ApiRequest) -> HttpResponse:
         """List the rentals of which the caller is renter or manager, the newest first."""
         rentals = queries.list_rentals_of(person_id=request.person_id, **RentalFilter.parse(request))
-        serializer = RentalSerializer(context={"now": clock.now()})
-        return page(request, rentals, order=("-requested_at", "-id"), serialize=serializer.to_representation)
+        return page(request, rentals, order=("-requested_at", "-id"), serialize=partial(rental_json, now=clock.now()))
 
     @extend_schema(
         tags=["rentals"],
@@ -57,7 +59,7 @@ class RentalList(ApiView):
         request=RequestRentalSerializer,
         responses={201: RentalSerializer, 202: RentalSerializer, 402: None, 404: None},
     )
-    def post(self, request: ApiRequest) -> Response:
+    def post(self, request: ApiRequest) -> HttpResponse:
         """Request an item and hold its period for 15 minutes; with `payment_method` pay for it in the same call."""
         body = _parsed(RequestRentalSerializer, request)
         with _with_rental_in_problem(request.operation_id):
@@ -71,20 +73,20 @@ class RentalDetail(ApiView):
     """One of the caller's rentals."""
 
     @extend_schema(tags=["rentals"], operation_id="getRental", responses=RentalDetailSerializer)
-    def get(self, request: ApiRequest, rental_id: UUID) -> Response:
+    def get(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Show a rental to its renter or manager, with what was agreed and what has changed since."""
         rental = queries.get_rental_of(rental_id=rental_id, person_id=request.person_id)
-        shown = {"now": clock.now(), "person_id": request.person_id, "agreement": queries.get_agreement(rental=rental)}
-        body = dict(RentalDetailSerializer(rental, context=shown).data)
+        agreement = queries.get_agreement(rental=rental)
+        body = rental_detail_json(rental, agreement=agreement, person_id=request.person_id, now=clock.now())
         # What was agreed may be filled in, and the item change, within a version; and commands answer without either.
-        return etags.answer(request, body, version=rental.version, variant=etags.digest_of(body))
+        return etags.answer(request, body, version=rental["version"], variant=None)
 
 
 class RentalPayment(ApiView):
     """The payment of a rental."""
 
     @extend_schema(tags=["rentals"], operation_id="payRental", request=PayRentalSerializer, responses={**_DONE_OR_IN_FLIGHT, 402: None})
-    def post(self, request: ApiRequest, rental_id: UUID) -> Response:
+    def post(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Pay for a requested rental; 202 means that the outcome is not known yet."""
         body = _parsed(PayRentalSerializer, request)
         with _with_rental_in_problem(rental_id):
@@ -92,7 +94,7 @@ class RentalPayment(ApiView):
         return _answer_command(request, rental)
 
     @extend_schema(tags=["rentals"], operation_id="cancelPayment", responses=_DONE_OR_IN_FLIGHT)
-    def delete(self, request: ApiRequest, rental_id: UUID) -> Response:
+    def delete(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Refund the payment and keep the rental; 202 means that the refund is not complete yet."""
         return _answer_command(request, cancelling.cancel_payment(rental_id=rental_id, by=request.person_id, now=clock.now()))
 
@@ -106,7 +108,7 @@ class CancelRental(ApiView):
         request=CancelRentalSerializer,
         responses=_DONE_OR_IN_FLIGHT,
     )
-    def post(self, request: ApiRequest, rental_id: UUID) -> Response:
+    def post(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Cancel a rental, as its renter or manager; 202 means that the money is not back yet."""
         body = _parsed(CancelRentalSerializer, request)
         return _answer_command(request, cancelling.cancel_rental(**_command(request, rental_id), **body))
@@ -116,7 +118,7 @@ class HandOverRental(ApiView):
     """Handover of the item to the renter."""
 
     @extend_schema(tags=["rentals"], operation_id="handOverRental", request=EmptyBodySerializer, responses=RentalSerializer)
-    def post(self, request: ApiRequest, rental_id: UUID) -> Response:
+    def post(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Hand the item of a paid rental over, as its manager."""
         _parsed(EmptyBodySerializer, request)
         return _answer_command(request, lending.hand_over(**_command(request, rental_id)))
@@ -126,13 +128,13 @@ class ReturnRental(ApiView):
     """Return of the item to its manager."""
 
     @extend_schema(tags=["rentals"], operation_id="returnRental", request=ReturnRentalSerializer, responses=RentalSerializer)
-    def post(self, request: ApiRequest, rental_id: UUID) -> Response:
+    def post(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Take the item back, as its manager; `returned_at` says when it came back, where that is recorded later."""
         body = _parsed(ReturnRentalSerializer, request)
         return _answer_command(request, lending.take_back(**_command(request, rental_id), **body))
 
     @extend_schema(tags=["rentals"], operation_id="undoReturn", responses={200: RentalSerializer})
-    def delete(self, request: ApiRequest, rental_id: UUID) -> Response:
+    def delete(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Undo a return that was recorded by mistake, within 15 minutes, as the item's manager."""
         return _answer_command(request, lending.undo_return(rental_id=rental_id, by=request.person_id, now=clock.now()))
 
@@ -147,7 +149,7 @@ def _command(request: ApiRequest, rental_id: UUID) -> dict[str, Any]:
     return {"rental_id": rental_id, "by": request.person_id, "operation_id": request.operation_id, "now": clock.now()}
 
 
-def _answer_command(request: ApiRequest, rental: Rental, *, done: int = status.HTTP_200_OK) -> Response:
+def _answer_command(request: ApiRequest, rental: Rental, *, done: int = status.HTTP_200_OK) -> HttpResponse:
     """Answer a command with the status `done`, or with 202 and a link to the rental's status while a payment or refund is in flight."""
     if rental.state not in _IN_FLIGHT:
         return _answer(request, rental, code=done)
@@ -157,14 +159,14 @@ def _answer_command(request: ApiRequest, rental: Rental, *, done: int = status.H
     return response
 
 
-def _answer(request: ApiRequest, rental: Rental, *, code: int = status.HTTP_200_OK) -> Response:
+def _answer(request: ApiRequest, rental: Rental, *, code: int = status.HTTP_200_OK) -> HttpResponse:
     body = _as_json(rental)
     # A rental becomes overdue without a change of its version.
     return etags.answer(request, body, version=rental.version, variant="overdue" if body["overdue"] else "", status=code)
 
 
 def _as_json(rental: Rental) -> dict[str, Any]:
-    return dict(RentalSerializer(rental, context={"now": clock.now()}).data)
+    return rental_json(vars(rental), now=clock.now())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Rows as JSON. The hot read is a plain function from columns; the serializers below describe the same to the schema."""
+"""Rows as JSON: what they look like, and the plain functions made from that."""
 
 from typing import Any
 
@@ -7,70 +7,26 @@ from rest_framework import serializers
 from apps.rentals.contracts import RentalSnapshot
 from apps.status_view import domain
 from apps.status_view.queries import Row
-from gdmarket.rest.contracts import Field, PaymentSerializer, api_names, serializer_fields
-
-
-def item_json(row: Row) -> dict[str, Any]:
-    """Return an item's row as the API shows it."""
-    same = ("id", "name", "category", "place", "daily_price", "deposit", "currency", "state", "availability", "version", "updated_at")
-    return {
-        **{name: row[name] for name in same},
-        "manager": row["manager_id"],
-        "current_rental": _current_rental(row),
-        "payment": _payment(row),
-    }
-
-
-def _current_rental(row: Row) -> dict[str, Any] | None:
-    if row["current_rental_id"] is None:
-        return None
-    return {
-        "id": row["current_rental_id"],
-        "state": row["current_state"],
-        "renter": row["current_renter_id"],
-        "starts_at": row["current_starts_at"],
-        "ends_at": row["current_ends_at"],
-        "overdue": row["current_overdue"],
-    }
-
-
-def _payment(row: Row) -> dict[str, Any] | None:
-    return None if row["payment_id"] is None else {"id": row["payment_id"], "state": row["payment_state"]}
-
-
-_RENTAL = {shown: name for shown, name in api_names(RentalSnapshot, key="rental_id").items() if shown not in {"id", "payment"}}
-_SAME = [shown for shown, name in _RENTAL.items() if shown == name]
-_RENAMED = {shown: name for shown, name in _RENTAL.items() if shown != name}
-
-
-def rental_json(row: Row) -> dict[str, Any]:
-    """Return a rental's row as the API shows it: the rental's fields, and then the status view's own."""
-    return {
-        **{name: row[name] for name in ("id", *_SAME, "timeline", "updated_at")},
-        **{shown: row[name] for shown, name in _RENAMED.items()},
-        "payment": _payment(row),
-        "turn": domain.next_actor(state=row["state"]),
-        "deadline": domain.deadline(rental=row),
-        "money": {name: row[name] for name in ("price", "paid", "refunded", "currency")},
-    }
+from gdmarket.rest.contracts import Field, PaymentSerializer, api_names, payment_json, serializer_fields
+from gdmarket.rest.representation import representation_of
 
 
 class CurrentRentalSchema(serializers.Serializer[Any]):
     """The rental that holds an item."""
 
-    id = serializers.UUIDField()
-    state = serializers.ChoiceField(choices=[*domain.OPEN, *domain.CLOSED])
-    renter = serializers.UUIDField()
-    starts_at = serializers.DateTimeField()
-    ends_at = serializers.DateTimeField()
-    overdue = serializers.BooleanField()
+    id = serializers.UUIDField(source="current_rental_id")
+    state = serializers.ChoiceField(source="current_state", choices=[*domain.OPEN, *domain.CLOSED])
+    renter = serializers.UUIDField(source="current_renter_id")
+    starts_at = serializers.DateTimeField(source="current_starts_at")
+    ends_at = serializers.DateTimeField(source="current_ends_at")
+    overdue = serializers.BooleanField(source="current_overdue")
 
 
 class ItemStatusSchema(serializers.Serializer[Any]):
     """An item, the rental that holds it and that rental's payment; prices in minor units of `currency`."""
 
     id = serializers.UUIDField()
-    manager = serializers.UUIDField()
+    manager = serializers.UUIDField(source="manager_id")
     name = serializers.CharField()
     category = serializers.CharField()
     place = serializers.CharField()
@@ -125,3 +81,29 @@ class RentalStatusSchema(serializers.Serializer[Any]):
         declared = super().get_fields()
         rental = serializer_fields(RentalSnapshot, key="rental_id")
         return {shown: declared.get(shown) or rental[shown] for shown in api_names(RentalSnapshot, key="rental_id")} | declared
+
+
+def _plain_first(schema: type[serializers.Serializer[Any]], *, computed: tuple[str, ...]) -> list[str]:
+    """Return a schema's fields in the order of the JSON: columns by their own names, then those that are renamed, then what is computed."""
+    fields = schema().fields.fields
+    plain = [name for name in fields if name not in computed]
+    return sorted(plain, key=lambda name: fields[name].source != name) + [name for name in fields if name in computed]
+
+
+_ITEM_PARTS = ("current_rental", "payment")
+_RENTAL_PARTS = ("payment", "turn", "deadline", "money")
+_item = representation_of(ItemStatusSchema, computed=_ITEM_PARTS, order=_plain_first(ItemStatusSchema, computed=_ITEM_PARTS))
+_rental = representation_of(RentalStatusSchema, computed=_RENTAL_PARTS, order=_plain_first(RentalStatusSchema, computed=_RENTAL_PARTS))
+_current_rental = representation_of(CurrentRentalSchema)
+_money = representation_of(RentalMoneySchema)
+
+
+def item_json(row: Row) -> dict[str, Any]:
+    """Return an item's row as the API shows it."""
+    return _item(row, current_rental=None if row["current_rental_id"] is None else _current_rental(row), payment=payment_json(row))
+
+
+def rental_json(row: Row) -> dict[str, Any]:
+    """Return a rental's row as the API shows it: the rental's fields, and then the status view's own."""
+    deadline = domain.deadline(rental=row)
+    return _rental(row, payment=payment_json(row), turn=domain.next_actor(state=row["state"]), deadline=deadline, money=_money(row))

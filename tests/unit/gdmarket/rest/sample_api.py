@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.db import OperationalError, connection
+from django.http import HttpResponse
 from django.urls import include, path
 from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
@@ -118,10 +119,10 @@ class RefusalView(ApiView):
 class VersionedView(ApiView):
     permission_classes = [AllowAny]
 
-    def get(self, request: Request, version: int) -> Response:
+    def get(self, request: Request, version: int) -> HttpResponse:
         return answer(request, {"version": version}, version=version, variant=request.query_params.get("variant", ""))
 
-    def patch(self, request: Request, version: int) -> Response:
+    def patch(self, request: Request, version: int) -> HttpResponse:
         if expected_version(request) not in {None, version}:
             raise errors.StaleError
         return answer(request, {"version": version + 1}, version=version + 1)
