@@ -10,12 +10,15 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
-from django.urls import resolve
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
+from config.resolving import view_of
+
 if TYPE_CHECKING:
     GetResponse = Callable[[HttpRequest], HttpResponse]
+    # As `HttpHeaders` keeps them: by their names in small letters.
+    Headers = Mapping[str, tuple[str, str]]
 
 _API = "/api/"
 # Documents for browsers, which pages' middleware serves.
@@ -34,7 +37,7 @@ class ApiMiddleware:
     def __init__(self, get_response: "GetResponse") -> None:
         self._answer_page = get_response
         self._security: Any = SecurityMiddleware(get_response)
-        self._headers = {scheme: _headers_of_pages(scheme) for scheme in ("http", "https")}
+        self._headers: dict[tuple[str, str], Headers] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         path = request.path_info
@@ -59,19 +62,23 @@ class ApiMiddleware:
 
     def _add_headers(self, request: HttpRequest, response: Any, *, language: str) -> None:
         headers = response.headers
-        # `headers.setdefault` would look at each text anew, eight times an answer.
-        headers._store = {**self._headers[str(request.scheme)], **headers._store}  # noqa: SLF001  # as above
-        headers.setdefault("Content-Language", language)
         if "Vary" in headers:
             patch_vary_headers(response, ("Accept-Language",))
-        else:
-            headers["Vary"] = "Accept-Language"
+        # `headers.setdefault` would look at each text anew, ten times an answer.
+        headers._store = {**self._headers_of(str(request.scheme), language), **headers._store}  # noqa: SLF001  # as above
         if not response.streaming and "Content-Length" not in headers:
             headers["Content-Length"] = str(len(response.content))
 
+    def _headers_of(self, scheme: str, language: str) -> "Headers":
+        """Return what every answer has."""
+        found = self._headers.get((scheme, language))
+        if found is None:
+            found = self._headers[scheme, language] = _headers_of_pages(scheme, language)
+        return found
+
 
 def _answer(request: HttpRequest) -> Any:
-    match = request.resolver_match = resolve(request.path_info)
+    match = request.resolver_match = view_of(request.path_info)
     response = match.func(request, *match.args, **match.kwargs)
     return response.render() if callable(getattr(response, "render", None)) else response
 
@@ -96,9 +103,9 @@ class _RequestBy(HttpRequest):
         return self._scheme
 
 
-def _headers_of_pages(scheme: str) -> Mapping[str, tuple[str, str]]:
-    """Return the headers that pages' middleware gives every answer, as `HttpHeaders` keeps them: by their names in small letters."""
-    request, response = _RequestBy(scheme), HttpResponse()
+def _headers_of_pages(scheme: str, language: str) -> "Headers":
+    """Return the headers that pages' middleware gives every answer."""
+    request, response = _RequestBy(scheme), HttpResponse(headers={"Content-Language": language, "Vary": "Accept-Language"})
     del response.headers["Content-Type"]
     for kind in (SecurityMiddleware, CSPMiddleware, XFrameOptionsMiddleware):
         middleware: Any = kind(lambda _: response)

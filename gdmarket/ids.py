@@ -30,5 +30,5 @@ def uuid7() -> UUID:
 
     Source: RFC 9562, section 5.7.
     """
-    milliseconds = time.time_ns() // 1_000_000
-    return UUID(int=(milliseconds & (1 << 48) - 1) << 80 | _VERSION_7 | secrets.randbits(12) << 64 | _VARIANT | secrets.randbits(62))
+    milliseconds, random = time.time_ns() // 1_000_000, secrets.randbits(74)
+    return UUID(int=(milliseconds & (1 << 48) - 1) << 80 | _VERSION_7 | (random >> 62) << 64 | _VARIANT | random & (1 << 62) - 1)

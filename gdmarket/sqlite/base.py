@@ -1,5 +1,6 @@
 """The backend: every transaction and every write outside one waits in the queue of its database."""
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ class QueuedConnection(sqlite3.Connection):
 
     #: The file; empty if the database is in memory: there its cache has locks of its own.
     path = ""
+    #: Which file it was when it was opened.
+    identity: tuple[int, int] | None = None
     _queue: WriterQueue | None = None
 
     def take_turn(self) -> None:
@@ -101,7 +104,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Connect."""
         connection: QueuedConnection = super().get_new_connection({**conn_params, "factory": QueuedConnection})
         connection.path = "" if self.is_in_memory_db() else str(Path(conn_params["database"]).resolve())
+        connection.identity = _identity_of(connection.path)
         return connection
+
+    def is_usable(self) -> bool:
+        """Return whether the file is still the one that was opened.
+
+        A connection is kept between requests. Where the file was deleted or replaced, it would go on with one that nobody else sees.
+        """
+        return not self.connection.path or _identity_of(self.connection.path) == self.connection.identity
 
     def create_cursor(self, name: str | None = None) -> QueuedCursor:
         """Return a cursor; `name` is for server-side cursors, which SQLite has none of."""
@@ -116,3 +127,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except BaseException:
             self.connection.end_turn()
             raise
+
+
+def _identity_of(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # a Path would take three times as long, and every request asks
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
