@@ -1,12 +1,10 @@
 """Lists: strict parameters, and keyset pagination, in which a page begins where the last one ended, however much is written meanwhile."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+import secrets
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
-from urllib.parse import urlsplit
-from uuid import UUID
+from urllib.parse import quote, urlsplit
 
-from django.core import signing
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
@@ -17,12 +15,15 @@ from rest_framework.request import Request
 
 from gdmarket import keyset
 from gdmarket.rest.answers import json_answer
+from gdmarket.rest.cursors import dump_cursor, load_cursor
 from gdmarket.rest.serializers import StrictParameters
 
 DEFAULT_LIMIT = 20
 HIGHEST_LIMIT = 100
 PARAMETERS = frozenset({"cursor", "limit"})
 _SALT = "gdmarket.rest.pagination"
+# Stands for the cursor while an address is made. Random, so that nobody's parameter can hold it.
+_HERE = secrets.token_hex(16)
 
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": HIGHEST_LIMIT, "default": DEFAULT_LIMIT})
@@ -45,9 +46,9 @@ class ListParameters(StrictParameters):
 
         :raises ValidationError: naming every parameter that is unknown or not acceptable
         """
-        parameters = cls(data=request.query_params.dict())
-        parameters.is_valid(raise_exception=True)
-        return {name: value for name, value in parameters.validated_data.items() if name not in PARAMETERS}
+        if not request.META.get("QUERY_STRING"):
+            return {}
+        return {name: value for name, value in cls.validated(request.query_params.dict()).items() if name not in PARAMETERS}
 
 
 def page_of(result: type[serializers.BaseSerializer[Any]]) -> serializers.Serializer[Any]:
@@ -78,18 +79,19 @@ def page(request: Request, rows: QuerySet[Any, Any] | PagedRows, *, serialize: C
     """
     limit, salt = _limit(request), ":".join((_SALT, request.path, *order))
     cursor = request.query_params.get("cursor")
-    backwards, keys = (False, None) if cursor is None else _load_cursor(cursor, salt=salt)
+    backwards, keys = (False, None) if cursor is None else load_cursor(cursor, salt=salt)
     walked = [_reverse(name) for name in order] if backwards else list(order)
     found = _fetch(rows, order=walked, after=keys, limit=limit + 1)
     shown, is_more = found[:limit], len(found) > limit
     if backwards:
         shown.reverse()
 
-    def link(row: Any, *, backwards: bool) -> str:
-        return _url(request, cursor=_dump_cursor(row, backwards=backwards, order=order, salt=salt))
-
-    following = link(shown[-1], backwards=False) if shown and (backwards or is_more) else None
-    previous = link(shown[0], backwards=True) if shown and (is_more if backwards else cursor is not None) else None
+    has_next, has_previous = backwards or is_more, is_more if backwards else cursor is not None
+    following, previous = None, None
+    if shown and (has_next or has_previous):
+        url_at = _url_at(request)
+        following = url_at(dump_cursor(shown[-1], backwards=False, order=order, salt=salt)) if has_next else None
+        previous = url_at(dump_cursor(shown[0], backwards=True, order=order, salt=salt)) if has_previous else None
     response = json_answer({"results": [serialize(row) for row in shown], "next": following, "previous": previous})
     links = [f'<{url}>; rel="{rel}"' for rel, url in (("next", following), ("prev", previous)) if url]
     if links:
@@ -116,41 +118,9 @@ def _reverse(name: str) -> str:
     return name.removeprefix("-") if name.startswith("-") else f"-{name}"
 
 
-def _dump_cursor(row: Any, *, backwards: bool, order: Sequence[str], salt: str) -> str:
-    names = [name.removeprefix("-") for name in order]
-    keys = [_to_json(row[name] if isinstance(row, Mapping) else getattr(row, name)) for name in names]
-    return signing.dumps([int(backwards), *keys], salt=salt, compress=False)
-
-
-def _load_cursor(cursor: str, *, salt: str) -> tuple[bool, tuple[Any, ...]]:
-    try:
-        backwards, *keys = signing.loads(cursor, salt=salt)
-    except (signing.BadSignature, ValueError) as error:
-        raise ValidationError({"cursor": [ErrorDetail(_("This is not a cursor of this list."), code="invalid")]}) from error
-    return bool(backwards), tuple(_from_json(key) for key in keys)
-
-
-def _to_json(key: Any) -> Any:
-    match key:
-        case datetime():
-            return {"t": key.isoformat()}
-        case UUID():
-            return {"u": key.hex}
-        case _:
-            return key
-
-
-def _from_json(key: Any) -> Any:
-    match key:
-        case {"t": text}:
-            return datetime.fromisoformat(text)
-        case {"u": text}:
-            return UUID(text)
-        case _:
-            return key
-
-
-def _url(request: Request, *, cursor: str) -> str:
+def _url_at(request: Request) -> Callable[[str], str]:
+    """Return a function from a cursor to this list's address there."""
     parameters = request.query_params.copy()
-    parameters["cursor"] = cursor
-    return urlsplit(request.build_absolute_uri())._replace(query=parameters.urlencode()).geturl()
+    parameters["cursor"] = _HERE
+    before, after = urlsplit(request.build_absolute_uri())._replace(query=parameters.urlencode()).geturl().split(_HERE)
+    return lambda cursor: f"{before}{quote(cursor)}{after}"

@@ -35,13 +35,12 @@ class ItemList(ApiView):
     @extend_schema(operation_id="registerItem", tags=["items"], request=ItemSerializer, responses={201: ItemSerializer})
     def post(self, request: ApiRequest) -> HttpResponse:
         """Register an item for rent."""
-        body = ItemSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        details: Any = ItemSerializer.validated(request.data)
         item = services.register_item(
             item_id=request.operation_id,
             manager_id=request.person_id,
             now=clock.now(),
-            **body.validated_data,
+            **details,
         )
         answer = _answer(request, vars(item), status=201)
         answer["Location"] = request.build_absolute_uri(reverse("item", args=[item.id]))
@@ -61,14 +60,13 @@ class ItemDetail(ApiView):
     @extend_schema(operation_id="reviseItem", tags=["items"], request=ItemSerializer(partial=True), responses=ItemSerializer)
     def patch(self, request: ApiRequest, item_id: UUID) -> HttpResponse:
         """Revise an own item."""
-        changes = ItemSerializer(data=request.data, partial=True)
-        changes.is_valid(raise_exception=True)
+        changes = ItemSerializer.validated(request.data, partial=True)
         item = services.revise_item(
             item_id=item_id,
             by=request.person_id,
             expected_version=etags.expected_version(request),
             now=clock.now(),
-            **changes.validated_data,
+            **changes,
         )
         return _answer(request, vars(item))
 

@@ -33,7 +33,6 @@ from gdmarket.errors import DeclinedError
 from gdmarket.rest import etags
 from gdmarket.rest.pagination import page, page_of
 from gdmarket.rest.permissions import has_role
-from gdmarket.rest.serializers import StrictSerializer
 from gdmarket.rest.views import ApiRequest, ApiView
 
 _IN_FLIGHT = {RentalState.PAYING, RentalState.REFUNDING}
@@ -61,7 +60,7 @@ class RentalList(ApiView):
     )
     def post(self, request: ApiRequest) -> HttpResponse:
         """Request an item and hold its period for 15 minutes; with `payment_method` pay for it in the same call."""
-        body = _parsed(RequestRentalSerializer, request)
+        body = RequestRentalSerializer.validated(request.data)
         with _with_rental_in_problem(request.operation_id):
             rental = requesting.request_rental(rental_id=request.operation_id, renter_id=request.person_id, now=clock.now(), **body)
         response = _answer_command(request, rental, done=status.HTTP_201_CREATED)
@@ -88,7 +87,7 @@ class RentalPayment(ApiView):
     @extend_schema(tags=["rentals"], operation_id="payRental", request=PayRentalSerializer, responses={**_DONE_OR_IN_FLIGHT, 402: None})
     def post(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Pay for a requested rental; 202 means that the outcome is not known yet."""
-        body = _parsed(PayRentalSerializer, request)
+        body = PayRentalSerializer.validated(request.data)
         with _with_rental_in_problem(rental_id):
             rental = paying.pay_rental(**_command(request, rental_id), **body)
         return _answer_command(request, rental)
@@ -110,7 +109,7 @@ class CancelRental(ApiView):
     )
     def post(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Cancel a rental, as its renter or manager; 202 means that the money is not back yet."""
-        body = _parsed(CancelRentalSerializer, request)
+        body = CancelRentalSerializer.validated(request.data)
         return _answer_command(request, cancelling.cancel_rental(**_command(request, rental_id), **body))
 
 
@@ -120,7 +119,7 @@ class HandOverRental(ApiView):
     @extend_schema(tags=["rentals"], operation_id="handOverRental", request=EmptyBodySerializer, responses=RentalSerializer)
     def post(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Hand the item of a paid rental over, as its manager."""
-        _parsed(EmptyBodySerializer, request)
+        EmptyBodySerializer.validated(request.data)
         return _answer_command(request, lending.hand_over(**_command(request, rental_id)))
 
 
@@ -130,19 +129,13 @@ class ReturnRental(ApiView):
     @extend_schema(tags=["rentals"], operation_id="returnRental", request=ReturnRentalSerializer, responses=RentalSerializer)
     def post(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Take the item back, as its manager; `returned_at` says when it came back, where that is recorded later."""
-        body = _parsed(ReturnRentalSerializer, request)
+        body = ReturnRentalSerializer.validated(request.data)
         return _answer_command(request, lending.take_back(**_command(request, rental_id), **body))
 
     @extend_schema(tags=["rentals"], operation_id="undoReturn", responses={200: RentalSerializer})
     def delete(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Undo a return that was recorded by mistake, within 15 minutes, as the item's manager."""
         return _answer_command(request, lending.undo_return(rental_id=rental_id, by=request.person_id, now=clock.now()))
-
-
-def _parsed(serializer_class: type[StrictSerializer], request: ApiRequest) -> dict[str, Any]:
-    serializer = serializer_class(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 def _command(request: ApiRequest, rental_id: UUID) -> dict[str, Any]:

@@ -26,9 +26,9 @@ class Freshness(StrictParameters):
 
         :raises ValidationError: naming every parameter that is unknown or not acceptable
         """
-        parameters = cls(data=request.query_params.dict())
-        parameters.is_valid(raise_exception=True)
-        version: int = parameters.validated_data["min_version"]
+        if not request.META.get("QUERY_STRING"):
+            return 0
+        version: int = cls.validated(request.query_params.dict())["min_version"]
         return version
 
 
