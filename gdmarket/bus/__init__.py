@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gdmarket.bus.acknowledging import acknowledge
     from gdmarket.bus.backlog import backlog_of, is_scheduled
     from gdmarket.bus.log import Recorded, current, history
-    from gdmarket.bus.pending_lanes import defer_dispatch
+    from gdmarket.bus.pending_lanes import defer_dispatch, deliver_deferred
     from gdmarket.bus.publishing import publish
     from gdmarket.bus.registry import batch, external, idempotent
     from gdmarket.bus.relay import run_until_idle
@@ -33,6 +33,7 @@ __all__ = [
     "batch",
     "current",
     "defer_dispatch",
+    "deliver_deferred",
     "external",
     "history",
     "idempotent",
@@ -48,6 +49,7 @@ _MODULES = {
     "batch": "registry",
     "current": "log",
     "defer_dispatch": "pending_lanes",
+    "deliver_deferred": "pending_lanes",
     "external": "registry",
     "history": "log",
     "idempotent": "registry",

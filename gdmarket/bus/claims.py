@@ -7,6 +7,7 @@ that its worker died or hung. Such a delivery is claimed alone, so that an event
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from random import random
 from time import monotonic
 from typing import Any
@@ -54,6 +55,20 @@ head AS MATERIALIZED (
     ON d.id = (SELECT x.id FROM bus_delivery x WHERE x.subscriber = t.subscriber AND x.lane = t.lane ORDER BY x.version LIMIT 1)
   WHERE d.token IS NULL AND {claimable} {lock})
 """
+# The same heads, locked until the transaction ends instead of leased, and what can be handled with them. What was tried before is left out.
+_LOCK = """
+WITH pending (lane) AS (VALUES {lanes}),
+head AS MATERIALIZED (
+  SELECT d.lane, d.version FROM pending t JOIN bus_delivery d
+    ON d.id = (SELECT x.id FROM bus_delivery x WHERE x.subscriber = %(subscriber)s AND x.lane = t.lane ORDER BY x.version LIMIT 1)
+  WHERE d.token IS NULL AND d.attempts = 0 AND {claimable} {lock})
+SELECT d.id, d.event_id, d.subscriber, d.lane, d.attempts FROM head h JOIN bus_delivery d
+  ON d.subscriber = %(subscriber)s AND d.lane = h.lane AND d.version >= h.version AND d.version < coalesce(
+    (SELECT min(x.version) FROM bus_delivery x WHERE x.subscriber = %(subscriber)s AND x.lane = h.lane
+       AND x.version > h.version AND x.version < h.version + %(size)s
+       AND (x.dead OR x.token IS NOT NULL OR x.attempts > 0 OR x.not_before > {now})),
+    h.version + %(size)s)
+"""
 # Walks lanes, not rows (a loose index scan): a long lane costs one step, like a short one.
 _WALK = """
 WITH RECURSIVE walk (lane, step) AS (
@@ -97,10 +112,13 @@ LIMIT 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """A leased delivery. `begin_by_s`, by this process's monotonic clock, is when half of the lease is over: it is not begun later."""
+    """A delivery that is leased, or without a `token` one that this transaction has locked.
+
+    `begin_by_s`, by this process's monotonic clock, is when half of the lease is over: it is not begun later.
+    """
 
     id: int
-    token: UUID
+    token: UUID | None
     lane: Lane
     attempts: int
     lease_expired: bool
@@ -141,12 +159,32 @@ def claim_pending_lanes(*, lanes: Sequence[Lane]) -> list[Claim]:
     return _claim(_PENDING.replace("{lanes}", values), of=lanes[0][0], per_lane=_per_lane(_FAST_PATH_SIZE), **names)
 
 
+def lock_pending_lanes(*, subscriber: str, lanes: Sequence[Lane]) -> list[Claim]:
+    """Lock the heads of these lanes of one subscriber until the transaction ends, as far as they are free and were never tried.
+
+    Whoever holds the head owns the lane, so what is returned includes the next few deliveries behind it.
+    """
+    using = routing.alias_of(subscriber)
+    now = now_plus(seconds=0, using=using)
+    values = ", ".join(f"(%(l{n})s)" for n in range(len(lanes)))
+    sql = _LOCK.format(lanes=values, claimable=_CLAIMABLE.format(now=now), lock=lock_of("d", using=using), now=now)
+    names = {f"l{n}": lane for n, (_, lane) in enumerate(lanes)}
+    rows = fetch_all(sql, names | {"subscriber": subscriber, "size": max(1, _FAST_PATH_SIZE // len(lanes))}, using=using)
+    return _claims_of(rows, token=None, using=using)
+
+
 def _claim(heads: str, *, of: str, per_lane: str, expired: int = 0, **parameters: Any) -> list[Claim]:
     token, using, began_s = uuid4(), routing.alias_of(of), monotonic()
     adapted = Delivery._meta.get_field("token").get_db_prep_save(token, connections[using])  # noqa: SLF001  # Django documents it
     claimable, lease = _CLAIMABLE.format(now=now_plus(seconds=0, using=using)), now_plus(seconds=LEASE_S, using=using)
     sql = (heads + _CLAIM).format(claimable=claimable, lock=lock_of("d", using=using), lease=lease, per_lane=per_lane)
     rows = fetch_all(sql, parameters | {"token": adapted, "expired": expired}, using=using)
+    return _claims_of(rows, token=token, using=using, lease_expired=bool(expired), begin_by_s=began_s + LEASE_S / 2)
+
+
+def _claims_of(
+    rows: Sequence[tuple[Any, ...]], *, token: UUID | None, using: str, lease_expired: bool = False, begin_by_s: float = inf
+) -> list[Claim]:
     events = Event.objects.using(using).in_bulk({row[1] for row in rows})
     claims = [
         Claim(
@@ -154,10 +192,10 @@ def _claim(heads: str, *, of: str, per_lane: str, expired: int = 0, **parameters
             token=token,
             lane=(subscriber, lane),
             attempts=attempts,
-            lease_expired=bool(expired),
+            lease_expired=lease_expired,
             event=events[seq],
             using=using,
-            begin_by_s=began_s + LEASE_S / 2,
+            begin_by_s=begin_by_s,
         )
         for pk, seq, subscriber, lane, attempts in rows
     ]

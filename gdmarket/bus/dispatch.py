@@ -4,8 +4,9 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from gdmarket import correlation, databases, spans
 from gdmarket.bus import forwarding, log, metrics, registry, routing, settling
@@ -13,6 +14,9 @@ from gdmarket.bus.claims import Claim
 from gdmarket.bus.errors import LeaseLostError, LogUnreachableError, Reject, Retry, UndecodableError, UnknownEventError
 from gdmarket.bus.metrics import DeliveryOutcome
 from gdmarket.bus.pending_lanes import Lane
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 logger = logging.getLogger(__name__)
 
@@ -53,18 +57,19 @@ def work(*, claimed: Sequence[Claim], keep_going: Callable[[], bool]) -> int:
         else:
             blocked.update(claim.lane for claim in group)
     settling.release(claims=released)
-    _count(released, "released")
+    count(released, "released")
     return done
 
 
 def _groups(claimed: Sequence[Claim]) -> Iterator[list[Claim]]:
     """Yield neighbours that share a transaction: up to 100 for one batch handler or forwarder, else one; what failed before is alone."""
-    for _, neighbours in groupby(claimed, key=_group_key):
+    for _, neighbours in groupby(claimed, key=group_key):
         alike = list(neighbours)
         yield from (alike[start : start + _GROUP_SIZE] for start in range(0, len(alike), _GROUP_SIZE))
 
 
-def _group_key(claim: Claim) -> object:
+def group_key(claim: Claim) -> object:
+    """Return what neighbours that may share a call have in common: one batch handler or forwarder, and no failure."""
     if claim.attempts:
         return claim.id
     subscriber = claim.lane[0]
@@ -79,25 +84,35 @@ def _handle_group(group: Sequence[Claim]) -> DeliveryOutcome:
             _call(group)
     except LogUnreachableError as unreachable:
         settling.postpone(claims=group, after_s=unreachable.after_s, reason=str(unreachable))
-        _count(group, "postponed")
+        count(group, "postponed")
         return "postponed"
     except Exception as failure:  # noqa: BLE001  # the delivery that fails is alone in the end, and its failure is recorded then
         kind = type(failure).__name__
         logger.info("%s could not handle %d deliveries together, retrying in halves: %s: %s", subscriber, len(group), kind, failure)
         return "retried"
-    _count(group, "done")
+    record_done(group, began_ns=began_ns)
+    return "done"
+
+
+def record_done(group: Sequence[Claim], *, began_ns: int) -> None:
+    """Count deliveries that one call handled, and record a span for each."""
+    count(group, "done")
     for claim in group:
         attributes = {**_span_attributes(claim), "bus.together": len(group)}
         spans.record_span(name=_span_name(claim), trace=_trace(claim), began_ns=began_ns, attributes=attributes)
-    return "done"
+
+
+def consumer_span(claim: Claim) -> AbstractContextManager["Span | None"]:
+    """Return a context manager that runs its block under the delivery's trace, in a span of its own."""
+    return spans.root_span(_span_name(claim), kind="consumer", trace=_trace(claim), attributes=_span_attributes(claim))
 
 
 def _handle(claim: Claim) -> DeliveryOutcome:
     """Handle one delivery and settle it. Raises only if the database cannot be reached."""
-    with spans.root_span(_span_name(claim), kind="consumer", trace=_trace(claim), attributes=_span_attributes(claim)) as span:
+    with consumer_span(claim) as span:
         outcome = _settled(claim)
         spans.annotate(span, attributes={"bus.outcome": outcome}, failed=outcome in {"retried", "dead", "lease_lost"})
-    _count([claim], outcome)
+    count([claim], outcome)
     return outcome
 
 
@@ -132,14 +147,18 @@ def _call(claims: Sequence[Claim]) -> None:
     if routing.forward_target(subscriber):
         forwarding.forward(claims=claims)
         return
-    events = [log.read(claim.event) for claim in claims]
     is_external = registry.is_external(subscriber=subscriber, name=first.event.type)
-    with (
-        log.handling(events[0]) if len(events) == 1 else nullcontext(),
-        nullcontext() if is_external else databases.TransactionScope(using=first.using),
-    ):
-        registry.send(subscriber=subscriber, name=first.event.type, events=[event.event for event in events])
+    with nullcontext() if is_external else databases.TransactionScope(using=first.using):
+        send(claims)
         settling.acknowledge(claims=claims)
+
+
+def send(claims: Sequence[Claim]) -> None:
+    """Call the handler of these deliveries: of one, or of several to one batch handler."""
+    first = claims[0]
+    events = [log.read(claim.event) for claim in claims]
+    with log.handling(events[0]) if len(events) == 1 else nullcontext():
+        registry.send(subscriber=first.lane[0], name=first.event.type, events=[event.event for event in events])
 
 
 def _trace(claim: Claim) -> correlation.Trace:
@@ -154,9 +173,10 @@ def _span_attributes(claim: Claim) -> Mapping[str, str | int]:
     return {"bus.subscriber": claim.lane[0], "bus.event.type": claim.event.type, "bus.delivery": claim.id, "bus.attempts": claim.attempts}
 
 
-def _count(claims: Sequence[Claim], outcome: DeliveryOutcome) -> None:
-    for subscriber, count in Counter(claim.lane[0] for claim in claims).items():
-        metrics.count_handled(subscriber=subscriber, outcome=outcome, count=count)
+def count(claims: Sequence[Claim], outcome: DeliveryOutcome) -> None:
+    """Count deliveries by outcome."""
+    for subscriber, number in Counter(claim.lane[0] for claim in claims).items():
+        metrics.count_handled(subscriber=subscriber, outcome=outcome, count=number)
 
 
 def _message(failure: Exception) -> str:

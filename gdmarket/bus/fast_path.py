@@ -1,21 +1,20 @@
 """Deliver at once, in the process that published. This only lowers the latency; the relay guarantees delivery.
 
-After the outermost commit the lanes it published to are drained, breadth first and never recursively: what handlers publish meanwhile is
-drained in the next turn of the same loop.
+After the outermost commit, or at the end of the outermost `defer_dispatch`, the lanes it published to are drained, never recursively: what
+handlers publish meanwhile is drained in the next turn of the same loop.
 """
 
 import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import groupby
 from queue import Empty, SimpleQueue
 from time import monotonic
 
 from django.conf import settings
 from django.db import close_old_connections, connections
 
-from gdmarket.bus import claims, dispatch, pending_lanes, routing
+from gdmarket.bus import draining, pending_lanes
 from gdmarket.bus.pending_lanes import Lane
 
 logger = logging.getLogger(__name__)
@@ -44,15 +43,7 @@ def _errors_logged() -> Iterator[None]:
 
 
 def _drain(lanes: list[Lane], *, until: float) -> None:
-    with pending_lanes.suppress_dispatch():
-        while lanes and monotonic() < until:
-            for _, in_one_log in groupby(sorted(lanes, key=_alias_of), key=_alias_of):
-                dispatch.work(claimed=claims.claim_pending_lanes(lanes=list(in_one_log)), keep_going=lambda: monotonic() < until)
-            lanes = pending_lanes.take()
-
-
-def _alias_of(lane: Lane) -> str:
-    return routing.alias_of(lane[0])
+    draining.drain(lanes, keep_going=lambda: monotonic() < until)
 
 
 class _BackgroundThread:

@@ -55,6 +55,11 @@ def handle_time(*, subscriber: str) -> AbstractContextManager[object]:
     return _handle_seconds.labels(subscriber).time()
 
 
+def observe_handling(*, subscriber: str, seconds: float) -> None:
+    """Record how long one transaction of a subscriber's handlers took."""
+    _handle_seconds.labels(subscriber).observe(seconds)
+
+
 class BacklogCollector(Collector):
     """Reads the backlog from the database at each scrape; a database that is away gives no samples, the others do."""
 

@@ -80,6 +80,16 @@ def defer_dispatch() -> Iterator[None]:
             _after_commit()
 
 
+def deliver_deferred() -> None:
+    """Deliver now what was committed in an enclosing `defer_dispatch`, for a caller that goes on with what comes of it."""
+    if _state.is_deferred and _state.has_committed:
+        _state.is_deferred = False
+        try:
+            _after_commit()
+        finally:
+            _state.is_deferred = True
+
+
 def _after_commit() -> None:
     _state.has_committed = _state.is_deferred
     if _state.lanes and not (_state.is_deferred or _state.is_suppressed):

@@ -141,6 +141,11 @@ def batch_handler(*, subscriber: str, name: str) -> Handler | None:
     return handler if handler in _batched else None
 
 
+def is_projection(*, subscriber: str) -> bool:
+    """Return whether every handler of a subscriber is marked `batch`: it publishes nothing, and takes all events of a turn at once."""
+    return all(handler in _batched for (context, _), handler in _handlers.items() if context == subscriber)
+
+
 def idempotent_types(*, subscriber: str) -> list[str]:
     """Return the types whose handler of this subscriber is marked `idempotent`, sorted."""
     return sorted(name for (context, name), handler in _handlers.items() if context == subscriber and handler in _idempotent)

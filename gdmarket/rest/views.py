@@ -1,6 +1,7 @@
 """The base class of every API view."""
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, ClassVar, cast
 from uuid import UUID
@@ -17,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
 
-from gdmarket import correlation, ids
+from gdmarket import bus, correlation, ids
 from gdmarket.rest import answers, idempotency, problems
 from gdmarket.rest.errors import LengthRequiredError, MalformedQueryError
 from gdmarket.rest.middleware import record_actor
@@ -80,9 +81,12 @@ class ApiView(APIView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.args, self.kwargs = args, kwargs
         self.request = asked = self.initialize_request(request)
+        # All that the request publishes is delivered at once, at its end, before the answer is sent.
+        deferred = nullcontext() if request.method in SAFE_METHODS else bus.defer_dispatch()
         try:
-            self.initial(asked)
-            response = getattr(self, str(request.method).lower())(asked, *args, **kwargs)
+            with deferred:
+                self.initial(asked)
+                response = getattr(self, str(request.method).lower())(asked, *args, **kwargs)
         except Exception as error:  # noqa: BLE001  # the edge: each becomes a problem document
             response = self.handle_exception(error)
         return self.finalize_response(asked, response)

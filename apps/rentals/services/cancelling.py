@@ -9,7 +9,7 @@ from apps.rentals.errors import CancelledTooLateError, ReasonRequiredError, Wron
 from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalExpired, RentalPaymentCancelled, RentalRefundDue
 from apps.rentals.models import Rental
 from apps.rentals.services import limits, transitions
-from gdmarket import databases
+from gdmarket import bus, databases
 from gdmarket.text import shows_something
 
 
@@ -32,6 +32,7 @@ def cancel_rental(
             if rental.ends_at <= now and rental.state in domain.REVOCABLE:
                 _check_late_cancel(party=party, reason=reason)
             _cancel(rental, by=party, reason=reason, now=now)
+    bus.deliver_deferred()  # the refund, too, so that its outcome is known, as far as the provider answers at once
     return queries.get_rental(rental_id=rental_id)
 
 
@@ -66,6 +67,7 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
             rental.cancel_requested, rental.cancelled_by = True, RentalParty.RENTER
         rental.cancelled_payments = (rental.cancelled_payments or 0) + 1
         transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=reason)
+    bus.deliver_deferred()  # the refund, too, so that its outcome is known, as far as the provider answers at once
     return queries.get_rental(rental_id=rental_id)
 
 
