@@ -4,8 +4,8 @@ import signal
 import socket
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -14,6 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.servers.waiting import wait_until
 from tests.e2e.served import ROOT
 
+PATIENCE_S = 15.0
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+# A request whose body is not there yet.
+BEGUN = (
+    b"POST /api/v1/auth/token HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 2\r\n\r\n{"
+)
 Sample = tuple[str, frozenset[tuple[str, str]]]
 
 
@@ -52,6 +59,24 @@ class Server:
     def value(self, name: str, **labels: str) -> float | None:
         """Return one value of a scrape; None if it is not there."""
         return self.scrape().get((name, frozenset(labels.items())))
+
+
+Start = Callable[..., Server]
+
+
+def send(server: Server, data: bytes) -> socket.socket:
+    """Open a connection and send this on it."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
+    connection.sendall(data)
+    return connection
+
+
+def status_on(connection: socket.socket) -> int:
+    """Return the status that is answered, and close; 0 where the connection is closed or reset without an answer."""
+    with closing(connection), suppress(ConnectionResetError):
+        if answer := connection.recv(4096):
+            return int(answer.split()[1])
+    return 0
 
 
 @contextmanager

@@ -1,10 +1,11 @@
-"""A running server."""
+"""Running servers."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.bare_server import Server, Start
 from tests.e2e.served import Served
 from tests.factories.accounts import UserFactory
 
@@ -19,3 +20,20 @@ def served(process_environment: dict[str, str], people: type[UserFactory], tmp_p
         if process.is_running():
             process.kill()
     market.process.wait()
+
+
+@pytest.fixture
+def start(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Return what starts a server with these settings; it is killed after the test."""
+    servers: list[Server] = []
+
+    def start(**settings: str) -> Server:
+        servers.append(Server(process_environment | {"GDMARKET_LOG_LEVEL": "INFO"} | settings, port=0, output=tmp_path / "output"))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        family = [server.process, *server.process.children(recursive=True)] if server.process.is_running() else []
+        for process in family:
+            process.kill()
+        server.process.wait()

@@ -2,54 +2,13 @@
 
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
-from pathlib import Path
 
 import pytest
 
 from deploy.servers.waiting import wait_until
-from tests.e2e.bare_server import Server
+from tests.e2e.bare_server import BEGUN, LIVE, PATIENCE_S, Server, Start, send, status_on
 
-PATIENCE_S = 15.0
-LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-# A request whose body is not there yet.
-BEGUN = (
-    b"POST /api/v1/auth/token HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
-    b"Content-Length: 2\r\n\r\n{"
-)
 CONTROL = {"GUNICORN_CMD_ARGS": "--worker-class=gthread"}
-Start = Callable[..., Server]
-
-
-@pytest.fixture
-def start(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    servers: list[Server] = []
-
-    def start(**settings: str) -> Server:
-        servers.append(Server(process_environment | {"GDMARKET_LOG_LEVEL": "INFO"} | settings, port=0, output=tmp_path / "output"))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        family = [server.process, *server.process.children(recursive=True)] if server.process.is_running() else []
-        for process in family:
-            process.kill()
-        server.process.wait()
-
-
-def send(server: Server, data: bytes) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
-    connection.sendall(data)
-    return connection
-
-
-def status_on(connection: socket.socket) -> int:
-    """Return the status that is answered; 0 where the connection is closed or reset without an answer."""
-    with closing(connection), suppress(ConnectionResetError):
-        if answer := connection.recv(4096):
-            return int(answer.split()[1])
-    return 0
 
 
 def is_refused(server: Server) -> bool:
