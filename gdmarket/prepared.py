@@ -13,10 +13,15 @@ The statement goes through the connection's cursor, as the ORM's own do, to the 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
+import msgspec
 from django.db import connections
-from django.db.models import Field, QuerySet, Value
+from django.db.models import Field, JSONField, QuerySet, Value
+from django.db.models.expressions import Col
 from django.db.models.query import FlatValuesListIterable, ModelIterable, ValuesIterable, ValuesListIterable
 from django.db.transaction import TransactionManagementError
 
@@ -61,8 +66,10 @@ def params(name: str, field: "Field[Any, Any]", *, room: int) -> Any:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Statement:
     sql: str
+    limited_sql: str
     params: Sequence[Any]
     rooms: Mapping[str, int]
+    quick: Sequence[tuple[int, Callable[[Any], Any]]]
     converters: Sequence[tuple[int, _Converter, Any]]
     make: Callable[[str, Sequence[Any]], Any]
 
@@ -103,7 +110,7 @@ class Prepared(Generic[Row]):
         if limit is not None:
             if self._is_limited or self._is_locking:
                 raise TypeError("This query takes no limit.")
-            sql = f"{sql} LIMIT %s"
+            sql = statement.limited_sql
             given.append(limit)
         if self._is_locking and connection.get_autocommit():
             raise TransactionManagementError("A query that locks is run inside a transaction.")
@@ -114,6 +121,9 @@ class Prepared(Generic[Row]):
 
     def _row(self, alias: str, statement: _Statement, columns: Sequence[Any], connection: Any) -> Row:
         row = list(columns)
+        for position, quick in statement.quick:
+            if row[position] is not None:
+                row[position] = quick(row[position])
         for position, convert, expression in statement.converters:
             row[position] = convert(row[position], expression, connection)
         made: Row = statement.make(alias, row)
@@ -127,15 +137,33 @@ class Prepared(Generic[Row]):
         for param in given:
             if isinstance(param, Param):
                 rooms[param.name] = max(rooms.get(param.name, 1), param.room)
+        quick = {at: _quick(steps, expression, compiler.connection) for at, (steps, expression) in converters.items()}
         statement = _Statement(
             sql=sql,
+            limited_sql=f"{sql} LIMIT %s",
             params=given,
             rooms=rooms,
-            converters=[(at, convert, expression) for at, (steps, expression) in converters.items() for convert in steps],
+            quick=[(at, convert) for at, convert in quick.items() if convert],
+            converters=[(at, convert, each) for at, (steps, each) in converters.items() if not quick[at] for convert in steps],
             make=_maker_of(self._queryset, compiler),
         )
         self._statements[alias] = statement
         return statement
+
+
+def _quick(steps: Sequence[Any], expression: Any, connection: Any) -> Callable[[Any], Any] | None:
+    """Return what converts a value, never None, as Django's only step would and in a fraction of its time; None where there is no such."""
+    field = expression.output_field
+    match [getattr(step, "__name__", "") for step in steps]:
+        case ["convert_uuidfield_value"]:
+            return partial(msgspec.convert, type=UUID)
+        case ["convert_datetimefield_value"] if connection.vendor == "sqlite" and connection.timezone is UTC:
+            return lambda text: datetime.fromisoformat(f"{text}+00:00")
+        case ["convert_booleanfield_value"] if connection.vendor == "sqlite":
+            return bool
+        case ["from_db_value"] if type(field) is JSONField and isinstance(expression, Col) and field.decoder is None:
+            return msgspec.json.decode
+    return None
 
 
 def _maker_of(queryset: "QuerySet[Any, Any]", compiler: Any) -> Callable[[str, Sequence[Any]], Any]:

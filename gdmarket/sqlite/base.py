@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,14 @@ class QueuedConnection(sqlite3.Connection):
             queue, self._queue = self._queue, None
             queue.leave()
 
+    def is_free_to(self, statement: str) -> bool:
+        """Return whether a statement need not wait: it reads, or it is this connection's turn already."""
+        return self.in_transaction or self._queue is not None or not _IS_WRITE(statement)
+
     @contextmanager
     def turn_to(self, statement: str) -> Iterator[None]:
         """Have its turn for one statement, where that writes outside a transaction."""
-        if self.in_transaction or self._queue is not None or not _IS_WRITE(statement):
+        if self.is_free_to(statement):
             yield
             return
         self.take_turn()
@@ -86,6 +91,8 @@ class QueuedCursor(base.SQLiteCursorWrapper):
 
     def execute(self, query: str, params: Any = None) -> Any:
         """Execute as Django's does, in its turn."""
+        if self.connection.is_free_to(query):
+            return super().execute(query, params)
         with self.connection.turn_to(query):
             return super().execute(query, params)
 
@@ -93,6 +100,16 @@ class QueuedCursor(base.SQLiteCursorWrapper):
         """Execute as Django's does, in its turn."""
         with self.connection.turn_to(query):
             return super().executemany(query, param_list)
+
+    def convert_query(self, query: str, *, param_names: list[str] | None = None) -> str:
+        """Return a statement with SQLite's placeholders; those of requests are always the same, and long to look through."""
+        converted: str = _with_question_marks(query) if param_names is None else super().convert_query(query, param_names=param_names)
+        return converted
+
+
+@lru_cache(maxsize=512)
+def _with_question_marks(query: str) -> str:
+    return base.FORMAT_QMARK_REGEX.sub("?", query).replace("%%", "%")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
