@@ -1,6 +1,6 @@
 """The base class of every API view."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, ClassVar, cast
@@ -8,12 +8,13 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import ErrorDetail, NotAcceptable, ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import JSONRenderer
-from rest_framework.request import Request
+from rest_framework.request import Empty, Request
 from rest_framework.response import Response
 from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
@@ -30,9 +31,18 @@ class ApiRequest(Request):
 
     _operation_id: UUID | None = None
 
-    def __init__(self, request: HttpRequest, **options: Any) -> None:
-        super().__init__(request, **options)
-        self.META = request.META  # DRF's own looks for it in itself first, each time
+    # Not DRF's own: its `parser_context` refers to the request, which then stays in memory until the garbage collector comes.
+    def __init__(self, request: HttpRequest, *, parsers: Sequence[BaseParser], authenticators: Sequence[BaseAuthentication]) -> None:
+        self._request = request
+        self.META = request.META  # DRF looks for it in itself first, each time
+        self.parsers, self.authenticators, self.negotiator = parsers, authenticators, _NEGOTIATION
+        for name in ("_data", "_files", "_full_data", "_content_type", "_stream"):
+            setattr(self, name, Empty)
+
+    @property
+    def parser_context(self) -> dict[str, Any]:  # type: ignore[override]  # as above
+        """What a parser may know."""
+        return {"request": self}
 
     @property
     def operation_id(self) -> UUID:
@@ -58,6 +68,9 @@ class JsonNegotiation(BaseContentNegotiation):
         return next((parser for parser in parsers if media_type_matches(str(parser.media_type), request.content_type)), None)
 
 
+_NEGOTIATION = JsonNegotiation()
+
+
 class ApiView(APIView):
     """A view with strict JSON and problem documents, whose POSTs accept an `Idempotency-Key`.
 
@@ -74,6 +87,8 @@ class ApiView(APIView):
         super().__init_subclass__(**options)
         if "post" in cls.__dict__:
             cls.post = idempotency.idempotent(cls.post)  # type: ignore[attr-defined]  # it is there: see the line above
+        if "get" in cls.__dict__:
+            cls.head = cls.get  # type: ignore[attr-defined]  # as above. Django sets it on each view, which then refers to itself
         methods = [name for name in cls.http_method_names if hasattr(cls, "get" if name == "head" else name)]
         cls._allow = ", ".join(methods).upper()
 
@@ -92,13 +107,7 @@ class ApiView(APIView):
         return self.finalize_response(asked, response)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:
-        return ApiRequest(
-            request,
-            parsers=self.get_parsers(),
-            authenticators=self.get_authenticators(),
-            negotiator=self.get_content_negotiator(),
-            parser_context=self.get_parser_context(request),
-        )
+        return ApiRequest(request, parsers=self.get_parsers(), authenticators=self.get_authenticators())
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         meta, method = request.META, str(request.method)

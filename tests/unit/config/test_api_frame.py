@@ -1,12 +1,15 @@
 """What is on the way to the API and the probes, and what is not: pages' middleware. The headers of their answers."""
 
+import gc
 import re
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import Resolver404, URLPattern, get_resolver, resolve
 from pytest_django import Settings
 
@@ -143,3 +146,19 @@ def test_what_django_does_not_find_is_not_found(path: str) -> None:
         resolve(path)
     with pytest.raises(Resolver404):
         view_of(path)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/items", ITEM, "/api/v1/rentals"])
+def test_an_answered_request_is_freed_at_once(path: str) -> None:
+    handler = WSGIHandler()
+    handler.get_response(RequestFactory().get(path))  # the first one fills caches
+    gc.collect()
+    gc.disable()
+    try:
+        request = RequestFactory().get(path)
+        kept = weakref.ref(request)
+        handler.get_response(request).close()
+        del request
+        assert kept() is None
+    finally:
+        gc.enable()
