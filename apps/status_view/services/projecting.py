@@ -17,8 +17,11 @@ from apps.rentals.contracts import RentalSnapshot
 from apps.status_view import domain, queries
 from apps.status_view.domain import Fact
 from apps.status_view.models import ItemStatus, RentalStatus
+from apps.status_view.services import upserting
 from gdmarket import databases
 from gdmarket.text_columns import folded_columns
+
+_FOLDED = {model: folded_columns(model) for model in (ItemStatus, RentalStatus)}
 
 StatusRow = TypeVar("StatusRow", ItemStatus, RentalStatus)
 
@@ -63,8 +66,9 @@ class Rows:
             return
         for name, value in changed.items():
             setattr(row, name, value)
-        for column in folded_columns(type(row)):
-            setattr(row, column.attname, column.fold(row))
+        for column in _FOLDED[type(row)]:
+            if not changed.keys().isdisjoint(column.of) or getattr(row, column.attname) is None:
+                setattr(row, column.attname, column.fold(row))
         row.updated_at = max(filter(None, (row.updated_at, occurred_at)), default=None)
         self.changed.add(row.id)
 
@@ -96,7 +100,8 @@ def _lock(model: type[StatusRow], ids: Collection[UUID]) -> dict[UUID, StatusRow
         return {}
     rows = model.objects.filter(id__in=ids)
     missing = sorted(set(ids) - set(rows.values_list("id", flat=True)))
-    model.objects.bulk_create([model(id=row_id) for row_id in missing], ignore_conflicts=True)
+    if missing:
+        model.objects.bulk_create([model(id=row_id) for row_id in missing], ignore_conflicts=True)
     weaker = connections[rows.db].features.has_select_for_no_key_update
     return {row.id: row for row in rows.select_for_update(no_key=weaker).order_by("id")}
 
@@ -105,5 +110,4 @@ def _write(model: type[StatusRow], changed: list[StatusRow]) -> None:
     for row in changed:
         row.revision += 1
     if changed:
-        columns = [field.name for field in model._meta.concrete_fields if not field.primary_key]  # noqa: SLF001  # Django documents it
-        model.objects.bulk_create(changed, update_conflicts=True, unique_fields=["id"], update_fields=columns)
+        upserting.upsert(model, changed, using=databases.alias_for("status_view"))
