@@ -44,14 +44,13 @@ class PreparedInsert(Generic[Row]):
         sql = self._statements.get((using, len(rows))) or self._write(using, len(rows))
         values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in self._fields]
         key = self._model._meta.pk  # noqa: SLF001  # Django documents it
+        is_given_a_key = key not in self._fields
         with connection.cursor() as cursor:
             cursor.execute(sql, values)
             inserted: int = cursor.rowcount
-            if "RETURNING" in sql:
-                found = cursor.fetchall()
-                inserted = len(found)
-                if inserted == len(rows) == 1:
-                    setattr(rows[0], key.attname, found[0][0])
+            if is_given_a_key and inserted == len(rows) == 1:
+                # SQLite ends a statement that returns rows, and a transaction of its own with it, when they are fetched.
+                setattr(rows[0], key.attname, cursor.lastrowid if connection.vendor == "sqlite" else cursor.fetchone()[0])
         for row in rows:
             row._state.adding, row._state.db = False, using  # noqa: SLF001  # as `save` leaves it
         return inserted
@@ -70,7 +69,7 @@ class PreparedInsert(Generic[Row]):
                 f"{quote(str(field.column))} = excluded.{quote(str(field.column))}" for field in is_given if field is not meta.pk
             )
             sql += f" ON CONFLICT ({key}) DO UPDATE SET {taken} WHERE {table}.{newer} < excluded.{newer}"
-        if meta.auto_field is not None:
+        if meta.auto_field is not None and connections[using].vendor == "postgresql":
             sql += f" RETURNING {quote(str(meta.auto_field.column))}"
         self._fields = is_given
         self._statements[using, count] = sql

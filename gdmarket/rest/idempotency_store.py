@@ -6,16 +6,19 @@ import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import BigIntegerField, QuerySet, UUIDField
 from django.utils.crypto import salted_hmac
 
 from gdmarket import ids
+from gdmarket.prepared import Param
+from gdmarket.prepared_writes import PreparedInsert, PreparedUpdate
 from gdmarket.rest.errors import IdempotencyKeyReusedError, RequestInProgressError
 from gdmarket.rest.models import IdempotencyKey
 
@@ -28,6 +31,11 @@ KEYS_OF_ONE_CALLER = 2000
 _SALT = "gdmarket.rest.answers"  # part of the keys of what is stored: never change it
 _PURGE_BATCH = 1000
 _EVICT_EVERY = 50  # keys
+_INSERT = PreparedInsert(IdempotencyKey, unless_taken=True)
+_STORE = PreparedUpdate(
+    IdempotencyKey.objects.filter(id=Param("key_id", BigIntegerField()), run=Param("its_run", UUIDField()), status__isnull=True),
+    "status", "headers", "body",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +97,8 @@ def acquire_lease(*, scope: str, key: str, body: bytes, owner: str, now: datetim
 
 def store(lease: IdempotencyLease, response: StoredResponse) -> None:
     """Store the response, unless another request has taken the lease over."""
-    _leased(lease).update(status=response.status, headers=dict(response.headers), body=_cipher().encrypt(response.body))
+    body = _cipher().encrypt(response.body)
+    _STORE.run(key_id=lease.key_id, its_run=lease.run, status=response.status, headers=dict(response.headers), body=body)
 
 
 def release(lease: IdempotencyLease, *, now: datetime) -> None:
@@ -132,12 +141,8 @@ def _delete_batch(rows: QuerySet[IdempotencyKey]) -> int:
 
 def _create(*, scope: str, key: str, digest: str, owner: str, now: datetime) -> IdempotencyLease | None:
     lease: dict[str, Any] = {"owner": owner, "operation_id": ids.uuid7(), "run": ids.uuid7()}
-    try:
-        with transaction.atomic():
-            row = IdempotencyKey.objects.create(scope=scope, key=key, body_digest=digest, created_at=now, locked_until=now + LEASE, **lease)
-    except IntegrityError:
-        return None
-    return IdempotencyLease(key_id=row.id, **lease)
+    row = IdempotencyKey(scope=scope, key=key, body_digest=digest, created_at=now, locked_until=now + LEASE, **lease)
+    return IdempotencyLease(key_id=row.id, **lease) if _INSERT.run(row) else None
 
 
 def _take_over(row: IdempotencyKey, *, now: datetime) -> IdempotencyLease:
@@ -169,5 +174,9 @@ def _digest_of(body: bytes) -> str:
 
 def _cipher() -> MultiFernet:
     """Responses may hold tokens: they are encrypted at rest."""
-    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return _cipher_of(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+
+
+@lru_cache(maxsize=1)
+def _cipher_of(*secrets: str) -> MultiFernet:
     return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"{_SALT}\n{secret}".encode()).digest())) for secret in secrets])
