@@ -5,29 +5,39 @@ the row.
 """
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models import CharField, DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from gdmarket.breaker import declared, metrics
 from gdmarket.breaker.errors import NoSuchDependencyError
 from gdmarket.breaker.models import REASON_LENGTH, Circuit, CircuitSnapshot, State
+from gdmarket.prepared import Param, Prepared
 
 _log = logging.getLogger(__name__)
 _LEFT = ExpressionWrapper(Coalesce("open_until", "probe_deadline") - Now(), output_field=DurationField())
 _LASTED = ExpressionWrapper(Now() - F("changed_at"), output_field=DurationField())
 
 
+def _columns_of(rows: QuerySet[Circuit]) -> QuerySet[Circuit, Any]:
+    of_row = ("name", "state", "generation", "times_opened", "probes_left", "left", "lasted", "reason")
+    return rows.annotate(left=_LEFT, lasted=_LASTED).values_list(*of_row)
+
+
+_NAMED = Prepared(_columns_of(Circuit.objects.filter(name=Param("name", CharField()))))
+
+
 def list_circuits() -> dict[str, CircuitSnapshot]:
     """Return every dependency that is declared or has a row, by name, in order."""
-    return dict(sorted((dict.fromkeys(declared(), CircuitSnapshot()) | _snapshots(Circuit.objects.all())).items()))
+    return dict(sorted((dict.fromkeys(declared(), CircuitSnapshot()) | _snapshots(_columns_of(Circuit.objects.all()))).items()))
 
 
 def read(*, name: str) -> CircuitSnapshot:
     """Return the state of a dependency."""
-    return _snapshots(Circuit.objects.filter(name=name)).get(name, CircuitSnapshot())
+    return _snapshots(_NAMED.all(name=name)).get(name, CircuitSnapshot())
 
 
 def open_circuit(*, name: str, generation: int, for_s: float, reason: str) -> bool:
@@ -131,10 +141,7 @@ def _at(name: str, generation: int) -> QuerySet[Circuit]:
     return Circuit.objects.filter(name=name, generation=generation)
 
 
-def _snapshots(rows: QuerySet[Circuit]) -> dict[str, CircuitSnapshot]:
-    found = rows.annotate(left=_LEFT, lasted=_LASTED).values_list(
-        "name", "state", "generation", "times_opened", "probes_left", "left", "lasted", "reason"
-    )
+def _snapshots(found: Iterable[Any]) -> dict[str, CircuitSnapshot]:
     return {
         name: CircuitSnapshot(
             state=State(state),
