@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db import connections
 
-from gdmarket.bus import codec, publishing, routing
+from gdmarket.bus import codec, pending_lanes, publishing, routing
 from gdmarket.bus.errors import OutsideTransactionError
 from gdmarket.bus.sql import lock_of
 
@@ -39,4 +39,7 @@ def acknowledge(event: type, *, subscriber: str, stream: str, event_id: UUID | N
     sql = _ACKNOWLEDGE.format(event="" if event_id is None else "AND e.id = %(event)s", lock=lock_of("d", using=using))
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return int(cursor.rowcount) == 1
+        is_done = int(cursor.rowcount) == 1
+    if is_done:
+        pending_lanes.discard((subscriber, stream))  # what else may wait there is left to the relay
+    return is_done

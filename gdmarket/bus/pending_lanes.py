@@ -43,6 +43,11 @@ def add(lanes: Iterable[Lane], *, using: str = DEFAULT_DB_ALIAS) -> None:
         transaction.on_commit(_after_commit, using=using, robust=True)
 
 
+def discard(lane: Lane) -> None:
+    """Forget a lane in which nothing is left to deliver at once."""
+    _state.lanes.pop(lane, None)
+
+
 def take() -> list[Lane]:
     """Return the pending lanes, and forget them."""
     lanes = list(_state.lanes)

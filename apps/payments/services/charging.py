@@ -60,14 +60,15 @@ class ProviderOutcome:
     provider_failed: bool = False
 
 
-def charge_payment(*, request: ChargeRequest, now: datetime) -> tuple[Payment, float | None]:
+def charge_payment(*, request: ChargeRequest, announced_by: type | None = None, now: datetime) -> tuple[Payment, float | None]:
     """Collect the money, once for ever; return the payment, and in how many seconds a new attempt makes sense, if that is known.
 
+    The delivery of the event `announced_by`, which would open the payment, is acknowledged as it is opened.
     :raises InsideTransactionError: if called inside a database transaction
     :raises PaymentReusedError, PaymentInProgressError: as `open_payment` does
     """
     refuse_inside_transaction()
-    payment, may_send = _open(request, sends=True, now=now)
+    payment, may_send = _open(request, sends=True, announced_by=announced_by, now=now)
     if not may_send:
         return queries.get_payment(payment_id=payment.id), None
     failpoints.hit("payments.charge.unsent")
@@ -95,7 +96,7 @@ def claim_sending(*, payment_id: UUID, now: datetime) -> bool:
     return _CLAIM.run(payment_id=payment_id, asked_at=now) == 1
 
 
-def _open(request: ChargeRequest, *, sends: bool, now: datetime) -> tuple[Payment, bool]:
+def _open(request: ChargeRequest, *, sends: bool, announced_by: type | None = None, now: datetime) -> tuple[Payment, bool]:
     """Do as `open_payment` does, and with `sends` claim to send the charge; return the payment, and whether that was claimed."""
     wanted = {name: getattr(request, name) for name in _IDENTITY}
     with databases.transaction_for("payments"):
@@ -103,6 +104,8 @@ def _open(request: ChargeRequest, *, sends: bool, now: datetime) -> tuple[Paymen
         if _INSERT.run(new):
             due = PaymentCheckDue(payment_id=new.id, occurred_at=now)
             bus.publish(due, stream=f"payment-timer:{new.id}", at=now + check_delay())
+            if announced_by is not None:
+                bus.acknowledge(announced_by, subscriber="payments", stream=f"rental:{request.rental_id}")
             failpoints.hit("payments.charge.opened")
             return new, sends
         payment = queries.find_payment(payment_id=request.payment_id)

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from apps.payments import facade as payments
-from apps.payments.contracts import AmountRefusal, ChargeOutcome, ChargeRequest, ChargeResult
+from apps.payments.contracts import AmountRefusal, ChargeOutcome, ChargeRequest, ChargeResult, PaymentSnapshot
+from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentNotSent
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalPaymentState, RentalState
 from apps.rentals.errors import (
@@ -38,6 +39,12 @@ from apps.rentals.services import limits, transitions
 from gdmarket import bus, databases, failpoints, ids
 from gdmarket.errors import DeclinedError
 
+# What payments publishes of an outcome.
+_FACTS: Mapping[ChargeOutcome, type[PaymentSnapshot]] = {
+    ChargeOutcome.APPROVED: PaymentApproved,
+    ChargeOutcome.DECLINED: PaymentDeclined,
+    ChargeOutcome.NOT_SENT: PaymentNotSent,
+}
 _AMOUNT_REFUSALS: Mapping[str, type[DeclinedError]] = {
     AmountRefusal.TOO_SMALL: AmountTooSmallError,
     AmountRefusal.TOO_LARGE: AmountTooLargeError,
@@ -68,8 +75,8 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
         # An attempt that was begun before the period's end and never sent is not sent after it.
         if rental.state != RentalState.PAYING or rental.payment_id is None or rental.ends_at <= now:
             return rental
-        result = charge(rental, payment_id=rental.payment_id, method=method, now=now)
-    return paid(rental_id=rental_id, result=result, at=now + timedelta(seconds=time.monotonic() - began))
+        rental, result = charge(rental, payment_id=rental.payment_id, method=method, now=now)
+    return paid(rental, result=result, at=now + timedelta(seconds=time.monotonic() - began))
 
 
 def start(rental: Rental, *, operation_id: UUID) -> UUID:
@@ -80,11 +87,11 @@ def start(rental: Rental, *, operation_id: UUID) -> UUID:
     return rental.payment_id
 
 
-def charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> ChargeResult:
-    """Charge the rental's price once, and settle the rental with the outcome. Call it within `bus.defer_dispatch`.
+def charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> tuple[Rental, ChargeResult]:
+    """Charge the rental's price once, and settle the rental with the outcome; return both. Call it within `bus.defer_dispatch`.
 
-    PaymentApproved or PaymentDeclined is delivered after that and finds it settled: it is for the case that this process dies before it
-    settles, or that the provider answers late (ADR 0021).
+    What payments publishes of the outcome is acknowledged with the settlement: it is for the case that this process dies before that, or
+    that the provider answers late (ADR 0021, ADR 0035).
     """
     failpoints.hit("rentals.pay.started")
     request = ChargeRequest(
@@ -97,24 +104,30 @@ def charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> C
         method=method,
     )
     began = time.monotonic()
-    result = payments.charge(request=request, now=now)
-    settle_payment(
-        rental_id=rental.id,
-        payment_id=result.payment_id,
-        outcome=result.outcome,
-        reason=result.reason,
-        retry_after_s=result.retry_after_s or 0.0,
-        provider_failed=result.provider_failed,
-        now=now,
-        answered_at=now + timedelta(seconds=time.monotonic() - began),
-    )
+    result = payments.charge(request=request, announced_by=RentalPaymentStarted, now=now)
+    answered_at = now + timedelta(seconds=time.monotonic() - began)
+    with databases.transaction_for("rentals"):
+        rental = transitions.lock_rental(rental_id=rental.id)
+        if rental.payment_id == payment_id and result.outcome in _FACTS:
+            _settle(
+                rental,
+                outcome=result.outcome,
+                reason=result.reason,
+                retry_after_s=result.retry_after_s or 0.0,
+                provider_failed=result.provider_failed,
+                now=now,
+                answered_at=answered_at,
+            )
+            bus.acknowledge(_FACTS[result.outcome], subscriber="rentals", stream=f"payment:{payment_id}")
     failpoints.hit("rentals.pay.settled")
-    return result
+    return rental, result
 
 
-def paid(*, rental_id: UUID, result: ChargeResult, at: datetime) -> Rental:
-    """Return the rental as it stands after a charge and what was delivered then, or refuse as `pay_rental` says; `at` is the instant."""
-    rental = queries.get_rental(rental_id=rental_id)
+def paid(rental: Rental, *, result: ChargeResult, at: datetime) -> Rental:
+    """Return the rental that a charge has settled, or refuse as `pay_rental` says; `at` is the instant."""
+    if rental.state == RentalState.REFUNDING:
+        bus.deliver_deferred()  # the refund, too, so that its outcome is known, as far as the provider answers at once
+        rental = queries.get_rental(rental_id=rental.id)
     if rental.ends_at <= at and rental.state in {RentalState.EXPIRED, RentalState.REFUNDING} and not rental.cancel_requested:
         raise PeriodOverMeanwhileError
     _raise_if_not_paid(result)
@@ -129,38 +142,21 @@ def settle_payment(
     payment_id: UUID,
     outcome: str,
     reason: str = "",
-    retry_after_s: float = 0.0,
     provider_failed: bool = False,
     now: datetime,
     answered_at: datetime | None = None,
 ) -> bool:
     """Settle a rental with the outcome of its payment; a rental that is settled already is left unchanged.
 
-    With `provider_failed`, the hold is prolonged by `retry_after_s`. Where the outcome is known only from `answered_at` on, and the period
-    is over by then, the rental is not revived: it expires, with the money back if any was taken.
+    Where the outcome is known only from `answered_at` on, and the period is over by then, the rental is not revived: it expires, with the
+    money back if any was taken.
     Return whether the payment is the rental's latest attempt. An approved one that is not is money without a rental.
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         if rental.payment_id != payment_id:
             return False
-        if rental.state != RentalState.PAYING or outcome == ChargeOutcome.UNKNOWN:
-            return True
-        rental.payment_state = RentalPaymentState(outcome)
-        is_over = rental.ends_at <= (answered_at or now)
-        if outcome == ChargeOutcome.APPROVED:
-            _settle_as_paid(rental, is_over=is_over, now=now)
-            return True
-        if is_over and not rental.cancel_requested:
-            transitions.close(rental, to=RentalState.EXPIRED, fact=RentalExpired, wanted="expire", now=answered_at or now)
-        else:
-            due_at = rental.payment_due_at
-            rental.could_not_pay = provider_failed
-            if provider_failed:
-                due_at = domain.prolonged(due_at=due_at, retry_after_s=retry_after_s, now=now)
-            _settle_as_not_paid(rental, due_at=due_at, reason=reason, now=now)
-        if outcome == ChargeOutcome.DECLINED:
-            limits.count_decline(rental, now=now)
+        _settle(rental, outcome=outcome, reason=reason, provider_failed=provider_failed, now=now, answered_at=answered_at or now)
     return True
 
 
@@ -245,6 +241,29 @@ def _check_payable(rental: Rental, *, now: datetime) -> None:
         raise WrongStateError(state=rental.state, wanted="pay")
     if rental.payment_due_at <= now:  # only its timer is late
         raise WrongStateError(state=RentalState.EXPIRED, wanted="pay")
+
+
+def _settle(
+    rental: Rental, *, outcome: str, reason: str, retry_after_s: float = 0.0, provider_failed: bool, now: datetime, answered_at: datetime
+) -> None:
+    """Do as `settle_payment` does, with the rental's latest attempt; with `provider_failed`, the hold is prolonged by `retry_after_s`."""
+    if rental.state != RentalState.PAYING or outcome == ChargeOutcome.UNKNOWN:
+        return
+    rental.payment_state = RentalPaymentState(outcome)
+    is_over = rental.ends_at <= answered_at
+    if outcome == ChargeOutcome.APPROVED:
+        _settle_as_paid(rental, is_over=is_over, now=now)
+        return
+    if is_over and not rental.cancel_requested:
+        transitions.close(rental, to=RentalState.EXPIRED, fact=RentalExpired, wanted="expire", now=answered_at)
+    else:
+        due_at = rental.payment_due_at
+        rental.could_not_pay = provider_failed
+        if provider_failed:
+            due_at = domain.prolonged(due_at=due_at, retry_after_s=retry_after_s, now=now)
+        _settle_as_not_paid(rental, due_at=due_at, reason=reason, now=now)
+    if outcome == ChargeOutcome.DECLINED:
+        limits.count_decline(rental, now=now)
 
 
 def _settle_as_paid(rental: Rental, *, is_over: bool, now: datetime) -> None:

@@ -76,12 +76,13 @@ def request_rental(
             method=method,
             now=now,
         )
-        result = paying.charge(rental, payment_id=payment_id, method=method, now=now) if method and payment_id else None
+        charged = paying.charge(rental, payment_id=payment_id, method=method, now=now) if method and payment_id else None
     if method is None:
-        return queries.get_rental(rental_id=rental_id)
-    if result is None:
+        return rental
+    if charged is None:
         return paying.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=rental_id, now=now)
-    return paying.paid(rental_id=rental_id, result=result, at=now + timedelta(seconds=time.monotonic() - began))
+    rental, result = charged
+    return paying.paid(rental, result=result, at=now + timedelta(seconds=time.monotonic() - began))
 
 
 def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
