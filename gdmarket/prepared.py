@@ -158,12 +158,17 @@ def _quick(steps: Sequence[Any], expression: Any, connection: Any) -> Callable[[
         case ["convert_uuidfield_value"]:
             return partial(msgspec.convert, type=UUID)
         case ["convert_datetimefield_value"] if connection.vendor == "sqlite" and connection.timezone is UTC:
-            return lambda text: datetime.fromisoformat(f"{text}+00:00")
+            return _instant
         case ["convert_booleanfield_value"] if connection.vendor == "sqlite":
             return bool
         case ["from_db_value"] if type(field) is JSONField and isinstance(expression, Col) and field.decoder is None:
             return msgspec.json.decode
     return None
+
+
+def _instant(value: datetime | str) -> datetime:
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _maker_of(queryset: "QuerySet[Any, Any]", compiler: Any) -> Callable[[str, Sequence[Any]], Any]:

@@ -1,5 +1,6 @@
 """Lists: strict parameters, and keyset pagination, in which a page begins where the last one ended, however much is written meanwhile."""
 
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ DEFAULT_LIMIT = 20
 HIGHEST_LIMIT = 100
 PARAMETERS = frozenset({"cursor", "limit"})
 _SALT = "gdmarket.rest.pagination"
+# What the serializer would accept and leave to `page`, without asking it.
+_NO_FILTERS = re.compile(r"((limit=\d{1,3}|cursor=([\w:-]|%3A)+)(&|\Z))*", re.ASCII)
 # Stands for the cursor while an address is made. Random, so that nobody's parameter can hold it.
 _HERE = secrets.token_hex(16)
 
@@ -46,7 +49,7 @@ class ListParameters(StrictParameters):
 
         :raises ValidationError: naming every parameter that is unknown or not acceptable
         """
-        if not request.META.get("QUERY_STRING"):
+        if _NO_FILTERS.fullmatch(request.META.get("QUERY_STRING", "")):
             return {}
         return {name: value for name, value in cls.validated(request.query_params.dict()).items() if name not in PARAMETERS}
 
