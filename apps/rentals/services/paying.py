@@ -75,8 +75,8 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
         # An attempt that was begun before the period's end and never sent is not sent after it.
         if rental.state != RentalState.PAYING or rental.payment_id is None or rental.ends_at <= now:
             return rental
-        rental, result = charge(rental, payment_id=rental.payment_id, method=method, now=now)
-    return paid(rental, result=result, at=now + timedelta(seconds=time.monotonic() - began))
+        charged = charge(rental, payment_id=rental.payment_id, method=method, now=now)
+    return paid(*charged, at=now + timedelta(seconds=time.monotonic() - began))
 
 
 def start(rental: Rental, *, operation_id: UUID) -> UUID:
@@ -123,7 +123,7 @@ def charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> t
     return rental, result
 
 
-def paid(rental: Rental, *, result: ChargeResult, at: datetime) -> Rental:
+def paid(rental: Rental, result: ChargeResult, *, at: datetime) -> Rental:
     """Return the rental that a charge has settled, or refuse as `pay_rental` says; `at` is the instant."""
     if rental.state == RentalState.REFUNDING:
         bus.deliver_deferred()  # the refund, too, so that its outcome is known, as far as the provider answers at once

@@ -81,8 +81,7 @@ def request_rental(
         return rental
     if charged is None:
         return paying.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=rental_id, now=now)
-    rental, result = charged
-    return paying.paid(rental, result=result, at=now + timedelta(seconds=time.monotonic() - began))
+    return paying.paid(*charged, at=now + timedelta(seconds=time.monotonic() - began))
 
 
 def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
