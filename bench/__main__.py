@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from bench import autoscale, compare, http, load, outage, rebuild
+from bench import autoscale, compare, http, load, outage, rebuild, rest
 from bench.bus import command as bus
 
 _COMMANDS = {
@@ -13,6 +13,7 @@ _COMMANDS = {
     "bus": (bus, "the event bus: throughput, stuck lanes, latency, recovery, beside the raw commit rate"),
     "payments": (outage, "a payment provider that is slow for a minute, under load: accepted, refused, and calls that reach it"),
     "rebuild": (rebuild, "a rebuild of the status view of a large market while it is being read"),
+    "rest": (rest, "memory of ./dev run at rest, and the time to its first answer"),
     "autoscale": (autoscale, "the Horizontal Pod Autoscaler's rule on a cluster: replicas go up with a load, and down after it"),
 }
 

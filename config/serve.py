@@ -1,9 +1,14 @@
-"""`./dev run`: migrate, load the demo into an empty database, then replace this process by the server."""
+"""`./dev run`: migrate, load the demo into an empty database, then be the server.
+
+A child does what comes before: its memory goes with it, and the server is loaded meanwhile.
+"""
 
 import importlib
+import multiprocessing
 import os
 import socket
 import sys
+from multiprocessing.connection import Connection
 from typing import NoReturn
 
 import django
@@ -11,6 +16,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 from environs import EnvError
+from gunicorn.app import wsgiapp
 
 from config import exposure, server
 
@@ -53,16 +59,40 @@ def main() -> NoReturn:
         sys.exit(refused)
     _refuse_taken_port()
     print("Preparing the database …", flush=True)  # noqa: T201  # a person waits
+    django.setup()
     try:
-        people = _prepare()
+        people = _prepare_in_a_child()
     except KeyboardInterrupt:
         sys.exit("\nStopped. The next start tries again.")
-    except DatabaseError as wrong:
-        sys.exit(f"The database cannot be used. Is DATABASE_URL right, and the server up?\n{wrong}")
     address = f"http://{server.HOST}:{server.PORT}"
     os.environ["GDMARKET_WELCOME"] = _WELCOME.format(address=address, people=people)
     os.environ["GDMARKET_RELAY"] = "beside"
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "python:config.server", "config.wsgi"])
+    sys.argv = ["gunicorn", "-c", "python:config.server", "config.wsgi"]
+    wsgiapp.run()
+    sys.exit()
+
+
+def _prepare_in_a_child() -> str:
+    context = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    child = context.Process(target=_prepare_and_send, args=(sending,))
+    child.start()
+    sending.close()
+    importlib.import_module(settings.ROOT_URLCONF)
+    child.join()
+    if child.exitcode:
+        sys.exit(child.exitcode)  # it has said why
+    people: str = receiving.recv()
+    return people
+
+
+def _prepare_and_send(answer: Connection) -> None:
+    try:
+        answer.send(_prepare())
+    except KeyboardInterrupt:
+        sys.exit(1)  # the parent says so
+    except DatabaseError as wrong:
+        sys.exit(f"The database cannot be used. Is DATABASE_URL right, and the server up?\n{wrong}")
 
 
 def _prepare() -> str:

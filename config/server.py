@@ -1,16 +1,17 @@
 """gunicorn's settings (`gunicorn -c python:config.server config.wsgi`), and the sidecar processes of its master.
 
-If GDMARKET_RELAY is "beside" (`./dev run`, one machine), the relay and the hourly reconciliation are children of gunicorn's master: started
-with it, restarted within a second when they die, stopped after its workers. They end by themselves if the master is killed. On a cluster
-relays are pods of their own, and the reconciliation is a job.
+If GDMARKET_RELAY is "beside" (`./dev run`, one machine), the relay is a child of gunicorn's master: started with it, restarted within a
+second when it dies, stopped after its workers. It ends by itself if the master is killed. So is the reconciliation, which runs once an hour
+and takes no memory in between. On a cluster relays are pods of their own, and the reconciliation is a job.
 """
 
+import gc
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import warnings
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
@@ -19,6 +20,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from config import exposure, logs
+from config.sidecars import Sidecar
 
 env = Env(eager=False)
 #: The address to listen on; `0.0.0.0` in the container image.
@@ -27,9 +29,6 @@ HOST = env.str("GDMARKET_HOST", "127.0.0.1")
 PORT = env.int("GDMARKET_PORT", 8000, validate=validate.Range(1, 65535))
 _ROOT = Path(__file__).resolve().parent.parent
 _CHECK_S = 1.0
-_STOP_S = 20.0
-_RELAY = ("relay",)
-_RECONCILE = ("reconcile_payments", "--every", "3600", "--days", "30", "--older-than", "60")
 
 # -- gunicorn's own settings, under gunicorn's own names ----------------------------------------------------------------------------
 bind = f"{HOST}:{PORT}"
@@ -42,7 +41,7 @@ threads = env.int("GDMARKET_THREADS", 16, validate=validate.Range(min=1))
 #: requests before it refuses them; `deploy/gateway` needs 4. Needless where the gateway is told first, as on Kubernetes.
 DRAIN_S = env.int("GDMARKET_DRAIN_S", 0, validate=validate.Range(0, 10))
 timeout = 8  # a worker without a heartbeat for so long is killed and replaced, within 15 s in all; a slow request does not stop it
-graceful_timeout = 25  # DRAIN_S included; sidecars have _STOP_S more: a cluster's grace period must be longer than both
+graceful_timeout = 25  # DRAIN_S included; sidecars have 20 s more: a cluster's grace period must be longer than both
 keepalive = 30
 chdir = str(_ROOT)
 control_socket_disable = True
@@ -69,50 +68,15 @@ except EnvError as wrong:
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
 
-class _Sidecar:
-    """A management command that runs as long as the server."""
-
-    def __init__(self, *command: str) -> None:
-        self._command = command
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def ensure_running(self) -> None:
-        if self._process is None or self._process.poll() is not None:
-            environment = dict(os.environ)
-            if self._command == _RELAY and environment.get("GDMARKET_RELAY_PORT", "0") != "0":
-                environment.pop("PROMETHEUS_MULTIPROC_DIR")  # it serves its metrics itself; the server serves the others'
-            self._process = subprocess.Popen(
-                [sys.executable, str(_ROOT / "manage.py"), *self._command, "--with-parent", str(os.getpid())],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for gunicorn, which stops the relay last, after the last publish
-            )
-
-    def terminate(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-
-    def wait(self) -> None:
-        """Wait until it has finished its batch, and kill it after `_STOP_S`."""
-        if self._process is None:
-            return
-        try:
-            self._process.wait(timeout=_STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-_sidecars = (_Sidecar(*_RELAY), _Sidecar(*_RECONCILE))
-
-
-def _supervise(_signal: int = 0, _frame: FrameType | None = None) -> None:
-    for sidecar in _sidecars:
-        sidecar.ensure_running()
+_sidecars = (
+    Sidecar("relay", "--with-parent", str(os.getpid())),
+    # The first one leaves the machine to the start of the server.
+    Sidecar("reconcile_payments", "--days", "30", "--older-than", "60", after_s=10.0, every_s=3600.0),
+)
 
 
 def on_starting(server: Arbiter) -> None:
-    """Refuse to start insecurely, before the port is bound."""
+    """Refuse to start insecurely, before the port is bound; then load the application, once for all workers, which share its memory."""
     from django.conf import settings  # noqa: PLC0415  # gunicorn reads this module before Django may be set up
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -120,17 +84,25 @@ def on_starting(server: Arbiter) -> None:
     hosts = [address[0] for address in server.cfg.address if isinstance(address, tuple)]
     if refused := exposure.refusal(settings, hosts=hosts):
         sys.exit(refused)
+    server.app.wsgi()
+    import_module(settings.ROOT_URLCONF)  # else the first request of each worker would
+    gc.freeze()  # a collection writes into each object that it looks at, and what is written is not shared any more
 
 
-def when_ready(_server: Arbiter) -> None:
+def when_ready(server: Arbiter) -> None:
     """Reset the metrics, now that the port is bound; start the sidecars, and supervise them by a timer: threads and forks do not mix."""
     for file in _COUNTS.glob("*.db"):
         file.unlink()
     #: `beside`: the server starts a relay, restarts it when it dies, and stops it last. `./dev run` sets this. Otherwise run `manage.py
     #: relay` yourself.
     if os.environ.get("GDMARKET_RELAY") == "beside":
-        _supervise()
-        signal.signal(signal.SIGALRM, _supervise)
+
+        def supervise(_signal: int = 0, _frame: FrameType | None = None) -> None:
+            for sidecar in _sidecars:
+                sidecar.ensure_running(listeners=server.LISTENERS)
+
+        supervise()
+        signal.signal(signal.SIGALRM, supervise)
         signal.setitimer(signal.ITIMER_REAL, _CHECK_S, _CHECK_S)
 
 

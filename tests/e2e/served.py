@@ -12,14 +12,14 @@ from deploy.servers.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 60.0
+_LONGEST_NAME = 15  # Linux keeps no more of it
 
 
-def _words_of(process: psutil.Process) -> list[str]:
+def _name_of(process: psutil.Process) -> str:
     try:
-        words: list[str] = process.cmdline()
+        return str(process.name())
     except psutil.NoSuchProcess:  # it died meanwhile
-        return []
-    return words
+        return ""
 
 
 class Served:
@@ -44,7 +44,7 @@ class Served:
 
     def beside(self, command: str) -> list[psutil.Process]:
         """Return the processes of a management command that run beside this server."""
-        return [child for child in self.master.children() if command in _words_of(child)]
+        return [child for child in self.master.children() if _name_of(child) == command[:_LONGEST_NAME]]
 
     def status_of(self, path: str) -> int:
         """Return the status that a GET answers."""
