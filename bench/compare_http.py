@@ -77,7 +77,7 @@ def run(options: Namespace, *, old: Revision, new: Revision) -> None:
 def _measure(database: str, both: Sequence[Revision], options: Namespace) -> dict[tuple[str, int], Rounds]:
     with ExitStack() as stack:
         url = stack.enter_context(running_postgresql(durable=True)) if database == "postgresql" else ""
-        sides = [_loads(stack.enter_context(_market(side, url, workers=options.workers))) for side in both]
+        sides = [_loads(stack.enter_context(served(side, url, workers=options.workers))) for side in both]
         results: dict[tuple[str, int], Rounds] = {}
         for number in range(1, options.rounds + 1):
             for what in sides[0][1]:
@@ -101,12 +101,12 @@ def _cells(rounds: Rounds) -> Iterator[str]:
 
 
 @contextmanager
-def _market(revision: Revision, url: str, *, workers: int) -> Iterator[int]:
+def served(revision: Revision, url: str, *, workers: int) -> Iterator[int]:
     """Serve a revision with its demo for the length of the block, as `./dev run` does; gives the port."""
     with tempfile.TemporaryDirectory(prefix="gdmarket-compare-") as data:
         port = free_port()
         settings: Mapping[str, str] = {
-            "DATABASE_URL": _new_database(url) if url else "",
+            "DATABASE_URL": new_database(url) if url else "",
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "GDMARKET_DATA_DIR": data,
             "GDMARKET_LOG_LEVEL": "WARNING",
@@ -125,7 +125,7 @@ def _market(revision: Revision, url: str, *, workers: int) -> Iterator[int]:
             server.stop()
 
 
-def _new_database(url: str) -> str:
+def new_database(url: str) -> str:
     name = f"revision_{secrets.token_hex(4)}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")

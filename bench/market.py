@@ -27,19 +27,23 @@ def open_database(*, database: str) -> Iterator[Path]:
     with ExitStack() as stack:
         is_postgresql = database == "postgresql"
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gdmarket-bench-")))
-        os.environ |= {
-            "DATABASE_URL": stack.enter_context(running_postgresql(durable=True, options={"track_commit_timestamp": "on"}))
-            if is_postgresql
-            else "",
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            "GDMARKET_DATA_DIR": str(folder),
-            "GDMARKET_LOG_LEVEL": "WARNING",
-            "GDMARKET_SECRET_KEY": secrets.token_urlsafe(48),
-            **UNLIMITED,
-        }
+        url = stack.enter_context(running_postgresql(durable=True, options={"track_commit_timestamp": "on"})) if is_postgresql else ""
+        os.environ |= settings_of(url=url, folder=folder)
         if manage("migrate", "--verbosity", "0").returncode or manage("load_demo").returncode:
             sys.exit("The database could not be prepared.")
         yield folder
+
+
+def settings_of(*, url: str, folder: Path) -> dict[str, str]:
+    """Return the environment of a market to measure: on the database at `url`, or on SQLite in `folder`."""
+    return {
+        "DATABASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "GDMARKET_DATA_DIR": str(folder),
+        "GDMARKET_LOG_LEVEL": "WARNING",
+        "GDMARKET_SECRET_KEY": secrets.token_urlsafe(48),
+        **UNLIMITED,
+    }
 
 
 @contextmanager

@@ -140,6 +140,11 @@ class Requests:
         measure("POST /rentals/{id}/return", lambda: self.send("POST", f"{_API}/rentals/{rental}/return", self._manager, {}))
         self._bus.run_until_idle()
 
+    def send_paid(self) -> str:
+        """Send a paid request for a period that nobody has, and return the rental's id."""
+        number = next(self._numbers)
+        return self._rent(self._items[number % 3], "pm_ok", datetime.now(UTC) + timedelta(days=10, hours=2 * number))
+
     def _rent(self, item: str, method: str, starts_at: datetime | None, **headers: str) -> str:
         body = {"item": item, **({"payment_method": method} if method else {})}
         if starts_at is not None:
