@@ -3,14 +3,18 @@
 import argparse
 import sys
 
-from bench import autoscale, compare, curve, http, load, outage, rebuild, rest
+from bench import autoscale, compare, cost, curve, http, load, outage, pgbench, rebuild, rest
 from bench.bus import command as bus
+from bench.peers import command as peers
 
 _COMMANDS = {
     "http": (http, "requests a second and latency of the API, on both databases (the default)"),
     "compare": (compare, "another revision and this one in turn: CPU time and statements of each request, or requests a second"),
     "load": (load, "fill the database of DATABASE_URL with a large market, to measure on"),
     "curve": (curve, "how long each request takes in markets of growing size, and a plot of it"),
+    "peers": (peers, "a customer's whole flow here, on django-oscar and on Vendure, in turn; downloads them once"),
+    "cost": (cost, "what a rental and a read cost: WAL, rows, disk and CPU time, on PostgreSQL"),
+    "pgbench": (pgbench, "paid requests a second beside what PostgreSQL alone does with the least SQL"),
     "bus": (bus, "the event bus: throughput, stuck lanes, latency, recovery, beside the raw commit rate"),
     "payments": (outage, "a payment provider that is slow for a minute, under load: accepted, refused, and calls that reach it"),
     "rebuild": (rebuild, "a rebuild of the status view of a large market while it is being read"),

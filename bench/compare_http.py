@@ -77,7 +77,7 @@ def run(options: Namespace, *, old: Revision, new: Revision) -> None:
 def _measure(database: str, both: Sequence[Revision], options: Namespace) -> dict[tuple[str, int], Rounds]:
     with ExitStack() as stack:
         url = stack.enter_context(running_postgresql(durable=True)) if database == "postgresql" else ""
-        sides = [_loads(stack.enter_context(served(side, url, workers=options.workers))) for side in both]
+        sides = [loads_on(stack.enter_context(served(side, new_database(url) if url else "", workers=options.workers))) for side in both]
         results: dict[tuple[str, int], Rounds] = {}
         for number in range(1, options.rounds + 1):
             for what in sides[0][1]:
@@ -102,11 +102,11 @@ def _cells(rounds: Rounds) -> Iterator[str]:
 
 @contextmanager
 def served(revision: Revision, url: str, *, workers: int) -> Iterator[int]:
-    """Serve a revision with its demo for the length of the block, as `./dev run` does; gives the port."""
+    """Serve a revision on a database for the length of the block, as `./dev run` does; gives the port."""
     with tempfile.TemporaryDirectory(prefix="gdmarket-compare-") as data:
         port = free_port()
         settings: Mapping[str, str] = {
-            "DATABASE_URL": new_database(url) if url else "",
+            "DATABASE_URL": url,
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "GDMARKET_DATA_DIR": data,
             "GDMARKET_LOG_LEVEL": "WARNING",
@@ -126,13 +126,14 @@ def served(revision: Revision, url: str, *, workers: int) -> Iterator[int]:
 
 
 def new_database(url: str) -> str:
+    """Create a database on a server and return its URL."""
     name = f"revision_{secrets.token_hex(4)}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return f"{url.rpartition('/')[0]}/{name}"
 
 
-def _loads(port: int) -> tuple[int, dict[str, Load]]:
+def loads_on(port: int) -> tuple[int, dict[str, Load]]:
     """Return the port and the loads on it; the items for paid requests are made."""
     client = Client(port)
     renter, manager = client.sign_in(RENTERS[0]), client.sign_in("manager@example.com")

@@ -36,7 +36,7 @@ def built(revision: str) -> Revision:
     commit = _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if commit is None:
         sys.exit(f"There is no revision {revision!r} here. `git log --oneline` lists them; `git fetch` gets more.")
-    folder = _kept() / commit[:16]
+    folder = kept() / commit[:16]
     if not folder.exists():
         progress(f"Checking {commit[:10]} out into {folder}")
         _check_out(commit, folder)
@@ -61,7 +61,7 @@ def _python_of(folder: Path) -> str:
     lock = (folder / _LOCK).read_bytes()
     if lock == (ROOT / _LOCK).read_bytes():
         return sys.executable
-    venv = _kept() / f"venv-{hashlib.sha256(lock).hexdigest()[:16]}"
+    venv = kept() / f"venv-{hashlib.sha256(lock).hexdigest()[:16]}"
     python = venv / "bin" / "python"
     if not (venv / "installed").exists():
         progress(f"Installing its packages into {venv}")
@@ -83,7 +83,8 @@ def _python_of(folder: Path) -> str:
     return str(python)
 
 
-def _kept() -> Path:
+def kept() -> Path:
+    """Return the folder for what a measurement needs again the next time."""
     return Path(os.environ.get("GDMARKET_DATA_DIR", ROOT / "var")).absolute() / "bench"
 
 
