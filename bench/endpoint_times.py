@@ -24,6 +24,8 @@ from deploy.client import API
 _DEPTH = 40
 _LONGEST_S = 20.0
 _TOWNS = ("37.5446,127.0559", "37.2636,127.0286", "35.1795,129.0756", "33.4996,126.5312", "36.3504,127.3845", "35.8714,128.6014")
+# The paths of each endpoint, which take turns, and who asks.
+Endpoints = dict[str, tuple[list[str], str]]
 _PEOPLE = {"manager": "manager@example.com", "renter": "renter@example.com"}
 
 
@@ -58,7 +60,7 @@ def main() -> None:
     print(json.dumps(times))
 
 
-def _endpoints(requests: Requests, tokens: dict[str, str]) -> dict[str, tuple[list[str], str]]:
+def _endpoints(requests: Requests, tokens: dict[str, str]) -> Endpoints:
     """Return the paths of each endpoint, which take turns, and who asks."""
     day = (datetime.now(UTC) + timedelta(days=3)).replace(hour=9, minute=0, second=0, microsecond=0)
     free = f"&free_from={day:%Y-%m-%dT%H:%M:%SZ}&free_to={day + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
@@ -68,7 +70,7 @@ def _endpoints(requests: Requests, tokens: dict[str, str]) -> dict[str, tuple[li
     def near(radius_m: int, more: str = "") -> list[str]:
         return [f"{items}&near={town}&radius_m={radius_m}{more}" for town in _TOWNS]
 
-    lists: dict[str, tuple[list[str], str]] = {
+    lists: Endpoints = {
         "items, newest": ([items], ""),
         "items, of a category": ([f"{items}&category={quote('캠핑')}"], ""),
         "items, cheapest": ([f"{items}&ordering=daily_price"], ""),
@@ -93,25 +95,27 @@ def _endpoints(requests: Requests, tokens: dict[str, str]) -> dict[str, tuple[li
         "status of items": ([item_statuses], "manager"),
         "status of items, rented": ([f"{item_statuses}&availability=rented"], "manager"),
     }
-    deep = {
-        f"{name}, deep": ([_deep(requests, lists[name][0][0], tokens.get(lists[name][1], ""))], lists[name][1])
-        for name in (
-            "items, newest",
-            "items, near, 50 km",
-            "items, two syllables",
-            "rentals, of a manager",
-            "status of rentals, of a manager",
-        )
+    return lists | _deep_ones(requests, lists, tokens) | _single(requests, tokens)
+
+
+def _deep_ones(requests: Requests, lists: Endpoints, tokens: dict[str, str]) -> Endpoints:
+    """Return a deep page of the lists that have one."""
+    names = ("items, newest", "items, near, 50 km", "items, two syllables", "rentals, of a manager", "status of rentals, of a manager")
+    found = ((name, *lists[name]) for name in names)
+    return {f"{name}, deep": ([_deep(requests, paths[0], tokens.get(who, ""))], who) for name, paths, who in found}
+
+
+def _single(requests: Requests, tokens: dict[str, str]) -> Endpoints:
+    """Return an item, a rental and its status, of a page of them each."""
+
+    def ids(path: str, who: str = "") -> list[str]:
+        return [row["id"] for row in requests.send("GET", f"{API}{path}?limit=20", tokens.get(who, ""))["results"]]
+
+    return {
+        "an item": ([f"{API}/items/{each}" for each in ids("/items")], ""),
+        "a rental": ([f"{API}/rentals/{each}" for each in ids("/rentals", "renter")], "renter"),
+        "status of a rental": ([f"{API}/status/rentals/{each}" for each in ids("/status/rentals", "renter")], "renter"),
     }
-    single = {
-        "an item": ([f"{API}/items/{item['id']}" for item in requests.send("GET", items)["results"]], ""),
-        "a rental": ([f"{API}/rentals/{rental['id']}" for rental in requests.send("GET", rentals, tokens["renter"])["results"]], "renter"),
-        "status of a rental": (
-            [f"{API}/status/rentals/{rental['id']}" for rental in requests.send("GET", statuses, tokens["renter"])["results"]],
-            "renter",
-        ),
-    }
-    return lists | deep | single
 
 
 def _deep(requests: Requests, path: str, token: str) -> str:

@@ -34,8 +34,8 @@ class Measured:
 
 def encode(method: str, path: str, *, headers: Mapping[str, str] | None = None, body: Any = None) -> bytes:
     """Return an HTTP/1.1 request; the body is sent as JSON."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Accept: application/json"]
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    sent = {"Host": "localhost", "Accept": "application/json", **(headers or {})}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
     raw = b"" if body is None else json.dumps(body).encode()
     if raw or method != "GET":
         lines += ["Content-Type: application/json", f"Content-Length: {len(raw)}"]

@@ -121,7 +121,6 @@ def fill(*, products: int, buyers: int) -> None:
     from django.contrib.auth import get_user_model
     from django.core.management import call_command
     from oscar.core.loading import get_model
-    from rest_framework.authtoken.models import Token
 
     call_command("migrate", verbosity=0)
     kind = get_model("catalogue", "ProductClass").objects.create(name="Thing", requires_shipping=False)
@@ -139,7 +138,11 @@ def fill(*, products: int, buyers: int) -> None:
         iso_3166_1_a2="KR", iso_3166_1_a3="KOR", iso_3166_1_numeric="410", printable_name="Korea", name="Korea", is_shipping_country=True
     )
     people = [get_user_model().objects.create_user(f"buyer{number}", f"buyer{number}@example.com", "password") for number in range(buyers)]
-    print(json.dumps({"tokens": [Token.objects.create(user=person).key for person in people], "country": country.pk}))
+    print(
+        json.dumps(
+            {"tokens": [get_model("authtoken", "Token").objects.create(user=person).key for person in people], "country": country.pk}
+        )
+    )
 
 
 if __name__ == "__main__":
