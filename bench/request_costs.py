@@ -132,7 +132,7 @@ class Requests:
         key = {"idempotency_key": f"bench-{time.time_ns()}"}
         measure("POST /rentals, paid", lambda: self._rent(self._items[number % 3], "pm_ok", later))
         measure("POST /rentals, paid, with a key", lambda: self._rent(self._items[(number + 1) % 3], "pm_ok", later, **key))
-        unpaid = measure("POST /rentals, unpaid", lambda: self._rent(self._items[(number + 2) % 3], "", later))
+        unpaid = measure("POST /rentals, unpaid", lambda: self._rent(item, "", later))
         measure("POST /rentals/{id}/cancel", lambda: self.send("POST", f"{_API}/rentals/{unpaid}/cancel", self._other, {}))
         rental = self._rent(item, "pm_ok", None)
         self._bus.run_until_idle()
