@@ -80,11 +80,11 @@ class MarketTables:
 
     def finish(self) -> None:
         """Let the product fill in what it derives, then vacuum and analyze."""
+        for alias in set(self._aliases.values()):
+            if connections[alias].vendor == "postgresql":
+                connections[alias].cursor().execute("SET statement_timeout = 0")
         call_command("catch_up", verbosity=0)
         for alias in set(self._aliases.values()):
-            with connections[alias].cursor() as cursor:
-                if connections[alias].vendor == "postgresql":
-                    cursor.execute("SET statement_timeout = 0")
             settle([self._tables[model] for model, used in self._aliases.items() if used == alias], using=alias)
 
     @contextmanager

@@ -24,6 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--clients", type=int, nargs="+", default=[1, 8], help="how many go through it at once, 8 at most (default: 1 and 8)"
     )
+    parser.add_argument("--products", type=int, default=400, help="how many each has to offer (default: 400)")
     parser.add_argument("--seconds", type=float, default=15.0, help="how long each is measured in a round (default: 15)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured, in turn (default: 3)")
 
@@ -34,7 +35,7 @@ def run(options: Namespace) -> None:
     results: dict[tuple[str, int], list[Measured]] = {}
     with ExitStack() as stack, ForeignLoad() as foreign:
         url = stack.enter_context(running_postgresql(durable=True))
-        served = [stack.enter_context(shops.SHOPS[name](url, kept)) for name in ("gdmarket", *options.only)]
+        served = [stack.enter_context(shops.SHOPS[name](url, kept, options.products)) for name in ("gdmarket", *options.only)]
         for number in range(1, options.rounds + 1):
             for clients in options.clients:
                 for shop in served:
@@ -44,7 +45,7 @@ def run(options: Namespace) -> None:
     notes = {
         "flows": "GDmarket: search nearby, item, request and pay, status (4 requests); django-oscar: list, product, basket, checkout "
         "without payment, order (5); Vendure: search, product, add, customer and address, pay, order (6)",
-        "load": f"{shops.PRODUCTS} products, {shops.WORKERS} workers each, {options.seconds:g} s a round, {options.rounds} rounds in turn",
+        "load": f"{options.products} products, {shops.WORKERS} workers each; {options.rounds} rounds of {options.seconds:g} s in turn",
         "foreign load": f"{foreign.share:.0%} of all cores",
     }
     report.print_figures(figures=_figures(results), notes=notes, as_json=options.json)

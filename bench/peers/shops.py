@@ -24,20 +24,19 @@ from deploy.servers.process import ROOT, ServerProcess
 from deploy.servers.waiting import wait_until
 
 CLIENTS, WORKERS, THREADS = 8, 2, 8
-PRODUCTS = 400
 _HERE = Path(__file__).parent
 _OSCAR = ("django-oscar==4.2.1", "django-oscar-api==3.3.0", "Django==5.2.19", "psycopg[binary]==3.3.9", "gunicorn==27.0.1", "setuptools<81")
 _VENDURE = ("@vendure/core@3.7.3", "pg@8")
 
 
 @contextmanager
-def gdmarket(url: str, _kept: Path) -> Iterator[Shop]:
+def gdmarket(url: str, _kept: Path, products: int) -> Iterator[Shop]:
     """Serve this product, with so many items of Korean towns."""
     database = new_database(url)
     with TemporaryDirectory(prefix="gdmarket-peers-") as folder:
         settings = os.environ | settings_of(url=database, folder=Path(folder))
         # Enough items for one in each town's page, and one for each client.
-        _run([sys.executable, "-m", "bench", "load", "--items", str(PRODUCTS), "--rentals", "0"], ROOT, settings)
+        _run([sys.executable, "-m", "bench", "load", "--items", str(products), "--rentals", "0"], ROOT, settings)
         with served(revisions.this(), database, workers=WORKERS) as port:
             client = Client(port)
             token = client.sign_in(RENTERS[0])
@@ -48,7 +47,7 @@ def gdmarket(url: str, _kept: Path) -> Iterator[Shop]:
 
 
 @contextmanager
-def oscar(url: str, kept: Path) -> Iterator[Shop]:
+def oscar(url: str, kept: Path, products: int) -> Iterator[Shop]:
     """Serve django-oscar with oscarapi on gunicorn, with two workers of eight threads."""
     folder = _fresh(kept / "oscar", "oscar_shop.py")
     python = folder / "venv" / "bin" / "python"
@@ -58,7 +57,7 @@ def oscar(url: str, kept: Path) -> Iterator[Shop]:
         _run([str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", *_OSCAR], folder)
     settings = os.environ | {"DATABASE_URL": new_database(url)}
     settings.pop("DJANGO_SETTINGS_MODULE", None)
-    made = json.loads(_run([str(python), "-W", "ignore", "oscar_shop.py", str(PRODUCTS), str(CLIENTS)], folder, settings).splitlines()[-1])
+    made = json.loads(_run([str(python), "-W", "ignore", "oscar_shop.py", str(products), str(CLIENTS)], folder, settings).splitlines()[-1])
     port = free_port()
     command = [str(python), "-W", "ignore", "-m", "gunicorn", "-w", str(WORKERS), "-k", "gthread", "--threads", str(THREADS)]
     with _serving([*command, "-b", f"127.0.0.1:{port}", "oscar_shop:application"], folder, settings, port, "/api/products/"):
@@ -66,7 +65,7 @@ def oscar(url: str, kept: Path) -> Iterator[Shop]:
 
 
 @contextmanager
-def vendure(url: str, kept: Path) -> Iterator[Shop]:
+def vendure(url: str, kept: Path, products: int) -> Iterator[Shop]:
     """Serve Vendure with two workers of node's cluster, and its job queue beside them."""
     folder = _fresh(kept / "vendure", "vendure_shop.js")
     if not (folder / "node_modules" / "@vendure").exists():
@@ -75,14 +74,14 @@ def vendure(url: str, kept: Path) -> Iterator[Shop]:
         _run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *_VENDURE], folder)
     port = free_port()
     settings = os.environ | {"DATABASE_URL": new_database(url), "PORT": str(port), "WORKERS": str(WORKERS), "NODE_ENV": "production"}
-    _run(["node", "vendure_shop.js", "fill", str(PRODUCTS)], folder, settings)
+    _run(["node", "vendure_shop.js", "fill", str(products)], folder, settings)
     with _serving(["node", "vendure_shop.js", "serve"], folder, settings, port, "/shop-api?query=%7B__typename%7D"):
-        wait_until(lambda: _indexed(port) == PRODUCTS, "Vendure to index its products", timeout_s=300, poll_s=1)
+        wait_until(lambda: _indexed(port) == products, "Vendure to index its products", timeout_s=300, poll_s=1)
         tokens, method = _sessions(port)
         yield Shop(name="Vendure 3.7.3", port=port, flow=flows.vendure_order(tokens=tokens, method=method))
 
 
-SHOPS: dict[str, Callable[[str, Path], AbstractContextManager[Shop]]] = {"gdmarket": gdmarket, "oscar": oscar, "vendure": vendure}
+SHOPS: dict[str, Callable[[str, Path, int], AbstractContextManager[Shop]]] = {"gdmarket": gdmarket, "oscar": oscar, "vendure": vendure}
 
 
 @contextmanager
