@@ -48,6 +48,12 @@ def beyond(*, order: Sequence[str], keys: Sequence[Any]) -> Q:
     return later if len(order) == 1 else Q(**{f"{names[0]}__{'lte' if descends[0] else 'gte'}": keys[0]}) & later
 
 
+def up_to(*, order: Sequence[str], keys: Sequence[Any]) -> Q:
+    """Return the condition on the rows up to the one with these `keys`, expressions or parameters, itself among them; of one direction."""
+    columns = [F(name.removeprefix("-")) for name in order]
+    return Q(_RowComparison(*columns, *keys, operator=">=" if order[0].startswith("-") else "<="))
+
+
 def _later(order: Sequence[str], keys: Sequence[Any]) -> Q:
     """Rows later in `order` than `keys`: a < x, or a = x and (b < y, or …)."""
     name, key = order[0], keys[0]

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NotRequired, TypedDict
 
@@ -65,16 +64,6 @@ class Details(TypedDict):
     currency: NotRequired[str]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Box:
-    """A rectangle of degrees; `west` > `east` when it crosses the 180th meridian."""
-
-    south: float
-    north: float
-    west: float
-    east: float
-
-
 def check(*, details: Mapping[str, object]) -> None:
     """Validate details; those not given are not checked.
 
@@ -91,17 +80,6 @@ def availability(*, holds: Collection[Hold]) -> Availability:
     if Hold.RENTED in holds:
         return Availability.RENTED
     return Availability.RESERVED if Hold.RESERVED in holds else Availability.AVAILABLE
-
-
-def box_around(*, latitude: float, longitude: float, radius_m: int) -> Box:
-    """Return the smallest box of degrees that holds every point within `radius_m` of a place."""
-    reach = math.degrees(radius_m / EARTH_RADIUS_M)
-    south, north = latitude - reach, latitude + reach
-    if north >= MAX_LATITUDE or south <= -MAX_LATITUDE:  # All meridians meet at a pole.
-        return Box(south=max(south, -MAX_LATITUDE), north=min(north, MAX_LATITUDE), west=-MAX_LONGITUDE, east=MAX_LONGITUDE)
-    # The widest parallel of a cap lies nearer the pole than its centre. Source: J. P. Matuschek, "Bounding Coordinates".
-    width = math.degrees(math.asin(math.sin(math.radians(reach)) / math.cos(math.radians(latitude))))
-    return Box(south=south, north=north, west=_wrapped(longitude - width), east=_wrapped(longitude + width))
 
 
 def blurred(*, latitude: float, longitude: float, seed: bytes) -> tuple[float, float]:

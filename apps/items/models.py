@@ -67,11 +67,10 @@ class Item(models.Model):
         verbose_name = _("item")
         verbose_name_plural = _("items")
         indexes = [
-            models.Index(fields=["-registered_at", "id"], condition=_IS_LISTED, name="items_newest"),
-            models.Index(fields=["category_key", "-registered_at", "id"], condition=_IS_LISTED, name="items_category_key_newest"),
+            models.Index(fields=["-registered_at", "-id"], condition=_IS_LISTED, name="items_newest_first"),
+            models.Index(fields=["category_key", "-registered_at", "-id"], condition=_IS_LISTED, name="items_category_newest_first"),
             models.Index(fields=["daily_price", "id"], condition=_IS_LISTED, name="items_cheapest"),
             models.Index(fields=["name", "id"], condition=_IS_LISTED, name="items_by_name"),
-            models.Index(fields=["shown_latitude", "shown_longitude"], condition=_IS_LISTED, name="items_by_shown_place"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(Range(Length("name"), (1, domain.MAX_NAME))), name="items_name_length"),

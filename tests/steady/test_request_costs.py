@@ -23,7 +23,7 @@ STATEMENTS = {
     "GET /items/{id}, signed in": (2, 0, 0),
     "GET /items?limit=20": (1, 0, 0),
     "GET /items?near=": (1, 0, 0),
-    "GET /items?q=": (1, 0, 0),
+    "GET /items?q=": (2, 0, 0),  # how many there are, then the page
     "GET /rentals?limit=20": (2, 0, 0),
     "GET /status/rentals?limit=20": (2, 0, 0),
     "GET /status/items?limit=20": (2, 0, 0),

@@ -1,19 +1,21 @@
 """The search parameters of the list of items."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 
-from apps.items import domain, queries
+from apps.items import domain
 from apps.items.models import Item
-from gdmarket import clock
+from apps.items.queries import searching
+from apps.items.queries.searching import Search
+from gdmarket import clock, text
 from gdmarket.rest import instants, pagination
 from gdmarket.rest.numbers import integer_from_query
 from gdmarket.text import MAX_SEARCH
@@ -106,64 +108,65 @@ class _WholeNumberFilter(django_filters.Filter):  # type: ignore[misc]  # django
 
 
 class ItemSearch(django_filters.FilterSet):  # type: ignore[misc]  # django-filter ships no types
-    """The listed items that match all parameters."""
+    """The parameters of a search. All are read together, by `search`."""
 
-    q = django_filters.CharFilter(max_length=MAX_SEARCH, method="_with_words")
-    category = django_filters.CharFilter(max_length=domain.MAX_CATEGORY, method="_in_category")
-    near = _PointFilter(method="_near")
-    radius_m = _WholeNumberFilter(min_value=1, max_value=domain.MAX_RADIUS_M, method="_with_another")
-    free_from = _InstantFilter(method="_free")
-    free_to = _InstantFilter(method="_with_another")
-    max_daily_price = _WholeNumberFilter("daily_price", "lte", min_value=0, max_value=MAX_PRICE)
+    q = django_filters.CharFilter(max_length=MAX_SEARCH)
+    category = django_filters.CharFilter(max_length=domain.MAX_CATEGORY)
+    near = _PointFilter()
+    radius_m = _WholeNumberFilter(min_value=1, max_value=domain.MAX_RADIUS_M)
+    free_from = _InstantFilter()
+    free_to = _InstantFilter()
+    max_daily_price = _WholeNumberFilter(min_value=0, max_value=MAX_PRICE)
     availability = django_filters.ChoiceFilter(choices=[(value, value) for value in domain.Availability])
-    ordering = django_filters.ChoiceFilter(
-        choices=[(sign + name, sign + name) for name in _ORDERINGS for sign in ("", "-")], method="_with_another"
-    )
+    ordering = django_filters.ChoiceFilter(choices=[(sign + name, sign + name) for name in _ORDERINGS for sign in ("", "-")])
 
     class Meta:
         model = Item
         fields: list[str] = []
         form = SearchForm
 
-    @property
-    def order(self) -> tuple[str, ...]:
-        """The columns to order by: the nearest first when `near` is given, else the newest."""
-        ordering: str = self.form.cleaned_data["ordering"]
-        if not ordering:
-            return ("distance_m", "id") if self.form.cleaned_data["near"] else ("-registered_at", "id")
-        sign = "-" if ordering.startswith("-") else ""
-        return (sign + _ORDERINGS[ordering.removeprefix("-")], "id")
 
-    def _with_words(self, items: QuerySet[Item], name: str, words: str) -> QuerySet[Item]:
-        return queries.matching(items=items, words=words)
-
-    def _in_category(self, items: QuerySet[Item], name: str, category: str) -> QuerySet[Item]:
-        return queries.in_category(items=items, category=category)
-
-    def _near(self, items: QuerySet[Item], name: str, place: tuple[float, float]) -> QuerySet[Item]:
-        radius_m = self.form.cleaned_data["radius_m"] or domain.DEFAULT_RADIUS_M
-        return queries.near(items=items, latitude=place[0], longitude=place[1], radius_m=radius_m)
-
-    def _free(self, items: QuerySet[Item], name: str, starts_at: datetime) -> QuerySet[Item]:
-        return queries.free(items=items, starts_at=starts_at, ends_at=self.form.cleaned_data["free_to"], now=clock.now())
-
-    def _with_another(self, items: QuerySet[Item], name: str, value: object) -> QuerySet[Item]:
-        """Leave the items unchanged: another parameter's filter reads this one."""
-        return items
-
-
-def search(*, parameters: Any) -> ItemSearch:
-    """Return the search for a query string.
+def search(*, parameters: Any) -> tuple[Search, tuple[str, ...]]:
+    """Return the search for a query string, and its order.
 
     :raises rest_framework.exceptions.ValidationError: naming every parameter that is unknown or not acceptable
     """
-    found = ItemSearch(parameters, queryset=queries.list_listed_items())
+    filters = ItemSearch(parameters, queryset=Item.objects.none())
     refusals = {
         name: [exceptions.ErrorDetail(problem.messages[0], problem.code or "invalid") for problem in problems]
-        for name, problems in found.form.errors.as_data().items()
+        for name, problems in filters.form.errors.as_data().items()
     }
-    for name in parameters.keys() - found.filters.keys() - pagination.PARAMETERS:
+    for name in parameters.keys() - filters.filters.keys() - pagination.PARAMETERS:
         refusals[name] = [exceptions.ErrorDetail(str(_("There is no such parameter.")), "unknown_parameter")]
     if refusals:
         raise exceptions.ValidationError(refusals)
-    return found
+    given = filters.form.cleaned_data
+    found = _search(given)
+    return found, _order(given["ordering"], is_near=given["near"] is not None, has_words=bool(found.words))
+
+
+def _search(given: Mapping[str, Any]) -> Search:
+    values: dict[str, Any] = {}
+    if given["category"]:
+        values["category_key"] = text.folded(text=given["category"])
+    if given["max_daily_price"] is not None:
+        values["daily_price"] = given["max_daily_price"]
+    if given["availability"]:
+        values["availability"] = given["availability"]
+    if given["near"] is not None:
+        values["latitude"], values["longitude"] = given["near"]
+        values["radius_m"] = given["radius_m"] or domain.DEFAULT_RADIUS_M
+    if given["free_from"] is not None:
+        values |= {"free_from": given["free_from"], "free_to": given["free_to"], "now": clock.now()}
+    words = text.words(text=given["q"])
+    return Search(values=values, words=words, finds_nothing=not words and text.shows_something(text=given["q"]))
+
+
+def _order(ordering: str, *, is_near: bool, has_words: bool) -> tuple[str, ...]:
+    """Return the columns to order by: the nearest first when there is a place, else the best, else the newest."""
+    if ordering:
+        sign = "-" if ordering.startswith("-") else ""
+        return (sign + _ORDERINGS[ordering.removeprefix("-")], sign + "id")
+    if is_near:
+        return searching.NEAREST
+    return searching.BEST if has_words else searching.NEWEST

@@ -27,10 +27,10 @@ class ItemList(ApiView):
 
     @extend_schema(operation_id="listItems", tags=["items"], parameters=SEARCH_PARAMETERS, responses=page_of(FoundItemSerializer), auth=[])
     def get(self, request: ApiRequest) -> HttpResponse:
-        """Find items: the newest first, or the nearest when `near` is given."""
-        found = filters.search(parameters=request.query_params)
+        """Find items: the newest first; with `q` those that have it in their name before others, with `near` the nearest first."""
+        found, order = filters.search(parameters=request.query_params)
         viewer = request.user.pk
-        return page(request, found.qs, order=found.order, serialize=lambda item: item_json(vars(item), viewer=viewer))
+        return page(request, found, order=order, serialize=lambda item: item_json(item, viewer=viewer))
 
     @extend_schema(operation_id="registerItem", tags=["items"], request=ItemSerializer, responses={201: ItemSerializer})
     def post(self, request: ApiRequest) -> HttpResponse:

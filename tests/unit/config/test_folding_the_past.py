@@ -10,7 +10,7 @@ from django.db import connection, connections
 
 from apps.accounts import queries as accounts
 from apps.accounts.models import User
-from apps.items import queries as items
+from apps.items.api import filters
 from apps.items.models import Item
 from apps.rentals.models import Rental
 from apps.status_view.models import ItemStatus, RentalStatus
@@ -30,6 +30,11 @@ def before() -> Iterator[Any]:
     migrate(newest("items"))
 
 
+def _found(**parameters: str) -> list[Any]:
+    search, order = filters.search(parameters=parameters)
+    return search.fetch(order=order, after=None, limit=100)
+
+
 def test_items_of_before_are_found_however_they_are_written(before: Any) -> None:
     old: Any = before.get_model("items", "Item").objects
     details = {"daily_price": 8_000, "deposit": 0, "latitude": 37.5, "longitude": 127.0, "place": "성수역", "currency": "KRW"}
@@ -40,8 +45,8 @@ def test_items_of_before_are_found_however_they_are_written(before: Any) -> None
 
     migrate(newest("items"))
 
-    assert items.matching(items=items.list_listed_items(), words="캠핑의자 성수역").count() == 3
-    assert items.in_category(items=items.list_listed_items(), category="전동공구").count() == 3
+    assert len(_found(q="캠핑의자 성수역")) == 3
+    assert len(_found(category="전동공구")) == 3
 
 
 def _written_by_the_version_before() -> None:
@@ -83,7 +88,7 @@ def test_the_doctor_names_what_the_old_version_wrote_and_refold_text_fills_it_in
     assert "database.W007" not in run_checks()
     assert not any(unfolded(model).exists() for model in (Item, User, Rental, ItemStatus, RentalStatus))
     assert [holding(rows=model.objects.all(), words="캠핑의자").count() for model in (Item, Rental, ItemStatus, RentalStatus)] == [1] * 4
-    assert items.in_category(items=items.list_listed_items(), category="전동공구").count() == 1
+    assert len(_found(category="전동공구")) == 1
     assert accounts.search_users(words="김민수").count() == 1
 
 

@@ -134,5 +134,8 @@ def test_the_last_instant_of_the_calendar_is_accepted(api: APIClient) -> None:
 
 def test_a_page_takes_one_query(api: APIClient, django_assert_num_queries: Any) -> None:
     BusyPeriodFactory.create_batch(3)
-    with django_assert_num_queries(1):
-        api.get(f"{ITEMS}?near=37.5663,126.9779&free_from=2036-05-01T12:00:00Z&q=드릴")
+    address = f"{ITEMS}?near=37.5663,126.9779&free_from=2036-05-01T12:00:00Z&q=드릴"
+    assert len(_names(api.get(address))) == 3  # counts what is within the radius, and remembers that it is little
+    for path in (address, ITEMS, f"{ITEMS}?category=공구", f"{ITEMS}?ordering=daily_price"):
+        with django_assert_num_queries(1):
+            api.get(path)

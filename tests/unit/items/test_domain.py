@@ -106,31 +106,3 @@ def test_the_bounds_themselves_are_allowed(field: str, value: object) -> None:
 )
 def test_availability_follows_from_the_rentals(holds: set[Hold], availability: Availability) -> None:
     assert domain.availability(holds=holds) == availability
-
-
-def test_a_box_holds_every_point_within_the_radius() -> None:
-    box = domain.box_around(latitude=60.0, longitude=10.0, radius_m=50_000)
-    for bearing in range(0, 360, 5):
-        latitude, longitude = _destination(60.0, 10.0, bearing=bearing, distance_m=50_000)
-        assert box.south - 1e-9 <= latitude <= box.north + 1e-9
-        assert box.west - 1e-9 <= longitude <= box.east + 1e-9
-
-
-def test_a_box_across_the_date_line_wraps_around() -> None:
-    box = domain.box_around(latitude=0.0, longitude=179.9, radius_m=50_000)
-    assert box.west == pytest.approx(179.45, abs=0.01)
-    assert box.east == pytest.approx(-179.65, abs=0.01)
-
-
-def test_a_box_at_a_pole_contains_every_meridian() -> None:
-    box = domain.box_around(latitude=89.9, longitude=10.0, radius_m=50_000)
-    assert (box.north, box.west, box.east) == (90, -180, 180)
-    assert box.south == pytest.approx(89.45, abs=0.01)
-
-
-def _destination(latitude: float, longitude: float, *, bearing: float, distance_m: float) -> tuple[float, float]:
-    reach, course = distance_m / domain.EARTH_RADIUS_M, math.radians(bearing)
-    start = math.radians(latitude)
-    end = math.asin(math.sin(start) * math.cos(reach) + math.cos(start) * math.sin(reach) * math.cos(course))
-    turn = math.atan2(math.sin(course) * math.sin(reach) * math.cos(start), math.cos(reach) - math.sin(start) * math.sin(end))
-    return math.degrees(end), longitude + math.degrees(turn)

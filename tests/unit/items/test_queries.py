@@ -2,19 +2,34 @@
 
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from django.db import connections
 
 from apps.items import queries
+from apps.items.api import filters
 from apps.items.errors import ItemNotFoundError
-from gdmarket import databases, ids
+from apps.items.queries import searching
+from apps.items.queries.searching import Search
+from gdmarket import ids
 from tests.factories.items import BusyPeriodFactory, ItemFactory, item_shown_exactly
 
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+
+
+def found(parameters: dict[str, str]) -> list[Any]:
+    """Return the ids of the items that a query string finds."""
+    search, order = filters.search(parameters=parameters)
+    return [row["id"] for row in search.fetch(order=order, after=None, limit=100)]
+
+
+def near(place: tuple[float, float], *, radius_m: int, order: tuple[str, ...] = searching.NEAREST) -> list[Any]:
+    """Return the items near a place."""
+    search = Search(values={"latitude": place[0], "longitude": place[1], "radius_m": radius_m})
+    return search.fetch(order=order, after=None, limit=100)
 
 
 def test_a_withdrawn_or_unknown_item_is_not_found() -> None:
@@ -51,7 +66,7 @@ def test_a_withdrawn_or_unknown_item_is_not_found() -> None:
 )
 def test_an_item_is_found_by_each_of_its_words(words: str, is_found: bool) -> None:
     item = ItemFactory(name="캠핑 텐트", category="캠핑", place="서울 마포구", description="Coleman 4인용")
-    assert list(queries.matching(items=queries.list_listed_items(), words=words)) == ([item] if is_found else [])
+    assert found({"q": words}) == ([item.id] if is_found else [])
 
 
 @pytest.mark.parametrize(
@@ -68,7 +83,7 @@ def test_an_item_is_found_by_each_of_its_words(words: str, is_found: bool) -> No
 @pytest.mark.parametrize("field", ["name", "category", "place", "description"])
 def test_an_item_is_found_however_its_words_are_spaced_and_typed(field: str, name: str, words: str) -> None:
     item = ItemFactory(**{field: name})
-    assert list(queries.matching(items=queries.list_listed_items(), words=words)) == [item]
+    assert found({"q": words}) == [item.id]
 
 
 @pytest.mark.parametrize(
@@ -77,17 +92,7 @@ def test_an_item_is_found_however_its_words_are_spaced_and_typed(field: str, nam
 def test_a_category_is_one_however_it_is_written(asked: str) -> None:
     items = [ItemFactory(category="전동 공구"), ItemFactory(category="전동공구"), ItemFactory(category="전동\u00a0공구")]
     ItemFactory(category="전동")
-    assert set(queries.in_category(items=queries.list_listed_items(), category=asked)) == set(items)
-
-
-def test_a_search_by_category_uses_the_index_of_the_newest_in_it() -> None:
-    for number in range(200):
-        ItemFactory(category=f"분류 {number}")
-    using = databases.alias_for("items")
-    with connections[using].cursor() as cursor:
-        cursor.execute("ANALYZE items_item")
-    newest = queries.in_category(items=queries.list_listed_items(), category="분류 7").order_by("-registered_at", "id")[:21]
-    assert "items_category_key_newest" in newest.explain()
+    assert set(found({"category": asked})) == {item.id for item in items}
 
 
 @pytest.mark.parametrize(
@@ -105,8 +110,8 @@ def test_back_to_back_is_free_and_overlapping_is_not(starts_at: datetime, ends_a
     item = ItemFactory()
     BusyPeriodFactory(item=item, starts_at=NOON, ends_at=NOON + DAY)
     BusyPeriodFactory(item=item, starts_at=NOON - 9 * DAY, ends_at=NOON + 9 * DAY, hold="over")
-    found = queries.free(items=queries.list_listed_items(), starts_at=starts_at, ends_at=ends_at, now=NOON - 9 * DAY)
-    assert list(found) == ([item] if is_free else [])
+    rows = queries.free(items=queries.list_listed_items(), starts_at=starts_at, ends_at=ends_at, now=NOON - 9 * DAY)
+    assert list(rows) == ([item] if is_free else [])
 
 
 def test_an_overdue_item_is_never_free() -> None:
@@ -121,14 +126,14 @@ def test_items_nearby_have_their_distance() -> None:
     here = item_shown_exactly(latitude=city_hall[0], longitude=city_hall[1])
     tower = item_shown_exactly(latitude=namsan[0], longitude=namsan[1])
     ItemFactory(latitude=35.1796, longitude=129.0756)
-    found = queries.near(items=queries.list_listed_items(), latitude=city_hall[0], longitude=city_hall[1], radius_m=2_000)
-    assert {item.id: item.distance_m for item in found} == {here.id: 0, tower.id: pytest.approx(1_909, abs=5)}  # type: ignore[attr-defined]  # an annotation
+    rows = near(city_hall, radius_m=2_000)
+    assert {row["id"]: row["distance_m"] for row in rows} == {here.id: 0, tower.id: pytest.approx(1_909, abs=5)}
 
 
 def test_an_item_in_the_box_but_beyond_the_radius_is_left_out() -> None:
     item_shown_exactly(latitude=0.0088, longitude=0.0088)
-    assert queries.near(items=queries.list_listed_items(), latitude=0.0, longitude=0.0, radius_m=1_000).count() == 0
-    assert queries.near(items=queries.list_listed_items(), latitude=0.0, longitude=0.0, radius_m=1_400).count() == 1
+    assert near((0.0, 0.0), radius_m=1_000) == []
+    assert len(near((0.0, 0.0), radius_m=1_400)) == 1
 
 
 @pytest.mark.parametrize(
@@ -137,10 +142,5 @@ def test_an_item_in_the_box_but_beyond_the_radius_is_left_out() -> None:
 )
 def test_distance_works_across_the_date_line_and_the_poles(place: tuple[float, float], item_at: tuple[float, float]) -> None:
     item_shown_exactly(latitude=item_at[0], longitude=item_at[1])
-    assert queries.near(items=queries.list_listed_items(), latitude=place[0], longitude=place[1], radius_m=3_000).count() == 1
-
-
-def test_the_antipode_has_a_distance_too() -> None:
-    item_shown_exactly(latitude=-37.5663, longitude=126.9779 - 180)
-    found = queries.near(items=queries.list_listed_items(), latitude=37.5663, longitude=126.9779, radius_m=30_000_000)
-    assert [item.distance_m for item in found] == [pytest.approx(20_015_087, abs=2)]  # type: ignore[attr-defined]  # an annotation
+    assert len(near(place, radius_m=3_000)) == 1
+    assert len(near(place, radius_m=3_000, order=searching.NEWEST)) == 1

@@ -7,24 +7,24 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, UUIDField, Value
+from django.db.models import Exists, Expression, F, IntegerField, OuterRef, Q, QuerySet, UUIDField
 from django.db.models.functions import Abs, ASin, Cast, Cos, Least, Power, Radians, Round, Sin, Sqrt
 from django.db.models.lookups import GreaterThan
 
 from apps.items import domain
 from apps.items.errors import ItemNotFoundError
 from apps.items.models import BusyPeriod, Item, ItemManager
-from gdmarket import text, text_columns
 from gdmarket.prepared import Param, Prepared
 
-_SHOWN = (
+SHOWN = (
     *("id", "manager_id", "name", "description", "category", "daily_price", "deposit", "currency", "latitude", "longitude"),
     *("shown_latitude", "shown_longitude", "place", "state", "availability", "version", "registered_at", "updated_at"),
 )
+"""The columns that the API shows or needs for it."""
 
 
 def get_item(*, item_id: UUID) -> Mapping[str, Any]:
-    """Return a listed item: the columns that the API shows or needs for it.
+    """Return a listed item: the columns in `SHOWN`.
 
     :raises ItemNotFoundError: if there is none, or it was withdrawn
     """
@@ -37,7 +37,7 @@ def get_item(*, item_id: UUID) -> Mapping[str, Any]:
 @cache
 def _item() -> Prepared[Mapping[str, Any]]:
     items: Any = list_listed_items().filter(id=Param("item_id", UUIDField()))
-    return Prepared(items.values(*_SHOWN))
+    return Prepared(items.values(*SHOWN))
 
 
 def list_items(*, after: UUID | None = None, item_ids: Collection[UUID] | None = None) -> QuerySet[Item]:
@@ -77,16 +77,6 @@ def list_unblurred(*, after: UUID | None = None) -> QuerySet[Item]:
     return list_items(after=after).filter(far)
 
 
-def matching(*, items: QuerySet[Item], words: str) -> QuerySet[Item]:
-    """Keep the items that hold every one of the words in name, category, place or description, however they are written."""
-    return text_columns.holding(rows=items, words=words)
-
-
-def in_category(*, items: QuerySet[Item], category: str) -> QuerySet[Item]:
-    """Keep the items of a category, however it is written."""
-    return items.filter(category_key=text.folded(text=category))
-
-
 def free(*, items: QuerySet[Item], starts_at: datetime, ends_at: datetime, now: datetime) -> QuerySet[Item]:
     """Keep the items that no open rental holds within `[starts_at, ends_at)`; one that is overdue is held until it is returned."""
     clashing = Q(starts_at__lt=ends_at, ends_at__gt=starts_at) | Q(hold=domain.Hold.RENTED, ends_at__lte=now)
@@ -94,24 +84,14 @@ def free(*, items: QuerySet[Item], starts_at: datetime, ends_at: datetime, now: 
     return items.exclude(Exists(busy))
 
 
-def near(*, items: QuerySet[Item], latitude: float, longitude: float, radius_m: int) -> QuerySet[Item]:
-    """Keep the items that are shown within `radius_m` of a point, each with its `distance_m` in whole metres.
+def distance_m(*, latitude: Expression, longitude: Expression) -> Cast:
+    """Return the great-circle distance in whole metres of where an item is shown from a point.
 
-    Distances are to where strangers are shown an item: from three exact ones anybody could compute where it is.
-    """
-    box = domain.box_around(latitude=latitude, longitude=longitude, radius_m=radius_m)
-    east_of, west_of = Q(shown_longitude__gte=box.west), Q(shown_longitude__lte=box.east)
-    between = east_of & west_of if box.west <= box.east else east_of | west_of
-    nearby = items.filter(between, shown_latitude__range=(box.south, box.north))
-    return nearby.annotate(distance_m=_distance_m(latitude, longitude)).filter(distance_m__lte=radius_m)
-
-
-def _distance_m(latitude: float, longitude: float) -> Cast:
-    """Return the great-circle distance of an item from a point.
+    From exact distances anybody could compute where an item is.
 
     Source: R. W. Sinnott, "Virtues of the Haversine", Sky & Telescope 68 (1984); the root is kept <= 1 against rounding.
     """
-    half_north = (Radians(F("shown_latitude")) - Radians(Value(latitude))) / 2.0
-    half_east = (Radians(F("shown_longitude")) - Radians(Value(longitude))) / 2.0
-    haversine = Power(Sin(half_north), 2) + Cos(Radians(F("shown_latitude"))) * Cos(Radians(Value(latitude))) * Power(Sin(half_east), 2)
+    half_north = (Radians(F("shown_latitude")) - Radians(latitude)) / 2.0
+    half_east = (Radians(F("shown_longitude")) - Radians(longitude)) / 2.0
+    haversine = Power(Sin(half_north), 2) + Cos(Radians(F("shown_latitude"))) * Cos(Radians(latitude)) * Power(Sin(half_east), 2)
     return Cast(Round(2.0 * domain.EARTH_RADIUS_M * ASin(Least(Sqrt(haversine), 1.0))), IntegerField())

@@ -1,0 +1,158 @@
+"""The SQL of searches: one prepared query for each shape of what is looked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from django.db.models import Case, CharField, DateTimeField, F, FloatField, IntegerField, Q, QuerySet, Subquery, UUIDField, Value, When
+from django.db.models.functions import Coalesce, StrIndex
+from django.db.models.lookups import GreaterThan, LessThan
+
+from apps.items import domain, queries
+from apps.items.models import Item
+from apps.items.queries import rings, words
+from gdmarket import keyset
+from gdmarket.prepared import Param, Prepared
+
+WALKED = 5_000
+"""How many items are looked at along an order before what is looked for counts as rare, and how many of those are sorted."""
+_KEYS: Mapping[str, Any] = {
+    "id": UUIDField(),
+    "category_key": CharField(),
+    "registered_at": DateTimeField(),
+    "name": CharField(),
+    "daily_price": IntegerField(),
+    "distance_m": IntegerField(),
+    "rank": IntegerField(),
+}
+INDEXED = frozenset({"category_key", "daily_price"})
+"""The filters that have an index of their own, of whose rows the planner might sort all."""
+_SERVED = {"registered_at": frozenset({"category_key"}), "daily_price": frozenset({"daily_price"})}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """All of a search that its SQL differs by.
+
+    `how`: `index`, the order's index serves it; `walk`, the next `WALKED` items in order; `sort`, all that other indexes find; `ring`, one
+    ring around a place; `count`, the ids alone. `rank`: 0 for items that have all words in their name, 1 for others, None for both.
+    """
+
+    filters: frozenset[str]
+    words: int
+    order: tuple[str, ...]
+    is_after: bool
+    how: str
+    rank: int | None = None
+
+    @property
+    def is_near(self) -> bool:
+        """Whether items have a distance."""
+        return "radius_m" in self.filters
+
+
+def served_by(order: Sequence[str]) -> frozenset[str]:
+    """Return the filters that an index serves together with an order."""
+    return _SERVED.get(order[0].removeprefix("-"), frozenset())
+
+
+@lru_cache(maxsize=1024)
+def prepared(shape: Shape) -> Prepared[Any]:
+    """Return the query of a shape."""
+    rows = _filtered(queries.list_listed_items(), shape)
+    if shape.is_near:
+        rows = rows.annotate(
+            distance_m=queries.distance_m(latitude=Param("latitude", FloatField()), longitude=Param("longitude", FloatField()))
+        )
+        rows = rows.filter(distance_m__lte=Param("radius_m", IntegerField()))
+    if shape.words:
+        rows = _with_words(rows, shape)
+    if shape.how == "ring":
+        between = (Param("inner_m", IntegerField()), Param("outer_m", IntegerField()))
+        rows = rows.filter(rings.InRing("id"), Q(distance_m__range=between))
+    if shape.is_after:
+        rows = rows.filter(_after(shape))
+    if shape.how == "walk":
+        rows = rows.filter(_within_walk(shape))
+    if shape.how == "count":
+        return Prepared(rows.order_by().values_list("id", flat=True))
+    more = [name for name in ("distance_m", "rank") if name in rows.query.annotations]
+    return Prepared(rows.order_by(*_ordering(shape)).values(*queries.SHOWN, *more))
+
+
+def _filtered(rows: QuerySet[Item], shape: Shape) -> QuerySet[Item]:
+    for name, lookup in (("category_key", "exact"), ("daily_price", "lte")):
+        if name in shape.filters:
+            # Where another order's index is walked, the planner must not see that a column has an index: it would sort all it finds there.
+            is_hidden = shape.how in {"walk", "ring"} and name not in served_by(shape.order)
+            rows = rows.alias(**{f"hidden_{name}": _hidden(name)}) if is_hidden else rows
+            rows = rows.filter(**{f"{'hidden_' if is_hidden else ''}{name}__{lookup}": Param(name, _KEYS[name])})
+    if "availability" in shape.filters:
+        rows = rows.filter(availability=Param("availability", CharField()))
+    if "free_from" in shape.filters:
+        at = {name: Param(value, DateTimeField()) for name, value in (("starts_at", "free_from"), ("ends_at", "free_to"), ("now", "now"))}
+        rows = queries.free(items=rows, **at)  # type: ignore[arg-type]  # parameters in place of instants
+    return rows
+
+
+def _hidden(name: str) -> Coalesce:
+    """Return a column as an expression that no index has."""
+    return Coalesce(F(name), F(name))
+
+
+def _with_words(rows: QuerySet[Item], shape: Shape) -> QuerySet[Item]:
+    """Keep the items that hold all words, and in whose name they are, or not, where a rank is asked for."""
+    found = [StrIndex(F("search_text"), Param(f"word_{at}", CharField())) for at in range(shape.words)]
+    for position in found:
+        rows = rows.filter(GreaterThan(position, 0))
+    if shape.rank is not None or shape.order[0].removeprefix("-") == "rank":
+        # The name is the first line; if a word is in it, then at first.
+        in_name = Q(*(LessThan(position, StrIndex(F("search_text"), Value("\n"))) for position in found))
+        rows = rows.annotate(rank=Case(When(in_name, then=Value(0)), default=Value(1), output_field=IntegerField()))
+        rows = rows if shape.rank is None else rows.filter(in_name if shape.rank == 0 else ~in_name)
+    if shape.how == "sort":
+        rows = rows.filter(words.Match("search_text", "id", Param("words", words.GramsField())))
+    return rows
+
+
+def _ordering(shape: Shape) -> list[Any]:
+    """Return the order; where all that was found is to be sorted, one that no index has, lest the planner walk an index for ever."""
+    if shape.how != "sort":
+        return list(shape.order)
+    columns = [(name.removeprefix("-"), name.startswith("-")) for name in shape.order]
+    sorts = [F(name) if name in {"distance_m", "rank"} else _hidden(name) for name, _ in columns]
+    return [sort.desc() if descends else sort.asc() for sort, (_, descends) in zip(sorts, columns, strict=True)]
+
+
+def _after(shape: Shape) -> Q:
+    keys = [Param(f"after_{name}", _KEYS[name]) for name in (each.removeprefix("-") for each in shape.order)]
+    return keyset.beyond(order=shape.order, keys=keys)
+
+
+def _within_walk(shape: Shape) -> Q:
+    """Return the condition on the next items in order: up to the one that many places on, or the last."""
+    descends = shape.order[0].startswith("-")
+    listed = Item.objects.filter(state=domain.ItemState.LISTED)
+    served = replace(shape, filters=shape.filters & served_by(shape.order), how="index")
+    ahead = _filtered(listed, served).order_by(*shape.order)
+    ahead = ahead.filter(_after(shape)) if shape.is_after else ahead
+    last = listed.order_by(*(name[1:] if descends else f"-{name}" for name in shape.order))
+    bounds = [
+        Coalesce(Subquery(ahead.values(name)[WALKED : WALKED + 1]), Subquery(last.values(name)[:1]))
+        for name in (each.removeprefix("-") for each in shape.order)
+    ]
+    return keyset.up_to(order=shape.order, keys=bounds)
+
+
+@lru_cache(maxsize=1024)
+def parameters(shape: Shape) -> frozenset[str]:
+    """Return the names of what a shape's query is run with."""
+    names = {*shape.filters, *(f"word_{at}" for at in range(shape.words))}
+    if shape.is_after:
+        names |= {f"after_{name.removeprefix('-')}" for name in shape.order}
+    if shape.how == "sort" and shape.words:
+        names.add("words")
+    if shape.how == "ring":
+        names |= {"inner_m", "outer_m", *rings.PARAMETERS}
+    return frozenset(names)
