@@ -1,5 +1,6 @@
 """The plot of the curve is an SVG in which every request has its line and its name."""
 
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 from bench.plot import svg
@@ -17,4 +18,4 @@ def test_every_request_has_a_line_and_a_name_that_covers_no_other() -> None:
     labels = [text for text in drawn.findall(f"{_SVG}text") if any((text.text or "").startswith(name) for name in names)]
     assert len(labels) == len(names)
     heights = sorted(float(label.attrib["y"]) for label in labels)
-    assert all(after - before >= 12 for before, after in zip(heights, heights[1:], strict=False))
+    assert all(after - before >= 12 for before, after in pairwise(heights))
