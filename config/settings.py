@@ -71,8 +71,8 @@ CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://")}
 
 # -- The bus ----------------------------------------------------------------------------------------------------------------------
 GDMARKET_SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"
-#: How the process that published events delivers them: `inline` right after the commit, `thread` in a background thread, `off` not at
-#: all. The relay delivers the rest in any case.
+#: How the process that published events delivers them: `inline` at the end of the request or right after the commit, `thread` in a
+#: background thread, `off` not at all. The relay delivers the rest in any case.
 GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.OneOf(["inline", "thread", "off"]))
 #: How long one request may spend on `inline` delivery.
 GDMARKET_DISPATCH_BUDGET_MS = env.int("GDMARKET_DISPATCH_BUDGET_MS", 250, validate=validate.Range(min=0, max=5000))

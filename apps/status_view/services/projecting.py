@@ -101,7 +101,7 @@ def _lock(model: type[StatusRow], ids: Collection[UUID]) -> dict[UUID, StatusRow
     rows = model.objects.filter(id__in=ids)
     missing = sorted(set(ids) - set(rows.values_list("id", flat=True)))
     if missing:
-        model.objects.bulk_create([model(id=row_id) for row_id in missing], ignore_conflicts=True)
+        upserting.insert_missing(model, [model(id=row_id) for row_id in missing], using=rows.db)
     weaker = connections[rows.db].features.has_select_for_no_key_update
     return {row.id: row for row in rows.select_for_update(no_key=weaker).order_by("id")}
 
