@@ -47,7 +47,7 @@ def measure(shop: Shop, *, clients: int, seconds: float) -> Measured:
             except FlowError as refused:
                 failures.append(str(refused))
             ended = time.perf_counter()
-            if began >= begins and ended <= ends:
+            if begins <= ended <= ends:
                 latencies.append((ended - began) * 1000)
 
     for _ in exchanges(port=shop.port, askers=[asking(number) for number in range(clients)], ends=ends):
