@@ -98,7 +98,7 @@ def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
             reason = domain.as_reason(text=record.reason)
             Refund.objects.filter(id=refund_id, state=RefundState.PENDING).update(reason=reason)
             raise RefundRefusedError(refund=str(refund_id), reason=reason)
-    return _record_refunded(refund_id, record, now=now)
+    return _record_refunded(refund_id, record, payment_id=refund.payment_id, now=now)
 
 
 def _refundable(payment_id: UUID) -> Payment:
@@ -120,10 +120,11 @@ def _record(payment: Payment, *, refund_id: UUID, amount: int, now: datetime) ->
     return refund
 
 
-def _record_refunded(refund_id: UUID, record: RefundRecord, *, now: datetime) -> Refund:
+def _record_refunded(refund_id: UUID, record: RefundRecord, *, payment_id: UUID, now: datetime) -> Refund:
     with databases.transaction_for("payments"):
-        payment = queries.get_payment(payment_id=queries.get_refund(refund_id=refund_id).payment_id, lock=True)
+        payment = queries.get_payment(payment_id=payment_id, lock=True)
         refund = queries.get_refund(refund_id=refund_id)
+        refund.payment = payment
         if refund.state == RefundState.REFUNDED:
             return refund
         ledger.post_missing_locked(payment, now=now)
