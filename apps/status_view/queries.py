@@ -1,7 +1,7 @@
 """Reading the view: whose rows, one or many. A row with `version` 0 has neither manager nor renter, so nobody sees it."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from threading import BoundedSemaphore
@@ -14,7 +14,7 @@ from django.db.models import Count, Q, QuerySet, UUIDField
 from apps.status_view import domain
 from apps.status_view.errors import ItemStatusNotFoundError, RentalStatusNotFoundError
 from apps.status_view.models import ItemStatus, RentalStatus
-from gdmarket.prepared import Param, Prepared
+from gdmarket.prepared import Param, Prepared, params
 from gdmarket.prepared_rows import PreparedRows, equal
 from gdmarket.text_columns import holding
 
@@ -28,6 +28,17 @@ _PATIENCE_S = 0.2
 _INTERVAL_S = 0.01
 # How many threads of a process wait at once, a quarter of them: the others are for those who do not wait.
 _waiting = BoundedSemaphore(max(1, settings.GDMARKET_THREADS // 4))
+
+
+def _holding() -> Rentals:
+    open_ones = RentalStatus.objects.filter(state__in=domain.OPEN, closed_at=None).order_by("id")
+    rentals: Rentals = open_ones.values("item_id", *domain.HOLDING_PART)
+    return rentals
+
+
+# The items of so many are asked for by one prepared statement.
+_FEW = 4
+_HOLDING = Prepared(_holding().filter(item_id__in=params("item_ids", UUIDField(), room=_FEW)))
 
 
 class WorkQueue(StrEnum):
@@ -64,11 +75,11 @@ def count_listed_items(*, manager_id: UUID | None) -> int:
     return ItemStatus.objects.filter(_is_managed_by(manager_id), version__gt=0, state="listed").count()
 
 
-def list_open_rentals(*, item_ids: Collection[UUID]) -> Rentals:
+def list_open_rentals(*, item_ids: Collection[UUID]) -> Iterable[Row]:
     """Return the rentals that hold these items: the columns that an item's row shows. One that is over and being refunded does not."""
-    open_ones = RentalStatus.objects.filter(item_id__in=item_ids, state__in=domain.OPEN, closed_at=None)
-    rentals: Rentals = open_ones.order_by("id").values("item_id", *domain.HOLDING_PART)
-    return rentals
+    if 0 < len(item_ids) <= _FEW:
+        return _HOLDING.all(item_ids=list(item_ids))
+    return _holding().filter(item_id__in=item_ids)
 
 
 def list_items(*, manager_id: UUID, q: str = "", **columns: object) -> Items | PreparedRows[Row]:

@@ -14,11 +14,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connections
+from django.db.models import BigIntegerField
 
 from gdmarket.bus import routing
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.bus.pending_lanes import Lane
 from gdmarket.bus.sql import fetch_all, lock_of, now_plus
+from gdmarket.prepared import Prepared, params
 
 LEASE_S = 10
 LANES = 50
@@ -109,6 +111,10 @@ WHERE subscriber = %(subscriber)s AND lane >= %(first)s
 LIMIT 1
 """
 
+# So many events are read by one prepared statement.
+_FEW = 8
+_EVENTS = Prepared(Event.objects.filter(seq__in=params("seqs", BigIntegerField(), room=_FEW)))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
@@ -185,7 +191,9 @@ def _claim(heads: str, *, of: str, per_lane: str, expired: int = 0, **parameters
 def _claims_of(
     rows: Sequence[tuple[Any, ...]], *, token: UUID | None, using: str, lease_expired: bool = False, begin_by_s: float = inf
 ) -> list[Claim]:
-    events = Event.objects.using(using).in_bulk({row[1] for row in rows})
+    seqs = {row[1] for row in rows}
+    few = _EVENTS.all(using=using, seqs=list(seqs)) if 0 < len(seqs) <= _FEW else Event.objects.using(using).filter(seq__in=seqs)
+    events = {event.seq: event for event in few}
     claims = [
         Claim(
             id=pk,

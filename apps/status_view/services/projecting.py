@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connections
+from django.db.models import UUIDField
 
 from apps.items.contracts import ItemSnapshot
 from apps.payments.contracts import PaymentSnapshot
@@ -19,8 +20,16 @@ from apps.status_view.domain import Fact
 from apps.status_view.models import ItemStatus, RentalStatus
 from apps.status_view.services import upserting
 from gdmarket import databases
+from gdmarket.prepared import Prepared, params
 from gdmarket.text_columns import folded_columns
 
+# So many rows are found by one prepared statement, whatever their number is.
+_FEW = 8
+_IDS = params("ids", UUIDField(), room=_FEW)
+_KNOWN = {model: Prepared(model.objects.filter(id__in=_IDS).values_list("id", flat=True)) for model in (ItemStatus, RentalStatus)}
+_LOCKED: Mapping[type, Prepared[Any]] = {
+    model: Prepared(model.objects.filter(id__in=_IDS).select_for_update(no_key=True).order_by("id")) for model in (ItemStatus, RentalStatus)
+}
 _FOLDED = {model: folded_columns(model) for model in (ItemStatus, RentalStatus)}
 
 StatusRow = TypeVar("StatusRow", ItemStatus, RentalStatus)
@@ -98,12 +107,15 @@ def save(*, rows: Rows) -> None:
 def _lock(model: type[StatusRow], ids: Collection[UUID]) -> dict[UUID, StatusRow]:
     if not ids:
         return {}
-    rows = model.objects.filter(id__in=ids)
-    missing = sorted(set(ids) - set(rows.values_list("id", flat=True)))
+    asked, rows = list(ids), model.objects.filter(id__in=ids)
+    are_few = len(asked) <= _FEW
+    known: Iterable[UUID] = _KNOWN[model].all(ids=asked) if are_few else rows.values_list("id", flat=True)
+    missing = sorted(set(asked) - set(known))
     if missing:
         upserting.insert_missing(model, [model(id=row_id) for row_id in missing], using=rows.db)
     weaker = connections[rows.db].features.has_select_for_no_key_update
-    return {row.id: row for row in rows.select_for_update(no_key=weaker).order_by("id")}
+    locked: Iterable[Any] = _LOCKED[model].all(ids=asked) if are_few else rows.select_for_update(no_key=weaker).order_by("id")
+    return {row.id: row for row in locked}
 
 
 def _write(model: type[StatusRow], changed: list[StatusRow]) -> None:

@@ -16,6 +16,7 @@ from apps.rentals.events import RentalHandedOver, RentalPaid, RentalRequested, R
 from apps.status_view import queries
 from apps.status_view.errors import ItemStatusNotFoundError, RentalStatusNotFoundError
 from apps.status_view.models import ItemStatus, RentalStatus
+from apps.status_view.services import projecting
 from config.subscriptions import SUBSCRIPTIONS
 from gdmarket import bus, ids
 from gdmarket.bus.models import Event
@@ -230,6 +231,7 @@ def test_two_rentals_of_one_item_delivered_in_parallel_both_count_for_its_lock(
     if item_is_known:
         deliver(item.then(ItemRegistered))
     if not locked:
+        monkeypatch.setattr(projecting, "_FEW", 0)  # the prepared statements have their locks
         monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows)
 
     _deliver_in_parallel(sooner.then(RentalRequested), later.then(RentalRequested))

@@ -15,7 +15,7 @@ from apps.items.events import ItemRegistered
 from apps.rentals.events import RentalHandedOver, RentalOverdue, RentalRequested, RentalReturned
 from apps.status_view.errors import RebuildLostError
 from apps.status_view.models import ItemStatus, Rebuild, RentalStatus
-from apps.status_view.services import owners, rebuilding
+from apps.status_view.services import owners, projecting, rebuilding
 from apps.status_view.services.rebuilding import LEASE
 from gdmarket import bus, clock
 from gdmarket.bus.models import Delivery
@@ -134,6 +134,7 @@ def test_a_fact_whose_handler_holds_the_row_is_kept_by_the_lock(
     rental: RentalFacts, meanwhile: list[Callable[[], None]], monkeypatch: pytest.MonkeyPatch, locked: bool
 ) -> None:
     if not locked:
+        monkeypatch.setattr(projecting, "_FEW", 0)  # the prepared statements have their locks
         monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows)
 
     _rebuild_while_a_handler_holds_the_row(rental, meanwhile)
