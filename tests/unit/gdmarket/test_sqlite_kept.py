@@ -2,6 +2,8 @@
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +16,7 @@ from django.db.utils import ConnectionHandler
 from django.test import Client
 
 from config.database_urls import database
+from tests.docs.pages import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -87,3 +90,9 @@ def test_a_request_leaves_its_connection_open(client: Client) -> None:
     opened = ask()
     assert opened is not None
     assert ask() is opened
+
+
+def test_the_application_is_loaded_without_a_connection_that_forked_workers_would_share() -> None:
+    loaded = "from config.wsgi import application; from django.db import connections; print({c.connection for c in connections.all()})"
+    found = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "{None}"
