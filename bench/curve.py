@@ -1,6 +1,6 @@
 """`./dev bench curve`: how long every list, search, read and write takes in markets of growing size, and a plot of it.
 
-Each size has a database of its own, loaded as by `./dev bench load`, five rentals an item; the times are medians in process.
+Each size has a database of its own, loaded as by `./dev bench load`; the times are medians in process.
 """
 
 import json
@@ -21,7 +21,6 @@ from deploy.report import progress
 from deploy.servers.postgresql import running_postgresql
 from deploy.servers.process import ROOT
 
-_RENTALS_AN_ITEM = 5
 Times = Mapping[int, Mapping[str, float]]
 
 
@@ -29,6 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Declare what `./dev bench curve` takes."""
     parser.add_argument("--database", choices=["postgresql", "sqlite"], default="postgresql")
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="items (default: 10000 100000 1000000)")
+    parser.add_argument("--rentals-an-item", type=int, default=5, help="how many rentals for each item (default: 5)")
     parser.add_argument("--rounds", type=int, default=40, help="how often each request is sent (default: 40)")
     parser.add_argument("--seed", type=int, default=1, help="another number gives other rows (default: 1)")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write the plot into this file")
@@ -58,7 +58,7 @@ def _measure(options: Namespace, size: int) -> dict[str, float]:
             url = stack.enter_context(running_postgresql(durable=True, options={"max_wal_size": "4GB"}))
         environment = os.environ | settings_of(url=url, folder=folder)
         progress(f"{size} items: loading")
-        rentals = size * _RENTALS_AN_ITEM
+        rentals = size * options.rentals_an_item
         _python("bench", "load", "--items", str(size), "--rentals", str(rentals), "--seed", str(options.seed), environment=environment)
         progress(f"{size} items: measuring")
         times: dict[str, float] = json.loads(_python("bench.endpoint_times", str(options.rounds), environment=environment))
