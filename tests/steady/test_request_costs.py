@@ -23,7 +23,7 @@ STATEMENTS = {
     "GET /items/{id}, signed in": (2, 0, 0),
     "GET /items?limit=20": (1, 0, 0),
     "GET /items?near=": (1, 0, 0),
-    "GET /items?q=": (2, 0, 0),  # how many there are, then the page
+    "GET /items?q=": (3, 0, 0),  # one or two that decide how, then the page
     "GET /rentals?limit=20": (2, 0, 0),
     "GET /status/rentals?limit=20": (2, 0, 0),
     "GET /status/items?limit=20": (2, 0, 0),
@@ -43,11 +43,12 @@ TIMES_BARE = {
     "GET /rentals/{id}": 20,
     "GET /items/{id}": 11,
     "GET /items/{id}, signed in": 15,
-    "GET /items?limit=20": 140,
-    "GET /items?near=": 220,
+    "GET /items?limit=20": 95,
+    "GET /items?near=": 140,
+    "GET /items?q=": 95,
     "GET /rentals?limit=20": 23,
     "GET /status/rentals?limit=20": 26,
-    "GET /status/items?limit=20": 32,
+    "GET /status/items?limit=20": 36,
     "GET /status/items/{id}": 14,
     "POST /rentals, paid": 600,
 }
