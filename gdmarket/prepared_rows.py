@@ -1,25 +1,35 @@
 """Lists as prepared queries: one for each shape in which a list is asked for."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Field, QuerySet
+from django.db.models import BooleanField, F, Field, Func, Q, QuerySet
 
 from gdmarket import keyset
 from gdmarket.prepared import Param, Prepared
 
 Row = TypeVar("Row")
+_MOST = 101  # the longest page, and the row after it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Either(Generic[Row]):
+    """The rows for which one of the conditions holds. No index serves `a OR b` in an order: each is walked by itself, then merged."""
+
+    rows: "QuerySet[Any, Row]"
+    conditions: tuple[Q, ...]
 
 
 class PreparedRows(Generic[Row]):
     """A list that `gdmarket.rest.pagination.page` reads page by page.
 
-    `shaped(*shape)` returns its query, in which `Param`s stand for the `values`: what else of a request decides on its SQL, such as which
-    filters are given, is the shape. Of the shapes of all lists the 512 used last stay compiled.
+    `shaped(*shape)` returns its query, or `Either`, in which `Param`s stand for the `values`: what else of a request decides on its SQL,
+    such as which filters are given, is the shape. Of the shapes of all lists the 512 used last stay compiled.
     """
 
-    def __init__(self, shaped: "Callable[..., QuerySet[Any, Row]]", *shape: Hashable, **values: Any) -> None:
+    def __init__(self, shaped: "Callable[..., QuerySet[Any, Row] | Either[Row]]", *shape: Hashable, **values: Any) -> None:
         """Take what makes the query, what its SQL depends on, and its values."""
         self._shaped, self._shape, self._values = shaped, shape, values
 
@@ -36,12 +46,45 @@ def equal(model: Any, names: Sequence[str]) -> dict[str, Param]:
 
 
 @lru_cache(maxsize=512)
-def _prepared(shaped: "Callable[..., QuerySet[Any, Any]]", shape: Any, order: tuple[str, ...], is_after: bool) -> Prepared[Any]:  # noqa: FBT001  # a part of the key
-    queryset = shaped(*shape)
-    if is_after:
-        keys = [Param(_key(at), _field_of(queryset, name.removeprefix("-"))) for at, name in enumerate(order)]
-        queryset = queryset.filter(keyset.beyond(order=order, keys=keys))
-    return Prepared(queryset.order_by(*order))
+def _prepared(
+    shaped: "Callable[..., QuerySet[Any, Any] | Either[Any]]",
+    shape: Any,
+    order: tuple[str, ...],
+    is_after: bool,  # noqa: FBT001  # a part of the key
+) -> Prepared[Any]:
+    found = shaped(*shape)
+    if not isinstance(found, Either):
+        return Prepared(_from(found, order, is_after=is_after).order_by(*order))
+    # Each may give a whole page.
+    firsts = [_from(found.rows.filter(one), order, is_after=is_after).order_by(*order).values("pk")[:_MOST] for one in found.conditions]
+    return Prepared(found.rows.filter(_AmongFirst(F("pk"), firsts=firsts)).order_by(*order))
+
+
+class _AmongFirst(Func):
+    """Whether a key is among the first rows of one of several queries."""
+
+    conditional = True
+    output_field = BooleanField()
+
+    def __init__(self, *expressions: Any, firsts: "Sequence[QuerySet[Any, Any]]") -> None:
+        super().__init__(*expressions)
+        self.firsts = firsts
+
+    def as_sql(self, compiler: Any, connection: Any, *_args: Any, **_: Any) -> Any:
+        sql, params = compiler.compile(self.get_source_expressions()[0])
+        parts, given = [], [*params]
+        for at, first in enumerate(self.firsts):
+            part, more = first.query.get_compiler(connection=connection).as_sql()
+            parts.append(f"SELECT * FROM ({part}) AS first_{at}")  # noqa: S608  # the ORM's own SQL
+            given += more
+        return f"{sql} IN ({' UNION ALL '.join(parts)})", given
+
+
+def _from(queryset: "QuerySet[Any, Any]", order: tuple[str, ...], *, is_after: bool) -> "QuerySet[Any, Any]":
+    if not is_after:
+        return queryset
+    keys = [Param(_key(at), _field_of(queryset, name.removeprefix("-"))) for at, name in enumerate(order)]
+    return queryset.filter(keyset.beyond(order=order, keys=keys))
 
 
 def _key(at: int) -> str:

@@ -162,6 +162,9 @@ class Rental(models.Model):
                 condition=Q(state__in=[RentalState.REQUESTED.value, RentalState.PAYING.value, RentalState.REFUNDING.value]),
                 name="rentals_maybe_unpaid",
             ),
+            models.Index(fields=["renter_id", "-requested_at", "-id"], name="rentals_of_renter"),
+            models.Index(fields=["manager_id", "-requested_at", "-id"], name="rentals_of_manager"),
+            models.Index(fields=["manager_id", "state", "-requested_at", "-id"], name="rentals_of_manager_in_state"),
         )
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from apps.rentals.errors import RentalNotFoundError
 from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental
 from gdmarket.contracts import build, names_of
 from gdmarket.prepared import Param, Prepared
-from gdmarket.prepared_rows import PreparedRows, equal
+from gdmarket.prepared_rows import Either, PreparedRows, equal
 
 # A rental as a mapping of the columns that the API shows: the most frequent reads build no model.
 Row = Mapping[str, Any]
@@ -145,12 +145,11 @@ def list_rentals_of(*, person_id: UUID, role: str | None = None, **columns: obje
     return PreparedRows(_rentals_of, role, *columns, person_id=person_id, **columns)
 
 
-def _rentals_of(role: str | None, *names: str) -> QuerySet[Rental, Row]:
+def _rentals_of(role: str | None, *names: str) -> QuerySet[Rental, Row] | Either[Row]:
     person = Param("person_id", UUIDField())
     mine = {"renter": Q(renter_id=person), "manager": Q(manager_id=person)}
-    rentals = Rental.objects.filter(mine[role] if role else mine["renter"] | mine["manager"], **equal(Rental, names))
-    shown: QuerySet[Rental, Row] = rentals.values(*_SHOWN)
-    return shown
+    rentals: QuerySet[Rental, Row] = Rental.objects.filter(**equal(Rental, names)).values(*_SHOWN)
+    return rentals.filter(mine[role]) if role else Either(rows=rentals, conditions=tuple(mine.values()))
 
 
 def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime, datetime]]:

@@ -119,6 +119,8 @@ class RentalStatus(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["renter_id", "-requested_at", "id"], name="status_view_rental_renter"),
             models.Index(fields=["manager_id", "-requested_at", "id"], name="status_view_rental_manager"),
+            models.Index(fields=["manager_id", "state", "-requested_at", "id"], name="status_view_rental_state"),
+            models.Index(fields=["item_id", "-requested_at", "id"], name="status_view_rental_item"),
             models.Index(fields=["item_id"], condition=Q(state__in=domain.OPEN), name="status_view_rental_open"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -15,7 +15,7 @@ from apps.status_view import domain
 from apps.status_view.errors import ItemStatusNotFoundError, RentalStatusNotFoundError
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket.prepared import Param, Prepared, params
-from gdmarket.prepared_rows import PreparedRows, equal
+from gdmarket.prepared_rows import Either, PreparedRows, equal
 from gdmarket.text_columns import holding
 
 # A row as a mapping of its columns: the most frequent reads build no model.
@@ -109,9 +109,9 @@ def list_rentals(*, person_id: UUID, role: str | None = None, **columns: object)
     return PreparedRows(_rentals, role, *columns, person_id=person_id, **columns)
 
 
-def _rentals(role: str | None, *names: str) -> Rentals:
-    rentals: Rentals = RentalStatus.objects.filter(_is_party(role=role), **equal(RentalStatus, names)).values(*_SHOWN)
-    return rentals
+def _rentals(role: str | None, *names: str) -> Rentals | Either[Row]:
+    rentals: Rentals = RentalStatus.objects.filter(**equal(RentalStatus, names)).values(*_SHOWN)
+    return rentals.filter(_PARTIES[role]) if role else Either(rows=rentals, conditions=tuple(_PARTIES.values()))
 
 
 def get_rental(*, rental_id: UUID, person_id: UUID, min_version: int = 0) -> Row:
@@ -144,17 +144,15 @@ def _is_at(row: Row | None, version: int) -> bool:
     return (row["version"] if row else 0) >= version
 
 
-def _is_party(*, role: str | None = None) -> Q:
-    as_renter, as_manager = Q(renter_id=_PERSON), Q(manager_id=_PERSON)
-    return {"renter": as_renter, "manager": as_manager}.get(role or "", as_renter | as_manager)
-
-
 def _is_managed_by(manager_id: UUID | None) -> Q:
     return Q() if manager_id is None else Q(manager_id=manager_id)
 
 
 _PERSON = Param("person_id", UUIDField())
+_PARTIES = {"renter": Q(renter_id=_PERSON), "manager": Q(manager_id=_PERSON)}
 # The columns of a rental's row that the API shows.
 _SHOWN = ("id", *domain.RENTAL_PART, "paid", "refunded", "timeline", "updated_at")
 _ITEM: Prepared[Row] = Prepared(ItemStatus.objects.filter(**equal(ItemStatus, ("id", "manager_id"))).values())
-_RENTAL: Prepared[Row] = Prepared(RentalStatus.objects.filter(_is_party(), **equal(RentalStatus, ("id",))).values(*_SHOWN))
+_RENTAL: Prepared[Row] = Prepared(
+    RentalStatus.objects.filter(_PARTIES["renter"] | _PARTIES["manager"], **equal(RentalStatus, ("id",))).values(*_SHOWN)
+)
