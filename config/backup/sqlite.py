@@ -11,7 +11,10 @@ from urllib.parse import quote
 from config.backup import BackupError, TableDigest
 
 # What a virtual table holds is in tables of its own; that of an index alone cannot be read as rows.
-_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE 'CREATE VIRTUAL TABLE%' ORDER BY name"
+_TABLES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
+    "AND sql NOT LIKE 'CREATE VIRTUAL TABLE%' ORDER BY name"
+)
 _TIMEOUT_S = 20.0
 
 
