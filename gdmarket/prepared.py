@@ -11,7 +11,7 @@ A query that differs by what is asked for has shapes: make one `Prepared` for ea
 The statement goes through the connection's cursor, as the ORM's own do, to the database that the router names.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -117,17 +117,17 @@ class Prepared(Generic[Row]):
         with connection.cursor() as cursor:
             cursor.execute(sql, given)
             found = cursor.fetchall()
-        return [self._row(alias, statement, columns, connection) for columns in found]
+        return list(self._made(alias, statement, found, connection))
 
-    def _row(self, alias: str, statement: _Statement, columns: Sequence[Any], connection: Any) -> Row:
-        row = list(columns)
-        for position, quick in statement.quick:
-            if row[position] is not None:
-                row[position] = quick(row[position])
-        for position, convert, expression in statement.converters:
-            row[position] = convert(row[position], expression, connection)
-        made: Row = statement.make(alias, row)
-        return made
+    def _made(self, alias: str, statement: _Statement, found: Sequence[Sequence[Any]], connection: Any) -> Iterator[Row]:
+        for columns in found:
+            row = list(columns)
+            for position, quick in statement.quick:
+                if row[position] is not None:
+                    row[position] = quick(row[position])
+            for position, convert, expression in statement.converters:
+                row[position] = convert(row[position], expression, connection)
+            yield statement.make(alias, row)
 
     def _compile(self, alias: str) -> _Statement:
         compiler = self._queryset.query.clone().get_compiler(alias)

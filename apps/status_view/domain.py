@@ -224,5 +224,5 @@ _CURRENT: Mapping[str, str] = {
     "payment_id": "payment_id",
     "payment_state": "payment_state",
 }
-# The columns of a rental that an item's row needs.
-HOLDING_PART = tuple(_CURRENT.values())
+# The columns of a rental that an item's row needs, and the item's own that copy them.
+HOLDING_PART, CURRENT_PART = tuple(_CURRENT.values()), tuple(_CURRENT)

@@ -90,7 +90,7 @@ def list_items(*, manager_id: UUID, q: str = "", **columns: object) -> Items | P
 
 
 def _items(*names: str) -> Items:
-    return ItemStatus.objects.filter(**equal(ItemStatus, ("manager_id", *names))).values()
+    return ItemStatus.objects.filter(**equal(ItemStatus, ("manager_id", *names))).values(*_SHOWN_ITEM)
 
 
 def get_item(*, item_id: UUID, manager_id: UUID, min_version: int = 0) -> Row:
@@ -150,9 +150,10 @@ def _is_managed_by(manager_id: UUID | None) -> Q:
 
 _PERSON = Param("person_id", UUIDField())
 _PARTIES = {"renter": Q(renter_id=_PERSON), "manager": Q(manager_id=_PERSON)}
-# The columns of a rental's row that the API shows.
+# The columns that the API shows.
+_SHOWN_ITEM = ("id", *domain.ITEM_PART, "availability", *domain.CURRENT_PART, "updated_at")
 _SHOWN = ("id", *domain.RENTAL_PART, "paid", "refunded", "timeline", "updated_at")
-_ITEM: Prepared[Row] = Prepared(ItemStatus.objects.filter(**equal(ItemStatus, ("id", "manager_id"))).values())
+_ITEM: Prepared[Row] = Prepared(ItemStatus.objects.filter(**equal(ItemStatus, ("id", "manager_id"))).values(*_SHOWN_ITEM))
 _RENTAL: Prepared[Row] = Prepared(
     RentalStatus.objects.filter(_PARTIES["renter"] | _PARTIES["manager"], **equal(RentalStatus, ("id",))).values(*_SHOWN)
 )

@@ -4,10 +4,11 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.utils.encoding import escape_uri_path
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
@@ -25,6 +26,8 @@ PARAMETERS = frozenset({"cursor", "limit"})
 _SALT = "gdmarket.rest.pagination"
 # What the serializer would accept and leave to `page`, without asking it.
 _NO_FILTERS = re.compile(r"((limit=\d{1,3}|cursor=([\w:-]|%3A)+)(&|\Z))*", re.ASCII)
+# A query that is written again as it is.
+_AS_WRITTEN = re.compile(r"(\w+=[\w.~-]+(&\w+=[\w.~-]+)*)?", re.ASCII)
 # Stands for the cursor while an address is made. Random, so that nobody's parameter can hold it.
 _HERE = secrets.token_hex(16)
 
@@ -122,8 +125,12 @@ def _reverse(name: str) -> str:
 
 
 def _url_at(request: Request) -> Callable[[str], str]:
-    """Return a function from a cursor to this list's address there."""
-    parameters = request.query_params.copy()
-    parameters["cursor"] = _HERE
-    before, after = urlsplit(request.build_absolute_uri())._replace(query=parameters.urlencode()).geturl().split(_HERE)
+    """Return a function from a cursor to this list's address there: the request's, with another cursor."""
+    here, query = f"{request.scheme}://{request.get_host()}{escape_uri_path(request.path)}", request.META.get("QUERY_STRING", "")
+    if "cursor=" not in query and _AS_WRITTEN.fullmatch(query):
+        before, after = f"{here}?{query}{'&' if query else ''}cursor=", ""
+    else:
+        parameters = request.query_params.copy()
+        parameters["cursor"] = _HERE
+        before, after = f"{here}?{parameters.urlencode()}".split(_HERE)
     return lambda cursor: f"{before}{quote(cursor)}{after}"
