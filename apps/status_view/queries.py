@@ -90,7 +90,8 @@ def list_items(*, manager_id: UUID, q: str = "", **columns: object) -> Items | P
 
 
 def _items(*names: str) -> Items:
-    return ItemStatus.objects.filter(**equal(ItemStatus, ("manager_id", *names))).values(*_SHOWN_ITEM)
+    items: Items = ItemStatus.objects.filter(**equal(ItemStatus, ("manager_id", *names))).values(*_SHOWN_ITEM)
+    return items
 
 
 def get_item(*, item_id: UUID, manager_id: UUID, min_version: int = 0) -> Row:
