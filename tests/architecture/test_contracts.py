@@ -15,6 +15,7 @@ _SHOW = """
 import json
 from rest_framework.test import APIClient
 from apps.accounts.models import User
+from apps.accounts.services import issue_tokens
 from apps.items.services import register_item
 from apps.rentals import facade
 from apps.rentals.services import requesting
@@ -27,8 +28,8 @@ item = register_item(item_id=ids.uuid7(), manager_id=ids.uuid7(), now=clock.now(
 bus.run_until_idle()
 rental = requesting.request_rental(rental_id=ids.uuid7(), item_id=item.id, renter_id=renter.id, now=clock.now())
 bus.run_until_idle()
-client = APIClient(SERVER_NAME="localhost")
-client.force_authenticate(renter)
+access = issue_tokens(user=renter, now=clock.now()).access
+client = APIClient(SERVER_NAME="localhost", HTTP_AUTHORIZATION=f"Bearer {access}")
 print(json.dumps({
     "fact": Event.objects.get(type="rentals.RentalRequested").payload["note"],
     "snapshot": facade.list_snapshots(now=clock.now())[0].note,
