@@ -131,6 +131,8 @@ def search(*, parameters: Any) -> tuple[Search, tuple[str, ...]]:
 
     :raises rest_framework.exceptions.ValidationError: naming every parameter that is unknown or not acceptable
     """
+    if parameters.keys() <= pagination.PARAMETERS:
+        return Search(), searching.NEWEST  # nothing for the form to read, which costs more than the list itself
     filters = ItemSearch(parameters, queryset=Item.objects.none())
     refusals = {
         name: [exceptions.ErrorDetail(problem.messages[0], problem.code or "invalid") for problem in problems]
