@@ -29,10 +29,12 @@ def test_a_server_that_ends_refuses_connections_and_finishes_its_requests(start:
 
 def test_gunicorn_s_own_worker_takes_a_connection_that_it_never_answers(start: Start) -> None:
     server = start(**CONTROL)
+    wait_until(lambda: len(server.workers()) == 2, "the second worker")  # bare_server's number
+    time.sleep(0.5)  # a worker that has just been forked does not hear signals yet
     begun = send(server, BEGUN)
     server.process.send_signal(signal.SIGTERM)
     wait_until(lambda: len(server.workers()) == 1, "the end of the idle worker", timeout_s=5)
-    time.sleep(1.5)  # the busy worker may have heard of the signal a little later; nothing shows when
+    time.sleep(0.5)  # the busy worker may have heard of the signal a little later; nothing shows when
     unanswered = send(server, LIVE)
     begun.sendall(b"}")
     assert status_on(begun) == 400
