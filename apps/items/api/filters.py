@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import django_filters
@@ -133,18 +134,32 @@ def search(*, parameters: Any) -> tuple[Search, tuple[str, ...]]:
     """
     if parameters.keys() <= pagination.PARAMETERS:
         return Search(), searching.NEWEST  # nothing for the form to read, which costs more than the list itself
-    filters = ItemSearch(parameters, queryset=Item.objects.none())
+    form = _form_class()(parameters)
     refusals = {
         name: [exceptions.ErrorDetail(problem.messages[0], problem.code or "invalid") for problem in problems]
-        for name, problems in filters.form.errors.as_data().items()
+        for name, problems in form.errors.as_data().items()
     }
-    for name in parameters.keys() - filters.filters.keys() - pagination.PARAMETERS:
+    for name in parameters.keys() - form.fields.keys() - pagination.PARAMETERS:
         refusals[name] = [exceptions.ErrorDetail(str(_("There is no such parameter.")), "unknown_parameter")]
     if refusals:
         raise exceptions.ValidationError(refusals)
-    given = filters.form.cleaned_data
+    given = form.cleaned_data
     found = _search(given)
     return found, _order(given["ordering"], is_near=given["near"] is not None, has_words=bool(found.words))
+
+
+class _SharedFields(dict[str, forms.Field]):
+    """The fields of a form, shared by all who fill it in: none keeps what it reads, and copies cost more than the search."""
+
+    def __deepcopy__(self, _memo: Any) -> "_SharedFields":
+        return self
+
+
+@cache
+def _form_class() -> type[SearchForm]:
+    form: type[SearchForm] = ItemSearch(queryset=Item.objects.none()).get_form_class()
+    form.base_fields = _SharedFields(form.base_fields)
+    return form
 
 
 def _search(given: Mapping[str, Any]) -> Search:
