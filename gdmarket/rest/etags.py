@@ -10,8 +10,8 @@ from rest_framework import status as http
 from rest_framework.request import Request
 
 from gdmarket.errors import StaleError
-from gdmarket.rest.answers import encode
 from gdmarket.rest.errors import InvalidIfMatchError, WeakEtagError
+from gdmarket.rest.responses import encode
 
 _OURS = re.compile(r'"(\d{1,18})(?:\.[^"]*)?"\Z')
 
@@ -21,7 +21,9 @@ def etag_of(version: int, *, variant: str = "") -> str:
     return f'"{version}.{variant}"' if variant else f'"{version}"'
 
 
-def answer(request: Request, body: Any, *, version: int, variant: str | None = "", status: int = http.HTTP_200_OK) -> HttpResponse:
+def versioned_response(
+    request: Request, body: Any, *, version: int, variant: str | None = "", status: int = http.HTTP_200_OK
+) -> HttpResponse:
     """Return plain values as JSON with their ETag, or 304 without a body if the caller has it already.
 
     A `variant` of None is what is shown itself, where that may differ within a version in more than a few ways.

@@ -16,8 +16,8 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 
 from gdmarket import keyset
-from gdmarket.rest.answers import json_answer
 from gdmarket.rest.cursors import dump_cursor, load_cursor
+from gdmarket.rest.responses import json_response
 from gdmarket.rest.serializers import StrictParameters
 
 DEFAULT_LIMIT = 20
@@ -98,7 +98,7 @@ def page(request: Request, rows: QuerySet[Any, Any] | PagedRows, *, serialize: C
         url_at = _url_at(request)
         following = url_at(dump_cursor(shown[-1], backwards=False, order=order, salt=salt)) if has_next else None
         previous = url_at(dump_cursor(shown[0], backwards=True, order=order, salt=salt)) if has_previous else None
-    response = json_answer({"results": [serialize(row) for row in shown], "next": following, "previous": previous})
+    response = json_response({"results": [serialize(row) for row in shown], "next": following, "previous": previous})
     links = [f'<{url}>; rel="{rel}"' for rel, url in (("next", following), ("prev", previous)) if url]
     if links:
         response["Link"] = ", ".join(links)

@@ -20,8 +20,8 @@ from rest_framework import exceptions as drf
 from rest_framework.settings import api_settings
 
 from gdmarket import correlation, errors
-from gdmarket.rest.answers import json_answer
 from gdmarket.rest.errors import BodyTooLargeError
+from gdmarket.rest.responses import json_response
 
 CONTENT_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
@@ -179,7 +179,7 @@ def _internal() -> dict[str, Any]:
 
 
 def _response(document: dict[str, Any]) -> HttpResponse:
-    return json_answer(document, status=document["status"], content_type=CONTENT_TYPE)
+    return json_response(document, status=document["status"], content_type=CONTENT_TYPE)
 
 
 def _whole_seconds(seconds: float) -> int:

@@ -20,7 +20,7 @@ from rest_framework.utils.mediatypes import media_type_matches
 from rest_framework.views import APIView
 
 from gdmarket import bus, correlation, ids
-from gdmarket.rest import answers, idempotency, problems
+from gdmarket.rest import idempotency, problems, responses
 from gdmarket.rest.errors import LengthRequiredError, MalformedQueryError
 from gdmarket.rest.middleware import record_actor
 from gdmarket.rest.parsers import StrictJSONParser
@@ -131,7 +131,7 @@ class ApiView(APIView):
         return problems.problem_handler
 
     def finalize_response(self, request: Request, response: HttpResponse, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # as above
-        answer = answers.json_answer_of(response) if isinstance(response, Response) else response
+        answer = responses.plain_response(response) if isinstance(response, Response) else response
         answer.headers["Allow"] = self._allow
         if "Cache-Control" not in answer.headers:
             answer.headers["Cache-Control"] = "private, no-cache" if "ETag" in answer.headers else "no-store"
@@ -141,7 +141,9 @@ class ApiView(APIView):
 @lru_cache(maxsize=256)
 def _accepts_json(accept: str) -> bool:
     accepted = [media_type.strip() for media_type in accept.split(",")]
-    return any(media_type_matches(offer, media_type) for offer in (answers.CONTENT_TYPE, problems.CONTENT_TYPE) for media_type in accepted)
+    return any(
+        media_type_matches(offer, media_type) for offer in (responses.CONTENT_TYPE, problems.CONTENT_TYPE) for media_type in accepted
+    )
 
 
 def _check_query(request: Request) -> None:

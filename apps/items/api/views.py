@@ -81,4 +81,4 @@ def _answer(request: ApiRequest, item: Mapping[str, Any], *, status: int = 200) 
     viewer = request.user.pk
     # Its manager is shown another place than the others.
     variant = f"{item['availability']}-own" if item["manager_id"] == viewer else str(item["availability"])
-    return etags.answer(request, item_json(item, viewer=viewer), version=item["version"], variant=variant, status=status)
+    return etags.versioned_response(request, item_json(item, viewer=viewer), version=item["version"], variant=variant, status=status)

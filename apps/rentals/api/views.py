@@ -78,7 +78,7 @@ class RentalDetail(ApiView):
         agreement = queries.get_agreement(rental=rental)
         body = rental_detail_json(rental, agreement=agreement, person_id=request.person_id, now=clock.now())
         # What was agreed may be filled in, and the item change, within a version; and commands answer without either.
-        return etags.answer(request, body, version=rental["version"], variant=None)
+        return etags.versioned_response(request, body, version=rental["version"], variant=None)
 
 
 class RentalPayment(ApiView):
@@ -155,7 +155,7 @@ def _answer_command(request: ApiRequest, rental: Rental, *, done: int = status.H
 def _answer(request: ApiRequest, rental: Rental, *, code: int = status.HTTP_200_OK) -> HttpResponse:
     body = _as_json(rental)
     # A rental becomes overdue without a change of its version.
-    return etags.answer(request, body, version=rental.version, variant="overdue" if body["overdue"] else "", status=code)
+    return etags.versioned_response(request, body, version=rental.version, variant="overdue" if body["overdue"] else "", status=code)
 
 
 def _as_json(rental: Rental) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class ItemStatusView(ApiView):
     def get(self, request: ApiRequest, item_id: UUID) -> HttpResponse:
         """Show how one of my items stands."""
         row = queries.get_item(item_id=item_id, manager_id=request.person_id, min_version=filters.Freshness.parse(request))
-        return etags.answer(request, serializers.item_json(row), version=row["version"], variant=None)
+        return etags.versioned_response(request, serializers.item_json(row), version=row["version"], variant=None)
 
 
 class RentalStatusListView(ApiView):
@@ -70,4 +70,4 @@ class RentalStatusView(ApiView):
     def get(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Show how a rental stands: whose turn it is, until when, its money and its timeline."""
         row = queries.get_rental(rental_id=rental_id, person_id=request.person_id, min_version=filters.Freshness.parse(request))
-        return etags.answer(request, serializers.rental_json(row), version=row["version"], variant=None)
+        return etags.versioned_response(request, serializers.rental_json(row), version=row["version"], variant=None)

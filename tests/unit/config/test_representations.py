@@ -16,7 +16,7 @@ from apps.rentals.queries import Agreement
 from apps.status_view.api import serializers as statuses
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import ids
-from gdmarket.rest.answers import encode
+from gdmarket.rest.responses import encode
 from tests.factories.items import ItemFactory
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from gdmarket import correlation, errors
-from gdmarket.rest.etags import answer, expected_version
+from gdmarket.rest.etags import expected_version, versioned_response
 from gdmarket.rest.permissions import has_role
 from gdmarket.rest.serializers import StrictSerializer
 from gdmarket.rest.views import ApiRequest, ApiView
@@ -120,12 +120,12 @@ class VersionedView(ApiView):
     permission_classes = [AllowAny]
 
     def get(self, request: Request, version: int) -> HttpResponse:
-        return answer(request, {"version": version}, version=version, variant=request.query_params.get("variant", ""))
+        return versioned_response(request, {"version": version}, version=version, variant=request.query_params.get("variant", ""))
 
     def patch(self, request: Request, version: int) -> HttpResponse:
         if expected_version(request) not in {None, version}:
             raise errors.StaleError
-        return answer(request, {"version": version + 1}, version=version + 1)
+        return versioned_response(request, {"version": version + 1}, version=version + 1)
 
 
 class ManagersView(ApiView):

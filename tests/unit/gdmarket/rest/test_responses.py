@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.renderers import JSONRenderer
 
-from gdmarket.rest import answers
+from gdmarket.rest import responses
 
 
 class Colour(StrEnum):
@@ -32,16 +32,16 @@ class Colour(StrEnum):
     ],
 )
 def test_the_bytes_are_those_of_drfs_renderer(value: dict[str, Any]) -> None:
-    assert answers.encode(value) == JSONRenderer().render(value)
+    assert responses.encode(value) == JSONRenderer().render(value)
 
 
 def test_what_is_no_value_of_json_is_refused() -> None:
     with pytest.raises(TypeError, match="object is no value of JSON"):
-        answers.encode({"what": object()})
+        responses.encode({"what": object()})
 
 
 def test_an_answer_has_its_status_and_headers() -> None:
-    answer = answers.json_answer({"id": 1}, status=201, headers={"ETag": '"1"'})
+    answer = responses.json_response({"id": 1}, status=201, headers={"ETag": '"1"'})
 
     assert (answer.status_code, answer.content) == (201, b'{"id":1}')
     assert dict(answer.items()) == {"Content-Type": "application/json", "ETag": '"1"'}

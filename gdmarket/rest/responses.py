@@ -1,4 +1,4 @@
-"""Answers as JSON, straight from plain values to bytes."""
+"""Responses as JSON, straight from plain values to bytes."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -10,26 +10,28 @@ from django.utils.functional import Promise
 from rest_framework.response import Response
 
 CONTENT_TYPE = "application/json"
-# Two line ends that JavaScript did not take in a text before ES2019, and DRF never writes as they are.
+# U+2028 and U+2029, which DRF escapes: they are not valid in JavaScript strings before ES2019.
 _LINE_ENDS = ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"))
 
 
-def json_answer(
+def json_response(
     body: Any, *, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, content_type: str = CONTENT_TYPE
 ) -> HttpResponse:
-    """Return an answer with a body of plain values: also ids, instants and members of enumerations."""
+    """Return a response with a body of plain values: also ids, instants and members of enumerations."""
     return HttpResponse(encode(body), status=status, headers=headers, content_type=content_type)
 
 
-def json_answer_of(response: Response) -> HttpResponse:
-    """Return the answer that DRF would render: without a body, it has no type of one."""
-    answer = HttpResponse(status=response.status_code) if response.data is None else json_answer(response.data, status=response.status_code)
+def plain_response(response: Response) -> HttpResponse:
+    """Return what DRF would render: without a body, it has no `Content-Type`."""
+    plain = (
+        HttpResponse(status=response.status_code) if response.data is None else json_response(response.data, status=response.status_code)
+    )
     if response.data is None:
-        del answer.headers["Content-Type"]
+        del plain.headers["Content-Type"]
     for name, value in response.headers.items():
         if name != "Content-Type":
-            answer.headers[name] = value
-    return answer
+            plain.headers[name] = value
+    return plain
 
 
 def encode(body: Any) -> bytes:
