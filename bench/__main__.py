@@ -11,7 +11,7 @@ _COMMANDS = {
     "http": (http, "requests a second and latency of the API, on both databases (the default)"),
     "compare": (compare, "another revision and this one in turn: CPU time and statements of each request, or requests a second"),
     "load": (load, "fill the database of DATABASE_URL with a large market, to measure on"),
-    "curve": (curve, "how long each request takes in markets of growing size, and a plot of it"),
+    "curve": (curve, "how long each request takes in markets of growing size"),
     "peers": (peers, "a customer's whole flow here, on django-oscar and on Vendure, in turn; downloads them once"),
     "cost": (cost, "what a rental and a read cost: WAL, rows, disk and CPU time, on PostgreSQL"),
     "pgbench": (pgbench, "paid requests a second beside what PostgreSQL alone does with the least SQL"),

@@ -1,4 +1,4 @@
-"""`./dev bench curve`: how long every list, search, read and write takes in markets of growing size, and a plot of it.
+"""`./dev bench curve`: how long every list, search, read and write takes in markets of growing size.
 
 Each size has a database of its own, loaded as by `./dev bench load`; the times are medians in process.
 """
@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import plot
 from bench.foreign import ForeignLoad
 from bench.market import settings_of
 from deploy import report
@@ -31,7 +30,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--rentals-an-item", type=int, default=5, help="how many rentals for each item (default: 5)")
     parser.add_argument("--rounds", type=int, default=40, help="how often each request is sent (default: 40)")
     parser.add_argument("--seed", type=int, default=1, help="another number gives other rows (default: 1)")
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="write the plot into this file")
 
 
 def run(options: Namespace) -> None:
@@ -46,8 +44,6 @@ def run(options: Namespace) -> None:
     else:
         print(f"machine: {title}; foreign load {foreign.share:.0%}; median milliseconds in process of {options.rounds} requests")
         _print(times)
-    if options.svg:
-        options.svg.write_text(plot.svg(title=f"Milliseconds a request by items in the market ({options.database})", times=times))
 
 
 def _measure(options: Namespace, size: int) -> dict[str, float]:

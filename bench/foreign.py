@@ -11,7 +11,7 @@ import psutil
 class ForeignLoad:
     """Watches the length of a block; `share` is then 0 to 1 of all cores, everything but this process and what it started.
 
-    What the kernel and a hypervisor take counts as foreign, and so does a process of ours that ended within the block.
+    What the kernel and a hypervisor take counts as foreign.
     """
 
     share: float = 0.0

@@ -14,8 +14,8 @@ from pathlib import Path
 import psycopg
 
 from bench import revisions
-from bench.compare_http import loads_on, new_database, served
 from bench.foreign import ForeignLoad
+from bench.serving import loads_on, new_database, served
 from bench.wire import closed_loop
 from deploy import report
 from deploy.report import Figure, progress

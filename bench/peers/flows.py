@@ -29,11 +29,13 @@ class Shop:
 
     name: str
     port: int
-    flow: Flow
+    # Makes the flow of one measurement: the one before was cut off in the midst of orders.
+    begin: Callable[[], Flow]
 
 
 def measure(shop: Shop, *, clients: int, seconds: float) -> Measured:
     """Let `clients` go through the flow again and again; what is counted are whole flows."""
+    flow = shop.begin()
     begins = time.perf_counter() + _WARM_UP_S
     ends = begins + seconds
     latencies: list[float] = []
@@ -43,7 +45,7 @@ def measure(shop: Shop, *, clients: int, seconds: float) -> Measured:
         while True:
             began = time.perf_counter()
             try:
-                yield from shop.flow(number)
+                yield from flow(number)
             except FlowError as refused:
                 failures.append(str(refused))
             ended = time.perf_counter()

@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench import revisions
-from bench.compare_http import new_database, served
 from bench.market import settings_of
 from bench.peers import flows
 from bench.peers.flows import Shop
+from bench.serving import new_database, served
 from deploy.client import RENTERS, Client
 from deploy.report import progress
 from deploy.servers.ports import free_port
@@ -43,7 +43,8 @@ def gdmarket(url: str, _kept: Path, products: int) -> Iterator[Shop]:
             client.close()
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/items?limit={CLIENTS}") as answer:
                 items = [item["id"] for item in json.load(answer)["results"]]
-            yield Shop(name="GDmarket", port=port, flow=flows.rental(token=token, items=items))
+            rental = flows.rental(token=token, items=items)
+            yield Shop(name="GDmarket", port=port, begin=lambda: rental)
 
 
 @contextmanager
@@ -61,7 +62,8 @@ def oscar(url: str, kept: Path, products: int) -> Iterator[Shop]:
     port = free_port()
     command = [str(python), "-W", "ignore", "-m", "gunicorn", "-w", str(WORKERS), "-k", "gthread", "--threads", str(THREADS)]
     with _serving([*command, "-b", f"127.0.0.1:{port}", "oscar_shop:application"], folder, settings, port, "/api/products/"):
-        yield Shop(name="django-oscar 4.2.1", port=port, flow=flows.oscar_order(port=port, tokens=made["tokens"], country=made["country"]))
+        order = flows.oscar_order(port=port, tokens=made["tokens"], country=made["country"])
+        yield Shop(name="django-oscar 4.2.1", port=port, begin=lambda: order)
 
 
 @contextmanager
@@ -77,8 +79,7 @@ def vendure(url: str, kept: Path, products: int) -> Iterator[Shop]:
     _run(["node", "vendure_shop.js", "fill", str(products)], folder, settings)
     with _serving(["node", "vendure_shop.js", "serve"], folder, settings, port, "/shop-api?query=%7B__typename%7D"):
         wait_until(lambda: _indexed(port) == products, "Vendure to index its products", timeout_s=300, poll_s=1)
-        tokens, method = _sessions(port)
-        yield Shop(name="Vendure 3.7.3", port=port, flow=flows.vendure_order(tokens=tokens, method=method))
+        yield Shop(name="Vendure 3.7.3", port=port, begin=lambda: _vendure_order(port))
 
 
 SHOPS: dict[str, Callable[[str, Path, int], AbstractContextManager[Shop]]] = {"gdmarket": gdmarket, "oscar": oscar, "vendure": vendure}
@@ -107,12 +108,12 @@ def _indexed(port: int) -> int:
     return int(found["search"]["totalItems"])
 
 
-def _sessions(port: int) -> tuple[list[str], str]:
-    """Return the token of a session of each client, and the only way of shipping."""
+def _vendure_order(port: int) -> flows.Flow:
+    """Return the flow with a new session for each client: the order of an earlier one may take no more products."""
     add = 'mutation { addItemToOrder(productVariantId: "1", quantity: 1) { __typename } }'
     tokens = [_graphql(port, add)[1] for _ in range(CLIENTS)]
     methods, _ = _graphql(port, "{ eligibleShippingMethods { id } }", tokens[0])
-    return tokens, methods["eligibleShippingMethods"][0]["id"]
+    return flows.vendure_order(tokens=tokens, method=methods["eligibleShippingMethods"][0]["id"])
 
 
 def _graphql(port: int, query: str, token: str = "") -> tuple[dict[str, Any], str]:
