@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import django
 from django.db import connection
 
+from bench.bus.peers import running as peers
 from bench.market import open_database
 from deploy import report
 from deploy.report import Figure, progress
@@ -28,6 +29,7 @@ PARTS = {
     "latency": "from the event's commit to the view's, at half of the throughput (PostgreSQL only)",
     "recovery": "how long lanes wait for a relay that was killed with `kill -9`",
 }
+_PEERS_ITEMS = 20_000
 _ONE, _TWO = "one relay", "two relays"
 
 
@@ -38,6 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", choices=list(PARTS), metavar="PART", default=list(PARTS), help=help_)
     parser.add_argument("--seconds", type=float, default=15.0, help="how long each rate is measured (default: 15)")
     parser.add_argument("--rounds", type=int, default=3, help="how often commits and throughput are measured in turn (default: 3)")
+    parser.add_argument("--peers", action="store_true", help="run django-reliable-outbox and PgQueuer as well; downloads them")
     parser.add_argument("--deliveries", type=int, default=120_000, help="how many are pending when a measurement begins (default: 120000)")
 
 
@@ -67,6 +70,8 @@ def run(options: Namespace) -> None:
         if "recovery" in parts:
             progress("recovery")
             figures += recovery.measure(backlog=backlog)
+        if options.peers:
+            figures += peers.measure(items=_PEERS_ITEMS, rounds=options.rounds, relay=rates.get(_ONE, []))
         notes = {
             "database": options.database,
             "server": _server(),

@@ -83,7 +83,7 @@ def rental(*, token: str, items: Sequence[str]) -> Flow:
         made = yield from ask(next(paying[number % len(paying)]))
         status = yield from ask(Request(path=f"{API}/status/rentals/{made['id']}?min_version={made['version']}", token=token))
         if status["state"] != "paid":
-            raise FlowError(f"a rental is {status['state']}, not paid")
+            raise FlowError(f"a rental is {status['state']}, not paid; the answer to its request said {made['state']}")
 
     return flow
 

@@ -1,1 +1,1 @@
-"""Libraries that deliver reliably, each run in a virtual environment of its own by `python -m bench.bus.peers`."""
+"""Libraries that deliver reliably, each run by `./dev bench bus --peers` in a virtual environment and on a database of its own."""
