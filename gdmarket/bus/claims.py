@@ -23,6 +23,8 @@ from gdmarket.bus.sql import fetch_all, lock_of, now_plus
 from gdmarket.prepared import Prepared, params
 
 LEASE_S = 10
+# For so long relays leave to a request what it has published and will deliver at its end: it is nearly always done by then.
+HEAD_START_S = 1
 LANES = 50
 # The most deliveries in one claim: many from each lane where lanes are few. When the worker dies, each of them is retried alone.
 CLAIM_SIZE = 200
@@ -32,10 +34,11 @@ WALK = 2000
 # Streams begin with a letter; timers' lanes with their event's id, whose first digit is 0 for some centuries. So the walk skips timers.
 FIRST_LANE = "a"
 
-_CLAIMABLE = """
-  NOT d.dead AND d.not_before <= {now}
-  AND NOT EXISTS (SELECT 1 FROM bus_subscription p WHERE p.subscriber = d.subscriber AND p.paused)
-"""
+_UNPAUSED = "NOT EXISTS (SELECT 1 FROM bus_subscription p WHERE p.subscriber = d.subscriber AND p.paused)"
+_CLAIMABLE = f"NOT d.dead AND d.not_before <= {{now}} AND {_UNPAUSED}"
+# For who has published to the lane: also what relays leave alone until its head start is over.
+_FRESH = "{d}.attempts = 0 AND {d}.error = '' AND {d}.token IS NULL AND {d}.not_before <= {{soon}}"
+_CLAIMABLE_AT_ONCE = f"NOT d.dead AND (d.not_before <= {{now}} OR {_FRESH.format(d='d')}) AND {_UNPAUSED}"
 # What is taken of a lane ends before a dead or leased delivery: either may stand behind a head that was replayed.
 _CLAIM = """
 , taken AS MATERIALIZED (
@@ -68,7 +71,7 @@ SELECT d.id, d.event_id, d.subscriber, d.lane, d.attempts FROM head h JOIN bus_d
   ON d.subscriber = %(subscriber)s AND d.lane = h.lane AND d.version >= h.version AND d.version < coalesce(
     (SELECT min(x.version) FROM bus_delivery x WHERE x.subscriber = %(subscriber)s AND x.lane = h.lane
        AND x.version > h.version AND x.version < h.version + %(size)s
-       AND (x.dead OR x.token IS NOT NULL OR x.attempts > 0 OR x.not_before > {now})),
+       AND (x.dead OR x.token IS NOT NULL OR x.attempts > 0 OR x.not_before > {soon})),
     h.version + %(size)s)
 """
 # Walks lanes, not rows (a loose index scan): a long lane costs one step, like a short one.
@@ -162,7 +165,8 @@ def claim_pending_lanes(*, lanes: Sequence[Lane]) -> list[Claim]:
     """Claim deliveries from these lanes, all of one log, as far as they are free."""
     names: dict[str, Any] = {f"{part}{n}": value for n, lane in enumerate(lanes) for part, value in zip(("s", "l"), lane, strict=True)}
     values = ", ".join(f"(%(s{n})s, %(l{n})s)" for n in range(len(lanes)))
-    return _claim(_PENDING.replace("{lanes}", values), of=lanes[0][0], per_lane=_per_lane(_FAST_PATH_SIZE), **names)
+    heads = _PENDING.replace("{lanes}", values).replace("{claimable}", _claimable_at_once(routing.alias_of(lanes[0][0])))
+    return _claim(heads, of=lanes[0][0], per_lane=_per_lane(_FAST_PATH_SIZE), **names)
 
 
 def lock_pending_lanes(*, subscriber: str, lanes: Sequence[Lane]) -> list[Claim]:
@@ -171,12 +175,16 @@ def lock_pending_lanes(*, subscriber: str, lanes: Sequence[Lane]) -> list[Claim]
     Whoever holds the head owns the lane, so what is returned includes the next few deliveries behind it.
     """
     using = routing.alias_of(subscriber)
-    now = now_plus(seconds=0, using=using)
     values = ", ".join(f"(%(l{n})s)" for n in range(len(lanes)))
-    sql = _LOCK.format(lanes=values, claimable=_CLAIMABLE.format(now=now), lock=lock_of("d", using=using), now=now)
+    soon = now_plus(seconds=HEAD_START_S, using=using)
+    sql = _LOCK.format(lanes=values, claimable=_claimable_at_once(using), lock=lock_of("d", using=using), soon=soon)
     names = {f"l{n}": lane for n, (_, lane) in enumerate(lanes)}
     rows = fetch_all(sql, names | {"subscriber": subscriber, "size": max(1, _FAST_PATH_SIZE // len(lanes))}, using=using)
     return _claims_of(rows, token=None, using=using)
+
+
+def _claimable_at_once(using: str) -> str:
+    return _CLAIMABLE_AT_ONCE.format(now=now_plus(seconds=0, using=using), soon=now_plus(seconds=HEAD_START_S, using=using))
 
 
 def _claim(heads: str, *, of: str, per_lane: str, expired: int = 0, **parameters: Any) -> list[Claim]:

@@ -18,6 +18,7 @@ from gdmarket.bus import pending_lanes, publishing, routing, settling
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.errors import LogUnreachableError
 from gdmarket.bus.models import Event
+from gdmarket.bus.sql import now_plus
 from gdmarket.unreachable import UnreachableDatabases
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def _copy(events: Sequence[Event], target: str) -> None:
         new = [seq for (seq,) in cursor.fetchall()]
         if new:
             # A timer is due by the clock of its own log.
-            cursor.execute(publishing.fan_out(not_before="{now}", using=target, count=len(new)), new)
+            cursor.execute(publishing.fan_out(not_before=now_plus(seconds=0, using=target), using=target, count=len(new)), new)
             pending_lanes.add(((subscriber, lane) for subscriber, lane, _ in cursor.fetchall()), using=target)
 
 

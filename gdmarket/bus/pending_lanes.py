@@ -85,6 +85,11 @@ def defer_dispatch() -> Iterator[None]:
             _after_commit()
 
 
+def is_deferred() -> bool:
+    """Return whether what this thread publishes is delivered at the end of an enclosing `defer_dispatch`, by this process."""
+    return _state.is_deferred and settings.GDMARKET_DISPATCH != "off"
+
+
 def deliver_deferred() -> None:
     """Deliver now what was committed in an enclosing `defer_dispatch`, for a caller that goes on with what comes of it."""
     if _state.is_deferred and _state.has_committed:

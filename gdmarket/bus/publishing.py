@@ -17,6 +17,7 @@ from django.db.models import Field
 
 from gdmarket import correlation, databases, ids
 from gdmarket.bus import codec, pending_lanes, registry
+from gdmarket.bus.claims import HEAD_START_S
 from gdmarket.bus.errors import OutsideTransactionError, PublishedInBatchError, UnknownEventError
 from gdmarket.bus.models import LANE_LENGTH, Event
 from gdmarket.bus.sql import now_plus
@@ -115,19 +116,28 @@ def write_published(using: str) -> None:
 
 
 def _write(published: Sequence[_Published], using: str) -> None:
-    sql = _record_sql(connections[using].vendor, len(published), now_plus(seconds=0, using=using))
+    due = _due(using)
+    sql = _record_sql(connections[using].vendor, len(published), due)
     with connections[using].cursor() as cursor:
         cursor.execute(sql, [value for each in published for value in each.values])
         if connections[using].vendor == "sqlite":
             seqs = [row[0] for row in cursor.fetchall()]
-            cursor.execute(fan_out(not_before="coalesce(e.due_at, {now})", using=using, count=len(seqs)), seqs)
+            cursor.execute(fan_out(not_before=due, using=using, count=len(seqs)), seqs)
         lanes = [(subscriber, lane) for subscriber, lane, version in cursor.fetchall() if version]
     if lanes:
         pending_lanes.add(lanes, using=using)
 
 
+def _due(using: str) -> str:
+    """Return SQL for when a delivery may be claimed: at once, or by relays later where this request delivers it at its end."""
+    now = now_plus(seconds=0, using=using)
+    if not pending_lanes.is_deferred():
+        return f"coalesce(e.due_at, {now})"
+    return f"coalesce(e.due_at, CASE WHEN s.paused THEN {now} ELSE {now_plus(seconds=HEAD_START_S, using=using)} END)"
+
+
 @lru_cache(maxsize=64)
-def _record_sql(vendor: str, count: int, now: str) -> str:
+def _record_sql(vendor: str, count: int, due: str) -> str:
     """Return SQL that writes so many events; on PostgreSQL with their deliveries."""
     casts = [f"%s::{cast}" for cast in _CASTS] if vendor == "postgresql" else ["%s"] * len(_CASTS)
     rows = [f"({n}, {', '.join(casts if n == 0 else ['%s'] * len(_COLUMNS))})" for n in range(count)]
@@ -135,16 +145,15 @@ def _record_sql(vendor: str, count: int, now: str) -> str:
     if vendor == "sqlite":
         return _RECORD.format(columns=columns, rows=", ".join(rows), recorded_as="").replace("RETURNING *", "RETURNING seq")
     record = _RECORD.format(columns=columns, rows=", ".join(rows), recorded_as=", recorded AS (")
-    deliver = _FAN_OUT.format(event_id="e.id::text", not_before=f"coalesce(e.due_at, {now})", events="recorded", where="")
+    deliver = _FAN_OUT.format(event_id="e.id::text", not_before=due, events="recorded", where="")
     return f"{record}){deliver}"
 
 
 def fan_out(*, not_before: str, using: str, count: int) -> str:
-    """Return SQL that inserts the deliveries of so many events of a log, given their `seq`; in `not_before`, `{now}` is this instant."""
+    """Return SQL that inserts the deliveries of so many events of a log, given their `seq`, to be claimed from `not_before`, SQL, on."""
     where = f"WHERE e.seq IN ({', '.join(['%s'] * count)})"
     event_id = _SQLITE_ID if connections[using].vendor == "sqlite" else "e.id::text"
-    due = not_before.format(now=now_plus(seconds=0, using=using))
-    return _FAN_OUT.format(event_id=event_id, not_before=due, events="bus_event", where=where)
+    return _FAN_OUT.format(event_id=event_id, not_before=not_before, events="bus_event", where=where)
 
 
 def adapt(name: str, value: object, *, using: str) -> Any:

@@ -1,14 +1,16 @@
 """What a process has just published is delivered with locks, one transaction a subscriber, and by leases where that fails."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from gdmarket import bus
-from gdmarket.bus import claims, settling
+from gdmarket.bus import claims, settling, subscriptions
 from gdmarket.bus.errors import LeaseLostError
 from gdmarket.bus.models import Delivery
 from tests.unit.gdmarket.bus.conftest import Connect, start
@@ -57,7 +59,34 @@ def test_a_failure_undoes_no_other_delivery_for_ever(connect: Connect) -> None:
     assert Delivery.objects.values_list("lane", "attempts", "token").get() == ("counter:2", 1, None)
 
 
-def test_a_process_that_dies_in_it_leaves_all_to_the_relay_at_once(connect: Connect) -> None:
+def end_head_start() -> None:
+    """Let the second pass for which relays leave deliveries to the request that published them."""
+    Delivery.objects.filter(token=None).update(not_before=F("not_before") - timedelta(seconds=claims.HEAD_START_S))
+
+
+def test_a_request_has_a_head_start_over_relays_with_what_it_delivers_itself(connect: Connect) -> None:
+    connect({Added: [handler_of(RED)]})
+    with bus.defer_dispatch():
+        add(1)
+        assert bus.run_until_idle() == 0
+    assert handled() == [1]
+
+
+def test_a_paused_context_and_a_server_that_delivers_nothing_give_no_head_start(connect: Connect, settings: Any) -> None:
+    connect({Added: [handler_of(RED)]})
+    subscriptions.pause(context=RED)
+    with bus.defer_dispatch():
+        add(1)
+    subscriptions.resume(context=RED)
+    assert bus.run_until_idle() == 1
+
+    settings.GDMARKET_DISPATCH = "off"
+    with bus.defer_dispatch():
+        add(2)
+        assert bus.run_until_idle() == 1
+
+
+def test_a_process_that_dies_in_it_leaves_all_to_the_relay_after_its_head_start(connect: Connect) -> None:
     def die_on_two(event: Added) -> None:
         if event.n == 2:
             raise KilledError
@@ -68,6 +97,7 @@ def test_a_process_that_dies_in_it_leaves_all_to_the_relay_at_once(connect: Conn
     assert handled() == []
 
     connect({Added: [handler_of(RED)]})
+    end_head_start()
 
     assert bus.run_until_idle() == 3
     assert handled() == [1, 2, 3]

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from gdmarket import bus
-from gdmarket.bus import fast_path, subscriptions
+from gdmarket.bus import fast_path, pending_lanes, subscriptions
 from gdmarket.bus.models import Delivery, Event
 from tests.unit.gdmarket.bus.conftest import Connect
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, Removed, add, handled, handler_of, outstanding
@@ -234,12 +234,14 @@ def test_a_dispatch_deferred_by_a_handler_follows_in_its_turn(connect: Connect) 
 
 
 def test_a_delivery_by_hand_keeps_what_is_deferred(red_and_blue: None) -> None:
+    with pending_lanes.suppress_dispatch():
+        add(1, counter=1)
     with bus.defer_dispatch():
-        add(1)
+        add(2, counter=2)
         bus.run_until_idle(contexts=[RED])
         assert (handled(RED), handled(BLUE)) == ([1], [])
 
-    assert handled(BLUE) == [1]
+    assert (handled(RED), handled(BLUE)) == ([1, 2], [2])
 
 
 def test_a_deferred_dispatch_in_a_thread_begins_after_the_block(connect: Connect, settings: Any) -> None:
