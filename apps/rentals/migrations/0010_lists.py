@@ -23,4 +23,12 @@ class Migration(migrations.Migration):
         index("rentals_of_renter", ["renter_id", "-requested_at", "-id"]),
         index("rentals_of_manager", ["manager_id", "-requested_at", "-id"]),
         index("rentals_of_manager_in_state", ["manager_id", "state", "-requested_at", "-id"]),
+        # The version before uses their own indexes, so these stay in the database; a later version drops them:
+        # rentals_rental_renter_id_e8d32130 and rentals_rental_manager_id_f2d27e02.
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.AlterField("rental", "renter_id", models.UUIDField(verbose_name="renter")),
+                migrations.AlterField("rental", "manager_id", models.UUIDField(verbose_name="manager")),
+            ]
+        ),
     ]
