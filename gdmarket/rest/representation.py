@@ -9,16 +9,13 @@ from rest_framework import serializers
 Represent = Callable[..., dict[str, Any]]
 
 
-def representation_of(
-    serializer: type[serializers.Serializer[Any]], *, computed: Collection[str] = (), order: Collection[str] = ()
-) -> Represent:
+def representation_of(serializer: type[serializers.Serializer[Any]], *, computed: Collection[str] = ()) -> Represent:
     """Return a function from a row, a mapping of its columns such as `vars()` of a model, to the JSON of a serializer.
 
-    Each field is the column that its `source` names, as it is; `computed` fields are given to the function by their names. They stand in
-    the order of the serializer, or in `order`.
+    Each field is the column that its `source` names, as it is; `computed` fields are given to the function by their names.
     """
     fields = serializer().fields.fields
-    sources = {name: str(fields[name].source) for name in order or fields if not fields[name].write_only}
+    sources = {name: str(fields[name].source) for name in fields if not fields[name].write_only}
     names, some = tuple(sources), next(source for name, source in sources.items() if name not in computed)
     columns = itemgetter(*(some if name in computed else source for name, source in sources.items()))
 

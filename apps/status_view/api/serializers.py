@@ -83,17 +83,8 @@ class RentalStatusSchema(serializers.Serializer[Any]):
         return {shown: declared.get(shown) or rental[shown] for shown in api_names(RentalSnapshot, key="rental_id")} | declared
 
 
-def _plain_first(schema: type[serializers.Serializer[Any]], *, computed: tuple[str, ...]) -> list[str]:
-    """Return a schema's fields in the order of the JSON: columns by their own names, then those that are renamed, then what is computed."""
-    fields = schema().fields.fields
-    plain = [name for name in fields if name not in computed]
-    return sorted(plain, key=lambda name: fields[name].source != name) + [name for name in fields if name in computed]
-
-
-_ITEM_PARTS = ("current_rental", "payment")
-_RENTAL_PARTS = ("payment", "turn", "deadline", "money")
-_item = representation_of(ItemStatusSchema, computed=_ITEM_PARTS, order=_plain_first(ItemStatusSchema, computed=_ITEM_PARTS))
-_rental = representation_of(RentalStatusSchema, computed=_RENTAL_PARTS, order=_plain_first(RentalStatusSchema, computed=_RENTAL_PARTS))
+_item = representation_of(ItemStatusSchema, computed=("current_rental", "payment"))
+_rental = representation_of(RentalStatusSchema, computed=("payment", "turn", "deadline", "money"))
 _current_rental = representation_of(CurrentRentalSchema)
 _money = representation_of(RentalMoneySchema)
 
