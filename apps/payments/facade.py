@@ -24,16 +24,17 @@ _OUTCOMES = {
 }
 
 
-def charge(*, request: ChargeRequest, announced_by: type | None = None, now: datetime) -> ChargeResult:
+def charge(*, request: ChargeRequest, superseded_event: type | None = None, now: datetime) -> ChargeResult:
     """Collect the money, once for ever under the request's `payment_id`; blocks up to GDMARKET_PAYMENT_TIMEOUT_MS.
 
-    The same id again returns how that attempt stands and never charges again. Call it outside any transaction. `announced_by` is the class
-    of the event by which the caller has told payments of the attempt, in the stream `rental:<rental_id>`: it is not delivered any more.
+    The same id again returns how that attempt stands and never charges again. Call it outside any transaction. `superseded_event`
+    is the class of the event by which the caller has told payments of the attempt, in the stream `rental:<rental_id>`: it is not delivered
+    any more.
     :raises PaymentReusedError: if the id already names another rental, payer, payee or sum
     :raises PaymentInProgressError: if another attempt for the rental is open or holds its money
     :raises InsideTransactionError: if called inside a database transaction
     """
-    payment, retry_after_s = charging.charge_payment(request=request, announced_by=announced_by, now=now)
+    payment, retry_after_s = charging.charge_payment(request=request, superseded_event=superseded_event, now=now)
     outcome = _OUTCOMES[PaymentState(payment.state)]
     return contracts.build(ChargeResult, payment, payment_id=payment.id, outcome=outcome, retry_after_s=retry_after_s)
 

@@ -60,15 +60,15 @@ class ProviderOutcome:
     provider_failed: bool = False
 
 
-def charge_payment(*, request: ChargeRequest, announced_by: type | None = None, now: datetime) -> tuple[Payment, float | None]:
+def charge_payment(*, request: ChargeRequest, superseded_event: type | None = None, now: datetime) -> tuple[Payment, float | None]:
     """Collect the money, once for ever; return the payment, and in how many seconds a new attempt makes sense, if that is known.
 
-    The delivery of the event `announced_by`, which would open the payment, is acknowledged as it is opened.
+    The delivery of the event `superseded_event`, which would open the payment, is acknowledged as it is opened.
     :raises InsideTransactionError: if called inside a database transaction
     :raises PaymentReusedError, PaymentInProgressError: as `open_payment` does
     """
     refuse_inside_transaction()
-    payment, may_send = _open(request, sends=True, announced_by=announced_by, now=now)
+    payment, may_send = _open(request, claim=True, superseded_event=superseded_event, now=now)
     if not may_send:
         return queries.get_payment(payment_id=payment.id), None
     failpoints.hit("payments.charge.unsent")
@@ -85,7 +85,7 @@ def open_payment(*, request: ChargeRequest, now: datetime) -> Payment:
     :raises PaymentReusedError: if the id names another rental, payer, payee or sum
     :raises PaymentInProgressError: if another attempt for the rental is open or holds its money
     """
-    return _open(request, sends=False, now=now)[0]
+    return _open(request, claim=False, now=now)[0]
 
 
 def claim_sending(*, payment_id: UUID, now: datetime) -> bool:
@@ -96,18 +96,19 @@ def claim_sending(*, payment_id: UUID, now: datetime) -> bool:
     return _CLAIM.run(payment_id=payment_id, asked_at=now) == 1
 
 
-def _open(request: ChargeRequest, *, sends: bool, announced_by: type | None = None, now: datetime) -> tuple[Payment, bool]:
-    """Do as `open_payment` does, and with `sends` claim to send the charge; return the payment, and whether that was claimed."""
+def _open(request: ChargeRequest, *, claim: bool, superseded_event: type | None = None, now: datetime) -> tuple[Payment, bool]:
+    """Do as `open_payment` does, and with `claim` claim to send the charge; return the payment, and whether that was claimed."""
     wanted = {name: getattr(request, name) for name in _IDENTITY}
     with databases.transaction_for("payments"):
-        new = Payment(id=request.payment_id, **wanted, method=request.method, created_at=now, asked_at=now if sends else None)
+        new = Payment(id=request.payment_id, **wanted, method=request.method, created_at=now, asked_at=now if claim else None)
         if _INSERT.run(new):
             due = PaymentCheckDue(payment_id=new.id, occurred_at=now)
             bus.publish(due, stream=f"payment-timer:{new.id}", at=now + check_delay())
-            if announced_by is not None:
-                bus.acknowledge(announced_by, subscriber="payments", stream=f"rental:{request.rental_id}")
+            if superseded_event is not None:
+                # It may be an earlier attempt's, which a worker held when that was opened. That one is settled: none begins before.
+                bus.acknowledge(superseded_event, subscriber="payments", stream=f"rental:{request.rental_id}")
             failpoints.hit("payments.charge.opened")
-            return new, sends
+            return new, claim
         payment = queries.find_payment(payment_id=request.payment_id)
         if payment is None:
             # The other attempt was in the way when this one began; how it stands by now does not matter.
@@ -117,7 +118,7 @@ def _open(request: ChargeRequest, *, sends: bool, announced_by: type | None = No
         if payment.payee_id is None:  # recorded by a process of an older version, which knew no payees
             payment.payee_id = request.payee_id
             payment.save(update_fields=["payee_id"])
-        return payment, sends and claim_sending(payment_id=payment.id, now=now)
+        return payment, claim and claim_sending(payment_id=payment.id, now=now)
 
 
 def record_outcome(*, payment_id: UUID, outcome: ProviderOutcome, now: datetime) -> Payment:

@@ -28,7 +28,7 @@ def cancel_rental(
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         party = transitions.only_parties(rental, by=by, as_operator=as_operator)
-        if transitions.is_new_operation(rental, operation_id=operation_id):
+        if transitions.record_operation(rental, operation_id=operation_id):
             if rental.ends_at <= now and rental.state in domain.REVOCABLE:
                 _check_late_cancel(party=party, reason=reason)
             _cancel(rental, by=party, reason=reason, now=now)

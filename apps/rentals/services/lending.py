@@ -41,7 +41,7 @@ def hand_over(*, rental_id: UUID, by: UUID, as_operator: bool = False, operation
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_manager(rental, by=by, as_operator=as_operator)
-        if transitions.is_new_operation(rental, operation_id=operation_id):
+        if transitions.record_operation(rental, operation_id=operation_id):
             if rental.ends_at <= now and rental.state in {RentalState.PAID, RentalState.NO_SHOW}:
                 raise HandedOverTooLateError
             if rental.state != RentalState.PAID:  # an undone return leads to `rented` too, but not by this command
@@ -76,7 +76,7 @@ def take_back(
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         party = transitions.only_manager(rental, by=by, as_operator=as_operator)
-        if transitions.is_new_operation(rental, operation_id=operation_id):
+        if transitions.record_operation(rental, operation_id=operation_id):
             if rental.state != RentalState.RENTED:
                 raise WrongStateError(state=rental.state, wanted="take back")
             rental.returned_at = domain.returned_at(stated=returned_at, handed_over_at=rental.handed_over_at or now, now=now)

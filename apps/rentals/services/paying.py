@@ -76,10 +76,10 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
         if rental.state != RentalState.PAYING or rental.payment_id is None or rental.ends_at <= now:
             return rental
         charged = charge(rental, payment_id=rental.payment_id, method=method, now=now)
-    return paid(*charged, at=now + timedelta(seconds=time.monotonic() - began))
+    return resolve_charge(*charged, at=now + timedelta(seconds=time.monotonic() - began))
 
 
-def start(rental: Rental, *, operation_id: UUID) -> UUID:
+def begin_attempt(rental: Rental, *, operation_id: UUID) -> UUID:
     """Begin an attempt to pay, and return its id: the rental is `paying`. Whoever calls it writes the rental and publishes it."""
     transitions.transition(rental, to=RentalState.PAYING, wanted="pay")
     rental.payment_id, rental.operation = ids.uuid7(), operation_id
@@ -104,7 +104,7 @@ def charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> t
         method=method,
     )
     began = time.monotonic()
-    result = payments.charge(request=request, announced_by=RentalPaymentStarted, now=now)
+    result = payments.charge(request=request, superseded_event=RentalPaymentStarted, now=now)
     answered_at = now + timedelta(seconds=time.monotonic() - began)
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental.id)
@@ -123,7 +123,7 @@ def charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> t
     return rental, result
 
 
-def paid(rental: Rental, result: ChargeResult, *, at: datetime) -> Rental:
+def resolve_charge(rental: Rental, result: ChargeResult, *, at: datetime) -> Rental:
     """Return the rental that a charge has settled, or refuse as `pay_rental` says; `at` is the instant."""
     if rental.state == RentalState.REFUNDING:
         bus.deliver_deferred()  # the refund, too, so that its outcome is known, as far as the provider answers at once
@@ -201,7 +201,7 @@ def _start_payment(*, rental_id: UUID, by: UUID, operation_id: UUID, method: str
         if rental.state == RentalState.REQUESTED:
             if not is_repeated and queries.is_suspended(manager_id=rental.manager_id):
                 raise ManagerInactiveError
-            check_amount(rental)
+            check_amount(rental)  # it reads settings alone
         if is_repeated and rental.state in {RentalState.PAYING, RentalState.PAID}:
             return rental
         if is_repeated and rental.payment_state == RentalPaymentState.DECLINED:
@@ -212,7 +212,7 @@ def _start_payment(*, rental_id: UUID, by: UUID, operation_id: UUID, method: str
             _prolong_hold(rental, retry_after_s=wait_s, now=now)
         else:
             limits.check_declines(rental, renter=limits.lock_renter(renter_id=rental.renter_id), now=now)
-            start(rental, operation_id=operation_id)
+            begin_attempt(rental, operation_id=operation_id)
             transitions.save_and_publish(rental, RentalPaymentStarted, now=now, method=method)
     if is_unavailable:
         raise PaymentUnavailableError(retry_after_s=wait_s)

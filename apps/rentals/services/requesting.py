@@ -81,7 +81,7 @@ def request_rental(
         return rental
     if charged is None:
         return paying.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=rental_id, now=now)
-    return paying.paid(*charged, at=now + timedelta(seconds=time.monotonic() - began))
+    return paying.resolve_charge(*charged, at=now + timedelta(seconds=time.monotonic() - began))
 
 
 def expire_unpaid(*, rental_id: UUID, due_at: datetime, now: datetime) -> None:
@@ -135,7 +135,7 @@ def _hold_period(
             requested = transitions.fact_of(rental, RentalRequested, now=now)
             payment_id = None
             if method is not None:
-                payment_id = paying.start(rental, operation_id=rental_id)
+                payment_id = paying.begin_attempt(rental, operation_id=rental_id)
                 rental.version += 1
             transitions.insert(rental)  # before the limits: a period that is taken is refused as that
             limits.check_request(rental, pays=method is not None, now=now)

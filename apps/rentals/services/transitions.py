@@ -22,6 +22,7 @@ from gdmarket.prepared_writes import PreparedInsert, PreparedUpdate
 Fact = TypeVar("Fact", bound=RentalSnapshot)
 
 # What a rental agreed to when it was requested: these columns never change.
+# `search_text` is null in rows of the version before until `catch_up` fills it in.
 _AGREED = frozenset(
     {"id", "item_id", "item_name", "search_text", "item_version", "renter_id", "manager_id", "starts_at", "ends_at", "price", "currency"}
 ) | {"requested_at"}
@@ -78,8 +79,8 @@ def transition(rental: Rental, *, to: RentalState, wanted: str) -> None:
     rental.state = to
 
 
-def is_new_operation(rental: Rental, *, operation_id: UUID | None) -> bool:
-    """Return whether a command is not a repetition of the latest one, and record it as the latest."""
+def record_operation(rental: Rental, *, operation_id: UUID | None) -> bool:
+    """Record a command as the rental's latest; return False, and change nothing, if it is a repetition of the latest one."""
     if operation_id is not None and rental.operation == operation_id:
         return False
     rental.operation = operation_id
