@@ -146,14 +146,10 @@ class Requests:
         return self._rent(self._items[number % 3], "pm_ok", datetime.now(UTC) + timedelta(days=10, hours=2 * number))
 
     def rent_once(self) -> None:
-        """Register an item, rent it, hand it over and take it back."""
-        item = self._new_item()
-        self._bus.run_until_idle()
-        rental = self._rent(item, "pm_ok", None)
-        self._bus.run_until_idle()
+        """Register an item, rent it, hand it over and take it back; each request delivers what it published."""
+        rental = self._rent(self._new_item(), "pm_ok", None)
         self.send("POST", f"{_API}/rentals/{rental}/handover", self._manager, {})
         self.send("POST", f"{_API}/rentals/{rental}/return", self._manager, {})
-        self._bus.run_until_idle()
 
     def _rent(self, item: str, method: str, starts_at: datetime | None, **headers: str) -> str:
         body = {"item": item, **({"payment_method": method} if method else {})}
