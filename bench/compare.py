@@ -44,7 +44,12 @@ def run(options: Namespace) -> None:
         return
     with ForeignLoad() as foreign:
         tallies, rounds = _measure([old, new], rounds=options.rounds, requests=options.requests)
-    about = {"machine": report.machine(), "old": old.name, "new": new.name, "foreign load": f"{foreign.share:.0%} of all cores"}
+    about = {
+        "machine": report.machine(),
+        "old": old.name,
+        "new": new.name,
+        "CPU used by other processes": f"{foreign.share:.0%} of all cores",
+    }
     if options.json:
         print(json.dumps({**about, "rounds": rounds, "tallies": tallies}, ensure_ascii=False))
         return

@@ -37,7 +37,7 @@ def run(options: Namespace, *, old: Revision, new: Revision) -> None:
             results[database] = _measure(database, (old, new), options)
     about = {"machine": report.machine(), "old": old.name, "new": new.name}
     about["load"] = f"{options.workers} server processes each, {options.seconds:g} s a load, {options.rounds} rounds in turn"
-    about["foreign load"] = f"{foreign.share:.0%} of all cores"
+    about["CPU used by other processes"] = f"{foreign.share:.0%} of all cores"
     if options.json:
         rows = [
             {

@@ -26,8 +26,8 @@ _LOG = ("bus_event",)
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """What was spent since a beginning."""
+class Usage:
+    """What was used since a beginning."""
 
     wal: float
     rows: float
@@ -36,8 +36,8 @@ class Spent:
     server_s: float
     python_s: float
 
-    def since(self, before: "Spent") -> "Spent":
-        return Spent(*(getattr(self, name) - getattr(before, name) for name in self.__slots__))
+    def since(self, before: "Usage") -> "Usage":
+        return Usage(*(getattr(self, name) - getattr(before, name) for name in self.__slots__))
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -57,7 +57,7 @@ def run(options: Namespace) -> None:
             cursor.execute("SELECT pg_reload_conf()")
             cursor.execute("VACUUM ANALYZE")
         figures = _rentals(requests, number=options.rentals) + _reads(requests, number=4 * options.rentals) + _retention()
-    notes = {"load": f"{options.rentals} of each, one after the other", "foreign load": f"{foreign.share:.0%} of all cores"}
+    notes = {"load": f"{options.rentals} of each, one after the other", "CPU used by other processes": f"{foreign.share:.0%} of all cores"}
     report.print_figures(figures=figures, notes=notes, as_json=options.json)
 
 
@@ -76,7 +76,7 @@ def _rentals(requests: Requests, *, number: int) -> list[Figure]:
     return _figures("a paid request", paid, number) + _figures("an item and a whole rental", whole, number)
 
 
-def _figures(what: str, spent: Spent, number: int) -> list[Figure]:
+def _figures(what: str, spent: Usage, number: int) -> list[Figure]:
     return [
         Figure(what=f"{what}: WAL", values=[spent.wal / number / _KB], unit="KiB"),
         Figure(what=f"{what}: rows inserted, changed or deleted", values=[spent.rows / number]),
@@ -138,7 +138,7 @@ def _timed(work: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def _spent() -> Spent:
+def _spent() -> Usage:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_force_next_flush()")
         cursor.execute("SELECT pg_current_wal_lsn() - '0/0', pg_backend_pid()")
@@ -149,4 +149,4 @@ def _spent() -> Spent:
         sizes: Mapping[str, int] = dict(cursor.fetchall())
     server, own = psutil.Process(backend).cpu_times(), psutil.Process().cpu_times()
     log = sum(sizes[table] for table in _LOG)
-    return Spent(float(wal), float(rows), sum(sizes.values()), log, server.user + server.system, own.user + own.system)
+    return Usage(float(wal), float(rows), sum(sizes.values()), log, server.user + server.system, own.user + own.system)

@@ -40,9 +40,9 @@ def run(options: Namespace) -> None:
             times[size] = _measure(options, size)
     title = f"{report.machine()}; {options.database}"
     if options.json:
-        print(json.dumps({"machine": title, "foreign load": foreign.share, "times": times}, ensure_ascii=False))
+        print(json.dumps({"machine": title, "CPU used by other processes": foreign.share, "times": times}, ensure_ascii=False))
     else:
-        print(f"machine: {title}; foreign load {foreign.share:.0%}; median milliseconds in process of {options.rounds} requests")
+        print(f"machine: {title}; CPU used by other processes {foreign.share:.0%}; median milliseconds in process of {options.rounds}")
         _print(times)
 
 

@@ -73,7 +73,10 @@ def run(options: Namespace) -> None:
         Figure(what=f"POST /rentals with payment, {options.clients} clients", values=ours, unit="per s"),
         Figure(what="share", values=[100 * our / tps for our, tps in zip(ours, raw, strict=True)], unit="%", aim="12, better 25"),
     ]
-    notes = {"server": f"{options.workers} processes, PostgreSQL durable", "foreign load": f"{foreign.share:.0%} of all cores"}
+    notes = {
+        "server": f"{options.workers} processes, PostgreSQL durable",
+        "CPU used by other processes": f"{foreign.share:.0%} of all cores",
+    }
     report.print_figures(figures=figures, notes=notes, as_json=options.json)
 
 

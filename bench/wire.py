@@ -18,7 +18,7 @@ from deploy.client import Request
 WARM_UP_S = 1.0
 _TIMEOUT_S = 60.0
 _CHUNK = 1 << 16
-Asking = Generator[Request | bytes, tuple[int, bytes], None]
+Scenario = Generator[Request | bytes, tuple[int, bytes], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +48,7 @@ def closed_loop(*, port: int, requests: Callable[[int], Iterable[Request | bytes
     latencies: list[float] = []
     failed = 0
     for began, ended, status in exchanges(
-        port=port, askers=[_asking(requests(number)) for number in range(clients)], ends=begins + seconds
+        port=port, scenarios=[_plain(requests(number)) for number in range(clients)], ends=begins + seconds
     ):
         if began >= begins:
             latencies.append((ended - began) * 1000)
@@ -62,12 +62,12 @@ def percentiles(values: list[float]) -> list[float]:
     return quantiles(values, n=100) if len(values) > 1 else [float("nan")] * 99
 
 
-def exchanges(*, port: int, askers: Iterable[Asking], ends: float) -> Iterator[tuple[float, float, int]]:
+def exchanges(*, port: int, scenarios: Iterable[Scenario], ends: float) -> Iterator[tuple[float, float, int]]:
     """Yield when each request began and ended, and its status, 0 for a broken connection; none begins after `ends`."""
     with selectors.DefaultSelector() as selector:
-        for asker in askers:
-            connection = _Connection(port, asker)
-            if connection.ask(next(asker, None)):
+        for scenario in scenarios:
+            connection = _Connection(port, scenario)
+            if connection.ask(next(scenario, None)):
                 selector.register(connection, selectors.EVENT_READ)
         while selector.get_map():
             ready = selector.select(_TIMEOUT_S)
@@ -92,9 +92,9 @@ def exchanges(*, port: int, askers: Iterable[Asking], ends: float) -> Iterator[t
 class _Connection:
     """One client's connection, and what it receives."""
 
-    def __init__(self, port: int, asker: Asking) -> None:
+    def __init__(self, port: int, scenario: Scenario) -> None:
         self.began, self.is_closed = 0.0, False
-        self._port, self._asker, self._received = port, asker, bytearray()
+        self._port, self._scenario, self._received = port, scenario, bytearray()
         self.open()
 
     def open(self) -> None:
@@ -125,7 +125,7 @@ class _Connection:
 
     def next_after(self, answer: tuple[int, bytes]) -> Request | bytes | None:
         try:
-            return self._asker.send(answer)
+            return self._scenario.send(answer)
         except StopIteration:
             return None
 
@@ -171,6 +171,6 @@ def _joined(chunked: bytearray) -> bytes:
     return bytes(joined)
 
 
-def _asking(requests: Iterable[Request | bytes]) -> Asking:
+def _plain(requests: Iterable[Request | bytes]) -> Scenario:
     for request in requests:  # noqa: UP028  # an iterator is not sent the answers
         yield request

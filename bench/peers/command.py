@@ -46,7 +46,7 @@ def run(options: Namespace) -> None:
         "flows": "GDmarket: search nearby, item, request and pay, status (4 requests); django-oscar: list, product, basket, checkout "
         "without payment, order (5); Vendure: search, product, add, customer and address, pay, order (6)",
         "load": f"{options.products} products, {shops.WORKERS} workers each; {options.rounds} rounds of {options.seconds:g} s in turn",
-        "foreign load": f"{foreign.share:.0%} of all cores",
+        "CPU used by other processes": f"{foreign.share:.0%} of all cores",
     }
     report.print_figures(figures=_figures(results), notes=notes, as_json=options.json)
 

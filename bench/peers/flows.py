@@ -9,14 +9,14 @@ from itertools import count
 from typing import Any
 
 from bench.paid_requests import PaidRequests
-from bench.wire import Asking, Measured, encode, exchanges, percentiles
+from bench.wire import Measured, Scenario, encode, exchanges, percentiles
 from deploy.client import API, Request
 
 _TOWNS = ("37.5446,127.0559", "37.2636,127.0286", "35.1796,129.0756", "37.5133,127.1001")
 _WARM_UP_S = 3.0
 Step = Generator[Request | bytes, tuple[int, bytes], Any]
 # One flow of a client, by its number.
-Flow = Callable[[int], Asking]
+Flow = Callable[[int], Scenario]
 
 
 class FlowError(RuntimeError):
@@ -41,7 +41,7 @@ def measure(shop: Shop, *, clients: int, seconds: float) -> Measured:
     latencies: list[float] = []
     failures: list[str] = []
 
-    def asking(number: int) -> Asking:
+    def scenario(number: int) -> Scenario:
         while True:
             began = time.perf_counter()
             try:
@@ -52,7 +52,7 @@ def measure(shop: Shop, *, clients: int, seconds: float) -> Measured:
             if begins <= ended <= ends:
                 latencies.append((ended - began) * 1000)
 
-    for _ in exchanges(port=shop.port, askers=[asking(number) for number in range(clients)], ends=ends):
+    for _ in exchanges(port=shop.port, scenarios=[scenario(number) for number in range(clients)], ends=ends):
         pass
     if failures:
         raise FlowError(f"{shop.name}: {failures[0]}")
@@ -77,7 +77,7 @@ def rental(*, token: str, items: Sequence[str]) -> Flow:
     paying = [paid.of(number) for number in range(len(items))]
     turns = count()
 
-    def flow(number: int) -> Asking:
+    def flow(number: int) -> Scenario:
         found = yield from ask(Request(path=f"{API}/items?limit=20&near={_TOWNS[next(turns) % len(_TOWNS)]}&radius_m=5000"))
         yield from ask(Request(path=f"{API}/items/{found['results'][number % len(found['results'])]['id']}", token=token))
         made = yield from ask(next(paying[number % len(paying)]))
@@ -94,7 +94,7 @@ def oscar_order(*, port: int, tokens: Sequence[str], country: str) -> Flow:
     address = {"country": f"{base}/countries/{country}/", "first_name": "A", "last_name": "B", "line1": "1", "line4": "Seoul"}
     address |= {"postcode": "04781", "state": ""}
 
-    def flow(number: int) -> Asking:
+    def flow(number: int) -> Scenario:
         headers = {"Authorization": f"Token {tokens[number % len(tokens)]}", "Host": f"localhost:{port}"}
 
         def send(method: str, path: str, body: Any = None) -> Step:
@@ -129,7 +129,7 @@ _ORDER = "query($code: String!) { orderByCode(code: $code) { code state totalWit
 def vendure_order(*, tokens: Sequence[str], method: str) -> Flow:
     """Search, look at one, add it, say who and where to, pay by the dummy provider, look at the order: six requests."""
 
-    def flow(number: int) -> Asking:
+    def flow(number: int) -> Scenario:
         headers = {"Authorization": f"Bearer {tokens[number % len(tokens)]}"}
 
         def send(query: str, **variables: Any) -> Step:

@@ -8,7 +8,7 @@ from time import perf_counter
 
 import pytest
 
-from bench.wire import Asking, closed_loop, exchanges
+from bench.wire import Scenario, closed_loop, exchanges
 from deploy.client import Request
 
 
@@ -47,14 +47,14 @@ def port() -> Iterator[int]:
 def test_a_client_is_sent_each_answer_and_goes_on_after_a_broken_connection(port: int) -> None:
     seen = []
 
-    def asking() -> Asking:
+    def scenario() -> Scenario:
         seen.append((yield Request(path="/whole")))
         seen.append((yield Request(path="/chunked")))
         seen.append((yield Request(method="POST", path="/", body={})))
         seen.append((yield Request(path="/closing")))
         seen.append((yield Request(path="/missing")))
 
-    statuses = [status for _, _, status in exchanges(port=port, askers=[asking()], ends=perf_counter() + 60)]
+    statuses = [status for _, _, status in exchanges(port=port, scenarios=[scenario()], ends=perf_counter() + 60)]
 
     assert seen == [(200, b"whole"), (200, b"one two"), (0, b""), (200, b"whole"), (404, b"whole")]
     assert statuses == [200, 200, 0, 200, 404]
