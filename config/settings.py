@@ -66,8 +66,8 @@ _URLS = {
 }
 DATABASES, GDMARKET_CONTEXT_DATABASES = databases(url=_URL, urls=_URLS, data_dir=GDMARKET_DATA_DIR)
 DATABASE_ROUTERS = ["gdmarket.databases.ContextRouter"]
-#: The cache that counts requests for the rates. In memory it is per process: with several, name a shared one.
-CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://")}
+#: The cache that counts requests for the rates, one entry a caller. In memory it is per process: with several, name a shared one.
+CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://?max_entries=10000")}
 
 # -- The bus ----------------------------------------------------------------------------------------------------------------------
 GDMARKET_SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"

@@ -22,7 +22,11 @@ _REMEMBERED_S = 60.0
 
 
 class _CacheThrottle(BaseThrottle):
-    """Counts in the cache, in windows that begin with the first request: quick, and right across processes if they share it."""
+    """Counts in the cache, in windows of the clock: quick, and right across processes if they share it.
+
+    The number of the window is in the key. So a clock that is set back, or a cache that keeps a key for too long, makes nobody wait for
+    a window that is over.
+    """
 
     setting: str
 
@@ -31,28 +35,18 @@ class _CacheThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         rate = getattr(settings, self.setting)
-        key = None if rate == "off" else self.key_of(request)
-        if key is None:
+        caller = None if rate == "off" else self.key_of(request)
+        if caller is None:
             return True
         number, window_s = _number_and_seconds(rate)
-        try:
-            count = cache.incr(key)
-        except ValueError:  # there is no window, or it is over
-            _begin_window(key, window_s)
+        window, passed_s = divmod(time.time(), window_s)
+        if _count(f"{caller}:{window_s}:{window:.0f}", window_s) <= number:
             return True
-        if count <= number:
-            return True
-        ends_at_s: float = cache.get(f"{key}:ends", 0.0)
-        now_s = time.time()
-        # Some caches forget a key before it is time, or keep it for longer; and a clock may have been set back.
-        if not now_s < ends_at_s <= now_s + window_s + 1:
-            _begin_window(key, window_s)
-            return True
-        self._wait_s = ends_at_s - now_s
+        self._wait_s = window_s - passed_s
         return False
 
     def key_of(self, request: Request) -> str | None:
-        """Return under which key a request is counted; None if it is not."""
+        """Return under which key a request is counted, but for the window; None if it is not."""
         raise NotImplementedError
 
     def wait(self) -> float:
@@ -66,7 +60,7 @@ class UserThrottle(_CacheThrottle):
 
     def key_of(self, request: Request) -> str | None:
         """Return the person's key."""
-        return f"throttle:user:{request.user.pk}" if request.user.is_authenticated else None
+        return f"rate:user:{request.user.pk}" if request.user.is_authenticated else None
 
 
 class AnonThrottle(_CacheThrottle):
@@ -76,7 +70,7 @@ class AnonThrottle(_CacheThrottle):
 
     def key_of(self, request: Request) -> str | None:
         """Return the address's key."""
-        return None if request.user.is_authenticated else f"throttle:anon:{address_of(request)}"
+        return None if request.user.is_authenticated else f"rate:anon:{address_of(request)}"
 
 
 class AddressThrottle(BaseThrottle):
@@ -123,9 +117,17 @@ class RegistrationThrottle(AddressThrottle):
     scope, setting = "register", "GDMARKET_THROTTLE_REGISTER"
 
 
-def _begin_window(key: str, window_s: int) -> None:
-    cache.set(f"{key}:ends", time.time() + window_s, timeout=window_s)
-    cache.set(key, 1, timeout=window_s)
+def _count(key: str, window_s: int) -> int:
+    """Count a request in the cache, and return how many there are with it."""
+    try:
+        return cache.incr(key)
+    except ValueError:  # it is the first of its window
+        if cache.add(key, 1, timeout=window_s):
+            return 1
+    try:
+        return cache.incr(key)  # another process was faster
+    except ValueError:  # and the cache has forgotten it already
+        return 1
 
 
 @lru_cache(maxsize=32)
