@@ -34,7 +34,7 @@ sqlite3.register_converter("datetime", _instant)
 
 
 class QueuedConnection(sqlite3.Connection):
-    """A connection that has its turn from BEGIN to the end of the transaction."""
+    """A connection that has its place in the queue from BEGIN to the end of the transaction."""
 
     #: The file; empty if the database is in memory: there its cache has locks of its own.
     path = ""
@@ -42,56 +42,59 @@ class QueuedConnection(sqlite3.Connection):
     identity: tuple[int, int] | None = None
     _queue: WriterQueue | None = None
 
-    def take_turn(self) -> None:
-        """Wait for its turn to write, as long as SQLite would.
+    def acquire_write_lock(self) -> None:
+        """Wait until it may write, as long as SQLite would.
 
-        :raises sqlite3.OperationalError: if it did not come in time
+        :raises sqlite3.OperationalError: if that is too long
         """
         if self._queue is None and self.path:
             queue = queue_of(self.path)
             queue.enter(self, timeout_s=self._busy_timeout_s)
             self._queue = queue
 
-    def end_turn(self) -> None:
-        """Let others write, if it is its turn."""
+    def release_write_lock(self) -> None:
+        """Let others write, if it is the one that may."""
         if self._queue is not None:
             queue, self._queue = self._queue, None
             queue.leave()
 
     def is_free_to(self, statement: str) -> bool:
-        """Return whether a statement need not wait: it reads, or it is this connection's turn already."""
+        """Return whether a statement need not wait: it reads, or this connection may write already."""
         return self.in_transaction or self._queue is not None or not _IS_WRITE(statement)
 
     @contextmanager
-    def turn_to(self, statement: str) -> Iterator[None]:
-        """Have its turn for one statement, where that writes outside a transaction."""
+    def write_lock_for(self, statement: str) -> Iterator[None]:
+        """Let no other write during one statement, where that writes outside a transaction."""
         if self.is_free_to(statement):
             yield
             return
-        self.take_turn()
+        self.acquire_write_lock()
         try:
             yield
         finally:
-            self.end_turn()
+            self.release_write_lock()
 
     def commit(self) -> None:
-        """Commit, and let others write. If it fails, a rollback follows."""
-        super().commit()
-        self.end_turn()
+        """Commit, and let others write, unless it fails and leaves the transaction open."""
+        try:
+            super().commit()
+        finally:
+            if not self.in_transaction:
+                self.release_write_lock()
 
     def rollback(self) -> None:
         """Roll back, and let others write."""
         try:
             super().rollback()
         finally:
-            self.end_turn()
+            self.release_write_lock()
 
     def close(self) -> None:
         """Close, which rolls back, and let others write."""
         try:
             super().close()
         finally:
-            self.end_turn()
+            self.release_write_lock()
 
     def _busy_timeout_s(self) -> float:
         # Some of our code shortens it for a while.
@@ -99,20 +102,20 @@ class QueuedConnection(sqlite3.Connection):
 
 
 class QueuedCursor(base.SQLiteCursorWrapper):
-    """A cursor whose writes outside transactions wait for their turn."""
+    """A cursor whose writes outside transactions wait in the queue."""
 
     connection: QueuedConnection
 
     def execute(self, query: str, params: Any = None) -> Any:
-        """Execute as Django's does, in its turn."""
+        """Execute as Django's does, when it may."""
         if self.connection.is_free_to(query):
             return super().execute(query, params)
-        with self.connection.turn_to(query):
+        with self.connection.write_lock_for(query):
             return super().execute(query, params)
 
     def executemany(self, query: str, param_list: Any) -> Any:
-        """Execute as Django's does, in its turn."""
-        with self.connection.turn_to(query):
+        """Execute as Django's does, when it may."""
+        with self.connection.write_lock_for(query):
             return super().executemany(query, param_list)
 
     def convert_query(self, query: str, *, param_names: list[str] | None = None) -> str:
@@ -151,12 +154,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _start_transaction_under_autocommit(self) -> None:
         with self.wrap_database_errors:
-            self.connection.take_turn()
+            self.connection.acquire_write_lock()
         try:
             # A deferred transaction that reads and then writes fails at once with "database is locked".
             self.cursor().execute("BEGIN IMMEDIATE")
         except BaseException:
-            self.connection.end_turn()
+            self.connection.release_write_lock()
             raise
 
 

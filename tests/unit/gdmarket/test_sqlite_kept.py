@@ -1,5 +1,6 @@
 """A connection to SQLite is kept between requests, and given up where its file is no longer the one that it opened."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -92,7 +93,20 @@ def test_a_request_leaves_its_connection_open(client: Client) -> None:
     assert ask() is opened
 
 
-def test_the_application_is_loaded_without_a_connection_that_forked_workers_would_share() -> None:
-    loaded = "from config.wsgi import application; from django.db import connections; print({c.connection for c in connections.all()})"
-    found = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "{None}"
+_LOADED = """
+import threading
+from importlib import import_module
+from config.wsgi import application
+from django.conf import settings
+from django.db import connections
+import_module(settings.ROOT_URLCONF)
+print({each.connection for each in connections.all()}, threading.active_count())
+"""
+
+
+@pytest.mark.parametrize("traces", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}], ids=["no traces", "traces"])
+def test_the_application_is_loaded_without_connections_and_threads_that_forked_workers_would_share(traces: dict[str, str]) -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", _LOADED], cwd=ROOT, env={**os.environ, **traces}, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "{None} 1"

@@ -1,12 +1,14 @@
 """Writers of a SQLite database write in the order in which they asked; each time beside what happens without the queue."""
 
+import gc
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,6 @@ import pytest
 from gdmarket.sqlite import writers
 from gdmarket.sqlite.writers import WriterQueue
 
-WRITERS, ROUNDS = 6, 40
 LOCKED = "database is locked"
 
 
@@ -26,74 +27,60 @@ def long() -> float:
     return 20.0
 
 
+def too_short() -> float:
+    return 0.05
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the order on a busy machine, too."""
+    monkeypatch.setattr(writers, "_PATIENCE_S", 20.0)
+
+
 # -- Threads -------------------------------------------------------------------------------------------------------------------------
 
 
-def most_overtaken(write: Callable[[Callable[[], None], Callable[[], None]], None]) -> int:
-    """Let threads write over and over; return how often one that had asked saw the same other one, which asked later, go before it.
+def order_of_threads(queue: WriterQueue) -> list[str]:
+    """Have five threads ask one after another while this one writes, which then comes again at once; return who wrote, in order."""
+    order: list[str] = []
+    here = Owner()
 
-    `write` calls its first argument when it has asked, and the second when it writes.
-    """
-    turns: list[tuple[int, float, float]] = []
-
-    def work(number: int) -> None:
-        for _ in range(ROUNDS):
-            asked: list[float] = []
-
-            def stamp(asked: list[float] = asked) -> None:
-                asked.append(time.perf_counter())
-
-            def hold(asked: list[float] = asked) -> None:
-                now = time.perf_counter()
-                turns.append((number, asked[0] if asked else now, now))
-                time.sleep(0.001)
-
-            write(stamp, hold)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(WRITERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(turns) == WRITERS * ROUNDS
-    return max(
-        sum(1 for it, its_asked, its_went in turns if it == other and its_asked > asked and its_went < went)
-        for number, asked, went in turns
-        for other in range(WRITERS)
-        if other != number
-    )
-
-
-def test_no_thread_is_overtaken_twice_by_another(tmp_path: Path) -> None:
-    queue = WriterQueue(str(tmp_path / "market.sqlite3"))
-
-    def write(stamp: Callable[[], None], hold: Callable[[], None]) -> None:
+    def work(name: str) -> None:
         owner = Owner()
-
-        def timeout_s() -> float:
-            stamp()  # it stands in the queue; two may stamp in the other order, hence once
-            return 20.0
-
-        queue.enter(owner, timeout_s=timeout_s)
-        hold()
+        queue.enter(owner, timeout_s=long)
+        order.append(name)
         queue.leave()
 
-    assert most_overtaken(write) <= 1
+    queue.enter(here, timeout_s=long)
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcde"]
+    for n, thread in enumerate(threads, start=1):
+        thread.start()
+        while len(queue._waiting) < n:
+            time.sleep(0.001)
+    queue.leave()
+    queue.enter(here, timeout_s=long)
+    order.append("here")
+    queue.leave()
+    for thread in threads:
+        thread.join()
+    return order
 
 
-def test_control_by_sqlites_own_waiting_threads_overtake_many_times(tmp_path: Path) -> None:
-    path = tmp_path / "market.sqlite3"
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA journal_mode=WAL")
+def test_threads_write_in_the_order_in_which_they_asked(tmp_path: Path) -> None:
+    assert order_of_threads(WriterQueue(str(tmp_path / "market.sqlite3"))) == [*"abcde", "here"]
 
-    def write(stamp: Callable[[], None], hold: Callable[[], None]) -> None:
-        with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as database:
-            stamp()
-            database.execute("BEGIN IMMEDIATE")
-            hold()
-            database.execute("COMMIT")
 
-    assert most_overtaken(write) > 5
+class LastComeQueue(WriterQueue):
+    """Lets in who asked last."""
+
+    def _hand_over(self) -> None:
+        self._waiting.reverse()
+        super()._hand_over()
+        self._waiting.reverse()
+
+
+def test_control_without_the_order_who_asked_last_goes_first(tmp_path: Path) -> None:
+    assert order_of_threads(LastComeQueue(str(tmp_path / "market.sqlite3")))[0] == "e"
 
 
 def test_who_waits_too_long_gets_sqlites_error_and_leaves_the_queue(tmp_path: Path) -> None:
@@ -110,7 +97,7 @@ def test_who_waits_too_long_gets_sqlites_error_and_leaves_the_queue(tmp_path: Pa
 
 
 def test_a_writer_that_is_gone_without_a_word_is_followed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writers, "_LOOK_S", 0.01)
+    monkeypatch.setattr(writers, "_LIVENESS_CHECK_S", 0.01)
     queue = WriterQueue(str(tmp_path / "market.sqlite3"))
     gone, following = Owner(), Owner()
     queue.enter(gone, timeout_s=long)
@@ -118,8 +105,8 @@ def test_a_writer_that_is_gone_without_a_word_is_followed_by_the_next(tmp_path: 
 
     queue.enter(following, timeout_s=long)
 
-    with pytest.raises(sqlite3.OperationalError, match=LOCKED):  # and it is one's turn as ever
-        queue.enter(Owner(), timeout_s=lambda: 0.05)
+    with pytest.raises(sqlite3.OperationalError, match=LOCKED):  # and one writes at a time, as ever
+        queue.enter(Owner(), timeout_s=too_short)
 
 
 def test_without_a_place_for_its_file_threads_still_queue(tmp_path: Path) -> None:
@@ -137,8 +124,10 @@ def test_without_a_place_for_its_file_threads_still_queue(tmp_path: Path) -> Non
 # -- Processes -----------------------------------------------------------------------------------------------------------------------
 
 _OTHER = """
-import sys, time
+import sys
+from gdmarket.sqlite import writers
 from gdmarket.sqlite.writers import WriterQueue
+writers._PATIENCE_S = 20.0
 queue, log = WriterQueue(sys.argv[1]), sys.argv[1] + ".log"
 for _ in sys.stdin:
     queue.enter(queue, timeout_s=lambda: 20.0)
@@ -147,63 +136,116 @@ for _ in sys.stdin:
     queue.leave()
     print("wrote", flush=True)
 """
+Other = subprocess.Popen[str]
 
 
-def order_of_two_processes(queue: WriterQueue, path: Path, *, is_waiting: Callable[[], bool]) -> list[str]:
-    """Leave while another process waits, and come again at once, a few times; return who wrote, in order."""
-    log = Path(f"{path}.log")
+@contextmanager
+def another_process(path: Path) -> Iterator[Other]:
+    """Give a process that writes once for each line that it reads."""
     with subprocess.Popen([sys.executable, "-c", _OTHER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        yield other
+        other.communicate()
+
+
+def begin_to_wait(queue: WriterQueue, *others: Other) -> None:
+    """Have other processes write; return when one of them is next."""
+    for other in others:
         assert other.stdin is not None
-        assert other.stdout is not None
-        for _ in range(10):
-            queue.enter(queue, timeout_s=long)
-            other.stdin.write("go\n")
-            other.stdin.flush()
-            while not is_waiting():
-                time.sleep(0.001)
-            queue.leave()
-            queue.enter(queue, timeout_s=long)
-            with log.open("a") as file:
-                file.write("here ")
-            queue.leave()
-            other.stdout.readline()
-        other.stdin.close()
-    return log.read_text().split()
-
-
-def test_a_process_that_comes_again_lets_the_one_that_waits_go_first(tmp_path: Path) -> None:
-    queue = WriterQueue(str(tmp_path / "market.sqlite3"))
-
-    def is_waiting() -> bool:
-        try:
-            queue._lock(writers._NEXT, writers._Deadline(lambda: 0.0))  # whether the other process holds it
-        except sqlite3.OperationalError:
-            return True
+        other.stdin.write("go\n")
+        other.stdin.flush()
+    now = writers._Deadline(lambda: 0.0)
+    while WriterQueue._lock(queue, writers._NEXT, writers._Deadline(long), now):
         queue._unlock(writers._NEXT)
-        return False
+        time.sleep(0.001)
 
-    assert order_of_two_processes(queue, tmp_path / "market.sqlite3", is_waiting=is_waiting) == ["other", "here"] * 10
+
+def end_waiting(*others: Other) -> None:
+    for other in others:
+        assert other.stdout is not None
+        other.stdout.readline()
+
+
+def write_here(queue: WriterQueue, path: Path) -> None:
+    queue.enter(queue, timeout_s=long)
+    with Path(f"{path}.log").open("a") as file:
+        file.write("here ")
+    queue.leave()
+
+
+def written(path: Path) -> list[str]:
+    return Path(f"{path}.log").read_text().split()
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_a_process_that_comes_again_lets_the_one_that_is_next_go_first(tmp_path: Path, processes: int) -> None:
+    path = tmp_path / "market.sqlite3"
+    queue = WriterQueue(str(path))
+    with ExitStack() as stack:
+        others = [stack.enter_context(another_process(path)) for _ in range(processes - 1)]
+        for _ in range(5):
+            before = len(written(path)) if Path(f"{path}.log").exists() else 0
+            queue.enter(queue, timeout_s=long)
+            begin_to_wait(queue, *others)
+            queue.leave()
+            write_here(queue, path)
+            end_waiting(*others)
+            order = written(path)[before:]
+            assert order[0] == "other"
+            assert sorted(order) == ["here"] + ["other"] * (processes - 1)
 
 
 class QueueWithoutTurns(WriterQueue):
     """Takes the lock as soon as it is free, whoever waits."""
 
-    def _lock(self, byte: int, deadline: writers._Deadline) -> None:
-        if byte == writers._WRITING:
-            super()._lock(byte, deadline)
-
-
-def waited() -> bool:
-    time.sleep(0.02)  # nothing shows that the other process waits
-    return True
+    def _lock(self, byte: int, deadline: writers._Deadline, gives_up: writers._Deadline) -> bool:
+        return byte == writers._NEXT or super()._lock(byte, deadline, gives_up)
 
 
 def test_control_without_turns_it_goes_first_itself(tmp_path: Path) -> None:
-    queue = QueueWithoutTurns(str(tmp_path / "market.sqlite3"))
-    order = order_of_two_processes(queue, tmp_path / "market.sqlite3", is_waiting=waited)
+    path = tmp_path / "market.sqlite3"
+    queue = QueueWithoutTurns(str(path))
+    with another_process(path) as other:
+        queue.enter(queue, timeout_s=long)
+        begin_to_wait(queue, other)
+        other.send_signal(signal.SIGSTOP)  # as slow as it may be
+        queue.leave()
+        write_here(queue, path)
+        other.send_signal(signal.SIGCONT)
+        end_waiting(other)
 
-    assert order != ["other", "here"] * 10
-    assert sorted(order) == ["here"] * 10 + ["other"] * 10
+    assert written(path) == ["here", "other"]
+
+
+def test_a_process_that_is_stopped_while_it_is_next_keeps_nobody_from_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "market.sqlite3"
+    queue = WriterQueue(str(path))
+    with another_process(path) as other:
+        queue.enter(queue, timeout_s=long)
+        begin_to_wait(queue, other)
+        other.send_signal(signal.SIGSTOP)
+        queue.leave()
+        with pytest.raises(sqlite3.OperationalError, match=LOCKED):  # patience ends later than this
+            queue.enter(queue, timeout_s=too_short)
+
+        monkeypatch.setattr(writers, "_PATIENCE_S", 0.05)
+        write_here(queue, path)
+
+        other.send_signal(signal.SIGCONT)
+        end_waiting(other)
+    assert written(path) == ["here", "other"]
+
+
+def test_a_connection_that_is_lost_in_a_transaction_lets_other_processes_write(tmp_path: Path) -> None:
+    path = tmp_path / "market.sqlite3"
+    queue, lost = WriterQueue(str(path)), Owner()
+    queue.enter(lost, timeout_s=long)
+    with another_process(path) as other:
+        begin_to_wait(queue, other)
+        del lost
+        gc.collect()
+        end_waiting(other)
+
+    assert written(path) == ["other"]
 
 
 _FORKING = """
