@@ -1,6 +1,6 @@
 """Deliver to the lanes that this process has just published to, with as few statements and transactions as can be.
 
-What one subscriber has to handle shares a transaction, which locks the deliveries instead of leasing them, and deletes them at its end. If
+Up to 50 deliveries to one subscriber share a transaction, which locks them instead of leasing them, and deletes them at its end. If
 anything fails, it is rolled back, and each delivery is leased and handled alone, as in a relay: there a failure counts an attempt. What
 reaches outside the database and what is forwarded is leased, too; what failed before is left to the relay. A process that dies leaves no
 lease: a relay claims what it had locked, and leases it.
@@ -19,11 +19,15 @@ from gdmarket.bus.pending_lanes import Lane
 
 logger = logging.getLogger(__name__)
 
+# The most lanes, and deliveries, in one transaction: few enough that SQLite's one writer, and rows that handlers lock, are soon free again.
+_MOST_AT_ONCE = 50
+
 
 def drain(lanes: Collection[Lane], *, keep_going: Callable[[], bool]) -> None:
     """Deliver to these lanes, and to those that the handlers publish to, until nothing is left or `keep_going` returns False.
 
-    Projections come after everything that can be handled in transactions, so that one transaction takes all facts; then what needs leases.
+    Projections come after everything that can be handled in transactions, so that one transaction takes all
+    facts of a request; then what needs leases.
     """
     leased: list[Lane] = []
     waiting: dict[Lane, None] = dict.fromkeys(lanes)
@@ -35,8 +39,9 @@ def drain(lanes: Collection[Lane], *, keep_going: Callable[[], bool]) -> None:
                 leased = []
             else:
                 first = next((each for each in subscribers if not registry.is_projection(subscriber=each)), subscribers[0])
-                own = [lane for lane in waiting if lane[0] == first]
-                waiting = {lane: None for lane in waiting if lane[0] != first}
+                own = [lane for lane in waiting if lane[0] == first][:_MOST_AT_ONCE]
+                for lane in own:
+                    del waiting[lane]
                 leased += own if routing.forward_target(first) else _handle_locked(first, own, keep_going)
             waiting |= dict.fromkeys(pending_lanes.take())
 

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from gdmarket import bus
+from gdmarket import bus, databases
 from gdmarket.bus import claims, settling, subscriptions
 from gdmarket.bus.errors import LeaseLostError
 from gdmarket.bus.models import Delivery
@@ -139,6 +139,27 @@ def test_a_projection_takes_what_the_other_subscribers_publish_in_the_same_trans
     add(1, 2)
 
     assert batches == [[Added(n=1), Added(n=2), Removed(n=1), Removed(n=2)]]
+
+
+def test_after_fifty_deliveries_it_commits_and_goes_on(connect: Connect) -> None:
+    batches: list[int] = []
+
+    @bus.batch
+    def project(events: Sequence[object]) -> None:
+        batches.append(len(events))
+
+    project.__module__ = f"apps.{BLUE}.handlers"
+    connect({Added: [project, handler_of(RED)]})
+
+    with CaptureQueriesContext(connection) as captured:
+        with databases.transaction_for("sample"):
+            for n in range(120):
+                bus.publish(Added(n=n), stream=f"counter:{n}")
+        statements = [query["sql"] for query in captured]
+
+    assert (batches, len(handled(RED)), outstanding()) == ([50, 50, 20], 120, 0)
+    assert sum(sql.startswith("BEGIN") for sql in statements) == 1 + 3 + 3
+    assert sum("DELETE" in sql for sql in statements) == 3 + 3
 
 
 @pytest.mark.postgresql
