@@ -38,9 +38,11 @@ def transaction_for(context: str, *, savepoint: bool = False) -> "TransactionSco
 
 
 def before_commit(write: BeforeCommit) -> None:
-    """Call `write(alias)` at the end of each outermost transaction of `transaction_for` that is not rolled back, inside it."""
-    if write not in _before_commit:
-        _before_commit.append(write)
+    """Set what is called with the alias at the end of each outermost transaction of `transaction_for` that is not rolled back, inside it.
+
+    The bus sets it. It is here because the bus needs this module, and set before anything can be published: by the module of `publish`.
+    """
+    _before_commit[:] = [write]
 
 
 def is_scope_open(using: str) -> bool:
@@ -59,7 +61,10 @@ _thread = _Thread()
 
 
 class TransactionScope(transaction.Atomic):
-    """`transaction.atomic` without savepoints that nobody asked for, and with a last step before the commit."""
+    """`transaction.atomic` without savepoints that nobody asked for, and with a last step before the commit.
+
+    Like `Atomic` it keeps nothing of a transaction, so that one that decorates a function is safe between threads.
+    """
 
     def __init__(self, *, using: str, savepoint: bool = False) -> None:
         """Use the database `using`. Within another's `atomic`, such as a test's, the outermost scope always has a savepoint."""
@@ -68,8 +73,8 @@ class TransactionScope(transaction.Atomic):
 
     def __enter__(self) -> None:
         """Begin a transaction, or a part of the one that is open."""
-        self.savepoint = self._has_savepoint or not is_scope_open(self._alias)
-        super().__enter__()
+        has_savepoint = self._has_savepoint or not is_scope_open(self._alias)
+        transaction.Atomic(self._alias, savepoint=has_savepoint, durable=False).__enter__()
         _thread.depths[self._alias] = _thread.depths.get(self._alias, 0) + 1
 
     def __exit__(self, exc_type: type[BaseException] | None, exc_value: BaseException | None, traceback: TracebackType | None) -> None:

@@ -52,3 +52,17 @@ def test_with_one_database_there_are_no_forwarders_and_one_log(settings: Any) ->
     assert databases.aliases() == ["default"]
     assert routing.subscribers() == ["items", "payments", "rentals", "status_view"]
     assert len(routing.subscriptions_of("default")) == sum(map(len, SUBSCRIPTIONS.values()))
+
+
+@pytest.mark.django_db
+def test_a_scope_keeps_nothing_of_a_transaction_and_may_decorate() -> None:
+    scope = databases.transaction_for("items", savepoint=False)
+    as_made = dict(vars(scope))
+
+    @scope
+    def work(depth: int) -> list[bool]:
+        return [vars(scope) == as_made, databases.is_scope_open(databases.alias_for("items")), *(work(depth - 1) if depth else [])]
+
+    assert work(1) == [True] * 4
+    assert vars(scope) == as_made
+    assert not databases.is_scope_open(databases.alias_for("items"))
