@@ -20,12 +20,16 @@ from gdmarket.prepared import Param
 
 Row = TypeVar("Row", bound=Model)
 
+_MOST_ROWS = 10
+
 
 class PreparedInsert(Generic[Row]):
     """Inserts rows of one model.
 
-    With `unless_taken` a row that would break a unique constraint is left out, and nothing fails. With `newer_by`, a column, a row takes
-    the place of one with the same key that is older by that column, and is left out where that is not older.
+    It is for few rows: the statement for each number of them is kept. With `unless_taken` a row that would break a unique constraint is
+    left out, and nothing fails; on PostgreSQL also one that would break an exclusion constraint, so that it is not for rentals. With
+    `newer_by`, a column, a row takes the place of one with the same key that is older by that column, and is left out where that is not
+    older.
     """
 
     def __init__(self, model: type[Row], *, unless_taken: bool = False, newer_by: str = "") -> None:
@@ -38,7 +42,10 @@ class PreparedInsert(Generic[Row]):
         """Insert the rows in one statement; return how many were written. A key that the database gives is set on a row that is alone.
 
         :raises IntegrityError: if a constraint is broken, a unique one only without `unless_taken`
+        :raises ValueError: with more than 10 rows
         """
+        if len(rows) > _MOST_ROWS:
+            raise ValueError(f"{len(rows)} rows: bulk_create is for more than {_MOST_ROWS}")
         using = router.db_for_write(self._model)
         connection = connections[using]
         sql = self._statements.get((using, len(rows))) or self._write(using, len(rows))

@@ -117,3 +117,9 @@ def test_a_column_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError):
         PreparedUpdate(Renter.objects.filter(renter_id=Param("renter_id", UUIDField())), "declines").run(renter_id=ids.uuid7())
     assert connection.in_atomic_block
+
+
+def test_more_than_a_few_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="11 rows: bulk_create"):
+        PreparedInsert(Renter).run(*[renter() for _ in range(11)])
+    assert not Renter.objects.exists()
