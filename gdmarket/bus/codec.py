@@ -33,12 +33,6 @@ def upcasters_of(event_class: type) -> Mapping[int, Upcaster]:
     return upcasters
 
 
-def encode(event: object) -> dict[str, Any]:
-    """Return an event as values that JSON can hold."""
-    payload: dict[str, Any] = msgspec.to_builtins(event)
-    return payload
-
-
 def encode_json(event: object) -> str:
     """Return an event as JSON."""
     return msgspec.json.encode(event).decode()

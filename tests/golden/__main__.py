@@ -3,6 +3,7 @@
 The values of a new file are placeholders: replace them with those of a real event before you commit it.
 """
 
+import json
 import os
 import sys
 from dataclasses import fields
@@ -33,7 +34,7 @@ def _made(event_class: Any) -> dict[str, Any]:
     hints = get_type_hints(event_class)
     values = {field.name: _SAMPLES[(get_args(hints[field.name]) or (hints[field.name],))[0]] for field in fields(event_class)}
     head = {"type": codec.type_of(event_class), "schema": codec.schema_of(event_class)}
-    return {**head, **files.signature_of(event_class), "payload": codec.encode(event_class(**values))}
+    return {**head, **files.signature_of(event_class), "payload": json.loads(codec.encode_json(event_class(**values)))}
 
 
 def main() -> None:
