@@ -1,7 +1,5 @@
 """Acknowledge a delivery whose work the caller has just done itself, so that it need not be handled any more."""
 
-from uuid import UUID
-
 from django.db import connections
 
 from gdmarket.bus import codec, pending_lanes, publishing, routing
@@ -12,20 +10,23 @@ from gdmarket.bus.sql import lock_of
 _ACKNOWLEDGE = """
 DELETE FROM bus_delivery WHERE id = (
   SELECT d.id FROM bus_delivery d JOIN bus_event e ON e.seq = d.event_id
-  WHERE d.subscriber = %(subscriber)s AND d.lane = %(stream)s AND e.type = %(type)s AND NOT d.dead {event}
+  WHERE d.subscriber = %(subscriber)s AND d.lane = %(stream)s AND e.type = %(type)s AND NOT d.dead
     AND NOT EXISTS (SELECT 1 FROM bus_delivery x WHERE x.subscriber = d.subscriber AND x.lane = d.lane AND x.version < d.version)
     AND NOT EXISTS (SELECT 1 FROM bus_subscription p WHERE p.subscriber = d.subscriber AND p.paused)
   {lock})
+RETURNING EXISTS (
+  SELECT 1 FROM bus_delivery y
+  WHERE y.subscriber = bus_delivery.subscriber AND y.lane = bus_delivery.lane AND y.version > bus_delivery.version)
 """
 
 
-def acknowledge(event: type, *, subscriber: str, stream: str, event_id: UUID | None = None) -> bool:
+def acknowledge(event: type, *, subscriber: str, stream: str) -> bool:
     """Delete the delivery of an event to `subscriber`, in the transaction that has just done its work; return whether it was there.
 
-    It must be the first that the subscriber has outstanding of this stream, and of this class; with `event_id` it must be this one.
-    Otherwise nothing is deleted, nor where it is dead, the subscriber is paused, a worker is about to settle it, or it was not copied to
-    the subscriber's log yet: then it is delivered as ever, and its handler must find that nothing is left to do. A worker that has it
-    leased loses the lease, and what it did is rolled back.
+    It must be the first that the subscriber has outstanding of this stream, and of this class. Otherwise nothing is deleted, nor where it
+    is dead, the subscriber is paused, a worker is about to settle it, or it was not copied to the subscriber's log yet: then it is
+    delivered as ever, and its handler must find that nothing is left to do. A worker that has it leased loses the lease, and what it did is
+    rolled back.
     :raises OutsideTransactionError: outside a transaction of the subscriber's database
     """
     using = routing.alias_of(subscriber)
@@ -34,12 +35,9 @@ def acknowledge(event: type, *, subscriber: str, stream: str, event_id: UUID | N
         raise OutsideTransactionError("acknowledge() needs the transaction that did the work")
     publishing.write_published(using)
     parameters = {"subscriber": subscriber, "stream": stream, "type": codec.type_of(event)}
-    if event_id is not None:
-        parameters["event"] = str(event_id) if connection.features.has_native_uuid_field else event_id.hex
-    sql = _ACKNOWLEDGE.format(event="" if event_id is None else "AND e.id = %(event)s", lock=lock_of("d", using=using))
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        is_done = int(cursor.rowcount) == 1
-    if is_done:
-        pending_lanes.discard((subscriber, stream))  # what else may wait there is left to the relay
-    return is_done
+        cursor.execute(_ACKNOWLEDGE.format(lock=lock_of("d", using=using)), parameters)
+        deleted = cursor.fetchone()
+    if deleted is not None and not deleted[0]:
+        pending_lanes.discard((subscriber, stream))
+    return deleted is not None

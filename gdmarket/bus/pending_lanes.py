@@ -44,7 +44,7 @@ def add(lanes: Iterable[Lane], *, using: str = DEFAULT_DB_ALIAS) -> None:
 
 
 def discard(lane: Lane) -> None:
-    """Forget a lane in which nothing is left to deliver at once."""
+    """Forget a lane in which nothing is left to deliver."""
     _state.lanes.pop(lane, None)
 
 

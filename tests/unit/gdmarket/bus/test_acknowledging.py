@@ -1,7 +1,7 @@
 """A delivery whose work was done by the caller is acknowledged in its transaction."""
 
 import threading
-from uuid import uuid4
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -13,9 +13,9 @@ from tests.unit.gdmarket.bus.conftest import Connect, start, work
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, Removed, add, handled, handler_of, outstanding
 
 
-def acknowledge(stream: str = "counter:1", **options: object) -> bool:
+def acknowledge() -> bool:
     with transaction.atomic():
-        return bus.acknowledge(Added, subscriber=RED, stream=stream, **options)  # type: ignore[arg-type]  # passed on
+        return bus.acknowledge(Added, subscriber=RED, stream="counter:1")
 
 
 def test_it_is_not_handled_any_more_by_this_subscriber(red_and_blue: None) -> None:
@@ -27,11 +27,16 @@ def test_it_is_not_handled_any_more_by_this_subscriber(red_and_blue: None) -> No
     assert (handled(RED), handled(BLUE)) == ([2], [1, 2])
 
 
-def test_with_an_id_only_this_event_is(red: None) -> None:
-    first, second = add(1, 2)
+def test_what_waits_behind_it_is_delivered_at_once(connect: Connect, settings: Any) -> None:
+    settings.GDMARKET_DISPATCH = "inline"
+    connect({Added: [handler_of(RED)]})
 
-    assert [acknowledge(event_id=event_id) for event_id in (second, uuid4(), first, second)] == [False, False, True, True]
-    assert outstanding() == 0
+    with transaction.atomic():
+        bus.publish(Added(n=1), stream="counter:1")
+        bus.publish(Added(n=2), stream="counter:1")
+        assert bus.acknowledge(Added, subscriber=RED, stream="counter:1")
+
+    assert (handled(), outstanding()) == ([2], 0)
 
 
 def test_an_event_of_another_class_is_not(connect: Connect) -> None:
