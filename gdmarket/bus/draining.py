@@ -26,8 +26,8 @@ _MOST_AT_ONCE = 50
 def drain(lanes: Collection[Lane], *, keep_going: Callable[[], bool]) -> None:
     """Deliver to these lanes, and to those that the handlers publish to, until nothing is left or `keep_going` returns False.
 
-    Projections come after everything that can be handled in transactions, so that one transaction takes all
-    facts of a request; then what needs leases.
+    Subscribers whose handlers are all marked `batch` come after everything that can be handled in transactions, so that one transaction
+    takes all facts of a request; then what needs leases.
     """
     leased: list[Lane] = []
     waiting: dict[Lane, None] = dict.fromkeys(lanes)
@@ -38,7 +38,7 @@ def drain(lanes: Collection[Lane], *, keep_going: Callable[[], bool]) -> None:
                 _work_by_lease(leased, keep_going)
                 leased = []
             else:
-                first = next((each for each in subscribers if not registry.is_projection(subscriber=each)), subscribers[0])
+                first = next((each for each in subscribers if not registry.is_batched(subscriber=each)), subscribers[0])
                 own = [lane for lane in waiting if lane[0] == first][:_MOST_AT_ONCE]
                 for lane in own:
                     del waiting[lane]

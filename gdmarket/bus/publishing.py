@@ -1,7 +1,7 @@
 """Publish: write events and one delivery per subscription of each, in the transaction of the change that they report.
 
-`publish` only takes note; at the end of the outermost `databases.transaction_for` all that it published is written at once, as late as the
-locks of its streams allow. In a transaction that somebody else opened it is written at once.
+`publish` only buffers the event; at the end of the outermost `databases.transaction_for` all buffered events are written at once, as late
+as the locks of their streams allow. Where no `transaction_for` is open, in another `atomic` block, an event is written immediately.
 """
 
 import re

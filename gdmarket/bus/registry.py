@@ -141,9 +141,10 @@ def batch_handler(*, subscriber: str, name: str) -> Handler | None:
     return handler if handler in _batched else None
 
 
-def is_projection(*, subscriber: str) -> bool:
-    """Return whether every handler of a subscriber is marked `batch`: it publishes nothing, and takes all events of a turn at once."""
-    return all(handler in _batched for (context, _), handler in _handlers.items() if context == subscriber)
+def is_batched(*, subscriber: str) -> bool:
+    """Return whether a subscriber has handlers, and all are marked `batch`: it publishes nothing, and takes many events at once."""
+    handlers = [handler for (context, _), handler in _handlers.items() if context == subscriber]
+    return bool(handlers) and all(handler in _batched for handler in handlers)
 
 
 def idempotent_types(*, subscriber: str) -> list[str]:

@@ -59,7 +59,8 @@ def _postpone(claims: Sequence[Claim], *, after_s: float, attempts: int, error: 
 
 
 def _held(claims: Sequence[Claim]) -> QuerySet[Delivery]:
-    # The fence: a worker whose lease was taken over finds another token here, or none; one that has only locked them, any.
+    # The fence: a worker whose lease was taken over finds another token here, or none. A claim without a lease matches only rows without
+    # a token.
     return Delivery.objects.using(claims[0].using).filter(pk__in=[claim.id for claim in claims], token=claims[0].token)
 
 

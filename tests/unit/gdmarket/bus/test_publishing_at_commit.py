@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import wait
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -214,6 +214,12 @@ with databases.transaction_for("accounts"):
     assert logged() == []
 
 
+def is_somebody_waiting_for_us() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))")
+        return bool(cursor.fetchone()[0])
+
+
 @pytest.mark.postgresql
 def test_two_transactions_without_a_lock_collide_at_their_ends(no_subscribers: None) -> None:
     written = threading.Event()
@@ -227,7 +233,9 @@ def test_two_transactions_without_a_lock_collide_at_their_ends(no_subscribers: N
         publish(1)
         publishing.write_published("default")
         written.set()
-        wait([second], timeout=0.5)
+        while not is_somebody_waiting_for_us():
+            assert not second.done()
+            time.sleep(0.01)
 
     with pytest.raises(IntegrityError):
         second.result(10)
