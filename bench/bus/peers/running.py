@@ -5,7 +5,6 @@ no order, and repeats effects after a kill. ADR 0022 has the others.
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,16 +15,17 @@ from tempfile import TemporaryDirectory
 from deploy.report import Figure, progress
 from deploy.servers.postgresql import running_postgresql
 
-_NEWER = shutil.which("python3.12") or shutil.which("python3.13")
+# What django-reliable-outbox runs on.
+_NEWER = ("python3.12", "python3.13", "python3.14")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Peer:
-    """A library, the Python that it needs, and what it keeps of what the bus promises."""
+    """A library, the Pythons that it runs on, and what it keeps of what the bus promises."""
 
     packages: Sequence[str]
     script: str
-    python: str | None
+    pythons: Sequence[str]
     promises: str
 
 
@@ -33,13 +33,13 @@ PEERS: Mapping[str, Peer] = {
     "django-reliable-outbox 0.1.1": Peer(
         packages=("django-reliable-outbox[psycopg]==0.1.1", "Django==5.2.19", "psycopg[binary]==3.3.9"),
         script="outbox.py",
-        python=_NEWER,
+        pythons=_NEWER,
         promises="once, in order per key; PostgreSQL only",
     ),
     "PgQueuer 1.6.0": Peer(
         packages=("pgqueuer==1.6.0", "psycopg[binary,pool]==3.3.9"),
         script="pgqueuer_jobs.py",
-        python=sys.executable,
+        pythons=(sys.executable,),
         promises="no order; an effect may be repeated after a kill",
     ),
 }
@@ -49,10 +49,11 @@ def measure(*, items: int, rounds: int, relay: Sequence[float]) -> list[Figure]:
     """Return how many items a second one worker of each handles, and how many times as many one relay, if that was measured."""
     figures: list[Figure] = []
     for name, peer in PEERS.items():
-        if peer.python is None:
-            progress(f"{name} is left out: it needs Python 3.12 or newer, and none was found")
+        python = next(filter(_runs, peer.pythons), None)
+        if python is None:
+            progress(f"{name} is left out: none of {', '.join(peer.pythons)} runs here")
             continue
-        results = _rounds(name, peer, items=items, rounds=rounds)
+        results = _rounds(name, peer, python, items=items, rounds=rounds)
         rates = [result["per_s"] for result in results]
         figures.append(Figure(what=f"{name} ({peer.promises})", values=rates, unit="per s"))
         figures.append(Figure(what=f"{name}: CPU of 1,000, worker", values=[result["cpu_s_per_1000"] for result in results], unit="s"))
@@ -62,10 +63,17 @@ def measure(*, items: int, rounds: int, relay: Sequence[float]) -> list[Figure]:
     return figures
 
 
-def _rounds(name: str, peer: Peer, *, items: int, rounds: int) -> list[Mapping[str, float]]:
+def _runs(python: str) -> bool:
+    try:
+        return subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def _rounds(name: str, peer: Peer, python: str, *, items: int, rounds: int) -> list[Mapping[str, float]]:
     results = []
     with TemporaryDirectory() as folder:
-        subprocess.run([str(peer.python), "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "venv", folder], check=True)
         python = str(Path(folder) / "bin" / "python")
         subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.packages], check=True)
         for number in range(1, rounds + 1):
