@@ -1,6 +1,6 @@
 """`./dev run`: migrate, load the demo into an empty database, then be the server.
 
-A child does what comes before: its memory goes with it, and the server is loaded meanwhile.
+Migration and demo data run in a child process, so that their memory is freed; the server is imported meanwhile.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from environs import EnvError
 from gunicorn.app import wsgiapp
 
-from config import exposure, server
+from config import exposure, server, sidecars
 
 _WELCOME = """
 GDmarket is running at {address}
@@ -51,6 +51,9 @@ Others reach it, and {email} can sign in with the demo's password, which everybo
 
 def main() -> NoReturn:
     """Prepare and serve; never returns. Exits with a message and code 1 if it cannot."""
+    from prometheus_client import values  # noqa: PLC0415  # `config.server` has to set PROMETHEUS_MULTIPROC_DIR first
+
+    values.ValueClass = values.MultiProcessValue(process_identifier=sidecars.identify_process)  # type: ignore[no-untyped-call]  # it has no types
     try:
         importlib.import_module(os.environ["DJANGO_SETTINGS_MODULE"])
     except (EnvError, ValueError) as wrong:  # ValueError: an invalid database URL

@@ -1,8 +1,8 @@
 """gunicorn's settings (`gunicorn -c python:config.server config.wsgi`), and the sidecar processes of its master.
 
 If GDMARKET_RELAY is "beside" (`./dev run`, one machine), the relay is a child of gunicorn's master: started with it, restarted within a
-second when it dies, stopped after its workers. It ends by itself if the master is killed. So is the reconciliation, which runs once an hour
-and takes no memory in between. On a cluster relays are pods of their own, and the reconciliation is a job.
+second when it dies, stopped after its workers. The reconciliation is forked once an hour and ends, so that it takes no memory in between.
+Both end by themselves if the master is killed. On a cluster relays are pods of their own, and the reconciliation is a job.
 """
 
 import gc
@@ -67,11 +67,11 @@ except EnvError as wrong:
 # Static files that were not collected are served from the source tree: whitenoise need not warn that their folder is missing.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
-
+_WITH_PARENT = ("--with-parent", str(os.getpid()))
 _sidecars = (
-    Sidecar("relay", "--with-parent", str(os.getpid())),
+    Sidecar("relay", *_WITH_PARENT),
     # The first one leaves the machine to the start of the server.
-    Sidecar("reconcile_payments", "--days", "30", "--older-than", "60", after_s=10.0, every_s=3600.0),
+    Sidecar("reconcile_payments", "--days", "30", "--older-than", "60", *_WITH_PARENT, after_s=10.0, every_s=3600.0),
 )
 
 

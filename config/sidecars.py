@@ -1,5 +1,7 @@
 """Management commands beside the server: children of gunicorn's master, forked from it, so that they share what it has loaded."""
 
+import atexit
+import mmap
 import os
 import signal
 import socket
@@ -13,30 +15,48 @@ from typing import NoReturn
 
 _MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 _STOP_S = 20.0
+_RETRY_S = 60.0
 _POLL_S = 0.05
 # Those that gunicorn's master handles.
 _SIGNALS = ("HUP", "QUIT", "INT", "TERM", "TTIN", "TTOU", "USR1", "USR2", "WINCH", "CHLD", "ALRM")
+_own_name: list[str] = []
+
+
+def identify_process() -> str:
+    """Return what the files of this process's metrics are named by: a sidecar's name, so that its next run goes on in the same files."""
+    return _own_name[0] if _own_name else str(os.getpid())
 
 
 class Sidecar:
-    """A management command that is begun anew whenever it has ended, but so many seconds after it was begun last."""
+    """A management command that is restarted when it has ended, `every_s` seconds after its last start at the earliest.
+
+    One that failed or was killed is restarted after a minute, if `every_s` is longer.
+    """
 
     def __init__(self, *command: str, after_s: float = 0.0, every_s: float = 0.0) -> None:
         self._command = command
-        self._due_at = time.monotonic() + after_s
         self._every_s = every_s
+        self._started_at = time.monotonic() + after_s - every_s
         self._process = 0
+        # Shared with the process, as its exit code is not known here: gunicorn hears of the end of any child first.
+        self._has_succeeded = mmap.mmap(-1, 1)
+        self._has_succeeded[0] = 1
 
     def ensure_running(self, *, listeners: Sequence[socket.socket]) -> None:
-        """Begin it if it is due and not running; `listeners` are the server's, which it must not keep open."""
-        if time.monotonic() >= self._due_at and not self._is_running():
-            self._due_at = time.monotonic() + self._every_s
-            self._process = os.fork()
-            if self._process == 0:
-                self._become(listeners)
+        """Start it if it is due and not running; `listeners` are the server's, which it must not keep open."""
+        pause_s = self._every_s if self._has_succeeded[0] else min(self._every_s, _RETRY_S)
+        if self._is_running() or time.monotonic() < self._started_at + pause_s:
+            return
+        self._started_at = time.monotonic()
+        self._has_succeeded[0] = 0
+        with suppress(OSError, RuntimeError):  # RuntimeError: the timer struck while the master writes
+            sys.stdout.flush()  # else both would write what is buffered
+        self._process = os.fork()
+        if self._process == 0:
+            self._become(listeners)
 
     def terminate(self) -> None:
-        """Tell it to end."""
+        """Send SIGTERM."""
         if self._is_running():
             os.kill(self._process, signal.SIGTERM)
 
@@ -50,38 +70,41 @@ class Sidecar:
 
     def _is_running(self) -> bool:
         try:
-            return self._process != 0 and os.waitpid(self._process, os.WNOHANG) == (0, 0)
+            if self._process != 0 and os.waitpid(self._process, os.WNOHANG) == (0, 0):
+                return True
         except ChildProcessError:  # gunicorn has heard of its end first
-            return False
+            pass
+        self._process = 0  # another process may get this id
+        return False
 
     def _become(self, listeners: Sequence[socket.socket]) -> NoReturn:
-        code: int | str | None = 1
         try:
             os.setsid()  # Ctrl-C is for gunicorn, which stops the relay last, after the last publish
             for name in _SIGNALS:
                 signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)
             for listener in listeners:
                 listener.close()
+            _own_name.append(self._command[0].replace("_", "-"))  # prometheus_client splits the names of its files at "_"
             with suppress(OSError):
                 Path("/proc/self/comm").write_text(self._command[0])  # its name in `ps` and `top`; Linux alone has it
             self._run()
-            code = 0
-        except SystemExit as ended:
-            code = ended.code
-        except BaseException:  # noqa: BLE001  # the edge of a process
-            traceback.print_exc()
-        finally:
-            if isinstance(code, str):
-                print(code, file=sys.stderr)  # noqa: T201  # as Python does
+            atexit._run_exitfuncs()  # noqa: SLF001  # `os._exit` does not run them, and OpenTelemetry sends its last spans there
             sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code if isinstance(code, int) else int(code is not None))
+        finally:
+            os._exit(0 if self._has_succeeded[0] else 1)  # whatever happened: past this line it would be a second master
 
     def _run(self) -> None:
-        from django.core.management import call_command  # noqa: PLC0415  # gunicorn reads its settings before Django may be loaded
+        from django.core.management import CommandError, call_command  # noqa: PLC0415  # gunicorn reads its settings before Django may be loaded
 
         if self._command[0] == "relay" and os.environ.get("GDMARKET_RELAY_PORT", "0") != "0":
             # It serves its metrics itself; the server serves the others'. What keeps them was decided when it was loaded.
             environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
             os.execve(sys.executable, [sys.executable, str(_MANAGE), *self._command], environment)
-        call_command(*self._command)
+        try:
+            with suppress(SystemExit):  # it has done its work, and says by its code what it found
+                call_command(*self._command)
+            self._has_succeeded[0] = 1
+        except CommandError as refused:
+            print(refused, file=sys.stderr)  # noqa: T201  # as manage.py does
+        except BaseException:  # noqa: BLE001  # the edge of a process
+            traceback.print_exc()

@@ -28,7 +28,9 @@ class Served:
     def __init__(self, environment: dict[str, str], output: Path) -> None:
         self.port = free_port()
         self.output = output
-        self.environment = environment | {"GDMARKET_PORT": str(self.port), "GDMARKET_LOG_LEVEL": "INFO"}
+        self.counts = output.parent / "counts"
+        mine = {"GDMARKET_PORT": str(self.port), "GDMARKET_LOG_LEVEL": "INFO", "PROMETHEUS_MULTIPROC_DIR": str(self.counts)}
+        self.environment = environment | mine
         with output.open("wb") as sink:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "config.serve"], cwd=ROOT, env=self.environment, stdout=sink, stderr=sink, start_new_session=True

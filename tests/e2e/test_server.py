@@ -5,11 +5,18 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import timedelta
+from pathlib import Path
 
+import psutil
 import pytest
 
+from deploy.servers.ports import free_port
 from deploy.servers.waiting import wait_until
+from gdmarket import clock
 from tests.e2e.served import PATIENCE_S, ROOT, Served
+from tests.factories.accounts import UserFactory
+from tests.unit.payments.actions import charge
 
 
 def test_the_server_answers_with_a_relay_beside_it(served: Served) -> None:
@@ -30,6 +37,32 @@ def test_a_relay_that_dies_is_restarted(served: Served) -> None:
     wait_until(lambda: [process.pid for process in served.relays()] not in ([], [before.pid]), "another relay")
     assert len(served.relays()) == 1
     assert served.status_of("/health/live") == 200
+
+
+def test_a_sidecar_that_cannot_write_never_gets_back_into_gunicorn(
+    process_environment: dict[str, str], people: type[UserFactory], tmp_path: Path
+) -> None:
+    people(renter=True)
+    environment = process_environment | {"GDMARKET_PORT": str(free_port()), "PYTHONUNBUFFERED": ""}
+    with (tmp_path / "errors").open("wb") as errors:
+        process = psutil.Popen([sys.executable, "-m", "config.serve"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors)
+    assert process.stdout is not None
+    assert any(b"Ctrl-C" in line for line in process.stdout)
+    wait_until(lambda: len(process.children()) == 2, "the relay")
+    process.stdout.close()
+    next(child for child in process.children() if child.name() == "relay").kill()
+    wait_until(lambda: "BrokenPipeError" in (tmp_path / "errors").read_text(), "another relay")
+    process.terminate()
+    assert process.wait(timeout=PATIENCE_S) == 0
+    assert "arbiter.py" not in (tmp_path / "errors").read_text()
+
+
+def test_a_sidecar_that_is_restarted_goes_on_in_the_same_files_of_metrics(served: Served) -> None:
+    charge(method="pm_error", now=clock.now() - timedelta(minutes=5))  # the reconciliation repairs it, and counts
+    lasting = {str(child.pid) for child in served.family()} - {str(relay.pid) for relay in served.relays()}
+    wait_until(lambda: any(served.counts.glob("*_reconcile-payments.db")), "the metrics of the reconciliation")
+    owners = {file.stem.rsplit("_", 1)[1] for file in served.counts.glob("*.db")}
+    assert owners - lasting <= {"relay", "reconcile-payments"}
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])

@@ -1,4 +1,4 @@
-"""`manage.py reconcile_payments --every`, as a process: it repeats until it is stopped, and survives a lost database."""
+"""`manage.py reconcile_payments` as a process: with `--every` it repeats until it is stopped, and survives a lost database."""
 
 import json
 import os
@@ -18,7 +18,8 @@ from tests.unit.payments.actions import charge, state_of
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PATIENCE_S = 60.0
-COMMAND = [sys.executable, "manage.py", "reconcile_payments", "--every", "1"]
+ONCE = [sys.executable, "manage.py", "reconcile_payments"]
+COMMAND = [*ONCE, "--every", "1"]
 
 Start = Callable[..., "Running"]
 
@@ -111,6 +112,15 @@ def test_it_ends_with_its_parent(environment_with_new_store: dict[str, str]) -> 
 def test_it_ends_at_once_if_its_parent_is_gone(start: Start) -> None:
     running = start("--with-parent", str(os.getpid() + 100_000_000))
     assert (running.end(), running.lines) == (0, [])
+
+
+@pytest.mark.parametrize(("parent", "compared"), [(0, "1 agrees"), (100_000_000, "none")])
+def test_once_it_compares_nothing_more_if_its_parent_is_gone(
+    environment_with_new_store: dict[str, str], parent: int, compared: str
+) -> None:
+    charge(now=clock.now())
+    running = Running([*ONCE, "--with-parent", str(os.getpid() + parent)], environment_with_new_store)
+    assert (running.end(), running.lines[0]) == (0, f"Payments compared: {compared}.\n")
 
 
 def test_with_json_each_run_is_one_document(start: Start) -> None:

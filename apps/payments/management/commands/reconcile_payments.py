@@ -66,12 +66,14 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=days, metavar="DAYS", help="compare only payments younger than this (default: all)")
         parser.add_argument("--older-than", type=console.seconds, default=0.0, metavar="SECONDS", help="skip younger payments (default: 0)")
         parser.add_argument("--every", type=console.seconds, metavar="SECONDS", help="repeat at this interval until SIGTERM or Ctrl-C")
-        parser.add_argument("--with-parent", type=int, metavar="PID", help="with --every: exit when the parent process PID is gone")
+        parser.add_argument("--with-parent", type=int, metavar="PID", help="stop when the parent process PID is gone")
 
     def handle(self, *args: Any, **options: Any) -> None:
         with console.exit_codes():
             if options["every"] is None:
-                sys.exit(1 if self._reconcile(options, keep_going=lambda: True) else 0)
+                # Alone it may be killed at any time; beside a server it finishes the payment at hand.
+                keep_going = (lambda: True) if options["with_parent"] is None else StopSignal(parent=options["with_parent"]).keep_going
+                sys.exit(1 if self._reconcile(options, keep_going=keep_going) else 0)
             self._reconcile_repeatedly(options, StopSignal(parent=options["with_parent"]))
 
     def _reconcile_repeatedly(self, options: dict[str, Any], stop: StopSignal) -> None:
