@@ -1,4 +1,4 @@
-"""The way in and out of the API and the probes: no middleware of pages is on it."""
+"""The API and the probes bypass the middleware of the HTML pages."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,19 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
+from django.urls import resolve
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
-from config.resolving import view_of
-
 if TYPE_CHECKING:
     GetResponse = Callable[[HttpRequest], HttpResponse]
-    # As `HttpHeaders` keeps them: by their names in small letters.
-    Headers = Mapping[str, tuple[str, str]]
 
 _API = "/api/"
-# Documents for browsers, which pages' middleware serves.
-_PAGES = frozenset({"/api/v1/docs", "/api/v1/schema"})
+# Documents for browsers: they need the middleware of pages.
+PAGES = frozenset({"/api/v1/docs", "/api/v1/schema"})
 # A cluster calls each pod by its IP address, which ALLOWED_HOSTS cannot list.
 _PROBES = frozenset({"/health/live", "/health/ready"})
 
@@ -37,13 +34,13 @@ class ApiMiddleware:
     def __init__(self, get_response: "GetResponse") -> None:
         self._answer_page = get_response
         self._security: Any = SecurityMiddleware(get_response)
-        self._headers: dict[tuple[str, str], Headers] = {}
+        self._headers: dict[str, Mapping[str, str]] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         path = request.path_info
         if path in _PROBES:
             is_probe = True
-        elif path.startswith(_API) and path not in _PAGES:
+        elif path.startswith(_API) and path not in PAGES:
             is_probe = False
         else:
             return self._answer_page(request)
@@ -55,32 +52,36 @@ class ApiMiddleware:
             if not is_probe:
                 request.get_host()  # it refuses names that are not among ALLOWED_HOSTS
             response: HttpResponseBase = _answer(request)
-        except Exception as error:  # noqa: BLE001  # the edge: Django's own is around the middleware of pages alone
+        except Exception as error:  # noqa: BLE001  # the edge: what Django answers around this lacks the headers below
             response = response_for_exception(request, error)
         self._add_headers(request, response, language=language)
         return response
 
     def _add_headers(self, request: HttpRequest, response: Any, *, language: str) -> None:
         headers = response.headers
-        if "Vary" in headers:
-            patch_vary_headers(response, ("Accept-Language",))
-        # `headers.setdefault` would look at each text anew, ten times an answer.
-        headers._store = {**self._headers_of(str(request.scheme), language), **headers._store}  # noqa: SLF001  # as above
+        patch_vary_headers(response, ("Accept-Language",))
+        headers.setdefault("Content-Language", language)
+        for name, value in self._headers_of_pages(request).items():
+            headers.setdefault(name, value)
         if not response.streaming and "Content-Length" not in headers:
             headers["Content-Length"] = str(len(response.content))
 
-    def _headers_of(self, scheme: str, language: str) -> "Headers":
-        """Return what every answer has."""
-        found = self._headers.get((scheme, language))
-        if found is None:
-            found = self._headers[scheme, language] = _headers_of_pages(scheme, language)
-        return found
+    def _headers_of_pages(self, request: HttpRequest) -> Mapping[str, str]:
+        """Return the headers that the middleware of pages gives every answer; they depend on the scheme alone."""
+        scheme = str(request.scheme)
+        if scheme not in self._headers:
+            response = HttpResponse()
+            del response.headers["Content-Type"]
+            for kind in (SecurityMiddleware, CSPMiddleware, XFrameOptionsMiddleware):
+                middleware: Any = kind(lambda _: response)
+                middleware.process_response(request, response)
+            self._headers[scheme] = dict(response.headers.items())
+        return self._headers[scheme]
 
 
 def _answer(request: HttpRequest) -> Any:
-    match = request.resolver_match = view_of(request.path_info)
-    response = match.func(request, *match.args, **match.kwargs)
-    return response.render() if callable(getattr(response, "render", None)) else response
+    match = request.resolver_match = resolve(request.path_info)
+    return match.func(request, *match.args, **match.kwargs)
 
 
 def _activate_language(request: HttpRequest) -> str:
@@ -90,24 +91,3 @@ def _activate_language(request: HttpRequest) -> str:
     translation.activate(language)
     request.LANGUAGE_CODE = language
     return language
-
-
-class _RequestBy(HttpRequest):
-    """An empty request that came by one scheme."""
-
-    def __init__(self, scheme: str) -> None:
-        super().__init__()
-        self._scheme = scheme
-
-    def _get_scheme(self) -> str:
-        return self._scheme
-
-
-def _headers_of_pages(scheme: str, language: str) -> "Headers":
-    """Return the headers that pages' middleware gives every answer."""
-    request, response = _RequestBy(scheme), HttpResponse(headers={"Content-Language": language, "Vary": "Accept-Language"})
-    del response.headers["Content-Type"]
-    for kind in (SecurityMiddleware, CSPMiddleware, XFrameOptionsMiddleware):
-        middleware: Any = kind(lambda _: response)
-        middleware.process_response(request, response)
-    return {name.lower(): (name, value) for name, value in response.headers.items()}

@@ -13,6 +13,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("apps.rentals.api.urls")),
     path("payments/", include("apps.payments.api.urls")),
     path("status/", include("apps.status_view.api.urls")),
+    # Pages, which `config.api.PAGES` names.
     path("schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]
