@@ -2,8 +2,12 @@
 
 import signal
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
+import psutil
+import pytest
+
+from deploy.servers.waiting import wait_until
 from tests.e2e.bare_server import BEGUN, LIVE, PATIENCE_S, Server, Start, send, status_on
 
 ONE_WORKER = "--workers=1"
@@ -22,6 +26,13 @@ def answers_on(connection: socket.socket, count: int) -> list[bytes]:
             length = int(value) if name.lower() == b"content-length" else length
         reader.read(length)
     return lines
+
+
+def is_answered_within(seconds: float, connection: socket.socket) -> bool:
+    connection.settimeout(seconds)
+    with suppress(TimeoutError):
+        return connection.recv(4096).startswith(b"HTTP/1.1 200")
+    return False
 
 
 def ask(server: Server) -> int:
@@ -68,14 +79,38 @@ def test_requests_sent_at_once_on_one_connection_are_all_answered(start: Start) 
         assert answers_on(connection, 5) == [b"HTTP/1.1 200 OK"] * 5
 
 
-def test_clients_that_do_not_close_their_connections_hold_up_nobody(start: Start) -> None:
-    server = start(GUNICORN_CMD_ARGS=ONE_WORKER, GDMARKET_THREADS="4")
+@pytest.mark.parametrize(("worker", "is_answered"), [("config.worker.DrainingWorker", True), ("gthread", False)])
+def test_clients_that_do_not_close_their_connections_hold_up_nobody(start: Start, worker: str, is_answered: bool) -> None:
+    server = start(GUNICORN_CMD_ARGS=f"{ONE_WORKER} --worker-class={worker}", GDMARKET_THREADS="4")
     with ExitStack() as connections:
         for _ in range(3):
             answered = connections.enter_context(send(server, LIVE))
             while answered.recv(4096):
-                pass  # and it stays open on this side
-        assert ask(server) == 200
+                pass  # and it stays open on this side, for which gunicorn waits 2 s
+        assert is_answered_within(1.0, connections.enter_context(send(server, LIVE))) is is_answered
+
+
+def test_idle_connections_make_room_for_others(start: Start) -> None:
+    server = start(GUNICORN_CMD_ARGS=f"{ONE_WORKER} --worker-connections=20", GDMARKET_THREADS="4")
+    with ExitStack() as connections:
+        for request in [b"", KEPT] * 10:
+            connections.enter_context(send(server, request))
+        assert is_answered_within(5.0, connections.enter_context(send(server, LIVE)))
+
+
+def test_without_a_free_file_no_connection_is_accepted_and_the_worker_rests(start: Start) -> None:
+    server = start(GUNICORN_CMD_ARGS=ONE_WORKER)
+    [worker] = server.workers()
+    limit = worker.rlimit(psutil.RLIMIT_NOFILE)
+    worker.rlimit(psutil.RLIMIT_NOFILE, (3, limit[1]))
+    with ExitStack() as connections:
+        waiting = connections.enter_context(send(server, LIVE))
+        wait_until(lambda: "No connection can be accepted" in server.output.read_text(), "the refusal", timeout_s=5)
+        before = sum(worker.cpu_times()[:2])
+        assert not is_answered_within(2.0, waiting)
+        assert sum(worker.cpu_times()[:2]) - before < 0.5
+        worker.rlimit(psutil.RLIMIT_NOFILE, limit)
+        assert is_answered_within(5.0, waiting)
 
 
 def test_a_server_that_ends_closes_the_connections_that_it_kept(start: Start) -> None:
