@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from apps.status_view.models import ItemStatus
 from deploy.servers.waiting import wait_until
 from tests.e2e.bare_server import serving
 from tests.e2e.collector import Collector
-from tests.e2e.served import ROOT
+from tests.e2e.served import ROOT, Served
 from tests.factories.accounts import UserFactory
 
 CALLER = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -75,6 +76,26 @@ def test_a_request_and_deliveries_in_another_process_are_one_trace(
     assert collector.named("GET /health") + collector.named("GET /metrics") == []
     assert {span.service for span in collector.spans} == {"gdmarket"}
     assert CANARY not in str(collector.spans)
+
+
+@pytest.mark.nightly("sqlite")
+def test_a_relay_beside_the_server_sends_its_last_spans_when_it_ends(
+    process_environment: dict[str, str], people: type[UserFactory], tmp_path: Path
+) -> None:
+    people(item_manager=True, email="manager@example.com")
+    item = {"name": "ladder", "category": "tools", "daily_price": 1000, "latitude": 37.5, "longitude": 127.0, "place": "here"}
+    with Collector() as collector:
+        late = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "GDMARKET_DISPATCH": "off", "OTEL_BSP_SCHEDULE_DELAY": "600000"}
+        served = Served(process_environment | late, tmp_path / "output")
+        try:
+            tokens, _ = call(served.port, "/api/v1/auth/token", {"email": "manager@example.com", "password": "gdmarket-demo"})
+            call(served.port, "/api/v1/items", item, Authorization=f"Bearer {tokens['access']}")
+            wait_until(ItemStatus.objects.exists, "the delivery")
+        finally:
+            served.process.terminate()
+            assert served.process.wait(30) == 0
+
+    assert len(collector.named("status_view hears items.ItemRegistered")) == 1
 
 
 @pytest.mark.nightly("sqlite")
