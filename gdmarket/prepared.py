@@ -94,6 +94,11 @@ class Prepared(Generic[Row]):
         rows = self.all(using=using, limit=None if self._is_limited or self._is_locking else 1, **values)
         return rows[0] if rows else None
 
+    def all_of(self, values: Mapping[str, Any], *, limit: int | None = None) -> list[Row]:
+        """Return the rows, at most `limit`, of a query that uses some of the values."""
+        statement = self._statements.get(self._queryset.db) or self._compile(self._queryset.db)
+        return self.all(limit=limit, **{name: values[name] for name in statement.rooms})
+
     def all(self, *, using: str | None = None, limit: int | None = None, **values: Any) -> list[Row]:
         """Return the rows, at most `limit`.
 

@@ -47,7 +47,7 @@ def _of_postgresql(node: dict[str, Any], most_sorted: int) -> Iterator[str]:
 
 
 def _of_sqlite(steps: list[str], sql: str) -> Iterator[str]:
-    read_at_once = {"json_each", "stripe", "items_words", *(["U0"] if '"items_itemmanager" U0' in sql else [])}
+    read_at_once = {"json_each", "stripe", "items_bigrams", *(["U0"] if '"items_itemmanager" U0' in sql else [])}
     for step in steps:
         name = step.removeprefix("SCAN ").split()[0]
         is_table = name not in read_at_once and not name.startswith(("(", "CONSTANT", "found", "first_"))

@@ -35,7 +35,7 @@ class PlaceSeed(models.Model):
 class Item(models.Model):
     """One thing that can be rented, and the manager it belongs to. On SQLite triggers keep the index of its words."""
 
-    GUARDS = {"sqlite": ["items_words_insert", "items_words_update", "items_words_delete"]}
+    GUARDS = {"sqlite": ["items_bigrams_insert", "items_bigrams_update", "items_bigrams_delete"]}
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     manager_id = models.UUIDField(_("manager"), db_index=True, editable=False)

@@ -58,8 +58,9 @@ class Ring:
     @classmethod
     def beside(cls, values: Mapping[str, Any], *, start_m: int, area: float, is_outward: bool) -> "Ring":
         """Return the ring of about so many square metres that begins at a distance, up to the radius in `values`, or down to the place."""
-        across = math.isqrt(max(0, int(start_m**2 + (area if is_outward else -area) / math.pi)))
-        inner, outer = (start_m, max(start_m, min(across, values["radius_m"]))) if is_outward else (min(across, start_m), start_m)
+        square = start_m**2 + (area if is_outward else -area) / math.pi
+        other_m = math.isqrt(int(max(0, min(square, values["radius_m"] ** 2))))
+        inner, outer = (start_m, max(start_m, other_m)) if is_outward else (min(other_m, start_m), start_m)
         return cls(latitude=values["latitude"], longitude=values["longitude"], inner_m=inner, outer_m=outer)
 
     @classmethod
@@ -72,15 +73,15 @@ class Ring:
         """Its square metres, as on a plane."""
         return math.pi * (self.outer_m**2 - self.inner_m**2 + 1)
 
-    def values(self) -> dict[str, Any]:
+    def ring_parameters(self) -> dict[str, Any]:
         """Return the parameters of `InRing`."""
         least, most = (math.sin(max(0.0, min(metres / domain.EARTH_RADIUS_M, math.pi)) / 2) ** 2 for metres in self._bounds())
         cosine = math.cos(math.radians(self.latitude))
         return dict(zip(PARAMETERS, (self, self.latitude, cosine, self.longitude, least if self.inner_m else -1.0, most), strict=True))
 
-    def given(self) -> dict[str, Any]:
+    def query_parameters(self) -> dict[str, Any]:
         """Return the parameters of a query for what is in the ring."""
-        return {**self.values(), "inner_m": self.inner_m, "outer_m": self.outer_m}
+        return {**self.ring_parameters(), "inner_m": self.inner_m, "outer_m": self.outer_m}
 
     def stripes(self) -> Iterator[tuple[int, float, float]]:
         """Yield bands and what of each, from a western to an eastern longitude, the ring may lie in."""
@@ -158,7 +159,7 @@ class StripesField(FloatField):  # type: ignore[type-arg]  # Django's class is n
 
 
 class InRing(Func):
-    """Whether an item is shown in a ring: `InRing("id")`, with the ring's `values()` as parameters of the prepared query."""
+    """Whether an item is shown in a ring: `InRing("id")`, with the ring's `ring_parameters()` as parameters of the prepared query."""
 
     conditional = True
     output_field = BooleanField()
@@ -166,21 +167,21 @@ class InRing(Func):
     def as_sql(self, compiler: Any, connection: Any, *_args: Any, **_: Any) -> Any:
         (source,) = self.get_source_expressions()
         key, _none = compiler.compile(source)
-        params = [Param(name, StripesField() if name == "stripes" else FloatField()) for name in PARAMETERS]
+        params = [Param(name, StripesField() if name == "stripes" else FloatField()) for name in _parameters(connection.vendor)]
         found = f"SELECT near.id FROM {_found(connection.vendor)}"  # noqa: S608  # no values in it
         # An array of them, or the planner would look at every item for whether it is among them.
         return (f"{key} = ANY (ARRAY({found}))" if connection.vendor == "postgresql" else f"{key} IN ({found})"), params
 
 
 def count(ring: Ring, *, most: int, using: str) -> int:
-    """Return how many items are shown in a ring, about; `most` where there are more."""
+    """Return how many items are shown in a ring, or on SQLite in its stripes; `most` where there are more."""
     connection = connections[using]
-    values = ring.values()
+    values = ring.ring_parameters()
     stripes = StripesField().get_db_prep_value(values["stripes"], connection)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*) FROM (SELECT 1 FROM {_found(connection.vendor)} LIMIT %s) AS found",  # noqa: S608  # no values in it
-            [stripes, *(values[name] for name in PARAMETERS[1:]), most],
+            [stripes, *(values[name] for name in _parameters(connection.vendor)[1:]), most],
         )
         (found,) = cursor.fetchone()
     return int(found)
@@ -198,7 +199,12 @@ def _found(vendor: str) -> str:
         "postgresql": f"(SELECT id, shown_latitude, shown_longitude FROM items_item WHERE {index} OFFSET 0) AS near",  # noqa: S608  # the same
         "sqlite": f"items_item AS near ON {index}",
     }
-    return f"{_STRIPES[vendor]} {rows[vendor]} WHERE {_HAVERSINE} BETWEEN %s AND %s"
+    return f"{_STRIPES[vendor]} {rows[vendor]}" + (f" WHERE {_HAVERSINE} BETWEEN %s AND %s" if vendor == "postgresql" else "")
+
+
+def _parameters(vendor: str) -> tuple[str, ...]:
+    """Return the names of what `_found` is run with. SQLite would call Python for each distance: the stripes must do."""
+    return PARAMETERS if vendor == "postgresql" else PARAMETERS[:1]
 
 
 def _band(latitude: float) -> int:

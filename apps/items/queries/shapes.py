@@ -15,7 +15,7 @@ from apps.items.queries import rings, words
 from gdmarket import keyset
 from gdmarket.prepared import Param, Prepared
 
-WALKED = 5_000
+SCAN_LIMIT = 5_000
 """How many items are looked at along an order before what is looked for counts as rare, and how many of those are sorted."""
 _KEYS: Mapping[str, Any] = {
     "id": UUIDField(),
@@ -35,15 +35,16 @@ _SERVED = {"registered_at": frozenset({"category_key"}), "daily_price": frozense
 class Shape:
     """All of a search that its SQL differs by.
 
-    `how`: `index`, the order's index serves it; `walk`, the next `WALKED` items in order; `sort`, all that other indexes find; `ring`, one
-    ring around a place; `count`, the ids alone. `rank`: 0 for items that have all words in their name, 1 for others, None for both.
+    `plan`: `scan_index`, the order's index serves it; `scan_ahead`, the next `SCAN_LIMIT` items in order; `sort_matches`, all that other
+    indexes find; `within_ring`, one ring around a place; `ids`, the ids alone. `rank`: 0 for items that have all words in their name, 1
+    for others, None for both.
     """
 
     filters: frozenset[str]
     words: int
     order: tuple[str, ...]
     is_after: bool
-    how: str
+    plan: str
     rank: int | None = None
 
     @property
@@ -65,17 +66,19 @@ def prepared(shape: Shape) -> Prepared[Any]:
         rows = rows.annotate(
             distance_m=queries.distance_m(latitude=Param("latitude", FloatField()), longitude=Param("longitude", FloatField()))
         )
-        rows = rows.filter(distance_m__lte=Param("radius_m", IntegerField()))
-    if shape.words:
-        rows = _with_words(rows, shape)
-    if shape.how == "ring":
+    if shape.plan == "within_ring":
+        # No ring goes beyond the radius.
         between = (Param("inner_m", IntegerField()), Param("outer_m", IntegerField()))
         rows = rows.filter(rings.InRing("id"), Q(distance_m__range=between))
+    elif shape.is_near:
+        rows = rows.filter(Q(distance_m__lte=Param("radius_m", IntegerField())))
+    if shape.words:
+        rows = _with_words(rows, shape)
     if shape.is_after:
         rows = rows.filter(_after(shape))
-    if shape.how == "walk":
+    if shape.plan == "scan_ahead":
         rows = rows.filter(_within_walk(shape))
-    if shape.how == "count":
+    if shape.plan == "ids":
         return Prepared(rows.order_by().values_list("id", flat=True))
     more = [name for name in ("distance_m", "rank") if name in rows.query.annotations]
     return Prepared(rows.order_by(*_ordering(shape)).values(*queries.SHOWN, *more))
@@ -85,7 +88,7 @@ def _filtered(rows: QuerySet[Item], shape: Shape) -> QuerySet[Item]:
     for name, lookup in (("category_key", "exact"), ("daily_price", "lte")):
         if name in shape.filters:
             # Where another order's index is walked, the planner must not see that a column has an index: it would sort all it finds there.
-            is_hidden = shape.how in {"walk", "ring"} and name not in served_by(shape.order)
+            is_hidden = shape.plan in {"scan_ahead", "within_ring"} and name not in served_by(shape.order)
             rows = rows.alias(**{f"hidden_{name}": _hidden(name)}) if is_hidden else rows
             rows = rows.filter(**{f"{'hidden_' if is_hidden else ''}{name}__{lookup}": Param(name, _KEYS[name])})
     if "availability" in shape.filters:
@@ -111,14 +114,14 @@ def _with_words(rows: QuerySet[Item], shape: Shape) -> QuerySet[Item]:
         in_name = Q(*(LessThan(position, StrIndex(F("search_text"), Value("\n"))) for position in found))
         rows = rows.annotate(rank=Case(When(in_name, then=Value(0)), default=Value(1), output_field=IntegerField()))
         rows = rows if shape.rank is None else rows.filter(in_name if shape.rank == 0 else ~in_name)
-    if shape.how == "sort":
-        rows = rows.filter(words.Match("search_text", "id", Param("words", words.GramsField())))
+    if shape.plan == "sort_matches":
+        rows = rows.filter(words.Match("search_text", "id", Param("words", words.BigramsField())))
     return rows
 
 
 def _ordering(shape: Shape) -> list[Any]:
     """Return the order; where all that was found is to be sorted, one that no index has, lest the planner walk an index for ever."""
-    if shape.how != "sort":
+    if shape.plan != "sort_matches":
         return list(shape.order)
     columns = [(name.removeprefix("-"), name.startswith("-")) for name in shape.order]
     sorts = [F(name) if name in {"distance_m", "rank"} else _hidden(name) for name, _ in columns]
@@ -134,25 +137,12 @@ def _within_walk(shape: Shape) -> Q:
     """Return the condition on the next items in order: up to the one that many places on, or the last."""
     descends = shape.order[0].startswith("-")
     listed = Item.objects.filter(state=domain.ItemState.LISTED)
-    served = replace(shape, filters=shape.filters & served_by(shape.order), how="index")
+    served = replace(shape, filters=shape.filters & served_by(shape.order), plan="scan_index")
     ahead = _filtered(listed, served).order_by(*shape.order)
     ahead = ahead.filter(_after(shape)) if shape.is_after else ahead
     last = listed.order_by(*(name[1:] if descends else f"-{name}" for name in shape.order))
     bounds = [
-        Coalesce(Subquery(ahead.values(name)[WALKED : WALKED + 1]), Subquery(last.values(name)[:1]))
+        Coalesce(Subquery(ahead.values(name)[SCAN_LIMIT : SCAN_LIMIT + 1]), Subquery(last.values(name)[:1]))
         for name in (each.removeprefix("-") for each in shape.order)
     ]
     return keyset.up_to(order=shape.order, keys=bounds)
-
-
-@lru_cache(maxsize=1024)
-def parameters(shape: Shape) -> frozenset[str]:
-    """Return the names of what a shape's query is run with."""
-    names = {*shape.filters, *(f"word_{at}" for at in range(shape.words))}
-    if shape.is_after:
-        names |= {f"after_{name.removeprefix('-')}" for name in shape.order}
-    if shape.how == "sort" and shape.words:
-        names.add("words")
-    if shape.how == "ring":
-        names |= {"inner_m", "outer_m", *rings.PARAMETERS}
-    return frozenset(names)

@@ -113,7 +113,7 @@ def _all_problems() -> dict[str, list[str]]:
     problems, using = {}, databases.alias_for("items")
     for name, (words, values, order) in SEARCHES.items():
         search, after = Search(values=values, words=text.words(text=words)), None
-        density.forget()
+        density.clear()
         with watched_plans(using) as wrong:
             for _ in range(3):
                 page = search.fetch(order=order, after=after, limit=21)
