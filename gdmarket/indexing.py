@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from django.db import connections, router
 from django.db.migrations.operations.base import Operation
 
 _PROGRESS_S = 5.0
+_ASK_AGAIN_S = 0.5
 _PROGRESS = """
     SELECT phase, coalesce(round(100.0 * greatest(blocks_done, tuples_done) / nullif(greatest(blocks_total, tuples_total), 0)), 0)
     FROM pg_stat_progress_create_index WHERE pid = %s
@@ -41,15 +43,20 @@ class BuildIndex(Operation):
         if not _is_beside_writers(schema_editor):
             schema_editor.execute(f"CREATE INDEX IF NOT EXISTS {self.name} ON {on}", None)
             return
-        with _unhurried(schema_editor), _reported(connection, self.name, is_run=not schema_editor.collect_sql):
-            if not schema_editor.collect_sql and _is_invalid(connection, self.name):
+        is_run = not schema_editor.collect_sql
+        with _unhurried(schema_editor), _alone(schema_editor, self.name), _reported(connection, self.name, is_run=is_run):
+            if is_run and _is_invalid(connection, self.name):
                 schema_editor.execute(f"DROP INDEX CONCURRENTLY {self.name}", None)
             schema_editor.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {self.name} ON {on}", None)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        if router.allow_migrate(schema_editor.connection.alias, app_label):
-            concurrently = "CONCURRENTLY " if _is_beside_writers(schema_editor) else ""
-            schema_editor.execute(f"DROP INDEX {concurrently}IF EXISTS {self.name}", None)
+        if not router.allow_migrate(schema_editor.connection.alias, app_label):
+            return
+        if not _is_beside_writers(schema_editor):
+            schema_editor.execute(f"DROP INDEX IF EXISTS {self.name}", None)
+            return
+        with _unhurried(schema_editor):
+            schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {self.name}", None)
 
     def describe(self) -> str:
         """Return what it does."""
@@ -87,6 +94,28 @@ def _unhurried(schema_editor: Any) -> Iterator[None]:
     finally:
         for name in names:
             schema_editor.execute(f"RESET {name}", None)
+
+
+@contextmanager
+def _alone(schema_editor: Any, name: str) -> Iterator[None]:
+    """Let another `migrate` wait: an index that is being built looks like one that was interrupted, and must not be dropped for it.
+
+    It asks again and again: one that waited in a statement would be an older transaction, which `CREATE INDEX CONCURRENTLY` waits for.
+    """
+    if schema_editor.collect_sql:
+        yield
+        return
+    with schema_editor.connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name])
+            if cursor.fetchone()[0]:
+                break
+            time.sleep(_ASK_AGAIN_S)
+    try:
+        yield
+    finally:
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
 
 
 @contextmanager
