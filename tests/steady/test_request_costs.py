@@ -1,6 +1,6 @@
-"""Requests cost no more than this: statements and transactions on each database, and CPU time as a multiple of a bare Django view's.
+"""What requests cost: exactly so many statements and transactions on each database, and no more CPU time than this many bare Django views.
 
-What a change saves, it takes off the limit here. Where the time goes: docs/explanation/performance.md.
+What a change saves, it takes off here. Where the time goes: docs/explanation/performance.md.
 """
 
 import gc
@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from bench.request_costs import BARE, Requests, Tally
 from gdmarket import bus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Statements, transactions, and writes outside a transaction.
+# Statements, transactions, and writes outside a transaction, on SQLite.
 STATEMENTS = {
     "GET /health/live": (0, 0, 0),
     "GET /status/rentals/{id}": (2, 0, 0),
@@ -23,34 +24,52 @@ STATEMENTS = {
     "GET /items/{id}, signed in": (2, 0, 0),
     "GET /items?limit=20": (1, 0, 0),
     "GET /items?near=": (1, 0, 0),
-    "GET /items?q=": (3, 0, 0),  # one or two that decide how, then the page
+    "GET /items?q=": (2, 0, 0),  # one or two that decide how, then the page
     "GET /rentals?limit=20": (2, 0, 0),
     "GET /status/rentals?limit=20": (2, 0, 0),
     "GET /status/items?limit=20": (2, 0, 0),
     "GET /status/items/{id}": (2, 0, 0),
     "POST /items": (25, 3, 0),
-    "POST /rentals, paid": (41, 6, 0),
-    "POST /rentals, paid, with a key": (44, 6, 2),
-    "POST /rentals, unpaid": (28, 3, 0),
+    "POST /rentals, paid": (40, 6, 0),
+    "POST /rentals, paid, with a key": (41, 6, 2),
+    "POST /rentals, unpaid": (27, 3, 0),
     "POST /rentals/{id}/cancel": (23, 3, 0),
     "POST /rentals/{id}/handover": (25, 3, 0),
     "POST /rentals/{id}/return": (23, 3, 0),
 }
-# About twice what was measured, so that a busy machine or another Python does not fail it: what is no longer prepared does.
+# Those that differ on PostgreSQL.
+ON_POSTGRESQL = {
+    "GET /items?q=": (3, 0, 0),
+    "POST /items": (24, 3, 0),
+    "POST /rentals, paid": (36, 6, 0),
+    "POST /rentals, paid, with a key": (37, 6, 2),
+    "POST /rentals, unpaid": (26, 3, 0),
+    "POST /rentals/{id}/cancel": (22, 3, 0),
+    "POST /rentals/{id}/handover": (24, 3, 0),
+    "POST /rentals/{id}/return": (22, 3, 0),
+}
+# A third to twice more than what was measured, so that a busy machine does not fail it: what is no longer prepared does.
+_ONE, _LIST, _SEARCH, _COMMAND, _PAID = 14, 24, 40, 200, 300
 TIMES_BARE = {
     "GET /health/live": 4,
-    "GET /status/rentals/{id}": 16,
-    "GET /rentals/{id}": 20,
-    "GET /items/{id}": 11,
-    "GET /items/{id}, signed in": 15,
-    "GET /items?limit=20": 95,
-    "GET /items?near=": 140,
-    "GET /items?q=": 95,
-    "GET /rentals?limit=20": 23,
-    "GET /status/rentals?limit=20": 26,
-    "GET /status/items?limit=20": 36,
-    "GET /status/items/{id}": 14,
-    "POST /rentals, paid": 600,
+    "GET /status/rentals/{id}": _ONE,
+    "GET /rentals/{id}": _ONE,
+    "GET /items/{id}": _ONE,
+    "GET /items/{id}, signed in": _ONE,
+    "GET /items?limit=20": _LIST,
+    "GET /items?near=": _SEARCH,
+    "GET /items?q=": _SEARCH,
+    "GET /rentals?limit=20": _LIST,
+    "GET /status/rentals?limit=20": _LIST,
+    "GET /status/items?limit=20": _LIST,
+    "GET /status/items/{id}": _ONE,
+    "POST /items": _COMMAND,
+    "POST /rentals, paid": _PAID,
+    "POST /rentals, paid, with a key": _PAID,
+    "POST /rentals, unpaid": _COMMAND,
+    "POST /rentals/{id}/cancel": _COMMAND,
+    "POST /rentals/{id}/handover": _COMMAND,
+    "POST /rentals/{id}/return": _COMMAND,
 }
 _ROUNDS, _REQUESTS = 6, 20
 
@@ -65,11 +84,13 @@ def requests() -> Requests:
     return requests
 
 
-def test_requests_ask_no_more_of_the_database_than_this(requests: Requests) -> None:
-    found = {name: _counts(tally) for name, tally in requests.tallies().items()}
+def test_requests_ask_this_of_the_database(requests: Requests) -> None:
+    rounds = [{name: _counts(tally) for name, tally in requests.tallies().items()} for _ in range(3)]
 
-    more = {name: counts for name, counts in found.items() if name != BARE and _is_more(counts, STATEMENTS[name])}
-    assert more == {}
+    # The fewest: what is kept for a second, such as the state of a circuit breaker, is read again in one of them.
+    found = {name: min(counts[name] for counts in rounds) for name in rounds[0]}
+    is_postgresql = connection.vendor == "postgresql"
+    assert found == {BARE: (0, 0, 0)} | STATEMENTS | (ON_POSTGRESQL if is_postgresql else {})
 
 
 @pytest.mark.sqlite
@@ -80,6 +101,7 @@ def test_requests_take_no_more_cpu_time_of_a_bare_view_than_this(requests: Reque
     for _ in range(_ROUNDS):
         times = requests.read_times(requests=_REQUESTS) | requests.write_times(flows=2)
         best = {name: min(spent, best.get(name, spent)) for name, spent in times.items()}
+        assert times.keys() == {BARE, *TIMES_BARE}
         more = {name: round(best[name] / best[BARE], 1) for name, limit in TIMES_BARE.items() if best[name] > limit * best[BARE]}
         if not more:
             break
@@ -93,10 +115,6 @@ def _quiet_collector() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
-
-
-def _is_more(counts: tuple[int, ...], limits: tuple[int, ...]) -> bool:
-    return any(count > limit for count, limit in zip(counts, limits, strict=True))
 
 
 def _counts(tally: Tally) -> tuple[int, ...]:
