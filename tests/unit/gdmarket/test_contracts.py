@@ -15,7 +15,7 @@ class Colour(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class Summary:
     name: str
     colour: str
     reason: str | None
@@ -28,9 +28,9 @@ class Source:
 
 
 def test_fields_are_attributes_or_given_and_empty_texts_and_members_of_enumerations_become_plain() -> None:
-    built = build(Told, Source(), name="given")
+    built = build(Summary, Source(), name="given")
 
-    assert built == Told(name="given", colour="red", reason=None, count=7, note=None)
+    assert built == Summary(name="given", colour="red", reason=None, count=7, note=None)
     assert type(built.colour) is str
 
 
@@ -39,14 +39,14 @@ def test_sources_of_one_type_may_differ_in_what_has_a_default() -> None:
 
     bare, full = SimpleNamespace(**details), SimpleNamespace(**details, count=1, note="x")
 
-    assert [build(Told, source) for source in (bare, full, bare)] == [
-        Told(**details),
-        Told(**details, count=1, note="x"),
-        Told(**details),
+    assert [build(Summary, source) for source in (bare, full, bare)] == [
+        Summary(**details),
+        Summary(**details, count=1, note="x"),
+        Summary(**details),
     ]
-    assert build(Told, full, count=2, note=None) == Told(**details, count=2, note=None)
+    assert build(Summary, full, count=2, note=None) == Summary(**details, count=2, note=None)
 
 
 def test_a_source_without_a_needed_attribute_is_an_error() -> None:
     with pytest.raises(AttributeError, match="reason"):
-        build(Told, SimpleNamespace(name="a", colour="b"))
+        build(Summary, SimpleNamespace(name="a", colour="b"))
