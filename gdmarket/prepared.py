@@ -20,7 +20,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import connections
-from django.db.models import Field, JSONField, QuerySet, Value
+from django.db.models import BooleanField, F, Field, Func, JSONField, QuerySet, Value
 from django.db.models.expressions import Col
 from django.db.models.query import FlatValuesListIterable, ModelIterable, ValuesIterable, ValuesListIterable
 from django.db.transaction import TransactionManagementError
@@ -56,6 +56,37 @@ class Param(Value):
         if value is None:
             raise ValueError(f"{self.name} is None: ask for NULL by another query.")
         return self.output_field.get_db_prep_value(value, connection)
+
+
+class _List(Param):
+    """A list of any length in one parameter: an array, or JSON for SQLite."""
+
+    def prepare(self, value: Any, connection: Any) -> Any:
+        """Return the whole list for the database; it may be empty.
+
+        :raises ValueError: if one of it is None
+        """
+        if any(each is None for each in value):
+            raise ValueError(f"{self.name} holds None: ask for NULL by another query.")
+        prepared = [self.output_field.get_db_prep_value(each, connection) for each in value]
+        return msgspec.json.encode(prepared).decode() if connection.vendor == "sqlite" else prepared
+
+
+class _Among(Func):
+    """A column's value is in a list that is one parameter, so that one statement serves lists of any length."""
+
+    output_field = BooleanField()
+
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> Any:
+        """Return the comparison."""
+        (column, given), (mark, listed) = (compiler.compile(each) for each in self.get_source_expressions())
+        those = f"IN (SELECT value FROM json_each({mark}))" if connection.vendor == "sqlite" else f"= ANY({mark})"
+        return f"{column} {those}", [*given, *listed]
+
+
+def among(column: str, name: str, field: "Field[Any, Any]") -> Any:
+    """Return the condition that a column, of numbers or ids, is one of a list of any length: `filter(among("id", "ids", UUIDField()))`."""
+    return _Among(F(column), _List(name, field))
 
 
 def params(name: str, field: "Field[Any, Any]", *, room: int) -> Any:

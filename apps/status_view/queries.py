@@ -14,7 +14,7 @@ from django.db.models import Count, Q, QuerySet, UUIDField
 from apps.status_view import domain
 from apps.status_view.errors import ItemStatusNotFoundError, RentalStatusNotFoundError
 from apps.status_view.models import ItemStatus, RentalStatus
-from gdmarket.prepared import Param, Prepared, params
+from gdmarket.prepared import Param, Prepared, among
 from gdmarket.prepared_rows import Either, PreparedRows, equal
 from gdmarket.text_columns import holding
 
@@ -36,9 +36,7 @@ def _holding() -> Rentals:
     return rentals
 
 
-# The items of so many are asked for by one prepared statement.
-_FEW = 4
-_HOLDING = Prepared(_holding().filter(item_id__in=params("item_ids", UUIDField(), room=_FEW)))
+_HOLDING = Prepared(_holding().filter(among("item_id", "item_ids", UUIDField())))
 
 
 class WorkQueue(StrEnum):
@@ -77,9 +75,7 @@ def count_listed_items(*, manager_id: UUID | None) -> int:
 
 def list_open_rentals(*, item_ids: Collection[UUID]) -> Iterable[Row]:
     """Return the rentals that hold these items: the columns that an item's row shows. One that is over and being refunded does not."""
-    if 0 < len(item_ids) <= _FEW:
-        return _HOLDING.all(item_ids=list(item_ids))
-    return _holding().filter(item_id__in=item_ids)
+    return _HOLDING.all(item_ids=list(item_ids)) if item_ids else ()
 
 
 def list_items(*, manager_id: UUID, q: str = "", **columns: object) -> Items | PreparedRows[Row]:

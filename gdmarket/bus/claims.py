@@ -14,13 +14,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connections
-from django.db.models import BigIntegerField
 
-from gdmarket.bus import routing
-from gdmarket.bus.models import Delivery, Event
+from gdmarket.bus import log, routing
+from gdmarket.bus.log import StoredEvent
+from gdmarket.bus.models import Delivery
 from gdmarket.bus.pending_lanes import Lane
 from gdmarket.bus.sql import fetch_all, lock_of, now_plus
-from gdmarket.prepared import Prepared, params
 
 LEASE_S = 10
 # For so long relays leave to a request what it has published and will deliver at its end: it is nearly always done by then.
@@ -114,10 +113,6 @@ WHERE subscriber = %(subscriber)s AND lane >= %(first)s
 LIMIT 1
 """
 
-# So many events are read by one prepared statement.
-_FEW = 8
-_EVENTS = Prepared(Event.objects.filter(seq__in=params("seqs", BigIntegerField(), room=_FEW)))
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
@@ -131,7 +126,7 @@ class Claim:
     lane: Lane
     attempts: int
     lease_expired: bool
-    event: Event
+    event: StoredEvent
     using: str
     begin_by_s: float
 
@@ -199,9 +194,9 @@ def _claim(heads: str, *, of: str, per_lane: str, expired: int = 0, **parameters
 def _claims_of(
     rows: Sequence[tuple[Any, ...]], *, token: UUID | None, using: str, lease_expired: bool = False, begin_by_s: float = inf
 ) -> list[Claim]:
-    seqs = {row[1] for row in rows}
-    few = _EVENTS.all(using=using, seqs=list(seqs)) if 0 < len(seqs) <= _FEW else Event.objects.using(using).filter(seq__in=seqs)
-    events = {event.seq: event for event in few}
+    if not rows:
+        return []
+    events = log.stored(seqs={row[1] for row in rows}, using=using)
     claims = [
         Claim(
             id=pk,

@@ -41,7 +41,7 @@ MUTATIONS = (
     Mutation(
         guard="the token in the acknowledgement",
         caught_by=LEASES,
-        edits=((SETTLING, "_held(claims).delete()", "Delivery.objects.filter(pk__in=[claim.id for claim in claims]).delete()"),),
+        edits=((SETTLING, "WHERE id {listed} AND {held}", "WHERE id {listed}"),),
     ),
     Mutation(
         guard="one event for each version of a stream",

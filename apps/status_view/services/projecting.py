@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connections
 from django.db.models import UUIDField
 
 from apps.items.contracts import ItemSnapshot
@@ -20,15 +19,13 @@ from apps.status_view.domain import Fact
 from apps.status_view.models import ItemStatus, RentalStatus
 from apps.status_view.services import upserting
 from gdmarket import databases
-from gdmarket.prepared import Prepared, params
+from gdmarket.prepared import Prepared, among
 from gdmarket.text_columns import folded_columns
 
-# So many rows are found by one prepared statement, whatever their number is.
-_FEW = 8
-_IDS = params("ids", UUIDField(), room=_FEW)
-_KNOWN = {model: Prepared(model.objects.filter(id__in=_IDS).values_list("id", flat=True)) for model in (ItemStatus, RentalStatus)}
+_AMONG = among("id", "ids", UUIDField())
+_KNOWN = {model: Prepared(model.objects.filter(_AMONG).values_list("id", flat=True)) for model in (ItemStatus, RentalStatus)}
 _LOCKED: Mapping[type, Prepared[Any]] = {
-    model: Prepared(model.objects.filter(id__in=_IDS).select_for_update(no_key=True).order_by("id")) for model in (ItemStatus, RentalStatus)
+    model: Prepared(model.objects.filter(_AMONG).select_for_update(no_key=True).order_by("id")) for model in (ItemStatus, RentalStatus)
 }
 _FOLDED = {model: folded_columns(model) for model in (ItemStatus, RentalStatus)}
 
@@ -107,15 +104,10 @@ def save(*, rows: Rows) -> None:
 def _lock(model: type[StatusRow], ids: Collection[UUID]) -> dict[UUID, StatusRow]:
     if not ids:
         return {}
-    asked, rows = list(ids), model.objects.filter(id__in=ids)
-    are_few = len(asked) <= _FEW
-    known: Iterable[UUID] = _KNOWN[model].all(ids=asked) if are_few else rows.values_list("id", flat=True)
-    missing = sorted(set(asked) - set(known))
-    if missing:
-        upserting.insert_missing(model, [model(id=row_id) for row_id in missing], using=rows.db)
-    weaker = connections[rows.db].features.has_select_for_no_key_update
-    locked: Iterable[Any] = _LOCKED[model].all(ids=asked) if are_few else rows.select_for_update(no_key=weaker).order_by("id")
-    return {row.id: row for row in locked}
+    asked = list(ids)
+    if missing := sorted(set(asked).difference(_KNOWN[model].all(ids=asked))):
+        upserting.insert_missing(model, [model(id=row_id) for row_id in missing], using=databases.alias_for("status_view"))
+    return {row.id: row for row in _LOCKED[model].all(ids=asked)}
 
 
 def _write(model: type[StatusRow], changed: list[StatusRow]) -> None:
