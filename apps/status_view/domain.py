@@ -7,6 +7,7 @@ duplicates, late facts and any order across sources end in the same row.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from apps.items.contracts import ItemSnapshot
@@ -17,6 +18,7 @@ from gdmarket.contracts import names_of
 # The columns that a source's facts and our rows have by the same name.
 ITEM_PART = ("manager_id", "name", "category", "place", "daily_price", "deposit", "currency", "state", "version")
 RENTAL_PART = tuple(name for name in names_of(RentalSnapshot) if name not in {"rental_id", "occurred_at"})
+_rental_values = attrgetter(*RENTAL_PART)
 
 # The states in which a rental that is not over holds its item, and those in which it is over. Source: the table of rental states.
 OPEN = ("requested", "paying", "paid", "refunding", "rented")
@@ -77,7 +79,7 @@ def item_changes(*, version: int, fact: ItemSnapshot) -> dict[str, Any]:
 
 def rental_part(*, fact: RentalSnapshot) -> dict[str, Any]:
     """Return the columns of a rental's fact or snapshot."""
-    return {name: getattr(fact, name) for name in RENTAL_PART}
+    return dict(zip(RENTAL_PART, _rental_values(fact), strict=True))
 
 
 def rental_changes(*, version: int, timeline: Timeline, fact: RentalSnapshot) -> dict[str, Any]:

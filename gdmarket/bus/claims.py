@@ -7,6 +7,7 @@ that its worker died or hung. Such a delivery is claimed alone, so that an event
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 from random import random
 from time import monotonic
@@ -185,10 +186,16 @@ def _claimable_at_once(using: str) -> str:
 def _claim(heads: str, *, of: str, per_lane: str, expired: int = 0, **parameters: Any) -> list[Claim]:
     token, using, began_s = uuid4(), routing.alias_of(of), monotonic()
     adapted = Delivery._meta.get_field("token").get_db_prep_save(token, connections[using])  # noqa: SLF001  # Django documents it
-    claimable, lease = _CLAIMABLE.format(now=now_plus(seconds=0, using=using)), now_plus(seconds=LEASE_S, using=using)
-    sql = (heads + _CLAIM).format(claimable=claimable, lock=lock_of("d", using=using), lease=lease, per_lane=per_lane)
-    rows = fetch_all(sql, parameters | {"token": adapted, "expired": expired}, using=using)
+    rows = fetch_all(
+        _claim_sql(heads, per_lane, using, connections[using].vendor), parameters | {"token": adapted, "expired": expired}, using=using
+    )
     return _claims_of(rows, token=token, using=using, lease_expired=bool(expired), begin_by_s=began_s + LEASE_S / 2)
+
+
+@lru_cache(maxsize=256)
+def _claim_sql(heads: str, per_lane: str, using: str, _vendor: str) -> str:
+    claimable, lease = _CLAIMABLE.format(now=now_plus(seconds=0, using=using)), now_plus(seconds=LEASE_S, using=using)
+    return (heads + _CLAIM).format(claimable=claimable, lock=lock_of("d", using=using), lease=lease, per_lane=per_lane)
 
 
 def _claims_of(

@@ -17,7 +17,7 @@ from gdmarket import failpoints
 from gdmarket.bus import pending_lanes, publishing, routing, settling
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.errors import LogUnreachableError
-from gdmarket.bus.models import Event
+from gdmarket.bus.log import StoredEvent
 from gdmarket.bus.sql import now_plus
 from gdmarket.unreachable import UnreachableDatabases
 
@@ -63,7 +63,7 @@ def forward(*, claims: Sequence[Claim]) -> None:
         settling.acknowledge(claims=claims)
 
 
-def _copy(events: Sequence[Event], target: str) -> None:
+def _copy(events: Sequence[StoredEvent], target: str) -> None:
     with transaction.atomic(using=target), connections[target].cursor() as cursor:
         row = f"({', '.join(['%s'] * len(_COLUMNS))})"
         values = [publishing.adapt(name, getattr(event, name), using=target) for event in events for name in _COLUMNS]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import UUIDField
+from django.db.models.base import ModelState
 
 from apps.items.contracts import ItemSnapshot
 from apps.payments.contracts import PaymentSnapshot
@@ -25,7 +26,8 @@ from gdmarket.text_columns import folded_columns
 _AMONG = among("id", "ids", UUIDField())
 _KNOWN = {model: Prepared(model.objects.filter(_AMONG).values_list("id", flat=True)) for model in (ItemStatus, RentalStatus)}
 _LOCKED: Mapping[type, Prepared[Any]] = {
-    model: Prepared(model.objects.filter(_AMONG).select_for_update(no_key=True).order_by("id")) for model in (ItemStatus, RentalStatus)
+    model: Prepared(model.objects.filter(_AMONG).select_for_update(no_key=True).order_by("id").values())
+    for model in (ItemStatus, RentalStatus)
 }
 _FOLDED = {model: folded_columns(model) for model in (ItemStatus, RentalStatus)}
 
@@ -67,11 +69,11 @@ class Rows:
 
     def change(self, row: ItemStatus | RentalStatus, changes: Mapping[str, Any], *, occurred_at: datetime | None = None) -> None:
         """Set the columns that differ; a row that changed was updated no earlier than `occurred_at`."""
-        changed = {name: value for name, value in changes.items() if getattr(row, name) != value}
+        columns = row.__dict__  # a model looks for descriptors first, and these are many
+        changed = {name: value for name, value in changes.items() if columns[name] != value}
         if not changed:
             return
-        for name, value in changed.items():
-            setattr(row, name, value)
+        columns.update(changed)
         for column in _FOLDED[type(row)]:
             if not changed.keys().isdisjoint(column.of) or getattr(row, column.attname) is None:
                 setattr(row, column.attname, column.fold(row))
@@ -107,7 +109,15 @@ def _lock(model: type[StatusRow], ids: Collection[UUID]) -> dict[UUID, StatusRow
     asked = list(ids)
     if missing := sorted(set(asked).difference(_KNOWN[model].all(ids=asked))):
         upserting.insert_missing(model, [model(id=row_id) for row_id in missing], using=databases.alias_for("status_view"))
-    return {row.id: row for row in _LOCKED[model].all(ids=asked)}
+    return {columns["id"]: _row(model, columns) for columns in _LOCKED[model].all(ids=asked)}
+
+
+def _row(model: type[StatusRow], columns: dict[str, Any]) -> StatusRow:
+    """Return a row with these columns, all there are, in a fraction of the time that `Model.__init__` takes. They are no relations."""
+    row = model.__new__(model)
+    row.__dict__.update(columns, _state=ModelState())
+    row._state.adding, row._state.db = False, databases.alias_for("status_view")  # noqa: SLF001  # as `Model.from_db` does
+    return row
 
 
 def _write(model: type[StatusRow], changed: list[StatusRow]) -> None:

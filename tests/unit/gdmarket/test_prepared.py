@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.items.models import BusyPeriod, Item
 from gdmarket import ids
-from gdmarket.prepared import Param, Prepared, params
+from gdmarket.prepared import Param, Prepared, among, params
 from tests.factories.items import BusyPeriodFactory, ItemFactory
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +75,16 @@ def test_a_list_has_room_for_shorter_ones() -> None:
     for wrong in ([], [*items, ids.uuid7()], [None]):
         with pytest.raises(ValueError, match="item_ids"):
             prepared.all(item_ids=wrong)
+
+
+def test_a_list_of_any_length_is_one_parameter() -> None:
+    items = sorted(ItemFactory().id for _ in range(3))
+    prepared = Prepared(Item.objects.filter(among("id", "item_ids", UUIDField())).order_by("id").values_list("id", flat=True))
+
+    assert [prepared.all(item_ids=items[:count]) for count in range(4)] == [items[:count] for count in range(4)]
+    assert prepared.all(item_ids=[items[1], *(ids.uuid7() for _ in range(1000))]) == [items[1]]
+    with pytest.raises(ValueError, match="item_ids holds None"):
+        prepared.all(item_ids=[None])
 
 
 def test_none_is_refused_and_so_are_values_that_the_query_does_not_have() -> None:

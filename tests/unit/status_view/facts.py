@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+import pytest
 from django.db import transaction
+from django.db.models import UUIDField
 
 from apps.items.events import ItemRegistered, ItemRevised
 from apps.items.models import Item
@@ -27,7 +29,9 @@ from apps.rentals.events import (
 from apps.rentals.models import Rental
 from apps.status_view import handlers
 from apps.status_view.models import ItemStatus, RentalStatus
+from apps.status_view.services import projecting
 from gdmarket import bus, ids
+from gdmarket.prepared import Prepared, among
 from tests.factories.items import rental_fact
 
 Fact = TypeVar("Fact")
@@ -201,3 +205,10 @@ def _own(fact: Any) -> None:
         case "payment":
             columns |= {"method": "pm_ok", "created_at": NOON, "settled_at": at, "refund_due": fact.refunded}
             Payment.objects.update_or_create(id=row_id, defaults=columns)
+
+
+def lock_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the projection read its rows without the locks that it takes."""
+    among_ids = among("id", "ids", UUIDField())
+    unlocked = {model: Prepared(model.objects.filter(among_ids).values()) for model in (ItemStatus, RentalStatus)}
+    monkeypatch.setattr(projecting, "_LOCKED", unlocked)

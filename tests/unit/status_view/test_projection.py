@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import QuerySet
 
 from apps.items.events import ItemRegistered
 from apps.rentals.contracts import RentalSnapshot
@@ -16,7 +15,6 @@ from apps.rentals.events import RentalHandedOver, RentalPaid, RentalRequested, R
 from apps.status_view import queries
 from apps.status_view.errors import ItemStatusNotFoundError, RentalStatusNotFoundError
 from apps.status_view.models import ItemStatus, RentalStatus
-from apps.status_view.services import projecting
 from config.subscriptions import SUBSCRIPTIONS
 from gdmarket import bus, ids
 from gdmarket.bus.models import Event
@@ -27,6 +25,7 @@ from tests.unit.status_view.facts import (
     RentalFacts,
     deliver,
     item_row,
+    lock_nothing,
     record,
     rental_row,
     rows,
@@ -231,8 +230,7 @@ def test_two_rentals_of_one_item_delivered_in_parallel_both_count_for_its_lock(
     if item_is_known:
         deliver(item.then(ItemRegistered))
     if not locked:
-        monkeypatch.setattr(projecting, "_FEW", 0)  # the prepared statements have their locks
-        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows)
+        lock_nothing(monkeypatch)
 
     _deliver_in_parallel(sooner.then(RentalRequested), later.then(RentalRequested))
 

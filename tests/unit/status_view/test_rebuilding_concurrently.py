@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from django.core.management import CommandError
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from apps.items.events import ItemRegistered
 from apps.rentals.events import RentalHandedOver, RentalOverdue, RentalRequested, RentalReturned
 from apps.status_view.errors import RebuildLostError
 from apps.status_view.models import ItemStatus, Rebuild, RentalStatus
-from apps.status_view.services import owners, projecting, rebuilding
+from apps.status_view.services import owners, rebuilding
 from apps.status_view.services.rebuilding import LEASE
 from gdmarket import bus, clock
 from gdmarket.bus.models import Delivery
 from tests.unit.status_view.commands import check, rebuild
-from tests.unit.status_view.facts import ItemFacts, RentalFacts, deliver, record, rental_row, rows, whole_market
+from tests.unit.status_view.facts import ItemFacts, RentalFacts, deliver, lock_nothing, record, rental_row, rows, whole_market
 
 pytestmark = pytest.mark.usefixtures("only_status_view")
 REBUILT = "The status view is rebuilt. Rows: 5."
@@ -134,8 +134,7 @@ def test_a_fact_whose_handler_holds_the_row_is_kept_by_the_lock(
     rental: RentalFacts, meanwhile: list[Callable[[], None]], monkeypatch: pytest.MonkeyPatch, locked: bool
 ) -> None:
     if not locked:
-        monkeypatch.setattr(projecting, "_FEW", 0)  # the prepared statements have their locks
-        monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_: rows)
+        lock_nothing(monkeypatch)
 
     _rebuild_while_a_handler_holds_the_row(rental, meanwhile)
 
