@@ -112,7 +112,7 @@ class _Distance(Func):
         return f"{DISTANCE_M}({', '.join(sql for sql, _ in parts)})", [param for _, params in parts for param in params]
 
 
-def make_functions(connection: Any, **_: Any) -> None:
+def make_functions(*, connection: Any, **_: Any) -> None:
     """Make the functions of a new connection."""
     if connection.vendor == "sqlite":
         connection.connection.create_function(DISTANCE_M, 4, _rounded_distance_m, deterministic=True)
