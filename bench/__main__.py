@@ -36,7 +36,8 @@ def main() -> None:
         subparser.set_defaults(run=command.run)
         command.add_arguments(subparser)
     arguments = sys.argv[1:]
-    options = parser.parse_args(arguments if arguments and arguments[0] in {*_COMMANDS, "-h", "--help"} else ["http", *arguments])
+    is_named = bool(arguments) and (not arguments[0].startswith("-") or arguments[0] in {"-h", "--help"})
+    options = parser.parse_args(arguments if is_named else ["http", *arguments])
     options.run(options)
 
 

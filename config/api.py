@@ -65,6 +65,8 @@ class ApiMiddleware:
             headers.setdefault(name, value)
         if not response.streaming and "Content-Length" not in headers:
             headers["Content-Length"] = str(len(response.content))
+        if request.method == "HEAD" and not response.streaming:
+            response.content = b""  # gunicorn would drop it, with a warning
 
     def _headers_of_pages(self, request: HttpRequest) -> Mapping[str, str]:
         """Return the headers that the middleware of pages gives every answer; they depend on the scheme alone."""

@@ -4,7 +4,7 @@ import json
 import logging
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.conf import settings
@@ -44,12 +44,13 @@ def add_action(actions: Any, name: str, act: Callable[..., None], what: str, *, 
 
 
 def report(out: OutputWrapper, line: str) -> None:
-    """Report the progress of a long-running command: on `out`, or in the log if that is JSON."""
+    """Report the progress of a long-running command: on `out`, as long as anybody reads it, or in the log if that is JSON."""
     if settings.GDMARKET_LOG_FORMAT == "json":
         _log.info("%s", line)
     else:
-        out.write(line)
-        out.flush()
+        with suppress(BrokenPipeError):
+            out.write(line)
+            out.flush()
 
 
 def one_line(text: str) -> str:

@@ -11,7 +11,7 @@ A query that differs by what is asked for has shapes: make one `Prepared` for ea
 The statement goes through the connection's cursor, as the ORM's own do, to the database that the router names.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -35,24 +35,20 @@ class Param(Value):
     It is never None: `= NULL` finds nothing, and `IS NULL` is another shape.
     """
 
-    def __init__(self, name: str, field: "Field[Any, Any]", *, index: int | None = None, room: int = 1) -> None:
-        """Name the value; with an `index` it is one of a list's, which has room for `room`."""
+    def __init__(self, name: str, field: "Field[Any, Any]") -> None:
+        """Name the value."""
         super().__init__(name, output_field=field)
-        self.name, self.index, self.room = name, index, room
+        self.name = name
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         """Return a placeholder, and this parameter in its place."""
         return "%s", [self]
 
     def prepare(self, value: Any, connection: Any) -> Any:
-        """Return the value, or that of the list, for the database.
+        """Return the value for the database.
 
-        :raises ValueError: if it is None, or a list is empty or too long
+        :raises ValueError: if it is None
         """
-        if self.index is not None:
-            if not 0 < len(value) <= self.room:
-                raise ValueError(f"{self.name} are 1 to {self.room} values, not {len(value)}.")
-            value = value[min(self.index, len(value) - 1)]
         if value is None:
             raise ValueError(f"{self.name} is None: ask for NULL by another query.")
         return self.output_field.get_db_prep_value(value, connection)
@@ -89,17 +85,12 @@ def among(column: str, name: str, field: "Field[Any, Any]") -> Any:
     return _Among(F(column), _List(name, field))
 
 
-def params(name: str, field: "Field[Any, Any]", *, room: int) -> Any:
-    """Return the values for `__in`: a list of 1 to `room`. One statement serves them all, as a shorter list repeats its last value."""
-    return [Param(name, field, index=index, room=room) for index in range(room)]
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Statement:
     sql: str
     limited_sql: str
     params: Sequence[Any]
-    rooms: Mapping[str, int]
+    names: Collection[str]
     quick: Sequence[tuple[int, Callable[[Any], Any]]]
     converters: Sequence[tuple[int, _Converter, Any]]
     make: Callable[[str, Sequence[Any]], Any]
@@ -128,7 +119,7 @@ class Prepared(Generic[Row]):
     def all_of(self, values: Mapping[str, Any], *, limit: int | None = None) -> list[Row]:
         """Return the rows, at most `limit`, of a query that uses some of the values."""
         statement = self._statements.get(self._queryset.db) or self._compile(self._queryset.db)
-        return self.all(limit=limit, **{name: values[name] for name in statement.rooms})
+        return self.all(limit=limit, **{name: values[name] for name in statement.names})
 
     def all(self, *, using: str | None = None, limit: int | None = None, **values: Any) -> list[Row]:
         """Return the rows, at most `limit`.
@@ -139,8 +130,8 @@ class Prepared(Generic[Row]):
         alias = using or self._queryset.db
         connection = connections[alias]
         statement = self._statements.get(alias) or self._compile(alias)
-        if values.keys() != statement.rooms.keys():
-            raise TypeError(f"This query is run with {', '.join(statement.rooms)}.")
+        if values.keys() != statement.names:
+            raise TypeError(f"This query is run with {', '.join(sorted(statement.names))}.")
         given = [param.prepare(values[param.name], connection) if isinstance(param, Param) else param for param in statement.params]
         sql = statement.sql
         if limit is not None:
@@ -169,16 +160,12 @@ class Prepared(Generic[Row]):
         compiler = self._queryset.query.clone().get_compiler(alias)
         sql, given = compiler.as_sql()
         converters = compiler.get_converters([column[0] for column in compiler.select])
-        rooms: dict[str, int] = {}
-        for param in given:
-            if isinstance(param, Param):
-                rooms[param.name] = max(rooms.get(param.name, 1), param.room)
         quick = {at: _quick(steps, expression, compiler.connection) for at, (steps, expression) in converters.items()}
         statement = _Statement(
             sql=sql,
             limited_sql=f"{sql} LIMIT %s",
             params=given,
-            rooms=rooms,
+            names={param.name for param in given if isinstance(param, Param)},
             quick=[(at, convert) for at, convert in quick.items() if convert],
             converters=[(at, convert, each) for at, (steps, each) in converters.items() if not quick[at] for convert in steps],
             make=_maker_of(self._queryset, compiler),

@@ -158,3 +158,12 @@ def test_an_answered_request_is_freed_at_once(path: str) -> None:
         assert kept() is None
     finally:
         gc.enable()
+
+
+def test_a_head_is_answered_without_a_body_and_with_its_length() -> None:
+    headers: dict[str, str] = {}
+    environ = RequestFactory(headers={"host": "localhost"}).head("/api/v1/items").environ
+
+    body = b"".join(WSGIHandler()(environ, lambda _status, given: headers.update(given)))
+
+    assert (body, int(headers["Content-Length"]) > 0) == (b"", True)

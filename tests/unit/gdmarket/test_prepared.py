@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.items.models import BusyPeriod, Item
 from gdmarket import ids
-from gdmarket.prepared import Param, Prepared, among, params
+from gdmarket.prepared import Param, Prepared, among
 from tests.factories.items import BusyPeriodFactory, ItemFactory
 
 pytestmark = pytest.mark.django_db
@@ -65,16 +65,6 @@ def test_an_annotated_model_carries_its_annotation_and_a_value_stands_in_a_subqu
     found = [prepared.first(item_id=period.item_id, rental_id=rental_id) for rental_id in (period.rental_id, ids.uuid7())]
 
     assert [item and item.is_busy for item in found] == [True, False]
-
-
-def test_a_list_has_room_for_shorter_ones() -> None:
-    items = sorted(ItemFactory().id for _ in range(3))
-    prepared = Prepared(Item.objects.filter(id__in=params("item_ids", UUIDField(), room=3)).order_by("id").values_list("id", flat=True))
-
-    assert [prepared.all(item_ids=items[:count]) for count in (1, 2, 3)] == [items[:1], items[:2], items]
-    for wrong in ([], [*items, ids.uuid7()], [None]):
-        with pytest.raises(ValueError, match="item_ids"):
-            prepared.all(item_ids=wrong)
 
 
 def test_a_list_of_any_length_is_one_parameter() -> None:
