@@ -164,6 +164,10 @@ def test_a_head_is_answered_without_a_body_and_with_its_length() -> None:
     headers: dict[str, str] = {}
     environ = RequestFactory(headers={"host": "localhost"}).head("/api/v1/items").environ
 
-    body = b"".join(WSGIHandler()(environ, lambda _status, given: headers.update(given)))
+    def start(_status: str, given: list[tuple[str, str]], _error: Any = None, /) -> Callable[[bytes], object]:
+        headers.update(given)
+        return list
+
+    body = b"".join(WSGIHandler()(environ, start))
 
     assert (body, int(headers["Content-Length"]) > 0) == (b"", True)
