@@ -9,10 +9,11 @@ from tests.deploy.manifests import KUBERNETES, OVERLAYS, amount, app_pods, conta
 
 
 def server_setting(name: str) -> float:
-    """Return a number that config/server.py sets."""
+    """Return a number that config/server.py or config/sidecars.py sets."""
     return next(
         float(ast.literal_eval(node.value))
-        for node in ast.parse((ROOT / "config" / "server.py").read_text()).body
+        for module in ("server", "sidecars")
+        for node in ast.parse((ROOT / "config" / f"{module}.py").read_text()).body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
     )
 

@@ -27,7 +27,8 @@ def test_the_server_answers_with_a_relay_beside_it(served: Served) -> None:
 
 
 def test_the_reconciliation_runs_and_takes_no_memory_afterwards(served: Served) -> None:
-    wait_until(lambda: "Payments compared: none." in served.output.read_text(), "the reconciliation")
+    # How many depends on what other tests have left with the sandbox provider.
+    wait_until(lambda: "Payments compared: " in served.output.read_text(), "the reconciliation")
     wait_until(lambda: not served.beside("reconcile_payments"), "its end")
 
 
