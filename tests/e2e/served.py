@@ -48,6 +48,11 @@ class Served:
         """Return the processes of a management command that run beside this server."""
         return [child for child in self.master.children() if _name_of(child) == command[:_LONGEST_NAME]]
 
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes that answer requests: the children that are no sidecars."""
+        beside = {command[:_LONGEST_NAME] for command in ("relay", "reconcile_payments")} | {""}
+        return [child for child in self.master.children() if _name_of(child) not in beside]
+
     def status_of(self, path: str) -> int:
         """Return the status that a GET answers."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE_S) as answer:

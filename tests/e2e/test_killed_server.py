@@ -48,8 +48,8 @@ def post(served: Served, path: str, body: dict[str, Any], **headers: str) -> tup
 
 def worker(served: Served) -> psutil.Process:
     """Return the worker process."""
-    wait_until(lambda: any("gunicorn" in " ".join(child.cmdline()) for child in served.master.children()), "a worker")
-    return next(child for child in served.master.children() if "gunicorn" in " ".join(child.cmdline()))
+    wait_until(served.workers, "a worker")
+    return served.workers()[0]
 
 
 def post_until_answered(served: Served, body: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:

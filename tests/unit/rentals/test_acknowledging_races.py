@@ -151,7 +151,7 @@ def test_a_worker_that_has_locked_the_delivery_is_not_waited_for(item: Item, rac
     assert worker.race(item, monkeypatch).state == "paid"
 
     assert worker.failures == []
-    assert worker.statements[-1].startswith('DELETE FROM "bus_delivery"')  # it has handled the delivery, and nobody has taken it away
+    assert worker.statements[-1].startswith("DELETE FROM bus_delivery")  # it has handled the delivery, and nobody has taken it away
     assert race.outstanding() == 0
     assert outcome() == ("paid", ["approved"], 2)
 
