@@ -2,6 +2,7 @@
 
 import ipaddress
 import time
+from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -21,7 +22,7 @@ _SECONDS = {"sec": 1, "min": 60, "hour": 3600, "day": 86400}
 _REMEMBERED_S = 60.0
 
 
-class _CacheThrottle(BaseThrottle):
+class _CacheThrottle(BaseThrottle, ABC):
     """Counts in the cache, in windows of the clock: quick, and right across processes if they share it.
 
     The number of the window is in the key. So a clock that is set back, or a cache that keeps a key for too long, makes nobody wait for
@@ -45,9 +46,9 @@ class _CacheThrottle(BaseThrottle):
         self._wait_s = window_s - passed_s
         return False
 
+    @abstractmethod
     def key_of(self, request: Request) -> str | None:
         """Return under which key a request is counted, but for the window; None if it is not."""
-        raise NotImplementedError
 
     def wait(self) -> float:
         return self._wait_s

@@ -30,6 +30,7 @@ def test_the_reconciliation_runs_and_takes_no_memory_afterwards(served: Served) 
     # How many depends on what other tests have left with the sandbox provider.
     wait_until(lambda: "Payments compared: " in served.output.read_text(), "the reconciliation")
     wait_until(lambda: not served.beside("reconcile_payments"), "its end")
+    assert len(served.master.children()) == 2  # a worker and the relay
 
 
 def test_a_relay_that_dies_is_restarted(served: Served) -> None:

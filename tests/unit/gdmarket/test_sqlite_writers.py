@@ -272,4 +272,6 @@ queue_of(path).enter(sys, timeout_s=lambda: 20.0)  # the child ended inside
 
 
 def test_a_forked_process_waits_for_its_parent_like_any_other(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", _FORKING, str(tmp_path / "market.sqlite3")], check=True)
+    command = [sys.executable, "-c", _FORKING, str(tmp_path / "market.sqlite3")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
