@@ -3,12 +3,14 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections, router
+from django.db.migrations import AddIndex, SeparateDatabaseAndState
 from django.db.migrations.operations.base import Operation
+from django.db.models import Index, Q
 
 _PROGRESS_S = 5.0
 _ASK_AGAIN_S = 0.5
@@ -75,6 +77,20 @@ class DropIndex(BuildIndex):
     def describe(self) -> str:
         """Return what it does."""
         return f"Drop the index {self.name}"
+
+
+def index_columns(
+    table: str, name: str, columns: Sequence[str], *, condition: Q | None = None, where: str = ""
+) -> SeparateDatabaseAndState:
+    """Return the operation that builds an index of a model whose table is `<app>_<model>` on columns, `-` before what descends.
+
+    `where` is the SQL of its `condition`.
+    """
+    ordered = ", ".join(f"{column.removeprefix('-')} DESC" if column.startswith("-") else column for column in columns)
+    return SeparateDatabaseAndState(
+        state_operations=[AddIndex(table.rpartition("_")[2], Index(fields=columns, condition=condition, name=name))],
+        database_operations=[BuildIndex(name, f"{table} ({ordered}) {where}".rstrip())],
+    )
 
 
 def _is_beside_writers(schema_editor: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.db import DatabaseError, migrations, models, transaction
 
-from gdmarket.indexing import BuildIndex, DropIndex
+from gdmarket.indexing import BuildIndex, DropIndex, index_columns
 
 _PAGE = 1_000
 _LISTED = models.Q(state="listed")
@@ -114,15 +114,6 @@ def remove_words(_apps: Any, schema_editor: Any) -> None:
     schema_editor.execute("DROP TABLE IF EXISTS items_bigrams_row")
 
 
-def index(name: str, columns: list[str]) -> migrations.SeparateDatabaseAndState:
-    """Return the operation that builds an index of the listed items on columns, `-` before what descends."""
-    ordered = ", ".join(f"{column.removeprefix('-')} DESC" if column.startswith("-") else column for column in columns)
-    return migrations.SeparateDatabaseAndState(
-        state_operations=[migrations.AddIndex("item", models.Index(fields=columns, condition=_LISTED, name=name))],
-        database_operations=[BuildIndex(name, f"items_item ({ordered}) {_WHERE}")],
-    )
-
-
 class Migration(migrations.Migration):
     atomic = False
     dependencies: ClassVar[list[tuple[str, str]]] = [("items", "0007_place_seeds")]
@@ -138,8 +129,10 @@ class Migration(migrations.Migration):
                 "sqlite": f"items_item (CAST((shown_latitude + 90) * 2000 AS INTEGER), shown_longitude, shown_latitude, id) {_WHERE}",
             },
         ),
-        index("items_newest_first", ["-registered_at", "-id"]),
-        index("items_category_newest_first", ["category_key", "-registered_at", "-id"]),
+        index_columns("items_item", "items_newest_first", ["-registered_at", "-id"], condition=_LISTED, where=_WHERE),
+        index_columns(
+            "items_item", "items_category_newest_first", ["category_key", "-registered_at", "-id"], condition=_LISTED, where=_WHERE
+        ),
         # The version before uses these, so they stay in the database; a later version drops them.
         migrations.SeparateDatabaseAndState(
             state_operations=[
