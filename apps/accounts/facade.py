@@ -23,6 +23,17 @@ def get_person(*, user_id: UUID) -> Person:
     return Person(id=user.id, display_name=user.display_name, roles=tuple(user.roles))
 
 
+def find_person(*, email: str) -> Person | None:
+    """Return who has this e-mail address, however it is capitalised and its domain is written; None where nobody has."""
+    user = queries.find_user(email=email)
+    return Person(id=user.id, display_name=user.display_name, roles=tuple(user.roles)) if user else None
+
+
+def streams_of(*, user_id: UUID) -> list[str]:
+    """Return the streams of the events about a person."""
+    return [services.stream_of(user_id=user_id)]
+
+
 def publish_standings(*, user_ids: Collection[UUID], now: datetime) -> int:
     """Publish the suspensions and reinstatements of these managers that were not published, as they were changed outside the admin.
 

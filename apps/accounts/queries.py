@@ -31,6 +31,14 @@ def get_user(*, user_id: UUID) -> User:
         raise PersonNotFoundError from missing
 
 
+def find_user(*, email: str) -> User | None:
+    """Return who has this e-mail address, however it is capitalised and its domain is written; None where nobody has."""
+    try:
+        return User.objects.get_by_natural_key(email)
+    except User.DoesNotExist:
+        return None
+
+
 def list_users(*, user_ids: Collection[UUID]) -> QuerySet[User]:
     """List the people with these ids; unknown ids are left out."""
     return User.objects.filter(id__in=user_ids)

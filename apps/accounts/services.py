@@ -94,8 +94,13 @@ def _publish_standing(person: User, *, now: datetime) -> bool:
     known.version += 1
     known.save()
     fact = ManagerSuspended if known.is_suspended else ManagerReinstated
-    bus.publish(fact(manager_id=person.id, version=known.version, occurred_at=now), stream=f"manager:{person.id}")
+    bus.publish(fact(manager_id=person.id, version=known.version, occurred_at=now), stream=stream_of(user_id=person.id))
     return True
+
+
+def stream_of(*, user_id: UUID) -> str:
+    """Return the stream of the events about a person."""
+    return f"manager:{user_id}"
 
 
 def sign_in(*, email: str, password: str, address: str, now: datetime) -> Tokens:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from apps.items import queries, services
 from apps.items.contracts import ItemDetails, ItemSnapshot
+from apps.items.models import Item
 from gdmarket.contracts import build
 
 
@@ -26,6 +27,12 @@ def list_manager_ids(*, after: UUID | None = None, limit: int = 500) -> list[UUI
 def list_unblurred(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
     """Return up to `limit` ids, in order after `after`, of items whose places may have to be blurred anew."""
     return list(queries.list_unblurred(after=after).values_list("id", flat=True)[:limit])
+
+
+def list_streams_about(*, item_or_manager_id: UUID, limit: int) -> list[str]:
+    """Return the streams of the events about an item, or about up to `limit` items of a manager, the newest first."""
+    of_manager = Item.objects.filter(manager_id=item_or_manager_id).order_by("-id").values_list("id", flat=True)[:limit]
+    return [services.stream_of(item_id=item_id) for item_id in (item_or_manager_id, *of_manager)]
 
 
 def list_details(*, item_ids: Collection[UUID]) -> list[ItemDetails]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from apps.payments import gateways
+from apps.payments import gateways, queries
 from apps.payments.contracts import ChargeOutcome, ChargeRequest, ChargeResult, PaymentSnapshot, RefusedAmount
 from apps.payments.domain import UNSETTLED, PaymentState, Span, refused_by
 from apps.payments.models import Payment
@@ -53,6 +53,20 @@ def refused_amount(*, amount: int, currency: str) -> RefusedAmount | None:
     """Return why the provider never takes a sum, by its limits or those in the settings, or None if it may; calls nobody."""
     spans: Mapping[str, Span] = {**gateways.current().amounts, **settings.GDMARKET_PAYMENT_AMOUNTS}
     return refused_by(span=spans.get(currency, (None, None)), amount=amount)
+
+
+def find_rental(*, payment_or_refund_id: UUID) -> UUID | None:
+    """Return the id of the rental that a payment, or the payment of a refund, was for; None where there is neither."""
+    return queries.find_rental(payment_or_refund_id=payment_or_refund_id)
+
+
+def list_streams_about(*, payment_or_refund_id: UUID, rental_ids: Collection[UUID]) -> list[str]:
+    """Return the streams of the events about the payments of these rentals and their refunds, and about the one with this id."""
+    payment_ids, refund_ids = queries.list_ids_of(rental_ids=rental_ids)
+    payments = dict.fromkeys([payment_or_refund_id, *payment_ids])
+    refunds = dict.fromkeys([payment_or_refund_id, *refund_ids])
+    of_payments = [f"{kind}:{payment_id}" for payment_id in payments for kind in ("payment", "payment-timer", "payment-notice")]
+    return [*of_payments, *(f"refund:{refund_id}" for refund_id in refunds)]
 
 
 def list_snapshots(*, rental_ids: Collection[UUID]) -> list[PaymentSnapshot]:

@@ -67,6 +67,20 @@ def find_payment(*, payment_id: UUID) -> Payment | None:
     return _PAYMENT.first(payment_id=payment_id)
 
 
+def find_rental(*, payment_or_refund_id: UUID) -> UUID | None:
+    """Return the id of the rental that a payment, or the payment of a refund, was for; None where there is neither."""
+    payment = find_payment(payment_id=payment_or_refund_id)
+    if payment is not None:
+        return payment.rental_id
+    return Refund.objects.filter(id=payment_or_refund_id).values_list("payment__rental_id", flat=True).first()
+
+
+def list_ids_of(*, rental_ids: Collection[UUID]) -> tuple[list[UUID], list[UUID]]:
+    """Return the ids of all payments of these rentals, and of all refunds of those."""
+    rows = list(Payment.objects.filter(rental_id__in=rental_ids).order_by("id", "refunds__id").values_list("id", "refunds__id"))
+    return list(dict.fromkeys(payment_id for payment_id, _ in rows)), [refund_id for _, refund_id in rows if refund_id is not None]
+
+
 def list_matching(*, keys: Collection[UUID], references: Collection[str], orders: Collection[UUID]) -> list[Payment]:
     """List the payments that charges on a provider's list may belong to: by our ids, by its references, or by the rentals they pay for."""
     by_name = Q(provider_reference__in=[name for name in references if name])

@@ -15,6 +15,16 @@ def count_rentals() -> int:
     return queries.list_rentals().count()
 
 
+def list_ids_about(*, thing_id: UUID, limit: int) -> list[UUID]:
+    """Return up to `limit` ids, the newest rentals first: of the rental with this id, or of an item's, a renter's and a manager's."""
+    return queries.list_ids_about(thing_id=thing_id, limit=limit)
+
+
+def streams_of(*, rental_ids: Collection[UUID]) -> list[str]:
+    """Return the streams of the events about these rentals, their timers' among them."""
+    return [f"{kind}:{rental_id}" for rental_id in rental_ids for kind in ("rental", "rental-timer", "rental-period")]
+
+
 # -- For the upgrade from 0.1.0 alone, with `config.catching_up`: the version after the next may drop these four -------------------------
 
 

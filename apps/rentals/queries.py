@@ -110,6 +110,18 @@ def list_rentals(*, after: UUID | None = None, rental_ids: Collection[UUID] | No
     return rentals if after is None else rentals.filter(id__gt=after)
 
 
+def list_ids_about(*, thing_id: UUID, limit: int) -> list[UUID]:
+    """Return up to `limit` ids, the newest rentals first: of the rental with this id, or of an item's, a renter's and a manager's.
+
+    Each is asked for by itself, and found by its own index.
+    """
+    found: dict[UUID, datetime] = {}
+    for column in ("id", "item_id", "renter_id", "manager_id"):
+        newest = Rental.objects.filter(**{column: thing_id}).order_by("-requested_at", "-id")
+        found.update(newest.values_list("id", "requested_at")[:limit])
+    return sorted(found, key=lambda rental_id: (found[rental_id], rental_id), reverse=True)[:limit]
+
+
 def list_started_unfetched(*, after: UUID | None = None) -> QuerySet[Rental]:
     """List the paid rentals whose period has begun and whose item was not handed over, with ids after `after`, ordered by id."""
     return list_rentals(after=after).filter(state=domain.RentalState.PAID, began_at__isnull=False)

@@ -69,6 +69,6 @@ class NotIdempotentError(ConflictError):
 
 
 class NoSuchTraceError(NotFoundError):
-    """No event has the correlation id "{correlation}". Every answer has one in its X-Correlation-ID header."""
+    """The log has no event of "{what}": give an X-Correlation-ID, the id of a rental, item, payment or person, or an e-mail address."""
 
     code = "no_such_story"

@@ -1,16 +1,27 @@
-"""The trace of a request, from the log: which event caused which, when, who handled it, and which deliveries are outstanding."""
+"""What the log tells of a request, or of a thing: which event caused which, when, who handled it, and what is outstanding."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from gdmarket import databases, ids
 from gdmarket.bus import codec, delivery_ids, routing
 from gdmarket.bus.errors import NoSuchTraceError
 from gdmarket.bus.events import DeliverySkipped
 from gdmarket.bus.models import Delivery, Event, Subscription
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Traced:
+    """The streams of events about a thing or a person; `is_cut`: of its rentals the newest alone, for there are more."""
+
+    streams: tuple[str, ...]
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +39,7 @@ class Step:
     stream: str
     version: int
     actor: str
+    correlation: str
     occurred_at: datetime
     recorded_at: datetime
     due_at: datetime | None
@@ -41,24 +53,53 @@ def list_steps(*, correlation: str) -> list[Step]:
 
     :raises NoSuchTraceError: if no event has this correlation id
     """
-    logs = [_LogTrace(correlation, using) for using in databases.aliases()]
+    logs = [
+        _LogTrace(list(Event.objects.using(using).filter(correlation=correlation).order_by("seq")), using) for using in databases.aliases()
+    ]
     events = _unique([event for log in logs for event in log.events])
     if not events:
-        raise NoSuchTraceError(correlation=correlation)
+        raise NoSuchTraceError(what=correlation)
     return [_step(event, depth, logs) for event, depth in _as_tree(events)]
 
 
-class _LogTrace:
-    """What one log holds of a trace: its events, and the state of their deliveries, by the events' ids."""
+def list_newest(*, streams: Collection[str], limit: int) -> list[Step]:
+    """Return the newest `limit` events of these streams, the newest first; `depth` is 0 in all of them."""
+    logs = [_LogTrace(_newest(streams, limit, using), using) for using in databases.aliases()]
+    events = _unique([event for log in logs for event in log.events])
+    return [_step(event, 0, logs) for event in reversed(events[-limit:])]
 
-    def __init__(self, correlation: str, using: str) -> None:
-        self.events = list(Event.objects.using(using).filter(correlation=correlation).order_by("seq"))
+
+def find_streams(*, what: str) -> Traced | None:
+    """Return the streams about a thing or a person, by an id or an e-mail address, or None for what is neither.
+
+    The function that knows them is named in the settings, for the bus knows no context.
+    """
+    find: Callable[..., Traced | None] = import_string(settings.GDMARKET_TRACED)
+    return find(what=what)
+
+
+def _newest(streams: Collection[str], limit: int, using: str) -> list[Event]:
+    """Return the newest events of these streams, in the order of the log.
+
+    Their numbers are sorted here: asked for them in order, a planner may prefer to scan the whole log.
+    """
+    seqs = sorted(Event.objects.using(using).filter(stream__in=streams).values_list("seq", flat=True))[-limit:]
+    return list(Event.objects.using(using).filter(seq__in=seqs).defer("payload").order_by("seq"))
+
+
+class _LogTrace:
+    """What one log holds of these events: the state of their deliveries, by the events' ids."""
+
+    def __init__(self, events: Sequence[Event], using: str) -> None:
+        self.events = events
         self.outstanding: dict[UUID, list[str]] = defaultdict(list)
         self.skipped: dict[UUID, dict[str, str]] = defaultdict(dict)
         unhandled: dict[UUID, set[str]] = defaultdict(set)
-        for delivery in Delivery.objects.using(using).filter(event__correlation=correlation).select_related("event").order_by("subscriber"):
-            self.outstanding[delivery.event.id].append(_describe(delivery, using))
-            unhandled[delivery.event.id].add(delivery.subscriber)
+        by_seq = {event.seq: event for event in events}
+        for delivery in Delivery.objects.using(using).filter(event_id__in=by_seq).order_by("subscriber", "pk"):
+            event_id = by_seq[delivery.event_id].id
+            self.outstanding[event_id].append(_describe(delivery, using))
+            unhandled[event_id].add(delivery.subscriber)
         ids = [str(event.id) for event in self.events]
         records = Event.objects.using(using).filter(type=codec.type_of(DeliverySkipped), payload__event_id__in=ids)
         for record in records.order_by("seq").values_list("payload", flat=True):
@@ -88,6 +129,7 @@ def _step(event: Event, depth: int, logs: Sequence[_LogTrace]) -> Step:
         stream=event.stream,
         version=event.version,
         actor=event.actor,
+        correlation=event.correlation,
         occurred_at=event.occurred_at,
         recorded_at=ids.made_at(event.id),
         due_at=event.due_at,

@@ -43,7 +43,7 @@ def register_item(*, item_id: UUID, manager_id: UUID, now: datetime, **details: 
         written = {"manager_id": manager_id, "registered_at": now, "updated_at": now, **details, **shown}
         item, is_new = Item.objects.get_or_create(id=item_id, defaults=written)
         if is_new:
-            bus.publish(_fact(ItemRegistered, item, now, description=item.description), stream=_stream(item_id))
+            bus.publish(_fact(ItemRegistered, item, now, description=item.description), stream=stream_of(item_id=item_id))
     if item.manager_id != manager_id:
         raise ItemIdTakenError
     return item
@@ -74,7 +74,7 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
             _blur(item)
         item.save(update_fields=[*differing, *_FOLDED, *(_SHOWN if has_moved else ()), "version", "updated_at"])
         description = item.description if "description" in differing else None
-        bus.publish(_fact(ItemRevised, item, now, description=description), stream=_stream(item_id))
+        bus.publish(_fact(ItemRevised, item, now, description=description), stream=stream_of(item_id=item_id))
     return item
 
 
@@ -92,7 +92,7 @@ def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
         item.version += 1
         item.updated_at = item.withdrawn_at = now
         item.save(update_fields=["state", "version", "updated_at", "withdrawn_at"])
-        bus.publish(_fact(ItemWithdrawn, item, now), stream=_stream(item_id))
+        bus.publish(_fact(ItemWithdrawn, item, now), stream=stream_of(item_id=item_id))
     return item
 
 
@@ -136,7 +136,7 @@ def reserve_item(*, rental: RentalSnapshot, now: datetime) -> None:
             return  # it was reserved before, or is over
         reason = "item_unknown" if item is None else "item_withdrawn"
         refusal = RentalRefused(rental_id=rental.rental_id, item_id=rental.item_id, reason=reason, occurred_at=now)
-        bus.publish(refusal, stream=_stream(rental.item_id))
+        bus.publish(refusal, stream=stream_of(item_id=rental.item_id))
 
 
 def lend_item(*, rental: RentalSnapshot) -> None:
@@ -186,7 +186,8 @@ def _lock_own_item(item_id: UUID, manager_id: UUID) -> Item:
     return item
 
 
-def _stream(item_id: UUID) -> str:
+def stream_of(*, item_id: UUID) -> str:
+    """Return the stream of the events about an item."""
     return f"item:{item_id}"
 
 
