@@ -77,8 +77,8 @@ def find_rental(*, payment_or_refund_id: UUID) -> UUID | None:
 
 def list_ids_of(*, rental_ids: Collection[UUID]) -> tuple[list[UUID], list[UUID]]:
     """Return the ids of all payments of these rentals, and of all refunds of those."""
-    rows = list(Payment.objects.filter(rental_id__in=rental_ids).order_by("id", "refunds__id").values_list("id", "refunds__id"))
-    return list(dict.fromkeys(payment_id for payment_id, _ in rows)), [refund_id for _, refund_id in rows if refund_id is not None]
+    payment_ids = list(Payment.objects.filter(rental_id__in=rental_ids).order_by("id").values_list("id", flat=True))
+    return payment_ids, list(Refund.objects.filter(payment__in=payment_ids).order_by("id").values_list("id", flat=True))
 
 
 def list_matching(*, keys: Collection[UUID], references: Collection[str], orders: Collection[UUID]) -> list[Payment]:
