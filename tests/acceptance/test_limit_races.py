@@ -14,7 +14,7 @@ from apps.rentals.models import Rental, Renter
 from apps.rentals.services import limits
 from gdmarket import breaker
 from tests.acceptance.conftest import Market
-from tests.unit.payments.actions import concurrently
+from tests.unit.payments.actions import PATIENCE_S, concurrently
 from tests.unit.payments.fake_gateway import FakeGateway
 
 AT_ONCE = 8
@@ -32,16 +32,20 @@ def pay_at_once(market: Market, rentals: list[dict[str, Any]]) -> list[Any]:
     return concurrently([partial(market.pay, rental) for rental in rentals])
 
 
-def without_the_lock(monkeypatch: pytest.MonkeyPatch, *, parties: int) -> None:
-    """Take the renter's lock away, and let as many transactions count at the same time."""
-    meeting = Barrier(parties)
+def without_the_lock(monkeypatch: pytest.MonkeyPatch, *, check: str, parties: int) -> None:
+    """Take the renter's lock away, and let as many transactions pass a check before one of them commits."""
+    meeting, passes = Barrier(parties), getattr(limits, check)
 
     def read_renter(*, renter_id: UUID) -> Renter:
-        with contextlib.suppress(BrokenBarrierError):
-            meeting.wait(2)
         return Renter.objects.filter(renter_id=renter_id).first() or Renter(renter_id=renter_id)
 
+    def pass_together(*args: Any, **kwargs: Any) -> None:
+        passes(*args, **kwargs)
+        with contextlib.suppress(BrokenBarrierError):
+            meeting.wait(PATIENCE_S)
+
     monkeypatch.setattr(limits, "lock_renter", read_renter)
+    monkeypatch.setattr(limits, check, pass_together)
 
 
 def test_requests_at_once_hold_no_more_than_is_allowed(market: Market) -> None:
@@ -57,7 +61,7 @@ def test_requests_at_once_hold_no_more_than_is_allowed(market: Market) -> None:
 @pytest.mark.postgresql
 def test_without_the_lock_requests_at_once_hold_more(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     items = [market.register(name=f"물건 {number}") for number in range(AT_ONCE)]
-    without_the_lock(monkeypatch, parties=AT_ONCE)
+    without_the_lock(monkeypatch, check="check_holds", parties=AT_ONCE)
 
     answers = request_at_once(market, items)
 
@@ -95,7 +99,7 @@ def test_without_the_lock_more_cards_are_tried(
     settings.GDMARKET_DECLINES_PER_RENTER = 2
     rentals = [market.request(market.register(name=f"물건 {number}")) for number in range(3)]
     market.pay(rentals[0])
-    without_the_lock(monkeypatch, parties=3)
+    without_the_lock(monkeypatch, check="check_declines", parties=3)
 
     pay_at_once(market, rentals)
 

@@ -5,6 +5,7 @@ import socket
 import time
 from contextlib import suppress
 
+import psutil
 import pytest
 
 from deploy.servers.waiting import wait_until
@@ -16,6 +17,12 @@ CONTROL = {"GUNICORN_CMD_ARGS": "--worker-class=gthread"}
 def is_refused(server: Server) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", server.port)) != 0
+
+
+def both_workers(server: Server) -> list[psutil.Process]:
+    """Return the two workers; the second may start later than the first answers."""
+    wait_until(lambda: len(server.workers()) == 2, "the second worker")
+    return server.workers()
 
 
 def is_answered(connection: socket.socket) -> bool:
@@ -39,7 +46,7 @@ def test_a_server_that_ends_refuses_connections_and_finishes_its_requests(start:
 
 def test_gunicorn_s_own_worker_takes_a_connection_that_it_never_answers(start: Start) -> None:
     server = start(**CONTROL)
-    wait_until(lambda: len(server.workers()) == 2, "the second worker")  # bare_server's number
+    both_workers(server)
     time.sleep(0.5)  # a worker that has just been forked does not hear signals yet
     begun = send(server, BEGUN)
     server.process.send_signal(signal.SIGTERM)
@@ -53,13 +60,14 @@ def test_gunicorn_s_own_worker_takes_a_connection_that_it_never_answers(start: S
 @pytest.mark.parametrize(("settings", "is_answered"), [({}, True), (CONTROL, False)])
 def test_connections_that_the_kernel_has_taken_are_answered(start: Start, settings: dict[str, str], is_answered: bool) -> None:
     server = start(**settings)
-    workers = server.workers()
+    workers = both_workers(server)
     for worker in workers:
         worker.suspend()
     waiting = [send(server, LIVE) for _ in range(12)]
     server.process.send_signal(signal.SIGTERM)
     wait_until(lambda: "Handling signal: term" in server.output.read_text(), "the signal", timeout_s=5)
     for worker in workers:
+        worker.terminate()  # gunicorn may not have told it yet; the same signal twice is one while it is suspended
         worker.resume()
     statuses = [status_on(connection) for connection in waiting]
     assert (statuses == [200] * 12) is is_answered, statuses
