@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from django.db.models import BooleanField, F, Field, Func, Q, QuerySet
+from django.db.models import BooleanField, F, Field, Func, IntegerField, Q, QuerySet
 
 from gdmarket import keyset
 from gdmarket.prepared import Param, Prepared
 
 Row = TypeVar("Row")
-_MOST = 101  # the longest page, and the row after it
+_MOST = Param("most", IntegerField())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,7 @@ class PreparedRows(Generic[Row]):
         """Return the first `limit` rows in `order`, of those after the row with the keys `after` where these are given."""
         prepared: Prepared[Row] = _prepared(self._shaped, self._shape, tuple(order), after is not None)
         keys = {_key(at): key for at, key in enumerate(after or ())}
-        return prepared.all(limit=limit, **self._values, **keys)
+        return prepared.all_of({**self._values, **keys, _MOST.name: limit}, limit=limit)
 
 
 def equal(model: Any, names: Sequence[str]) -> dict[str, Param]:
@@ -55,13 +55,12 @@ def _prepared(
     found = shaped(*shape)
     if not isinstance(found, Either):
         return Prepared(_from(found, order, is_after=is_after).order_by(*order))
-    # Each may give a whole page.
-    firsts = [_from(found.rows.filter(one), order, is_after=is_after).order_by(*order).values("pk")[:_MOST] for one in found.conditions]
+    firsts = [_from(found.rows.filter(one), order, is_after=is_after).order_by(*order).values("pk") for one in found.conditions]
     return Prepared(found.rows.filter(_AmongFirst(F("pk"), firsts=firsts)).order_by(*order))
 
 
 class _AmongFirst(Func):
-    """Whether a key is among the first rows of one of several queries."""
+    """Whether a key is among the first rows of one of several queries: each may give the whole page."""
 
     conditional = True
     output_field = BooleanField()
@@ -75,8 +74,8 @@ class _AmongFirst(Func):
         parts, given = [], [*params]
         for at, first in enumerate(self.firsts):
             part, more = first.query.get_compiler(connection=connection).as_sql()
-            parts.append(f"SELECT * FROM ({part}) AS first_{at}")  # noqa: S608  # the ORM's own SQL
-            given += more
+            parts.append(f"SELECT * FROM ({part} LIMIT %s) AS first_{at}")  # noqa: S608  # the ORM's own SQL
+            given += [*more, _MOST]
         return f"{sql} IN ({' UNION ALL '.join(parts)})", given
 
 
