@@ -13,14 +13,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench import plot
 from bench.foreign import ForeignLoad
 from bench.market import settings_of
 from deploy import report
 from deploy.report import progress
 from deploy.servers.postgresql import running_postgresql
 from deploy.servers.process import ROOT
-
-Times = Mapping[int, Mapping[str, float]]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -30,6 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--rentals-an-item", type=int, default=5, help="how many rentals for each item (default: 5)")
     parser.add_argument("--rounds", type=int, default=40, help="how often each request is sent (default: 40)")
     parser.add_argument("--seed", type=int, default=1, help="another number gives other rows (default: 1)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it as well, as SVG")
 
 
 def run(options: Namespace) -> None:
@@ -44,6 +44,9 @@ def run(options: Namespace) -> None:
     else:
         print(f"machine: {title}; CPU used by other processes {foreign.share:.0%}; median milliseconds in process of {options.rounds}")
         _print(times)
+    if options.plot:
+        title = f"Milliseconds in process, {options.database}, {options.rentals_an_item} rentals an item"
+        options.plot.write_text(plot.draw(times, title=title), encoding="utf-8")
 
 
 def _measure(options: Namespace, size: int) -> dict[str, float]:
@@ -65,7 +68,7 @@ def _python(*module: str, environment: Mapping[str, str]) -> str:
     return subprocess.run([sys.executable, "-m", *module], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def _print(times: Times) -> None:
+def _print(times: plot.Times) -> None:
     sizes = list(times)
     widths = "{:<40}" + "{:>11}" * (len(sizes) + 1)
     print(widths.format("request", *sizes, "last/first"))
