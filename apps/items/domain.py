@@ -106,7 +106,8 @@ def shown_place(*, item: Mapping[str, Any]) -> tuple[float, float]:
 
 def distance_m(*, here: tuple[float, float], there: tuple[float, float]) -> float:
     """Return the great-circle distance of two places, each a latitude and a longitude in degrees."""
-    (south, west), (north, east) = ([math.radians(degrees) for degrees in place] for place in (here, there))
+    # In a row of plain calls: searches on SQLite ask for each item that is near.
+    south, west, north, east = math.radians(here[0]), math.radians(here[1]), math.radians(there[0]), math.radians(there[1])
     haversine = math.sin((north - south) / 2) ** 2 + math.cos(south) * math.cos(north) * math.sin((east - west) / 2) ** 2
     return 2 * EARTH_RADIUS_M * math.asin(min(math.sqrt(haversine), 1.0))
 

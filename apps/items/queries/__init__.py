@@ -3,12 +3,12 @@
 import math
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, Expression, F, Func, IntegerField, OuterRef, Q, QuerySet, UUIDField
-from django.db.models.functions import Abs, ASin, Cast, Cos, Least, Power, Radians, Round, Sin, Sqrt
+from django.db.models.functions import Abs, Cos, Radians
 from django.db.models.lookups import GreaterThan
 
 from apps.items import domain
@@ -88,27 +88,30 @@ DISTANCE_M = "items_distance_m"
 """The SQL function of SQLite, made with each connection: Django's own sines and roots are calls of Python, too, ten for a row."""
 
 
-def distance_m(*, latitude: Expression, longitude: Expression) -> Expression:
+def distance_m(*, latitude: Expression, longitude: Expression) -> Func:
     """Return the great-circle distance in whole metres of where an item is shown from a point.
 
     From exact distances anybody could compute where an item is.
 
     Source: R. W. Sinnott, "Virtues of the Haversine", Sky & Telescope 68 (1984); the root is kept <= 1 against rounding.
     """
-    formula = _haversine_m(latitude=latitude, longitude=longitude)
-    return _Distance(formula, "shown_latitude", "shown_longitude", latitude, longitude)
+    return _Distance("shown_latitude", "shown_longitude", latitude, longitude)
 
 
 class _Distance(Func):
-    """A formula, on SQLite a call of `DISTANCE_M` with the arguments after it."""
+    """The distance of the first two columns, degrees, from a point; rounded as Python does. Django's own rounds by way of decimals."""
 
     output_field = IntegerField()
 
     def as_sql(self, compiler: Any, connection: Any, **_: Any) -> Any:  # type: ignore[override]  # it has no template
-        return compiler.compile(self.get_source_expressions()[0])
+        (south, _a), (west, _b), (north, at_north), (east, at_east) = (compiler.compile(each) for each in self.get_source_expressions())
+        sine_north, sine_east = f"sin((radians({south}) - radians({north})) / 2)", f"sin((radians({west}) - radians({east})) / 2)"
+        haversine = f"{sine_north} * {sine_north} + cos(radians({south})) * cos(radians({north})) * {sine_east} * {sine_east}"
+        metres = f"{2 * domain.EARTH_RADIUS_M}::double precision * asin(least(sqrt({haversine}), 1))"
+        return f"round({metres})::integer", [*at_north, *at_north, *at_north, *at_east, *at_east]
 
     def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> Any:
-        parts = [compiler.compile(source) for source in self.get_source_expressions()[1:]]
+        parts = [compiler.compile(source) for source in self.get_source_expressions()]
         return f"{DISTANCE_M}({', '.join(sql for sql, _ in parts)})", [param for _, params in parts for param in params]
 
 
@@ -118,14 +121,9 @@ def make_functions(*, connection: Any, **_: Any) -> None:
         connection.connection.create_function(DISTANCE_M, 4, _rounded_distance_m, deterministic=True)
 
 
+# SQLite asks twice for a row, to compare and to show it.
+@lru_cache(maxsize=512)
 def _rounded_distance_m(south: float | None, west: float | None, north: float, east: float) -> int | None:
     if south is None or west is None:
         return None
     return round(domain.distance_m(here=(south, west), there=(north, east)))
-
-
-def _haversine_m(*, latitude: Expression, longitude: Expression) -> Cast:
-    half_north = (Radians(F("shown_latitude")) - Radians(latitude)) / 2.0
-    half_east = (Radians(F("shown_longitude")) - Radians(longitude)) / 2.0
-    haversine = Power(Sin(half_north), 2) + Cos(Radians(F("shown_latitude"))) * Cos(Radians(latitude)) * Power(Sin(half_east), 2)
-    return Cast(Round(2.0 * domain.EARTH_RADIUS_M * ASin(Least(Sqrt(haversine), 1.0))), IntegerField())

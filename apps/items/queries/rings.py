@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from django.db import connections
-from django.db.models import BooleanField, FloatField, Func
+from django.db.models import BooleanField, FloatField, Func, IntegerField, TextField
 
 from apps.items import domain
 from gdmarket.prepared import Param
@@ -19,26 +20,36 @@ from gdmarket.prepared import Param
 BANDS_A_DEGREE = 2_000
 _SLACK_M = 0.51  # distances are rounded to whole metres
 _SLACK_DEGREES = 2e-6  # and longitudes to six digits
-_STRIPES = {
-    "postgresql": (
-        "(SELECT s.a[i][1]::int AS band, s.a[i][2] AS west, s.a[i][3] AS east"
-        " FROM (SELECT %s::float8[] AS a) AS s, generate_subscripts(s.a, 1) AS i) AS stripe CROSS JOIN LATERAL"
-    ),
-    "sqlite": (
-        "(SELECT json_extract(value, '$[0]') AS band, json_extract(value, '$[1]') AS west, json_extract(value, '$[2]') AS east"
-        " FROM json_each(%s)) AS stripe CROSS JOIN"
-    ),
-}
 _BAND = {
     "postgresql": f"floor((shown_latitude + 90) * {BANDS_A_DEGREE}::double precision)",
     "sqlite": f"CAST((shown_latitude + 90) * {BANDS_A_DEGREE} AS INTEGER)",
+}
+_STRIPES = {
+    "postgresql": (
+        "(SELECT s.a[i][1]::int AS band, s.a[i][2] AS west, s.a[i][3] AS east"
+        " FROM (SELECT %s::float8[] AS a) AS s, generate_subscripts(s.a, 1) AS i) AS stripe"
+    ),
+    "sqlite": (
+        "(SELECT json_extract(value, '$[0]') AS band, json_extract(value, '$[1]') AS west, json_extract(value, '$[2]') AS east"
+        " FROM json_each(%s)) AS stripe"
+    ),
+}
+_NEXT_BAND = f"SELECT min({_BAND['sqlite']}) FROM items_item WHERE state = 'listed' AND {_BAND['sqlite']}"  # noqa: S608  # no values in it
+_BOX = {
+    "postgresql": "(SELECT band, %s::float8 AS west, %s::float8 AS east FROM generate_series(%s::int, %s::int) AS band) AS stripe",
+    # From one band that has an item to the next: most have none where a market is small.
+    "sqlite": (
+        "(WITH RECURSIVE stripe (west, east, band, last) AS ("  # noqa: S608  # the same
+        f"SELECT %s, %s, ({_NEXT_BAND} >= %s), %s"
+        f" UNION ALL SELECT west, east, ({_NEXT_BAND} > stripe.band), last FROM stripe WHERE band <= last"
+        ") SELECT west, east, band FROM stripe WHERE band <= last) AS stripe"
+    ),
 }
 # R. W. Sinnott, "Virtues of the Haversine", Sky & Telescope 68 (1984).
 _HAVERSINE = (
     "(power(sin(radians(near.shown_latitude - %s) / 2), 2)"
     " + cos(radians(near.shown_latitude)) * %s * power(sin(radians(near.shown_longitude - %s) / 2), 2))"
 )
-PARAMETERS = ("stripes", "latitude", "cosine", "longitude", "least", "most")
 
 
 def band_of(vendor: str) -> str:
@@ -73,22 +84,39 @@ class Ring:
         """Its square metres, as on a plane."""
         return math.pi * (self.outer_m**2 - self.inner_m**2 + 1)
 
-    def ring_parameters(self) -> dict[str, Any]:
-        """Return the parameters of `InRing`."""
-        least, most = (math.sin(max(0.0, min(metres / domain.EARTH_RADIUS_M, math.pi)) / 2) ** 2 for metres in self._bounds())
-        cosine = math.cos(math.radians(self.latitude))
-        return dict(zip(PARAMETERS, (self, self.latitude, cosine, self.longitude, least if self.inner_m else -1.0, most), strict=True))
+    @property
+    def box(self) -> tuple[float, float, int, int] | None:
+        """Return the box around it, from a western to an eastern longitude and from a first to a last band.
+
+        None where it is mostly hole, or lies at a pole or across the 180th meridian: then there are `stripes`.
+        """
+        angle = (self.outer_m + _SLACK_M) / domain.EARTH_RADIUS_M
+        reach = math.degrees(angle)
+        south, north = self.latitude - reach, self.latitude + reach
+        if 2 * self.inner_m > self.outer_m or max(abs(south), abs(north)) >= 89:  # noqa: PLR2004  # near a pole
+            return None
+        width = math.degrees(math.asin(math.sin(angle) / math.cos(math.radians(self.latitude)))) + _SLACK_DEGREES
+        west, east = self.longitude - width, self.longitude + width
+        return (west, east, _band(south), _band(north)) if west >= -180 and east <= 180 else None  # noqa: PLR2004  # the 180th meridian
 
     def query_parameters(self) -> dict[str, Any]:
-        """Return the parameters of a query for what is in the ring."""
-        return {**self.ring_parameters(), "inner_m": self.inner_m, "outer_m": self.outer_m}
+        """Return the parameters of `InRing` and of the distance's own bounds."""
+        least, most = (math.sin(max(0.0, min(metres / domain.EARTH_RADIUS_M, math.pi)) / 2) ** 2 for metres in self._bounds())
+        return {
+            **dict(zip(("west", "east", "first", "last"), self.box or (), strict=False)),
+            "stripes": self,
+            "latitude": self.latitude,
+            "longitude": self.longitude,
+            "cosine": math.cos(math.radians(self.latitude)),
+            "least": least if self.inner_m else -1.0,
+            "most": most,
+            "inner_m": self.inner_m,
+            "outer_m": self.outer_m,
+        }
 
     def stripes(self) -> Iterator[tuple[int, float, float]]:
-        """Yield bands and what of each, from a western to an eastern longitude, the ring may lie in."""
+        """Yield bands and what of each, from a western to an eastern longitude, it may lie in."""
         inner, outer = (max(metres, 0.0) / domain.EARTH_RADIUS_M for metres in self._bounds())
-        if 2 * self.inner_m <= self.outer_m and (box := self._box(outer)):
-            yield from box
-            return
         reach = math.degrees(outer)
         first, last = (_band(max(-90.0, min(self.latitude + sign * reach, 90.0))) for sign in (-1, 1))
         edges = [math.radians(min(edge / BANDS_A_DEGREE - 90, 90.0)) for edge in range(first, last + 2)]
@@ -106,18 +134,6 @@ class Ring:
                 yield from (
                     (first + at, *part) for part in self._parts(width + _SLACK_DEGREES, min(hole[at], hole[at + 1]) - _SLACK_DEGREES)
                 )
-
-    def _box(self, angle: float) -> list[tuple[int, float, float]]:
-        """Return the stripes of the box around a circle, quicker than each stripe's own; none across the 180th meridian or a pole."""
-        reach = math.degrees(angle)
-        south, north = self.latitude - reach, self.latitude + reach
-        if max(abs(south), abs(north)) >= 89:  # noqa: PLR2004  # near a pole
-            return []
-        width = math.degrees(math.asin(math.sin(angle) / math.cos(math.radians(self.latitude)))) + _SLACK_DEGREES
-        west, east = self.longitude - width, self.longitude + width
-        if west < -180 or east > 180:  # noqa: PLR2004  # the 180th meridian
-            return []
-        return [(band, west, east) for band in range(_band(south), _band(north) + 1)]
 
     def _bounds(self) -> tuple[float, float]:
         return self.inner_m - _SLACK_M, self.outer_m + _SLACK_M
@@ -159,7 +175,51 @@ class StripesField(FloatField):  # type: ignore[type-arg]  # Django's class is n
 
 
 class InRing(Func):
-    """Whether an item is shown in a ring: `InRing("id")`, with the ring's `ring_parameters()` as parameters of the prepared query."""
+    """Whether an item is shown in a ring: `InRing("id", is_box=…)`, with `query_parameters()` of the ring as those of the prepared query.
+
+    On SQLite it may also be near the ring: each distance would be a call of Python.
+    """
+
+    conditional = True
+    output_field = BooleanField()
+
+    def __init__(self, *expressions: Any, is_box: bool) -> None:
+        super().__init__(*expressions)
+        self.is_box = is_box
+
+    def as_sql(self, compiler: Any, connection: Any, *_args: Any, **_: Any) -> Any:
+        (source,) = self.get_source_expressions()
+        key, _none = compiler.compile(source)
+        found = f"SELECT near.id FROM {_found(connection.vendor, is_box=self.is_box)}"  # noqa: S608  # no values in it
+        # An array of them, or the planner would look at every item for whether it is among them.
+        sql = f"{key} = ANY (ARRAY({found}))" if connection.vendor == "postgresql" else f"{key} IN ({found})"
+        return sql, _parameters(connection.vendor, is_box=self.is_box)
+
+
+def count(ring: Ring, *, most: int, using: str) -> int:
+    """Return how many items are shown in a ring, or on SQLite also near it; `most` where there are more."""
+    ((found,),) = _select("count(*) FROM (SELECT 1", ring, most=most, using=using, end=") AS found")
+    return int(found)
+
+
+def ids_in(ring: Ring, *, most: int, using: str) -> list[Any]:
+    """Return the ids, as the database has them, of at most so many items that are shown in a ring, or on SQLite also near it."""
+    return [row[0] for row in _select("near.id", ring, most=most, using=using)]
+
+
+def _select(what: str, ring: Ring, *, most: int, using: str, end: str = "") -> list[tuple[Any, ...]]:
+    connection = connections[using]
+    is_box, values = ring.box is not None, ring.query_parameters()
+    given = [param.prepare(values[param.name], connection) for param in _parameters(connection.vendor, is_box=is_box)]
+    with connection.cursor() as cursor:
+        # No values are in it.
+        cursor.execute(f"SELECT {what} FROM {_found(connection.vendor, is_box=is_box)} LIMIT %s{end}", [*given, most])  # noqa: S608
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+class AmongIds(Func):
+    """Whether a key is among the `ids` of `ids_in`."""
 
     conditional = True
     output_field = BooleanField()
@@ -167,24 +227,13 @@ class InRing(Func):
     def as_sql(self, compiler: Any, connection: Any, *_args: Any, **_: Any) -> Any:
         (source,) = self.get_source_expressions()
         key, _none = compiler.compile(source)
-        params = [Param(name, StripesField() if name == "stripes" else FloatField()) for name in _parameters(connection.vendor)]
-        found = f"SELECT near.id FROM {_found(connection.vendor)}"  # noqa: S608  # no values in it
-        # An array of them, or the planner would look at every item for whether it is among them.
-        return (f"{key} = ANY (ARRAY({found}))" if connection.vendor == "postgresql" else f"{key} IN ({found})"), params
+        sql = f"{key} = ANY(%s)" if connection.vendor == "postgresql" else f"{key} IN (SELECT value FROM json_each(%s))"  # noqa: S608
+        return sql, [Param("ids", _IdsField())]
 
 
-def count(ring: Ring, *, most: int, using: str) -> int:
-    """Return how many items are shown in a ring, or on SQLite in its stripes; `most` where there are more."""
-    connection = connections[using]
-    values = ring.ring_parameters()
-    stripes = StripesField().get_db_prep_value(values["stripes"], connection)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM {_found(connection.vendor)} LIMIT %s) AS found",  # noqa: S608  # no values in it
-            [stripes, *(values[name] for name in _parameters(connection.vendor)[1:]), most],
-        )
-        (found,) = cursor.fetchone()
-    return int(found)
+class _IdsField(TextField):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002  # Django's hook
+        return value if connection.vendor == "postgresql" else msgspec.json.encode(value).decode()
 
 
 @lru_cache(maxsize=64)
@@ -192,19 +241,23 @@ def _literal(ring: Ring, opening: str, closing: str) -> str:
     return opening + ",".join(f"{opening}{band},{west:.6f},{east:.6f}{closing}" for band, west, east in ring.stripes()) + closing
 
 
-def _found(vendor: str) -> str:
+def _found(vendor: str, *, is_box: bool) -> str:
     # OFFSET keeps PostgreSQL from joining otherwise than stripe by stripe; SQLite keeps the order of a CROSS JOIN.
     index = f"{band_of(vendor)} = stripe.band AND shown_longitude BETWEEN stripe.west AND stripe.east AND state = 'listed'"
     rows = {
-        "postgresql": f"(SELECT id, shown_latitude, shown_longitude FROM items_item WHERE {index} OFFSET 0) AS near",  # noqa: S608  # the same
+        "postgresql": f"LATERAL (SELECT id, shown_latitude, shown_longitude FROM items_item WHERE {index} OFFSET 0) AS near",  # noqa: S608
         "sqlite": f"items_item AS near ON {index}",
     }
-    return f"{_STRIPES[vendor]} {rows[vendor]}" + (f" WHERE {_HAVERSINE} BETWEEN %s AND %s" if vendor == "postgresql" else "")
+    stripes = (_BOX if is_box else _STRIPES)[vendor]
+    return f"{stripes} CROSS JOIN {rows[vendor]}" + (f" WHERE {_HAVERSINE} BETWEEN %s AND %s" if vendor == "postgresql" else "")
 
 
-def _parameters(vendor: str) -> tuple[str, ...]:
-    """Return the names of what `_found` is run with. SQLite would call Python for each distance: the stripes must do."""
-    return PARAMETERS if vendor == "postgresql" else PARAMETERS[:1]
+def _parameters(vendor: str, *, is_box: bool) -> list[Param]:
+    """Return what `_found` is run with."""
+    stripes = [Param("stripes", StripesField())]
+    box = [Param(name, FloatField() if name in {"west", "east"} else IntegerField()) for name in ("west", "east", "first", "last")]
+    haversine = [Param(name, FloatField()) for name in ("latitude", "cosine", "longitude", "least", "most")]
+    return [*(box if is_box else stripes), *(haversine if vendor == "postgresql" else [])]
 
 
 def _band(latitude: float) -> int:

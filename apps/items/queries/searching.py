@@ -110,7 +110,7 @@ class Search:
 
     def _fetch_near(self, shape: Shape, *, after: Sequence[Any] | None, limit: int) -> list[Row]:
         """Look in the ring that had a page a minute ago, or in one after another."""
-        shape, known = replace(shape, plan="within_ring"), self._known_area()
+        known = self._known_area()
         if known == density.EVERYTHING:
             return self._in_ring(shape, Ring.whole(self.values), after=after, limit=limit)
         is_first = after is None and shape.order[0] == "distance_m" and not (shape.words or shape.filters - _PLACE)
@@ -119,50 +119,53 @@ class Search:
             found = self._in_ring(shape, ring, after=None, limit=limit)
             if len(found) == limit:
                 return found
-        found, reached_m = self._fetch_by_rings(shape, after=after, limit=limit)
+        found = self._fetch_by_rings(shape, after=after, limit=limit)
         if is_first and len(found) == limit:
-            density.put(self.values, math.pi * reached_m**2)
+            density.put(self.values, 1.5 * math.pi * (found[-1]["distance_m"] + 1) ** 2)
         return found
 
-    def _fetch_by_rings(self, shape: Shape, *, after: Sequence[Any] | None, limit: int) -> tuple[list[Row], int]:
-        """Look in one ring after another, outwards or inwards; at all that is left once what is looked for turns out to be rare.
-
-        Returns also how far the last ring reached.
-        """
+    def _fetch_by_rings(self, shape: Shape, *, after: Sequence[Any] | None, limit: int) -> list[Row]:
+        """Look in one ring after another, outwards or inwards; at all that is left once what is looked for turns out to be rare."""
         is_outward, radius_m = not shape.order[0].startswith("-"), self.values["radius_m"]
         start_m = after[0] if after is not None else 0 if is_outward else radius_m
         # Far away a ring of that area is a hair's breadth, and crosses as many bands of the index as a wide one.
         area = _FIRST_RING_M2 + 2 * math.pi * start_m**2 / 1_000
         is_rare = None if shape.words or shape.filters - _PLACE else False
-        found, seen, reached_m, is_filtered = list[Row](), 0, 0, is_rare is None
+        found, seen, is_filtered = list[Row](), 0, is_rare is None
         for number in range(MAX_RINGS + 1):
             if len(found) == limit or not 0 <= start_m <= radius_m:
                 break
             if number == MAX_RINGS:
                 # The rest at once: it may be slow, but a statement's limit of time ends it.
                 ring = Ring.beside(self.values, start_m=start_m, area=math.inf, is_outward=is_outward)
-                return _joined(found, self._in_ring(shape, ring, after=after, limit=limit - len(found))), ring.outer_m
+                return _joined(found, self._in_ring(shape, ring, after=after, limit=limit - len(found)))
             ring = Ring.beside(self.values, start_m=start_m, area=area, is_outward=is_outward)
-            inside = rings.count(ring, most=MAX_IN_RING + 1, using=databases.alias_for("items"))
+            ids = rings.ids_in(ring, most=MAX_IN_RING + 1, using=databases.alias_for("items"))
+            inside = len(ids)
             if inside > MAX_IN_RING and ring.inner_m < ring.outer_m:
                 area /= 8
                 continue
-            if inside:
+            if inside > MAX_IN_RING:
                 found = _joined(found, self._in_ring(shape, ring, after=after, limit=limit - len(found)))
-            seen, reached_m = seen + inside, ring.outer_m
+            elif inside:
+                among = {"ids": ids, "inner_m": ring.inner_m, "outer_m": ring.outer_m}
+                found = _joined(found, self.run(replace(shape, plan="among_ids"), after=after, limit=limit - len(found), **among))
+            seen += inside
             # How many items must be looked at to find the rest, going by those so far.
             to_look_at = (limit - len(found)) * (seen / max(len(found), 0.5) if is_filtered else 1)
             if is_rare is None and to_look_at > MAX_IN_RING:
                 is_rare = self.is_rare() or self._are_few(shape)
                 if is_rare:
-                    return self.run(replace(shape, plan="sort_matches"), after=after, limit=limit), reached_m
+                    return self.run(replace(shape, plan="sort_matches"), after=after, limit=limit)
             wanted = min(max(1.5 * to_look_at, 50), 0.7 * MAX_IN_RING)
-            area = ring.area * (wanted / inside if inside else 64)
+            area = ring.area * wanted / (inside + 1)
             start_m = ring.outer_m + 1 if is_outward else ring.inner_m - 1
-        return found, reached_m
+        return found
 
     def _in_ring(self, shape: Shape, ring: Ring, *, after: Sequence[Any] | None, limit: int) -> list[Row]:
-        return self.run(replace(shape, plan="within_ring"), after=after, limit=limit, **ring.query_parameters())
+        return self.run(
+            replace(shape, plan="within_box" if ring.box else "within_stripes"), after=after, limit=limit, **ring.query_parameters()
+        )
 
     def _known_area(self) -> float | None:
         """Return how large a ring has a page, where that is known, or the whole where there is little in it."""

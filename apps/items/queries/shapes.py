@@ -28,6 +28,7 @@ _KEYS: Mapping[str, Any] = {
 }
 INDEXED = frozenset({"category_key", "daily_price"})
 """The filters that have an index of their own, of whose rows the planner might sort all."""
+RING_PLANS = frozenset({"within_box", "within_stripes", "among_ids"})
 _SERVED = {"registered_at": frozenset({"category_key"}), "daily_price": frozenset({"daily_price"})}
 
 
@@ -36,8 +37,8 @@ class Shape:
     """All of a search that its SQL differs by.
 
     `plan`: `scan_index`, the order's index serves it; `scan_ahead`, the next `SCAN_LIMIT` items in order; `sort_matches`, all that other
-    indexes find; `within_ring`, one ring around a place; `ids`, the ids alone. `rank`: 0 for items that have all words in their name, 1
-    for others, None for both.
+    indexes find; `within_box` and `within_stripes`, one ring around a place; `among_ids`, the items that were found in a ring; `ids`, the
+    ids alone. `rank`: 0 for items that have all words in their name, 1 for others, None for both.
     """
 
     filters: frozenset[str]
@@ -66,10 +67,11 @@ def prepared(shape: Shape) -> Prepared[Any]:
         rows = rows.annotate(
             distance_m=queries.distance_m(latitude=Param("latitude", FloatField()), longitude=Param("longitude", FloatField()))
         )
-    if shape.plan == "within_ring":
+    if shape.plan in RING_PLANS:
         # No ring goes beyond the radius.
         between = (Param("inner_m", IntegerField()), Param("outer_m", IntegerField()))
-        rows = rows.filter(rings.InRing("id"), Q(distance_m__range=between))
+        is_inside = rings.AmongIds("id") if shape.plan == "among_ids" else rings.InRing("id", is_box=shape.plan == "within_box")
+        rows = rows.filter(is_inside, Q(distance_m__range=between))
     elif shape.is_near:
         rows = rows.filter(Q(distance_m__lte=Param("radius_m", IntegerField())))
     if shape.words:
@@ -88,7 +90,7 @@ def _filtered(rows: QuerySet[Item], shape: Shape) -> QuerySet[Item]:
     for name, lookup in (("category_key", "exact"), ("daily_price", "lte")):
         if name in shape.filters:
             # Where another order's index is walked, the planner must not see that a column has an index: it would sort all it finds there.
-            is_hidden = shape.plan in {"scan_ahead", "within_ring"} and name not in served_by(shape.order)
+            is_hidden = shape.plan in {"scan_ahead", *RING_PLANS} and name not in served_by(shape.order)
             rows = rows.alias(**{f"hidden_{name}": _hidden(name)}) if is_hidden else rows
             rows = rows.filter(**{f"{'hidden_' if is_hidden else ''}{name}__{lookup}": Param(name, _KEYS[name])})
     if "availability" in shape.filters:

@@ -23,8 +23,13 @@ RINGS = [(0, 0), (0, 150), (149, 151), (1_000, 2_000), (9_990, 10_000), (0, 50_0
 
 
 def holds(ring: Ring, latitude: float, longitude: float) -> bool:
+    """Return whether all that is looked through for a ring holds a place: its stripes, and its box where it has one."""
     band = math.floor((latitude + 90) * BANDS_A_DEGREE)
-    return any(number == band and west <= longitude <= east for number, west, east in ring.stripes())
+    is_in_stripes = any(number == band and west <= longitude <= east for number, west, east in ring.stripes())
+    if ring.box is None:
+        return is_in_stripes
+    west, east, first, last = ring.box
+    return is_in_stripes and west <= longitude <= east and first <= band <= last
 
 
 def destination(place: tuple[float, float], *, bearing: float, distance_m: float) -> tuple[float, float]:
@@ -43,6 +48,26 @@ def test_every_place_in_a_ring_is_in_one_of_its_stripes(place: tuple[float, floa
     for _ in range(40):
         at = destination(place, bearing=chance.uniform(0, 360), distance_m=chance.uniform(max(metres[0] - 0.4, 0), metres[1] + 0.4))
         assert holds(ring, *at), at
+
+
+def test_a_ring_has_a_box_unless_it_is_mostly_hole_or_a_box_would_go_around_the_earth() -> None:
+    boxes = {
+        (place, metres): Ring(latitude=place[0], longitude=place[1], inner_m=metres[0], outer_m=metres[1]).box
+        for place in PLACES
+        for metres in RINGS
+    }
+    assert {metres for (place, metres), box in boxes.items() if place == (37.5, 127.0) and box is None} == {
+        (149, 151),
+        (9_990, 10_000),
+        (49_000, 50_000),
+    }
+    assert {place for (place, metres), box in boxes.items() if metres == (0, 50_000) and box is None} == {
+        (0.0, 179.9),
+        (12.0, -179.99),
+        (89.9, 10.0),
+        (-89.99, -100.0),
+        (90.0, 0.0),
+    }
 
 
 def test_what_is_far_from_a_ring_is_in_none_of_its_stripes() -> None:
