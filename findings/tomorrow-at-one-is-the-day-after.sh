@@ -6,7 +6,7 @@
 . "$(dirname "$0")/setup.sh"
 with_python arrow==1.4.0 Django==5.2.19
 
-cat > times <<'END'
+cat > times.txt <<'END'
 2026-12-02T22:00
 2026-12-03T01:00
 2026-12-03T22:00
@@ -48,7 +48,7 @@ class Clock(datetime):
         return now.astimezone(tz)
 
 
-with open("times") as times, patch.object(humanize, "datetime", Clock):
+with open("times.txt") as times, patch.object(humanize, "datetime", Clock):
     for line in times:
         at = datetime.fromisoformat(line.strip()).replace(tzinfo=SEOUL)
         korean, english = (arrow.get(at).humanize(arrow.get(now), locale=locale) for locale in ("ko", "en"))
