@@ -1,4 +1,4 @@
-"""Arguments, output and exit codes of management commands that have several actions."""
+"""Start, arguments, output and exit codes of management commands."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError, OutputWrapper
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import InterfaceError, OperationalError
 
@@ -18,6 +18,12 @@ EXIT_CODES = "Exit codes: 0 done, 1 refused or failed, 2 wrong arguments, 3 the 
 _log = logging.getLogger(__name__)
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 _LONGEST_S = 100 * 365 * _DAY_S
+
+
+class OperatorCommand(BaseCommand):
+    """A command for operators: it starts without Django's checks of the code, which import every route and take a second."""
+
+    requires_system_checks: list[str] = []
 
 
 @contextmanager

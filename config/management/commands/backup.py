@@ -4,15 +4,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.db import connections
 
 from config.backup import backups
 from gdmarket import clock
-from gdmarket.console import exit_codes
+from gdmarket.console import OperatorCommand, exit_codes
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Makes or verifies a backup."""
 
     help = (

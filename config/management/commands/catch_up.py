@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from config import catching_up
+from gdmarket.console import OperatorCommand
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Fills in what an older version left out; can be repeated."""
 
     help = "Fill in what processes of an older version left out. `migrate` does it, too; repeat it once the last of them has ended."

@@ -8,24 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from django.core.checks import ERROR, CheckMessage
-from django.core.management.base import BaseCommand
 from django.db import Error, connections
 from django.utils.module_loading import autodiscover_modules
 
 from gdmarket.checks import DATA, DATABASES, STRICT, finding, registry
-from gdmarket.console import print_json
+from gdmarket.console import OperatorCommand, print_json
 
 _STYLES = {"ok": "SUCCESS", "warn": "WARNING", "fail": "ERROR"}
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Runs every check and prints what it found."""
 
     help = (
         "Look for everything that an operator can get wrong: settings, databases, migrations, guards, the bus, money, housekeeping. "
         "Changes nothing, and may be run at any time. Exit codes: 0 all is well or can wait (ok, warn), 1 something is broken (fail)."
     )
-    requires_system_checks: list[str] = []  # a database that cannot be used is one of its findings
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--deploy", action="store_true", help="check what production needs as well: real money, HTTPS")

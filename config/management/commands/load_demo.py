@@ -4,16 +4,17 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.accounts import queries as accounts
 from config import demo, exposure
 from config.demo_catalogue import THINGS
 from gdmarket import clock
+from gdmarket.console import OperatorCommand
 from gdmarket.errors import DomainError
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Fills an empty database with the demo."""
 
     help = "Fill an empty database with a Korean neighbourhood: people, items, and rentals in every state. One with people is left alone."

@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from config import moving
 from gdmarket import databases
+from gdmarket.console import OperatorCommand
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Copies a context's rows and events into its new database."""
 
     help = (

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from gdmarket import databases, text_columns
+from gdmarket.console import OperatorCommand
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Fills in what searches compare."""
 
     help = (

@@ -4,14 +4,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.db import connections
 
 from config.backup import backups
-from gdmarket.console import exit_codes
+from gdmarket.console import OperatorCommand, exit_codes
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Restores a backup and prints what is left to do."""
 
     help = (
@@ -19,7 +18,6 @@ class Command(BaseCommand):
         "and jobs first. A damaged backup is refused, and so is a database that is not empty. "
         "Exit codes: 0 restored, 1 refused or failed, 3 the database cannot be used."
     )
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, metavar="BACKUP", help="the folder that `backup` made")

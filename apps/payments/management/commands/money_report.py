@@ -10,12 +10,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from apps.accounts import facade as accounts
 from apps.payments import queries
 from apps.payments.queries import Earnings
 from gdmarket import clock
+from gdmarket.console import OperatorCommand
 
 _ROW = "{:<30} {:<36} {:>8} {:>14} {:>14} {:>14} {}"
 _FORMULA_SIGNS = frozenset("=+-@＝＋－＠")
@@ -32,7 +32,7 @@ def _month(text: str) -> datetime:
     return month.replace(tzinfo=ZoneInfo(settings.GDMARKET_TIME_ZONE))
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Print the earnings of a month, one row per manager; only reads the ledger."""
 
     help = (

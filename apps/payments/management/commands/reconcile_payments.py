@@ -12,12 +12,12 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.db import Error, connections
 
 from apps.payments.services.findings import FindingVerdict, PaymentFinding
 from apps.payments.services.reconciling import reconcile_payments
 from gdmarket import clock, console
+from gdmarket.console import OperatorCommand
 from gdmarket.shutdown import StopSignal
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class _Tally:
         ]
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Settle what is open, print what differs; exit code 1 when a person must look, else 0. Safe to run twice and in parallel."""
 
     help = (

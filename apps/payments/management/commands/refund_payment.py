@@ -4,14 +4,15 @@ from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.payments.services import refunding
 from gdmarket import clock, ids
+from gdmarket.console import OperatorCommand
 from gdmarket.errors import DomainError
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Record a partial refund, which is then requested from the provider until it answers."""
 
     help = (

@@ -9,17 +9,16 @@ from dataclasses import asdict
 from itertools import takewhile
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from apps.status_view.management.progress import UNREADABLE, bar
 from apps.status_view.services import checking, owners
 from apps.status_view.services.checking import Difference
 from gdmarket import bus, clock, console
+from gdmarket.console import OperatorCommand
 
 _WIDTH = 40
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Prints where the view differs from its owners."""
 
     help = (

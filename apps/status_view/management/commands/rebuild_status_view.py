@@ -4,12 +4,12 @@ from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import suppress
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.status_view.management.progress import UNREADABLE, bar
 from apps.status_view.services import owners, rebuilding
 from gdmarket import bus, clock
-from gdmarket.console import exit_codes
+from gdmarket.console import OperatorCommand, exit_codes
 
 _REMEDIES = (
     "The rows up to here are rebuilt. `check_status_view` lists all such facts. rebuild_status_view resumes here once they are repaired, "
@@ -17,7 +17,7 @@ _REMEDIES = (
 )
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Rebuilds, or with --dry-run describes what a rebuild would do."""
 
     help = (

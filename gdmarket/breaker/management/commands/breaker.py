@@ -5,18 +5,28 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, OutputWrapper
+from django.core.management.base import CommandError, OutputWrapper
 
 from gdmarket.breaker import store
 from gdmarket.breaker.models import CircuitSnapshot, State
-from gdmarket.console import EXIT_CODES, add_action, exit_codes, format_duration, one_line, positive_int, print_json, print_table
+from gdmarket.console import (
+    EXIT_CODES,
+    OperatorCommand,
+    add_action,
+    exit_codes,
+    format_duration,
+    one_line,
+    positive_int,
+    print_json,
+    print_table,
+)
 
 _TITLES = ("dependency", "state", "for", "ends in", "reason")
 _WEEK_S = 7 * 24 * 3600
 _BY_HAND = "by hand"
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Shows, opens and closes; all processes follow within a quarter of a second."""
 
     help = f"Show, open and close the circuit breakers. Every action may be repeated, and run by several people at once. {EXIT_CODES}"

@@ -4,14 +4,14 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, OutputWrapper
+from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import subscriptions
 from gdmarket.bus.management.actions import dead, old_events, status, trace
-from gdmarket.console import EXIT_CODES, add_action, exit_codes
+from gdmarket.console import EXIT_CODES, OperatorCommand, add_action, exit_codes
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Parses the arguments of an action and calls it."""
 
     help = (

@@ -5,15 +5,16 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from gdmarket import console
 from gdmarket.bus import relay, relay_port, routing
 from gdmarket.bus.watchdog import Watchdog
+from gdmarket.console import OperatorCommand
 from gdmarket.shutdown import StopSignal
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Runs the relay until SIGTERM or SIGINT."""
 
     help = (

@@ -3,13 +3,12 @@
 import argparse
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from gdmarket import clock
+from gdmarket.console import OperatorCommand
 from gdmarket.rest import idempotency_store
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Deletes what is older than 24 hours."""
 
     help = "Delete idempotency keys, with their stored responses, that are older than 24 hours. Safe to repeat and to run in parallel."
