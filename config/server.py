@@ -84,8 +84,10 @@ def on_starting(server: Arbiter) -> None:
     hosts = [address[0] for address in server.cfg.address if isinstance(address, tuple)]
     if refused := exposure.refusal(settings, hosts=hosts):
         sys.exit(refused)
-    server.app.wsgi()
+    server.app.wsgi()  # `preload_app` would load it before this function could refuse
     import_module(settings.ROOT_URLCONF)  # else the first request of each worker would
+    if settings.GDMARKET_PAYMENT_GATEWAY != "sandbox":
+        import_module("apps.payments.gateways.deadline_http")  # else the first payment would
     gc.freeze()  # a collection writes into each object that it looks at, and what is written is not shared any more
 
 

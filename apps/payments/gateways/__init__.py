@@ -7,10 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.payments.gateways.http import HttpGateway
 from apps.payments.gateways.port import PaymentGateway
 from apps.payments.gateways.sandbox import SandboxGateway
-from apps.payments.gateways.toss.gateway import TossGateway
 
 
 def _sandbox() -> PaymentGateway:
@@ -18,6 +16,8 @@ def _sandbox() -> PaymentGateway:
 
 
 def _http() -> PaymentGateway:
+    from apps.payments.gateways.http import HttpGateway  # noqa: PLC0415  # an HTTP client takes a while to import
+
     secrets, insecure = settings.GDMARKET_PAYMENT_WEBHOOK_SECRETS, settings.GDMARKET_PAYMENT_INSECURE_HOSTS
     return _once(HttpGateway, base_url=settings.GDMARKET_PAYMENT_URL, webhook_secrets=tuple(secrets), insecure_hosts=tuple(insecure))
 
@@ -32,6 +32,8 @@ def _stripe() -> PaymentGateway:
 
 
 def _toss() -> PaymentGateway:
+    from apps.payments.gateways.toss.gateway import TossGateway  # noqa: PLC0415  # the same
+
     return _once(TossGateway, base_url=settings.GDMARKET_TOSS_URL, secret_key=settings.GDMARKET_TOSS_SECRET_KEY)
 
 
