@@ -4,6 +4,9 @@ They are Django system checks in a registry of their own, because they read tabl
 wait for.
 """
 
+import re
+from typing import Any
+
 from django.apps import apps
 from django.core.checks import ERROR, WARNING, CheckMessage
 from django.core.checks.registry import CheckRegistry
@@ -46,7 +49,19 @@ def missing_guards(connection: BaseDatabaseWrapper) -> list[str]:
             if table not in tables or not model.__module__.startswith(("apps.", "gdmarket.")):
                 continue
             named = {each.name for each in (*model._meta.constraints, *model._meta.indexes)}  # noqa: SLF001  # Django documents it
-            missing |= named - connection.introspection.get_constraints(cursor, table).keys()
+            missing |= named - _constraints_of(connection, cursor, table)
             cursor.execute(_GUARDS[connection.vendor], [table, table])
             missing |= set(getattr(model, "GUARDS", {}).get(connection.vendor, ())) - {name for (name,) in cursor.fetchall()}
     return sorted(missing)
+
+
+def _constraints_of(connection: BaseDatabaseWrapper, cursor: Any, table: str) -> set[str]:
+    """Return the names of a table's constraints and indexes."""
+    if connection.vendor != "sqlite":
+        return set(connection.introspection.get_constraints(cursor, table))
+    # Django's introspection parses the SQL of each table: 10 ms each.
+    cursor.execute("SELECT name, sql FROM sqlite_master WHERE tbl_name = %s AND type IN ('index', 'table')", [table])
+    names = set()
+    for name, sql in cursor.fetchall():
+        names |= {name, *re.findall(r'CONSTRAINT "([^"]+)"', sql or "")}
+    return names
