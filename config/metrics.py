@@ -34,14 +34,21 @@ def answer_metrics(get_response: Callable[[HttpRequest], HttpResponse]) -> Calla
     def respond(request: HttpRequest) -> HttpResponse:
         if request.path_info != "/metrics":
             return get_response(request)
-        if request.method not in {"GET", "HEAD"}:
-            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
-        token = settings.GDMARKET_METRICS_TOKEN
-        if token and not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {token}"):
-            return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
-        return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
+        response = _answer(request)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
 
     return respond
+
+
+def _answer(request: HttpRequest) -> HttpResponse:
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+    token = settings.GDMARKET_METRICS_TOKEN
+    if token and not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {token}"):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
 
 
 @cache

@@ -82,6 +82,18 @@ def test_a_token_that_is_set_is_needed(client: Client, settings: Any) -> None:
     assert client.post("/metrics").status_code == 405
 
 
+def test_no_answer_is_stored_or_read_as_another_type(client: Client, settings: Any) -> None:
+    settings.GDMARKET_METRICS_TOKEN = "for the scrape"
+    answers = [
+        client.get("/metrics", headers={"authorization": "Bearer for the scrape"}),
+        client.head("/metrics", headers={"authorization": "Bearer for the scrape"}),
+        client.get("/metrics"),
+        client.post("/metrics"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 401, 405]
+    assert {(answer["X-Content-Type-Options"], answer["Cache-Control"]) for answer in answers} == {("nosniff", "no-store")}
+
+
 def test_the_version_is_that_of_the_release(client: Client) -> None:
     assert f'\nversion = "{__version__}"\n' in (ROOT / "pyproject.toml").read_text()
     assert any(name == "gdmarket_build_info" and ("version", __version__) in labels for name, labels in scrape(client))
