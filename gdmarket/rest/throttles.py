@@ -11,7 +11,6 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
 from gdmarket import clock
@@ -154,8 +153,4 @@ def network_of(address: str | None) -> str:
 
 def address_of(request: HttpRequest | Request) -> str:
     """Return the network address a request comes from, according to the trusted proxies (`NUM_PROXIES`), as `network_of` has it."""
-    forwarded, proxies = request.META.get("HTTP_X_FORWARDED_FOR"), api_settings.NUM_PROXIES
-    if forwarded is None or not proxies:
-        return network_of(request.META.get("REMOTE_ADDR"))
-    passed = forwarded.split(",")
-    return network_of(passed[-min(proxies, len(passed))].strip())
+    return network_of(BaseThrottle().get_ident(request))  # type: ignore[arg-type]  # it reads headers and META, which both have
