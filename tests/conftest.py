@@ -20,6 +20,7 @@ from gdmarket import bus, databases
 from tests.factories.accounts import PASSWORD, UserFactory
 from tests.flushing import flush_quickly, remember_migrated_rows
 from tests.passing_time import PassingTime
+from tests.static_files import list_static_files_once
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.GDMARKET_DATA_DIR = data_dir
     settings.PASSWORD_HASHERS = ["tests.passwords.QuickHasher"]
     flush_quickly()
+    list_static_files_once()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from deploy.servers.postgresql import PostgresqlServer
+from tests import ordering
 
 _ENVIRONMENT = {
     "GDMARKET_SECRET_KEY": "only-for-tests-and-long-enough-to-please-every-check-there-is",
@@ -90,11 +91,12 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what runs on other databases, and by night."""
+    """Leave out what runs on other databases, and by night; put what takes longest first."""
     left_out = [item for item in items if _is_left_out(item, config)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
+    ordering.order(config, items)
 
 
 def _is_left_out(item: pytest.Item, config: pytest.Config) -> bool:
