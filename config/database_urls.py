@@ -9,6 +9,7 @@ import dj_database_url
 # A connection is kept between requests, and looked at before the first statement of each: to open one takes longer than to read a row.
 _KEPT = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
 _QUEUED_SQLITE = "gdmarket.sqlite"
+_DIRECT_POSTGRESQL = "gdmarket.postgresql"
 _SQLITE = {
     "timeout": 20,
     # FULL: a committed transaction survives a power cut.
@@ -51,7 +52,7 @@ def database(*, url: str, data_dir: Path) -> dict[str, Any]:
     if settings["ENGINE"] == "django.db.backends.sqlite3":
         Path(settings["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         return settings | _KEPT | {"ENGINE": _QUEUED_SQLITE, "OPTIONS": _SQLITE | settings.get("OPTIONS", {})}
-    return settings | _KEPT | {"OPTIONS": _POSTGRESQL | settings.get("OPTIONS", {})}
+    return settings | _KEPT | {"ENGINE": _DIRECT_POSTGRESQL, "OPTIONS": _POSTGRESQL | settings.get("OPTIONS", {})}
 
 
 def _address(settings: Mapping[str, Any]) -> tuple[object, ...]:

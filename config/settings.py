@@ -52,7 +52,8 @@ GDMARKET_LOG_FORMAT = env.str("GDMARKET_LOG_FORMAT", "text", validate=validate.O
 GDMARKET_METRICS_TOKEN = env.str("GDMARKET_METRICS_TOKEN", "")
 
 # -- Databases and cache ----------------------------------------------------------------------------------------------------------
-#: The database, as in `postgresql://user:password@host/name`. Without it: SQLite, in the data folder.
+#: The database, as in `postgresql://user:password@host/name`. Without it: SQLite, in the data folder. A pooler that keeps no prepared
+#: statements needs `?prepared_statements=false` at the end.
 _URL = env.str("DATABASE_URL", "")
 _URLS = {
     #: The items' database, if it is not `DATABASE_URL`: [several databases](../how-to/operate.md#several-databases).

@@ -8,7 +8,8 @@ A query that differs by what is asked for has shapes: make one `Prepared` for ea
     @lru_cache(maxsize=64)
     def _rentals(*, role: str, names: frozenset[str]) -> Prepared[Rental]: …
 
-The statement goes through the connection's cursor, as the ORM's own do, to the database that the router names.
+The statement goes through a cursor of the connection, as the ORM's own do, to the database that the router names. PostgreSQL
+keeps it with a plan (`gdmarket.statements`), unless it is made with `keeps_plan=False`: for what other values need another plan.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -20,13 +21,38 @@ from uuid import UUID
 
 import msgspec
 from django.db import connections
-from django.db.models import BooleanField, F, Field, Func, JSONField, QuerySet, Value
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    DateTimeField,
+    F,
+    Field,
+    FloatField,
+    Func,
+    IntegerField,
+    JSONField,
+    PositiveIntegerField,
+    PositiveSmallIntegerField,
+    QuerySet,
+    UUIDField,
+    Value,
+)
 from django.db.models.expressions import Col
 from django.db.models.query import FlatValuesListIterable, ModelIterable, ValuesIterable, ValuesListIterable
 from django.db.transaction import TransactionManagementError
 
+from gdmarket import statements
+
 Row = TypeVar("Row")
 _Converter = Callable[[Any, Any, Any], Any]
+# What PostgreSQL is told of a parameter's type; of others it finds it out. Any integer, or too large a one would be an error.
+_INTEGERS = (BigIntegerField, IntegerField, PositiveIntegerField, PositiveSmallIntegerField)
+_CASTS: Mapping[type, str] = {
+    UUIDField: "::uuid",
+    DateTimeField: "::timestamptz",
+    FloatField: "::double precision",
+    **dict.fromkeys(_INTEGERS, "::bigint"),
+}
 
 
 class Param(Value):
@@ -44,6 +70,10 @@ class Param(Value):
         """Return a placeholder, and this parameter in its place."""
         return "%s", [self]
 
+    def as_postgresql(self, compiler: Any, connection: Any, **_: Any) -> Any:
+        """Return the same with its type."""
+        return f"%s{_CASTS.get(type(self.output_field), '')}", [self]
+
     def prepare(self, value: Any, connection: Any) -> Any:
         """Return the value for the database.
 
@@ -54,8 +84,17 @@ class Param(Value):
         return self.output_field.get_db_prep_value(value, connection)
 
 
+def is_constant(param: Any) -> bool:
+    """Return whether a compiled statement's parameter has its value already."""
+    return not isinstance(param, Param)
+
+
 class _List(Param):
     """A list of any length in one parameter: an array, or JSON for SQLite."""
+
+    def as_postgresql(self, compiler: Any, connection: Any, **_: Any) -> Any:
+        """Return a placeholder; the column tells the type."""
+        return "%s", [self]
 
     def prepare(self, value: Any, connection: Any) -> Any:
         """Return the whole list for the database; it may be empty.
@@ -99,14 +138,15 @@ class _Statement:
 class Prepared(Generic[Row]):
     """A query whose rows are those of the queryset it was made from. One that locks its rows is run inside a transaction."""
 
-    def __init__(self, queryset: "QuerySet[Any, Row]") -> None:
+    def __init__(self, queryset: "QuerySet[Any, Row]", *, keeps_plan: bool = True) -> None:
         """Keep the query; it is compiled when it is first run on a database.
 
+        `keeps_plan` as in `statements.cursor`.
         :raises TypeError: if it joins models, or asks for DISTINCT
         """
         if queryset.query.select_related or queryset.query.distinct:
             raise TypeError("A prepared query joins no models and has no DISTINCT.")
-        self._queryset = queryset.all()
+        self._queryset, self._keeps_plan = queryset.all(), keeps_plan
         self._is_locking = queryset.query.select_for_update
         self._is_limited = queryset.query.is_sliced
         self._statements: dict[str, _Statement] = {}
@@ -141,7 +181,7 @@ class Prepared(Generic[Row]):
             given.append(limit)
         if self._is_locking and connection.get_autocommit():
             raise TransactionManagementError("A query that locks is run inside a transaction.")
-        with connection.cursor() as cursor:
+        with statements.cursor(connection, keeps_plan=self._keeps_plan) as cursor:
             cursor.execute(sql, given)
             found = cursor.fetchall()
         return list(self._made(alias, statement, found, connection))
@@ -158,7 +198,7 @@ class Prepared(Generic[Row]):
 
     def _compile(self, alias: str) -> _Statement:
         compiler = self._queryset.query.clone().get_compiler(alias)
-        sql, given = compiler.as_sql()
+        sql, given = statements.with_constants(compiler.as_sql(), compiler.connection, is_constant=is_constant)
         converters = compiler.get_converters([column[0] for column in compiler.select])
         quick = {at: _quick(steps, expression, compiler.connection) for at, (steps, expression) in converters.items()}
         statement = _Statement(

@@ -54,9 +54,9 @@ def _prepared(
 ) -> Prepared[Any]:
     found = shaped(*shape)
     if not isinstance(found, Either):
-        return Prepared(_from(found, order, is_after=is_after).order_by(*order))
+        return Prepared(_from(found, order, is_after=is_after).order_by(*order), keeps_plan=False)
     firsts = [_from(found.rows.filter(one), order, is_after=is_after).order_by(*order).values("pk") for one in found.conditions]
-    return Prepared(found.rows.filter(_AmongFirst(F("pk"), firsts=firsts)).order_by(*order))
+    return Prepared(found.rows.filter(_AmongFirst(F("pk"), firsts=firsts)).order_by(*order), keeps_plan=False)
 
 
 class _AmongFirst(Func):

@@ -16,7 +16,8 @@ from django.db import connections, router
 from django.db.models import Field, Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
-from gdmarket.prepared import Param
+from gdmarket import statements
+from gdmarket.prepared import Param, is_constant
 
 Row = TypeVar("Row", bound=Model)
 
@@ -52,7 +53,7 @@ class PreparedInsert(Generic[Row]):
         values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in self._fields]
         key = self._model._meta.pk  # noqa: SLF001  # Django documents it
         is_given_a_key = key not in self._fields
-        with connection.cursor() as cursor:
+        with statements.cursor(connection, keeps_plan=True) as cursor:
             cursor.execute(sql, values)
             inserted: int = cursor.rowcount
             if is_given_a_key and inserted == len(rows) == 1:
@@ -107,7 +108,7 @@ class PreparedUpdate:
         using = router.db_for_write(self._rows.model)
         connection = connections[using]
         sql, given = self._statements.get(using) or self._compile(using)
-        with connection.cursor() as cursor:
+        with statements.cursor(connection, keeps_plan=True) as cursor:
             cursor.execute(sql, [each.prepare(values[each.name], connection) if isinstance(each, Param) else each for each in given])
             found: int = cursor.rowcount
         return found
@@ -116,6 +117,7 @@ class PreparedUpdate:
         query = cast("UpdateQuery", self._rows.query.chain(UpdateQuery))
         field_of = self._rows.model._meta.get_field  # noqa: SLF001  # Django documents it
         query.add_update_values({name: _NewValue(name, field_of(name)) for name in self._columns})
-        statement: tuple[str, Sequence[Any]] = query.get_compiler(using).as_sql()
+        compiler = query.get_compiler(using)
+        statement = statements.with_constants(compiler.as_sql(), compiler.connection, is_constant=is_constant)
         self._statements[using] = statement
         return statement

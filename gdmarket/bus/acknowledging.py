@@ -2,6 +2,7 @@
 
 from django.db import connections
 
+from gdmarket import statements
 from gdmarket.bus import codec, pending_lanes, publishing, routing
 from gdmarket.bus.errors import OutsideTransactionError
 from gdmarket.bus.sql import lock_of
@@ -35,7 +36,7 @@ def acknowledge(event: type, *, subscriber: str, stream: str) -> bool:
         raise OutsideTransactionError("acknowledge() needs the transaction that did the work")
     publishing.write_published(using)
     parameters = {"subscriber": subscriber, "stream": stream, "type": codec.type_of(event)}
-    with connection.cursor() as cursor:
+    with statements.cursor(connection, keeps_plan=True) as cursor:
         cursor.execute(_ACKNOWLEDGE.format(lock=lock_of("d", using=using)), parameters)
         deleted = cursor.fetchone()
     if deleted is not None and not deleted[0]:

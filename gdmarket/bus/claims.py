@@ -107,7 +107,8 @@ WITH head AS MATERIALIZED (
 _RANDOM_LANE = """
 SELECT lane FROM (
   SELECT lane, subscriber FROM bus_delivery
-  WHERE id >= (SELECT CAST(min(id) + %(chance)s * (max(id) - min(id)) AS bigint) FROM bus_delivery) ORDER BY id LIMIT 1000) d
+  WHERE id >= (SELECT CAST(min(id) + CAST(%(chance)s AS double precision) * (max(id) - min(id)) AS bigint) FROM bus_delivery)
+  ORDER BY id LIMIT 1000) d
 WHERE subscriber = %(subscriber)s AND lane >= %(first)s
   AND %(lanes)s < (SELECT count(*) FROM (
     SELECT 1 FROM bus_delivery WHERE subscriber = %(subscriber)s AND lane >= %(first)s LIMIT %(lanes)s + 1) few)

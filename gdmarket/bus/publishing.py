@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connections
 from django.db.models import Field
 
-from gdmarket import correlation, databases, ids
+from gdmarket import correlation, databases, ids, statements
 from gdmarket.bus import codec, pending_lanes, registry
 from gdmarket.bus.claims import HEAD_START_S
 from gdmarket.bus.errors import OutsideTransactionError, PublishedInBatchError, UnknownEventError
@@ -118,7 +118,7 @@ def write_published(using: str) -> None:
 def _write(published: Sequence[_Published], using: str) -> None:
     due = _due(using)
     sql = _record_sql(connections[using].vendor, len(published), due)
-    with connections[using].cursor() as cursor:
+    with statements.cursor(connections[using], keeps_plan=True) as cursor:
         cursor.execute(sql, [value for each in published for value in each.values])
         if connections[using].vendor == "sqlite":
             seqs = [row[0] for row in cursor.fetchall()]

@@ -9,6 +9,7 @@ from django.db import connections
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from gdmarket import statements
 from gdmarket.bus.claims import Claim
 from gdmarket.bus.errors import LeaseLostError
 from gdmarket.bus.models import Delivery
@@ -33,7 +34,7 @@ def acknowledge(*, claims: Sequence[Claim]) -> None:
         held="token IS NULL" if token is None else "token = %(token)s",
     )
     given = {"ids": json.dumps(ids) if is_sqlite else ids, "token": token.hex if is_sqlite and token else token}
-    with connection.cursor() as cursor:
+    with statements.cursor(connection, keeps_plan=True) as cursor:
         cursor.execute(sql, given)
         if cursor.rowcount != len(claims):
             raise LeaseLostError

@@ -5,10 +5,12 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from gdmarket import statements
+
 
 def fetch_all(sql: str, parameters: Mapping[str, Any], *, using: str) -> list[tuple[Any, ...]]:
     """Run a statement and return its rows."""
-    with connections[using].cursor() as cursor:
+    with statements.cursor(connections[using], keeps_plan=True) as cursor:
         cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows

@@ -81,9 +81,9 @@ def prepared(shape: Shape) -> Prepared[Any]:
     if shape.plan == "scan_ahead":
         rows = rows.filter(_within_walk(shape))
     if shape.plan == "ids":
-        return Prepared(rows.order_by().values_list("id", flat=True))
+        return Prepared(rows.order_by().values_list("id", flat=True), keeps_plan=False)
     more = [name for name in ("distance_m", "rank") if name in rows.query.annotations]
-    return Prepared(rows.order_by(*_ordering(shape)).values(*queries.SHOWN, *more))
+    return Prepared(rows.order_by(*_ordering(shape)).values(*queries.SHOWN, *more), keeps_plan=False)
 
 
 def _filtered(rows: QuerySet[Item], shape: Shape) -> QuerySet[Item]:

@@ -11,6 +11,8 @@ import msgspec
 from django.db import connections
 from django.db.models import DateTimeField, JSONField, Model, UUIDField
 
+from gdmarket import statements
+
 _Adapt = Callable[[Any], Any]
 
 
@@ -27,7 +29,7 @@ def insert_missing(model: type[Model], rows: Sequence[Model], *, using: str) -> 
 def _run(on_conflict: str, model: type[Model], rows: Sequence[Model], using: str) -> None:
     connection = connections[using]
     fields = model._meta.concrete_fields  # noqa: SLF001  # Django documents it
-    with connection.cursor() as cursor:
+    with statements.cursor(connection, keeps_plan=True) as cursor:
         if connection.vendor == "postgresql":
             document = msgspec.json.encode([{field.column: row.__dict__[field.attname] for field in fields} for row in rows])
             cursor.execute(_sql(model, connection.vendor, on_conflict), [document.decode()])
