@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from gdmarket.bus.errors import OutsideTransactionError, Reject, Retry, UndecodableError, UnknownEventError
 
 if TYPE_CHECKING:
-    from gdmarket.bus.acknowledging import acknowledge
     from gdmarket.bus.backlog import backlog_of, is_scheduled
     from gdmarket.bus.log import Recorded, current, history
     from gdmarket.bus.pending_lanes import defer_dispatch, deliver_deferred
     from gdmarket.bus.publishing import publish
     from gdmarket.bus.registry import batch, external, idempotent
     from gdmarket.bus.relay import run_until_idle
+    from gdmarket.bus.superseding import supersede
 
 __all__ = [
     "OutsideTransactionError",
@@ -28,7 +28,6 @@ __all__ = [
     "Retry",
     "UndecodableError",
     "UnknownEventError",
-    "acknowledge",
     "backlog_of",
     "batch",
     "current",
@@ -40,11 +39,11 @@ __all__ = [
     "is_scheduled",
     "publish",
     "run_until_idle",
+    "supersede",
 ]
 
 _MODULES = {
     "Recorded": "log",
-    "acknowledge": "acknowledging",
     "backlog_of": "backlog",
     "batch": "registry",
     "current": "log",
@@ -56,6 +55,7 @@ _MODULES = {
     "is_scheduled": "backlog",
     "publish": "publishing",
     "run_until_idle": "relay",
+    "supersede": "superseding",
 }
 
 if not TYPE_CHECKING:

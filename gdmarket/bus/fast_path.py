@@ -1,7 +1,7 @@
 """Deliver at once, in the process that published. This only lowers the latency; the relay guarantees delivery.
 
-After the outermost commit, or at the end of the outermost `defer_dispatch`, the lanes it published to are drained, never recursively: what
-handlers publish meanwhile is drained in the next turn of the same loop.
+After the outermost commit, or at the end of the outermost `defer_dispatch`, the lanes it published to are delivered to, never recursively:
+what handlers publish meanwhile is delivered in the next turn of the same loop.
 """
 
 import logging
@@ -14,7 +14,7 @@ from time import monotonic
 from django.conf import settings
 from django.db import close_old_connections, connections
 
-from gdmarket.bus import draining, pending_lanes
+from gdmarket.bus import delivering, pending_lanes
 from gdmarket.bus.pending_lanes import Lane
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def dispatch_pending() -> None:
         if settings.GDMARKET_DISPATCH == "thread":
             _background.submit(lanes)
         else:
-            _drain(lanes, until=monotonic() + settings.GDMARKET_DISPATCH_BUDGET_MS / 1000)
+            _deliver(lanes, until=monotonic() + settings.GDMARKET_DISPATCH_BUDGET_MS / 1000)
 
 
 @contextmanager
@@ -42,12 +42,12 @@ def _errors_logged() -> Iterator[None]:
         logger.exception("delivering at once failed; the relay will deliver")
 
 
-def _drain(lanes: list[Lane], *, until: float) -> None:
-    draining.drain(lanes, keep_going=lambda: monotonic() < until)
+def _deliver(lanes: list[Lane], *, until: float) -> None:
+    delivering.deliver(lanes, keep_going=lambda: monotonic() < until)
 
 
 class _BackgroundThread:
-    """One thread per process that drains lanes for all others. It ends after a second without work; the next `submit` starts a new one."""
+    """One thread a process that delivers to lanes for all others. It ends after a second without work; the next `submit` starts another."""
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[list[Lane]] = SimpleQueue()
@@ -55,7 +55,7 @@ class _BackgroundThread:
         self._worker: threading.Thread | None = None
 
     def submit(self, lanes: list[Lane]) -> None:
-        """Have the thread drain these lanes."""
+        """Have the thread deliver to these lanes."""
         with self._lock:
             self._waiting.put(lanes)
             # A forked child has no thread: only its parent does.
@@ -68,12 +68,12 @@ class _BackgroundThread:
             while (lanes := self._next()) is not None:
                 close_old_connections()
                 with _errors_logged():
-                    _drain(lanes, until=monotonic() + BACKGROUND_BUDGET_S)
+                    _deliver(lanes, until=monotonic() + BACKGROUND_BUDGET_S)
         finally:
             connections.close_all()
 
     def _next(self) -> list[Lane] | None:
-        """Wait for lanes to drain; return None after a second without any."""
+        """Wait for lanes to deliver to; return None after a second without any."""
         try:
             return self._waiting.get(timeout=_IDLE_S)
         except Empty:

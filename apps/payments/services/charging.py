@@ -63,7 +63,7 @@ class ProviderOutcome:
 def charge_payment(*, request: ChargeRequest, superseded_event: type | None = None, now: datetime) -> tuple[Payment, float | None]:
     """Collect the money, once for ever; return the payment, and in how many seconds a new attempt makes sense, if that is known.
 
-    The delivery of the event `superseded_event`, which would open the payment, is acknowledged as it is opened.
+    The delivery of the event `superseded_event`, which would open the payment, is superseded as it is opened.
     :raises InsideTransactionError: if called inside a database transaction
     :raises PaymentReusedError, PaymentInProgressError: as `open_payment` does
     """
@@ -106,7 +106,7 @@ def _open(request: ChargeRequest, *, claim: bool, superseded_event: type | None 
             bus.publish(due, stream=f"payment-timer:{new.id}", at=now + check_delay())
             if superseded_event is not None:
                 # It may be an earlier attempt's, which a worker held when that was opened. That one is settled: none begins before.
-                bus.acknowledge(superseded_event, subscriber="payments", stream=f"rental:{request.rental_id}")
+                bus.supersede(superseded_event, subscriber="payments", stream=f"rental:{request.rental_id}")
             failpoints.hit("payments.charge.opened")
             return new, claim
         payment = queries.find_payment(payment_id=request.payment_id)

@@ -90,7 +90,7 @@ def begin_attempt(rental: Rental, *, operation_id: UUID) -> UUID:
 def charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> tuple[Rental, ChargeResult]:
     """Charge the rental's price once, and settle the rental with the outcome; return both. Call it within `bus.defer_dispatch`.
 
-    What payments publishes of the outcome is acknowledged with the settlement: it is for the case that this process dies before that, or
+    What payments publishes of the outcome is superseded by the settlement: it is for the case that this process dies before that, or
     that the provider answers late (ADR 0021, ADR 0035).
     """
     failpoints.hit("rentals.pay.started")
@@ -118,7 +118,7 @@ def charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> t
                 now=now,
                 answered_at=answered_at,
             )
-            bus.acknowledge(_FACTS[result.outcome], subscriber="rentals", stream=f"payment:{payment_id}")
+            bus.supersede(_FACTS[result.outcome], subscriber="rentals", stream=f"payment:{payment_id}")
     failpoints.hit("rentals.pay.settled")
     return rental, result
 

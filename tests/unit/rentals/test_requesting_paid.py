@@ -130,7 +130,7 @@ def test_what_the_answer_has_settled_is_not_delivered_any_more(item: Item) -> No
     assert outstanding() == Counter(items=1, status_view=4)
 
 
-def test_a_declined_card_is_settled_and_acknowledged_too(item: Item) -> None:
+def test_a_declined_card_is_settled_and_superseded_too(item: Item) -> None:
     with pytest.raises(PaymentDeclinedError):
         request(item, method="pm_declined")
 

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _MOST_AT_ONCE = 50
 
 
-def drain(lanes: Collection[Lane], *, keep_going: Callable[[], bool]) -> None:
+def deliver(lanes: Collection[Lane], *, keep_going: Callable[[], bool]) -> None:
     """Deliver to these lanes, and to those that the handlers publish to, until nothing is left or `keep_going` returns False.
 
     Subscribers whose handlers are all marked `batch` come after everything that can be handled in transactions, so that one transaction

@@ -1,4 +1,4 @@
-"""A delivery whose work was done by the caller is acknowledged in its transaction."""
+"""A delivery whose work was done by the caller is superseded in its transaction."""
 
 import threading
 from typing import Any
@@ -13,15 +13,15 @@ from tests.unit.gdmarket.bus.conftest import Connect, start, work
 from tests.unit.gdmarket.bus.sample import BLUE, RED, Added, Removed, add, handled, handler_of, outstanding
 
 
-def acknowledge() -> bool:
+def supersede() -> bool:
     with transaction.atomic():
-        return bus.acknowledge(Added, subscriber=RED, stream="counter:1")
+        return bus.supersede(Added, subscriber=RED, stream="counter:1")
 
 
 def test_it_is_not_handled_any_more_by_this_subscriber(red_and_blue: None) -> None:
     add(1, 2)
 
-    assert acknowledge()
+    assert supersede()
 
     bus.run_until_idle()
     assert (handled(RED), handled(BLUE)) == ([2], [1, 2])
@@ -34,7 +34,7 @@ def test_what_waits_behind_it_is_delivered_at_once(connect: Connect, settings: A
     with transaction.atomic():
         bus.publish(Added(n=1), stream="counter:1")
         bus.publish(Added(n=2), stream="counter:1")
-        assert bus.acknowledge(Added, subscriber=RED, stream="counter:1")
+        assert bus.supersede(Added, subscriber=RED, stream="counter:1")
 
     assert (handled(), outstanding()) == ([2], 0)
 
@@ -45,14 +45,14 @@ def test_an_event_of_another_class_is_not(connect: Connect) -> None:
         bus.publish(Removed(n=1), stream="counter:1")
         bus.publish(Added(n=2), stream="counter:1")
 
-    assert not acknowledge()
+    assert not supersede()
     assert outstanding() == 2
 
 
 def test_one_published_in_the_same_transaction_is(red: None) -> None:
     with transaction.atomic():
         bus.publish(Added(n=1), stream="counter:1")
-        assert bus.acknowledge(Added, subscriber=RED, stream="counter:1")
+        assert bus.supersede(Added, subscriber=RED, stream="counter:1")
 
     assert outstanding() == 0
 
@@ -61,7 +61,7 @@ def test_it_stays_where_the_transaction_is_rolled_back(red: None) -> None:
     add(1)
 
     with transaction.atomic():
-        assert bus.acknowledge(Added, subscriber=RED, stream="counter:1")
+        assert bus.supersede(Added, subscriber=RED, stream="counter:1")
         transaction.set_rollback(True)
 
     assert bus.run_until_idle() == 1
@@ -71,7 +71,7 @@ def test_outside_a_transaction_it_is_refused(red: None) -> None:
     add(1)
 
     with pytest.raises(bus.OutsideTransactionError):
-        bus.acknowledge(Added, subscriber=RED, stream="counter:1")
+        bus.supersede(Added, subscriber=RED, stream="counter:1")
 
     assert outstanding() == 1
 
@@ -80,7 +80,7 @@ def test_a_paused_subscriber_s_deliveries_stay(red: None) -> None:
     add(1)
     subscriptions.pause(context=RED)
 
-    assert not acknowledge()
+    assert not supersede()
 
     subscriptions.resume(context=RED)
     assert bus.run_until_idle() == 1
@@ -90,7 +90,7 @@ def test_a_dead_delivery_stays_for_the_operator(red: None) -> None:
     add(1)
     Delivery.objects.update(dead=True)
 
-    assert not acknowledge()
+    assert not supersede()
     assert outstanding() == 1
 
 
@@ -98,7 +98,7 @@ def test_a_worker_that_has_it_leased_is_rolled_back(red: None) -> None:
     add(1)
     claimed = claims.claim_lanes(subscriber=RED)
 
-    assert acknowledge()
+    assert supersede()
 
     assert work(claimed) == 0
     assert (handled(), outstanding()) == ([], 0)
@@ -118,7 +118,7 @@ def test_it_never_waits_for_a_worker_that_settles_it(red: None) -> None:
     settling = start(settle)
     assert locked.wait(10)
 
-    assert not acknowledge()
+    assert not supersede()
 
     done.set()
     settling.result(10)

@@ -1,4 +1,4 @@
-"""Acknowledge a delivery whose work the caller has just done itself, so that it need not be handled any more."""
+"""Supersede a delivery whose work the caller has just done itself, so that it need not be handled any more."""
 
 from django.db import connections
 
@@ -8,7 +8,7 @@ from gdmarket.bus.errors import OutsideTransactionError
 from gdmarket.bus.sql import lock_of
 
 # The head of a lane, unless another worker holds its row: the worker may wait for a lock that the caller holds.
-_ACKNOWLEDGE = """
+_SUPERSEDE = """
 DELETE FROM bus_delivery WHERE id = (
   SELECT d.id FROM bus_delivery d JOIN bus_event e ON e.seq = d.event_id
   WHERE d.subscriber = %(subscriber)s AND d.lane = %(stream)s AND e.type = %(type)s AND NOT d.dead
@@ -21,7 +21,7 @@ RETURNING EXISTS (
 """
 
 
-def acknowledge(event: type, *, subscriber: str, stream: str) -> bool:
+def supersede(event: type, *, subscriber: str, stream: str) -> bool:
     """Delete the delivery of an event to `subscriber`, in the transaction that has just done its work; return whether it was there.
 
     It must be the first that the subscriber has outstanding of this stream, and of this class. Otherwise nothing is deleted, nor where it
@@ -33,11 +33,11 @@ def acknowledge(event: type, *, subscriber: str, stream: str) -> bool:
     using = routing.alias_of(subscriber)
     connection = connections[using]
     if not connection.in_atomic_block:
-        raise OutsideTransactionError("acknowledge() needs the transaction that did the work")
+        raise OutsideTransactionError("supersede() needs the transaction that did the work")
     publishing.write_published(using)
     parameters = {"subscriber": subscriber, "stream": stream, "type": codec.type_of(event)}
     with statements.cursor(connection, keeps_plan=True) as cursor:
-        cursor.execute(_ACKNOWLEDGE.format(lock=lock_of("d", using=using)), parameters)
+        cursor.execute(_SUPERSEDE.format(lock=lock_of("d", using=using)), parameters)
         deleted = cursor.fetchone()
     if deleted is not None and not deleted[0]:
         pending_lanes.discard((subscriber, stream))

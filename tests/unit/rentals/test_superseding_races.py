@@ -1,4 +1,4 @@
-"""A worker handles what a paid request acknowledges at the same moment: before it, or with its delivery locked; with a negative control."""
+"""A worker handles what a paid request supersedes at the same moment: before it, or with its delivery locked; with a negative control."""
 
 import threading
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from apps.payments.models import Payment, Posting
 from apps.rentals.models import Rental
 from apps.rentals.services import requesting
 from gdmarket import breaker, bus, clock, databases, failpoints, ids
-from gdmarket.bus import acknowledging, draining
+from gdmarket.bus import delivering, superseding
 from gdmarket.bus.models import Delivery
 from tests.unit.payments.actions import PATIENCE_S, in_another_thread
 
@@ -74,13 +74,13 @@ def request(item: Item) -> Rental:
 
 
 class Worker:
-    """Another process's fast path: locks one delivery, and waits within its transaction until the request acknowledges it."""
+    """Another process's fast path: locks one delivery, and waits within its transaction until the request supersedes it."""
 
     def __init__(self, race: Race) -> None:
         self.statements: list[str] = []
         self.failures: list[Exception] = []
         self._race = race
-        self._has_locked, self._is_acknowledged = threading.Event(), threading.Event()
+        self._has_locked, self._is_superseded = threading.Event(), threading.Event()
         self._pool = ThreadPoolExecutor(1)
 
     def race(self, item: Item, monkeypatch: pytest.MonkeyPatch) -> Rental:
@@ -94,7 +94,7 @@ class Worker:
 
         monkeypatch.setattr(failpoints, "hit", start)
         try:
-            with connections[databases.alias_for(self._race.subscriber)].execute_wrapper(self._tell_when_acknowledged):
+            with connections[databases.alias_for(self._race.subscriber)].execute_wrapper(self._tell_when_superseded):
                 return request(item)
         finally:
             running[0].result(PATIENCE_S)
@@ -103,7 +103,7 @@ class Worker:
     def _deliver(self) -> None:
         try:
             with connections[databases.alias_for(self._race.subscriber)].execute_wrapper(self._wait_before):
-                draining.drain([(self._race.subscriber, self._race.stream())], keep_going=lambda: True)
+                delivering.deliver([(self._race.subscriber, self._race.stream())], keep_going=lambda: True)
         finally:
             connections.close_all()
 
@@ -111,16 +111,16 @@ class Worker:
         self.statements.append(sql)
         if self._race.waits_at in sql:
             self._has_locked.set()
-            assert self._is_acknowledged.wait(PATIENCE_S)
+            assert self._is_superseded.wait(PATIENCE_S)
         try:
             return execute(sql, *call)
         except Exception as failure:
             self.failures.append(failure)
             raise
 
-    def _tell_when_acknowledged(self, execute: Any, sql: str, *call: Any) -> Any:
+    def _tell_when_superseded(self, execute: Any, sql: str, *call: Any) -> Any:
         if ACKNOWLEDGING in sql and self._has_locked.is_set():
-            self._is_acknowledged.set()
+            self._is_superseded.set()
         return execute(sql, *call)
 
 
@@ -159,7 +159,7 @@ def test_a_worker_that_has_locked_the_delivery_is_not_waited_for(item: Item, rac
 @pytest.mark.postgresql
 @pytest.mark.parametrize("race", [OPENING, SETTLING], ids=["opening", "settling"])
 def test_if_the_request_waited_for_it_the_two_would_deadlock(item: Item, race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(acknowledging, "lock_of", lambda alias, **_: f"FOR UPDATE OF {alias}")
+    monkeypatch.setattr(superseding, "lock_of", lambda alias, **_: f"FOR UPDATE OF {alias}")
     worker, refusals = Worker(race), []
 
     try:
