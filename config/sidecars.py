@@ -30,13 +30,14 @@ def identify_process() -> str:
 class Sidecar:
     """A management command that is restarted when it has ended, `every_s` seconds after its last start at the earliest.
 
-    One that failed or was killed is restarted after a minute, if `every_s` is longer.
+    One that failed or was killed is restarted after a minute, if `every_s` is longer. The first start is `after_s` after the server's.
     """
 
     def __init__(self, *command: str, after_s: float = 0.0, every_s: float = 0.0) -> None:
         self._command = command
         self._every_s = every_s
-        self._started_at = time.monotonic() + after_s - every_s
+        self._after_s = after_s
+        self._started_at: float | None = None
         self._process = 0
         # Shared with the process, as its exit code is not known here: gunicorn hears of the end of any child first.
         self._has_succeeded = mmap.mmap(-1, 1)
@@ -44,6 +45,8 @@ class Sidecar:
 
     def ensure_running(self, *, listeners: Sequence[socket.socket]) -> None:
         """Start it if it is due and not running; `listeners` are the server's, which it must not keep open."""
+        if self._started_at is None:
+            self._started_at = time.monotonic() + self._after_s - self._every_s
         pause_s = self._every_s if self._has_succeeded[0] else min(self._every_s, _RETRY_S)
         if self._is_running() or time.monotonic() < self._started_at + pause_s:
             return
