@@ -38,7 +38,7 @@ def text_of(overlay: str) -> str:
 
 def manifests(overlay: str) -> list[Manifest]:
     """Return the resources of an overlay."""
-    return list(yaml.safe_load_all(text_of(overlay)))
+    return list(yaml.load_all(text_of(overlay), Loader=yaml.CSafeLoader))  # safe_load_all takes ten times as long
 
 
 def of_kind(overlay: str, *kinds: str) -> dict[str, Manifest]:
@@ -84,6 +84,7 @@ def settings_of(overlay: str) -> dict[str, str]:
     return data
 
 
+@cache
 def known_settings() -> set[str]:
     """Return every environment variable that the product reads."""
     return {variable.name for variable in variables() if variable.heading != DEVELOPERS}

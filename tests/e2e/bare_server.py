@@ -35,6 +35,7 @@ class Server:
         mine = {"GDMARKET_PORT": str(self.port), "GDMARKET_WORKERS": "2"}
         command = [sys.executable, "-m", "gunicorn", "-c", "python:config.server", "config.wsgi"]
         self.output = output
+        self.connections: list[socket.socket] = []
         with output.open("ab") as sink:
             self.process = psutil.Popen(command, cwd=ROOT, env=environment | mine, stdout=sink, stderr=sink)
         wait_until(lambda: self.get("/health/live") == "200", "the server")
@@ -42,6 +43,11 @@ class Server:
     def workers(self) -> list[psutil.Process]:
         """Return its workers."""
         return list(self.process.children())
+
+    def close_connections(self) -> None:
+        """Close what `send` opened and nobody has closed: a test that fails leaves it behind."""
+        for connection in self.connections:
+            connection.close()
 
     def get(self, path: str) -> str:
         """Return the status that a GET answers, for `/metrics` the body, for no answer the reason."""
@@ -65,8 +71,9 @@ Start = Callable[..., Server]
 
 
 def send(server: Server, data: bytes) -> socket.socket:
-    """Open a connection and send this on it."""
+    """Open a connection and send this on it; it is closed with the server at the latest."""
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
+    server.connections.append(connection)
     connection.sendall(data)
     return connection
 
@@ -86,5 +93,6 @@ def serving(environment: dict[str, str], *, output: Path, port: int = 0) -> Iter
     try:
         yield server
     finally:
+        server.close_connections()
         server.process.send_signal(signal.SIGTERM)
         server.process.wait(30)

@@ -33,6 +33,7 @@ def start(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Start
 
     yield start
     for server in servers:
+        server.close_connections()
         family = [server.process, *server.process.children(recursive=True)] if server.process.is_running() else []
         for process in family:
             process.kill()

@@ -15,7 +15,8 @@ PATIENCE_S = 60.0
 _LONGEST_NAME = 15  # Linux keeps no more of it
 
 
-def _name_of(process: psutil.Process) -> str:
+def name_of(process: psutil.Process) -> str:
+    """Return its name, or "" if it has ended."""
     try:
         return str(process.name())
     except psutil.NoSuchProcess:  # it died meanwhile
@@ -46,12 +47,12 @@ class Served:
 
     def beside(self, command: str) -> list[psutil.Process]:
         """Return the processes of a management command that run beside this server."""
-        return [child for child in self.master.children() if _name_of(child) == command[:_LONGEST_NAME]]
+        return [child for child in self.master.children() if name_of(child) == command[:_LONGEST_NAME]]
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that answer requests: the children that are no sidecars."""
         beside = {command[:_LONGEST_NAME] for command in ("relay", "reconcile_payments")} | {""}
-        return [child for child in self.master.children() if _name_of(child) not in beside]
+        return [child for child in self.master.children() if name_of(child) not in beside]
 
     def status_of(self, path: str) -> int:
         """Return the status that a GET answers."""

@@ -11,6 +11,8 @@ import pytest
 from deploy.servers.waiting import wait_until
 from tests.e2e.bare_server import BEGUN, LIVE, PATIENCE_S, Server, Start, send, status_on
 
+pytestmark = pytest.mark.nightly("postgresql")  # the database has no part in it
+
 CONTROL = {"GUNICORN_CMD_ARGS": "--worker-class=gthread"}
 
 

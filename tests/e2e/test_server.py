@@ -14,7 +14,7 @@ import pytest
 from deploy.servers.ports import free_port
 from deploy.servers.waiting import wait_until
 from gdmarket import clock
-from tests.e2e.served import PATIENCE_S, ROOT, Served
+from tests.e2e.served import PATIENCE_S, ROOT, Served, name_of
 from tests.factories.accounts import UserFactory
 from tests.unit.payments.actions import charge
 
@@ -50,10 +50,17 @@ def test_a_sidecar_that_cannot_write_never_gets_back_into_gunicorn(
         process = psutil.Popen([sys.executable, "-m", "config.serve"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors)
     assert process.stdout is not None
     assert any(b"Ctrl-C" in line for line in process.stdout)
-    wait_until(lambda: len(process.children()) == 2, "the relay")
     process.stdout.close()
-    next(child for child in process.children() if child.name() == "relay").kill()
-    wait_until(lambda: "BrokenPipeError" in (tmp_path / "errors").read_text(), "another relay")
+
+    def relays() -> list[psutil.Process]:
+        return [child for child in process.children() if name_of(child) == "relay"]
+
+    wait_until(relays, "the relay")
+    [before] = relays()
+    before.kill()
+    wait_until(lambda: relays() not in ([], [before]), "another relay")
+    # It comes 10 s after the start, and prints what it found.
+    wait_until(lambda: "BrokenPipeError" in (tmp_path / "errors").read_text(), "the reconciliation")
     process.terminate()
     assert process.wait(timeout=PATIENCE_S) == 0
     assert "arbiter.py" not in (tmp_path / "errors").read_text()

@@ -10,6 +10,8 @@ import pytest
 from deploy.servers.waiting import wait_until
 from tests.e2e.bare_server import BEGUN, LIVE, PATIENCE_S, Server, Start, send, status_on
 
+pytestmark = pytest.mark.nightly("postgresql")  # the database has no part in it
+
 ONE_WORKER = "--workers=1"
 KEPT = LIVE.replace(b"close", b"keep-alive")
 
