@@ -29,6 +29,12 @@ def find_person(*, email: str) -> Person | None:
     return Person(id=user.id, display_name=user.display_name, roles=tuple(user.roles)) if user else None
 
 
+def find_renter(*, email: str) -> Person | None:
+    """Return who has this e-mail address and may rent: a renter, and active; None where nobody may."""
+    user = queries.find_user(email=email)
+    return Person(id=user.id, display_name=user.display_name, roles=tuple(user.roles)) if user and user.may_rent else None
+
+
 def streams_of(*, user_id: UUID) -> list[str]:
     """Return the streams of the events about a person."""
     return [services.stream_of(user_id=user_id)]

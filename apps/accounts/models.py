@@ -81,6 +81,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return domain.roles_of(is_renter=self.is_renter, is_item_manager=self.is_item_manager, is_staff=self.is_staff)
 
     @property
+    def may_rent(self) -> bool:
+        """Whether the person may rent: a renter, and active."""
+        return self.is_active and self.is_renter
+
+    @property
     def may_manage(self) -> bool:
         """Whether the person may manage items: an item manager, and active."""
         return self.is_active and self.is_item_manager

@@ -5,6 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+CASH = "cash"
+"""The method of a payment that the item's manager takes at the desk: no provider knows it, and none is called for it."""
+
 
 class ChargeOutcome(StrEnum):
     """What came of an attempt to charge. An unknown outcome is never guessed: an event says later what it was."""

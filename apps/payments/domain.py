@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from apps.payments.contracts import AmountRefusal, RefusedAmount
+from apps.payments.contracts import CASH, AmountRefusal, RefusedAmount
 
 # The smallest and the largest sum of a currency in minor units; None where there is no such limit.
 Span = tuple[int | None, int | None]
@@ -30,12 +30,14 @@ class RefundState(StrEnum):
 class Account(StrEnum):
     """The accounts of the ledger; a sum is debited to one and credited to another.
 
-    What renters owe is a debit on `renter_receivable`; what the provider has taken for us a debit on `provider_clearing`; what we
-    owe managers a credit on `manager_payable`; what we owe renters back a credit on `refunds`.
+    What renters owe is a debit on `renter_receivable`; what the provider has taken for us a debit on `provider_clearing`, and what
+    managers took in cash one on `manager_cash`; what we owe managers a credit on `manager_payable`; what we owe renters back a credit on
+    `refunds`.
     """
 
     RENTER_RECEIVABLE = "renter_receivable"
     PROVIDER_CLEARING = "provider_clearing"
+    MANAGER_CASH = "manager_cash"
     MANAGER_PAYABLE = "manager_payable"
     REFUNDS = "refunds"
 
@@ -47,6 +49,8 @@ class LedgerEntry(StrEnum):
     CHARGED = "charged"
     REFUND_DUE = "refund_due"
     REFUNDED = "refunded"
+    CASH_TAKEN = "cash_taken"
+    CASH_GIVEN = "cash_given"
 
 
 # (debit, credit) of each
@@ -55,6 +59,8 @@ ACCOUNTS: Mapping[LedgerEntry, tuple[Account, Account]] = {
     LedgerEntry.CHARGED: (Account.PROVIDER_CLEARING, Account.RENTER_RECEIVABLE),
     LedgerEntry.REFUND_DUE: (Account.MANAGER_PAYABLE, Account.REFUNDS),
     LedgerEntry.REFUNDED: (Account.REFUNDS, Account.PROVIDER_CLEARING),
+    LedgerEntry.CASH_TAKEN: (Account.MANAGER_CASH, Account.RENTER_RECEIVABLE),
+    LedgerEntry.CASH_GIVEN: (Account.REFUNDS, Account.MANAGER_CASH),
 }
 
 _OUTCOMES = frozenset({PaymentState.APPROVED, PaymentState.DECLINED, PaymentState.NOT_SENT})
@@ -77,6 +83,16 @@ HOLDING = (*UNSETTLED, PaymentState.APPROVED)
 CHARGED = (PaymentState.APPROVED, PaymentState.REFUNDED)
 
 LONGEST_WAIT_S = 60.0
+
+
+def charged_entry(*, method: str) -> LedgerEntry:
+    """Return what is posted when a payment by `method` was taken."""
+    return LedgerEntry.CASH_TAKEN if method == CASH else LedgerEntry.CHARGED
+
+
+def refunded_entry(*, method: str) -> LedgerEntry:
+    """Return what is posted when a payment by `method`, or a part of it, was given back."""
+    return LedgerEntry.CASH_GIVEN if method == CASH else LedgerEntry.REFUNDED
 
 
 def refused_by(*, span: Span, amount: int) -> RefusedAmount | None:

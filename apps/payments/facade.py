@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.payments import gateways, queries
-from apps.payments.contracts import ChargeOutcome, ChargeRequest, ChargeResult, PaymentSnapshot, RefusedAmount
+from apps.payments.contracts import CASH, ChargeOutcome, ChargeRequest, ChargeResult, PaymentSnapshot, RefusedAmount
 from apps.payments.domain import UNSETTLED, PaymentState, Span, refused_by
 from apps.payments.models import Payment
 from apps.payments.services import charging
@@ -27,6 +27,8 @@ _OUTCOMES = {
 def charge(*, request: ChargeRequest, superseded_event: type | None = None, now: datetime) -> ChargeResult:
     """Collect the money, once for ever under the request's `payment_id`; blocks up to GDMARKET_PAYMENT_TIMEOUT_MS.
 
+    By the method CASH it is recorded as collected, and no provider is called: only who has it in hand, the item's manager, may say so.
+
     The same id again returns how that attempt stands and never charges again. Call it outside any transaction. `superseded_event`
     is the class of the event by which the caller has told payments of the attempt, in the stream `rental:<rental_id>`: it is not delivered
     any more.
@@ -45,8 +47,8 @@ def unavailable_for_s() -> float:
 
 
 def accepts(*, method: str) -> bool:
-    """Say whether the gateway knows the payment method; whether it approves is another matter."""
-    return gateways.current().accepts(method=method)
+    """Say whether the gateway knows the payment method; whether it approves is another matter. It never takes cash."""
+    return method != CASH and gateways.current().accepts(method=method)
 
 
 def refused_amount(*, amount: int, currency: str) -> RefusedAmount | None:

@@ -18,6 +18,7 @@ REFUND_STATES = {RefundState.PENDING: _("pending"), RefundState.REFUNDED: _("ref
 ACCOUNT_NAMES = {
     Account.RENTER_RECEIVABLE: _("renters owe us"),
     Account.PROVIDER_CLEARING: _("with the provider"),
+    Account.MANAGER_CASH: _("cash that managers took"),
     Account.MANAGER_PAYABLE: _("we owe managers"),
     Account.REFUNDS: _("we owe renters back"),
 }
@@ -26,6 +27,8 @@ ENTRY_NAMES = {
     LedgerEntry.CHARGED: _("charged"),
     LedgerEntry.REFUND_DUE: _("refund due"),
     LedgerEntry.REFUNDED: _("refunded"),
+    LedgerEntry.CASH_TAKEN: _("cash taken"),
+    LedgerEntry.CASH_GIVEN: _("cash given back"),
 }
 
 _LONGEST_METHOD = 300

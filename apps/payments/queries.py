@@ -18,12 +18,15 @@ from gdmarket import contracts
 from gdmarket.prepared import Param, Prepared
 
 _BY_ID = Payment.objects.filter(id=Param("payment_id", UUIDField()))
+_EARNINGS = (LedgerEntry.EARNED, LedgerEntry.REFUND_DUE, LedgerEntry.CASH_TAKEN, LedgerEntry.CASH_GIVEN)
 _PAYMENT, _LOCKED = Prepared(_BY_ID), Prepared(_BY_ID.select_for_update(no_key=True))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Earnings:
     """What a manager earned, in minor units of `currency`; `given_back` is what renters were or will be refunded of it.
+
+    `cash` is what the manager took in cash, less what was given back in cash: they have that already.
 
     `manager_id` is None for payments recorded before payees were.
     """
@@ -33,11 +36,12 @@ class Earnings:
     payments: int
     earned: int
     given_back: int
+    cash: int
 
     @property
     def net(self) -> int:
-        """What is to be paid out."""
-        return self.earned - self.given_back
+        """What is to be paid out; below 0, the manager owes it."""
+        return self.earned - self.given_back - self.cash
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,24 +93,36 @@ def list_matching(*, keys: Collection[UUID], references: Collection[str], orders
 
 def held_by_ledger(*, payment_ids: Collection[UUID]) -> dict[UUID, int]:
     """Return what the provider holds of each payment by our ledger, in minor units; a payment that was never charged is left out."""
-    clearing = Account.PROVIDER_CLEARING
+    return _balances_of(Account.PROVIDER_CLEARING, payment_ids)
+
+
+def cash_by_ledger(*, payment_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return what managers hold of each payment in cash by our ledger, in minor units; a payment of which they took none is left out."""
+    return _balances_of(Account.MANAGER_CASH, payment_ids)
+
+
+def _balances_of(account: Account, payment_ids: Collection[UUID]) -> dict[UUID, int]:
     sums = (
-        Posting.objects.filter(Q(debit=clearing) | Q(credit=clearing), payment_id__in=payment_ids)
+        Posting.objects.filter(Q(debit=account) | Q(credit=account), payment_id__in=payment_ids)
         .values_list("payment_id")
-        .annotate(held=Sum(Case(When(debit=clearing, then=F("amount")), default=-F("amount"))))
+        .annotate(held=Sum(Case(When(debit=account, then=F("amount")), default=-F("amount"))))
     )
     return dict(sums)
 
 
 def list_earnings(*, since: datetime, until: datetime) -> list[Earnings]:
     """Return what each manager earned by what was posted in [`since`, `until`), a row for each currency, the most first."""
+    cash = Coalesce(Sum("amount", filter=Q(entry=LedgerEntry.CASH_TAKEN)), 0) - Coalesce(
+        Sum("amount", filter=Q(entry=LedgerEntry.CASH_GIVEN)), 0
+    )
     rows = (
-        Posting.objects.filter(posted_at__gte=since, posted_at__lt=until, entry__in=[LedgerEntry.EARNED, LedgerEntry.REFUND_DUE])
+        Posting.objects.filter(posted_at__gte=since, posted_at__lt=until, entry__in=_EARNINGS)
         .values("currency", manager_id=F("payment__payee_id"))
         .annotate(
             payments=Count("id", filter=Q(entry=LedgerEntry.EARNED)),
             earned=Coalesce(Sum("amount", filter=Q(entry=LedgerEntry.EARNED)), 0),
             given_back=Coalesce(Sum("amount", filter=Q(entry=LedgerEntry.REFUND_DUE)), 0),
+            cash=cash,
         )
         .order_by("currency", F("earned") - F("given_back"), "manager_id")
         .reverse()

@@ -12,8 +12,8 @@ class RentalSnapshot:
     `overdue` is as of the moment of the query, `closed_at` when it was recorded that the rental is over. `occurred_at` is when the fact
     happened; of a rental that was asked for, the latest of the instants that it keeps, which a return that was undone is not.
     `item_version` is the version of the item that was agreed, `item_changed_at` since when the item differs from that; None: it does not.
-    `cancelled_by` is the role of who cancelled or asked for it: `renter`, `manager`, `operator` or `system`. A new field needs a default,
-    for stored events lack it.
+    `cancelled_by` is the role of who cancelled or asked for it: `renter`, `manager`, `operator` or `system`. `in_cash`: the latest attempt
+    to pay is cash that the manager took at the desk; None is no. A new field needs a default, for stored events lack it.
     """
 
     rental_id: UUID
@@ -41,3 +41,4 @@ class RentalSnapshot:
     closed_at: datetime | None
     occurred_at: datetime
     cancelled_by: str | None = None
+    in_cash: bool | None = None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from apps.rentals.errors import (
     PeriodPastError,
@@ -104,6 +105,20 @@ REVOCABLE = (RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, Rental
 
 EXCLUSIVE_STATES = (*HOLDING, RentalState.NO_SHOW)
 """The states whose periods the database keeps apart. A period that ended in a no-show is past, and free from its end on."""
+
+
+_GUEST_VERSION = 8
+"""Of a UUID: for what its maker means by it. Those of people have version 7. Source: RFC 9562, section 5.8."""
+
+
+def guest_id(*, rental_id: UUID) -> UUID:
+    """Return the id under which a renter without an account has a rental: always the same, and that of nobody else."""
+    return UUID(int=rental_id.int & ~(0xF << 76) | _GUEST_VERSION << 76)
+
+
+def is_guest(*, renter_id: UUID) -> bool:
+    """Return whether a renter has no account."""
+    return renter_id.version == _GUEST_VERSION
 
 
 def period(*, starts_at: datetime | None, ends_at: datetime | None, shortest: timedelta, now: datetime) -> tuple[datetime, datetime]:

@@ -159,6 +159,20 @@ class NotTheManagerError(ForbiddenError):
     code = "not_the_manager"
 
 
+class RenterNotNamedError(InvalidError):
+    """Say who rents: by the e-mail address of an account, or by a name, and not by both."""
+
+    code = "renter_not_named"
+    field = "renter_name"
+
+
+class RenterNotFoundError(InvalidError):
+    """Nobody who may rent is registered with this e-mail address: give a name instead."""
+
+    code = "renter_not_found"
+    field = "renter_email"
+
+
 class PeriodReversedError(InvalidError):
     """The period must end after it starts."""
 

@@ -13,7 +13,7 @@ from apps.rentals.contracts import RentalSnapshot
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalRequested(RentalSnapshot):
-    """A renter requested an item and holds its period until `payment_due_at`."""
+    """A renter requested an item and holds its period until `payment_due_at`; or its manager booked it for one who pays at the desk."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,23 @@ from gdmarket.ids import uuid7
 from gdmarket.text_columns import FoldedField, NameField
 
 
+class Guest(models.Model):
+    """A renter without an account, as the manager wrote them down at the desk: nobody signs in as one.
+
+    Who they are stands here alone, and in no event. The id is that of no person: `domain.is_guest` tells.
+    """
+
+    renter_id = models.UUIDField(primary_key=True)
+    name = NameField(max_length=100)
+    contact = models.CharField(max_length=100, blank=True)
+    search_text = FoldedField(of=("name", "contact"))
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
 class Listing(models.Model):
     """Rentals' copy of an item. The row is also the lock under which an item's rentals change."""
 
@@ -82,7 +99,8 @@ class Rental(models.Model):
     recorded that the period of a paid rental began and that it ended; `closed_at` is null until the rental is over. `hold_limit_at` is
     the latest moment until which the period may be held unpaid, null where an earlier version wrote the row. `could_not_pay` says that
     it was not the renter's doing if it was not paid: the provider failed at the last attempt, or the manager was suspended.
-    Null in it and in `cancelled_payments`, of which there are `domain.CANCELLED_PAYMENTS` at most, is no and none.
+    `in_cash` says that the latest attempt to pay is cash at the desk. Null in these two and in `cancelled_payments`, of which there are
+    `domain.CANCELLED_PAYMENTS` at most, is no and none.
     """
 
     GUARDS = {"postgresql": ["rentals_no_overlap"], "sqlite": ["rentals_no_overlap_insert", "rentals_no_overlap_update"]}
@@ -127,6 +145,7 @@ class Rental(models.Model):
     payment_id = models.UUIDField(_("payment"), null=True)
     cancelled_payments = models.PositiveSmallIntegerField(null=True)
     could_not_pay = models.BooleanField(null=True)
+    in_cash = models.BooleanField(_("in cash"), null=True)
     payment_state = models.CharField(_("payment state"), max_length=10, default="")
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     cancel_reason = models.CharField(_("reason"), max_length=200, default="", blank=True)

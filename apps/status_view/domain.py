@@ -149,6 +149,8 @@ def _entry(*, source: str, fact: RentalSnapshot | PaymentSnapshot) -> dict[str, 
     if isinstance(fact, RentalSnapshot):
         if by := getattr(fact, "stated_by", "") or (fact.cancelled_by if entry["fact"] in _CANCELLING else None):
             entry["by"] = by
+        if fact.in_cash and entry["fact"] in _OF_CASH:
+            entry["in_cash"] = True
         if entry["fact"] == "RentalReturned" and fact.returned_at and fact.returned_at != fact.occurred_at:
             entry["returned_at"] = _written(fact.returned_at)
     return entry
@@ -170,6 +172,8 @@ def _identity(entry: Mapping[str, Any]) -> tuple[tuple[str, str], int]:
 
 # The facts that tell of a cancel; `by` says whose it was.
 _CANCELLING = {"RentalCancelRequested", "RentalRefundDue", "RentalCancelled"}
+# The facts of a rental paid in cash that say so: money changes hands at the desk.
+_OF_CASH = {"RentalPaymentStarted", "RentalRefundDue"}
 # Which fact of the rental requested what a payment's fact answers.
 _REQUESTED_BY = {
     "PaymentApproved": "RentalPaymentStarted",

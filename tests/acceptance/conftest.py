@@ -56,7 +56,7 @@ class Market:
 
     def see(self, rental: dict[str, Any]) -> dict[str, Any]:
         """Return a rental as commands answer it."""
-        return {name: value for name, value in self.see_agreed(rental).items() if name not in {"agreed", "current", "changed"}}
+        return {name: value for name, value in self.see_agreed(rental).items() if name not in {"guest", "agreed", "current", "changed"}}
 
     def see_agreed(self, rental: dict[str, Any]) -> dict[str, Any]:
         """Return a rental with what was agreed, and what has changed since."""

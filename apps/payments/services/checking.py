@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models import F
 
 from apps.payments import queries
+from apps.payments.contracts import CASH
 from apps.payments.domain import UNSETTLED, PaymentState
 from apps.payments.errors import PaymentDiffersError
 from apps.payments.gateways.port import ChargeRecord, ChargeStatus
@@ -27,6 +28,8 @@ def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
     payment = queries.get_payment(payment_id=payment_id)
     if payment.state not in UNSETTLED:
         return payment
+    if payment.method == CASH:  # the manager had it in hand when the attempt was begun: who was to record that died
+        return charging.record_outcome(payment_id=payment_id, outcome=charging.TAKEN_IN_CASH, now=now)
     if charging.claim_sending(payment_id=payment_id, now=now):
         never_sent = charging.ProviderOutcome(state=PaymentState.NOT_SENT, reason="never_sent", provider_failed=True)
         return charging.record_outcome(payment_id=payment_id, outcome=never_sent, now=now)
@@ -45,7 +48,7 @@ def check_after_webhook(*, payment_id: UUID, now: datetime) -> None:
     :raises OutcomeUnknownError: if the provider did not answer; retry after `retry_after_s`
     """
     payment = queries.get_payment(payment_id=payment_id)
-    if payment.state not in UNSETTLED or payment.asked_at is None:
+    if payment.state not in UNSETTLED or payment.asked_at is None or payment.method == CASH:
         return
     record = GuardedGateway(tries=1).lookup(request=queries.charge_request(payment=payment))
     outcome = charging.outcome_of(record, payment=payment)

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connections
 
 from apps.payments import queries
-from apps.payments.domain import ACCOUNTS, CHARGED, LedgerEntry, RefundState
+from apps.payments.domain import ACCOUNTS, CHARGED, LedgerEntry, RefundState, charged_entry, refunded_entry
 from apps.payments.models import Payment, Posting, Refund
 from gdmarket import databases, ids
 from gdmarket.prepared_writes import PreparedInsert
@@ -19,8 +19,9 @@ _TRIGGERS = "apps.payments.migrations.0003_book_the_past"
 
 
 def post_charge(payment: Payment, *, now: datetime) -> None:
-    """Post that the item's manager earned the payment's sum, and that the provider took it for us."""
-    _INSERT.run(_posting(payment, LedgerEntry.EARNED, now=now), _posting(payment, LedgerEntry.CHARGED, now=now))
+    """Post that the item's manager earned the payment's sum, and that the provider took it for us, or the manager in cash."""
+    taken = charged_entry(method=payment.method)
+    _INSERT.run(_posting(payment, LedgerEntry.EARNED, now=now), _posting(payment, taken, now=now))
 
 
 def post_refund_due(refund: Refund, *, now: datetime) -> None:
@@ -29,8 +30,8 @@ def post_refund_due(refund: Refund, *, now: datetime) -> None:
 
 
 def post_refunded(refund: Refund, *, now: datetime) -> None:
-    """Post that the provider refunded a sum."""
-    _post(refund.payment, LedgerEntry.REFUNDED, refund=refund, now=now)
+    """Post that the provider refunded a sum, or that the manager gives it back in cash."""
+    _post(refund.payment, refunded_entry(method=refund.payment.method), refund=refund, now=now)
 
 
 def post_missing(*, payment_id: UUID, now: datetime) -> None:
@@ -68,11 +69,11 @@ def guard_disabled() -> Iterator[None]:
 
 def _due_postings(payment: Payment, refunds: Sequence[Refund]) -> Iterator[tuple[LedgerEntry, Refund | None]]:
     if payment.state in CHARGED:
-        yield from ((LedgerEntry.EARNED, None), (LedgerEntry.CHARGED, None))
+        yield from ((LedgerEntry.EARNED, None), (charged_entry(method=payment.method), None))
     for refund in refunds:
         yield LedgerEntry.REFUND_DUE, refund
         if refund.state == RefundState.REFUNDED:
-            yield LedgerEntry.REFUNDED, refund
+            yield refunded_entry(method=payment.method), refund
 
 
 def _post(payment: Payment, entry: LedgerEntry, *, refund: Refund | None = None, now: datetime) -> None:

@@ -10,14 +10,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.payments import domain, queries
+from apps.payments.contracts import CASH
 from apps.payments.domain import UNSETTLED, PaymentState, RefundState
 from apps.payments.errors import OutcomeUnknownError, PaymentDiffersError, RefundRefusedError
 from apps.payments.gateways.port import ChargePage, ChargeRecord, ChargeStatus, ListedCharge, NoAnswerError
 from apps.payments.models import Payment, Refund
-from apps.payments.services import checking, ledger, refunding
+from apps.payments.services import cash, checking, ledger, refunding
 from apps.payments.services.findings import FindingVerdict, PaymentFinding, finding_of, unmatched_charge
 from apps.payments.services.provider_calls import GuardedGateway, check_delay
 
@@ -39,8 +40,8 @@ class _Run:
     seen: set[UUID] = field(default_factory=set)
     unanswered: int = 0
 
-    def within(self, payments: QuerySet[Payment]) -> QuerySet[Payment]:
-        return payments.filter(created_at__gte=self.since, created_at__lte=self.until)
+    def is_within(self) -> Q:
+        return Q(created_at__gte=self.since, created_at__lte=self.until)
 
 
 def reconcile_payments(
@@ -48,11 +49,12 @@ def reconcile_payments(
 ) -> Iterator[PaymentFinding]:
     """Settle what is open, and compare every payment made from `since` to `older_than_s` seconds ago with the provider's list.
 
-    Open payments are settled however old they are. With `dry_run` the provider is only read and nothing changes. Ends early when the
-    provider cannot be reached, or gives no answer five times in a row. Call it outside any transaction; concurrent runs do no harm.
+    Open payments are settled however old they are, and cash is compared with the ledger alone. With `dry_run` the provider is only read and
+    nothing changes. Ends early when the provider cannot be reached, or gives no answer five times in a row. Call it outside any
+    transaction; concurrent runs do no harm.
     """
     run = _Run(now=now, since=since or _EVER, until=now - timedelta(seconds=older_than_s), is_dry=dry_run)
-    for step in (_settle_open, _compare_listed, _compare_rest):
+    for step in (_check_cash, _settle_open, _compare_listed, _compare_rest):
         for finding in step(run):
             yield finding
             run.unanswered = run.unanswered + 1 if finding.verdict is FindingVerdict.NOT_REACHED else 0
@@ -60,9 +62,15 @@ def reconcile_payments(
                 return
 
 
+def _check_cash(run: _Run) -> Iterator[PaymentFinding]:
+    for payment in _in_pages(Payment.objects.filter(cash.IS_CASH, cash.IS_OPEN | run.is_within())):
+        run.seen.add(payment.id)
+        yield cash.check(payment, is_dry=run.is_dry, now=run.now)
+
+
 def _settle_open(run: _Run) -> Iterator[PaymentFinding]:
     due = Refund.objects.filter(state=RefundState.PENDING).values("payment")
-    older = Payment.objects.filter(created_at__lte=run.until)
+    older = Payment.objects.filter(created_at__lte=run.until).exclude(cash.IS_CASH)
     for payment in chain(_in_pages(older.filter(state__in=UNSETTLED)), _in_pages(older.filter(id__in=due, state__in=domain.CHARGED))):
         run.seen.add(payment.id)
         try:
@@ -160,8 +168,8 @@ def _payment_of(listed: ListedCharge, ours: Sequence[Payment]) -> Payment | None
 
 
 def _compare_rest(run: _Run) -> Iterator[PaymentFinding]:
-    for payment in _in_pages(run.within(Payment.objects.exclude(state__in=UNSETTLED))):
-        if payment.id in run.seen:
+    for payment in _in_pages(Payment.objects.filter(run.is_within()).exclude(state__in=UNSETTLED)):
+        if payment.id in run.seen or payment.method == CASH:
             continue
         if payment.state in domain.CHARGED:
             yield from _compare(payment, run)

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from apps.payments import domain, queries
+from apps.payments.contracts import CASH
 from apps.payments.domain import PaymentState, RefundState
 from apps.payments.errors import (
     OutcomeUnknownError,
@@ -16,7 +17,7 @@ from apps.payments.errors import (
     RefundTooLargeError,
 )
 from apps.payments.events import PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
-from apps.payments.gateways.port import ChargeStatus, RefundRecord, RefundStatus
+from apps.payments.gateways.port import ChargeStatus, RefundStatus
 from apps.payments.models import Payment, Refund
 from apps.payments.services import charging, ledger
 from apps.payments.services.provider_calls import GuardedGateway, not_yet
@@ -76,6 +77,8 @@ def _record_part(refund_id: UUID, payment_id: UUID, amount: int, *, now: datetim
 def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
     """Request a refund from the provider and record that it was made; one already made is left alone.
 
+    Cash is given back by the item's manager, at the desk: that is recorded, and no provider is called.
+
     Call it outside any transaction, as often as needed: the refund's id is the provider's idempotency key.
     :raises OutcomeUnknownError: if the provider did not say; retry after `retry_after_s`
     :raises RefundRefusedError: if it refused
@@ -83,6 +86,8 @@ def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
     refund = queries.get_refund(refund_id=refund_id)
     if refund.state == RefundState.REFUNDED:
         return refund
+    if refund.payment.method == CASH:
+        return _record_refunded(refund_id, "", payment_id=refund.payment_id, now=now)
     Refund.objects.filter(id=refund_id).update(attempts=F("attempts") + 1)
     request, tries = queries.charge_request(payment=refund.payment), refund.attempts + 1
     gateway = GuardedGateway(tries=tries)
@@ -98,7 +103,7 @@ def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
             reason = domain.as_reason(text=record.reason)
             Refund.objects.filter(id=refund_id, state=RefundState.PENDING).update(reason=reason)
             raise RefundRefusedError(refund=str(refund_id), reason=reason)
-    return _record_refunded(refund_id, record, payment_id=refund.payment_id, now=now)
+    return _record_refunded(refund_id, record.reference, payment_id=refund.payment_id, now=now)
 
 
 def _refundable(payment_id: UUID) -> Payment:
@@ -120,7 +125,7 @@ def _record(payment: Payment, *, refund_id: UUID, amount: int, now: datetime) ->
     return refund
 
 
-def _record_refunded(refund_id: UUID, record: RefundRecord, *, payment_id: UUID, now: datetime) -> Refund:
+def _record_refunded(refund_id: UUID, reference: str, *, payment_id: UUID, now: datetime) -> Refund:
     with databases.transaction_for("payments"):
         payment = queries.get_payment(payment_id=payment_id, lock=True)
         refund = queries.get_refund(refund_id=refund_id)
@@ -129,7 +134,7 @@ def _record_refunded(refund_id: UUID, record: RefundRecord, *, payment_id: UUID,
             return refund
         ledger.post_missing_locked(payment, now=now)
         refund.state, refund.reason, refund.settled_at = RefundState.REFUNDED, "", now
-        refund.provider_reference = domain.as_reference(text=record.reference)
+        refund.provider_reference = domain.as_reference(text=reference)
         refund.save(update_fields=["state", "reason", "provider_reference", "settled_at"])
         payment.refunded += refund.amount
         payment.version += 1

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from apps.payments import gateways
+from apps.payments.contracts import CASH
 from apps.payments.domain import UNSETTLED
 from apps.payments.events import PaymentNoticed
 from apps.payments.models import Payment
@@ -24,7 +25,7 @@ def receive_webhook(*, headers: Mapping[str, str], body: bytes, now: datetime) -
     if hint is None:
         return
     is_named, is_due = Q(id=hint.payment_id) | Q(rental_id=hint.rental_id), Q(noticed_at=None) | Q(noticed_at__lt=now - _AT_MOST_EVERY)
-    for payment in Payment.objects.filter(is_named, state__in=UNSETTLED, asked_at__isnull=False):
+    for payment in Payment.objects.filter(is_named, state__in=UNSETTLED, asked_at__isnull=False).exclude(method=CASH):
         with databases.transaction_for("payments"):
             if Payment.objects.filter(is_due, id=payment.id).update(noticed_at=now):
                 bus.publish(PaymentNoticed(payment_id=payment.id, occurred_at=now), stream=f"payment-notice:{payment.id}")

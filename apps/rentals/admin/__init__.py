@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import facade as accounts
+from apps.rentals import queries
 from apps.rentals.admin import words
 from apps.rentals.domain import REVOCABLE, TIME_TO_UNDO, RentalState
 from apps.rentals.models import Rental
@@ -98,7 +99,7 @@ class RentalAdmin(ManagerOwnedAdmin):
     list_filter = ("state", "starts_at", "ends_at")
     search_fields = ("search_text",)
     search_help_text = _("Words in the item's or the renter's name, the renter's e-mail address, or the rental's id")
-    person_column, find_people = "renter_id", staticmethod(accounts.find_people)
+    person_column, find_people = "renter_id", staticmethod(words.find_renters)
     ordering = ("-requested_at", "id")
     actions = ("hand_over_chosen", "take_back_chosen")
     fieldsets = (
@@ -258,7 +259,9 @@ def _commands_of(rental: Rental) -> list[str]:
 
 def _name_renters(rentals: Iterable[Any]) -> None:
     """Give each of these rows its `renter_name`."""
-    names = {person.id: person.display_name for person in accounts.list_people(user_ids={rental.renter_id for rental in rentals})}
+    renter_ids = {rental.renter_id for rental in rentals}
+    names = {person.id: person.display_name for person in accounts.list_people(user_ids=renter_ids)}
+    names |= queries.list_guest_names(renter_ids=renter_ids)
     for rental in rentals:
         rental.renter_name = names.get(rental.renter_id, str(rental.renter_id))
 

@@ -1,6 +1,8 @@
 """What the admin's pages say of a rental."""
 
+from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from django.template.defaultfilters import linebreaksbr
 from django.utils.html import format_html, format_html_join
@@ -8,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts import facade as accounts
 from apps.rentals import queries
 from apps.rentals.domain import RentalState
 from apps.rentals.models import Rental
@@ -23,6 +26,13 @@ _TERMS = {
     "longitude": _("longitude"),
     "deposit": _("deposit"),
 }
+
+
+def find_renters(*, words: str, by_address: bool, among: Collection[UUID] | None = None) -> dict[str, frozenset[UUID]]:
+    """Return for each word of a search the renters whose name holds it, as accounts finds people; guests by their contact, too."""
+    people = accounts.find_people(words=words, by_address=by_address, among=among)
+    guests = queries.find_guests(words=people, among=among)
+    return {word: found | guests[word] for word, found in people.items()}
 
 
 def agreed_lines(rental: Rental) -> SafeString | str:
@@ -61,6 +71,8 @@ def help_of(rental: Rental, command: str) -> Any:
 def _money_back(rental: Rental, command: str) -> Any:
     if command != "cancel":
         return _("Nothing: the price stays as it is.")
+    if rental.state in {RentalState.PAID, RentalState.NO_SHOW} and rental.in_cash:
+        return _("%(money)s in cash: hand it back to the renter at the desk") % {"money": format_money(rental.price, rental.currency)}
     if rental.state in {RentalState.PAID, RentalState.NO_SHOW}:
         return _("%(money)s, to the renter") % {"money": format_money(rental.price, rental.currency)}
     if rental.state == RentalState.REQUESTED:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
-from apps.rentals.models import ListingVersion, Rental
+from apps.rentals.models import Guest, ListingVersion, Rental
 from apps.rentals.queries import Agreement
 from gdmarket.contracts import names_of
 from gdmarket.rest.contracts import PaymentSerializer, api_names, payment_json
@@ -29,6 +29,22 @@ class RequestRentalSerializer(StrictSerializer):
         required=False,
         min_value=0,
         help_text="The whole price that the renter was shown, in minor units: at another price the request is refused (`price_changed`).",
+    )
+
+
+class WalkInSerializer(StrictSerializer):
+    """A booking at the desk, paid in cash, for who has an account (`renter_email`) or not (`renter_name`)."""
+
+    item = serializers.UUIDField(source="item_id")
+    starts_at = InstantField(required=False)
+    ends_at = InstantField(required=False)
+    renter_email = serializers.EmailField(required=False, max_length=254, help_text="Of an account; then no name.")
+    renter_name = serializers.CharField(required=False, max_length=100, help_text="Of a renter without an account.")
+    contact = serializers.CharField(
+        required=False, allow_blank=True, max_length=100, help_text="How to reach a renter without an account, such as a telephone number."
+    )
+    expected_price = serializers.IntegerField(
+        required=False, min_value=0, help_text="The whole price that was taken, in minor units: at another price the booking is refused."
     )
 
 
@@ -85,6 +101,9 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
         choices=list(domain.RentalParty),
         help_text="The role of who cancelled, or asked for it; null where nobody did.",
     )
+    in_cash = serializers.BooleanField(
+        read_only=True, help_text="Whether the latest attempt to pay is cash at the desk, where it is also given back."
+    )
 
     class Meta:
         model = Rental
@@ -96,8 +115,19 @@ class RentalSerializer(serializers.ModelSerializer[Rental]):
         return serializers.UUIDField, {"source": f"{field_name}_id"}
 
 
+class GuestSerializer(serializers.Serializer[Any]):
+    """A renter without an account."""
+
+    name = serializers.CharField()
+    contact = serializers.CharField(allow_blank=True)
+
+
 class RentalDetailSerializer(RentalSerializer):
     """A rental, what it agreed to, and where the item differs from that since."""
+
+    guest = GuestSerializer(
+        read_only=True, allow_null=True, help_text="The renter, for the item's manager alone; null for one who has an account."
+    )
 
     agreed = AgreedItemSerializer(
         read_only=True, allow_null=True, help_text="The item as it was agreed; null for a rental from before that was kept."
@@ -108,11 +138,12 @@ class RentalDetailSerializer(RentalSerializer):
     changed = serializers.ListField(read_only=True, child=serializers.ChoiceField(choices=list(domain.TERMS)), help_text="What differs.")
 
     class Meta(RentalSerializer.Meta):
-        fields = (*RentalSerializer.Meta.fields, "agreed", "current", "changed")
+        fields = (*RentalSerializer.Meta.fields, "guest", "agreed", "current", "changed")
 
 
-_rental = representation_of(RentalSerializer, computed=("overdue", "payment", "cancelled_by"))
+_rental = representation_of(RentalSerializer, computed=("overdue", "payment", "cancelled_by", "in_cash"))
 _terms = representation_of(AgreedItemSerializer)
+_guest = representation_of(GuestSerializer)
 
 
 def rental_json(rental: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
@@ -122,10 +153,13 @@ def rental_json(rental: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
         overdue=domain.is_overdue(state=rental["state"], ends_at=rental["ends_at"], now=now),
         payment=payment_json(rental),
         cancelled_by=rental["cancelled_by"] or None,  # an empty text in the table is none in the contract
+        in_cash=bool(rental["in_cash"]),  # and null is no
     )
 
 
-def rental_detail_json(rental: Mapping[str, Any], *, agreement: Agreement, person_id: UUID, now: datetime) -> dict[str, Any]:
+def rental_detail_json(
+    rental: Mapping[str, Any], *, agreement: Agreement, guest: Guest | None, person_id: UUID, now: datetime
+) -> dict[str, Any]:
     """Return a rental's row with what it agreed to, and where the item differs from that since, as `person_id` sees it."""
     shows_place = person_id == rental["manager_id"] or domain.shows_place(state=rental["state"])
 
@@ -136,6 +170,7 @@ def rental_detail_json(rental: Mapping[str, Any], *, agreement: Agreement, perso
         return shown
 
     return rental_json(rental, now=now) | {
+        "guest": None if guest is None or person_id != rental["manager_id"] else _guest(vars(guest)),
         "agreed": terms(agreement.agreed),
         "current": terms(agreement.current),
         "changed": agreement.changed,

@@ -21,13 +21,14 @@ from apps.rentals.api.serializers import (
     RentalSerializer,
     RequestRentalSerializer,
     ReturnRentalSerializer,
+    WalkInSerializer,
     rental_detail_json,
     rental_json,
 )
 from apps.rentals.domain import RentalState
 from apps.rentals.errors import PaymentUnavailableError, PeriodOverMeanwhileError, RentalNotFoundError, TooManyDeclinesError
 from apps.rentals.models import Rental
-from apps.rentals.services import cancelling, lending, paying, requesting
+from apps.rentals.services import cancelling, lending, paying, requesting, walk_in
 from gdmarket import clock
 from gdmarket.errors import DeclinedError
 from gdmarket.rest import etags
@@ -68,6 +69,23 @@ class RentalList(ApiView):
         return response
 
 
+class WalkIn(ApiView):
+    """Bookings at the desk."""
+
+    permission_classes = [has_role("item_manager")]
+
+    @extend_schema(
+        tags=["rentals"], operation_id="bookWalkIn", request=WalkInSerializer, responses={201: RentalSerializer, 403: None, 404: None}
+    )
+    def post(self, request: ApiRequest) -> HttpResponse:
+        """Book your own item for a renter who has paid you in cash, with an account or without one; the rental is paid at once."""
+        body = WalkInSerializer.validated(request.data)
+        rental = walk_in.book_walk_in(rental_id=request.operation_id, by=request.person_id, now=clock.now(), **body)
+        response = _answer_command(request, rental, done=status.HTTP_201_CREATED)
+        response["Location"] = request.build_absolute_uri(reverse("rental", args=[rental.id]))
+        return response
+
+
 class RentalDetail(ApiView):
     """One of the caller's rentals."""
 
@@ -75,8 +93,8 @@ class RentalDetail(ApiView):
     def get(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Show a rental to its renter or manager, with what was agreed and what has changed since."""
         rental = queries.get_rental_of(rental_id=rental_id, person_id=request.person_id)
-        agreement = queries.get_agreement(rental=rental)
-        body = rental_detail_json(rental, agreement=agreement, person_id=request.person_id, now=clock.now())
+        agreement, guest = queries.get_agreement(rental=rental), queries.find_guest(renter_id=rental["renter_id"])
+        body = rental_detail_json(rental, agreement=agreement, guest=guest, person_id=request.person_id, now=clock.now())
         # What was agreed may be filled in, and the item change, within a version; and commands answer without either.
         return etags.versioned_response(request, body, version=rental["version"], variant=None)
 

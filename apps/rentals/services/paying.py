@@ -79,11 +79,11 @@ def pay_rental(*, rental_id: UUID, by: UUID, method: str, operation_id: UUID, no
     return resolve_charge(*charged, at=now + timedelta(seconds=time.monotonic() - began))
 
 
-def begin_attempt(rental: Rental, *, operation_id: UUID) -> UUID:
+def begin_attempt(rental: Rental, *, operation_id: UUID, in_cash: bool = False) -> UUID:
     """Begin an attempt to pay, and return its id: the rental is `paying`. Whoever calls it writes the rental and publishes it."""
     transitions.transition(rental, to=RentalState.PAYING, wanted="pay")
     rental.payment_id, rental.operation = ids.uuid7(), operation_id
-    rental.payment_state = RentalPaymentState.PENDING
+    rental.payment_state, rental.in_cash = RentalPaymentState.PENDING, in_cash
     return rental.payment_id
 
 

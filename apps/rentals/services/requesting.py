@@ -30,7 +30,7 @@ from gdmarket import bus, databases
 from gdmarket.errors import ConflictError
 from gdmarket.money import Money
 
-_NO_OVERLAP = "rentals_no_overlap"
+NO_OVERLAP = "rentals_no_overlap"
 
 
 def request_rental(
@@ -127,9 +127,9 @@ def _hold_period(
             existing, overdue = queries.find_existing_or_overdue(rental_id=rental_id, item_id=item_id, now=now)
             if existing:
                 return existing, None
-            start, end = domain.period(starts_at=starts_at, ends_at=ends_at, shortest=_shortest(), now=now)
-            _check_listing(listing, is_manager_suspended=is_manager_suspended, overdue=overdue, renter_id=renter_id)
-            rental = _new_rental(rental_id, listing, renter_id=renter_id, starts_at=start, ends_at=end, now=now)
+            start, end = domain.period(starts_at=starts_at, ends_at=ends_at, shortest=shortest(), now=now)
+            check_listing(listing, is_manager_suspended=is_manager_suspended, overdue=overdue, renter_id=renter_id)
+            rental = new_rental(rental_id, listing, renter_id=renter_id, starts_at=start, ends_at=end, now=now)
             domain.check_price(price=Money(rental.price, rental.currency), expected=expected_price)
             paying.check_amount(rental)  # it reads settings alone
             requested = transitions.fact_of(rental, RentalRequested, now=now)
@@ -144,13 +144,14 @@ def _hold_period(
             if method is not None:
                 transitions.publish(transitions.fact_of(rental, RentalPaymentStarted, now=now, method=method))
     except IntegrityError as refused:
-        if rental is None or _NO_OVERLAP not in str(refused):
+        if rental is None or NO_OVERLAP not in str(refused):
             raise
-        raise _refusal_of(rental, now=now) from refused
+        raise refusal_of(rental, now=now) from refused
     return rental, payment_id
 
 
-def _new_rental(rental_id: UUID, listing: Listing, *, renter_id: UUID, starts_at: datetime, ends_at: datetime, now: datetime) -> Rental:
+def new_rental(rental_id: UUID, listing: Listing, *, renter_id: UUID, starts_at: datetime, ends_at: datetime, now: datetime) -> Rental:
+    """Return a rental of a listing, not yet written, at the price of now."""
     price = domain.price(daily_price=Money(listing.daily_price, listing.currency), starts_at=starts_at, ends_at=ends_at)
     rental = Rental(
         id=rental_id,
@@ -171,7 +172,11 @@ def _new_rental(rental_id: UUID, listing: Listing, *, renter_id: UUID, starts_at
     return rental
 
 
-def _check_listing(listing: Listing, *, is_manager_suspended: bool, overdue: Rental | None, renter_id: UUID) -> None:
+def check_listing(listing: Listing, *, is_manager_suspended: bool, overdue: Rental | None, renter_id: UUID) -> None:
+    """Refuse what cannot be rented now, or not by this renter.
+
+    :raises OwnItemError, ItemWithdrawnError, ManagerInactiveError, PeriodTakenError, AlreadyRentedError: then, as `request_rental` does
+    """
     if renter_id == listing.manager_id:
         raise OwnItemError
     if listing.withdrawn:
@@ -182,13 +187,16 @@ def _check_listing(listing: Listing, *, is_manager_suspended: bool, overdue: Ren
         raise _taken_by([overdue], renter_id=renter_id, next_free=None)
 
 
-def _refusal_of(rental: Rental, *, now: datetime) -> ConflictError:
-    """Return the refusal of a rental whose period the database found to be taken, with the next one that is free."""
-    lasting = max(rental.ends_at - rental.starts_at, _shortest())
+def refusal_of(rental: Rental, *, is_limited: bool = True, now: datetime) -> ConflictError:
+    """Return the refusal of a rental whose period the database found to be taken, with the next one that is free.
+
+    With `is_limited`, that is only told who may hold it unpaid.
+    """
+    lasting = max(rental.ends_at - rental.starts_at, shortest())
     taken = queries.list_periods_taken(item_id=rental.item_id, after=rental.starts_at)
     free = domain.next_free(taken=taken, starts_at=rental.starts_at, lasting=lasting, now=now)
     clashing = queries.list_clashing(rental=rental)
-    next_free = {"starts_at": free[0], "ends_at": free[1]} if free and _can_hold(rental, now=now) else None
+    next_free = {"starts_at": free[0], "ends_at": free[1]} if free and (not is_limited or _can_hold(rental, now=now)) else None
     return _taken_by(clashing, renter_id=rental.renter_id, next_free=next_free)
 
 
@@ -200,7 +208,8 @@ def _can_hold(rental: Rental, *, now: datetime) -> bool:
     return True
 
 
-def _shortest() -> timedelta:
+def shortest() -> timedelta:
+    """Return how long a period is at least."""
     return timedelta(seconds=settings.GDMARKET_SHORTEST_RENTAL_S)
 
 

@@ -23,6 +23,7 @@ from apps.status_view.admin import labels
 from apps.status_view.admin.labels import Labels
 from apps.status_view.models import ItemStatus, RentalStatus
 from apps.status_view.queries import WorkQueue
+from apps.status_view.services import owners
 from gdmarket import clock
 from gdmarket.admin import (
     EMPTY,
@@ -232,4 +233,4 @@ def _name(person_id: UUID | None) -> str:
     try:
         return accounts.get_person(user_id=person_id).display_name
     except NotFoundError:
-        return str(person_id)
+        return owners.find_guest_name(renter_id=person_id) or str(person_id)

@@ -90,6 +90,7 @@ def timeline_entry(entry: dict[str, Any]) -> tuple[str, str, Promise | str, str]
     particulars = [
         PARTIES.get(by, by),
         format_html(str(_("back at {instant}")), instant=format_instant(parse_datetime(back))) if back else "",
+        _("in cash, at the desk") if entry.get("in_cash") else "",
         linebreaksbr(REASONS.get(reason, reason), autoescape=True),
         *(TERMS.get(name, name) for name in entry.get("changed", [])),
     ]

@@ -61,6 +61,7 @@ class TimelineEntrySchema(serializers.Serializer[Any]):
     changed = serializers.ListField(child=serializers.CharField(), required=False)
     by = serializers.ChoiceField(choices=["renter", "manager", "operator", "system"], required=False)
     returned_at = serializers.DateTimeField(required=False, help_text="When the item came back, where that was recorded later.")
+    in_cash = serializers.BooleanField(required=False, help_text="True where the money changes hands at the desk.")
     payment = serializers.UUIDField(required=False)
     amount = serializers.IntegerField(required=False)
 
@@ -70,6 +71,7 @@ class RentalStatusSchema(serializers.Serializer[Any]):
 
     state = serializers.ChoiceField(choices=[*domain.OPEN, *domain.CLOSED])
     payment = PaymentSerializer(allow_null=True)
+    in_cash = serializers.BooleanField()
     turn = serializers.ChoiceField(choices=[str(value) for value in domain.NextActor])
     deadline = serializers.DateTimeField(allow_null=True)
     money = RentalMoneySchema()
@@ -84,7 +86,7 @@ class RentalStatusSchema(serializers.Serializer[Any]):
 
 
 _item = representation_of(ItemStatusSchema, computed=("current_rental", "payment"))
-_rental = representation_of(RentalStatusSchema, computed=("payment", "turn", "deadline", "money"))
+_rental = representation_of(RentalStatusSchema, computed=("payment", "in_cash", "turn", "deadline", "money"))
 _current_rental = representation_of(CurrentRentalSchema)
 _money = representation_of(RentalMoneySchema)
 
@@ -97,4 +99,5 @@ def item_json(row: Row) -> dict[str, Any]:
 def rental_json(row: Row) -> dict[str, Any]:
     """Return a rental's row as the API shows it: the rental's fields, and then the status view's own."""
     deadline = domain.deadline(rental=row)
-    return _rental(row, payment=payment_json(row), turn=domain.next_actor(state=row["state"]), deadline=deadline, money=_money(row))
+    turn, in_cash = domain.next_actor(state=row["state"]), bool(row["in_cash"])
+    return _rental(row, payment=payment_json(row), in_cash=in_cash, turn=turn, deadline=deadline, money=_money(row))

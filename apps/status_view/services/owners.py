@@ -86,3 +86,8 @@ def open_rentals_of(*, item_ids: Collection[UUID], now: datetime) -> Mapping[UUI
     for rental in rentals.list_holding(item_ids=item_ids, now=now):
         holding[rental.item_id].append({"id": rental.rental_id, **domain.rental_part(fact=rental)})
     return holding
+
+
+def find_guest_name(*, renter_id: UUID) -> str | None:
+    """Return the name of a renter without an account, or None for anybody else."""
+    return rentals.list_guest_names(renter_ids=[renter_id]).get(renter_id)

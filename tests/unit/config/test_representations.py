@@ -11,7 +11,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from apps.items.api.serializers import item_json
 from apps.rentals.api.serializers import rental_detail_json, rental_json
-from apps.rentals.models import ListingVersion, Rental
+from apps.rentals.models import Guest, ListingVersion, Rental
 from apps.rentals.queries import Agreement
 from apps.status_view.api import serializers as statuses
 from apps.status_view.models import ItemStatus, RentalStatus
@@ -52,6 +52,7 @@ def version(number: int) -> ListingVersion:
 TIMELINE = [{"fact": "RentalPaid", "at": "2026-05-01T12:00:00Z", "version": 1, "source": "rental"}]
 STATUS = {"state": "rented", "timeline": TIMELINE, "cancelled_by": "renter", "payment_state": "approved", "payments": {}}
 BARE = {"payment_id": None, "cancelled_by": "", "paid_at": None, "returned_at": None, "item_version": None}
+GUEST = Guest(name="김철수", contact="010-1234-5678")
 AGREEMENT = Agreement(agreed=version(1), current=version(2), changed=["name"])
 
 
@@ -60,8 +61,8 @@ AGREEMENT = Agreement(agreed=version(1), current=version(2), changed=["name"])
     [
         ("Rental", rental_json(rental(), now=NOON)),
         ("Rental", rental_json(rental(**BARE), now=NOON - timedelta(days=1))),
-        ("RentalDetail", rental_detail_json(rental(), agreement=AGREEMENT, person_id=MANAGER, now=NOON)),
-        ("RentalDetail", rental_detail_json(rental(state="requested"), agreement=AGREEMENT, person_id=ids.uuid7(), now=NOON)),
+        ("RentalDetail", rental_detail_json(rental(), agreement=AGREEMENT, guest=GUEST, person_id=MANAGER, now=NOON)),
+        ("RentalDetail", rental_detail_json(rental(state="requested"), agreement=AGREEMENT, guest=None, person_id=ids.uuid7(), now=NOON)),
         ("RentalStatusSchema", statuses.rental_json(filled(RentalStatus, **STATUS))),
         ("RentalStatusSchema", statuses.rental_json(filled(RentalStatus, **STATUS) | {**BARE, "cancelled_by": None})),
         ("ItemStatusSchema", statuses.item_json(filled(ItemStatus, state="listed", availability="rented", current_state="rented"))),

@@ -16,6 +16,7 @@ from apps.payments.models import Payment, Posting
 from apps.rentals.events import RentalPaymentStarted
 from gdmarket import ids
 from tests.factories.items import rental_fact
+from tests.factories.payments import PaymentFactory
 from tests.migrating import migrate, newest
 from tests.unit.payments.actions import balances, postings, publish
 from tests.unit.payments.conftest import NOON
@@ -130,3 +131,12 @@ def test_the_migration_can_be_reversed_and_repeated() -> None:
     assert "payments_posting" not in connection.introspection.table_names()
     migrate(newest("payments"))
     assert postings(given) == FULL
+
+
+def test_the_ledger_stays_guarded_when_it_learns_of_cash_and_when_that_is_undone() -> None:
+    payment_id = PaymentFactory(state="approved").id
+    for target in (("payments", "0006_posting_guard_by_payment"), newest("payments")):
+        migrate(target)
+        with pytest.raises(DatabaseError, match="payments_posting_stands"), transaction.atomic():
+            Posting.objects.filter(payment=payment_id).delete()
+        assert postings(payment_id) == CHARGED

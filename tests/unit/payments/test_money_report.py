@@ -57,10 +57,10 @@ def test_each_manager_has_a_row_and_the_highest_earner_is_first(min_ji: UUID) ->
 
     lines = report("--month", "2026-05").splitlines()
 
-    assert lines[0].split() == ["manager", "id", "payments", "earned", "given", "back", "to", "pay", "out", "2026-05"]
+    assert lines[0].split() == ["manager", "id", "payments", "earned", "given", "back", "in", "cash", "to", "pay", "out", "2026-05"]
     assert [line.split() for line in lines[1:3]] == [
-        ["김민지", str(min_ji), "2", "20,000", "3,000", "17,000", "KRW"],
-        ["Ann", str(other.id), "1", "9,000", "0", "9,000", "KRW"],
+        ["김민지", str(min_ji), "2", "20,000", "3,000", "0", "17,000", "KRW"],
+        ["Ann", str(other.id), "1", "9,000", "0", "0", "9,000", "KRW"],
     ]
     assert [" ".join(line.split()) for line in lines[3:]] == [
         "manager_payable credit 26,000 KRW",
@@ -82,6 +82,7 @@ def test_json_is_one_document(min_ji: UUID) -> None:
                 "payments": 1,
                 "earned": 8_000,
                 "given_back": 1_000,
+                "cash": 0,
                 "net": 7_000,
             }
         ],
@@ -111,10 +112,10 @@ def test_csv_opens_in_excel_with_korean_names(min_ji: UUID, tmp_path: Path) -> N
 
 
 def test_csv_has_a_header_and_a_row_for_each_manager(min_ji: UUID) -> None:
-    header = "manager,manager_id,currency,payments,earned,given_back,net"
+    header = "manager,manager_id,currency,payments,earned,given_back,cash,net"
     assert read_csv().splitlines() == [header]
     earned(min_ji, 8_000, given_back=1_000)
-    assert read_csv().splitlines() == [header, f"김민지,{min_ji},KRW,1,8000,1000,7000"]
+    assert read_csv().splitlines() == [header, f"김민지,{min_ji},KRW,1,8000,1000,0,7000"]
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+82", "-2", "@SUM(A1)", "\tx", "\rx", "＝1+1", "＠SUM(A1)", " =1+1", "\u3000=1+1"])

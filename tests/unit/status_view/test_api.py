@@ -85,7 +85,7 @@ def test_a_status_shows_every_field_of_the_rental_itself(place: Neighbourhood) -
     assert set(place.renter.get(place.its_rental).json()) == {
         *("id", "item", "item_name", "renter", "manager", "starts_at", "ends_at", "price", "currency", "state", "overdue"),
         *("payment_due_at", "payment", "cancel_requested", "version", "requested_at", "paid_at", "handed_over_at", "returned_at"),
-        *("closed_at", "cancelled_by", "item_version", "item_changed_at", "turn", "deadline", "money", "timeline", "updated_at"),
+        *("closed_at", "cancelled_by", "in_cash", "item_version", "item_changed_at", "turn", "deadline", "money", "timeline", "updated_at"),
     }
 
 

@@ -17,9 +17,9 @@ from apps.payments.queries import Earnings
 from gdmarket import clock
 from gdmarket.console import OperatorCommand
 
-_ROW = "{:<30} {:<36} {:>8} {:>14} {:>14} {:>14} {}"
+_ROW = "{:<30} {:<36} {:>8} {:>14} {:>14} {:>14} {:>14} {}"
 _FORMULA_SIGNS = frozenset("=+-@＝＋－＠")
-_COLUMNS = ("manager", "manager_id", "currency", "payments", "earned", "given_back", "net")
+_COLUMNS = ("manager", "manager_id", "currency", "payments", "earned", "given_back", "cash", "net")
 
 
 def _month(text: str) -> datetime:
@@ -36,8 +36,8 @@ class Command(OperatorCommand):
     """Print the earnings of a month, one row per manager; only reads the ledger."""
 
     help = (
-        "Print what each item manager earned in a month, what of it was refunded, and what is to be paid out; then the balances of the "
-        f"ledger today. Months are those of {settings.GDMARKET_TIME_ZONE}; sums are in minor units."
+        "Print what each item manager earned in a month, what of it was refunded, what they took in cash, and what is to be paid out; "
+        f"then the balances of the ledger today. Months are those of {settings.GDMARKET_TIME_ZONE}; sums are in minor units."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -63,11 +63,11 @@ class Command(OperatorCommand):
 
     def _print_table(self, month: str, lines: list[dict[str, Any]]) -> None:
         if lines:
-            self.stdout.write(_ROW.format("manager", "id", "payments", "earned", "given back", "to pay out", month))
+            self.stdout.write(_ROW.format("manager", "id", "payments", "earned", "given back", "in cash", "to pay out", month))
         else:
             self.stdout.write(f"Nothing was earned in {month}.")
         for line in lines:
-            sums = (f"{line[name]:,}" for name in ("payments", "earned", "given_back", "net"))
+            sums = (f"{line[name]:,}" for name in ("payments", "earned", "given_back", "cash", "net"))
             self.stdout.write(_ROW.format(line["manager"][:30], str(line["manager_id"] or "-"), *sums, line["currency"]))
         for account, currency, balance in queries.list_balances():
             self.stdout.write(f"{account:<30} {'debit' if balance >= 0 else 'credit'} {abs(balance):,} {currency}")
