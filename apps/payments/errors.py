@@ -40,6 +40,17 @@ class RefundTooLargeError(InvalidError):
     field = "amount"
 
 
+class RefundAboveRestError(RefundTooLargeError):
+    """A refund is more than 0 and no more than what is left of the payment, {left}."""
+
+
+class RefundReasonRequiredError(InvalidError):
+    """Say why the money is given back: the renter and the manager read it."""
+
+    code = "refund_reason_required"
+    field = "reason"
+
+
 class RefundReusedError(ConflictError):
     """This refund id already names another payment or sum."""
 

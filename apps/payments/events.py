@@ -33,9 +33,13 @@ class PaymentNotSent(PaymentSnapshot):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _PaymentRefundFact(PaymentSnapshot):
-    """A refund was made. `refund_amount` minor units were given back by it, 0 in facts stored before it was told."""
+    """A refund was made. `refund_amount` minor units were given back by it, 0 in facts stored before it was told.
+
+    `stated_by` is `operator` where one gave it back of their own accord, and then `reason` is theirs.
+    """
 
     refund_amount: int = 0
+    stated_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -97,7 +97,10 @@ class Payment(models.Model):
 
 
 class Refund(models.Model):
-    """A refund of a payment or a part of it; its id is the idempotency key, so that a repeated request never refunds again."""
+    """A refund of a payment or a part of it; its id is the idempotency key, so that a repeated request never refunds again.
+
+    Of one that an operator made, `stated_by` is who, and `stated_reason` why; null for what a cancel refunds. `reason` is the provider's.
+    """
 
     id = models.UUIDField(_("id"), primary_key=True)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds", verbose_name=_("payment"))
@@ -105,6 +108,8 @@ class Refund(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=REFUND_STATES, default=RefundState.PENDING)
     reason = models.CharField(_("reason"), max_length=100, blank=True, default="")
     provider_reference = models.CharField(_("provider's reference"), max_length=200, blank=True, default="")
+    stated_reason = models.CharField(_("why"), max_length=200, null=True)  # noqa: DJ001  # as the version before writes it
+    stated_by = models.UUIDField(_("by"), null=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     created_at = models.DateTimeField(_("created at"))
     settled_at = models.DateTimeField(_("settled at"), null=True)

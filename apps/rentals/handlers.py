@@ -89,7 +89,7 @@ def on_payment_not_sent(event: PaymentNotSent) -> None:
 
 def on_payment_refunded(event: PaymentRefunded) -> None:
     """Cancel the rental, or let it be paid again."""
-    cancelling.settle_refund(rental_id=event.rental_id, payment_id=event.payment_id, now=clock.now())
+    cancelling.settle_refund(rental_id=event.rental_id, payment_id=event.payment_id, reason=event.reason, now=clock.now())
 
 
 def on_payment_deadline_passed(event: PaymentDeadlinePassed) -> None:

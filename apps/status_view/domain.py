@@ -146,6 +146,8 @@ def _entry(*, source: str, fact: RentalSnapshot | PaymentSnapshot) -> dict[str, 
     changed = getattr(fact, "changed", None)
     if changed is not None:
         entry["changed"] = changed.split(",") if changed else []
+    if isinstance(fact, PaymentSnapshot) and (by := getattr(fact, "stated_by", "")):
+        entry["by"] = by
     if isinstance(fact, RentalSnapshot):
         if by := getattr(fact, "stated_by", "") or (fact.cancelled_by if entry["fact"] in _CANCELLING else None):
             entry["by"] = by

@@ -16,6 +16,7 @@ from apps.rentals.models import Rental
 from gdmarket.bus.models import Delivery
 from tests.acceptance.conftest import Drain, Market
 from tests.acceptance.webhooks import payment_of
+from tests.factories.accounts import UserFactory
 from tests.log import recorded
 from tests.unit.payments.fake_gateway import FakeGateway
 
@@ -128,7 +129,8 @@ def test_a_payment_that_was_never_sent_is_told_as_that_and_not_as_declined(marke
 def test_the_timeline_tells_the_part_that_was_refunded_and_then_the_rest(market: Market, provider: FakeGateway, drain: Drain) -> None:
     rental = market.request(market.register())
     market.pay(rental)
-    call_command("refund_payment", str(payment_of(rental).id), "3000", verbosity=0)
+    by = UserFactory(operator=True).email
+    call_command("refund_payment", str(payment_of(rental).id), "3000", reason="it was late", by=by, verbosity=0)
     market.command(market.renter, rental, "cancel")
     drain()
 

@@ -7,12 +7,16 @@ from django.core.management import call_command
 from apps.payments.models import Refund
 from tests.acceptance.conftest import Drain, Market
 from tests.acceptance.webhooks import payment_of
+from tests.factories.accounts import UserFactory
 from tests.unit.payments.actions import balances
 from tests.unit.payments.fake_gateway import FakeGateway
 
 
-def give_back(rental: dict[str, Any], amount: int) -> None:
-    call_command("refund_payment", str(payment_of(rental).id), str(amount), verbosity=0)
+def give_back(rental: dict[str, Any], amount: int | None = None, reason: str = "it was late") -> None:
+    """Give a part of a rental's payment back as an operator, or all that is left of it."""
+    operator = UserFactory(operator=True)
+    wanted = "--all" if amount is None else str(amount)
+    call_command("refund_payment", str(payment_of(rental).id), wanted, reason=reason, by=operator.email, verbosity=0)
 
 
 def money_of(market: Market, rental: dict[str, Any]) -> tuple[str, int, int]:
@@ -75,3 +79,51 @@ def test_a_rebuilt_view_shows_the_same(market: Market, provider: FakeGateway, dr
     call_command("check_status_view", verbosity=0)
     call_command("rebuild_status_view", verbosity=0)
     assert money_of(market, rental) == ("paid", 8_000, 3_000)
+
+
+def timeline_of(market: Market, rental: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(market.manager.get(f"/api/v1/status/rentals/{rental['id']}").json()["timeline"])
+
+
+def test_a_part_says_who_gave_it_back_and_why(market: Market, provider: FakeGateway, drain: Drain) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    give_back(rental, 3_000, "사흘 늦게 건네받음")
+    drain()
+
+    (entry,) = (entry for entry in timeline_of(market, rental) if entry["fact"] == "PaymentPartlyRefunded")
+
+    assert (entry["by"], entry["reason"], entry["amount"]) == ("operator", "사흘 늦게 건네받음", 3_000)
+    call_command("check_status_view", verbosity=0)
+
+
+def test_all_of_it_before_the_handover_cancels_the_rental(market: Market, provider: FakeGateway, drain: Drain) -> None:
+    item = market.register()
+    rental = market.request(item)
+    market.pay(rental)
+    give_back(rental, 3_000)
+
+    give_back(rental, reason="고장")
+    drain()
+
+    seen = market.see(rental)
+    assert (seen["state"], seen["cancelled_by"], seen["payment"]["state"]) == ("cancelled", "operator", "refunded")
+    assert (money_of(market, rental), balances(), market.availability(item)) == (("cancelled", 8_000, 8_000), {}, "available")
+    assert provider.calls.count("refund") == 2
+    told = {entry["fact"]: (entry.get("by"), entry.get("reason")) for entry in timeline_of(market, rental)}
+    assert told["PaymentRefunded"] == told["RentalCancelled"] == ("operator", "고장")
+    call_command("check_status_view", verbosity=0)
+
+
+def test_all_of_it_after_the_handover_leaves_the_rental_as_it_is(market: Market, provider: FakeGateway, drain: Drain) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    market.command(market.manager, rental, "handover")
+
+    give_back(rental, reason="고장")
+    drain()
+
+    assert money_of(market, rental) == ("rented", 8_000, 8_000)
+    assert market.command(market.manager, rental, "return").json()["state"] == "returned"
+    give = payment_of(rental)
+    assert (give.state, balances()) == ("refunded", {})

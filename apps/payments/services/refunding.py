@@ -1,6 +1,7 @@
 """Refunding: the refund is committed first, then requested from the provider with the same key until it answers."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -12,6 +13,8 @@ from apps.payments.domain import PaymentState, RefundState
 from apps.payments.errors import (
     OutcomeUnknownError,
     PaymentNotRefundableError,
+    RefundAboveRestError,
+    RefundReasonRequiredError,
     RefundRefusedError,
     RefundReusedError,
     RefundTooLargeError,
@@ -22,8 +25,10 @@ from apps.payments.models import Payment, Refund
 from apps.payments.services import charging, ledger
 from apps.payments.services.provider_calls import GuardedGateway, not_yet
 from gdmarket import bus, databases, failpoints, ids
+from gdmarket.text import shows_something
 
 _UNTIL_SETTLED_S = 1.0
+_OPERATOR = "operator"
 
 
 def record_refund(*, payment_id: UUID, now: datetime) -> Refund:
@@ -42,6 +47,26 @@ def record_refund(*, payment_id: UUID, now: datetime) -> Refund:
         return _record(payment, refund_id=ids.uuid7(), amount=left, now=now)
 
 
+def refund_payment(
+    *, refund_id: UUID, payment_id: UUID, amount: int | None = None, reason: str, by: UUID, now: datetime, dry_run: bool = False
+) -> Refund:
+    """Record that an operator gives back `amount` minor units of a payment, or all that is left, once for ever under `refund_id`.
+
+    A rental that is paid and was not handed over is cancelled once all of it is back. With `dry_run` everything is checked and nothing
+    kept.
+    :raises RefundReasonRequiredError: without a reason
+    :raises RefundAboveRestError: if so much is not left
+    :raises RefundReusedError, OutcomeUnknownError, PaymentNotRefundableError, PaymentNotFoundError: as `record_partial_refund` does
+    """
+    if not shows_something(text=reason):
+        raise RefundReasonRequiredError
+    stated = {"stated_reason": reason, "stated_by": by}
+    try:
+        return _record_some(refund_id, payment_id, amount, may_be_all=True, now=now, dry_run=dry_run, **stated)
+    except IntegrityError as taken:  # by a concurrent refund of another payment
+        raise RefundReusedError(refund=str(refund_id)) from taken
+
+
 def record_partial_refund(*, refund_id: UUID, payment_id: UUID, amount: int, now: datetime, dry_run: bool = False) -> Refund:
     """Record a refund of `amount` minor units of a payment, once for ever under `refund_id`.
 
@@ -52,23 +77,26 @@ def record_partial_refund(*, refund_id: UUID, payment_id: UUID, amount: int, now
     :raises OutcomeUnknownError, PaymentNotRefundableError, PaymentNotFoundError: as `record_refund` does
     """
     try:
-        return _record_part(refund_id, payment_id, amount, now=now, dry_run=dry_run)
+        return _record_some(refund_id, payment_id, amount, may_be_all=False, now=now, dry_run=dry_run)
     except IntegrityError as taken:  # by a concurrent refund of another payment
         raise RefundReusedError(refund=str(refund_id)) from taken
 
 
-def _record_part(refund_id: UUID, payment_id: UUID, amount: int, *, now: datetime, dry_run: bool) -> Refund:
+def _record_some(
+    refund_id: UUID, payment_id: UUID, wanted: int | None, *, may_be_all: bool, now: datetime, dry_run: bool, **stated: Any
+) -> Refund:
     with databases.transaction_for("payments", savepoint=True):
         payment = _refundable(payment_id)
         standing = Refund.objects.filter(id=refund_id).first()
-        if standing is not None and (standing.payment_id, standing.amount) == (payment_id, amount):
+        if standing is not None and standing.payment_id == payment_id and wanted in {None, standing.amount}:
             return standing
         if standing is not None:
             raise RefundReusedError(refund=str(refund_id))
         left = payment.amount - payment.refund_due
-        if not 0 < amount < left:
-            raise RefundTooLargeError(amount=amount, left=left)
-        refund = _record(payment, refund_id=refund_id, amount=amount, now=now)
+        amount = left if wanted is None else wanted
+        if not 0 < amount < left + may_be_all:
+            raise (RefundAboveRestError if may_be_all else RefundTooLargeError)(amount=amount, left=left)
+        refund = _record(payment, refund_id=refund_id, amount=amount, now=now, **stated)
         if dry_run:
             transaction.set_rollback(True, using=databases.alias_for("payments"))
     return refund
@@ -115,8 +143,8 @@ def _refundable(payment_id: UUID) -> Payment:
     return payment
 
 
-def _record(payment: Payment, *, refund_id: UUID, amount: int, now: datetime) -> Refund:
-    refund = Refund.objects.create(id=refund_id, payment=payment, amount=amount, created_at=now)
+def _record(payment: Payment, *, refund_id: UUID, amount: int, now: datetime, **stated: Any) -> Refund:
+    refund = Refund.objects.create(id=refund_id, payment=payment, amount=amount, created_at=now, **stated)
     payment.refund_due += amount
     payment.save(update_fields=["refund_due"])
     ledger.post_refund_due(refund, now=now)
@@ -143,5 +171,6 @@ def _record_refunded(refund_id: UUID, reference: str, *, payment_id: UUID, now: 
         payment.save(update_fields=["state", "refunded", "version"])
         ledger.post_refunded(refund, now=now)
         fact = PaymentRefunded if payment.state == PaymentState.REFUNDED else PaymentPartlyRefunded
-        charging.publish_fact(payment, fact, now=now, refund_amount=refund.amount)
+        stated = {"stated_by": _OPERATOR, "reason": refund.stated_reason} if refund.stated_by else {}
+        charging.publish_fact(payment, fact, now=now, refund_amount=refund.amount, **stated)
     return refund

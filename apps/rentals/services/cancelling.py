@@ -71,13 +71,16 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     return queries.get_rental(rental_id=rental_id)
 
 
-def settle_refund(*, rental_id: UUID, payment_id: UUID, now: datetime) -> None:
+def settle_refund(*, rental_id: UUID, payment_id: UUID, reason: str = "", now: datetime) -> None:
     """Settle a rental whose payment was refunded: `cancelled` where that was requested, else `requested`, held for what is left.
 
-    A rental whose period is over meanwhile is not held again: it has expired.
+    A rental whose period is over meanwhile is not held again: it has expired. One that nobody cancelled and that was not handed over is
+    cancelled: an operator gave all of it back, for `reason`.
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
+        if rental.state in {RentalState.PAID, RentalState.NO_SHOW} and rental.payment_id == payment_id:
+            _cancel(rental, by=RentalParty.OPERATOR, reason=reason, now=now)
         if rental.state != RentalState.REFUNDING or rental.payment_id != payment_id:
             return
         rental.payment_state = RentalPaymentState.REFUNDED
