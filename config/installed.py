@@ -1,4 +1,7 @@
-"""The apps and the middleware, in their order."""
+"""The apps and the middleware, in their order, and the templates."""
+
+from pathlib import Path
+from typing import Any
 
 INSTALLED_APPS = [
     "config.apps.AdminConfig",
@@ -31,6 +34,7 @@ MIDDLEWARE = [
     "config.middleware.refuse_nul_in_url",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.media.serve_media",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -41,4 +45,19 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "config.middleware.use_local_time_in_admin",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
 ]

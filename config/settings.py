@@ -6,12 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from csp.constants import NONE, SELF
 from environs import Env, ValidationError, validate
 
-from config import logs
+from config import logs, media
 from config.database_urls import databases
-from config.installed import INSTALLED_APPS, MIDDLEWARE  # noqa: F401  # Django looks for them here
+from config.installed import INSTALLED_APPS, MIDDLEWARE, TEMPLATES  # noqa: F401  # Django looks for them here
 from config.payment_amounts import check_amounts, spans
 from config.schema import SPECTACULAR_SETTINGS  # noqa: F401  # Django looks for it here
 
@@ -176,6 +175,30 @@ GDMARKET_CANCELLED_PAYMENTS = env.int("GDMARKET_CANCELLED_PAYMENTS", 5, validate
 #: The shortest time for which an item is rented, in seconds.
 GDMARKET_SHORTEST_RENTAL_S = env.int("GDMARKET_SHORTEST_RENTAL_S", 3600, validate=validate.Range(min=1, max=2592000))
 
+# -- Photos -----------------------------------------------------------------------------------------------------------------------
+
+
+def _libraries_for_s3(bucket: str) -> None:
+    if bucket and importlib.util.find_spec("storages") is None:
+        raise ValidationError("S3's libraries are missing: pip install --require-hashes -r requirements/s3.lock")
+
+
+#: How many photos one process decodes at once, each with up to 512 MiB and most of a core for a second or two. A few more wait; who comes
+#: then gets 503.
+GDMARKET_PHOTOS_AT_ONCE = env.int("GDMARKET_PHOTOS_AT_ONCE", 1, validate=validate.Range(min=1))
+#: The bucket in which [photos](../how-to/deploy.md#photos) are kept, at any service that speaks S3. Without one they are in the folder
+#: `media` of the data folder. Keys and region are those of the AWS SDK: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_DEFAULT_REGION`.
+#: Needs `requirements/s3.lock`.
+GDMARKET_MEDIA_BUCKET = env.str("GDMARKET_MEDIA_BUCKET", "", validate=_libraries_for_s3)
+#: The address of that service, if it is not Amazon's.
+GDMARKET_MEDIA_ENDPOINT = env.str(
+    "GDMARKET_MEDIA_ENDPOINT", "", validate=validate.Regexp(r"(https?://[^\s?#]+)?\Z", error="Must be http:// or https://.")
+)
+#: Where clients fetch photos, if not from the market itself, at `/media/`: the address of the bucket, or of a CDN in front of either.
+GDMARKET_MEDIA_URL = env.str(
+    "GDMARKET_MEDIA_URL", "", validate=validate.Regexp(r"(https://[^\s?#]+)?\Z", error="Must be https://host, perhaps with a path.")
+)
+
 # -- Signing in -------------------------------------------------------------------------------------------------------------------
 #: How many passwords one process hashes at once: each takes most of a second of one core. A few more wait; who comes then gets 503.
 GDMARKET_HASHES_AT_ONCE = env.int("GDMARKET_HASHES_AT_ONCE", 2, validate=validate.Range(min=1))
@@ -194,6 +217,8 @@ GDMARKET_THROTTLE_ANON = env.str("GDMARKET_THROTTLE_ANON", "3000/min", validate=
 GDMARKET_THROTTLE_AUTH = env.str("GDMARKET_THROTTLE_AUTH", "60/min", validate=_rate)
 #: How many of them may be registrations.
 GDMARKET_THROTTLE_REGISTER = env.str("GDMARKET_THROTTLE_REGISTER", "20/hour", validate=_rate)
+#: How many photos one item manager may add.
+GDMARKET_THROTTLE_UPLOADS = env.str("GDMARKET_THROTTLE_UPLOADS", "60/min", validate=_rate)
 
 env.seal()
 
@@ -204,21 +229,6 @@ ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
-TEMPLATES: list[dict[str, Any]] = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [ROOT / "config" / "templates"],
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ],
-        },
-    },
-]
 
 # -- Users ------------------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -258,9 +268,13 @@ STATIC_ROOT = Path(GDMARKET_STATIC_DIR) if GDMARKET_STATIC_DIR else None
 STATICFILES_DIRS = [ROOT / "config" / "static"]
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("gif", "gz", "jpg", "map", "png", "woff", "woff2", "zip")  # source maps
-if STATIC_ROOT is not None:
-    _hashed = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
-    STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}, "staticfiles": _hashed}
+_STATIC_BACKEND = "django.contrib.staticfiles.storage.StaticFilesStorage"
+_HASHED_BACKEND = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+STORAGES = {
+    "default": media.storage(folder=GDMARKET_DATA_DIR / "media", bucket=GDMARKET_MEDIA_BUCKET, endpoint=GDMARKET_MEDIA_ENDPOINT),
+    "staticfiles": {"BACKEND": _STATIC_BACKEND if STATIC_ROOT is None else _HASHED_BACKEND},
+}
+MEDIA_URL = f"{GDMARKET_MEDIA_URL.rstrip('/')}/" if GDMARKET_MEDIA_URL else "/media/"
 
 # -- Security ---------------------------------------------------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
@@ -275,16 +289,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = GDMARKET_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if GDMARKET_TRUSTED_PROXIES else None
 CSRF_FAILURE_VIEW = "gdmarket.rest.problems.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [SELF],
-        "img-src": [SELF, "data:"],
-        "object-src": [NONE],
-        "base-uri": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-    },
-}
+CONTENT_SECURITY_POLICY = media.content_security_policy(url=GDMARKET_MEDIA_URL)
 
 # -- Logs -------------------------------------------------------------------------------------------------------------------------
 LOGGING_CONFIG = "config.logs.configure"

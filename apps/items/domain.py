@@ -15,6 +15,9 @@ MAX_CATEGORY = 40
 MAX_PLACE = 100
 MIN_DAILY_PRICE, MAX_DAILY_PRICE = 1, 10_000_000
 MIN_DEPOSIT, MAX_DEPOSIT = 0, 100_000_000
+MAX_PHOTOS = 8
+MAX_PHOTO_BYTES = 25 * 2**20
+MAX_ALT = 200
 MAX_LATITUDE = 90
 MAX_LONGITUDE = 180
 KRW = "KRW"
@@ -112,6 +115,11 @@ def distance_m(*, here: tuple[float, float], there: tuple[float, float]) -> floa
     return 2 * EARTH_RADIUS_M * math.asin(min(math.sqrt(haversine), 1.0))
 
 
+def photo_names(*, file: str) -> tuple[str, str]:
+    """Return the names of the large and the small picture of a photo, whose digest is `file`."""
+    return f"photos/{file}.webp", f"photos/{file}-small.webp"
+
+
 def _wrapped(longitude: float) -> float:
     """Return the same meridian between -180 and 180."""
     if -MAX_LONGITUDE <= longitude <= MAX_LONGITUDE:
@@ -150,4 +158,6 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], type[InvalidError]]] = {
     "currency": (lambda value: value == KRW, errors.BadCurrencyError),
     "latitude": (_degrees(MAX_LATITUDE), errors.BadLatitudeError),
     "longitude": (_degrees(MAX_LONGITUDE), errors.BadLongitudeError),
+    "alt": (_text(0, MAX_ALT), errors.BadAltError),
+    "position": (_whole(1, MAX_PHOTOS), errors.BadPositionError),
 }

@@ -1,6 +1,6 @@
 """The reasons for which items refuses."""
 
-from gdmarket.errors import ConflictError, InvalidError, NotFoundError, StaleError
+from gdmarket.errors import ConflictError, InvalidError, NotFoundError, StaleError, UnavailableError
 
 
 class ItemNotFoundError(NotFoundError):
@@ -86,3 +86,49 @@ class BadLongitudeError(InvalidError):
 
     code = "bad_longitude"
     field = "longitude"
+
+
+class PhotoNotFoundError(NotFoundError):
+    """The item has no such photo."""
+
+    code = "photo_not_found"
+
+
+class TooManyPhotosError(ConflictError):
+    """An item has at most {most} photos: remove one first."""
+
+    code = "too_many_photos"
+
+
+class PhotoTooLargeError(InvalidError):
+    """A photo has at most 25 MiB, and 50 megapixels; a JPEG that is not progressive has at most 210."""
+
+    code = "photo_too_large"
+    field = "file"
+
+
+class NotAPictureError(InvalidError):
+    """The file is no JPEG, PNG, WebP, HEIC or AVIF, or a damaged one."""
+
+    code = "not_a_picture"
+    field = "file"
+
+
+class PhotosBusyError(UnavailableError):
+    """Many photos are being added just now: please try again in a moment."""
+
+    code = "photos_busy"
+
+
+class BadAltError(InvalidError):
+    """What a photo shows is told in at most 200 characters, none of them a control character."""
+
+    code = "bad_alt"
+    field = "alt"
+
+
+class BadPositionError(InvalidError):
+    """A photo's position is a whole number from 1 to 8."""
+
+    code = "bad_position"
+    field = "position"

@@ -58,6 +58,8 @@ class Item(models.Model):
     search_text = FoldedField(of=("name", "category", "place", "description"))
     # Null in a row that the version before wrote.
     category_key = FoldedField(of=("category",), null=True)
+    # `album.Photo`s, in their order. Null for none.
+    photos = models.JSONField(null=True, editable=False)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     registered_at = models.DateTimeField(_("registered"), editable=False)
     updated_at = models.DateTimeField(_("updated"), editable=False)
@@ -109,12 +111,28 @@ class Item(models.Model):
         return domain.shown_place(item=vars(self))
 
     @property
+    def thumbnail(self) -> str | None:
+        """The name of the file with the first photo in small, if there is one."""
+        return domain.photo_names(file=self.photos[0]["file"])[1] if self.photos else None
+
+    @property
     def is_blurred(self) -> bool:
         """Whether the place that strangers are shown was made of the place where the item is."""
         if self.shown_latitude is None or self.shown_longitude is None:
             return False
         distance_m = domain.distance_m(here=(self.latitude, self.longitude), there=(self.shown_latitude, self.shown_longitude))
         return distance_m <= domain.BLUR_M + 1
+
+
+class PhotoFile(models.Model):
+    """The files of a photo, named by their digest, which items may share; `touched_at` is when one was last to have it, or let go of it."""
+
+    file = models.CharField(max_length=32, primary_key=True)
+    touched_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        """Return the digest."""
+        return self.file
 
 
 class ItemManager(models.Model):

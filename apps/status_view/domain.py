@@ -16,7 +16,7 @@ from apps.rentals.contracts import RentalSnapshot
 from gdmarket.contracts import names_of
 
 # The columns that a source's facts and our rows have by the same name.
-ITEM_PART = ("manager_id", "name", "category", "place", "daily_price", "deposit", "currency", "state", "version")
+ITEM_PART = ("manager_id", "name", "category", "place", "daily_price", "deposit", "currency", "state", "thumbnail", "version")
 RENTAL_PART = tuple(name for name in names_of(RentalSnapshot) if name not in {"rental_id", "occurred_at"})
 _rental_values = attrgetter(*RENTAL_PART)
 

@@ -45,6 +45,7 @@ class ItemStatus(models.Model):
     deposit = models.BigIntegerField(_("deposit"), default=0)
     currency = models.CharField(_("currency"), max_length=3, default="")
     state = models.CharField(_("state"), max_length=20, default="")
+    thumbnail = models.CharField(max_length=100, null=True)  # noqa: DJ001  # null: it has no photo
     # What searches compare; null in a row that the version before wrote.
     search_text = FoldedField(of=("name", "category", "place"), null=True)
     category_key = FoldedField(of=("category",), null=True)

@@ -43,9 +43,10 @@ def idempotent(handler: Handler) -> Handler:
         if not _KEY.match(key):
             raise InvalidIdempotencyKeyError
         actor = str(request.user.pk) if request.user.is_authenticated else None
-        scope = idempotency_store.scope_of(actor=actor, method=str(request.method), path=request.path, body=request.body)
+        body = view.sent_by(request)
+        scope = idempotency_store.scope_of(actor=actor, method=str(request.method), path=request.path, body=body)
         owner = idempotency_store.owner_of(actor=actor, network=address_of(request))
-        match idempotency_store.acquire_lease(scope=scope, key=key, body=request.body, owner=owner, now=clock.now()):
+        match idempotency_store.acquire_lease(scope=scope, key=key, body=body, owner=owner, now=clock.now()):
             case StoredResponse() as stored:
                 return HttpResponse(stored.body, status=stored.status, headers={**stored.headers, "Idempotent-Replayed": "true"})
             case lease:

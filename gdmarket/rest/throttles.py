@@ -73,6 +73,16 @@ class AnonThrottle(_CacheThrottle):
         return None if request.user.is_authenticated else f"rate:anon:{address_of(request)}"
 
 
+class UploadThrottle(_CacheThrottle):
+    """At most `GDMARKET_THROTTLE_UPLOADS` files a person; `off` lifts it."""
+
+    setting = "GDMARKET_THROTTLE_UPLOADS"
+
+    def key_of(self, request: Request) -> str | None:
+        """Return the person's key; what only reads is not counted."""
+        return f"rate:upload:{request.user.pk}" if request.method == "POST" and request.user.is_authenticated else None
+
+
 class AddressThrottle(BaseThrottle):
     """Counts an address's requests in the database: slower, and always right across processes. For what is rare and costly.
 

@@ -56,6 +56,11 @@ class ApiRequest(Request):
         self._operation_id = operation_id
 
     @property
+    def origin(self) -> str:
+        """The address at which the market was asked, without a path."""
+        return f"{self.scheme}://{self.get_host()}"
+
+    @property
     def person_id(self) -> UUID:
         """The id of the caller, who must be authenticated."""
         return cast("UUID", self.user.pk)
@@ -126,6 +131,10 @@ class ApiView(APIView):
             actor = str(user.pk)
             record_actor(request, actor)
             correlation.act_as(actor)
+
+    def sent_by(self, request: Request) -> bytes:
+        """Return by what a repetition of a request is told from another one with the same key: its body."""
+        return request.body
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], HttpResponse]:  # none needs rendering
         return problems.problem_handler

@@ -57,6 +57,7 @@ def test_haproxy_accepts_the_configuration_without_a_warning(settings: dict[str,
         ("/api/v1/docs", 200),
         ("/admin/login/", 200),
         ("/static/market/leaf.svg", 200),
+        ("/media/photos/none.webp", 404),
         ("/i18n/setlang/", 302),
     ],
 )
@@ -140,6 +141,22 @@ def test_a_chunked_body_may_not_have_more(cluster: Cluster) -> None:
     head = b"POST /api/v1/auth/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     with send_raw(cluster.port, head + chunk * 9) as connection:
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "length", "status"),
+    [
+        ("POST", f"/api/v1/items/{UUID(int=1)}/photos", 25 * 2**20, 401),
+        ("POST", f"/api/v1/items/{UUID(int=1)}/photos", 26 * 2**20, 413),
+        ("PATCH", f"/api/v1/items/{UUID(int=1)}/photos", 2**20, 413),
+        ("POST", f"/api/v1/items/{UUID(int=1)}/photos/{UUID(int=1)}", 2**20, 413),
+        ("POST", "/api/v1/items", 2**20, 413),
+    ],
+)
+def test_a_photo_may_have_25_mib_at_its_own_route(cluster: Cluster, method: str, path: str, length: int, status: int) -> None:
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data\r\nContent-Length: {length}\r\n\r\n"
+    with send_raw(cluster.port, head.encode() + bytes(300_000)) as connection:
+        assert connection.recv(65536).startswith(b"HTTP/1.1 %d " % status)
 
 
 def test_headers_and_addresses_have_a_limit(cluster: Cluster) -> None:

@@ -29,8 +29,8 @@ class ItemList(ApiView):
     def get(self, request: ApiRequest) -> HttpResponse:
         """Find items: the newest first; with `q` those that have it in their name before others, with `near` the nearest first."""
         found, order = filters.search(parameters=request.query_params)
-        viewer = request.user.pk
-        return page(request, found, order=order, serialize=lambda item: item_json(item, viewer=viewer))
+        viewer, origin = request.user.pk, request.origin
+        return page(request, found, order=order, serialize=lambda item: item_json(item, viewer=viewer, origin=origin))
 
     @extend_schema(operation_id="registerItem", tags=["items"], request=ItemSerializer, responses={201: ItemSerializer})
     def post(self, request: ApiRequest) -> HttpResponse:
@@ -42,7 +42,7 @@ class ItemList(ApiView):
             now=clock.now(),
             **details,
         )
-        answer = _answer(request, vars(item), status=201)
+        answer = item_response(request, vars(item), status=201)
         answer["Location"] = request.build_absolute_uri(reverse("item", args=[item.id]))
         return answer
 
@@ -55,7 +55,7 @@ class ItemDetail(ApiView):
     @extend_schema(operation_id="getItem", tags=["items"], responses=ItemSerializer, auth=[])
     def get(self, request: ApiRequest, item_id: UUID) -> HttpResponse:
         """Show an item."""
-        return _answer(request, queries.get_item(item_id=item_id))
+        return item_response(request, queries.get_item(item_id=item_id))
 
     @extend_schema(operation_id="reviseItem", tags=["items"], request=ItemSerializer(partial=True), responses=ItemSerializer)
     def patch(self, request: ApiRequest, item_id: UUID) -> HttpResponse:
@@ -68,7 +68,7 @@ class ItemDetail(ApiView):
             now=clock.now(),
             **changes,
         )
-        return _answer(request, vars(item))
+        return item_response(request, vars(item))
 
     @extend_schema(operation_id="withdrawItem", tags=["items"], responses={204: None})
     def delete(self, request: ApiRequest, item_id: UUID) -> HttpResponse:
@@ -77,8 +77,10 @@ class ItemDetail(ApiView):
         return Response(status=204)
 
 
-def _answer(request: ApiRequest, item: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
+def item_response(request: ApiRequest, item: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
+    """Return an item's row, with its version, as its ETag."""
     viewer = request.user.pk
     # Its manager is shown another place than the others.
     variant = f"{item['availability']}-own" if item["manager_id"] == viewer else str(item["availability"])
-    return etags.versioned_response(request, item_json(item, viewer=viewer), version=item["version"], variant=variant, status=status)
+    shown = item_json(item, viewer=viewer, origin=request.origin)
+    return etags.versioned_response(request, shown, version=item["version"], variant=variant, status=status)

@@ -18,7 +18,7 @@ from gdmarket.prepared import Param, Prepared
 
 SHOWN = (
     *("id", "manager_id", "name", "description", "category", "daily_price", "deposit", "currency", "latitude", "longitude"),
-    *("shown_latitude", "shown_longitude", "place", "state", "availability", "version", "registered_at", "updated_at"),
+    *("shown_latitude", "shown_longitude", "place", "state", "availability", "photos", "version", "registered_at", "updated_at"),
 )
 """The columns that the API shows or needs for it."""
 
@@ -38,6 +38,17 @@ def get_item(*, item_id: UUID) -> Mapping[str, Any]:
 def _item() -> Prepared[Mapping[str, Any]]:
     items: Any = list_listed_items().filter(id=Param("item_id", UUIDField()))
     return Prepared(items.values(*SHOWN))
+
+
+def get_own_item(*, item_id: UUID, manager_id: UUID) -> Item:
+    """Return a manager's listed item.
+
+    :raises ItemNotFoundError: if there is none, it was withdrawn, or it is another's
+    """
+    try:
+        return Item.objects.get(id=item_id, manager_id=manager_id, state=domain.ItemState.LISTED)
+    except Item.DoesNotExist as missing:
+        raise ItemNotFoundError from missing
 
 
 def list_items(*, after: UUID | None = None, item_ids: Collection[UUID] | None = None) -> QuerySet[Item]:
@@ -62,6 +73,12 @@ def list_manager_ids(*, after: UUID | None = None) -> QuerySet[Item, UUID]:
     """List the ids of all managers of items after `after`, in order, each once."""
     items = Item.objects.all() if after is None else Item.objects.filter(manager_id__gt=after)
     return items.order_by("manager_id").values_list("manager_id", flat=True).distinct()
+
+
+def list_photo_files() -> set[str]:
+    """Return the digests of all photos that items have, withdrawn ones among them: it looks at every item with photos."""
+    albums = Item.objects.exclude(photos=None).values_list("photos", flat=True)
+    return {photo["file"] for photos in albums.iterator() for photo in photos or ()}
 
 
 def list_open_periods(*, item_id: UUID) -> QuerySet[BusyPeriod]:

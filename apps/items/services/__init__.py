@@ -1,7 +1,7 @@
 """Changing items: register, revise, withdraw; reserve and free their periods for rentals."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TypeVar, Unpack
 from uuid import UUID
@@ -12,6 +12,8 @@ from apps.items import domain
 from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.items.models import BusyPeriod, Item, ItemManager, PlaceSeed
+from apps.items.photos.album import Photo
+from apps.items.services import photo_files
 from apps.rentals.contracts import RentalSnapshot
 from gdmarket import bus, databases
 from gdmarket.contracts import build
@@ -30,8 +32,10 @@ _OPEN_HOLDS = Prepared(
 _Fact = TypeVar("_Fact", ItemRegistered, ItemRevised, ItemWithdrawn)
 
 
-def register_item(*, item_id: UUID, manager_id: UUID, now: datetime, **details: Unpack[domain.Details]) -> Item:
-    """Register an item under the id given; the same id again returns the item unchanged.
+def register_item(
+    *, item_id: UUID, manager_id: UUID, now: datetime, photos: Sequence[Photo] = (), **details: Unpack[domain.Details]
+) -> Item:
+    """Register an item under the id given; the same id again returns the item unchanged. The files of its photos were touched before.
 
     :raises InvalidError: the subclass of the first field that is not acceptable
     :raises ItemIdTakenError: if another manager's item has the id
@@ -41,8 +45,11 @@ def register_item(*, item_id: UUID, manager_id: UUID, now: datetime, **details: 
         place = blurred_place(manager_id=manager_id, latitude=details["latitude"], longitude=details["longitude"])
         shown = dict(zip(_SHOWN, place, strict=True))
         written = {"manager_id": manager_id, "registered_at": now, "updated_at": now, **details, **shown}
+        if photos:
+            written["photos"] = list(photos)
         item, is_new = Item.objects.get_or_create(id=item_id, defaults=written)
         if is_new:
+            photo_files.claim(files={photo["file"] for photo in photos}, now=now)
             bus.publish(_fact(ItemRegistered, item, now, description=item.description), stream=stream_of(item_id=item_id))
     if item.manager_id != manager_id:
         raise ItemIdTakenError
@@ -59,9 +66,8 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
     """
     domain.check(details=changes)
     with databases.transaction_for("items"):
-        item = _lock_own_item(item_id, by)
-        if expected_version is not None and item.version != expected_version:
-            raise VersionMismatchError(version=item.version)
+        item = lock_own_item(item_id=item_id, by=by)
+        check_version(item=item, expected=expected_version)
         differing = [field for field, value in changes.items() if getattr(item, field) != value]
         if not differing:
             return item
@@ -73,8 +79,7 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
         if has_moved:
             _blur(item)
         item.save(update_fields=[*differing, *_FOLDED, *(_SHOWN if has_moved else ()), "version", "updated_at"])
-        description = item.description if "description" in differing else None
-        bus.publish(_fact(ItemRevised, item, now, description=description), stream=stream_of(item_id=item_id))
+        publish_revision(item=item, description=item.description if "description" in differing else None, now=now)
     return item
 
 
@@ -85,7 +90,7 @@ def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
     :raises ItemBusyError: if a rental of it is open, as far as items knows
     """
     with databases.transaction_for("items"):
-        item = _lock_own_item(item_id, by)
+        item = lock_own_item(item_id=item_id, by=by)
         if item.availability != domain.Availability.AVAILABLE:
             raise ItemBusyError(availability=item.availability)
         item.state = domain.ItemState.WITHDRAWN
@@ -175,15 +180,33 @@ def _blur(item: Item) -> None:
     item.shown_latitude, item.shown_longitude = blurred_place(manager_id=item.manager_id, latitude=item.latitude, longitude=item.longitude)
 
 
-def _lock_item(item_id: UUID) -> Item | None:
-    return _LOCKED_ITEM.first(item_id=item_id)
+def lock_own_item(*, item_id: UUID, by: UUID) -> Item:
+    """Return an own listed item, locked until the end of the transaction.
 
-
-def _lock_own_item(item_id: UUID, manager_id: UUID) -> Item:
+    :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
+    """
     item = _lock_item(item_id)
-    if item is None or item.manager_id != manager_id or item.state != domain.ItemState.LISTED:
+    if item is None or item.manager_id != by or item.state != domain.ItemState.LISTED:
         raise ItemNotFoundError
     return item
+
+
+def check_version(*, item: Item, expected: int | None) -> None:
+    """Refuse to change an item that is not at the version that its manager saw; None means any.
+
+    :raises VersionMismatchError: with the `version` that it is at
+    """
+    if expected is not None and item.version != expected:
+        raise VersionMismatchError(version=item.version)
+
+
+def publish_revision(*, item: Item, description: str | None = None, now: datetime) -> None:
+    """Publish that a listed item was revised, in the transaction in which it was saved; with its `description` if that is another."""
+    bus.publish(_fact(ItemRevised, item, now, description=description), stream=stream_of(item_id=item.id))
+
+
+def _lock_item(item_id: UUID) -> Item | None:
+    return _LOCKED_ITEM.first(item_id=item_id)
 
 
 def stream_of(*, item_id: UUID) -> str:

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from apps.rentals.contracts import RentalSnapshot
 from apps.status_view import domain
 from apps.status_view.queries import Row
+from gdmarket import media
 from gdmarket.rest.contracts import Field, PaymentSerializer, api_names, payment_json, serializer_fields
 from gdmarket.rest.representation import representation_of
 
@@ -34,6 +35,7 @@ class ItemStatusSchema(serializers.Serializer[Any]):
     deposit = serializers.IntegerField()
     currency = serializers.CharField()
     state = serializers.ChoiceField(choices=["listed", "withdrawn"])
+    thumbnail = serializers.URLField(allow_null=True, help_text="Its first photo, of at most 320 pixels a side.")
     availability = serializers.ChoiceField(choices=[str(value) for value in domain.ItemAvailability])
     current_rental = CurrentRentalSchema(allow_null=True)
     payment = PaymentSerializer(allow_null=True)
@@ -85,15 +87,17 @@ class RentalStatusSchema(serializers.Serializer[Any]):
         return {shown: declared.get(shown) or rental[shown] for shown in api_names(RentalSnapshot, key="rental_id")} | declared
 
 
-_item = representation_of(ItemStatusSchema, computed=("current_rental", "payment"))
+_item = representation_of(ItemStatusSchema, computed=("thumbnail", "current_rental", "payment"))
 _rental = representation_of(RentalStatusSchema, computed=("payment", "in_cash", "turn", "deadline", "money"))
 _current_rental = representation_of(CurrentRentalSchema)
 _money = representation_of(RentalMoneySchema)
 
 
-def item_json(row: Row) -> dict[str, Any]:
-    """Return an item's row as the API shows it."""
-    return _item(row, current_rental=None if row["current_rental_id"] is None else _current_rental(row), payment=payment_json(row))
+def item_json(row: Row, *, origin: str) -> dict[str, Any]:
+    """Return an item's row as the API shows it; `origin` is the market's address, from which photos may be fetched."""
+    name, is_free = row["thumbnail"], row["current_rental_id"] is None
+    thumbnail = None if name is None else media.url_of(name, origin=origin)
+    return _item(row, thumbnail=thumbnail, current_rental=None if is_free else _current_rental(row), payment=payment_json(row))
 
 
 def rental_json(row: Row) -> dict[str, Any]:

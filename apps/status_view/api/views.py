@@ -29,8 +29,8 @@ class ItemStatusListView(ApiView):
     def get(self, request: ApiRequest) -> HttpResponse:
         """Show how all my items stand, the newest first."""
         asked = filters.ItemStatusFilter.parse(request)
-        items = queries.list_items(manager_id=request.person_id, **asked)
-        return page(request, items, order=("-id",), serialize=serializers.item_json)
+        items, origin = queries.list_items(manager_id=request.person_id, **asked), request.origin
+        return page(request, items, order=("-id",), serialize=lambda row: serializers.item_json(row, origin=origin))
 
 
 class ItemStatusView(ApiView):
@@ -42,7 +42,7 @@ class ItemStatusView(ApiView):
     def get(self, request: ApiRequest, item_id: UUID) -> HttpResponse:
         """Show how one of my items stands."""
         row = queries.get_item(item_id=item_id, manager_id=request.person_id, min_version=filters.Freshness.parse(request))
-        return etags.versioned_response(request, serializers.item_json(row), version=row["version"], variant=None)
+        return etags.versioned_response(request, serializers.item_json(row, origin=request.origin), version=row["version"], variant=None)
 
 
 class RentalStatusListView(ApiView):

@@ -49,6 +49,10 @@ def version(number: int) -> ListingVersion:
     return ListingVersion(**filled(ListingVersion, version=number))
 
 
+HERE: dict[str, Any] = {"origin": "https://market.example.com"}
+STRANGER: dict[str, Any] = {"viewer": None, **HERE}
+FREE = dict.fromkeys(("current_rental_id", "payment_id", "thumbnail"))
+PHOTO = {"id": "01900000-0000-7000-8000-000000000001", "file": "a" * 32, "width": 4, "height": 3, "alt": ""}
 TIMELINE = [{"fact": "RentalPaid", "at": "2026-05-01T12:00:00Z", "version": 1, "source": "rental"}]
 STATUS = {"state": "rented", "timeline": TIMELINE, "cancelled_by": "renter", "payment_state": "approved", "payments": {}}
 BARE = {"payment_id": None, "cancelled_by": "", "paid_at": None, "returned_at": None, "item_version": None}
@@ -65,15 +69,22 @@ AGREEMENT = Agreement(agreed=version(1), current=version(2), changed=["name"])
         ("RentalDetail", rental_detail_json(rental(state="requested"), agreement=AGREEMENT, guest=None, person_id=ids.uuid7(), now=NOON)),
         ("RentalStatusSchema", statuses.rental_json(filled(RentalStatus, **STATUS))),
         ("RentalStatusSchema", statuses.rental_json(filled(RentalStatus, **STATUS) | {**BARE, "cancelled_by": None})),
-        ("ItemStatusSchema", statuses.item_json(filled(ItemStatus, state="listed", availability="rented", current_state="rented"))),
+        (
+            "ItemStatusSchema",
+            statuses.item_json(filled(ItemStatus, state="listed", availability="rented", current_state="rented"), **HERE),
+        ),
         (
             "ItemStatusSchema",
             statuses.item_json(
-                filled(ItemStatus, state="listed", availability="available", **dict.fromkeys(("current_rental_id", "payment_id")))
+                filled(ItemStatus, state="listed", availability="available", **FREE),
+                **HERE,
             ),
         ),
-        ("Item", item_json(vars(ItemFactory.build(shown_latitude=1.0, shown_longitude=2.0)), viewer=None)),
-        ("FoundItem", item_json({**vars(ItemFactory.build(shown_latitude=None, shown_longitude=None)), "distance_m": 7}, viewer=None)),
+        ("Item", item_json(vars(ItemFactory.build(shown_latitude=1.0, shown_longitude=2.0, photos=[PHOTO])), **STRANGER)),
+        (
+            "FoundItem",
+            item_json({**vars(ItemFactory.build(shown_latitude=None, shown_longitude=None)), "distance_m": 7}, **STRANGER),
+        ),
     ],
 )
 def test_a_row_is_shown_as_the_document_says(schemas: dict[str, Any], name: str, shown: dict[str, Any]) -> None:

@@ -194,6 +194,7 @@ def _own(fact: Any) -> None:
     row_id, at = columns.pop(f"{_kind(fact)}_id"), columns.pop("occurred_at")
     match _kind(fact):
         case "item":
+            del columns["thumbnail"]  # of the photos
             columns |= {"registered_at": NOON, "updated_at": at, "description": columns.get("description") or ""}
             Item.objects.update_or_create(id=row_id, defaults=columns)
         case "rental":

@@ -34,6 +34,7 @@ def test_an_item_is_shown_with_its_current_rental_and_payment(place: Neighbourho
         "deposit": 30_000,
         "currency": "KRW",
         "state": "listed",
+        "thumbnail": None,
         "availability": "reserved",
         "current_rental": {
             "id": str(place.rental.id),

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from apps.items import domain, queries, services
+from apps.items.admin.photos import photos_view
 from apps.items.models import Item
 from gdmarket import clock
 from gdmarket.admin import EMPTY, CategoryFilter, ManagerOwnedAdmin, badge, format_period, instant_column, is_item_manager, money_column
@@ -166,7 +167,12 @@ class ItemAdmin(ManagerOwnedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         withdraw = path("withdraw/", self.admin_site.admin_view(self.withdraw_view), name="items_item_withdraw")
-        return [withdraw, *super().get_urls()]
+        photos = path("<uuid:item_id>/photos/", self.admin_site.admin_view(self.photos_view), name="items_item_photos")
+        return [withdraw, photos, *super().get_urls()]
+
+    def photos_view(self, request: HttpRequest, item_id: UUID) -> HttpResponse:
+        """Change the photos of an item, on a page of their own."""
+        return photos_view(self, request, item_id)
 
     def get_fieldsets(self, request: HttpRequest, obj: Item | None = None) -> Any:
         if obj is None:

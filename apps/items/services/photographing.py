@@ -1,0 +1,99 @@
+"""Changing an item's photos: each change is a revision of the item."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from apps.items import domain, queries, services
+from apps.items.models import Item
+from apps.items.photos import album, making
+from apps.items.services import photo_files
+from gdmarket import databases
+
+
+def add_photo(*, item_id: UUID, by: UUID, photo_id: UUID, raw: bytes, alt: str = "", now: datetime) -> Item:
+    """Add a photo behind the others of an own listed item; the same id again returns the item unchanged.
+
+    :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
+    :raises TooManyPhotosError: if it has eight
+    :raises InvalidError: PhotoTooLargeError, NotAPictureError or BadAltError
+    """
+    domain.check(details={"alt": alt})
+    item = queries.get_own_item(item_id=item_id, manager_id=by)  # before anything is decoded
+    if _has(item, photo_id):
+        return item
+    album.check_room(item.photos or ())
+    pictures = making.make_pictures(raw=raw)
+    photo_files.keep(pictures=pictures, now=now)
+    with databases.transaction_for("items"):
+        item = services.lock_own_item(item_id=item_id, by=by)
+        if _has(item, photo_id):
+            return item
+        album.check_room(item.photos or ())
+        photo_files.claim(files={pictures.file}, now=now)
+        _save(item, [*(item.photos or ()), album.photo_of(pictures, photo_id=photo_id, alt=alt)], now=now)
+    return item
+
+
+def change_photo(*, item_id: UUID, by: UUID, photo_id: UUID, expected_version: int | None = None, now: datetime, **changes: Any) -> Item:
+    """Change what a photo of an own listed item is said to show, `alt`, or where it is, `position`, from 1; nothing if nothing differs.
+
+    :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
+    :raises PhotoNotFoundError: if the item has no such photo
+    :raises VersionMismatchError: if the item is not at `expected_version`
+    :raises InvalidError: BadAltError or BadPositionError
+    """
+    domain.check(details=changes)
+    with databases.transaction_for("items"):
+        item = services.lock_own_item(item_id=item_id, by=by)
+        services.check_version(item=item, expected=expected_version)
+        _save(item, album.changed(item.photos or (), str(photo_id), **changes), now=now)
+    return item
+
+
+def arrange_photos(*, item_id: UUID, by: UUID, alts: Mapping[UUID, str], now: datetime) -> Item:
+    """Put the photos of an own listed item in this order, with these texts, in one revision; those that are not named are removed.
+
+    :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
+    :raises PhotoNotFoundError: if the item has one of them no more
+    :raises BadAltError: of the first text that is not acceptable
+    """
+    for alt in alts.values():
+        domain.check(details={"alt": alt})
+    with databases.transaction_for("items"):
+        item = services.lock_own_item(item_id=item_id, by=by)
+        before: album.Album = item.photos or ()
+        arranged: list[album.Photo] = [{**album.find(before, str(photo_id)), "alt": alt} for photo_id, alt in alts.items()]
+        _save(item, arranged, now=now)
+        for file in sorted({photo["file"] for photo in before} - {photo["file"] for photo in arranged}):
+            photo_files.touch(file=file, now=now)
+    return item
+
+
+def remove_photo(*, item_id: UUID, by: UUID, photo_id: UUID, now: datetime) -> Item:
+    """Remove a photo from an own listed item. Its files go a day later, by `photo_files.sweep`, if no item has them then.
+
+    :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
+    :raises PhotoNotFoundError: if the item has no such photo
+    """
+    with databases.transaction_for("items"):
+        item = services.lock_own_item(item_id=item_id, by=by)
+        photo = album.find(item.photos or (), str(photo_id))
+        _save(item, album.removed(item.photos or (), str(photo_id)), now=now)
+        photo_files.touch(file=photo["file"], now=now)
+    return item
+
+
+def _has(item: Item, photo_id: UUID) -> bool:
+    return any(photo["id"] == str(photo_id) for photo in item.photos or ())
+
+
+def _save(item: Item, photos: list[album.Photo], *, now: datetime) -> None:
+    if photos == (item.photos or []):
+        return
+    item.photos = photos or None
+    item.version += 1
+    item.updated_at = now
+    item.save(update_fields=["photos", "version", "updated_at"])
+    services.publish_revision(item=item, now=now)
