@@ -11,6 +11,8 @@ from django.core.management import call_command
 from apps.accounts import services as accounts
 from apps.items import queries as catalogue
 from apps.items import services as items
+from apps.items.photos import album
+from apps.items.services import photo_files
 from apps.payments.services import ledger
 from apps.rentals.services import cancelling, lending, paying, requesting
 from config.demo_catalogue import PLACES, THINGS
@@ -60,6 +62,10 @@ def _empty() -> None:
 def _register(number: int, manager_id: UUID, *, now: datetime) -> UUID:
     thing = THINGS[number]
     latitude, longitude = PLACES[thing.place]
+    from config import demo_pictures  # noqa: PLC0415  # Pillow, which nothing else in this process needs
+
+    pictures = demo_pictures.draw(category=thing.category, number=number)
+    photo_files.keep(pictures=pictures, now=now)
     item = items.register_item(
         item_id=uuid7(),
         manager_id=manager_id,
@@ -74,6 +80,7 @@ def _register(number: int, manager_id: UUID, *, now: datetime) -> UUID:
         longitude=round(longitude + (number % 7 - 3) * 0.0007, 6),
         place=thing.place,
         now=now + number * timedelta(minutes=1),
+        photos=[album.photo_of(pictures, photo_id=uuid7(), alt=thing.name)],
     )
     return item.id
 
