@@ -13,7 +13,8 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from config.backup import BackupError, TableDigest
+from config.backup import BackupError, TableDigest, media
+from config.backup.media import CopiedMedia
 from config.backup.postgresql import PostgresqlDatabase
 from config.backup.sqlite import SqliteFile
 from gdmarket.bus.models import Heartbeat
@@ -39,13 +40,14 @@ class CopiedDatabase(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct):
-    """What a backup has: databases by alias, the sandbox provider's files (`books`) by name; migrations as `app.name`."""
+    """What a backup has: databases by alias, the sandbox provider's files (`books`) by name, photos; migrations as `app.name`."""
 
     form: int
     made_at: str
     migrations: list[str]
     databases: dict[str, CopiedDatabase]
     books: dict[str, CopiedDatabase]
+    media: CopiedMedia | None = None
 
     @property
     def copies(self) -> dict[str, CopiedDatabase]:
@@ -75,8 +77,11 @@ def make(*, folder: Path, now: datetime, report: Callable[[str], None]) -> Path:
             manifest.databases[alias] = _copy(alias, partial / f"{alias}.{'sqlite3' if _is_sqlite(alias) else 'dump'}")
         for name in (name for name in _SANDBOXES if _sandbox(name).is_file()):
             manifest.books[name] = _copy(name, partial / name)
+        manifest.media = media.copy(partial / media.NAME)
         for name, copied in manifest.copies.items():
             report(f"{name}: {copied}")
+        if manifest.media:
+            report(f"{media.NAME}: {manifest.media.files} files")
         (partial / _MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
         partial.rename(target)
     except OSError as failure:
@@ -104,6 +109,8 @@ def read(folder: Path) -> Manifest:
             raise BackupError(f"{path} is missing: the backup is not whole.")
         if _sha256(path) != copied.sha256:
             raise BackupError(f"{path} is not what was written: it was cut off or altered.")
+    if manifest.media:
+        media.check_copy(folder / media.NAME, manifest.media)
     return manifest
 
 
@@ -125,6 +132,9 @@ def restore(*, folder: Path, replace: bool, dry_run: bool, report: Callable[[str
         report(f"{name}: as it was copied")
         if Heartbeat._meta.db_table in copied.tables:  # noqa: SLF001  # Django documents it
             Heartbeat.objects.using(name).all().delete()  # those relays do not run now
+    if manifest.media and not dry_run:
+        is_done = media.restore(folder / media.NAME)
+        report(f"{media.NAME}: {manifest.media.files} files{'' if is_done else ': copy them into the bucket, by its own tools'}")
     return manifest
 
 

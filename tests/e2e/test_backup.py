@@ -127,14 +127,25 @@ def test_a_restored_system_answers_as_the_one_before(demo: Environment, there: E
     ):
         assert output_of(there, *question) == output_of(demo, *question)
     again = backup(there, tmp_path / "again")
-    tables = [json.loads((folder / "manifest.json").read_text())["databases"]["default"]["tables"] for folder in (made, again)]
+    manifests = [json.loads((folder / "manifest.json").read_text()) for folder in (made, again)]
+    tables = [manifest["databases"]["default"]["tables"] for manifest in manifests]
     assert tables[0] == tables[1]
+    assert manifests[0]["media"] == manifests[1]["media"]
+    assert manifests[0]["media"]["files"] == len(list((Path(there["GDMARKET_DATA_DIR"]) / "media" / "photos").iterdir())) == 80
     assert tables[0]["payments_posting"]["rows"] > 10
 
     refused: tuple[type[Exception], ...] = (sqlite3.IntegrityError, psycopg.errors.RestrictViolation)
     with pytest.raises(refused, match="payments_posting_stands"):
         change(there, "UPDATE payments_posting SET amount = amount + 1")
     assert "ok    databases: guards" in output_of(there, "doctor")
+
+
+def test_a_backup_that_lacks_a_photo_or_has_another_is_refused(demo: Environment, tmp_path: Path) -> None:
+    made = backup(demo, tmp_path)
+    first, second, *_ = sorted((made / "media" / "photos").iterdir())
+    first.write_bytes(second.read_bytes())
+    refused = manage(demo, "backup", "--verify", made)
+    assert (refused.returncode, "files are missing, were added or were altered" in refused.stderr) == (1, True)
 
 
 def rewrite_manifest(made: Path, alter: Callable[[Any], object]) -> None:
