@@ -24,6 +24,8 @@ from gdmarket.text import MAX_SEARCH
 MAX_PRICE = 1_000_000_000
 _DEGREES = re.compile(r"[+\- ]?\d{1,3}(\.\d{1,15})?", re.ASCII)
 _ORDERINGS = {"name": "name", "daily_price": "daily_price", "registered_at": "registered_at", "distance": "distance_m"}
+# The form's own rules are about these, and about these where no place is given.
+_TOGETHER, _WITH_PLACE = frozenset({"free_from", "free_to"}), frozenset({"radius_m", "ordering"})
 
 
 class InstantFormField(forms.Field):
@@ -134,6 +136,31 @@ def search(*, parameters: Any) -> tuple[Search, tuple[str, ...]]:
     """
     if parameters.keys() <= pagination.PARAMETERS:
         return Search(), searching.NEWEST  # nothing for the form to read, which costs more than the list itself
+    given = _read_quickly(parameters)
+    given = _read(parameters) if given is None else given
+    found = _search(given)
+    return found, _order(given["ordering"], is_near=given["near"] is not None, has_words=bool(found.words))
+
+
+def _read_quickly(parameters: Any) -> dict[str, Any] | None:
+    """Return what the form reads, without the form, which takes as long as the search; None where it has a word to say."""
+    fields = _form_class().base_fields
+    names = parameters.keys() - pagination.PARAMETERS
+    if not names <= fields.keys() or not names.isdisjoint(_TOGETHER):
+        return None
+    try:
+        given = _blank() | {name: fields[name].clean(parameters[name]) for name in names}
+    except ValidationError:
+        return None
+    return None if given["near"] is None and not names.isdisjoint(_WITH_PLACE) else given
+
+
+@cache
+def _blank() -> dict[str, Any]:
+    return {name: field.clean(None) for name, field in _form_class().base_fields.items()}
+
+
+def _read(parameters: Any) -> dict[str, Any]:
     form = _form_class()(parameters)
     refusals = {
         name: [exceptions.ErrorDetail(problem.messages[0], problem.code or "invalid") for problem in problems]
@@ -143,9 +170,7 @@ def search(*, parameters: Any) -> tuple[Search, tuple[str, ...]]:
         refusals[name] = [exceptions.ErrorDetail(str(_("There is no such parameter.")), "unknown_parameter")]
     if refusals:
         raise exceptions.ValidationError(refusals)
-    given = form.cleaned_data
-    found = _search(given)
-    return found, _order(given["ordering"], is_near=given["near"] is not None, has_words=bool(found.words))
+    return form.cleaned_data
 
 
 class _SharedFields(dict[str, forms.Field]):

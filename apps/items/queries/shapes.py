@@ -9,7 +9,7 @@ from django.db.models import Case, CharField, DateTimeField, F, FloatField, Inte
 from django.db.models.functions import Coalesce, StrIndex
 from django.db.models.lookups import GreaterThan, LessThan
 
-from apps.items import domain, queries
+from apps.items import queries
 from apps.items.models import Item
 from apps.items.queries import rings, words
 from gdmarket import keyset
@@ -138,7 +138,7 @@ def _after(shape: Shape) -> Q:
 def _within_walk(shape: Shape) -> Q:
     """Return the condition on the next items in order: up to the one that many places on, or the last."""
     descends = shape.order[0].startswith("-")
-    listed = Item.objects.filter(state=domain.ItemState.LISTED)
+    listed = Item.objects.filter(state=queries.LISTED)
     served = replace(shape, filters=shape.filters & served_by(shape.order), plan="scan_index")
     ahead = _filtered(listed, served).order_by(*shape.order)
     ahead = ahead.filter(_after(shape)) if shape.is_after else ahead

@@ -105,6 +105,7 @@ def test_an_item_is_free_outside_its_busy_periods(api: APIClient, query: str, is
         ("near=37.5,127&radius_m=50001", {"radius_m": "max_value"}),
         ("near=37.5,127&radius_m=1.5", {"radius_m": "invalid"}),
         ("radius_m=100", {"radius_m": "needs_near"}),
+        ("near=&radius_m=100", {"radius_m": "needs_near"}),
         ("ordering=distance", {"ordering": "needs_near"}),
         ("ordering=colour", {"ordering": "invalid_choice"}),
         ("availability=lost", {"availability": "invalid_choice"}),
