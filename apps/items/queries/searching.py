@@ -61,11 +61,19 @@ class Search:
         return prepared(shape).all_of(values, limit=limit)
 
     def is_rare(self, *, rank: int | None = None) -> bool:
-        """Return whether the index finds the words in so few items that they can be sorted."""
+        """Return whether the index finds the words in so few items that they can be sorted, or found so within a minute."""
         using = databases.alias_for("items")
         if not self.words or not words.exists(using):
             return False
-        return words.count(self.words, rank=rank, most=shapes.SCAN_LIMIT + 1, using=using) <= shapes.SCAN_LIMIT
+        known = density.is_rare(self.words, rank=rank)
+        if known is None:
+            known = words.count(self.words, rank=rank, most=shapes.SCAN_LIMIT + 1, using=using) <= shapes.SCAN_LIMIT
+            density.put_rare(self.words, rank=rank, is_rare=known)
+        return known
+
+    def is_known_rare(self, *, rank: int | None = None) -> bool:
+        """Return whether the words were rare within a minute, so that nothing else need be tried first."""
+        return bool(self.words and density.is_rare(self.words, rank=rank)) and words.exists(databases.alias_for("items"))
 
     def _fetch(self, shape: Shape, *, after: Sequence[Any] | None, limit: int) -> list[Row]:
         """Look along the order, or among all that are near, or that have the words, where these are few."""
@@ -76,7 +84,7 @@ class Search:
                 return self._in_ring(shape, ring, after=after, limit=limit)
         if not shape.words and shape.filters & INDEXED <= served_by(shape.order):
             return self.run(shape, after=after, limit=limit)
-        if not (shape.words and words.is_counted_quickly(self.words)):
+        if not (self.is_known_rare(rank=shape.rank) or (shape.words and words.is_counted_quickly(self.words))):
             found = self.run(replace(shape, plan="scan_ahead"), after=after, limit=limit)
             if len(found) == limit:
                 return found
@@ -88,6 +96,8 @@ class Search:
 
     def _fetch_ranked(self, shape: Shape, *, after: Sequence[Any] | None, limit: int) -> list[Row]:
         """Look for those with all words in their name first, then for the others; all at once where they are few."""
+        if self.is_known_rare():
+            return self.run(replace(shape, plan="sort_matches"), after=after, limit=limit)
         ranks = (0, 1) if shape.order[0] == "rank" else (1, 0)
         is_quick, is_rare = words.is_counted_quickly(self.words), None
         found: list[Row] = []
@@ -96,7 +106,7 @@ class Search:
                 continue
             keys = after[1:] if after is not None and after[0] == rank else None
             part = replace(shape, order=shape.order[1:], rank=rank, is_after=keys is not None)
-            if not is_quick:
+            if not (is_quick or self.is_known_rare(rank=rank)):
                 walked = _joined(found, self.run(replace(part, plan="scan_ahead"), after=keys, limit=limit - len(found)))
                 if len(walked) == limit:
                     return walked
@@ -109,7 +119,9 @@ class Search:
         return found
 
     def _fetch_near(self, shape: Shape, *, after: Sequence[Any] | None, limit: int) -> list[Row]:
-        """Look in the ring that had a page a minute ago, or in one after another."""
+        """Look in the ring that had a page a minute ago, or in one after another; at all that has the words, where these were rare."""
+        if self.is_known_rare():
+            return self.run(replace(shape, plan="sort_matches"), after=after, limit=limit)
         known = self._known_area()
         if known == density.EVERYTHING:
             return self._in_ring(shape, Ring.whole(self.values), after=after, limit=limit)

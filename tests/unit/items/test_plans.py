@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.test.utils import CaptureQueriesContext
 
 from apps.items.models import Item
 from apps.items.queries import density, searching
@@ -126,6 +127,20 @@ def _all_problems() -> dict[str, list[str]]:
 def test_no_search_reads_or_sorts_more_than_it_needs() -> None:
     _make_items(20_000)
     assert _all_problems() == {}
+
+
+@pytest.mark.parametrize("order", [searching.BEST, ("daily_price", "id")])
+def test_a_common_word_with_a_filter_that_leaves_nothing_takes_few_statements(order: tuple[str, ...]) -> None:
+    _make_items(20_000)
+    search, counts = Search(values={"availability": "rented"}, words=["드릴"]), []
+    density.clear()
+    for _ in range(2):
+        with CaptureQueriesContext(connections[databases.alias_for("items")]) as asked:
+            assert search.fetch(order=order, after=None, limit=21) == []
+        counts.append(len(asked))
+    # For each rank: the next items in order, how many have the word, and all of it. How common it is, the second visit knows.
+    assert counts[0] <= 8
+    assert counts[1] <= 4
 
 
 @pytest.mark.nightly

@@ -162,6 +162,16 @@ def test_a_remembered_ring_that_is_too_small_loses_nothing(made: list[dict[str, 
     assert [row["id"] for row in Search(values=values).fetch(order=searching.NEAREST, after=None, limit=50)] == wanted[:50]
 
 
+@pytest.mark.parametrize("order", [searching.BEST, searching.NEWEST, searching.NEAREST])
+def test_words_that_were_rare_a_minute_ago_are_found_at_once_and_all(made: list[dict[str, Any]], order: Sequence[str]) -> None:
+    values = {**PLACE, "radius_m": 50_000} if order == searching.NEAREST else {}
+    density.put_rare(["드릴"], rank=None, is_rare=True)
+    with CaptureQueriesContext(connections[databases.alias_for("items")]) as asked:
+        found = Search(values=values, words=["드릴"]).fetch(order=order, after=None, limit=50)
+    assert [row["id"] for row in found] == expected(made, words=["드릴"], values=values, order=order)[:50]
+    assert len([query for query in asked if "items_bigrams" not in query["sql"] or "MATCH" in query["sql"] or "@@" in query["sql"]]) == 1
+
+
 def test_an_item_that_moves_between_two_rings_is_found_once(made: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     run: Callable[..., list[Any]] = Search.run
     moved: list[Any] = []
