@@ -4,7 +4,7 @@ They serve beside new ones during an upgrade, so that this is done when the data
 It can be repeated at any time: what is filled in is left alone.
 
 `listings`, `places` and `ends` may be dropped, with the facades' functions that nothing else calls, once no market runs a version without
-this module. `managers` stays, for people are changed in the database by hand.
+this module. `categories` makes those of a new market. `managers` stays, for people are changed in the database by hand.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,10 +21,11 @@ Page = Callable[[UUID | None], list[UUID]]
 def catch_up() -> dict[str, int]:
     """Fill in what was left out, and return how many of each there were.
 
-    `managers`: item managers whose suspension or reinstatement was not published. `listings`: items whose description rentals did not have.
-    `places`: items whose place was not blurred. `ends`: paid rentals that had no timer for the end of their period.
+    `categories`: texts of items that were no category; in a market without items, the default categories. `managers`: item managers whose
+    suspension or reinstatement was not published. `listings`: items whose description rentals did not have. `places`: items whose place was
+    not blurred. `ends`: paid rentals that had no timer for the end of their period.
     """
-    done = {"managers": 0, "listings": 0, "places": 0, "ends": 0}
+    done = {"categories": items.adopt_categories(), "managers": 0, "listings": 0, "places": 0, "ends": 0}
     for page in _pages(lambda after: items.list_manager_ids(after=after)):
         done["managers"] += accounts.publish_standings(user_ids=page, now=clock.now())
     for page in _pages(lambda after: rentals.list_items_without_version(after=after)):

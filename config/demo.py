@@ -12,10 +12,10 @@ from apps.accounts import services as accounts
 from apps.items import queries as catalogue
 from apps.items import services as items
 from apps.items.photos import album
-from apps.items.services import photo_files
+from apps.items.services import categories, photo_files, places
 from apps.payments.services import ledger
 from apps.rentals.services import cancelling, lending, paying, requesting
-from config.demo_catalogue import PLACES, THINGS
+from config.demo_catalogue import PICKUP_ADDRESS, PICKUP_PLACE, PLACES, THINGS
 from gdmarket import bus, databases
 from gdmarket.bus import subscriptions
 from gdmarket.ids import uuid7
@@ -39,9 +39,13 @@ def load(*, now: datetime) -> Generator[str]:
     """
     if catalogue.list_items().exists():
         _empty()
+    categories.adopt_categories()
     ids = {email: uuid7() for email in PEOPLE}
     managers = [ids["manager@example.com"], ids["manager2@example.com"]]
-    registered = [(_register(number, managers[number % 2], now=now - 30 * DAY), managers[number % 2]) for number in range(len(THINGS))]
+    began_at = now - 30 * DAY
+    pickups = {manager_id: _add_pickup_place(manager_id, now=began_at) for manager_id in managers}
+    people = [managers[number % 2] for number in range(len(THINGS))]
+    registered = [(_register(number, person, pickups[person], now=began_at), person) for number, person in enumerate(people)]
     bus.run_until_idle()
     yield f"{len(registered)} items"
     demo = _Rentals(items=registered, renters=[ids[email] for email in PEOPLE if email.startswith("renter")], now=now)
@@ -59,7 +63,15 @@ def _empty() -> None:
             call_command("flush", database=alias, interactive=False, verbosity=0)
 
 
-def _register(number: int, manager_id: UUID, *, now: datetime) -> UUID:
+def _add_pickup_place(manager_id: UUID, *, now: datetime) -> UUID:
+    """Let a manager hand over at `PICKUP_PLACE`; it is some steps from where the other one does."""
+    latitude, longitude = PLACES[PICKUP_PLACE]
+    step = manager_id.int % 7 * 0.0003
+    details: Any = {"name": PICKUP_PLACE, "address": PICKUP_ADDRESS, "latitude": round(latitude + step, 6), "longitude": longitude}
+    return places.add_place(place_id=uuid7(), manager_id=manager_id, now=now, **details).id
+
+
+def _register(number: int, manager_id: UUID, pickup_place: UUID, *, now: datetime) -> UUID:
     thing = THINGS[number]
     latitude, longitude = PLACES[thing.place]
     from config import demo_pictures  # noqa: PLC0415  # Pillow, which nothing else in this process needs
@@ -79,6 +91,7 @@ def _register(number: int, manager_id: UUID, *, now: datetime) -> UUID:
         latitude=round(latitude + (number % 5 - 2) * 0.0007, 6),
         longitude=round(longitude + (number % 7 - 3) * 0.0007, 6),
         place=thing.place,
+        pickup_place=pickup_place if thing.place == PICKUP_PLACE else None,
         now=now + number * timedelta(minutes=1),
         photos=[album.photo_of(pictures, photo_id=uuid7(), alt=thing.name)],
     )

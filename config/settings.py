@@ -9,6 +9,7 @@ from typing import Any
 from environs import Env, ValidationError, validate
 
 from config import logs, media
+from config.area import area, check_area
 from config.database_urls import databases
 from config.installed import INSTALLED_APPS, MIDDLEWARE, TEMPLATES  # noqa: F401  # Django looks for them here
 from config.payment_amounts import check_amounts, spans
@@ -174,6 +175,8 @@ GDMARKET_CANCELLED_PAYMENTS = env.int("GDMARKET_CANCELLED_PAYMENTS", 5, validate
 # -- Rentals ----------------------------------------------------------------------------------------------------------------------
 #: The shortest time for which an item is rented, in seconds.
 GDMARKET_SHORTEST_RENTAL_S = env.int("GDMARKET_SHORTEST_RENTAL_S", 3600, validate=validate.Range(min=1, max=2592000))
+#: The market's area, `south,west,north,east` in degrees: pickup places lie in it, and, in the admin, items whose place is typed.
+_AREA: list[str] = env.list("GDMARKET_AREA", ["33", "124.5", "38.7", "132"], validate=check_area)
 
 # -- Photos -----------------------------------------------------------------------------------------------------------------------
 
@@ -222,7 +225,7 @@ GDMARKET_THROTTLE_UPLOADS = env.str("GDMARKET_THROTTLE_UPLOADS", "60/min", valid
 
 env.seal()
 
-GDMARKET_PAYMENT_AMOUNTS = spans(_AMOUNTS)
+GDMARKET_PAYMENT_AMOUNTS, GDMARKET_AREA = spans(_AMOUNTS), area(_AREA)
 
 # -- Apps and middleware ----------------------------------------------------------------------------------------------------------
 ROOT_URLCONF = "config.urls"

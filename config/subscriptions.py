@@ -5,7 +5,7 @@ from typing import Any
 
 from apps.accounts.events import ManagerReinstated, ManagerSuspended
 from apps.items import handlers as items
-from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
+from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, PickupPlaceRevised, RentalRefused
 from apps.payments import handlers as payments
 from apps.payments.events import (
     PaymentApproved,
@@ -52,6 +52,7 @@ SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
     ItemRegistered: (rentals.on_item_registered, status_view.on_facts),
     ItemRevised: (rentals.on_item_revised, status_view.on_facts),
     ItemWithdrawn: (rentals.on_item_withdrawn, status_view.on_facts),
+    PickupPlaceRevised: (items.on_pickup_place_revised,),
     # From request to return
     RentalRequested: (items.on_rental_requested, status_view.on_facts),
     RentalPaymentStarted: (payments.on_rental_payment_started, status_view.on_facts),

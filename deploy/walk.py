@@ -20,7 +20,6 @@ _PASSWORD = "gdmarket-demo"  # noqa: S105  # the demo's, printed for everybody
 _ITEM: dict[str, object] = {
     "name": "Walking stick",
     "description": "Rented by ./dev walk.",
-    "category": "test",
     "place": "here",
     "daily_price": 1000,
     "deposit": 0,
@@ -98,7 +97,9 @@ def _look(deployment: Deployment) -> None:
 
 
 def _rent(deployment: Deployment, *, manager: str, renter: str, cancel: bool) -> None:
-    item = deployment.expect_json("POST", "/api/v1/items", token=manager, body=_ITEM, status=(201,))["id"]
+    category = deployment.expect_json("GET", "/api/v1/categories")["results"][-1]["key"]
+    body = {**_ITEM, "category": category}
+    item = deployment.expect_json("POST", "/api/v1/items", token=manager, body=body, status=(201,))["id"]
     _print(f"registered item {item}")
     created: dict[str, Any] = {}
 

@@ -1,7 +1,7 @@
 """The rules of the catalogue: valid details, availability, distance."""
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NotRequired, TypedDict
 
@@ -13,6 +13,16 @@ MAX_NAME = 100
 MAX_DESCRIPTION = 2_000
 MAX_CATEGORY = 40
 MAX_PLACE = 100
+MAX_ADDRESS = 200
+MAX_PLACES = 100
+"""How many pickup places a manager keeps at most."""
+MAX_ACTIVE_CATEGORIES = 200
+"""How many categories there are to choose from at most."""
+ICONS = (
+    *("tools", "camping", "baby", "appliance", "sports", "camera", "party", "travel"),
+    *("clothes", "book", "music", "garden", "kitchen", "vehicle", "box"),
+)
+"""The pictures of categories, each a file of `static/items/icons`; the last one is for what has none of its own."""
 MIN_DAILY_PRICE, MAX_DAILY_PRICE = 1, 10_000_000
 MIN_DEPOSIT, MAX_DEPOSIT = 0, 100_000_000
 MAX_PHOTOS = 8
@@ -54,14 +64,17 @@ class Hold(StrEnum):
 
 
 class Details(TypedDict):
-    """The details of an item that its manager enters; prices in minor units of `currency`, degrees in WGS 84."""
+    """The details of an item that its manager enters; prices in minor units of `currency`, degrees in WGS 84.
+
+    `place`, `latitude` and `longitude` may be left out where a pickup place has them.
+    """
 
     name: str
     description: NotRequired[str]
     category: str
-    place: str
-    latitude: float
-    longitude: float
+    place: NotRequired[str]
+    latitude: NotRequired[float]
+    longitude: NotRequired[float]
     daily_price: int
     deposit: NotRequired[int]
     currency: NotRequired[str]
@@ -76,6 +89,16 @@ def check(*, details: Mapping[str, object]) -> None:
         is_acceptable, refusal = _RULES[field]
         if not is_acceptable(value):
             raise refusal
+
+
+def check_in_area(*, latitude: float, longitude: float, area: Sequence[float]) -> None:
+    """Validate that a place lies in the market's area: south, west, north and east in degrees.
+
+    :raises OutsideAreaError: if it does not
+    """
+    south, west, north, east = area
+    if not (south <= latitude <= north and west <= longitude <= east):
+        raise errors.OutsideAreaError(south=south, west=west, north=north, east=east)
 
 
 def availability(*, holds: Collection[Hold]) -> Availability:
@@ -153,6 +176,7 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], type[InvalidError]]] = {
     "description": (_text(0, MAX_DESCRIPTION, may_break=True), errors.BadDescriptionError),
     "category": (_text(1, MAX_CATEGORY), errors.BadCategoryError),
     "place": (_text(1, MAX_PLACE), errors.BadPlaceError),
+    "address": (_text(0, MAX_ADDRESS), errors.BadAddressError),
     "daily_price": (_whole(MIN_DAILY_PRICE, MAX_DAILY_PRICE), errors.BadDailyPriceError),
     "deposit": (_whole(MIN_DEPOSIT, MAX_DEPOSIT), errors.BadDepositError),
     "currency": (lambda value: value == KRW, errors.BadCurrencyError),

@@ -46,6 +46,68 @@ class BadCategoryError(InvalidError):
     field = "category"
 
 
+class UnknownCategoryError(InvalidError):
+    """There is no such category to choose: `GET /api/v1/categories` lists those there are, and each is known by its key and names."""
+
+    code = "unknown_category"
+    field = "category"
+
+
+class CategoryNameTakenError(ConflictError):
+    """Another category is known by the name {name}."""
+
+    code = "category_name_taken"
+
+
+class TooManyCategoriesError(ConflictError):
+    """There are {most} categories to choose from, and no more are possible: deactivate one first."""
+
+    code = "too_many_categories"
+
+
+class BadIconError(InvalidError):
+    """There is no such icon."""
+
+    code = "bad_icon"
+    field = "icon"
+
+
+class PlaceNotFoundError(NotFoundError):
+    """There is no such pickup place."""
+
+    code = "place_not_found"
+
+
+class PlaceInUseError(ConflictError):
+    """Items are handed over at this pickup place: choose another for them first."""
+
+    code = "place_in_use"
+
+
+class TooManyPlacesError(ConflictError):
+    """A manager has up to {most} pickup places: delete one first."""
+
+    code = "too_many_places"
+
+
+class PlaceVersionMismatchError(StaleError):
+    """The pickup place was changed by someone else meanwhile: it is at version {version} now."""
+
+
+class OutsideAreaError(InvalidError):
+    """The place is outside the market's area: latitude {south} to {north}, longitude {west} to {east}."""
+
+    code = "outside_area"
+    field = "latitude"
+
+
+class BadAddressError(InvalidError):
+    """An address has at most 200 characters, none of them a control character."""
+
+    code = "bad_address"
+    field = "address"
+
+
 class BadPlaceError(InvalidError):
     """A place has 1 to 100 characters, none of them a control character, and shows something."""
 

@@ -37,3 +37,16 @@ class RentalRefused:
     item_id: UUID
     reason: str
     occurred_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PickupPlaceRevised:
+    """A pickup place has another name or is elsewhere, and items that use it have yet to follow.
+
+    Sent again as long as some have: they follow in batches, each by an ItemRevised. Not sent when only its address changed.
+    """
+
+    place_id: UUID
+    manager_id: UUID
+    version: int
+    occurred_at: datetime

@@ -6,6 +6,7 @@ from uuid import UUID
 from apps.items import queries, services
 from apps.items.contracts import ItemDetails, ItemSnapshot
 from apps.items.models import Item
+from apps.items.services import categories
 from gdmarket.contracts import build
 
 
@@ -17,6 +18,11 @@ def count_items() -> int:
 def blur_places(*, item_ids: Collection[UUID]) -> int:
     """Blur the places of these items anew where strangers are shown none, or one of before; return of how many."""
     return services.blur_places(item_ids=item_ids)
+
+
+def adopt_categories() -> int:
+    """Make a category of every text that items have and no category is known by; return how many were made."""
+    return categories.adopt_categories()
 
 
 def list_manager_ids(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:

@@ -1,9 +1,10 @@
-"""How items reacts to facts of rentals."""
+"""How items reacts to facts of accounts and rentals, and to its own."""
 
 from dataclasses import replace
 
 from apps.accounts.events import ManagerReinstated, ManagerSuspended
 from apps.items import services
+from apps.items.events import PickupPlaceRevised
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.events import (
     RentalCancelled,
@@ -27,6 +28,12 @@ def on_manager_suspended(event: ManagerSuspended) -> None:
 def on_manager_reinstated(event: ManagerReinstated) -> None:
     """Show the manager's items again."""
     services.set_suspended(manager_id=event.manager_id, is_suspended=False, version=event.version)
+
+
+@bus.idempotent
+def on_pickup_place_revised(event: PickupPlaceRevised) -> None:
+    """Let the next items of the place follow it."""
+    services.move_items(place_id=event.place_id, now=clock.now())
 
 
 def on_rental_requested(event: RentalRequested) -> None:

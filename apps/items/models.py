@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import LessThanOrEqual, Range
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from apps.items import domain
@@ -19,6 +20,80 @@ _AVAILABILITIES = [
 _HOLDS = [(domain.Hold.RESERVED, _("Reserved")), (domain.Hold.RENTED, _("Rented out")), (domain.Hold.OVER, _("Over"))]
 _IS_LISTED = Q(state=domain.ItemState.LISTED)
 _IS_OPEN = ~Q(hold=domain.Hold.OVER)
+
+
+class CategoryKeyField(FoldedField):
+    """The key of a row's category; where none was given, as in a row of the version before, what the text of its category folds to."""
+
+    def fold(self, row: models.Model) -> str:
+        """Return what the column should hold."""
+        return getattr(row, self.attname) or super().fold(row)
+
+
+class Category(models.Model):
+    """One of the categories that operators keep. Items name it by its key, which never changes: it is what their text folded to."""
+
+    key = models.TextField(_("key"), primary_key=True, editable=False)
+    name_ko = NameField(_("Korean name"), max_length=domain.MAX_CATEGORY)
+    name_en = NameField(_("English name"), max_length=domain.MAX_CATEGORY)
+    icon = models.CharField(_("icon"), max_length=20, default=domain.ICONS[-1])
+    position = models.PositiveIntegerField(_("position"), default=0)
+    is_active = models.BooleanField(_("can be chosen"), default=True)
+
+    class Meta:
+        """Names."""
+
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
+
+    def __str__(self) -> str:
+        """Return the name in the reader's language."""
+        return self.name_ko if get_language() == "ko" else self.name_en
+
+
+class CategoryName(models.Model):
+    """A text, folded, that means a category: its key, and every name that it has or had. A text means one category."""
+
+    folded = models.TextField(primary_key=True)
+    category = models.ForeignKey(Category, on_delete=models.CASCADE, related_name="names")
+
+    def __str__(self) -> str:
+        """Return the folded text."""
+        return self.folded
+
+
+class PickupPlace(models.Model):
+    """A place at which a manager hands items over, named once and used by many of them. Strangers are not shown its address."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    manager_id = models.UUIDField(_("manager"), editable=False)
+    name = NameField(_("name"), max_length=domain.MAX_PLACE)
+    address = models.CharField(_("address"), max_length=domain.MAX_ADDRESS, blank=True, default="")
+    latitude = models.FloatField(_("latitude"))
+    longitude = models.FloatField(_("longitude"))
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    registered_at = models.DateTimeField(_("registered"), editable=False)
+    updated_at = models.DateTimeField(_("updated"), editable=False)
+
+    class Meta:
+        """Names, the index of a manager's list, and constraints."""
+
+        verbose_name = _("pickup place")
+        verbose_name_plural = _("pickup places")
+        indexes = [models.Index(fields=["manager_id", "name", "id"], name="items_places_of_manager")]
+        constraints = [
+            models.CheckConstraint(condition=Q(Range(Length("name"), (1, domain.MAX_PLACE))), name="items_pickup_name_length"),
+            models.CheckConstraint(
+                condition=Q(latitude__range=(-domain.MAX_LATITUDE, domain.MAX_LATITUDE)), name="items_pickup_latitude_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(longitude__range=(-domain.MAX_LONGITUDE, domain.MAX_LONGITUDE)), name="items_pickup_longitude_range"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
 
 
 class PlaceSeed(models.Model):
@@ -51,13 +126,24 @@ class Item(models.Model):
     shown_latitude = models.FloatField(null=True, editable=False)
     shown_longitude = models.FloatField(null=True, editable=False)
     place = NameField(_("place"), max_length=domain.MAX_PLACE)
+    # Without a constraint, for which SQLite would recreate the table, without its triggers, when the migration is undone.
+    pickup_place = models.ForeignKey(
+        PickupPlace,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+        related_name="items",
+        verbose_name=_("pickup place"),
+    )
     state = models.CharField(_("state"), max_length=9, choices=_STATES, default=domain.ItemState.LISTED, editable=False)
     availability = models.CharField(
         _("availability"), max_length=9, choices=_AVAILABILITIES, default=domain.Availability.AVAILABLE, editable=False
     )
     search_text = FoldedField(of=("name", "category", "place", "description"))
     # Null in a row that the version before wrote.
-    category_key = FoldedField(of=("category",), null=True)
+    category_key = CategoryKeyField(of=("category",), null=True)
     # `album.Photo`s, in their order. Null for none.
     photos = models.JSONField(null=True, editable=False)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
@@ -75,6 +161,7 @@ class Item(models.Model):
             models.Index(fields=["category_key", "-registered_at", "-id"], condition=_IS_LISTED, name="items_category_newest_first"),
             models.Index(fields=["daily_price", "id"], condition=_IS_LISTED, name="items_cheapest"),
             models.Index(fields=["name", "id"], condition=_IS_LISTED, name="items_by_name"),
+            models.Index(fields=["pickup_place", "id"], condition=Q(pickup_place__isnull=False), name="items_at_pickup_place"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(Range(Length("name"), (1, domain.MAX_NAME))), name="items_name_length"),

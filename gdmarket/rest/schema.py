@@ -150,7 +150,7 @@ def _add_parameters(operation: Document, *, path: str, method: str) -> None:
         parameters.append(_header("Idempotency-Key", description, minLength=1, maxLength=255, pattern="^[!-~]+$"))
     if method == "patch":
         parameters.append(_header("If-Match", "The ETag of what you read: refused with 412 if it has changed since."))
-    if method == "get" and path.endswith("}"):
+    if method == "get" and (path.endswith("}") or "304" in operation["responses"]):
         parameters.append(_header("If-None-Match", "The ETag of what you have: answered with 304 if it is still that."))
         operation["responses"]["304"] = {"description": "You have it already."}
     parameters.append({"$ref": f"#/components/parameters/{_CORRELATION['name']}"})
@@ -161,7 +161,7 @@ def _add_headers(operation: Document, *, method: str, has_member: bool, result: 
     for status, answer in operation["responses"].items():
         shown = {"X-Correlation-ID": "X-Correlation-ID"}
         properties = _properties_of(answer, result)
-        if "version" in properties or status == "304":
+        if "version" in properties or status == "304" or (status == "200" and "304" in operation["responses"]):
             shown["ETag"] = "ETag"
         if method == "post" and status not in _NEVER_REPLAYED:
             shown["Idempotent-Replayed"] = "Idempotent-Replayed"

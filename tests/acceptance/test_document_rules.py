@@ -72,7 +72,13 @@ LISTS = {field.path for field in PARAMETERS if field.name == "limit"}
 
 
 def of(inputs: list[Input], kind: str) -> list[Input]:
-    return [field for field in inputs if kind in {field.schema.get("type"), field.schema.get("format")}]
+    return [field for field in inputs if kind in _kinds(field.schema)]
+
+
+def _kinds(schema: Any) -> set[Any]:
+    """Return the types of a value, null among them where it may be that, and its format."""
+    types = schema.get("type")
+    return {*(types if isinstance(types, list) else [types]), schema.get("format")}
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ AGREED = {name: DRILL[name] for name in TERMS}
 OTHER = {
     "name": "망가진 드릴",
     "description": "배터리 없음",
-    "category": "고철",
+    "category": "기타",
     "place": "강남역",
     "latitude": 37.4979,
     "longitude": 127.0276,

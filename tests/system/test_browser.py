@@ -13,10 +13,14 @@ from tests.e2e.served import Served
 from tests.system.browser import DESK, PHONE, Browser, opened
 
 PASSWORD = "gdmarket-demo"
-MANAGERS = ("/admin/", "/admin/items/item/", "/admin/items/item/add/", "/admin/rentals/rental/", "/admin/status_view/itemstatus/")
+MANAGERS = (
+    *("/admin/", "/admin/items/item/", "/admin/items/item/add/", "/admin/items/pickupplace/", "/admin/items/pickupplace/add/"),
+    *("/admin/rentals/rental/", "/admin/status_view/itemstatus/"),
+)
 OPERATORS = (
     *("/admin/", "/admin/items/item/", "/admin/rentals/rental/", "/admin/status_view/rentalstatus/"),
     *("/admin/payments/payment/", "/admin/payments/refund/", "/admin/payments/posting/", "/admin/accounts/user/"),
+    *("/admin/items/category/", "/admin/items/category/add/"),
 )
 
 
@@ -54,7 +58,8 @@ def test_a_manager_registers_an_item_and_withdraws_it(browser: Browser) -> None:
     name = f"전동 드라이버 {browser.language}"
     browser.sign_in("manager@example.com", PASSWORD)
     browser.open("/admin/items/item/add/")
-    browser.fill(name=name, category="공구", daily_price="3000", latitude="37.54", longitude="127.05", place="성수역")
+    category = {"ko": "공구", "en": "Tools"}[browser.language]
+    browser.fill(name=name, category=category, daily_price="3000", latitude="37.54", longitude="127.05", place="성수역")
     browser.driver.find_element(By.NAME, "_save").click()
     browser.driver.find_element(By.LINK_TEXT, name).click()
     browser.driver.find_element(By.CSS_SELECTOR, "a[href*='withdraw']").click()

@@ -1,11 +1,9 @@
 """Screens on which item managers manage their items."""
 
-import unicodedata
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
@@ -18,50 +16,15 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from apps.items import domain, queries, services
+from apps.items.admin import lists  # noqa: F401  # its screens
+from apps.items.admin.forms import ItemForm, LocatedMedia
 from apps.items.admin.photos import photos_view
 from apps.items.models import Item
 from gdmarket import clock
 from gdmarket.admin import EMPTY, CategoryFilter, ManagerOwnedAdmin, badge, format_period, instant_column, is_item_manager, money_column
-from gdmarket.errors import DomainError, InvalidError
+from gdmarket.errors import DomainError
 
 MAX_WITHDRAWN_AT_ONCE = 50
-_WRITABLE = ("name", "category", "description", "place", "latitude", "longitude", "daily_price", "deposit")
-_TEXTS = ("name", "category", "description", "place")
-
-
-class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
-    """The editable fields of an item, and the version that the manager saw."""
-
-    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
-
-    class Meta:
-        model = Item
-        fields = _WRITABLE
-        help_texts = {
-            "daily_price": _("In won, for each started day."),
-            "deposit": _("In won; 0 for none."),
-            "place": _("Where people fetch it, as neighbours would say."),
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Fill in the item's version."""
-        super().__init__(*args, **kwargs)
-        if self.instance.registered_at is not None:
-            self.initial["seen_version"] = self.instance.version
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        cleaned.update({field: _tidy(cleaned[field]) for field in _TEXTS if field in cleaned})
-        for field in _WRITABLE:
-            try:
-                domain.check(details={field: cleaned[field]} if field in cleaned else {})
-            except InvalidError as refused:
-                self.add_error(field, refused.message)
-        return cleaned
-
-    def details(self) -> dict[str, Any]:
-        """Return the details of the item as entered."""
-        return {field: self.cleaned_data[field] for field in _WRITABLE}
 
 
 @admin.register(Item)
@@ -69,6 +32,7 @@ class ItemAdmin(ManagerOwnedAdmin):
     """A manager's own items; operators see everybody's."""
 
     form = ItemForm
+    Media = LocatedMedia
     list_display = ("name", "category", "price", "place", "state_badge", "registered")
     list_filter = ("state", "availability", CategoryFilter)
     list_per_page = MAX_WITHDRAWN_AT_ONCE
@@ -80,7 +44,7 @@ class ItemAdmin(ManagerOwnedAdmin):
     fieldsets = (
         (None, {"fields": ("name", "category", "description")}),
         (_("Price"), {"fields": (("daily_price", "deposit"),)}),
-        (_("Place"), {"fields": ("place", ("latitude", "longitude"))}),
+        (_("Place"), {"fields": ("pickup_place", "place", ("latitude", "longitude"))}),
     )
     status_fieldset = (_("Status"), {"fields": (*readonly_fields, "seen_version")})
 
@@ -165,6 +129,12 @@ class ItemAdmin(ManagerOwnedAdmin):
         context["can_withdraw"] = item is not None and self.has_change_permission(request, item)
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def get_form(self, request: HttpRequest, obj: Item | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002  # Django's hook
+        """Offer the pickup places of the item's manager."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.manager_id = request.user.pk if obj is None else obj.manager_id
+        return form
+
     def get_urls(self) -> list[URLPattern]:
         withdraw = path("withdraw/", self.admin_site.admin_view(self.withdraw_view), name="items_item_withdraw")
         photos = path("<uuid:item_id>/photos/", self.admin_site.admin_view(self.photos_view), name="items_item_photos")
@@ -188,8 +158,3 @@ class ItemAdmin(ManagerOwnedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         is_listed = getattr(obj, "state", domain.ItemState.LISTED) == domain.ItemState.LISTED
         return is_listed and self.has_view_permission(request, obj)
-
-
-def _tidy(text: str) -> str:
-    """Return a text in NFC, with the plain line breaks that browsers turn into carriage returns."""
-    return unicodedata.normalize("NFC", text).replace("\r\n", "\n")

@@ -14,7 +14,7 @@ from rest_framework import exceptions
 
 from apps.items import domain
 from apps.items.models import Item
-from apps.items.queries import searching
+from apps.items.queries import categories, searching
 from apps.items.queries.searching import Search
 from gdmarket import clock, text
 from gdmarket.rest import instants, pagination
@@ -190,7 +190,7 @@ def _form_class() -> type[SearchForm]:
 def _search(given: Mapping[str, Any]) -> Search:
     values: dict[str, Any] = {}
     if given["category"]:
-        values["category_key"] = text.folded(text=given["category"])
+        values["category_key"] = categories.key_of(category=given["category"])
     if given["max_daily_price"] is not None:
         values["daily_price"] = given["max_daily_price"]
     if given["availability"]:

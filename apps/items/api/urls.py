@@ -2,9 +2,12 @@
 
 from django.urls import path
 
-from apps.items.api import photos, views
+from apps.items.api import photos, places, views
 
 urlpatterns = [
+    path("categories", places.CategoryList.as_view(), name="categories"),
+    path("places", places.PlaceList.as_view(), name="places"),
+    path("places/<id:place_id>", places.PlaceDetail.as_view(), name="place"),
     path("items", views.ItemList.as_view(), name="items"),
     path("items/<id:item_id>", views.ItemDetail.as_view(), name="item"),
     path("items/<id:item_id>/photos", photos.PhotoList.as_view(), name="photos"),

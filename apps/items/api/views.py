@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from apps.items import queries, services
 from apps.items.api import filters
 from apps.items.api.openapi import SEARCH_PARAMETERS
-from apps.items.api.serializers import FoundItemSerializer, ItemSerializer, item_json
+from apps.items.api.serializers import FoundItemSerializer, ItemSerializer, NewItemSerializer, item_json
 from gdmarket import clock
 from gdmarket.rest import etags
 from gdmarket.rest.pagination import page, page_of
@@ -32,10 +32,10 @@ class ItemList(ApiView):
         viewer, origin = request.user.pk, request.origin
         return page(request, found, order=order, serialize=lambda item: item_json(item, viewer=viewer, origin=origin))
 
-    @extend_schema(operation_id="registerItem", tags=["items"], request=ItemSerializer, responses={201: ItemSerializer})
+    @extend_schema(operation_id="registerItem", tags=["items"], request=NewItemSerializer, responses={201: ItemSerializer, 404: None})
     def post(self, request: ApiRequest) -> HttpResponse:
         """Register an item for rent."""
-        details: Any = ItemSerializer.validated(request.data)
+        details: Any = NewItemSerializer.details(request.data)
         item = services.register_item(
             item_id=request.operation_id,
             manager_id=request.person_id,

@@ -17,8 +17,9 @@ from apps.items.models import BusyPeriod, Item, ItemManager
 from gdmarket.prepared import Param, Prepared
 
 SHOWN = (
-    *("id", "manager_id", "name", "description", "category", "daily_price", "deposit", "currency", "latitude", "longitude"),
-    *("shown_latitude", "shown_longitude", "place", "state", "availability", "photos", "version", "registered_at", "updated_at"),
+    *("id", "manager_id", "name", "description", "category", "category_key", "daily_price", "deposit", "currency", "latitude", "longitude"),
+    *("shown_latitude", "shown_longitude", "place", "pickup_place_id", "state", "availability", "photos", "version"),
+    *("registered_at", "updated_at"),
 )
 """The columns that the API shows or needs for it."""
 # SQLite compiles a statement anew each time a parameter is compared with what an index is limited to: longer than most searches take.

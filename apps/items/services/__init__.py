@@ -1,9 +1,9 @@
 """Changing items: register, revise, withdraw; reserve and free their periods for rentals."""
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 from uuid import UUID
 
 from django.db.models import UUIDField
@@ -11,11 +11,12 @@ from django.db.models import UUIDField
 from apps.items import domain
 from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
-from apps.items.models import BusyPeriod, Item, ItemManager, PlaceSeed
+from apps.items.models import BusyPeriod, Item, ItemManager, PickupPlace, PlaceSeed
 from apps.items.photos.album import Photo
-from apps.items.services import photo_files
+from apps.items.queries import categories as known
+from apps.items.services import photo_files, places
 from apps.rentals.contracts import RentalSnapshot
-from gdmarket import bus, databases
+from gdmarket import bus, databases, text
 from gdmarket.contracts import build
 from gdmarket.prepared import Param, Prepared
 from gdmarket.prepared_writes import PreparedInsert, PreparedUpdate
@@ -23,6 +24,9 @@ from gdmarket.prepared_writes import PreparedInsert, PreparedUpdate
 # The columns that follow from others: `save` fills in the folded ones, `_blur` the place.
 _FOLDED = ("search_text", "category_key")
 _SHOWN = ("shown_latitude", "shown_longitude")
+_WHERE = ("place", "latitude", "longitude")
+MOVED_AT_ONCE = 50
+"""How many items follow their pickup place in one transaction."""
 _ITEM = Item.objects.filter(id=Param("item_id", UUIDField()))
 _LOCKED_ITEM, _AVAILABILITY = Prepared(_ITEM.select_for_update(no_key=True)), PreparedUpdate(_ITEM, "availability")
 _UPSERT = PreparedInsert(BusyPeriod, newer_by="version")
@@ -33,20 +37,32 @@ _Fact = TypeVar("_Fact", ItemRegistered, ItemRevised, ItemWithdrawn)
 
 
 def register_item(
-    *, item_id: UUID, manager_id: UUID, now: datetime, photos: Sequence[Photo] = (), **details: Unpack[domain.Details]
+    *,
+    item_id: UUID,
+    manager_id: UUID,
+    now: datetime,
+    pickup_place: UUID | None = None,
+    photos: Sequence[Photo] = (),
+    **details: Unpack[domain.Details],
 ) -> Item:
     """Register an item under the id given; the same id again returns the item unchanged. The files of its photos were touched before.
 
+    With a `pickup_place` of the manager's, `place`, `latitude` and `longitude` are its own, whatever else is given.
     :raises InvalidError: the subclass of the first field that is not acceptable
+    :raises UnknownCategoryError: if there is no such category
+    :raises PlaceNotFoundError: if the pickup place is unknown, or another manager's
     :raises ItemIdTakenError: if another manager's item has the id
     """
     domain.check(details=details)
+    category = known.get_category(category=details["category"])
     with databases.transaction_for("items"):
-        place = blurred_place(manager_id=manager_id, latitude=details["latitude"], longitude=details["longitude"])
-        shown = dict(zip(_SHOWN, place, strict=True))
-        written = {"manager_id": manager_id, "registered_at": now, "updated_at": now, **details, **shown}
+        written: dict[str, Any] = {**details, "category": category.name, "category_key": category.key}
         if photos:
             written["photos"] = list(photos)
+        if pickup_place is not None:
+            written |= _at(places.lock_place(place_id=pickup_place, manager_id=manager_id))
+        shown = blurred_place(manager_id=manager_id, latitude=written["latitude"], longitude=written["longitude"])
+        written |= {"manager_id": manager_id, "registered_at": now, "updated_at": now, **dict(zip(_SHOWN, shown, strict=True))}
         item, is_new = Item.objects.get_or_create(id=item_id, defaults=written)
         if is_new:
             photo_files.claim(files={photo["file"] for photo in photos}, now=now)
@@ -56,31 +72,47 @@ def register_item(
     return item
 
 
-def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int | None = None, **changes: object) -> Item:
+def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int | None = None, **changes: Any) -> Item:
     """Change some of the `Details` of an own listed item. Nothing is published when nothing differs.
 
-    `expected_version` is the version that the manager saw; None means any.
+    `expected_version` is the version that the manager saw; None means any. With a `pickup_place`, the id of one of the manager's, the item
+    is where that is; with None, or somewhere else, it is no longer at one.
     :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
     :raises VersionMismatchError: if the item is not at `expected_version`
     :raises InvalidError: the subclass of the first field that is not acceptable
+    :raises UnknownCategoryError: if there is no such category
+    :raises PlaceNotFoundError: if the pickup place is unknown, or another manager's
     """
+    is_placed, pickup_place = "pickup_place" in changes, changes.pop("pickup_place", None)
     domain.check(details=changes)
     with databases.transaction_for("items"):
+        # Places are locked before items, also where items follow their place.
+        at = None if pickup_place is None else places.lock_place(place_id=pickup_place, manager_id=by)
         item = lock_own_item(item_id=item_id, by=by)
         check_version(item=item, expected=expected_version)
-        differing = [field for field, value in changes.items() if getattr(item, field) != value]
-        if not differing:
-            return item
-        for field in differing:
-            setattr(item, field, changes[field])
-        item.version += 1
-        item.updated_at = now
-        has_moved = not {"latitude", "longitude"}.isdisjoint(differing)
-        if has_moved:
-            _blur(item)
-        item.save(update_fields=[*differing, *_FOLDED, *(_SHOWN if has_moved else ()), "version", "updated_at"])
-        publish_revision(item=item, description=item.description if "description" in differing else None, now=now)
+        if "category" in changes:
+            changes |= _category(item, changes["category"])
+        if at is not None:
+            changes |= _at(at)
+        elif is_placed or any(name in changes and changes[name] != getattr(item, name) for name in _WHERE):
+            changes["pickup_place_id"] = None
+        _revise(item, changes, now)
     return item
+
+
+def move_items(*, place_id: UUID, now: datetime) -> None:
+    """Let the next items of a pickup place follow it to where it is; asks for the ones after them by another PickupPlaceRevised."""
+    with databases.transaction_for("items"):
+        place = PickupPlace.objects.select_for_update(no_key=True).filter(id=place_id).first()
+        if place is None:
+            return
+        where = {name: getattr(place, "name" if name == "place" else name) for name in _WHERE}
+        behind = Item.objects.filter(pickup_place=place, state=domain.ItemState.LISTED).exclude(**where)
+        found = list(behind.select_for_update(no_key=True).order_by("id")[: MOVED_AT_ONCE + 1])
+        for item in found[:MOVED_AT_ONCE]:
+            _revise(item, _at(place), now)
+        if len(found) > MOVED_AT_ONCE:
+            places.publish_revision(place=place, now=now)
 
 
 def withdraw_item(*, item_id: UUID, by: UUID, now: datetime) -> Item:
@@ -174,6 +206,36 @@ def _hold(item: Item, rental: RentalSnapshot, hold: domain.Hold) -> None:
     availability = domain.availability(holds={domain.Hold(hold) for hold in _OPEN_HOLDS.all(item_id=item.id)})
     if availability != item.availability:
         _AVAILABILITY.run(item_id=item.id, availability=availability)
+
+
+def _revise(item: Item, changes: Mapping[str, Any], now: datetime) -> None:
+    """Change columns of an item, whose row is locked, and publish it, if any differs."""
+    differing = [field for field, value in changes.items() if getattr(item, field) != value]
+    if not differing:
+        return
+    for field in differing:
+        setattr(item, field, changes[field])
+    item.version += 1
+    item.updated_at = now
+    has_moved = not {"latitude", "longitude"}.isdisjoint(differing)
+    if has_moved:
+        _blur(item)
+    columns = dict.fromkeys([*differing, *_FOLDED, *(_SHOWN if has_moved else ()), "version", "updated_at"])
+    item.save(update_fields=columns)
+    publish_revision(item=item, description=item.description if "description" in differing else None, now=now)
+
+
+def _category(item: Item, category: str) -> dict[str, str]:
+    """Return the columns that change where an item gets the category that a text means: none, where it has that already."""
+    if text.folded(text=category) in {text.folded(text=item.category), item.category_key}:
+        return {"category": item.category}
+    found = known.get_category(category=category)
+    return {"category": found.name, "category_key": found.key}
+
+
+def _at(place: PickupPlace) -> dict[str, Any]:
+    """Return the columns of an item that is at a pickup place."""
+    return {"pickup_place_id": place.id, "place": place.name, "latitude": place.latitude, "longitude": place.longitude}
 
 
 def _blur(item: Item) -> None:

@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.items import services as items
-from apps.items.models import Item
+from apps.items.models import Item, PickupPlace
+from apps.items.services import places
 from apps.rentals.models import Rental
 from apps.rentals.services import lending, paying, requesting
 from gdmarket import bus, clock
@@ -22,7 +23,7 @@ from tests.factories.accounts import PASSWORD, UserFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SCREENS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-MANAGERS_OWN = {"items.Item", "rentals.Rental", "status_view.ItemStatus", "status_view.RentalStatus"}
+MANAGERS_OWN = {"items.Item", "items.PickupPlace", "rentals.Rental", "status_view.ItemStatus", "status_view.RentalStatus"}
 DAY = timedelta(days=1)
 
 
@@ -45,6 +46,7 @@ class Shop:
         now = clock.now()
         details: dict[str, Any] = {"category": "공구", "daily_price": 8_000, "latitude": 37.5, "longitude": 127.0, "place": "성수역"}
         item = items.register_item(item_id=uuid7(), manager_id=self.manager.pk, name=name, description="", deposit=0, now=now, **details)
+        places.add_place(place_id=uuid7(), manager_id=self.manager.pk, now=now, name=name, latitude=37.5, longitude=127.0)
         bus.run_until_idle()
         starts_at = now + starts_in
         rental = requesting.request_rental(
@@ -157,7 +159,7 @@ def test_a_manager_sees_own_rows_alone(model: type[Model], shop: Shop, neighbour
         return
     assert "나의 드릴" in answer.content.decode()
     assert "남의 드릴" not in answer.content.decode()
-    mine = {own.id, own.item_id}
+    mine = {own.id, own.item_id, *PickupPlace.objects.filter(manager_id=shop.manager.pk).values_list("id", flat=True)}
     for row in model._default_manager.all():
         shown = shop.screens.get(_page(row))
         assert (shown.status_code == HTTPStatus.OK) == (_id(row) in mine), (row, others)

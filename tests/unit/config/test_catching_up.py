@@ -20,7 +20,7 @@ from tests.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DRILL: dict[str, Any] = {"name": "드릴", "category": "공구", "place": "성수역", "latitude": 37.5, "longitude": 127.0, "daily_price": 8_000}
-NOTHING = {"managers": 0, "listings": 0, "places": 0, "ends": 0}
+NOTHING = {"categories": 0, "managers": 0, "listings": 0, "places": 0, "ends": 0}
 
 
 def test_what_an_older_version_left_is_made_up_for_once() -> None:
@@ -78,4 +78,6 @@ def test_the_command_says_what_it_did() -> None:
     said = StringIO()
     call_command("catch_up", stdout=said)
 
-    assert said.getvalue() == "published the state of 0 managers, described 0 items, blurred 0 places, scheduled the end of 0 rentals\n"
+    assert said.getvalue() == (
+        "published the state of 0 managers, described 0 items, blurred 0 places, scheduled the end of 0 rentals, made 0 categories\n"
+    )

@@ -140,6 +140,7 @@ def test_a_page_takes_one_query_and_the_first_around_a_place_two(api: APIClient,
     density.clear()
     with django_assert_num_queries(2):  # the first counts what is within the radius, and remembers that it is little
         assert len(_names(api.get(address))) == 3
+    api.get(f"{ITEMS}?category=공구")  # what it means is remembered for a while
     for path in (address, ITEMS, f"{ITEMS}?category=공구", f"{ITEMS}?ordering=daily_price"):
         with django_assert_num_queries(1):
             api.get(path)

@@ -53,8 +53,8 @@ def test_a_manager_registers_an_item(client: APIClient, manager: Any) -> None:
     assert answer.status_code == 201
     item = answer.json()
     assert list(item) == [
-        "id", "manager", "name", "description", "category", "daily_price", "deposit", "currency", "latitude", "longitude", "place",
-        "state", "availability", "photos", "version", "registered_at", "updated_at",
+        "id", "manager", "name", "description", "category", "category_key", "daily_price", "deposit", "currency", "latitude", "longitude",
+        "place", "pickup_place", "state", "availability", "photos", "version", "registered_at", "updated_at",
     ]  # fmt: skip
     assert {field: item[field] for field in DRILL} == DRILL
     assert (item["manager"], item["state"], item["availability"], item["version"]) == (str(manager.pk), "listed", "available", 1)

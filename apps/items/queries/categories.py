@@ -1,0 +1,77 @@
+"""Categories: those there are to choose from, and which one a text means."""
+
+from time import monotonic
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet, TextField
+
+from apps.items import domain
+from apps.items.errors import UnknownCategoryError
+from apps.items.models import Category, CategoryName
+from gdmarket import text
+from gdmarket.prepared import Param, Prepared
+
+REMEMBERED_S = 10.0
+"""For how long a process knows what a text means without asking again. A key never changes, so that only names and states are late."""
+_MOST_REMEMBERED = 1_000
+
+
+class Meaning(NamedTuple):
+    """What a text means: the category's key, its Korean name, and whether it can be chosen."""
+
+    key: str
+    name: str
+    is_active: bool
+
+
+_NAMED: Any = CategoryName.objects.filter(folded=Param("folded", TextField()))
+_MEANING: Prepared[tuple[str, str, bool]] = Prepared(_NAMED.values_list("category_id", "category__name_ko", "category__is_active"))
+_remembered: dict[str, tuple[float, Meaning | None]] = {}
+
+
+def list_categories() -> QuerySet[Category]:
+    """List the categories that can be chosen, in the operators' order."""
+    return Category.objects.filter(is_active=True).order_by("position", "name_ko", "key")
+
+
+def get_category(*, category: str) -> Meaning:
+    """Return the category that a text means, by its key or any of its names, however it is written.
+
+    :raises UnknownCategoryError: if there is none, or it cannot be chosen
+    """
+    folded = text.folded(text=category)
+    found = _find(folded) or _ask(folded)  # it may have been made a moment ago
+    if found is None or not found.is_active:
+        raise UnknownCategoryError
+    return found
+
+
+def key_of(*, category: str) -> str:
+    """Return the key of the category that a text means; of no category, the folded text, which items of the version before may have."""
+    folded = text.folded(text=category)
+    found = _find(folded)
+    return folded if found is None else found.key
+
+
+def forget() -> None:
+    """Ask again what texts mean: categories have changed."""
+    _remembered.clear()
+
+
+def is_full() -> bool:
+    """Whether no more categories can be made choosable."""
+    return Category.objects.filter(is_active=True).count() >= domain.MAX_ACTIVE_CATEGORIES
+
+
+def _find(folded: str) -> Meaning | None:
+    until, found = _remembered.get(folded, (0.0, None))
+    return found if monotonic() < until else _ask(folded)
+
+
+def _ask(folded: str) -> Meaning | None:
+    row = _MEANING.first(folded=folded)
+    found = None if row is None else Meaning(*row)
+    if len(_remembered) >= _MOST_REMEMBERED:
+        _remembered.clear()
+    _remembered[folded] = (monotonic() + REMEMBERED_S, found)
+    return found
