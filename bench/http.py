@@ -13,7 +13,7 @@ from bench.market import open_market
 from bench.paid_requests import PaidRequests
 from bench.wire import Measured, closed_loop
 from deploy import report
-from deploy.client import API, RENTERS, Client, Request
+from deploy.client import API, Client, Request
 
 _ROW = "{:<11} {:<34} {:>9} {:>9} {:>9} {:>7} {:>9}"
 
@@ -46,13 +46,13 @@ def run(options: Namespace) -> None:
 def _measure(*, database: str, clients: int, seconds: float) -> dict[str, Measured]:
     with open_market(database=database) as port:
         client = Client(port)
-        renter = client.sign_in(RENTERS[0])
         items = json.loads(client.send(Request(path=f"{API}/items?limit=100&availability=available"))[1])["results"]
-        paid = PaidRequests(items=[item["id"] for item in items], token=renter)
-        rental = json.loads(client.send(next(paid.of(len(items) - 1)))[1])
+        renters = [client.register(email=f"bench-{number}@example.com") for number in range(clients)]
+        paid = PaidRequests(items=[item["id"] for item in items], tokens=renters)
+        rental = json.loads(client.send(next(paid.of(clients - 1)))[1])
         loads: dict[str, Callable[[int], Iterable[Request | bytes]]] = {
             "bare: GET /health/live": lambda _: repeat(Request(path="/health/live")),
-            "GET /status/rentals/{id}": lambda _: repeat(Request(path=f"{API}/status/rentals/{rental['id']}", token=renter)),
+            "GET /status/rentals/{id}": lambda _: repeat(Request(path=f"{API}/status/rentals/{rental['id']}", token=renters[-1])),
             "GET /items?near=": lambda _: repeat(Request(path=f"{API}/items?near=37.5446,127.0559")),
             "POST /rentals with payment": paid.of,
         }

@@ -58,12 +58,14 @@ def new_database(url: str) -> str:
 
 
 def loads_on(port: int) -> tuple[int, dict[str, Load]]:
-    """Return the port and the loads on it; the items for paid requests are made."""
+    """Return the port and the loads on it; the items and the renters of paid requests are made."""
     client = Client(port)
     renter, manager = client.sign_in(RENTERS[0]), client.sign_in("manager@example.com")
     new_item = Request(method="POST", path=f"{API}/items", token=manager, body=_ITEM)
     items = [json.loads(client.send(new_item)[1])["id"] for _ in range(_ITEMS)]
-    paid = PaidRequests(items=items, token=renter)
+    # Each client is a neighbour of its own: what one renter does at once goes one after the other, under the renter's lock.
+    renters = [client.register(email=f"bench-{number}@example.com") for number in range(_ITEMS)]
+    paid = PaidRequests(items=items, tokens=[renter, *renters[1:]])
     rental = json.loads(client.send(next(paid.of(0)))[1])["id"]
     client.close()
 

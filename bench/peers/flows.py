@@ -71,13 +71,14 @@ def ask(request: Request | bytes) -> Step:
     return json.loads(body)
 
 
-def rental(*, token: str, items: Sequence[str]) -> Flow:
+def rental(*, tokens: Sequence[str], items: Sequence[str]) -> Flow:
     """Search nearby, look at one, request and pay, ask how it stands: four requests."""
-    paid = PaidRequests(items=items, token=token)
+    paid = PaidRequests(items=items, tokens=tokens)
     paying = [paid.of(number) for number in range(len(items))]
     turns = count()
 
     def flow(number: int) -> Scenario:
+        token = tokens[number % len(items) % len(tokens)]
         found = yield from ask(Request(path=f"{API}/items?limit=20&near={_TOWNS[next(turns) % len(_TOWNS)]}&radius_m=5000"))
         yield from ask(Request(path=f"{API}/items/{found['results'][number % len(found['results'])]['id']}", token=token))
         made = yield from ask(next(paying[number % len(paying)]))

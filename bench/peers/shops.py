@@ -17,7 +17,7 @@ from bench.market import settings_of
 from bench.peers import flows
 from bench.peers.flows import Shop
 from bench.serving import new_database, served
-from deploy.client import RENTERS, Client
+from deploy.client import Client
 from deploy.report import progress
 from deploy.servers.ports import free_port
 from deploy.servers.process import ROOT, ServerProcess
@@ -39,11 +39,11 @@ def gdmarket(url: str, _kept: Path, products: int) -> Iterator[Shop]:
         _run([sys.executable, "-m", "bench", "load", "--items", str(products), "--rentals", "0"], ROOT, settings)
         with served(revisions.this(), database, workers=WORKERS) as port:
             client = Client(port)
-            token = client.sign_in(RENTERS[0])
+            tokens = [client.register(email=f"bench-{number}@example.com") for number in range(CLIENTS)]
             client.close()
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/items?limit={CLIENTS}") as answer:
                 items = [item["id"] for item in json.load(answer)["results"]]
-            rental = flows.rental(token=token, items=items)
+            rental = flows.rental(tokens=tokens, items=items)
             yield Shop(name="GDmarket", port=port, begin=lambda: rental)
 
 
