@@ -1,32 +1,29 @@
 """The web admin: item managers see their own items and rentals, operators everything."""
 
 import secrets
-from collections.abc import Iterator
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import hashing
 from apps.accounts.errors import HashingBusyError
+from config.desk import places
 from gdmarket import clock
-from gdmarket.admin import is_item_manager, is_operator, may_use_admin
+from gdmarket.admin import may_use_admin
 from gdmarket.errors import DomainError, TooOftenError
 from gdmarket.rest.throttles import AuthThrottle, address_of
 
-# The order of the menu; apps without screens are not in it.
 _DEVICE, _DEVICE_KNOWN_FOR = "gdmarket_device", timedelta(days=180)
-_ORDER = ("status_view", "rentals", "items", "payments", "accounts", "auth")
 
 
 class SignInForm(AdminAuthenticationForm):
@@ -90,6 +87,7 @@ class MarketAdminSite(AdminSite):
     site_header = site_title = _("GDmarket")
     index_title = _("Today")
     site_url = None
+    enable_nav_sidebar = False
     login_form = SignInForm
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -127,26 +125,21 @@ class MarketAdminSite(AdminSite):
             return HttpResponse(busy.message, status=HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain; charset=utf-8")
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """Show what is to be done today, and the menu."""
-        shown = {"cards": list(_cards(request)), "may_register": is_item_manager(request.user)}
-        return super().index(request, {**(extra_context or {}), **shown})
+        """Show what is to be done today."""
+        from config.desk import today  # noqa: PLC0415  # see above
 
-    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        apps = super().get_app_list(request, app_label)
-        return sorted(apps, key=lambda app: _ORDER.index(app["app_label"]) if app["app_label"] in _ORDER else len(_ORDER))
+        return super().index(request, {**(extra_context or {}), **today.context(request)})
 
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
+        """Redirect to the place: it has a list instead of a list of models."""
+        return HttpResponseRedirect(places.address_under(app_label))
 
-def _cards(request: HttpRequest) -> Iterator[dict[str, Any]]:
-    """Yield the counts of the start page, each with a link to its list."""
-    # Models cannot be imported yet when Django creates the site.
-    from apps.status_view import queries  # noqa: PLC0415
-    from apps.status_view.admin import WORK_QUEUES, day_ends_at  # noqa: PLC0415
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what every page needs: the places too."""
+        return {**super().each_context(request), "places": places.places_of(request), "opened_at": clock.now()}
 
-    manager_id = None if is_operator(request.user) else request.user.pk
-    rentals = reverse("admin:status_view_rentalstatus_changelist")
-    for what, count in queries.count_work_queues(manager_id=manager_id, day_ends_at=day_ends_at()).items():
-        address = f"{rentals}?{urlencode({'at_hand': what.value})}"
-        yield {"kind": what.value, "label": WORK_QUEUES[what], "count": count, "address": address}
-    listed = queries.count_listed_items(manager_id=manager_id)
-    items = reverse("admin:status_view_itemstatus_changelist")
-    yield {"kind": "listed", "label": _("Items listed"), "count": listed, "address": f"{items}?{urlencode({'state': 'listed'})}"}
+    def get_urls(self) -> list[Any]:
+        """Return the admin's patterns, and before them the desk's."""
+        from config.desk import urls  # noqa: PLC0415  # see above
+
+        return [*urls.patterns(self.admin_view), *super().get_urls()]

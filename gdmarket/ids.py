@@ -32,3 +32,8 @@ def uuid7() -> UUID:
     """
     milliseconds, random = time.time_ns() // 1_000_000, secrets.randbits(74)
     return UUID(int=(milliseconds & (1 << 48) - 1) << 80 | _VERSION_7 | (random >> 62) << 64 | _VARIANT | random & (1 << 62) - 1)
+
+
+def first_at(at: datetime) -> UUID:
+    """Return the smallest UUID of version 7 of an instant's millisecond: what is made from then on is not before it."""
+    return UUID(int=int(at.timestamp() * 1000) << 80 | _VERSION_7 | _VARIANT)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts import queries, services
 from apps.accounts.models import User
 from gdmarket import clock
-from gdmarket.admin import LimitedAdmin, ReadOnlyAdmin, is_operator
+from gdmarket.admin import ReadOnlyAdmin, is_operator
 
 _PERMISSIONS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -65,12 +65,8 @@ class PersonAdmin(ReadOnlyAdmin, UserAdmin):  # type: ignore[type-arg]  # Django
         return _is_superuser(request) if is_powerful else is_operator(request.user)
 
 
+# Permissions follow from the roles: there is no page for groups.
 admin.site.unregister(Group)
-
-
-@admin.register(Group)
-class LimitedGroupAdmin(LimitedAdmin, GroupAdmin):
-    """Django's groups of permissions, with no lookup but their search."""
 
 
 def _is_superuser(request: HttpRequest) -> bool:

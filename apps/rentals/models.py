@@ -184,6 +184,7 @@ class Rental(models.Model):
             models.Index(fields=["renter_id", "-requested_at", "-id"], name="rentals_of_renter"),
             models.Index(fields=["manager_id", "-requested_at", "-id"], name="rentals_of_manager"),
             models.Index(fields=["manager_id", "state", "-requested_at", "-id"], name="rentals_of_manager_in_state"),
+            models.Index(fields=["state", "ends_at"], name="rentals_in_state"),
         )
 
     def __str__(self) -> str:

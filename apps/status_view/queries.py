@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
 from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet, UUIDField
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Sum, UUIDField, Value
+from django.db.models.functions import Greatest, Least, TruncDate
 
 from apps.status_view import domain
 from apps.status_view.errors import ItemStatusNotFoundError, RentalStatusNotFoundError
@@ -23,6 +24,8 @@ Row = Mapping[str, Any]
 Items = QuerySet[ItemStatus, Row]
 Rentals = QuerySet[RentalStatus, Row]
 
+# The states of a rental that was paid and not cancelled.
+_STANDING = ("paid", "rented", "returned", "no_show")
 # How long a read with `min_version` waits for that version, and how often it looks.
 _PATIENCE_S = 0.2
 _INTERVAL_S = 0.01
@@ -39,38 +42,55 @@ def _holding() -> Rentals:
 _HOLDING = Prepared(_holding().filter(among("item_id", "item_ids", UUIDField())))
 
 
-class WorkQueue(StrEnum):
-    """The rentals that wait for a manager, by why."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Day:
+    """The paid rentals whose period begins on a day: how many, their income in minor units, and for how long they were out by `until`."""
 
-    TO_HAND_OVER = "to_hand_over"
-    OUT = "out"
-    OVERDUE = "overdue"
-    UNPAID = "unpaid"
-
-
-def in_work_queue(*, queue: WorkQueue, day_ends_at: datetime) -> Q:
-    """Return the condition on rentals in a work queue; those to hand over are the paid ones whose period begins before `day_ends_at`."""
-    match queue:
-        case WorkQueue.TO_HAND_OVER:
-            return Q(state="paid", starts_at__lt=day_ends_at)
-        case WorkQueue.OUT:
-            return Q(state="rented")
-        case WorkQueue.OVERDUE:
-            return Q(state="rented", overdue=True)
-        case WorkQueue.UNPAID:
-            return Q(state="requested")
+    on: date
+    rentals: int
+    income: int
+    lent_for: timedelta
 
 
-def count_work_queues(*, manager_id: UUID | None, day_ends_at: datetime) -> dict[WorkQueue, int]:
-    """Return the sizes of a manager's work queues; without a manager, of everybody's."""
-    counts = {queue.value: Count("id", filter=in_work_queue(queue=queue, day_ends_at=day_ends_at)) for queue in WorkQueue}
-    open_ones = RentalStatus.objects.filter(_is_managed_by(manager_id), version__gt=0, state__in=domain.OPEN)
-    return {WorkQueue(queue): count for queue, count in open_ones.aggregate(**counts).items()}
+def count_listed_items(*, manager_id: UUID) -> int:
+    """Return how many items a manager has listed."""
+    return ItemStatus.objects.filter(manager_id=manager_id, version__gt=0, state="listed").count()
 
 
-def count_listed_items(*, manager_id: UUID | None) -> int:
-    """Return how many items a manager has listed; without a manager, everybody."""
-    return ItemStatus.objects.filter(_is_managed_by(manager_id), version__gt=0, state="listed").count()
+def sum_days(*, manager_id: UUID | None, since: datetime, until: datetime, zone: tzinfo) -> list[Day]:
+    """Return the days on which paid rentals begin whose period ends after `since`: a manager's; without a manager, everybody's.
+
+    A day's income is what its rentals paid from `since` on, less what was given back. Out is an item for the period that was booked and not
+    cancelled, as far as it lies between `since` and `until`.
+    """
+    paid = RentalStatus.objects.filter(_is_managed_by(manager_id), paid_at__isnull=False, ends_at__gt=since)
+    stands = Q(state__in=_STANDING)
+    lent_for = ExpressionWrapper(Least("ends_at", Value(until)) - Greatest("starts_at", Value(since)), output_field=DurationField())
+    days = paid.order_by().values(on=TruncDate("starts_at", tzinfo=zone))
+    sums = days.annotate(
+        rentals=Count("id", filter=stands),
+        income=Sum(F("paid") - F("refunded"), filter=Q(paid_at__gte=since), default=0),
+        lent_for=Sum(lent_for, filter=stands & Q(starts_at__lt=until), default=timedelta()),
+    )
+    return [Day(**day) for day in sums.order_by("on")]
+
+
+def find_rental(*, rental_id: UUID) -> Row | None:
+    """Return a rental, whosever it is, or None where the view has not heard of it."""
+    rentals: Rentals = RentalStatus.objects.filter(id=rental_id, version__gt=0).values(*_SHOWN)
+    return rentals.first()
+
+
+def list_thumbnails(*, item_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the names of the files with these items' thumbnails, of those that have one."""
+    named = ItemStatus.objects.filter(id__in=item_ids, thumbnail__isnull=False).values_list("id", "thumbnail")
+    return {item_id: thumbnail for item_id, thumbnail in named if thumbnail}
+
+
+def list_newest_rentals(*, item_id: UUID, limit: int) -> list[Row]:
+    """Return an item's newest rentals."""
+    rentals = RentalStatus.objects.filter(item_id=item_id, version__gt=0).order_by("-requested_at", "id")
+    return list(rentals.values("id", "renter_id", "starts_at", "ends_at", "state", "overdue")[:limit])
 
 
 def list_open_rentals(*, item_ids: Collection[UUID]) -> Iterable[Row]:

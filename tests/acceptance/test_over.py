@@ -9,9 +9,9 @@ from pytest_django import Settings
 from apps.payments.gateways.port import NoAnswerError, NotSentError
 from apps.payments.models import Payment
 from apps.rentals.models import Rental
-from apps.rentals.queries import count_open
+from apps.rentals.queries import at_hand, count_open
+from apps.rentals.queries.at_hand import WorkQueue
 from apps.rentals.services import cancelling
-from apps.status_view.queries import WorkQueue, count_work_queues
 from gdmarket import clock
 from gdmarket.bus.models import Event
 from tests.acceptance.conftest import Drain, Market, PassTime
@@ -137,12 +137,19 @@ def test_a_payment_cancelled_in_time_whose_refund_comes_after_the_end_holds_noth
 # -- Never fetched -------------------------------------------------------------------------------------------------------------------
 
 
+def waiting() -> list[WorkQueue]:
+    """Return the queues of the desk in which there is a rental."""
+    now = clock.now()
+    manager_id, day_ends_at = Rental.objects.get().manager_id, now + timedelta(days=1)
+    return [
+        queue for queue in WorkQueue if at_hand.list_at_hand(queue=queue, manager_id=manager_id, now=now, day_ends_at=day_ends_at, limit=1)
+    ]
+
+
 def test_a_paid_rental_that_was_never_fetched_frees_the_item(market: Market, drain: Drain, pass_time: PassTime) -> None:
     item, rental = request_paid(market)
     drain()
-    manager_id = Rental.objects.get().manager_id
-    day_ends_at = clock.now() + timedelta(days=1)
-    assert count_work_queues(manager_id=manager_id, day_ends_at=day_ends_at)[WorkQueue.TO_HAND_OVER] == 1
+    assert waiting() == [WorkQueue.TO_HAND_OVER]
 
     pass_time(minutes=31)
     drain()
@@ -151,7 +158,7 @@ def test_a_paid_rental_that_was_never_fetched_frees_the_item(market: Market, dra
     assert (shown["state"], shown["turn"], shown["deadline"], shown["overdue"]) == ("no_show", "nobody", None, False)
     assert shown["money"] == {"price": rental["price"], "paid": rental["price"], "refunded": 0, "currency": "KRW"}
     assert facts(market, rental).count("RentalNoShowRecorded") == 1
-    assert set(count_work_queues(manager_id=manager_id, day_ends_at=day_ends_at).values()) == {0}
+    assert waiting() == []
     item_status = market.manager.get(f"/api/v1/status/items/{item['id']}").json()
     assert (market.availability(item), item_status["availability"], item_status["current_rental"]) == ("available", "available", None)
     assert refusal(post(market.manager, rental, "handover")) == (409, "period_over")

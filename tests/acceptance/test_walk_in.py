@@ -240,7 +240,7 @@ def test_the_desk_shows_the_guests_name_and_says_where_the_money_goes(market: Ma
     desk.force_login(User.objects.get(is_item_manager=True))
 
     assert "김철수" in desk.get("/admin/rentals/rental/").content.decode()
-    assert "김철수" in desk.get(f"/admin/status_view/rentalstatus/{rental['id']}/change/").content.decode()
+    assert "김철수" in desk.get(f"/admin/rentals/rental/{rental['id']}/change/").content.decode()
     assert (
         "₩8,000 in cash: hand it back to the renter at the desk"
         in desk.get(f"/admin/rentals/rental/{rental['id']}/cancel/").content.decode()

@@ -13,6 +13,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 PATIENCE_S = 20.0
 PHONE, DESK = (390, 844), (1280, 900)
+SIZES = (PHONE, (768, 1024), (1024, 768), DESK, (1920, 1080))
 # In Chromium a window is never narrower than 500 px: the page's own width is set by its debugger.
 _METRICS = "Emulation.setDeviceMetricsOverride"
 _WITHOUT_LABEL = """
@@ -21,6 +22,12 @@ const fields = [...document.querySelectorAll('input:not([type=hidden]), select, 
 return fields.filter(e => e.offsetParent && !isLabelled(e)).map(e => e.outerHTML)
 """
 _OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# What cannot be reached without scrolling sideways, in a table that scrolls by itself as well.
+_CUT_OFF = """
+const commands = [...document.querySelectorAll('main button, main a.button, main [type=submit], .places a')].filter(e => e.offsetParent)
+const isCut = box => box.left < 0 || box.right > document.documentElement.clientWidth
+return commands.filter(e => isCut(e.getBoundingClientRect())).map(e => e.outerHTML)
+"""
 _WITHOUT_ALT = "return [...document.images].filter(image => !image.hasAttribute('alt')).map(image => image.outerHTML)"
 
 
@@ -66,11 +73,12 @@ class Browser:
         return str(self.driver.find_element(By.TAG_NAME, "body").text)
 
     def faults(self) -> list[str]:
-        """Return what is wrong with the page: console errors, horizontal overflow, fields without a label, images without alt text."""
+        """Return what is wrong with the page: console errors, overflow, commands cut off, fields without a label, images without text."""
         found = [f"console: {line['message']}" for line in self.driver.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}]
         overflow_px = self.driver.execute_script(_OVERFLOW)
         if overflow_px > 0:
             found.append(f"{overflow_px} px wider than the window")
+        found += [f"cut off: {command}" for command in self.driver.execute_script(_CUT_OFF)]
         found += [f"without a label: {field}" for field in self.driver.execute_script(_WITHOUT_LABEL)]
         found += [f"without alt text: {image}" for image in self.driver.execute_script(_WITHOUT_ALT)]
         headings = [heading for heading in self.driver.find_elements(By.TAG_NAME, "h1") if heading.text.strip()]

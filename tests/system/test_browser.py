@@ -1,4 +1,4 @@
-"""The pages in Chromium: in English and Korean, at the width of a desktop and of a phone, with a keyboard."""
+"""The pages in Chromium: in English and Korean, from the width of a phone to that of a large screen, with a keyboard."""
 
 import os
 from collections.abc import Iterator
@@ -7,18 +7,19 @@ from pathlib import Path
 import psutil
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.e2e.served import Served
-from tests.system.browser import DESK, PHONE, Browser, opened
+from tests.system.browser import SIZES, Browser, opened
 
 PASSWORD = "gdmarket-demo"
 MANAGERS = (
     *("/admin/", "/admin/items/item/", "/admin/items/item/add/", "/admin/items/pickupplace/", "/admin/items/pickupplace/add/"),
-    *("/admin/rentals/rental/", "/admin/status_view/itemstatus/"),
+    "/admin/rentals/rental/",
 )
 OPERATORS = (
-    *("/admin/", "/admin/items/item/", "/admin/rentals/rental/", "/admin/status_view/rentalstatus/"),
+    *("/admin/", "/admin/items/item/", "/admin/rentals/rental/"),
     *("/admin/payments/payment/", "/admin/payments/refund/", "/admin/payments/posting/", "/admin/accounts/user/"),
     *("/admin/items/category/", "/admin/items/category/add/"),
 )
@@ -47,11 +48,40 @@ def browser(market: Served, tmp_path: Path, request: pytest.FixtureRequest) -> I
 @pytest.mark.parametrize(("email", "screens"), [("manager@example.com", MANAGERS), ("operator@example.com", OPERATORS)])
 def test_every_page_fits_and_labels_its_fields(browser: Browser, email: str, screens: tuple[str, ...]) -> None:
     browser.sign_in(email, PASSWORD)
-    for size in (DESK, PHONE):
+    browser.open("/admin/rentals/rental/")
+    rental = browser.driver.find_element(By.CSS_SELECTOR, "#result_list th a").get_attribute("href")
+    for size in SIZES:
         browser.resize(size)
-        for screen in screens:
+        for screen in (*screens, str(rental).removeprefix(browser.address)):
             browser.open(screen)
             assert browser.faults() == [], f"{screen} at {size[0]} px"
+
+
+def test_a_page_says_where_one_is_and_leads_to_the_other_places_by_keyboard(browser: Browser) -> None:
+    browser.sign_in("operator@example.com", PASSWORD)
+    for size in SIZES:
+        browser.resize(size)
+        browser.open("/admin/rentals/rental/")
+        assert browser.text().count("대여" if browser.language == "ko" else "Rentals") >= 2
+        browser.driver.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB, Keys.ENTER)
+        assert browser.driver.switch_to.active_element.get_attribute("id") == "content-start"
+        current = browser.driver.find_elements(By.CSS_SELECTOR, ".places [aria-current=page]")
+        assert [str(place.get_attribute("href")).removeprefix(browser.address) for place in current] == ["/admin/rentals/rental/"]
+
+
+def test_a_new_request_announces_itself(browser: Browser) -> None:
+    browser.sign_in("manager@example.com", PASSWORD)
+    news = browser.driver.find_element(By.ID, "news")
+    assert not news.is_displayed()
+    # The page was opened a day ago, and is looked at again.
+    browser.driver.execute_script(
+        "document.getElementById('news').dataset.since = new Date(Date.now() - 864e5).toISOString();"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    WebDriverWait(browser.driver, 20).until(lambda _driver: news.is_displayed())
+    assert browser.driver.title.startswith("(")
+    assert ("새 요청" if browser.language == "ko" else "new request") in news.text
+    assert browser.faults() == []
 
 
 def test_a_manager_registers_an_item_and_withdraws_it(browser: Browser) -> None:
@@ -79,7 +109,9 @@ def test_the_api_can_be_tried_out_without_a_network(browser: Browser) -> None:
 
 
 def test_a_page_with_faults_is_reported(browser: Browser) -> None:
-    browser.driver.get("data:text/html,<input><img src='data:,'><p style='width:3000px'>wide")
+    far = "<main><button style='position:absolute;left:2900px'>far</button></main>"
+    browser.driver.get(f"data:text/html,<input><img src='data:,'><p style='width:3000px'>wide{far}")
     assert [fault.split(":")[0] for fault in browser.faults() if not fault.startswith("console")] == [
-        *(f"{3000 + 8 - browser.width()} px wider than the window", "without a label", "without alt text", "no heading", "no title"),
+        f"{3000 + 8 - browser.width()} px wider than the window",
+        *("cut off", "without a label", "without alt text", "no heading", "no title"),
     ]

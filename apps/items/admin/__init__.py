@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
@@ -19,9 +20,19 @@ from apps.items import domain, queries, services
 from apps.items.admin import lists  # noqa: F401  # its screens
 from apps.items.admin.forms import ItemForm, LocatedMedia
 from apps.items.admin.photos import photos_view
-from apps.items.models import Item
-from gdmarket import clock
-from gdmarket.admin import EMPTY, CategoryFilter, ManagerOwnedAdmin, badge, format_period, instant_column, is_item_manager, money_column
+from apps.items.models import BusyPeriod, Item
+from gdmarket import clock, media
+from gdmarket.admin import (
+    EMPTY,
+    CategoryFilter,
+    ManagerOwnedAdmin,
+    badge,
+    format_period,
+    instant_column,
+    is_item_manager,
+    link,
+    money_column,
+)
 from gdmarket.errors import DomainError
 
 MAX_WITHDRAWN_AT_ONCE = 50
@@ -33,7 +44,8 @@ class ItemAdmin(ManagerOwnedAdmin):
 
     form = ItemForm
     Media = LocatedMedia
-    list_display = ("name", "category", "price", "place", "state_badge", "registered")
+    list_display = ("picture", "name", "category", "price", "place", "state_badge", "held", "registered")
+    list_display_links = ("name",)
     list_filter = ("state", "availability", CategoryFilter)
     list_per_page = MAX_WITHDRAWN_AT_ONCE
     ordering = ("-registered_at", "id")
@@ -48,6 +60,11 @@ class ItemAdmin(ManagerOwnedAdmin):
     )
     status_fieldset = (_("Status"), {"fields": (*readonly_fields, "seen_version")})
 
+    @admin.display(description=_("photo"))
+    def picture(self, item: Item) -> SafeString:
+        address = media.url_of(item.thumbnail) if item.thumbnail else ""
+        return render_to_string("admin/items/item/picture.html", {"address": address})
+
     price = money_column("daily_price", label=_("daily price"))
 
     @admin.display(description=_("state"), ordering="availability")
@@ -58,13 +75,22 @@ class ItemAdmin(ManagerOwnedAdmin):
 
     registered = instant_column("registered_at", label=_("registered"))
 
+    @admin.display(description=_("current rental"))
+    def held(self, item: Any) -> SafeString:
+        return _rental(item.holder) if item.holder else EMPTY
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Read the rentals that hold the items of the page at once."""
+        page = super().get_changelist_instance(request)
+        holders = queries.list_holders(item_ids=[item.id for item in page.result_list])
+        for item in page.result_list:
+            item.holder = holders.get(item.id)
+        return page
+
     @admin.display(description=_("busy"))
     def busy(self, item: Item) -> SafeString | str:
         rentals = queries.list_open_periods(item_id=item.id)
-        lines = [
-            (badge(kind=rental.hold, label=rental.get_hold_display()), format_period(rental.starts_at, rental.ends_at))
-            for rental in rentals
-        ]
+        lines = [(badge(kind=rental.hold, label=rental.get_hold_display()), _rental(rental)) for rental in rentals]
         return format_html_join("", '<div class="line">{} {}</div>', lines) or EMPTY
 
     @admin.action(description=_("Withdraw the chosen items"), permissions=["change"])
@@ -158,3 +184,8 @@ class ItemAdmin(ManagerOwnedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         is_listed = getattr(obj, "state", domain.ItemState.LISTED) == domain.ItemState.LISTED
         return is_listed and self.has_view_permission(request, obj)
+
+
+def _rental(period: BusyPeriod) -> SafeString:
+    address = reverse("admin:rentals_rental_change", args=[period.rental_id])
+    return link(address=address, label=format_period(period.starts_at, period.ends_at))

@@ -89,6 +89,14 @@ def list_open_periods(*, item_id: UUID) -> QuerySet[BusyPeriod]:
     return BusyPeriod.objects.exclude(hold=domain.Hold.OVER).filter(item_id=item_id).order_by("starts_at", "rental_id")
 
 
+def list_holders(*, item_ids: Collection[UUID]) -> dict[UUID, BusyPeriod]:
+    """Return for each of these items that an open rental holds the one that is out, or else the one that begins first."""
+    held = BusyPeriod.objects.exclude(hold=domain.Hold.OVER).filter(item_id__in=item_ids)
+    # The last of those that stand for one item stays: the most urgent.
+    in_order = sorted(held, key=lambda period: (period.hold != domain.Hold.RENTED, period.starts_at, period.rental_id), reverse=True)
+    return {period.item_id: period for period in in_order}
+
+
 def list_unblurred(*, after: UUID | None = None) -> QuerySet[Item]:
     """List the items that strangers are shown nowhere, or farther away than blurring moves them; ordered by id after `after`."""
     reach = 1.01 * math.degrees(domain.BLUR_M / domain.EARTH_RADIUS_M)

@@ -21,11 +21,12 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts import facade as accounts
 from apps.rentals import queries
 from apps.rentals.admin import words
-from apps.rentals.domain import REVOCABLE, TIME_TO_UNDO, RentalState
+from apps.rentals.admin.filters import WorkQueueFilter
+from apps.rentals.domain import REVOCABLE, TIME_TO_UNDO, RentalState, is_overdue
 from apps.rentals.models import Rental
 from apps.rentals.services import cancelling, lending
 from gdmarket import clock
-from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_period, instant_column, is_operator, money_column
+from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_period, instant_column, is_operator, link, money_column
 from gdmarket.errors import DomainError
 from gdmarket.text import is_plain
 
@@ -96,14 +97,14 @@ class RentalAdmin(ManagerOwnedAdmin):
     """The rentals of a manager's items; operators see everybody's."""
 
     list_display = ("item_name", "renter", "state_badge", "period", "price_shown", "command")
-    list_filter = ("state", "starts_at", "ends_at")
+    list_filter = (WorkQueueFilter, "state", "starts_at", "ends_at")
     search_fields = ("search_text",)
     search_help_text = _("Words in the item's or the renter's name, the renter's e-mail address, or the rental's id")
     person_column, find_people = "renter_id", staticmethod(words.find_renters)
     ordering = ("-requested_at", "id")
     actions = ("hand_over_chosen", "take_back_chosen")
     fieldsets = (
-        (None, {"fields": ("item_name", "state_badge", "renter", "price_shown", "requested")}),
+        (None, {"fields": ("item", "state_badge", "renter", "manager", "price_shown", "requested")}),
         (_("What was agreed"), {"fields": ("agreed", "item_changed")}),
         (_("Period"), {"fields": ("period", "handed_over", "returned")}),
         (_("Payment"), {"fields": ("payment", "payment_due", "paid")}),
@@ -113,6 +114,8 @@ class RentalAdmin(ManagerOwnedAdmin):
     @admin.display(description=_("state"), ordering="state")
     def state_badge(self, rental: Rental) -> SafeString:
         state = badge(kind=rental.state, label=rental.get_state_display())
+        if is_overdue(state=rental.state, ends_at=rental.ends_at, now=clock.now()):
+            return badge(kind="overdue", label=_("overdue"))
         if rental.cancel_requested and not rental.closed_at:
             return format_html("{} {}", state, badge(kind="overdue", label=_("cancel requested")))
         return state
@@ -122,6 +125,14 @@ class RentalAdmin(ManagerOwnedAdmin):
         return format_period(rental.starts_at, rental.ends_at)
 
     price_shown = money_column("price", label=_("price"))
+
+    @admin.display(description=_("item"))
+    def item(self, rental: Rental) -> SafeString:
+        return link(address=reverse("admin:items_item_change", args=[rental.item_id]), label=rental.item_name)
+
+    @admin.display(description=_("item manager"))
+    def manager(self, rental: Rental) -> str:
+        return next((person.display_name for person in accounts.list_people(user_ids=[rental.manager_id])), str(rental.manager_id))
 
     @admin.display(description=_("renter"))
     def renter(self, rental: Any) -> str:

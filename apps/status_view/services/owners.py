@@ -88,6 +88,6 @@ def open_rentals_of(*, item_ids: Collection[UUID], now: datetime) -> Mapping[UUI
     return holding
 
 
-def find_guest_name(*, renter_id: UUID) -> str | None:
-    """Return the name of a renter without an account, or None for anybody else."""
-    return rentals.list_guest_names(renter_ids=[renter_id]).get(renter_id)
+def list_guest_names(*, renter_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the names of those of these renters who have no account."""
+    return rentals.list_guest_names(renter_ids=renter_ids)

@@ -20,7 +20,7 @@ from tests.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-RENTALS, STATUS, ITEMS = "/admin/rentals/rental/", "/admin/status_view/rentalstatus/", "/admin/status_view/itemstatus/"
+RENTALS = "/admin/rentals/rental/"
 
 
 @dataclass
@@ -64,7 +64,6 @@ def _found(person: Any, address: str, words: str) -> list[Any]:
     return [row.pk for row in answer.context["cl"].result_list]
 
 
-@pytest.mark.parametrize("address", [RENTALS, STATUS])
 @pytest.mark.parametrize(
     "words",
     [
@@ -79,10 +78,10 @@ def _found(person: Any, address: str, words: str) -> list[Any]:
         "김민수 minsu.kim@example.com",
     ],
 )
-def test_a_rental_is_found_by_its_renter_and_its_item(address: str, words: str, desk: Desk) -> None:
+def test_a_rental_is_found_by_its_renter_and_its_item(words: str, desk: Desk) -> None:
     operator = UserFactory(operator=True)
     for person in (desk.manager, operator):
-        assert _found(person, address, words) == [desk.rental.pk]
+        assert _found(person, RENTALS, words) == [desk.rental.pk]
 
 
 @pytest.mark.parametrize("words", ["u@한글.kr", "U@XN--bj0bj06e.kr"])
@@ -92,28 +91,20 @@ def test_an_address_in_hangul_and_in_punycode_finds_the_same_renter(words: str, 
     assert set(_found(desk.manager, RENTALS, words)) == rentals
 
 
-@pytest.mark.parametrize("address", [RENTALS, STATUS])
-def test_a_rental_is_found_by_its_id(address: str, desk: Desk) -> None:
-    assert _found(desk.manager, address, str(desk.rental.pk).upper()) == [desk.rental.pk]
-    assert _found(desk.manager, address, str(desk.other.pk)) == []
+def test_a_rental_is_found_by_its_id(desk: Desk) -> None:
+    assert _found(desk.manager, RENTALS, str(desk.rental.pk).upper()) == [desk.rental.pk]
+    assert _found(desk.manager, RENTALS, str(desk.other.pk)) == []
 
 
-def test_an_item_is_found_by_who_has_it(desk: Desk) -> None:
-    assert _found(desk.manager, ITEMS, "김민수") == [desk.rental.item_id]
-    assert _found(desk.manager, ITEMS, "캠핑의자") == [desk.rental.item_id]
-
-
-@pytest.mark.parametrize("address", [RENTALS, STATUS])
 @pytest.mark.parametrize("words", ["박서연", "김민수 드릴", "없는사람", "!!", "%"])
-def test_a_manager_finds_no_rental_of_others(address: str, words: str, desk: Desk) -> None:
-    assert _found(desk.manager, address, words) == []
+def test_a_manager_finds_no_rental_of_others(words: str, desk: Desk) -> None:
+    assert _found(desk.manager, RENTALS, words) == []
 
 
-@pytest.mark.parametrize("address", [RENTALS, STATUS])
 @pytest.mark.parametrize("part", ["minsu", "minsu.kim@", "@example.com", "kim"])
-def test_a_part_of_an_address_finds_for_an_operator_and_tells_a_manager_nothing(address: str, part: str, desk: Desk) -> None:
-    assert _found(UserFactory(operator=True), address, part) == [desk.rental.pk]
-    assert _found(desk.manager, address, part) == []
+def test_a_part_of_an_address_finds_for_an_operator_and_tells_a_manager_nothing(part: str, desk: Desk) -> None:
+    assert _found(UserFactory(operator=True), RENTALS, part) == [desk.rental.pk]
+    assert _found(desk.manager, RENTALS, part) == []
 
 
 def test_a_name_of_too_many_people_is_said_and_items_are_searched_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,13 +117,12 @@ def test_a_name_of_too_many_people_is_said_and_items_are_searched_alone(desk: De
     assert "More than 1 people are called that" in answer.content.decode()
 
 
-@pytest.mark.parametrize("address", [RENTALS, STATUS])
-def test_a_manager_finds_a_renter_whose_name_many_people_have(address: str, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manager_finds_a_renter_whose_name_many_people_have(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "MAX_FOUND", 1)
     for number in range(3):
         UserFactory(display_name="김민수", email=f"{number}@minsu.example")
-    assert _found(desk.manager, address, "김민수") == [desk.rental.pk]
-    assert _found(desk.manager, address, "com") == []
+    assert _found(desk.manager, RENTALS, "김민수") == [desk.rental.pk]
+    assert _found(desk.manager, RENTALS, "com") == []
 
 
 @pytest.mark.parametrize("words", ["!!!", "-", " … "])
@@ -141,8 +131,7 @@ def test_punctuation_alone_finds_nobody(words: str, desk: Desk) -> None:
     assert _found(operator, "/admin/accounts/user/", words) == _found(operator, RENTALS, words) == []
 
 
-@pytest.mark.parametrize("address", [RENTALS, STATUS])
-def test_a_search_asks_as_much_of_many_rentals_as_of_one(address: str, desk: Desk) -> None:
+def test_a_search_asks_as_much_of_many_rentals_as_of_one(desk: Desk) -> None:
     client = Client()
     client.force_login(desk.manager)
 
@@ -150,7 +139,7 @@ def test_a_search_asks_as_much_of_many_rentals_as_of_one(address: str, desk: Des
         captures = [CaptureQueriesContext(connections[alias]) for alias in databases.aliases()]
         for capture in captures:
             capture.__enter__()
-        assert client.get(address, {"q": "김민수"}).status_code == 200
+        assert client.get(RENTALS, {"q": "김민수"}).status_code == 200
         for capture in captures:
             capture.__exit__(None, None, None)
         return sum(map(len, captures))
@@ -159,5 +148,5 @@ def test_a_search_asks_as_much_of_many_rentals_as_of_one(address: str, desk: Des
     one = statements()
     for number in range(5):
         _rented(desk.manager, UserFactory(display_name="김민수"), f"의자 {number}")
-    assert len(_found(desk.manager, address, "김민수")) == 6
+    assert len(_found(desk.manager, RENTALS, "김민수")) == 6
     assert statements() == one

@@ -71,7 +71,7 @@ def test_who_runs_the_shop_or_the_market_cancels_on_the_rentals_page(manager: An
     assert answer["Location"] == page(rental)
     rental.refresh_from_db()
     assert (rental.state, rental.cancelled_by, rental.cancel_reason) == ("cancelled", who, "The drill is broken.\nSorry!")
-    shown = client.get(reverse("admin:status_view_rentalstatus_change", args=[rental.pk])).content.decode()
+    shown = client.get(page(rental)).content.decode()
     assert "The drill is broken.<br>Sorry!" in shown
 
 
@@ -167,8 +167,6 @@ def test_the_page_of_a_rental_says_how_it_ended_once_it_has(manager: Any, rental
     shown = browser(manager).get(page(rental)).content.decode()
     assert "How it ended" in shown
     assert "cancel requested" not in shown.lower()
-    status = browser(manager).get(reverse("admin:status_view_rentalstatus_change", args=[rental.pk])).content.decode()
-    assert "Cancel requested" not in status.split('class="timeline"')[0]
 
 
 def test_the_history_names_a_command_and_its_reason_in_the_readers_language(manager: Any, rental: Rental) -> None:

@@ -1,0 +1,37 @@
+"""A chart of counts by day, as the geometry of an SVG."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+WIDTH, HEIGHT = 600, 120
+_STEP_SHARE = 0.66
+
+
+def bars(counts: Sequence[tuple[date, int]]) -> dict[str, Any]:
+    """Return the bars of a chart: `x`, `y`, `width` and `height` of each day's, in a box of `WIDTH` by `HEIGHT`; a day of none has a trace.
+
+    `most` is the largest count, and `best` the first day that has it.
+    """
+    most = max((count for _day, count in counts), default=0)
+    step = WIDTH / max(1, len(counts))
+    drawn = []
+    for number, (day, count) in enumerate(counts):
+        height = max(2.0, HEIGHT * count / most) if most else 2.0
+        drawn.append(
+            {
+                "day": day,
+                "count": count,
+                "x": _plain(number * step + step * (1 - _STEP_SHARE) / 2),
+                "y": _plain(HEIGHT - height),
+                "width": _plain(step * _STEP_SHARE),
+                "height": _plain(height),
+            }
+        )
+    best = next((day for day, count in counts if count == most), None) if most else None
+    return {"bars": drawn, "most": most, "best": best, "width": WIDTH, "height": HEIGHT}
+
+
+def _plain(number: float) -> str:
+    """Return a number as SVG reads it, whatever the reader's language writes between the digits."""
+    return f"{number:.1f}"

@@ -1,0 +1,172 @@
+"""오늘: what is to be done today, and how the last 30 days went."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.timesince import timesince, timeuntil
+from django.utils.timezone import get_current_timezone, localdate, localtime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts import facade as accounts
+from apps.rentals import queries as rentals
+from apps.rentals.admin.filters import QUEUES, day_ends_at
+from apps.rentals.queries import at_hand
+from apps.rentals.queries.at_hand import WorkQueue
+from apps.status_view import queries as status_view
+from config.desk import chart
+from gdmarket import clock, media
+from gdmarket.admin import format_money, is_item_manager, is_operator
+
+Row = Mapping[str, Any]
+
+ROWS = 10
+"""How many rows of a section are shown; the others are behind a link to the list."""
+
+DAYS = 30
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """What one queue of work is called, what is said when it is empty, and which command is next for each of its rows."""
+
+    queue: WorkQueue
+    empty: Promise
+    command: str = ""
+    command_label: Promise | str = ""
+
+
+SECTIONS = (
+    Section(queue=WorkQueue.OVERDUE, empty=_("Nothing is overdue."), command="take-back", command_label=_("Take back")),
+    Section(queue=WorkQueue.TO_HAND_OVER, empty=_("Nothing to hand over today."), command="hand-over", command_label=_("Hand over")),
+    Section(queue=WorkQueue.DUE_BACK, empty=_("Nothing is due back."), command="take-back", command_label=_("Take back")),
+    Section(queue=WorkQueue.UNPAID, empty=_("No request waits for payment.")),
+    Section(queue=WorkQueue.SETTLING, empty=_("No payment is in doubt.")),
+)
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """Return what the page shows to a person: a manager's own, or everybody's to an operator."""
+    now = clock.now()
+    manager_id = None if is_operator(request.user) else request.user.pk
+    found = {
+        section.queue: at_hand.list_at_hand(queue=section.queue, manager_id=manager_id, now=now, day_ends_at=day_ends_at(), limit=ROWS + 1)
+        for section in SECTIONS
+    }
+    renters = _renters({row["renter_id"] for rows in found.values() for row in rows})
+    thumbnails = status_view.list_thumbnails(item_ids={row["item_id"] for rows in found.values() for row in rows})
+    sections = [_section(section, found[section.queue], renters, thumbnails, now=now) for section in SECTIONS]
+    figures = _figures(manager_id=manager_id, now=now)
+    return {
+        "day": date_format(localdate(now), gettext("l, F j")),
+        "sections": [section for section in sections if section["rows"]],
+        "quiet": [section["empty"] for section in sections if not section["rows"]],
+        "figures": figures,
+        "is_new": manager_id is not None and not figures["listed"] and not any(found.values()) and not figures["rentals"],
+        "may_register": is_item_manager(request.user),
+        "shows_people": is_operator(request.user),
+    }
+
+
+def _renters(ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
+    """Return the names of renters, with the address of their page where they have an account."""
+    page = "admin:accounts_user_change"
+    people = {
+        person.id: {"name": person.display_name, "address": reverse(page, args=[person.id])}
+        for person in accounts.list_people(user_ids=ids)
+    }
+    return people | {guest: {"name": name, "address": ""} for guest, name in rentals.list_guest_names(renter_ids=ids).items()}
+
+
+def _section(
+    section: Section, rows: Sequence[Row], renters: Mapping[UUID, Mapping[str, str]], thumbnails: Mapping[UUID, str], *, now: datetime
+) -> dict[str, Any]:
+    address = reverse("admin:rentals_rental_changelist")
+    return {
+        "key": section.queue.value,
+        "title": QUEUES[section.queue],
+        "empty": section.empty,
+        "rows": [
+            _row(section, row, now=now)
+            | {"renter": renters.get(row["renter_id"], {"name": str(row["renter_id"])}), "thumbnail": _url(thumbnails.get(row["item_id"]))}
+            for row in rows[:ROWS]
+        ],
+        "has_more": len(rows) > ROWS,
+        "address": f"{address}?{urlencode({'at_hand': section.queue.value})}",
+    }
+
+
+def _url(thumbnail: str | None) -> str:
+    return media.url_of(thumbnail) if thumbnail else ""
+
+
+def _row(section: Section, rental: Row, *, now: datetime) -> dict[str, Any]:
+    at, said = _when(section.queue, rental, now=now)
+    return {
+        "item": rental["item_name"],
+        "address": reverse("admin:rentals_rental_change", args=[rental["id"]]),
+        "at": at,
+        "moment": moment(at, now=now) if at else "",
+        "said": said,
+        "cancel_requested": rental["cancel_requested"],
+        "command": reverse(f"admin:rentals_rental_{section.command}", args=[rental["id"]]) if section.command else "",
+        "command_label": section.command_label,
+    }
+
+
+def _when(queue: WorkQueue, rental: Row, *, now: datetime) -> tuple[datetime | None, Promise | str]:
+    """Return the instant by which a row is urgent, and what is to be said of it."""
+    starts_at, ends_at, due_at = rental["starts_at"], rental["ends_at"], rental["payment_due_at"]
+    match queue:
+        case WorkQueue.OVERDUE:
+            return ends_at, _("overdue for %(time)s") % {"time": timesince(ends_at, now, depth=1)}
+        case WorkQueue.TO_HAND_OVER:
+            if abs(starts_at - now) < MINUTE:
+                return starts_at, _("now")
+            since = _("waiting for %(time)s") % {"time": timesince(starts_at, now, depth=1)}
+            return starts_at, since if starts_at <= now else _("in %(time)s") % {"time": timeuntil(starts_at, now, depth=1)}
+        case WorkQueue.DUE_BACK:
+            return ends_at, _("in %(time)s") % {"time": timeuntil(ends_at, now, depth=1)}
+        case WorkQueue.UNPAID:
+            left = _("%(time)s left") % {"time": timeuntil(due_at, now, depth=1)}
+            return due_at, left if due_at > now else _("the time is over")
+        case _:
+            refunding = rental["state"] == "refunding"
+            return None, _("the money is being given back") if refunding else _("the provider has not said whether it was paid")
+
+
+def moment(at: datetime, *, now: datetime) -> str:
+    """Return an instant near today as people say it: `Today 14:30`, `Tomorrow 09:00`, `5 Dec 18:00`."""
+    local = localtime(at)
+    days = (local.date() - localdate(now)).days
+    said = {-1: _("Yesterday"), 0: _("Today"), 1: _("Tomorrow")}.get(days) or date_format(local, "MONTH_DAY_FORMAT")
+    return f"{said} {local:%H:%M}"
+
+
+def _figures(*, manager_id: UUID | None, now: datetime) -> dict[str, Any]:
+    """Return the sums of the last 30 days, today among them. Only a manager's listed items are counted, by the manager's index."""
+    first = localdate(now) - (DAYS - 1) * DAY
+    since = datetime.combine(first, datetime.min.time(), tzinfo=get_current_timezone())
+    days = status_view.sum_days(manager_id=manager_id, since=since, until=now, zone=get_current_timezone())
+    begun = {day.on: day.rentals for day in days}
+    counts = [(first + number * DAY, begun.get(first + number * DAY, 0)) for number in range(DAYS)]
+    listed = status_view.count_listed_items(manager_id=manager_id) if manager_id else 0
+    lent_for = sum((day.lent_for for day in days), timedelta())
+    return {
+        "income": format_money(sum(day.income for day in days), "KRW"),
+        "rentals": sum(count for _day, count in counts),
+        "listed": listed,
+        "utilisation": round(100 * min(1.0, lent_for / (listed * (now - since)))) if listed else None,
+        "chart": chart.bars(counts),
+        "first": first,
+        "last": counts[-1][0],
+    }

@@ -1,0 +1,22 @@
+"""The desk's own addresses, below the admin's."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from config.desk import moved, news
+
+
+def patterns(protect: Callable[[Any], Any]) -> list[URLPattern]:
+    """Return the patterns; `protect` lets only those in who may use the admin."""
+    old = [
+        pattern
+        for name in moved.LISTS
+        for pattern in (
+            path(f"status_view/{name}/", protect(moved.list_moved), {"name": name}),
+            path(f"status_view/{name}/<uuid:row_id>/change/", protect(moved.page_moved), {"name": name}),
+            path(f"status_view/{name}/<uuid:row_id>/history/", protect(moved.page_moved), {"name": name}),
+        )
+    ]
+    return [path("news/", protect(news.tell), name="desk_news"), *old]

@@ -1,0 +1,161 @@
+"""오늘: each queue's rows, whose they are, and that many cost no more than few."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from apps.status_view.models import ItemStatus, RentalStatus
+from config.desk import today
+from gdmarket import clock, databases
+from gdmarket.ids import uuid7
+from tests.factories.accounts import UserFactory
+from tests.factories.rentals import RentalFactory
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+def _open(person: Any, language: str = "en") -> Any:
+    client = Client(headers={"accept-language": language})
+    client.force_login(person)
+    return client.get("/admin/")
+
+
+def _rows(person: Any) -> dict[str, list[str]]:
+    return {section["key"]: [row["item"] for row in section["rows"]] for section in _open(person).context["sections"]}
+
+
+def _make_one_of_each(manager: Any, name: str) -> None:
+    row: dict[str, Any] = {"manager_id": manager.pk, "item_name": name}
+    RentalFactory(**row, state="rented", starts_in=-3 * DAY)
+    RentalFactory(**row, state="paid")
+    RentalFactory(**row, state="paid", starts_in=3 * DAY)
+    RentalFactory(**row, state="rented", starts_in=-DAY + HOUR)
+    RentalFactory(**row, state="rented", starts_in=6 * DAY)
+    RentalFactory(**row)
+    RentalFactory(**row, state="refunding", cancel_requested=True)
+    RentalFactory(**row, state="returned", closed_at=clock.now(), starts_in=-3 * DAY)
+
+
+def test_a_manager_sees_what_waits_of_their_own_and_an_operator_everybodys() -> None:
+    mine: Any = UserFactory(item_manager=True)
+    theirs: Any = UserFactory(item_manager=True)
+    for manager, name in ((mine, "mine"), (theirs, "theirs")):
+        _make_one_of_each(manager, name)
+
+    queues = ["overdue", "to_hand_over", "due_back", "unpaid", "settling"]
+    assert _rows(mine) == {queue: ["mine"] for queue in queues}
+    assert _rows(theirs) == {queue: ["theirs"] for queue in queues}
+    assert {queue: sorted(rows) for queue, rows in _rows(UserFactory(operator=True)).items()} == {
+        queue: ["mine", "theirs"] for queue in queues
+    }
+
+
+def test_each_section_leads_to_the_list_of_just_these_rentals() -> None:
+    manager: Any = UserFactory(item_manager=True)
+    _make_one_of_each(manager, "drill")
+    client = Client()
+    client.force_login(manager)
+    sections = client.get("/admin/").context["sections"]
+    assert len(sections) == 5
+    for section in sections:
+        listed = client.get(section["address"]).context["cl"].result_list
+        assert [f"/admin/rentals/rental/{row.pk}/change/" for row in listed] == [row["address"] for row in section["rows"]]
+
+
+def test_a_row_names_the_item_and_the_renter_and_has_the_button_that_is_next() -> None:
+    manager: Any = UserFactory(item_manager=True)
+    renter: Any = UserFactory(display_name="박이웃", email="neighbour@example.com")
+    rental = RentalFactory(manager_id=manager.pk, renter_id=renter.pk, item_name="캠핑 의자", state="paid", starts_in=-HOUR)
+    page = _open(manager).content.decode()
+    for shown in ("캠핑 의자", "박이웃", f'action="/admin/rentals/rental/{rental.pk}/hand-over/"', "waiting for 1\u00a0hour"):
+        assert shown in page, shown
+    assert "neighbour@example.com" not in page
+    assert f"/admin/accounts/user/{renter.pk}/change/" not in page
+    assert f"/admin/accounts/user/{renter.pk}/change/" in _open(UserFactory(operator=True)).content.decode()
+
+
+def test_who_has_nothing_yet_is_shown_the_first_steps() -> None:
+    manager: Any = UserFactory(item_manager=True)
+    assert "첫 대여까지 세 단계" in _open(manager, "ko").content.decode()
+    ItemStatus.objects.create(id=uuid7(), version=1, manager_id=manager.pk, name="드릴", state="listed", currency="KRW")
+    page = _open(manager, "ko").content.decode()
+    assert "첫 대여까지 세 단계" not in page
+    assert "지금은 할 일이 없습니다." in page
+
+
+def _paid(manager: Any, *, starts_in: timedelta, state: str = "returned", paid: int = 10_000, refunded: int = 0) -> None:
+    starts_at = clock.now() + starts_in
+    RentalStatus.objects.create(
+        id=uuid7(),
+        version=1,
+        item_id=uuid7(),
+        renter_id=uuid7(),
+        manager_id=manager.pk,
+        starts_at=starts_at,
+        ends_at=starts_at + DAY,
+        state=state,
+        currency="KRW",
+        paid=paid,
+        refunded=refunded,
+        payment_due_at=starts_at,
+        requested_at=starts_at,
+        paid_at=starts_at,
+    )
+
+
+def test_the_last_30_days_are_summed() -> None:
+    manager: Any = UserFactory(item_manager=True)
+    other: Any = UserFactory(item_manager=True)
+    for _ in range(2):
+        ItemStatus.objects.create(id=uuid7(), version=1, manager_id=manager.pk, state="listed", currency="KRW")
+    _paid(manager, starts_in=-5 * DAY)
+    _paid(manager, starts_in=-5 * DAY, refunded=4_000)
+    _paid(manager, starts_in=-9 * DAY, state="cancelled", refunded=10_000)
+    _paid(manager, starts_in=-60 * DAY)
+    _paid(other, starts_in=-5 * DAY)
+
+    figures = _open(manager).context["figures"]
+
+    assert (figures["income"], figures["rentals"]) == ("₩16,000", 2)
+    assert figures["utilisation"] == 3  # 2 of 2 × 29 days and what has passed of today
+    assert [bar["count"] for bar in figures["chart"]["bars"] if bar["count"]] == [2]
+    everybodys = _open(UserFactory(operator=True)).context["figures"]
+    assert (everybodys["income"], everybodys["rentals"], everybodys["utilisation"]) == ("₩26,000", 3, None)
+
+
+@pytest.mark.parametrize("traits", [{"item_manager": True}, {"operator": True}])
+def test_many_rentals_are_as_many_statements_as_few_and_no_section_shows_all(traits: dict[str, bool]) -> None:
+    person: Any = UserFactory(**traits)
+    client = Client()
+    client.force_login(person)
+
+    def statements() -> tuple[int, Any]:
+        captures = [CaptureQueriesContext(connections[alias]) for alias in databases.aliases()]
+        for capture in captures:
+            capture.__enter__()
+        page = client.get("/admin/")
+        for capture in captures:
+            capture.__exit__(None, None, None)
+        return sum(map(len, captures)), page
+
+    def make(count: int) -> None:
+        for number in range(count):
+            state = ("paid", "rented", "requested")[number % 3]
+            RentalFactory(manager_id=person.pk, renter_id=UserFactory.create().pk if number < 30 else uuid7(), state=state)
+
+    make(3)
+    few, _page = statements()
+    make(200)
+    many, page = statements()
+    assert few == many <= 12
+    assert {section["key"]: len(section["rows"]) for section in page.context["sections"]} == dict.fromkeys(
+        ["to_hand_over", "due_back", "unpaid"], today.ROWS
+    )
+    assert all(section["has_more"] for section in page.context["sections"])
+    assert page.content.decode().count("<li>") < 60
