@@ -63,6 +63,7 @@ PLACES = (
         ),
     ),
     Place(key="people", label=_("People"), page="admin:accounts_user_changelist", under="accounts/", is_for=is_operator),
+    Place(key="system", label=_("System"), page="admin:desk_system", under="system/", is_for=is_operator),
 )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from config.desk import moved, news
+from config.desk import moved, news, system
 
 
 def patterns(protect: Callable[[Any], Any]) -> list[URLPattern]:
@@ -19,4 +19,8 @@ def patterns(protect: Callable[[Any], Any]) -> list[URLPattern]:
             path(f"status_view/{name}/<uuid:row_id>/history/", protect(moved.page_moved), {"name": name}),
         )
     ]
-    return [path("news/", protect(news.tell), name="desk_news"), *old]
+    return [
+        path("news/", protect(news.tell), name="desk_news"),
+        path("system/", protect(system.show), name="desk_system"),
+        *old,
+    ]

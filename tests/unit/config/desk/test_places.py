@@ -11,7 +11,7 @@ from tests.factories.accounts import UserFactory
 pytestmark = pytest.mark.django_db
 
 MANAGERS = {"today": "/admin/", "rentals": "/admin/rentals/rental/", "items": "/admin/items/item/"}
-OPERATORS = {**MANAGERS, "payments": "/admin/payments/payment/", "people": "/admin/accounts/user/"}
+OPERATORS = {**MANAGERS, "payments": "/admin/payments/payment/", "people": "/admin/accounts/user/", "system": "/admin/system/"}
 
 
 def _client(**traits: bool) -> Client:

@@ -1,0 +1,66 @@
+"""The page of the system: what is outstanding, for operators alone, at the same cost however much there is."""
+
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from gdmarket import breaker, databases
+from gdmarket.breaker import store
+from tests.factories.accounts import UserFactory
+from tests.factories.payments import PaymentFactory
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+def _open(**traits: bool) -> Any:
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(UserFactory(**traits))
+    return client.get("/admin/system/")
+
+
+def test_an_operator_sees_every_subscriber_and_the_provider() -> None:
+    page = _open(operator=True)
+    assert {"items", "rentals", "payments", "status_view"} <= {row["name"] for row in page.context["subscribers"]}
+    assert [row["is_well"] for row in page.context["circuits"]] == [True]
+    assert page.context["money"] == []
+
+
+def test_what_is_wrong_is_said() -> None:
+    name = next(iter(breaker.declared()))
+    store.open_by_hand(name=name, for_s=60.0, reason="maintenance")
+    PaymentFactory(state="unknown", amount=12_000)
+
+    page = _open(operator=True)
+
+    assert [(row["is_well"], row["reason"]) for row in page.context["circuits"] if row["name"] == name] == [(False, "maintenance")]
+    assert [(str(row["kind"]), row["count"], row["sum"]) for row in page.context["money"]] == [
+        ("Payments whose outcome is not known", 1, "₩12,000")
+    ]
+    assert {row["is_well"] for row in page.context["subscribers"]} == {False}  # no relay runs in a test
+    assert "No relay" in page.content.decode()
+
+
+def test_an_item_manager_does_not_see_it() -> None:
+    assert _open(item_manager=True).status_code == HTTPStatus.FORBIDDEN
+
+
+def test_much_costs_no_more_statements_than_little() -> None:
+    def statements() -> int:
+        client = Client()
+        client.force_login(UserFactory(operator=True))
+        captures = [CaptureQueriesContext(connections[alias]) for alias in databases.aliases()]
+        for capture in captures:
+            capture.__enter__()
+        assert client.get("/admin/system/").status_code == HTTPStatus.OK
+        for capture in captures:
+            capture.__exit__(None, None, None)
+        return sum(map(len, captures))
+
+    few = statements()
+    for _ in range(20):
+        PaymentFactory(state="unknown")
+    assert statements() == few
