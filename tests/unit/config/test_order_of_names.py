@@ -15,7 +15,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from apps.accounts.models import User
-from apps.items.models import Item
+from apps.items.models import Category, Item, PickupPlace
 from apps.rentals.models import Rental
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import clock, databases, ids
@@ -30,7 +30,7 @@ NAMES = sorted(
 )
 SORTED = [
     (model, field.name)
-    for model in (Item, Rental, ItemStatus, RentalStatus, User)
+    for model in admin.site._registry
     for field in model._meta.concrete_fields
     if isinstance(field, ByCodePoint) and field.name in admin.site._registry[model].list_display
 ]
@@ -68,10 +68,10 @@ def test_every_list_that_shows_a_name_is_known_here() -> None:
         ("items.Item", "name"),
         ("items.Item", "category"),
         ("items.Item", "place"),
+        ("items.Category", "name_ko"),
+        ("items.Category", "name_en"),
+        ("items.PickupPlace", "name"),
         ("rentals.Rental", "item_name"),
-        ("status_view.ItemStatus", "name"),
-        ("status_view.ItemStatus", "place"),
-        ("status_view.RentalStatus", "item_name"),
         ("accounts.User", "email"),
         ("accounts.User", "display_name"),
     }
@@ -98,8 +98,11 @@ def _row(model: Any, column: str, name: str, place: int) -> None:
         ItemFactory(**{column: name})
     elif model is User:
         UserFactory(**{column: name if column == "display_name" else f"{'ab-_0z.'[place % 7]}{'-.9a'[place % 4]}{place}@example.com"})
-    elif model is ItemStatus:
-        ItemStatus.objects.create(id=ids.uuid7(), version=1, manager_id=ids.uuid7(), **{column: name})
+    elif model is Category:
+        Category.objects.create(key=name, **{"name_ko": "이름", "name_en": "name", column: name})
+    elif model is PickupPlace:
+        times = {"registered_at": now, "updated_at": now}
+        PickupPlace.objects.create(name=name, manager_id=ids.uuid7(), latitude=37.5, longitude=127.0, **times)
     else:
         people = {"item_id": ids.uuid7(), "renter_id": ids.uuid7(), "manager_id": ids.uuid7(), "item_name": name}
         times = {"starts_at": now, "ends_at": now + (now - now.replace(year=now.year - 1)), "payment_due_at": now, "requested_at": now}

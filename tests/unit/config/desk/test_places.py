@@ -1,11 +1,11 @@
 """The places of the desk, for whom they are, and where what has moved is now."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
 
-from gdmarket.ids import uuid7
 from tests.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +62,7 @@ def test_the_page_of_an_app_is_the_place(app: str) -> None:
     assert _client(item_manager=True).get(f"/admin/{app}/")["Location"] == MANAGERS[app]
 
 
-ROW = uuid7()
+ROW = UUID(int=7)
 
 
 @pytest.mark.parametrize(
