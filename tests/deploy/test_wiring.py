@@ -4,7 +4,9 @@ import os
 import re
 
 import pytest
+from django.urls import URLPattern
 
+from config import urls
 from config.database_checks import needed_by_relay, needed_by_server
 from deploy import release
 from tests.architecture.source import ROOT
@@ -92,7 +94,19 @@ def test_every_gateway_routes_the_same_paths() -> None:
     lines = re.findall(r"acl is_routed path(?:_beg)? (.+)", edge.read_text())
     found["haproxy"] = {address.rstrip("/") or "/" for line in lines for address in line.split()} | {"/health/ready"}
     assert len({frozenset(addresses) for addresses in found.values()}) == 1, found
-    assert not [address for address in found["route"] if address.startswith(("/health/live", "/metrics"))]
+    assert found["route"] == {*addresses_of_the_market(), "/static", "/media"} - {"/health/live"}
+
+
+def addresses_of_the_market() -> set[str]:
+    """Return where its routes begin: of each below `api/v1/` the first part, of the others all, of an included one its prefix."""
+    found = set()
+    for route in urls.urlpatterns:
+        if str(route.pattern) != "api/v1/":
+            found.add(f"/{route.pattern}".rstrip("/") or "/")
+    for route in urls.api:
+        inner = [route] if isinstance(route, URLPattern) or str(route.pattern) else route.url_patterns
+        found |= {f"/api/v1/{str(each.pattern).partition('/')[0]}" for each in inner}
+    return found - {"/i18n"} | {"/i18n/setlang"}  # its one route
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
