@@ -8,6 +8,7 @@ from apps.items import handlers as items
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, PickupPlaceRevised, RentalRefused
 from apps.payments import handlers as payments
 from apps.payments.events import (
+    FullRefundRecorded,
     PaymentApproved,
     PaymentCheckDue,
     PaymentDeclined,
@@ -36,6 +37,7 @@ from apps.rentals.events import (
     RentalPaymentStarted,
     RentalPeriodBegan,
     RentalRefundDue,
+    RentalRefunded,
     RentalRequested,
     RentalReturned,
     RentalReturnUndone,
@@ -70,6 +72,7 @@ SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
     RentalCancelRequested: (status_view.on_facts,),
     RentalRefundDue: (payments.on_rental_refund_due, status_view.on_facts),
     RentalPaymentCancelled: (status_view.on_facts,),
+    RentalRefunded: (status_view.on_facts,),
     RentalCancelled: (items.on_rental_cancelled, status_view.on_facts),
     RentalExpired: (items.on_rental_expired, status_view.on_facts),
     RentalNoShowRecorded: (items.on_rental_no_show_recorded, status_view.on_facts),
@@ -77,6 +80,7 @@ SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
     PaymentApproved: (rentals.on_payment_approved, status_view.on_facts),
     PaymentDeclined: (rentals.on_payment_declined, status_view.on_facts),
     PaymentNotSent: (rentals.on_payment_not_sent, status_view.on_facts),
+    FullRefundRecorded: (rentals.on_full_refund_recorded,),
     PaymentPartlyRefunded: (status_view.on_facts,),
     PaymentRefunded: (rentals.on_payment_refunded, status_view.on_facts),
     # Timers and reminders of a context to itself

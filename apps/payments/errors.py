@@ -52,7 +52,7 @@ class RefundReasonRequiredError(InvalidError):
 
 
 class RefundReusedError(ConflictError):
-    """This refund id already names another payment or sum."""
+    """This refund id already names another payment, sum, reason or operator."""
 
     code = "refund_reused"
 

@@ -69,6 +69,17 @@ class PaymentNoticed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FullRefundRecorded:
+    """An operator's refund was recorded, and with it all of the payment is to go back, for `reason`. Sent before the provider is asked."""
+
+    payment_id: UUID
+    rental_id: UUID
+    stated_by: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RefundRecorded:
     """A refund was recorded and must be requested from the provider until it answers."""
 

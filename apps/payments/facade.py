@@ -57,6 +57,12 @@ def refused_amount(*, amount: int, currency: str) -> RefusedAmount | None:
     return refused_by(span=spans.get(currency, (None, None)), amount=amount)
 
 
+def is_given_back(*, payment_id: UUID) -> bool:
+    """Return whether all of a payment is back with the payer or is to go back: it pays for nothing."""
+    payment = queries.find_payment(payment_id=payment_id)
+    return payment is not None and payment.refund_due == payment.amount
+
+
 def find_rental(*, payment_or_refund_id: UUID) -> UUID | None:
     """Return the id of the rental that a payment, or the payment of a refund, was for; None where there is neither."""
     return queries.find_rental(payment_or_refund_id=payment_or_refund_id)

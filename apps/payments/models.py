@@ -99,7 +99,8 @@ class Payment(models.Model):
 class Refund(models.Model):
     """A refund of a payment or a part of it; its id is the idempotency key, so that a repeated request never refunds again.
 
-    Of one that an operator made, `stated_by` is who, and `stated_reason` why; null for what a cancel refunds. `reason` is the provider's.
+    Of one that an operator made, `refunded_by_id` is who, and `stated_reason` why; null for what a cancel refunds. `reason` is the
+    provider's.
     """
 
     id = models.UUIDField(_("id"), primary_key=True)
@@ -109,7 +110,7 @@ class Refund(models.Model):
     reason = models.CharField(_("reason"), max_length=100, blank=True, default="")
     provider_reference = models.CharField(_("provider's reference"), max_length=200, blank=True, default="")
     stated_reason = models.CharField(_("why"), max_length=200, null=True)  # noqa: DJ001  # as the version before writes it
-    stated_by = models.UUIDField(_("by"), null=True)
+    refunded_by_id = models.UUIDField(_("by"), null=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     created_at = models.DateTimeField(_("created at"))
     settled_at = models.DateTimeField(_("settled at"), null=True)

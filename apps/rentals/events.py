@@ -103,6 +103,11 @@ class RentalReturnUndone(RentalSnapshot):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RentalRefunded(RentalSnapshot):
+    """An operator gave all the money of a rental back that was handed over: it goes on, or is over, as it was."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RentalCancelled(RentalSnapshot):
     """The rental was cancelled and nothing is owed either way."""
 

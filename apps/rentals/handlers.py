@@ -5,7 +5,7 @@ from datetime import datetime
 from apps.accounts.events import ManagerReinstated, ManagerSuspended
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.payments.contracts import ChargeOutcome
-from apps.payments.events import PaymentApproved, PaymentDeclined, PaymentNotSent, PaymentRefunded
+from apps.payments.events import FullRefundRecorded, PaymentApproved, PaymentDeclined, PaymentNotSent, PaymentRefunded
 from apps.rentals.events import PaymentDeadlinePassed, PeriodBegan, PeriodEnded
 from apps.rentals.services import cancelling, lending, listings, paying, requesting
 from gdmarket import bus, clock
@@ -87,9 +87,18 @@ def on_payment_not_sent(event: PaymentNotSent) -> None:
     )
 
 
+def on_full_refund_recorded(event: FullRefundRecorded) -> None:
+    """Let the rental not be handed over any more."""
+    cancelling.begin_full_refund(
+        rental_id=event.rental_id, payment_id=event.payment_id, stated_by=event.stated_by, reason=event.reason, now=clock.now()
+    )
+
+
 def on_payment_refunded(event: PaymentRefunded) -> None:
     """Cancel the rental, or let it be paid again."""
-    cancelling.settle_refund(rental_id=event.rental_id, payment_id=event.payment_id, reason=event.reason, now=clock.now())
+    cancelling.settle_refund(
+        rental_id=event.rental_id, payment_id=event.payment_id, stated_by=event.stated_by, reason=event.reason, now=clock.now()
+    )
 
 
 def on_payment_deadline_passed(event: PaymentDeadlinePassed) -> None:

@@ -6,13 +6,14 @@ from uuid import UUID
 import pytest
 
 from apps.payments import queries
+from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Refund
 from apps.payments.services import reconciling, refunding
 from apps.payments.services.findings import FindingVerdict
 from apps.rentals.models import Rental
 from apps.rentals.services import requesting
-from gdmarket import clock
-from tests.acceptance.conftest import Drain, Market
+from gdmarket import clock, ids
+from tests.acceptance.conftest import Drain, Market, PassTime
 from tests.acceptance.webhooks import ledger_entries, payment_of
 from tests.unit.payments.actions import balances, concurrently
 from tests.unit.payments.fake_gateway import FakeGateway
@@ -102,6 +103,31 @@ def test_a_partial_refund_races_the_cancel(market: Market, provider: FakeGateway
     assert (market.see(rental)["state"], held_by_provider(provider), balances()) == ("cancelled", 0, {})
     assert sum(Refund.objects.values_list("amount", flat=True)) == 8_000
     assert_reconciled()
+
+
+@pytest.mark.usefixtures("long_sessions")
+@pytest.mark.parametrize("_time", range(TIMES))
+def test_a_full_refund_races_the_handover(market: Market, provider: FakeGateway, drain: Drain, pass_time: PassTime, _time: int) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    provider.fails["refund"] = lambda: NoAnswerError("timed_out")
+    full: dict[str, Any] = {"refund_id": ids.uuid7(), "payment_id": payment_of(rental).id, "reason": "broken", "by": ids.uuid7()}
+
+    given, handed = concurrently(
+        [lambda: refunding.refund_payment(**full, now=clock.now()), lambda: market.command(market.manager, rental, "handover")]
+    )
+    later = market.command(market.manager, rental, "handover")
+
+    assert isinstance(given, Refund)
+    assert not isinstance(handed, Exception)
+    assert (handed.status_code, later.status_code) in {(200, 409), (409, 409)}
+    provider.fails.clear()
+    drain()
+    pass_time(hours=2)
+    drain()
+    seen = market.see(rental)
+    assert (seen["state"], seen["payment"]["state"]) == ("rented" if handed.status_code == 200 else "cancelled", "refunded")
+    assert (held_by_provider(provider), balances()) == (0, {})
 
 
 @pytest.mark.parametrize("_time", range(TIMES))

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
 from django.core.management import call_command
 
+from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Refund
-from tests.acceptance.conftest import Drain, Market
+from tests.acceptance.conftest import Drain, Market, PassTime
 from tests.acceptance.webhooks import payment_of
 from tests.factories.accounts import UserFactory
 from tests.unit.payments.actions import balances
@@ -111,7 +113,8 @@ def test_all_of_it_before_the_handover_cancels_the_rental(market: Market, provid
     assert (money_of(market, rental), balances(), market.availability(item)) == (("cancelled", 8_000, 8_000), {}, "available")
     assert provider.calls.count("refund") == 2
     told = {entry["fact"]: (entry.get("by"), entry.get("reason")) for entry in timeline_of(market, rental)}
-    assert told["PaymentRefunded"] == told["RentalCancelled"] == ("operator", "고장")
+    assert told["PaymentRefunded"] == told["RentalCancelRequested"] == told["RentalCancelled"] == ("operator", "고장")
+    assert "RentalRefundDue" not in told
     call_command("check_status_view", verbosity=0)
 
 
@@ -124,6 +127,52 @@ def test_all_of_it_after_the_handover_leaves_the_rental_as_it_is(market: Market,
     drain()
 
     assert money_of(market, rental) == ("rented", 8_000, 8_000)
+    assert market.see(rental)["payment"]["state"] == "refunded"
+    assert [entry["fact"] for entry in timeline_of(market, rental)][-2:] == ["PaymentRefunded", "RentalRefunded"]
     assert market.command(market.manager, rental, "return").json()["state"] == "returned"
-    give = payment_of(rental)
-    assert (give.state, balances()) == ("refunded", {})
+    drain()
+    assert market.see(rental)["payment"]["state"] == "refunded"
+    assert (payment_of(rental).state, balances()) == ("refunded", {})
+    call_command("check_status_view", verbosity=0)
+
+
+def test_all_of_it_after_the_return_says_so_too(market: Market, provider: FakeGateway, drain: Drain) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    for command in ("handover", "return"):
+        market.command(market.manager, rental, command)
+
+    give_back(rental, reason="고장")
+    drain()
+
+    seen = market.see(rental)
+    assert (seen["state"], seen["payment"]["state"], money_of(market, rental)) == ("returned", "refunded", ("returned", 8_000, 8_000))
+    call_command("check_status_view", verbosity=0)
+
+
+@pytest.mark.usefixtures("long_sessions")
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_what_is_to_go_back_in_full_is_not_handed_over_while_the_provider_is_away(
+    market: Market, provider: FakeGateway, drain: Drain, pass_time: PassTime, *, in_parts: bool
+) -> None:
+    rental = market.request(market.register())
+    market.pay(rental)
+    provider.fails["refund"] = lambda: NoAnswerError("timed_out")
+    if in_parts:
+        give_back(rental, 3_000)
+        drain()
+    give_back(rental, reason="고장")
+
+    before_it_is_heard = market.command(market.manager, rental, "handover")
+    drain()
+    seen = market.see(rental)
+    after = market.command(market.manager, rental, "handover")
+
+    for refused in (before_it_is_heard, after):
+        assert (refused.status_code, refused.json()["code"], refused.json()["state"]) == (409, "wrong_state", "refunding")
+    assert (seen["state"], seen["cancel_requested"], seen["cancelled_by"]) == ("refunding", True, "operator")
+    provider.fails.clear()
+    pass_time(hours=2)
+    drain()
+    assert (market.see(rental)["state"], money_of(market, rental), balances()) == ("cancelled", ("cancelled", 8_000, 8_000), {})
+    call_command("check_status_view", verbosity=0)

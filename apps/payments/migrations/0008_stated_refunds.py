@@ -11,5 +11,5 @@ class Migration(migrations.Migration):
     dependencies: ClassVar = [("payments", "0007_cash")]
     operations: ClassVar = [
         migrations.AddField("refund", "stated_reason", models.CharField(max_length=200, null=True, verbose_name="why")),
-        migrations.AddField("refund", "stated_by", models.UUIDField(null=True, verbose_name="by")),
+        migrations.AddField("refund", "refunded_by_id", models.UUIDField(null=True, verbose_name="by")),
     ]

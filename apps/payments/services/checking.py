@@ -28,7 +28,7 @@ def check_payment(*, payment_id: UUID, now: datetime) -> Payment:
     payment = queries.get_payment(payment_id=payment_id)
     if payment.state not in UNSETTLED:
         return payment
-    if payment.method == CASH:  # the manager had it in hand when the attempt was begun: who was to record that died
+    if payment.method == CASH:  # taken before the attempt was begun; the process that was to record it died
         return charging.record_outcome(payment_id=payment_id, outcome=charging.TAKEN_IN_CASH, now=now)
     if charging.claim_sending(payment_id=payment_id, now=now):
         never_sent = charging.ProviderOutcome(state=PaymentState.NOT_SENT, reason="never_sent", provider_failed=True)

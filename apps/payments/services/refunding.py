@@ -1,5 +1,6 @@
 """Refunding: the refund is committed first, then requested from the provider with the same key until it answers."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from apps.payments.errors import (
     RefundReusedError,
     RefundTooLargeError,
 )
-from apps.payments.events import PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
+from apps.payments.events import FullRefundRecorded, PaymentPartlyRefunded, PaymentRefunded, RefundRecorded
 from apps.payments.gateways.port import ChargeStatus, RefundStatus
 from apps.payments.models import Payment, Refund
 from apps.payments.services import charging, ledger
@@ -52,15 +53,15 @@ def refund_payment(
 ) -> Refund:
     """Record that an operator gives back `amount` minor units of a payment, or all that is left, once for ever under `refund_id`.
 
-    A rental that is paid and was not handed over is cancelled once all of it is back. With `dry_run` everything is checked and nothing
-    kept.
+    A rental that is paid and was not handed over is not handed over from then on if nothing is left, and cancelled once all of it is back.
+    With `dry_run` everything is checked and nothing kept.
     :raises RefundReasonRequiredError: without a reason
     :raises RefundAboveRestError: if so much is not left
     :raises RefundReusedError, OutcomeUnknownError, PaymentNotRefundableError, PaymentNotFoundError: as `record_partial_refund` does
     """
     if not shows_something(text=reason):
         raise RefundReasonRequiredError
-    stated = {"stated_reason": reason, "stated_by": by}
+    stated = {"stated_reason": reason, "refunded_by_id": by}
     try:
         return _record_some(refund_id, payment_id, amount, may_be_all=True, now=now, dry_run=dry_run, **stated)
     except IntegrityError as taken:  # by a concurrent refund of another payment
@@ -73,7 +74,7 @@ def record_partial_refund(*, refund_id: UUID, payment_id: UUID, amount: int, now
     Something must be left of the payment: to refund all of it, cancel its rental. With `dry_run` everything is checked and nothing
     kept.
     :raises RefundTooLargeError: if nothing would be left
-    :raises RefundReusedError: if the id names another payment or sum
+    :raises RefundReusedError: if the id names another payment, sum, reason or operator
     :raises OutcomeUnknownError, PaymentNotRefundableError, PaymentNotFoundError: as `record_refund` does
     """
     try:
@@ -88,10 +89,9 @@ def _record_some(
     with databases.transaction_for("payments", savepoint=True):
         payment = _refundable(payment_id)
         standing = Refund.objects.filter(id=refund_id).first()
-        if standing is not None and standing.payment_id == payment_id and wanted in {None, standing.amount}:
-            return standing
         if standing is not None:
-            raise RefundReusedError(refund=str(refund_id))
+            _check_repeated(standing, payment=payment, wanted=wanted, stated=stated)
+            return standing
         left = payment.amount - payment.refund_due
         amount = left if wanted is None else wanted
         if not 0 < amount < left + may_be_all:
@@ -100,6 +100,21 @@ def _record_some(
         if dry_run:
             transaction.set_rollback(True, using=databases.alias_for("payments"))
     return refund
+
+
+def _check_repeated(standing: Refund, *, payment: Payment, wanted: int | None, stated: Mapping[str, Any]) -> None:
+    """Refuse another command than the one that recorded the `standing` refund.
+
+    :raises RefundReusedError: then
+    """
+    is_same = standing.payment_id == payment.id and all(getattr(standing, name) == value for name, value in stated.items())
+    if is_same and wanted is None:  # it was of all that was left if nothing was left for another after it
+        last = payment.refunds.order_by("-created_at", "-id").first()
+        is_same = payment.refund_due == payment.amount and last == standing
+    elif is_same:
+        is_same = standing.amount == wanted
+    if not is_same:
+        raise RefundReusedError(refund=str(standing.id))
 
 
 def send_refund(*, refund_id: UUID, now: datetime) -> Refund:
@@ -150,6 +165,11 @@ def _record(payment: Payment, *, refund_id: UUID, amount: int, now: datetime, **
     ledger.post_refund_due(refund, now=now)
     recorded = RefundRecorded(refund_id=refund.id, payment_id=payment.id, occurred_at=now)
     bus.publish(recorded, stream=f"refund:{refund.id}")
+    if refund.refunded_by_id and payment.refund_due == payment.amount:
+        full = FullRefundRecorded(
+            payment_id=payment.id, rental_id=payment.rental_id, stated_by=_OPERATOR, reason=refund.stated_reason or "", occurred_at=now
+        )
+        bus.publish(full, stream=f"payment:{payment.id}")  # after what told that it was paid
     return refund
 
 
@@ -171,6 +191,6 @@ def _record_refunded(refund_id: UUID, reference: str, *, payment_id: UUID, now: 
         payment.save(update_fields=["state", "refunded", "version"])
         ledger.post_refunded(refund, now=now)
         fact = PaymentRefunded if payment.state == PaymentState.REFUNDED else PaymentPartlyRefunded
-        stated = {"stated_by": _OPERATOR, "reason": refund.stated_reason} if refund.stated_by else {}
+        stated = {"stated_by": _OPERATOR, "reason": refund.stated_reason} if refund.refunded_by_id else {}
         charging.publish_fact(payment, fact, now=now, refund_amount=refund.amount, **stated)
     return refund

@@ -6,11 +6,20 @@ from uuid import UUID
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalParty, RentalPaymentState, RentalState
 from apps.rentals.errors import CancelledTooLateError, ReasonRequiredError, WrongStateError
-from apps.rentals.events import RentalCancelled, RentalCancelRequested, RentalExpired, RentalPaymentCancelled, RentalRefundDue
+from apps.rentals.events import (
+    RentalCancelled,
+    RentalCancelRequested,
+    RentalExpired,
+    RentalPaymentCancelled,
+    RentalRefundDue,
+    RentalRefunded,
+)
 from apps.rentals.models import Rental
 from apps.rentals.services import limits, transitions
 from gdmarket import bus, databases
 from gdmarket.text import shows_something
+
+_NOT_HANDED_OVER = {RentalState.PAID, RentalState.NO_SHOW}
 
 
 def cancel_rental(
@@ -71,17 +80,35 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     return queries.get_rental(rental_id=rental_id)
 
 
-def settle_refund(*, rental_id: UUID, payment_id: UUID, reason: str = "", now: datetime) -> None:
-    """Settle a rental whose payment was refunded: `cancelled` where that was requested, else `requested`, held for what is left.
+def begin_full_refund(*, rental_id: UUID, payment_id: UUID, stated_by: str, reason: str, now: datetime) -> None:
+    """Cancel a paid rental of which somebody gives all money back, for `reason`: `refunding` until it is back, and not handed over.
 
-    A rental whose period is over meanwhile is not held again: it has expired. One that nobody cancelled and that was not handed over is
-    cancelled: an operator gave all of it back, for `reason`.
+    One that was handed over, has ended, or whose money goes back already, is left unchanged.
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
-        if rental.state in {RentalState.PAID, RentalState.NO_SHOW} and rental.payment_id == payment_id:
-            _cancel(rental, by=RentalParty.OPERATOR, reason=reason, now=now)
-        if rental.state != RentalState.REFUNDING or rental.payment_id != payment_id:
+        if rental.payment_id == payment_id and rental.state in _NOT_HANDED_OVER:
+            _take_as_cancelled(rental, stated_by=stated_by, reason=reason)
+            transitions.save_and_publish(rental, RentalCancelRequested, now=now, reason=reason)
+
+
+def settle_refund(*, rental_id: UUID, payment_id: UUID, stated_by: str = "", reason: str = "", now: datetime) -> None:
+    """Settle a rental whose payment was refunded: `cancelled` where that was requested, else `requested`, held for what is left.
+
+    A rental whose period is over meanwhile is not held again: it has expired. One that nobody cancelled and that was not handed over is
+    cancelled by who gave the money back, for `reason`; one that was handed over stays as it is, and says that the money is back.
+    """
+    with databases.transaction_for("rentals"):
+        rental = transitions.lock_rental(rental_id=rental_id)
+        if rental.payment_id != payment_id or rental.payment_state == RentalPaymentState.REFUNDED:
+            return
+        if rental.state in {RentalState.RENTED, RentalState.RETURNED}:
+            rental.payment_state = RentalPaymentState.REFUNDED
+            transitions.save_and_publish(rental, RentalRefunded, now=now)
+            return
+        if rental.state in _NOT_HANDED_OVER:
+            _take_as_cancelled(rental, stated_by=stated_by, reason=reason)
+        if rental.state != RentalState.REFUNDING:
             return
         rental.payment_state = RentalPaymentState.REFUNDED
         if rental.cancel_requested:
@@ -103,6 +130,12 @@ def _check_late_cancel(*, party: RentalParty, reason: str) -> None:
         raise CancelledTooLateError
     if not shows_something(text=reason):
         raise ReasonRequiredError
+
+
+def _take_as_cancelled(rental: Rental, *, stated_by: str, reason: str) -> None:
+    transitions.transition(rental, to=RentalState.REFUNDING, wanted="cancel")
+    rental.cancel_requested, rental.cancel_reason = True, reason
+    rental.cancelled_by = RentalParty(stated_by) if stated_by else RentalParty.SYSTEM
 
 
 def _cancel(rental: Rental, *, by: RentalParty, reason: str, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from apps.payments import facade as payments
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalState
 from apps.rentals.errors import (
@@ -34,7 +35,7 @@ def hand_over(*, rental_id: UUID, by: UUID, as_operator: bool = False, operation
 
     :raises NotTheManagerError: if `by` is the renter
     :raises HandedOverTooLateError: if the period of the paid rental is over
-    :raises WrongStateError: if the rental is not paid
+    :raises WrongStateError: if the rental is not paid, or all of its money goes back
     :raises ItemOutError: if the item is still rented out to another renter; AlreadyRentedError, if to this one
     :raises ItemReservedError: if another renter holds the item now, or before this rental's period; AlreadyRequestedError, if this one does
     """
@@ -46,6 +47,9 @@ def hand_over(*, rental_id: UUID, by: UUID, as_operator: bool = False, operation
                 raise HandedOverTooLateError
             if rental.state != RentalState.PAID:  # an undone return leads to `rented` too, but not by this command
                 raise WrongStateError(state=rental.state, wanted="hand over")
+            # An operator may have given all of it back, and rentals may not have heard of it yet.
+            if rental.payment_id and payments.is_given_back(payment_id=rental.payment_id):
+                raise WrongStateError(state=RentalState.REFUNDING, wanted="hand over")
             transitions.transition(rental, to=RentalState.RENTED, wanted="hand over")
             if out := queries.find_rental_out(item_id=rental.item_id):
                 raise (AlreadyRentedError if out.renter_id == rental.renter_id else ItemOutError)(rental=str(out.id))

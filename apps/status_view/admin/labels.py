@@ -49,6 +49,7 @@ FACTS: Labels = {
     "RentalCancelRequested": _("cancel requested"),
     "RentalRefundDue": _("refund due"),
     "RentalPaymentCancelled": _("payment cancelled"),
+    "RentalRefunded": _("refunded"),
     "RentalCancelled": _("cancelled"),
     "RentalExpired": _("expired"),
     "RentalNoShowRecorded": _("not fetched"),

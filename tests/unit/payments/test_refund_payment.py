@@ -61,9 +61,35 @@ def test_repeated_with_the_same_id_it_refunds_nothing_more(provider: FakeGateway
     before = everything()
     assert refund(paid, 3_000, "--refund", refund_id) == first
     assert everything() == before
-    with pytest.raises(CommandError, match=r"^refund_reused: This refund id already names another payment or sum\.$"):
+    with pytest.raises(CommandError, match=r"^refund_reused: This refund id already names another payment, sum, reason or operator\.$"):
         refund(paid, 3_001, "--refund", refund_id)
     assert everything() == before
+
+
+def test_a_part_is_not_repeated_as_all_of_it_nor_for_another_reason_nor_by_another(provider: FakeGateway, paid: UUID) -> None:
+    UserFactory(operator=True, email="other@example.com")
+    part, rest = ids.uuid7(), ids.uuid7()
+    refund(paid, 3_000, "--refund", part)
+    with pytest.raises(CommandError, match=r"^refund_reused: "):
+        refund(paid, "--all", "--refund", part)
+    refund(paid, "--all", "--refund", rest)
+    before = everything()
+    for repeated in (part, rest):
+        wanted = 3_000 if repeated == part else 5_000
+        for other in ({"reason": "it was early"}, {"by": "other@example.com"}):
+            with pytest.raises(CommandError, match=r"^refund_reused: "):
+                refund(paid, wanted, "--refund", repeated, **other)
+        assert refund(paid, wanted, "--refund", repeated).startswith(f"Refund {repeated}: ")
+    with pytest.raises(CommandError, match=r"^refund_reused: "):
+        refund(paid, "--all", "--refund", part)
+    assert refund(paid, "--all", "--refund", rest).startswith(f"Refund {rest}: 5,000")
+    assert everything() == before
+
+
+def test_a_refund_of_a_cancel_is_not_an_operators(provider: FakeGateway, paid: UUID) -> None:
+    of_cancel = refunding.record_refund(payment_id=paid, now=clock.now()).id
+    with pytest.raises(CommandError, match=r"^refund_reused: "):
+        refund(paid, "--all", "--refund", of_cancel)
 
 
 def test_a_dry_run_reports_what_it_would_do_and_changes_nothing(provider: FakeGateway, paid: UUID) -> None:
@@ -108,7 +134,7 @@ def test_all_that_is_left_is_refunded_whatever_went_back_before(provider: FakeGa
 def test_who_gave_it_back_and_why_is_kept_with_the_refund_and_in_the_facts(provider: FakeGateway, paid: UUID, operator: Any) -> None:
     refund(paid, 3_000, reason="사흘 늦게 건네받음")
 
-    assert Refund.objects.values_list("stated_by", "stated_reason").get() == (operator.pk, "사흘 늦게 건네받음")
+    assert Refund.objects.values_list("refunded_by_id", "stated_reason").get() == (operator.pk, "사흘 늦게 건네받음")
     bus.run_until_idle()
     (fact,) = recorded([PaymentPartlyRefunded])
     assert (fact.event.stated_by, fact.event.reason, fact.actor) == ("operator", "사흘 늦게 건네받음", str(operator.pk))
