@@ -5,7 +5,7 @@ from io import BytesIO
 
 from PIL import Image, ImageDraw
 
-from apps.items.photos.making import Pictures
+from apps.items.photos.making import Renditions
 
 _SIZE, _SMALL = (640, 480), (320, 240)
 _PAPERS = ("#f4e3c8", "#dcebdd", "#dbe7f3", "#f3dcdc", "#e8e0f2", "#f5efc6", "#d8eeea", "#eee3da")
@@ -14,14 +14,14 @@ _DARK, _LIGHT = "#2e2a26", "#fffaf2"
 _Draw = Callable[[ImageDraw.ImageDraw, str], None]
 
 
-def draw(*, category: str, number: int) -> Pictures:
+def draw(*, category: str, number: int) -> Renditions:
     """Return the pictures of the thing with this number: always the same ones."""
     image = Image.new("RGB", _SIZE, _PAPERS[number % len(_PAPERS)])
     canvas = ImageDraw.Draw(image)
     canvas.ellipse((110, 390, 530, 450), fill="#cfc4b4")
     _MOTIFS[category](canvas, _INKS[(number * 3) % len(_INKS)])
     large, small = (_webp(image if size == _SIZE else image.resize(size, Image.Resampling.BOX)) for size in (_SIZE, _SMALL))
-    return Pictures(large=large, small=small, width=_SIZE[0], height=_SIZE[1])
+    return Renditions(large=large, small=small, width=_SIZE[0], height=_SIZE[1])
 
 
 def _webp(image: Image.Image) -> bytes:

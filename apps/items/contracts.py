@@ -9,7 +9,8 @@ from uuid import UUID
 class ItemSnapshot:
     """An item; prices in minor units of `currency`, degrees in WGS 84; `occurred_at` is its last change.
 
-    `thumbnail` names the file with its first photo, in Django's storage. A new field needs a default, for stored events lack it.
+    `thumbnail` names the file with its first photo, in Django's storage; None: it has no photo; empty: an event of before
+    photos, which does not tell. A new field needs a default, for stored events lack it.
     """
 
     item_id: UUID
@@ -25,7 +26,7 @@ class ItemSnapshot:
     state: str
     version: int
     occurred_at: datetime
-    thumbnail: str | None = None
+    thumbnail: str | None = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -65,6 +65,10 @@ class TooManyCategoriesError(ConflictError):
     code = "too_many_categories"
 
 
+class CategoryVersionMismatchError(StaleError):
+    """The category was changed by someone else meanwhile: it is at version {version} now."""
+
+
 class BadIconError(InvalidError):
     """There is no such icon."""
 
@@ -163,7 +167,7 @@ class TooManyPhotosError(ConflictError):
 
 
 class PhotoTooLargeError(InvalidError):
-    """A photo has at most 25 MiB, and 50 megapixels; a JPEG that is not progressive has at most 210."""
+    """A photo has at most 25 MiB and 50 megapixels; a WebP has at most 20, and a JPEG that is not progressive at most 210."""
 
     code = "photo_too_large"
     field = "file"

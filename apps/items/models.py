@@ -39,6 +39,7 @@ class Category(models.Model):
     icon = models.CharField(_("icon"), max_length=20, default=domain.ICONS[-1])
     position = models.PositiveIntegerField(_("position"), default=0)
     is_active = models.BooleanField(_("can be chosen"), default=True)
+    version = models.PositiveIntegerField(_("version"), default=1, db_default=1, editable=False)
 
     class Meta:
         """Names."""
@@ -212,10 +213,14 @@ class Item(models.Model):
 
 
 class PhotoFile(models.Model):
-    """The files of a photo, named by their digest, which items may share; `touched_at` is when one was last to have it, or let go of it."""
+    """The files of a photo, named by their digest, which items may share; `touched_at` is when one was last to have it, or let go of it.
+
+    `removing_at` is when their removal began: from then on no item can have them.
+    """
 
     file = models.CharField(max_length=32, primary_key=True)
     touched_at = models.DateTimeField(db_index=True)
+    removing_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         """Return the digest."""

@@ -74,7 +74,8 @@ def item_changes(*, version: int, fact: ItemSnapshot) -> dict[str, Any]:
     """Return the columns an item's fact changes in a row at the item's `version`; none when the fact is not newer."""
     if fact.version <= version:
         return {}
-    return {name: getattr(fact, name) for name in ITEM_PART}
+    # Of what the version before does not tell, what is known stays.
+    return {name: getattr(fact, name) for name in ITEM_PART if name != "thumbnail" or fact.thumbnail != ""}
 
 
 def rental_part(*, fact: RentalSnapshot) -> dict[str, Any]:

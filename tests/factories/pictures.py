@@ -92,6 +92,27 @@ def display_p3_profile() -> bytes:
     return bytes(srgb)
 
 
+def display_p3_png(colour: tuple[int, int, int], *, transfer: int = 13) -> bytes:
+    """Return a PNG that says by its chunk `cICP` that it is in Display P3."""
+    plain = png(Image.new("RGB", (400, 300), colour))
+    return plain[:33] + _chunk(b"cICP", bytes([12, transfer, 0, 1])) + plain[33:]
+
+
+def display_p3_avif(colour: tuple[int, int, int], *, transfer: int = 13) -> bytes:
+    """Return an AVIF that says by `nclx` that it is in Display P3."""
+    written = bytearray(_saved(Image.new("RGB", (400, 300), colour), "AVIF", quality=100, subsampling="4:4:4"))
+    struct.pack_into(">HH", written, written.index(b"colrnclx") + 8, 12, transfer)
+    return bytes(written)
+
+
+def display_p3_heic(colour: tuple[int, int, int], *, transfer: int = 13) -> bytes:
+    """Return a HEIC that says by `nclx` that it is in Display P3."""
+    file, image = BytesIO(), pillow_heif.from_pillow(Image.new("RGB", (400, 300), colour))
+    profile = {"color_primaries": 12, "transfer_characteristics": transfer, "matrix_coefficients": 6, "full_range_flag": 1}
+    image.save(file, quality=100, chroma=444, save_nclx_profile=True, **profile)
+    return file.getvalue()
+
+
 def large_jpeg(*, width: int, height: int) -> bytes:
     """Return a JPEG of one colour and many pixels, in an instant: its header, and one repeated block of nothing new."""
     small = jpeg(Image.new("RGB", (16, 16), RED), subsampling=2)
@@ -129,12 +150,8 @@ def palette_png() -> bytes:
 
 def png_of(*, width: int, height: int) -> bytes:
     """Return a PNG that says it has so many pixels, and holds a few."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1_000_000))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(bytes(1_000_000))) + _chunk(b"IEND", b"")
 
 
 def webp() -> bytes:
@@ -142,6 +159,11 @@ def webp() -> bytes:
     image = scene().convert("RGBA")
     image.paste((0, 0, 0, 0), (200, 0, 400, 300))
     return _saved(image, "WEBP", lossless=True)
+
+
+def webp_of(*, width: int, height: int, lossless: bool) -> bytes:
+    """Return a WebP of so many pixels."""
+    return _saved(Image.new("RGB", (width, height), RED), "WEBP", lossless=lossless, method=0, quality=0)
 
 
 def avif() -> bytes:
@@ -164,6 +186,11 @@ def html_named_jpg() -> bytes:
 def polyglot() -> bytes:
     """Return a JPEG that has a page with a script in its comment and at its end."""
     return jpeg(comment=b"<script>alert(1)</script>") + html_named_jpg()
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def _saved(image: Image.Image, form: str, **options: Any) -> bytes:

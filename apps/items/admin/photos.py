@@ -7,16 +7,22 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from apps.items import domain
 from apps.items.errors import PhotoTooLargeError
 from apps.items.models import Item
-from apps.items.photos import making
+from apps.items.photos import album, making
 from apps.items.services import photographing
 from gdmarket import clock, media
 from gdmarket.admin import ManagerOwnedAdmin
 from gdmarket.errors import DomainError
 from gdmarket.ids import uuid7
+
+# What the log calls them, in the reader's language.
+_PHOTO, _PHOTOS = gettext_noop("photo"), gettext_noop("photos")
+_TEXT, _ORDER = gettext_noop("What it shows"), gettext_noop("Place in the order")
+_MAX_VERSION = 2**31 - 1
 
 
 def photos_view(screens: ManagerOwnedAdmin, request: HttpRequest, item_id: UUID) -> HttpResponse:
@@ -26,12 +32,11 @@ def photos_view(screens: ManagerOwnedAdmin, request: HttpRequest, item_id: UUID)
         raise Http404
     if request.method == "POST":
         try:
-            _change(request, item)
+            done = [_arrange(screens, request, item), *(_add(screens, request, item, file) for file in request.FILES.getlist("photo"))]
+            if any(done):
+                messages.success(request, _("The photos were changed."))
         except DomainError as refused:
             messages.error(request, refused.message)
-        else:
-            screens.log_change(request, item, [{"changed": {"fields": ["photos"]}}])
-            messages.success(request, _("The photos were changed."))
         return HttpResponseRedirect(request.get_full_path())
     title = _("Photos of %(name)s") % {"name": item.name}
     more: dict[str, Any] = {"opts": screens.opts, "item": item, "title": title, "photos": _shown(item), "most": domain.MAX_PHOTOS}
@@ -45,18 +50,55 @@ def _shown(item: Item) -> list[dict[str, Any]]:
     ]
 
 
-def _change(request: HttpRequest, item: Item) -> None:
-    """Arrange the photos in one revision, then add each new one."""
-    stay = [photo for photo in item.photos or () if f"remove-{photo['id']}" not in request.POST]
-    stay.sort(key=lambda photo: _number(request.POST.get(f"position-{photo['id']}", "")))
-    alts = {UUID(photo["id"]): request.POST.get(f"alt-{photo['id']}", photo["alt"]).strip() for photo in stay}
-    photographing.arrange_photos(item_id=item.id, by=item.manager_id, alts=alts, now=clock.now())
-    for file in request.FILES.getlist("photo"):
-        if (file.size or 0) > domain.MAX_PHOTO_BYTES:
-            raise PhotoTooLargeError
-        with making.reserve_place():
-            photographing.add_photo(item_id=item.id, by=item.manager_id, photo_id=uuid7(), raw=file.read(), now=clock.now())
+def _arrange(screens: ManagerOwnedAdmin, request: HttpRequest, item: Item) -> bool:
+    """Change the photos that were there as the form says, in one revision, and log what differs; return whether anything does."""
+    before: album.Album = item.photos or ()
+    alts = {photo["id"]: request.POST.get(f"alt-{photo['id']}", photo["alt"]).strip() for photo in before}
+    typed = {photo["id"]: _number(request.POST.get(f"position-{photo['id']}", "")) or at for at, photo in enumerate(before, 1)}
+    changed = photographing.arrange_photos(
+        item_id=item.id,
+        by=item.manager_id,
+        alts=alts,
+        positions={photo["id"]: typed[photo["id"]] for at, photo in enumerate(before, 1) if typed[photo["id"]] != at},
+        removed=[photo["id"] for photo in before if f"remove-{photo['id']}" in request.POST],
+        expected_version=_number(request.POST.get("seen_version", ""), most=_MAX_VERSION),
+        now=clock.now(),
+    )
+    differences = _differences(before, changed.photos or ())
+    if differences:
+        screens.log_change(request, item, differences)
+    return bool(differences)
 
 
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(domain.MAX_PHOTOS)) else domain.MAX_PHOTOS
+def _add(screens: ManagerOwnedAdmin, request: HttpRequest, item: Item, file: Any) -> bool:
+    """Add a photo, and log it: the next one may be refused."""
+    if (file.size or 0) > domain.MAX_PHOTO_BYTES:
+        raise PhotoTooLargeError
+    with making.reserve_slot():
+        changed = photographing.add_photo(item_id=item.id, by=item.manager_id, photo_id=uuid7(), raw=file.read(), now=clock.now())
+    screens.log_change(request, item, [{"added": {"name": _PHOTO, "object": str(len(changed.photos or ()))}}])
+    return True
+
+
+def _differences(before: album.Album, after: album.Album) -> list[dict[str, Any]]:
+    """Return entries of Django's log: what was removed, and texts and the order from what to what. Photos are numbered as they were."""
+    numbers, left = {photo["id"]: at for at, photo in enumerate(before, 1)}, {photo["id"]: photo for photo in after}
+    found: list[dict[str, Any]] = []
+    for photo in before:
+        now = left.get(photo["id"])
+        if now is None:
+            found.append({"deleted": {"name": _PHOTO, "object": str(numbers[photo["id"]])}})
+        elif now["alt"] != photo["alt"]:
+            told = f"{numbers[photo['id']]}: {photo['alt']} → {now['alt']}"
+            found.append({"changed": {"name": _PHOTO, "object": told, "fields": [_TEXT]}})
+    order = [numbers[photo["id"]] for photo in after if photo["id"] in numbers]
+    if order != sorted(order):
+        told = f"{', '.join(map(str, sorted(order)))} → {', '.join(map(str, order))}"
+        found.append({"changed": {"name": _PHOTOS, "object": told, "fields": [_ORDER]}})
+    return found
+
+
+def _number(text: str, *, most: int = domain.MAX_PHOTOS) -> int | None:
+    """Return a number from 1 to `most`, or None where another thing was typed."""
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(most)) else 0
+    return number if 1 <= number <= most else None

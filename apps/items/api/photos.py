@@ -57,11 +57,11 @@ class PhotoList(UploadView):
     most_bytes = domain.MAX_PHOTO_BYTES
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        with ExitStack() as self._places:
+        with ExitStack() as self._slots:
             return super().dispatch(request, *args, **kwargs)
 
     def admit(self) -> None:
-        self._places.enter_context(making.reserve_place())
+        self._slots.enter_context(making.reserve_slot())
 
     @extend_schema(operation_id="addPhoto", tags=["items"], request={"multipart/form-data": _FORM}, responses={201: ItemSerializer})
     def post(self, request: ApiRequest, item_id: UUID) -> HttpResponse:

@@ -1,12 +1,12 @@
 """The photos of one item, in the order in which they are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 from uuid import UUID
 
 from apps.items import domain
 from apps.items.errors import PhotoNotFoundError, TooManyPhotosError
-from apps.items.photos.making import Pictures
+from apps.items.photos.making import Renditions
 
 
 class Photo(TypedDict):
@@ -22,7 +22,7 @@ class Photo(TypedDict):
 Album = Sequence[Photo]
 
 
-def photo_of(pictures: Pictures, *, photo_id: UUID, alt: str) -> Photo:
+def photo_of(pictures: Renditions, *, photo_id: UUID, alt: str) -> Photo:
     """Return a photo of which pictures were made."""
     return Photo(id=str(photo_id), file=pictures.file, width=pictures.width, height=pictures.height, alt=alt)
 
@@ -56,6 +56,17 @@ def changed(album: Album, photo_id: str, *, alt: str | None = None, position: in
         return [photo if other["id"] == photo_id else other for other in album]
     moved = removed(album, photo_id)
     moved.insert(position - 1, photo)
+    return moved
+
+
+def arranged(album: Album, *, alts: Mapping[str, str], positions: Mapping[str, int]) -> list[Photo]:
+    """Return the photos with other texts, and some in other places, from 1; the others fill what is left in the order that they had."""
+    for photo_id in {*alts, *positions}:
+        find(album, photo_id)
+    named: list[Photo] = [{**photo, "alt": alts.get(photo["id"], photo["alt"])} for photo in album]
+    moved = [photo for photo in named if photo["id"] not in positions]
+    for photo in sorted((photo for photo in named if photo["id"] in positions), key=lambda photo: positions[photo["id"]]):
+        moved.insert(positions[photo["id"]] - 1, photo)
     return moved
 
 

@@ -1,6 +1,6 @@
 """Changing an item's photos: each change is a revision of the item."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -52,21 +52,37 @@ def change_photo(*, item_id: UUID, by: UUID, photo_id: UUID, expected_version: i
     return item
 
 
-def arrange_photos(*, item_id: UUID, by: UUID, alts: Mapping[UUID, str], now: datetime) -> Item:
-    """Put the photos of an own listed item in this order, with these texts, in one revision; those that are not named are removed.
+def arrange_photos(
+    *,
+    item_id: UUID,
+    by: UUID,
+    alts: Mapping[str, str],
+    positions: Mapping[str, int],
+    removed: Collection[str],
+    expected_version: int | None = None,
+    now: datetime,
+) -> Item:
+    """Change the texts of some photos of an own listed item and the positions of some, and remove some, in one revision.
 
+    Photos are named by their ids; those that are not named stay. `expected_version` is the version that the manager saw; None means any.
     :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
+    :raises VersionMismatchError: if the item is not at `expected_version`
     :raises PhotoNotFoundError: if the item has one of them no more
-    :raises BadAltError: of the first text that is not acceptable
+    :raises InvalidError: BadAltError or BadPositionError, of the first that is not acceptable
     """
     for alt in alts.values():
         domain.check(details={"alt": alt})
+    for position in positions.values():
+        domain.check(details={"position": position})
     with databases.transaction_for("items"):
         item = services.lock_own_item(item_id=item_id, by=by)
+        services.check_version(item=item, expected=expected_version)
         before: album.Album = item.photos or ()
-        arranged: list[album.Photo] = [{**album.find(before, str(photo_id)), "alt": alt} for photo_id, alt in alts.items()]
-        _save(item, arranged, now=now)
-        for file in sorted({photo["file"] for photo in before} - {photo["file"] for photo in arranged}):
+        photos = album.arranged(before, alts=alts, positions=positions)
+        for photo_id in removed:
+            photos = album.removed(photos, photo_id)
+        _save(item, photos, now=now)
+        for file in sorted({photo["file"] for photo in before} - {photo["file"] for photo in photos}):
             photo_files.touch(file=file, now=now)
     return item
 

@@ -1,12 +1,14 @@
 """What becomes of the files that phones, scanners and attackers send."""
 
+from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from apps.items.errors import NotAPictureError, PhotoTooLargeError
+from apps.items.errors import NotAPictureError, PhotosBusyError, PhotoTooLargeError
 from apps.items.photos import making
 from tests.factories import pictures
 
@@ -54,6 +56,14 @@ def test_display_p3_keeps_its_colours() -> None:
     # Display P3 (200, 100, 50) is sRGB (214, 96, 35): computed from both spaces' primaries by hand.
     picture = made(pictures.display_p3_jpeg((200, 100, 50)))
     assert is_close(pictures.corners_of(picture), [(214, 96, 35)] * 4)
+
+
+@pytest.mark.parametrize("kind", ["png", "avif", "heic"])
+def test_display_p3_without_a_profile_keeps_its_colours(kind: str) -> None:
+    sent = getattr(pictures, f"display_p3_{kind}")
+    assert is_close(pictures.corners_of(made(sent((200, 100, 50)))), [(214, 96, 35)] * 4)
+    # Of HDR (PQ), which is not converted, the numbers stay.
+    assert is_close(pictures.corners_of(made(sent((200, 100, 50), transfer=16))), [(200, 100, 50)] * 4)
 
 
 def test_16_bits_of_grey_are_grey() -> None:
@@ -128,6 +138,80 @@ def test_what_is_no_picture_is_refused(raw: bytes) -> None:
 def test_what_is_too_large_is_refused(raw: bytes) -> None:
     with pytest.raises(PhotoTooLargeError):
         making.make_pictures(raw=raw)
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_webp_has_20_megapixels_at_most(lossless: bool) -> None:
+    largest, larger = (pictures.webp_of(width=5_000, height=height, lossless=lossless) for height in (4_000, 4_001))
+    assert making.make_pictures(raw=largest).width == 1280
+    with pytest.raises(PhotoTooLargeError):
+        making.make_pictures(raw=larger)
+
+
+@pytest.fixture
+def decode_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put another program in the decoder's place."""
+
+    def put(program: str) -> None:
+        path = tmp_path / "decoder.py"
+        path.write_text(f"import os, signal, sys, time\nsys.stdin.buffer.read()\n{program}")
+        monkeypatch.setattr(making, "_PROGRAM", path)
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("died_of", "refusal"),
+    [("XCPU", PhotoTooLargeError), ("KILL", PhotoTooLargeError), ("ABRT", PhotoTooLargeError), ("SEGV", NotAPictureError)],
+)
+def test_a_decoder_that_dies_says_by_what(decode_by: Callable[[str], None], died_of: str, refusal: type[Exception]) -> None:
+    decode_by(f"os.kill(os.getpid(), signal.SIG{died_of})")
+    with pytest.raises(refusal):
+        making.make_pictures(raw=b"x" * 200_000)
+
+
+def test_a_machine_that_is_too_busy_is_not_the_photo_s_fault(decode_by: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "_TIMEOUT_S", 0.5)
+    decode_by("time.sleep(60)")
+    with pytest.raises(PhotosBusyError):
+        making.make_pictures(raw=b"x")
+
+
+def test_a_decoder_that_cannot_start_is_our_fault(decode_by: Callable[[str], None]) -> None:
+    decode_by("import there_is_no_such_module")
+    with pytest.raises(RuntimeError, match="there_is_no_such_module"):
+        making.make_pictures(raw=b"x")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"[]\n",
+        b"{}\n",
+        b'{"sizes": [[1, 1, 9], [1, 1, 9]]}\n<html><html>',
+        b'{"sizes": [[9, 9, 1], [9, 9, 1]]}\nxy',
+        bytes(9 * 2**20),
+    ],
+    ids=["nothing", "a list", "nothing in it", "a page", "too short", "9 MiB"],
+)
+def test_what_a_decoder_taken_over_answers_is_not_stored(decode_by: Callable[[str], None], tmp_path: Path, answer: bytes) -> None:
+    (tmp_path / "answer").write_bytes(answer)
+    decode_by(f"sys.stdout.buffer.write(open({str(tmp_path / 'answer')!r}, 'rb').read())")
+    with pytest.raises(NotAPictureError):
+        making.make_pictures(raw=b"x")
+
+
+def test_pictures_have_the_size_that_is_told(decode_by: Callable[[str], None], tmp_path: Path) -> None:
+    photo = making.make_pictures(raw=pictures.png(pictures.scene(width=20, height=10)))
+    written = tmp_path / "written"
+    written.write_bytes(photo.large + photo.small)
+    answer = "sys.stdout.buffer.write(b'{\"sizes\": [[%d, 10, %d], [20, 10, %d]]}\\n' + open(%r, 'rb').read())"
+    decode_by(answer % (20, len(photo.large), len(photo.small), str(written)))
+    assert making.make_pictures(raw=b"x") == photo
+    decode_by(answer % (21, len(photo.large), len(photo.small), str(written)))
+    with pytest.raises(NotAPictureError):
+        making.make_pictures(raw=b"x")
 
 
 def test_a_decoder_takes_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:

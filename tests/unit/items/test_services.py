@@ -55,6 +55,7 @@ def test_a_registered_item_is_listed_and_published() -> None:
             currency="KRW",
             state="listed",
             version=1,
+            thumbnail=None,
             occurred_at=NOW,
             description="",
         )

@@ -1,5 +1,6 @@
 """Files of photos that no item has any more."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,11 +15,12 @@ from django.core.management import call_command
 from django.db import connections
 
 from apps.items import domain, queries, services
-from apps.items.errors import PhotosBusyError
+from apps.items.errors import PhotosBusyError, VersionMismatchError
 from apps.items.models import Item, PhotoFile
 from apps.items.photos import making, storing
 from apps.items.services import photo_files, photographing
 from gdmarket import databases
+from gdmarket.errors import DomainError
 from tests.factories import pictures
 from tests.factories.items import ItemFactory
 
@@ -111,7 +113,7 @@ def test_a_photo_that_is_added_again_while_files_are_swept_is_kept(monkeypatch: 
 def test_a_photo_whose_files_were_swept_meanwhile_is_refused_for_now(monkeypatch: pytest.MonkeyPatch) -> None:
     item = ItemFactory()
 
-    def put_and_lose(*, pictures: making.Pictures) -> None:
+    def put_and_lose(*, pictures: making.Renditions) -> None:
         PhotoFile.objects.filter(file=pictures.file).delete()
 
     monkeypatch.setattr(storing, "put", put_and_lose)
@@ -144,6 +146,90 @@ def test_files_that_a_row_is_about_to_name_are_not_removed(is_claimed: bool) -> 
 
     assert storing.is_whole(photo["file"]) is is_claimed
     assert swept == ([] if is_claimed else [photo["file"]])
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_photo_that_is_added_while_others_are_arranged_stays() -> None:
+    item = ItemFactory()
+    photo = add(item)
+    refused: list[DomainError] = []
+
+    def arrange(expected_version: int | None) -> None:
+        given: Any = {"item_id": item.id, "by": item.manager_id, "positions": {}, "removed": [], "now": NOW}
+        try:
+            photographing.arrange_photos(alts={photo["id"]: "앞"}, expected_version=expected_version, **given)
+        except DomainError as refusal:
+            refused.append(refusal)
+        finally:
+            connections.close_all()
+
+    arrangers = [Thread(target=arrange, args=(version,)) for version in (None, 2)]
+    with databases.transaction_for("items"):
+        add(item, raw=pictures.png())
+        for arranger in arrangers:
+            arranger.start()
+            arranger.join(timeout=0.5)
+            assert arranger.is_alive()
+    for arranger in arrangers:
+        arranger.join()
+
+    assert [one["alt"] for one in Item.objects.get(id=item.id).photos or []] == ["앞", ""]
+    assert [refusal.code for refusal in refused] == [VersionMismatchError.code]
+
+
+def test_no_item_gets_files_that_are_being_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    item = ItemFactory()
+    photo = add(item)
+    remove(item, photo)
+    removed = storing.remove
+
+    def remove_while_it_is_added(*, file: str) -> None:
+        with pytest.raises(PhotosBusyError):
+            add(item, now=NOW + 2 * DAY)
+        with pytest.raises(PhotosBusyError), databases.transaction_for("items"):
+            photo_files.claim(files={file}, now=NOW + 2 * DAY)
+        removed(file=file)
+
+    monkeypatch.setattr(storing, "remove", remove_while_it_is_added)
+    assert sweep(NOW + 2 * DAY) == [photo["file"]]
+    assert Item.objects.get(id=item.id).photos is None
+    assert add(item, now=NOW + 2 * DAY)["file"] == photo["file"]
+    assert storing.is_whole(photo["file"])
+
+
+def test_a_removal_that_was_interrupted_is_done_by_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    item = ItemFactory()
+    photo = add(item)
+    remove(item, photo)
+    with monkeypatch.context() as broken:
+        broken.setattr(storing, "remove", _fail)
+        with pytest.raises(ZeroDivisionError):
+            sweep(NOW + 2 * DAY)
+    assert PhotoFile.objects.get().removing_at == NOW + 2 * DAY
+    assert sweep(NOW + 3 * DAY) == [photo["file"]]
+    assert not PhotoFile.objects.exists()
+
+
+def test_files_with_other_names_are_left_alone(folder: Path) -> None:
+    for name in ("a" * 33 + ".webp", "A" * 32 + ".webp", "map.webp", "a" * 32 + "-large.webp"):
+        default_storage.save(f"photos/{name}", ContentFile(b"x"))
+    assert sweep(NOW) == []
+    assert sweep(NOW + 2 * DAY) == []
+    assert not PhotoFile.objects.exists()
+    assert len(list((folder / "photos").iterdir())) == 4
+
+
+def test_what_was_begun_and_never_finished_goes_after_a_day(folder: Path) -> None:
+    (folder / "photos").mkdir()
+    old, new, other = (folder / "photos" / name for name in (f".{'a' * 32}.webp.12.345", f".{'b' * 32}-small.webp.12.345", ".gitkeep"))
+    for path, age in ((old, DAY), (new, DAY / 2), (other, 9 * DAY)):
+        path.write_bytes(b"half")
+        os.utime(path, times=((NOW - age).timestamp(),) * 2)
+    assert sweep(NOW, dry_run=True) == []
+    assert old.exists()
+    assert sweep(NOW) == []
+    assert [path.exists() for path in (old, new, other)] == [False, True, True]
 
 
 def test_the_command_says_what_it_removed(capsys: pytest.CaptureFixture[str]) -> None:

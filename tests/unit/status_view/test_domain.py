@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from apps.items.events import ItemRevised
 from apps.payments.contracts import PaymentSnapshot
 from apps.payments.events import PaymentApproved
 from apps.rentals.events import RentalCancelRequested, RentalHandedOver, RentalPaid, RentalPaymentStarted, RentalRefundDue, RentalRequested
@@ -40,6 +41,14 @@ def test_each_state_has_its_turn_and_its_deadline(state: str, turn: NextActor, d
 def test_the_view_subscribes_to_every_fact_with_a_snapshot() -> None:
     subscribed = {event for event, subscribers in SUBSCRIPTIONS.items() if handlers.on_facts in subscribers}
     assert subscribed == {event for event in SUBSCRIPTIONS if issubclass(event, domain.Fact)}
+
+
+def test_a_photo_stays_until_a_fact_says_that_there_is_none() -> None:
+    # The version before photos does not tell of them.
+    for told, changes in (({}, {}), ({"thumbnail": None}, {"thumbnail": None}), ({"thumbnail": "a.webp"}, {"thumbnail": "a.webp"})):
+        changed = domain.item_changes(version=0, fact=ItemFacts(**told).then(ItemRevised))
+        assert {name: value for name, value in changed.items() if name == "thumbnail"} == changes
+        assert changed["version"] == 1
 
 
 def _rental(state: str, days: int, n: int) -> dict[str, Any]:
