@@ -25,7 +25,7 @@ def catch_up() -> dict[str, int]:
     suspension or reinstatement was not published. `listings`: items whose description rentals did not have. `places`: items whose place was
     not blurred. `ends`: paid rentals that had no timer for the end of their period.
     """
-    done = {"categories": items.adopt_categories(), "managers": 0, "listings": 0, "places": 0, "ends": 0}
+    done = {"categories": items.create_missing_categories(), "managers": 0, "listings": 0, "places": 0, "ends": 0}
     for page in _pages(lambda after: items.list_manager_ids(after=after)):
         done["managers"] += accounts.publish_standings(user_ids=page, now=clock.now())
     for page in _pages(lambda after: rentals.list_items_without_version(after=after)):

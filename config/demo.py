@@ -39,7 +39,7 @@ def load(*, now: datetime) -> Generator[str]:
     """
     if catalogue.list_items().exists():
         _empty()
-    categories.adopt_categories()
+    categories.create_missing_categories()
     ids = {email: uuid7() for email in PEOPLE}
     managers = [ids["manager@example.com"], ids["manager2@example.com"]]
     began_at = now - 30 * DAY

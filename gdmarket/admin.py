@@ -13,7 +13,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Min, Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
@@ -21,11 +21,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
-from django.utils.translation import gettext_lazy as _
 
 from gdmarket import text_columns
 from gdmarket.errors import InvalidError
-from gdmarket.text import MAX_SEARCH, folded
+from gdmarket.text import MAX_SEARCH
 
 _MOST_PEOPLE = 10_000  # in one statement
 _FIRST_YEAR, _LAST_YEAR = 1900, 9000  # far from where an offset overflows
@@ -161,22 +160,6 @@ class DayFilter(admin.DateFieldListFilter):
 
 
 admin.FieldListFilter.register(lambda field: isinstance(field, models.DateTimeField), DayFilter, take_priority=True)
-
-
-class CategoryFilter(admin.SimpleListFilter):
-    """Filters by category: one entry for all the ways in which it is written."""
-
-    title, parameter_name = _("category"), "category"
-
-    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]") -> list[tuple[str, str]]:
-        """Return the categories of the rows that the reader may see."""
-        written = model_admin.get_queryset(request).exclude(category_key=None).values_list("category_key").order_by()
-        return sorted(written.annotate(Min("category")), key=lambda category: category[1])
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep the rows of the chosen category."""
-        chosen = self.value()
-        return queryset if chosen is None else queryset.filter(category_key=folded(text=chosen))
 
 
 def is_operator(user: AbstractBaseUser | AnonymousUser) -> bool:

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from apps.items import queries, services
 from apps.items.contracts import ItemDetails, ItemSnapshot
-from apps.items.models import Item
 from apps.items.services import categories
 from gdmarket.contracts import build
 
@@ -20,9 +19,9 @@ def blur_places(*, item_ids: Collection[UUID]) -> int:
     return services.blur_places(item_ids=item_ids)
 
 
-def adopt_categories() -> int:
+def create_missing_categories() -> int:
     """Make a category of every text that items have and no category is known by; return how many were made."""
-    return categories.adopt_categories()
+    return categories.create_missing_categories()
 
 
 def list_manager_ids(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
@@ -37,7 +36,7 @@ def list_unblurred(*, after: UUID | None = None, limit: int = 500) -> list[UUID]
 
 def list_streams_about(*, item_or_manager_id: UUID, limit: int) -> list[str]:
     """Return the streams of the events about an item, or about up to `limit` items of a manager, the newest first."""
-    of_manager = Item.objects.filter(manager_id=item_or_manager_id).order_by("-id").values_list("id", flat=True)[:limit]
+    of_manager = queries.list_newest_ids(manager_id=item_or_manager_id)[:limit]
     return [services.stream_of(item_id=item_id) for item_id in (item_or_manager_id, *of_manager)]
 
 

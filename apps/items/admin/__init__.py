@@ -18,13 +18,13 @@ from django.utils.translation import ngettext
 
 from apps.items import domain, queries, services
 from apps.items.admin import lists  # noqa: F401  # its screens
+from apps.items.admin.filters import CategoryFilter
 from apps.items.admin.forms import ItemForm, LocatedMedia
 from apps.items.admin.photos import photos_view
 from apps.items.models import BusyPeriod, Item
 from gdmarket import clock, media
 from gdmarket.admin import (
     EMPTY,
-    CategoryFilter,
     ManagerOwnedAdmin,
     badge,
     format_period,

@@ -138,14 +138,25 @@ class PlaceForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is
 
 
 class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
-    """The fields of a category."""
+    """The fields of a category, and the version that the operator saw."""
 
     icon = forms.ChoiceField(label=_("icon"), choices=[(name, name) for name in domain.ICONS], initial=domain.ICONS[-1])
+    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = Category
         fields = ("name_ko", "name_en", "icon", "position", "is_active")
         help_texts = {"is_active": _("Whether items can be given this category. Those that have it keep it, and are found by it.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Fill in the category's version."""
+        super().__init__(*args, **kwargs)
+        if self.instance.key:
+            self.initial["seen_version"] = self.instance.version
+
+    def details(self) -> Any:
+        """Return the details of the category as entered."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "seen_version"}
 
     def clean(self) -> dict[str, Any]:
         """Check the names: no other category is known by one of them."""

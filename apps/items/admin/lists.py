@@ -18,10 +18,10 @@ from gdmarket import clock
 from gdmarket.admin import ManagerOwnedAdmin, ReadOnlyAdmin, is_item_manager, is_operator
 from gdmarket.errors import DomainError
 
-_MOST_NAMED = 20
+_MAX_NAMED = 20
 
 
-class _ServedAdmin(ReadOnlyAdmin):
+class ServiceBackedAdmin(ReadOnlyAdmin):
     """An admin whose changes are made by services, whose refusals are shown on the page itself."""
 
     def changeform_view(
@@ -35,7 +35,7 @@ class _ServedAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Category)
-class CategoryAdmin(_ServedAdmin):
+class CategoryAdmin(ServiceBackedAdmin):
     """The categories that items can have. None is deleted: one that is not active can no longer be chosen."""
 
     form = CategoryForm
@@ -45,7 +45,7 @@ class CategoryAdmin(_ServedAdmin):
     ordering = ("position", "name_ko", "key")
     search_fields = ("name_ko", "name_en", "key")
     actions = None
-    fields = ("name_ko", "name_en", "icon", "position", "is_active", "key")
+    fields = ("name_ko", "name_en", "icon", "position", "is_active", "key", "seen_version")
     readonly_fields = ("key",)
 
     @admin.display(description=_("icon"))
@@ -54,8 +54,10 @@ class CategoryAdmin(_ServedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Category, form: CategoryForm, change: bool) -> None:  # noqa: FBT001  # Django's hook
         """Add or revise through the services."""
-        details: Any = {name: form.cleaned_data[name] for name in form.fields}
-        obj.key = (categories.revise_category(key=obj.key, **details) if change else categories.add_category(**details)).key
+        if change:
+            categories.revise_category(key=obj.key, expected_version=form.cleaned_data["seen_version"], **form.details())
+        else:
+            obj.key = categories.add_category(**form.details()).key
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_operator(request.user)
@@ -70,7 +72,7 @@ class CategoryAdmin(_ServedAdmin):
 
 
 @admin.register(PickupPlace)
-class PickupPlaceAdmin(_ServedAdmin, ManagerOwnedAdmin):
+class PickupPlaceAdmin(ServiceBackedAdmin, ManagerOwnedAdmin):
     """A manager's own pickup places; operators see everybody's."""
 
     form = PlaceForm
@@ -108,7 +110,7 @@ class PickupPlaceAdmin(_ServedAdmin, ManagerOwnedAdmin):
             [str(place) for place in objs],
             {self.opts.verbose_name_plural: len(objs)},
             set(),
-            [str(item) for item in using[:_MOST_NAMED]],
+            [str(item) for item in using[:_MAX_NAMED]],
         )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -11,8 +11,25 @@ from django.db import migrations, models
 
 import apps.items.models
 import gdmarket.text_columns
-from apps.items.services.default_categories import DEFAULTS, OTHER
-from gdmarket.text import folded
+
+# The Korean name, which is the key, the English one, and the icon; as they were then.
+DEFAULTS = (
+    ("공구", "Tools", "tools"),
+    ("캠핑", "Camping", "camping"),
+    ("유아", "Baby", "baby"),
+    ("생활가전", "Appliances", "appliance"),
+    ("스포츠", "Sports", "sports"),
+    ("촬영", "Cameras", "camera"),
+    ("파티", "Party", "party"),
+    ("여행", "Travel", "travel"),
+    ("의류", "Clothes", "clothes"),
+    ("도서", "Books", "book"),
+    ("악기", "Music", "music"),
+    ("정원", "Garden", "garden"),
+    ("주방", "Kitchen", "kitchen"),
+    ("탈것", "Vehicles", "vehicle"),
+    ("기타", "Other", "box"),
+)
 
 
 def add_defaults(apps: Any, schema_editor: Any) -> None:
@@ -20,11 +37,11 @@ def add_defaults(apps: Any, schema_editor: Any) -> None:
     alias = schema_editor.connection.alias
     if apps.get_model("items", "Item").objects.using(alias).exists():
         return
-    for position, default in enumerate((*DEFAULTS, OTHER), 1):
-        key = folded(text=default.name_ko)
-        apps.get_model("items", "Category").objects.using(alias).create(key=key, position=position, **default._asdict())
+    for position, (key, name_en, icon) in enumerate(DEFAULTS, 1):
+        categories = apps.get_model("items", "Category").objects.using(alias)
+        categories.create(key=key, position=position, name_ko=key, name_en=name_en, icon=icon)
         names = apps.get_model("items", "CategoryName").objects.using(alias)
-        for name in dict.fromkeys((key, folded(text=default.name_en))):
+        for name in (key, name_en.lower()):
             names.create(folded=name, category_id=key)
 
 

@@ -78,6 +78,11 @@ def list_manager_ids(*, after: UUID | None = None) -> QuerySet[Item, UUID]:
     return items.order_by("manager_id").values_list("manager_id", flat=True).distinct()
 
 
+def list_newest_ids(*, manager_id: UUID) -> QuerySet[Item, UUID]:
+    """List the ids of a manager's items, withdrawn ones among them, the newest first."""
+    return Item.objects.filter(manager_id=manager_id).order_by("-id").values_list("id", flat=True)
+
+
 def list_photo_files() -> set[str]:
     """Return the digests of all photos that items have, withdrawn ones among them: it looks at every item with photos."""
     albums = Item.objects.exclude(photos=None).values_list("photos", flat=True)

@@ -11,12 +11,12 @@ from apps.items.models import Category, CategoryName
 from gdmarket import text
 from gdmarket.prepared import Param, Prepared
 
-REMEMBERED_S = 10.0
+CACHED_S = 10.0
 """For how long a process knows what a text means without asking again. A key never changes, so that only names and states are late."""
-_MOST_REMEMBERED = 1_000
+_MAX_CACHED = 1_000
 
 
-class Meaning(NamedTuple):
+class CategoryRef(NamedTuple):
     """What a text means: the category's key, its Korean name, and whether it can be chosen."""
 
     key: str
@@ -26,7 +26,7 @@ class Meaning(NamedTuple):
 
 _NAMED: Any = CategoryName.objects.filter(folded=Param("folded", TextField()))
 _MEANING: Prepared[tuple[str, str, bool]] = Prepared(_NAMED.values_list("category_id", "category__name_ko", "category__is_active"))
-_remembered: dict[str, tuple[float, Meaning | None]] = {}
+_cache: dict[str, tuple[float, CategoryRef | None]] = {}
 
 
 def list_categories() -> QuerySet[Category]:
@@ -34,13 +34,15 @@ def list_categories() -> QuerySet[Category]:
     return Category.objects.filter(is_active=True).order_by("position", "name_ko", "key")
 
 
-def get_category(*, category: str) -> Meaning:
+def get_category(*, category: str) -> CategoryRef:
     """Return the category that a text means, by its key or any of its names, however it is written.
 
     :raises UnknownCategoryError: if there is none, or it cannot be chosen
     """
     folded = text.folded(text=category)
-    found = _find(folded) or _ask(folded)  # it may have been made a moment ago
+    found = _recall(folded)
+    if found is None or not found.is_active:
+        found = _ask(folded)  # it may have been made, or activated, a moment ago
     if found is None or not found.is_active:
         raise UnknownCategoryError
     return found
@@ -53,9 +55,9 @@ def key_of(*, category: str) -> str:
     return folded if found is None else found.key
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Ask again what texts mean: categories have changed."""
-    _remembered.clear()
+    _cache.clear()
 
 
 def is_full() -> bool:
@@ -63,15 +65,20 @@ def is_full() -> bool:
     return Category.objects.filter(is_active=True).count() >= domain.MAX_ACTIVE_CATEGORIES
 
 
-def _find(folded: str) -> Meaning | None:
-    until, found = _remembered.get(folded, (0.0, None))
+def _find(folded: str) -> CategoryRef | None:
+    until, found = _cache.get(folded, (0.0, None))
     return found if monotonic() < until else _ask(folded)
 
 
-def _ask(folded: str) -> Meaning | None:
+def _recall(folded: str) -> CategoryRef | None:
+    until, found = _cache.get(folded, (0.0, None))
+    return found if monotonic() < until else None
+
+
+def _ask(folded: str) -> CategoryRef | None:
     row = _MEANING.first(folded=folded)
-    found = None if row is None else Meaning(*row)
-    if len(_remembered) >= _MOST_REMEMBERED:
-        _remembered.clear()
-    _remembered[folded] = (monotonic() + REMEMBERED_S, found)
+    found = None if row is None else CategoryRef(*row)
+    if len(_cache) >= _MAX_CACHED:
+        _cache.clear()
+    _cache[folded] = (monotonic() + CACHED_S, found)
     return found

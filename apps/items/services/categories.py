@@ -5,7 +5,7 @@ from typing import Any, TypedDict, Unpack
 from django.db.models import Count, Max, Min
 
 from apps.items import domain, queries
-from apps.items.errors import BadCategoryError, BadIconError, CategoryNameTakenError, TooManyCategoriesError
+from apps.items.errors import BadCategoryError, BadIconError, CategoryNameTakenError, CategoryVersionMismatchError, TooManyCategoriesError
 from apps.items.models import Category, CategoryName, Item
 from apps.items.queries import categories as known
 from apps.items.services.default_categories import DEFAULTS, OTHER, DefaultCategory
@@ -36,36 +36,46 @@ def add_category(**details: Unpack[CategoryDetails]) -> Category:
     if not key:
         raise BadCategoryError
     with databases.transaction_for("items"):
+        _lock_all()
         if details["is_active"] and known.is_full():
             raise TooManyCategoriesError(most=domain.MAX_ACTIVE_CATEGORIES)
         category, is_new = Category.objects.get_or_create(key=key, defaults=details)
         if not is_new:
             raise CategoryNameTakenError(name=details["name_ko"])
         _name(category)
-    known.forget()
+    known.clear_cache()
     return category
 
 
-def revise_category(*, key: str, **details: Unpack[CategoryDetails]) -> Category:
+def revise_category(*, key: str, expected_version: int | None = None, **details: Unpack[CategoryDetails]) -> Category:
     """Change a category. Its former names go on meaning it, and items that have it keep the text that was agreed on.
 
+    `expected_version` is the version that the operator saw; None means any.
     :raises Category.DoesNotExist: if there is none with this key
+    :raises CategoryVersionMismatchError: if it is not at `expected_version`
     :raises InvalidError, CategoryNameTakenError, TooManyCategoriesError: as `add_category` does
     """
     _check(details)
     with databases.transaction_for("items"):
-        category = Category.objects.select_for_update(no_key=True).get(key=key)
+        category = _lock_all().get(key)
+        if category is None:
+            raise Category.DoesNotExist
+        if expected_version is not None and category.version != expected_version:
+            raise CategoryVersionMismatchError(version=category.version)
         if details["is_active"] and not category.is_active and known.is_full():
             raise TooManyCategoriesError(most=domain.MAX_ACTIVE_CATEGORIES)
-        for name, value in details.items():
-            setattr(category, name, value)
-        category.save(update_fields=list(details))
+        differing = [name for name, value in details.items() if getattr(category, name) != value]
+        for name in differing:
+            setattr(category, name, details[name])  # type: ignore[literal-required]  # a name of its own
+        if differing:
+            category.version += 1
+            category.save(update_fields=[*differing, "version"])
         _name(category)
-    known.forget()
+    known.clear_cache()
     return category
 
 
-def adopt_categories() -> int:
+def create_missing_categories() -> int:
     """Make a category of every text that items have and no category is known by; return how many were made. It can be repeated.
 
     Texts that differ in spaces, case or width become one. An item that has another name of a category gets its key; its text stays. A
@@ -76,10 +86,13 @@ def adopt_categories() -> int:
             return 0
         return sum(_adopt(text.folded(text=each.name_ko), each) for each in (*DEFAULTS, OTHER))
     text_columns.refold(rows=Item.objects.filter(category_key=None))
-    unknown = Item.objects.exclude(category_key__in=Category.objects.values("key")).order_by().values("category_key")
+    # What the version before writes from here on has no key yet: the next run adopts it.
+    unknown = Item.objects.exclude(category_key=None).exclude(category_key__in=Category.objects.values("key"))
     adopted = 0
     # Those of most items first: they give their names to the others.
-    found = unknown.annotate(written=Min("category"), items=Count("id")).order_by("-items", "category_key")
+    found = (
+        unknown.order_by().values("category_key").annotate(written=Min("category"), items=Count("id")).order_by("-items", "category_key")
+    )
     key: Any
     for key, name in list(found.values_list("category_key", "written")):
         if not key:  # it is of punctuation alone
@@ -87,7 +100,7 @@ def adopt_categories() -> int:
         elif not CategoryName.objects.filter(folded=key).exists():
             adopted += _adopt(key, _default_of(key) or OTHER._replace(name_ko=name, name_en=name))
         _rekey(former=key, key=CategoryName.objects.get(folded=key or text.folded(text=OTHER.name_ko)).category_id)
-    known.forget()
+    known.clear_cache()
     return adopted
 
 
@@ -99,12 +112,18 @@ def _default_of(key: str) -> DefaultCategory | None:
 def _adopt(key: str, details: DefaultCategory) -> bool:
     """Add a category under the key that items have already, after those there are; return whether it was not there."""
     with databases.transaction_for("items"):
+        _lock_all()
         last = Category.objects.aggregate(Max("position"))["position__max"] or 0
         values = {**details._asdict(), "position": last + 1, "is_active": not known.is_full()}
         category, is_new = Category.objects.get_or_create(key=key, defaults=values)
         for name in (key, details.name_ko, details.name_en):
             CategoryName.objects.get_or_create(folded=text.folded(text=name), defaults={"category": category})
     return is_new
+
+
+def _lock_all() -> dict[str, Category]:
+    """Return the categories, locked until the end of the transaction: so many can be chosen from, also where two are added at once."""
+    return {category.key: category for category in Category.objects.select_for_update(no_key=True).order_by("key")}
 
 
 def _rekey(*, former: str, key: str) -> None:

@@ -1,5 +1,6 @@
 """Changing the pickup places of managers: add, revise, delete."""
 
+import secrets
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict, Unpack
 from uuid import UUID
@@ -9,7 +10,7 @@ from django.conf import settings
 from apps.items import domain
 from apps.items.errors import PlaceInUseError, PlaceNotFoundError, PlaceVersionMismatchError, TooManyPlacesError
 from apps.items.events import PickupPlaceRevised
-from apps.items.models import Item, PickupPlace
+from apps.items.models import Item, PickupPlace, PlaceSeed
 from gdmarket import bus, databases
 
 _FOLLOWED = {"name", "latitude", "longitude"}
@@ -33,6 +34,7 @@ def add_place(*, place_id: UUID, manager_id: UUID, now: datetime, **details: Unp
     """
     _check(details)
     with databases.transaction_for("items"):
+        lock_seed(manager_id=manager_id)  # so that two that are added at once are counted
         own = PickupPlace.objects.filter(manager_id=manager_id)
         if own.count() >= domain.MAX_PLACES and not own.filter(id=place_id).exists():
             raise TooManyPlacesError(most=domain.MAX_PLACES)
@@ -93,6 +95,12 @@ def lock_place(*, place_id: UUID, manager_id: UUID) -> PickupPlace:
     if place is None:
         raise PlaceNotFoundError
     return place
+
+
+def lock_seed(*, manager_id: UUID) -> PlaceSeed:
+    """Return a manager's seed, of which there is one from the first place or item on, locked until the end of the transaction."""
+    PlaceSeed.objects.get_or_create(manager_id=manager_id, defaults={"seed": secrets.token_hex(16)})
+    return PlaceSeed.objects.select_for_update(no_key=True).get(manager_id=manager_id)
 
 
 def publish_revision(*, place: PickupPlace, now: datetime) -> None:

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn
-from apps.items.models import Item
+from apps.items.models import Category, Item
 from tests.factories.accounts import UserFactory
 from tests.factories.items import BusyPeriodFactory, ItemFactory
 from tests.log import recorded
@@ -184,11 +184,11 @@ def test_the_list_finds_items_however_their_words_are_spaced(screens: Client, ma
     assert list(screens.get(LIST, {"q": "의자성수"}).context["cl"].result_list) == []
 
 
-def test_the_list_has_one_entry_for_a_category_however_it_is_written(screens: Client, manager: Any) -> None:
+def test_the_list_is_narrowed_to_a_category_however_it_is_written(screens: Client, manager: Any) -> None:
     items = {ItemFactory(manager_id=manager.pk, category=category) for category in ("전동 공구", "전동공구", "전동\u00a0공구")}
     ItemFactory(manager_id=manager.pk, category="캠핑")
     ItemFactory(category="others' items")
     page = screens.get(LIST, {"category": "전동공구"}).context["cl"]
     assert set(page.result_list) == items
     [entries] = [spec.lookup_choices for spec in page.filter_specs if spec.title == "category"]
-    assert [key for key, _ in entries] == ["전동공구", "캠핑"]
+    assert entries == [(category.key, category.name_en) for category in Category.objects.order_by("position")]

@@ -34,7 +34,7 @@ def screens(manager: Any, client: Client) -> Client:
 
 @pytest.fixture
 def operator(client: Client) -> Client:
-    known.forget()
+    known.clear_cache()
     client.force_login(UserFactory(operator=True))
     return client
 
@@ -74,6 +74,26 @@ def test_a_name_of_another_category_is_refused_beside_its_field_with_what_was_ty
     assert list(errors_of(answer)) == ["name_en"]
     assert "텃밭 도구" in answer.content.decode()
     assert not Category.objects.filter(key="텃밭도구").exists()
+
+
+def test_a_stale_form_of_a_category_overwrites_nothing(operator: Client) -> None:
+    category = Category.objects.get(key="공구")
+    assert operator.get(page_of(category)).context["adminform"].form.initial["seen_version"] == 1
+    assert operator.post(page_of(category), GARDEN | {"name_en": "Hardware", "seen_version": "1"}).status_code == 302
+    answer = operator.post(page_of(category), GARDEN | {"name_en": "Ironware", "seen_version": "1"}, follow=True)
+    assert "The category was changed by someone else" in answer.content.decode()
+    category.refresh_from_db()
+    assert (category.name_en, category.version) == ("Hardware", 2)
+
+
+def test_the_filter_names_categories_in_the_readers_language(operator: Client) -> None:
+    Category.objects.filter(key="파티").update(is_active=False)
+    tent, _other = ItemFactory(category="파 티"), ItemFactory(category="공구")
+    for language, name in (("ko", "파티"), ("en", "Party")):
+        page = operator.get(ITEMS, {"category": "파티"}, headers={"accept-language": language}).context["cl"]
+        (chosen,) = [choice for choice in page.filter_specs if choice.title == {"ko": "분류", "en": "category"}[language]]
+        assert ("파티", name) in chosen.lookup_choices
+        assert list(page.result_list) == [tent]
 
 
 def test_no_category_is_deleted(operator: Client) -> None:

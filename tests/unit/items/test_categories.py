@@ -3,23 +3,32 @@
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from apps.items import domain, services
-from apps.items.errors import BadCategoryError, BadIconError, CategoryNameTakenError, TooManyCategoriesError, UnknownCategoryError
+from apps.items.errors import (
+    BadCategoryError,
+    BadIconError,
+    CategoryNameTakenError,
+    CategoryVersionMismatchError,
+    TooManyCategoriesError,
+    UnknownCategoryError,
+)
 from apps.items.models import Category, CategoryName, Item
 from apps.items.queries import categories as known
-from apps.items.services import categories
+from apps.items.services import categories, places
 from apps.items.services.default_categories import DEFAULTS, OTHER
-from gdmarket import clock, ids
+from gdmarket import clock, databases, ids, text_columns
 from gdmarket.bus.models import Event
+from gdmarket.errors import DomainError
 from tests.factories.accounts import UserFactory
 from tests.factories.items import ItemFactory
 
@@ -32,9 +41,9 @@ Clients = Callable[[Any], APIClient]
 
 @pytest.fixture(autouse=True)
 def _nothing_is_remembered() -> Iterator[None]:
-    known.forget()
+    known.clear_cache()
     yield
-    known.forget()
+    known.clear_cache()
 
 
 @pytest.fixture
@@ -48,7 +57,7 @@ def register(**details: Any) -> Item:
 
 def without_categories() -> None:
     Category.objects.all().delete()
-    known.forget()
+    known.clear_cache()
 
 
 # -- The list ---------------------------------------------------------------------------------------------------------------------
@@ -108,7 +117,7 @@ def test_an_unknown_category_is_refused_and_changes_nothing(client: APIClient, t
 def test_a_category_that_is_not_active_is_kept_and_found_and_not_given(client: APIClient) -> None:
     item = client.post(ITEMS, DRILL, format="json").json()
     Category.objects.filter(key="공구").update(is_active=False)
-    known.forget()
+    known.clear_cache()
     address = f"{ITEMS}/{item['id']}"
     assert client.post(ITEMS, DRILL, format="json").json()["code"] == "unknown_category"
     assert client.patch(address, {"category": "tools", "name": "망치"}, format="json").json()["code"] == "unknown_category"
@@ -149,6 +158,22 @@ def test_a_category_of_another_process_can_be_given_at_once() -> None:
     assert known.get_category(category="새것").name == "새것"
 
 
+def test_a_category_that_is_activated_in_another_process_can_be_given_at_once() -> None:
+    Category.objects.filter(key="공구").update(is_active=False)
+    known.clear_cache()
+    with pytest.raises(UnknownCategoryError):
+        known.get_category(category="공구")
+    Category.objects.filter(key="공구").update(is_active=True)
+    assert known.get_category(category="공구").is_active
+
+
+def test_what_is_not_remembered_is_asked_once() -> None:
+    for _ in range(2):
+        with CaptureQueriesContext(connection) as run, pytest.raises(UnknownCategoryError):
+            known.get_category(category="없는 것")
+        assert len(run) == 1
+
+
 # -- Operators' changes -----------------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +212,47 @@ def test_so_many_can_be_chosen_from_and_no_more(monkeypatch: pytest.MonkeyPatch)
     assert not Category.objects.get(key="텃밭도구").is_active
 
 
+def test_what_does_not_differ_is_no_new_version() -> None:
+    same: Any = {"name_ko": "공구", "name_en": "Tools", "icon": "tools", "position": 1, "is_active": True}
+    assert categories.revise_category(key="공구", expected_version=1, **same).version == 1
+    assert categories.revise_category(key="공구", expected_version=1, **same | {"position": 2}).version == 2
+    with pytest.raises(CategoryVersionMismatchError):
+        categories.revise_category(key="공구", expected_version=1, **same)
+    assert Category.objects.get(key="공구").position == 2
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_limits_hold_when_two_are_added_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domain, "MAX_PLACES", 1)
+    categories.create_missing_categories()
+    monkeypatch.setattr(domain, "MAX_ACTIVE_CATEGORIES", Category.objects.filter(is_active=True).count() + 1)
+    refused: list[str] = []
+    manager_id = ids.uuid7()
+    where: Any = {"manager_id": manager_id, "now": clock.now(), "name": "서울숲", "latitude": 37.5444, "longitude": 127.0374}
+
+    def add_one_more() -> None:
+        for adding in (
+            lambda: places.add_place(place_id=ids.uuid7(), **where),
+            lambda: categories.add_category(**GARDEN | {"name_ko": "둘째", "name_en": "Second"}),
+        ):
+            try:
+                adding()
+            except DomainError as refusal:
+                refused.append(refusal.code)
+        connections.close_all()
+
+    other = Thread(target=add_one_more)
+    with databases.transaction_for("items"):
+        places.add_place(place_id=ids.uuid7(), **where)
+        categories.add_category(**GARDEN)
+        other.start()
+        other.join(timeout=0.5)
+    other.join()
+
+    assert refused == ["too_many_places", "too_many_categories"]
+
+
 # -- What items had before --------------------------------------------------------------------------------------------------------
 
 
@@ -195,16 +261,16 @@ def test_every_text_of_before_becomes_a_category_and_is_found_and_nothing_is_pub
     texts = ["파티", "파 티", "파티", "파티", "Party", "party", "고철", "PARTY!", "!!!"]
     items = [ItemFactory(category=text) for text in texts]
 
-    assert categories.adopt_categories() == 3
+    assert categories.create_missing_categories() == 3
 
     made = {"파티": ("Party", "party"), "고철": ("고철", "box"), "기타": ("Other", "box")}
     assert {key: (name, icon) for key, name, icon in Category.objects.values_list("key", "name_en", "icon")} == made
     keys = dict(zip(("파티", "고철", "기타"), ([0, 1, 2, 3, 4, 5, 7], [6], [8]), strict=True))
-    for key, places in keys.items():
-        assert set(Item.objects.filter(category_key=key)) == {items[at] for at in places}
+    for key, numbers in keys.items():
+        assert set(Item.objects.filter(category_key=key)) == {items[at] for at in numbers}
     assert [Item.objects.get(id=item.id).category for item in items] == texts
     assert not Event.objects.exists()
-    assert categories.adopt_categories() == 0
+    assert categories.create_missing_categories() == 0
 
 
 def test_what_the_version_before_writes_meanwhile_is_adopted_too() -> None:
@@ -212,8 +278,24 @@ def test_what_the_version_before_writes_meanwhile_is_adopted_too() -> None:
     for text in ("camping", "새 분류"):
         ItemFactory(category=text)
     Item.objects.filter(id=mine.id).update(category_key=None)
-    assert categories.adopt_categories() == 1
+    assert categories.create_missing_categories() == 1
     assert sorted(Item.objects.values_list("category", "category_key")) == [("camping", "캠핑"), ("새 분류", "새분류"), ("캠핑", "캠핑")]
+
+
+def test_an_item_that_the_version_before_writes_while_categories_are_made_waits_for_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = ItemFactory(category="캠핑")
+    refold = text_columns.refold
+
+    def refold_and_write(*, rows: Any) -> None:
+        refold(rows=rows)
+        Item.objects.filter(id=late.id).update(category_key=None)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(text_columns, "refold", refold_and_write)
+        assert categories.create_missing_categories() == 0
+    assert Item.objects.get(id=late.id).category_key is None
+    categories.create_missing_categories()
+    assert Item.objects.get(id=late.id).category_key == "캠핑"
 
 
 def test_only_the_categories_of_most_items_can_be_chosen_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +303,7 @@ def test_only_the_categories_of_most_items_can_be_chosen_where_there_are_too_man
     monkeypatch.setattr(domain, "MAX_ACTIVE_CATEGORIES", 2)
     for text, items in (("하나", 1), ("셋", 3), ("둘", 2)):
         ItemFactory.create_batch(items, category=text)
-    assert categories.adopt_categories() == 3
+    assert categories.create_missing_categories() == 3
     assert [each.key for each in known.list_categories()] == ["셋", "둘"]
     assert not Category.objects.get(key="하나").is_active
 
@@ -232,7 +314,7 @@ def test_adopting_takes_as_many_statements_however_many_items_there_are() -> Non
     for _ in range(2):
         ItemFactory.create_batch(20, category="파티")
         with CaptureQueriesContext(connection) as run:
-            categories.adopt_categories()
+            categories.create_missing_categories()
         counted.append(len(run))
         without_categories()
     assert counted[0] == counted[1]

@@ -28,7 +28,7 @@ def found(api: APIClient, **search: str) -> set[str]:
 
 
 def test_items_of_before_are_found_by_words_and_categories_after_the_migration(api: APIClient) -> None:
-    known.forget()
+    known.clear_cache()
     try:
         before = migrate(("items", "0009_photos")).get_model("items", "Item")
         assert missing_guards(connection) == ["items_at_pickup_place"]  # and no trigger
@@ -40,7 +40,7 @@ def test_items_of_before_are_found_by_words_and_categories_after_the_migration(a
     assert not Category.objects.exists()
     assert found(api, category="캠핑") == {"캠핑 의자", "4인용 텐트"}
 
-    assert categories.adopt_categories() == 2
+    assert categories.create_missing_categories() == 2
 
     assert missing_guards(connection) == []
     assert found(api, q="의자") == {"캠핑 의자"}
@@ -49,4 +49,4 @@ def test_items_of_before_are_found_by_words_and_categories_after_the_migration(a
     assert found(api, category="파티") == {"파티 조명"}
     assert set(Category.objects.values_list("key", "name_ko")) == {("캠핑", "캠핑"), ("party", "파티")}
     assert set(Item.objects.values_list("category", "version")) == {("캠 핑", 1), ("Party", 1), ("캠핑", 1)}
-    known.forget()
+    known.clear_cache()
