@@ -5,11 +5,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
-from django.utils import translation
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -247,97 +244,3 @@ def test_photos_may_be_served_elsewhere(client: APIClient, item: Item, settings:
     photo = add(client, item).json()["photos"][0]
     assert photo["url"].startswith("https://cdn.example.com/market/photos/")
     assert default_storage.exists(photo["url"].removeprefix(settings.MEDIA_URL))
-
-
-def test_a_manager_looks_after_photos_in_the_admin(manager: Any, item: Item) -> None:
-    browser = Client()
-    browser.force_login(manager)
-    page = f"/admin/items/item/{item.id}/photos/"
-    assert f'href="{page}"' in browser.get(f"/admin/items/item/{item.id}/change/").content.decode()
-    files = [SimpleUploadedFile(f"{at}.jpg", pictures.jpeg(pictures.scene(width=40 + at))) for at in range(3)]
-
-    assert browser.post(page, {"photo": files}).status_code == 302
-
-    first, second, third = photos_of(item)
-    assert browser.get(page).content.decode().count("/media/photos/") == 3
-    browser.post(
-        page, {f"position-{third['id']}": "1", f"alt-{first['id']}": "앞", f"position-{first['id']}": "2", f"remove-{second['id']}": "on"}
-    )
-    item.refresh_from_db()
-    assert [(photo["id"], photo["alt"]) for photo in photos_of(item)] == [(third["id"], ""), (first["id"], "앞")]
-    assert item.version == 5
-
-
-@pytest.mark.parametrize(
-    ("typed", "order"),
-    [
-        ({"c": "1"}, "cabd"),
-        ({"a": "3"}, "bcad"),
-        ({"a": "4", "d": "1"}, "dbca"),
-        ({"a": "4", "b": "3", "c": "2", "d": "1"}, "dcba"),
-        ({"b": "8"}, "acdb"),
-        ({"b": "0", "c": "x", "d": "9"}, "abcd"),
-    ],
-)
-def test_the_admin_puts_photos_where_it_is_typed(manager: Any, item: Item, typed: dict[str, str], order: str) -> None:
-    ids = dict(zip("abcd", with_photos(item, *"abcd"), strict=True))
-    browser = Client()
-    browser.force_login(manager)
-    form = {f"position-{photo_id}": typed.get(alt, str(at)) for at, (alt, photo_id) in enumerate(ids.items(), 1)}
-    browser.post(f"/admin/items/item/{item.id}/photos/", form)
-    assert "".join(photo["alt"] for photo in photos_of(item)) == order
-
-
-def test_a_form_of_before_loses_no_photo_and_no_text(manager: Any, item: Item, client: APIClient) -> None:
-    first, second = with_photos(item, "앞", "뒤")
-    browser = Client()
-    browser.force_login(manager)
-    page = f"/admin/items/item/{item.id}/photos/"
-    assert '<input type="hidden" name="seen_version" value="1">' in browser.get(page).content.decode()
-    form = {f"alt-{first}": "앞", f"alt-{second}": "옆", "seen_version": "1"}
-    assert add(client, item, alt="새것").status_code == 201
-    client.patch(f"{ITEMS}/{item.id}/photos/{second}", {"alt": "위"}, format="json")
-
-    refused = browser.post(page, form, follow=True)
-
-    assert "it is at version 3 now" in refused.content.decode()
-    assert [photo["alt"] for photo in photos_of(item)] == ["앞", "위", "새것"]
-    browser.post(page, {**form, "seen_version": "3"})
-    assert [photo["alt"] for photo in photos_of(item)] == ["앞", "옆", "새것"]
-
-
-def test_the_log_says_what_was_changed_from_what_to_what(manager: Any, item: Item) -> None:
-    first, second, third = with_photos(item, "앞", "뒤", "옆")
-    browser = Client()
-    browser.force_login(manager)
-    page = f"/admin/items/item/{item.id}/photos/"
-    files = [SimpleUploadedFile("1.jpg", pictures.jpeg()), SimpleUploadedFile("2.jpg", pictures.html_named_jpg())]
-    browser.post(page, {f"position-{third}": "1", f"alt-{first}": "정면", f"remove-{second}": "on", "photo": files})
-    browser.post(page, {f"alt-{first}": "정면"})
-    with translation.override("ko"):
-        told = [entry.get_change_message() for entry in LogEntry.objects.order_by("id")]
-    assert len(photos_of(item)) == 3
-    arranged = "사진 “1, 3 → 3, 1개체”의 순서필드를 변경했습니다."
-    assert told == [
-        f"사진 “1: 앞 → 정면개체”의 사진 설명필드를 변경했습니다. 사진 “2개체”를 삭제했습니다. {arranged}",
-        "사진 “3개체”를 추가했습니다.",
-    ]
-
-
-def test_a_file_that_is_no_photo_is_refused_in_the_admin(manager: Any, item: Item) -> None:
-    browser = Client()
-    browser.force_login(manager)
-    answer = browser.post(
-        f"/admin/items/item/{item.id}/photos/", {"photo": SimpleUploadedFile("x.jpg", pictures.html_named_jpg())}, follow=True
-    )
-    assert "The file is no JPEG" in answer.content.decode()
-    assert Item.objects.get(id=item.id).version == 1
-
-
-def test_another_s_photos_are_not_there_in_the_admin(item: Item) -> None:
-    browser = Client()
-    browser.force_login(UserFactory(item_manager=True))
-    with_photos(item, "a")
-    assert browser.get(f"/admin/items/item/{item.id}/photos/").status_code == 404
-    assert browser.post(f"/admin/items/item/{item.id}/photos/").status_code == 404
-    assert Item.objects.get(id=item.id).photos == item.photos
