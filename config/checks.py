@@ -24,7 +24,7 @@ from gdmarket.checks import DATA, STRICT, finding, register
 _READ_ELSEWHERE = {"GDMARKET_CRASH_AT", "GDMARKET_RELAY", "GDMARKET_WELCOME"}
 _STATIC = ("market/admin.css", "admin/css/base.css")
 _MEGABYTE = 1024**2
-_RATES = [f"GDMARKET_THROTTLE_{whose}" for whose in ("USER", "ANON", "AUTH", "REGISTER", "UPLOADS")]
+_RATES = [f"GDMARKET_THROTTLE_{whose}" for whose in ("USER", "ANON", "AUTH", "REGISTER", "UPLOADS", "WALK_INS")]
 _HOLDS = (
     "GDMARKET_UNPAID_HOLDS",
     "GDMARKET_UNPAID_HOLDS_PER_ITEM",

@@ -222,6 +222,10 @@ GDMARKET_THROTTLE_AUTH = env.str("GDMARKET_THROTTLE_AUTH", "60/min", validate=_r
 GDMARKET_THROTTLE_REGISTER = env.str("GDMARKET_THROTTLE_REGISTER", "20/hour", validate=_rate)
 #: How many photos one item manager may add.
 GDMARKET_THROTTLE_UPLOADS = env.str("GDMARKET_THROTTLE_UPLOADS", "60/min", validate=_rate)
+#: For how many days after a rental is over the name and contact of a guest, who booked at the desk without an account, are kept.
+GDMARKET_GUEST_RETENTION_DAYS = env.int("GDMARKET_GUEST_RETENTION_DAYS", 90, validate=validate.Range(min=1))
+#: How many bookings at the desk one item manager may try: each tells whether an e-mail address has an account.
+GDMARKET_THROTTLE_WALK_INS = env.str("GDMARKET_THROTTLE_WALK_INS", "120/hour", validate=_rate)
 
 env.seal()
 

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.payments.contracts import CASH
 from apps.payments.domain import ACCOUNTS, CHARGED, HOLDING, UNSETTLED, Account, LedgerEntry, PaymentState, RefundState
 
 PAYMENT_STATES = {
@@ -89,7 +90,10 @@ class Payment(models.Model):
                 name="payments_settled_has_time",
             ),
         )
-        indexes = (models.Index(fields=["created_at", "id"], condition=Q(state__in=UNSETTLED), name="payments_unsettled"),)
+        indexes = (
+            models.Index(fields=["created_at", "id"], condition=Q(state__in=UNSETTLED), name="payments_unsettled"),
+            models.Index(fields=["created_at", "id"], condition=Q(method=CASH), name="payments_in_cash"),
+        )
 
     def __str__(self) -> str:
         """Name the payment and its state."""

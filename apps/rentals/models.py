@@ -13,7 +13,8 @@ from gdmarket.text_columns import FoldedField, NameField
 class Guest(models.Model):
     """A renter without an account, as the manager wrote them down at the desk: nobody signs in as one.
 
-    Who they are stands here alone, and in no event. The id is that of no person: `domain.is_guest` tells.
+    Who they are stands here alone, and in no event; the row is deleted some time after the rental is over. The id is that of no person:
+    `domain.is_guest` tells.
     """
 
     renter_id = models.UUIDField(primary_key=True)

@@ -83,6 +83,16 @@ class UploadThrottle(_CacheThrottle):
         return f"rate:upload:{request.user.pk}" if request.method == "POST" and request.user.is_authenticated else None
 
 
+class WalkInThrottle(_CacheThrottle):
+    """At most `GDMARKET_THROTTLE_WALK_INS` bookings at the desk a person, refused ones among them; `off` lifts it."""
+
+    setting = "GDMARKET_THROTTLE_WALK_INS"
+
+    def key_of(self, request: Request) -> str | None:
+        """Return the person's key."""
+        return f"rate:walk-in:{request.user.pk}" if request.user.is_authenticated else None
+
+
 class AddressThrottle(BaseThrottle):
     """Counts an address's requests in the database: slower, and always right across processes. For what is rare and costly.
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.payments import facade as payments
@@ -12,7 +13,7 @@ from apps.payments.gateways.port import NotSentError
 from apps.payments.models import Payment
 from apps.rentals import domain
 from apps.rentals.models import Guest, Rental
-from gdmarket import failpoints
+from gdmarket import failpoints, ids
 from gdmarket.bus.models import Event
 from tests.acceptance.conftest import Drain, Market, PassTime
 from tests.factories.accounts import UserFactory
@@ -217,6 +218,36 @@ def test_nobody_but_the_items_own_manager_books_at_the_desk(market: Market, as_u
     market.manager.delete(f"/api/v1/items/{item['id']}")
     assert _book(market, item, **GUEST).json()["code"] == "item_withdrawn"
     assert Rental.objects.count() == 0
+
+
+def test_who_has_an_account_is_told_of_an_own_item_alone_and_not_without_end(market: Market, as_user: Any, settings: Settings) -> None:
+    item, other = market.register(), as_user(UserFactory(item_manager=True))
+    for who, item_id, code in ((other, item["id"], "not_the_manager"), (market.manager, str(ids.uuid7()), "item_not_found")):
+        answer = _book(market, {"id": item_id}, who, renter_email="nobody@example.com")
+        assert answer.json()["code"] == code
+
+    settings.GDMARKET_THROTTLE_WALK_INS = "3/day"
+    codes = [_book(market, item, renter_email="nobody@example.com").json()["code"] for _ in range(4)]
+
+    assert codes[0] == "renter_not_found"
+    assert codes[-1] == "throttled"
+
+
+def test_walk_ins_that_a_renter_cancels_do_not_keep_them_from_requesting(market: Market, drain: Drain, settings: Settings) -> None:
+    settings.GDMARKET_CANCELLED_PAYMENTS = 1
+    first = market.request(market.register())
+    email = User.objects.get(id=first["renter"]).email
+    for how in ("cancel", "payment", "cancel"):
+        booked = _booked(market, market.register(), renter_email=email)
+        address = f"/api/v1/rentals/{booked['id']}/{how}"
+        assert (market.renter.delete(address) if how == "payment" else market.renter.post(address)).status_code == 200
+        drain()
+
+    assert market.request(market.register())["state"] == "requested"
+    market.pay(first)
+    market.command(market.renter, first, "cancel")
+    refused = market.renter.post("/api/v1/rentals", {"item": market.register()["id"]}, format="json")
+    assert refused.json()["code"] == "too_many_cancelled"
 
 
 def test_who_is_no_renter_or_not_active_is_nobody_to_book_for(market: Market) -> None:

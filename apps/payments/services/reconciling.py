@@ -63,9 +63,14 @@ def reconcile_payments(
 
 
 def _check_cash(run: _Run) -> Iterator[PaymentFinding]:
-    for payment in _in_pages(Payment.objects.filter(cash.IS_CASH, cash.IS_OPEN | run.is_within())):
-        run.seen.add(payment.id)
-        yield cash.check(payment, is_dry=run.is_dry, now=run.now)
+    of_cash, due = Payment.objects.filter(cash.IS_CASH), Refund.objects.filter(state=RefundState.PENDING).values("payment")
+    is_open = (of_cash.filter(state__in=UNSETTLED), of_cash.filter(id__in=due))
+    for page in chain(*map(_pages, is_open), _pages_by_time(of_cash.filter(run.is_within()))):
+        held = queries.cash_by_ledger(payment_ids=[payment.id for payment in page])
+        for payment in page:
+            if payment.id not in run.seen:
+                run.seen.add(payment.id)
+                yield cash.check(payment, held=held.get(payment.id, 0), is_dry=run.is_dry, now=run.now)
 
 
 def _settle_open(run: _Run) -> Iterator[PaymentFinding]:
@@ -231,8 +236,21 @@ def _unanswered(payment: Payment, silence: OutcomeUnknownError, run: _Run) -> Pa
 
 
 def _in_pages(payments: QuerySet[Payment]) -> Iterable[Payment]:
+    return chain.from_iterable(_pages(payments))
+
+
+def _pages(payments: QuerySet[Payment]) -> Iterator[list[Payment]]:
     in_order = payments.order_by("id")
     page = list(in_order[:_PAGE])
     while page:
-        yield from page
+        yield page
         page = list(in_order.filter(id__gt=page[-1].id)[:_PAGE])
+
+
+def _pages_by_time(payments: QuerySet[Payment]) -> Iterator[list[Payment]]:
+    in_order = payments.order_by("created_at", "id")
+    page = list(in_order[:_PAGE])
+    while page:
+        yield page
+        at, last = page[-1].created_at, page[-1].id
+        page = list(in_order.filter(Q(created_at__gt=at) | Q(created_at=at, id__gt=last), created_at__gte=at)[:_PAGE])

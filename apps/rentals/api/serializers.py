@@ -126,7 +126,9 @@ class RentalDetailSerializer(RentalSerializer):
     """A rental, what it agreed to, and where the item differs from that since."""
 
     guest = GuestSerializer(
-        read_only=True, allow_null=True, help_text="The renter, for the item's manager alone; null for one who has an account."
+        read_only=True,
+        allow_null=True,
+        help_text="The renter, for the item's manager alone; null for one who has an account, and long after the rental.",
     )
 
     agreed = AgreedItemSerializer(

@@ -34,6 +34,7 @@ from gdmarket.errors import DeclinedError
 from gdmarket.rest import etags
 from gdmarket.rest.pagination import page, page_of
 from gdmarket.rest.permissions import has_role
+from gdmarket.rest.throttles import AnonThrottle, UserThrottle, WalkInThrottle
 from gdmarket.rest.views import ApiRequest, ApiView
 
 _IN_FLIGHT = {RentalState.PAYING, RentalState.REFUNDING}
@@ -73,6 +74,7 @@ class WalkIn(ApiView):
     """Bookings at the desk."""
 
     permission_classes = [has_role("item_manager")]
+    throttle_classes = [UserThrottle, AnonThrottle, WalkInThrottle]
 
     @extend_schema(
         tags=["rentals"], operation_id="bookWalkIn", request=WalkInSerializer, responses={201: RentalSerializer, 403: None, 404: None}

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, DateTimeField, Exists, OuterRef, PositiveIntegerField, Q, QuerySet, UUIDField
 from django.db.models.functions import Coalesce, Least
+from django.utils.translation import gettext
 
 from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
@@ -47,10 +48,12 @@ _COMPETING = Prepared(Rental.objects.filter(_UNPAID | _ABANDONED, renter_id=_REN
 _OPEN_UNPAID = Q(closed_at=None, state__in=[RentalState.REQUESTED, RentalState.PAYING, RentalState.REFUNDING])
 _CAME_TO_NOTHING = _OPEN_UNPAID | Q(closed_at__gt=_A_DAY_AGO, state__in=domain.ABANDONED)
 _WHILE_PAID = Q(cancelled_by=RentalParty.RENTER, payment_state__in=[RentalPaymentState.APPROVED, RentalPaymentState.REFUNDED])
+# What a manager booked at the desk costs nothing at the provider, and its renter may not have asked for it.
+_ASKED_FOR = Q(in_cash=None) | Q(in_cash=False)
 _CANCELLED_PAYMENTS = Prepared(
-    Rental.objects.filter(_CAME_TO_NOTHING, Q(cancelled_payments__gt=0) | _WHILE_PAID, _BY_RENTER, renter_id=_RENTER_ID).values_list(
-        "closed_at", flat=True
-    )
+    Rental.objects.filter(
+        _CAME_TO_NOTHING, Q(cancelled_payments__gt=0) | _WHILE_PAID, _BY_RENTER, _ASKED_FOR, renter_id=_RENTER_ID
+    ).values_list("closed_at", flat=True)
 )
 
 
@@ -213,7 +216,7 @@ def list_competing_holds(*, renter_id: UUID, item_id: UUID, but: UUID, now: date
 def list_cancelled_payments(*, renter_id: UUID, now: datetime) -> list[datetime]:
     """Return, in order, when a renter's rentals were over, within a day, of which this renter cancelled the payment; now, if not yet.
 
-    What is paid again is not among them, nor what the manager, an operator or the market cancelled.
+    What is paid again is not among them, nor what is in cash, nor what the manager, an operator or the market cancelled.
     """
     return sorted(at or now for at in _CANCELLED_PAYMENTS.all(renter_id=renter_id, a_day_ago=now - domain.DAY))
 
@@ -223,15 +226,25 @@ def find_rental(*, rental_id: UUID) -> Rental | None:
     return _RENTAL.first(rental_id=rental_id)
 
 
+def find_manager(*, item_id: UUID) -> UUID | None:
+    """Return the id of the manager of an item, or None where rentals has no listing of it."""
+    return Listing.objects.filter(item_id=item_id).values_list("manager_id", flat=True).first()
+
+
 def find_guest(*, renter_id: UUID) -> Guest | None:
-    """Return a renter without an account, or None for who has one."""
+    """Return a renter without an account, or None for who has one, and where it was forgotten who they were."""
     return Guest.objects.filter(renter_id=renter_id).first() if domain.is_guest(renter_id=renter_id) else None
 
 
 def list_guest_names(*, renter_ids: Collection[UUID]) -> dict[UUID, str]:
-    """Return the names of those of these renters who have no account, by their ids; nothing is read where all have one."""
+    """Return the names of those of these renters who have no account, by their ids; nothing is read where all have one.
+
+    Of whom it was forgotten who they were, it is "guest".
+    """
     guests = [renter_id for renter_id in renter_ids if domain.is_guest(renter_id=renter_id)]
-    return dict(Guest.objects.filter(renter_id__in=guests).values_list("renter_id", "name")) if guests else {}
+    if not guests:
+        return {}
+    return dict.fromkeys(guests, gettext("guest")) | dict(Guest.objects.filter(renter_id__in=guests).values_list("renter_id", "name"))
 
 
 def find_guests(*, words: Iterable[str], among: Collection[UUID] | None = None) -> dict[str, frozenset[UUID]]:

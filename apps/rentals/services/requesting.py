@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError
 
+from apps.payments.contracts import CASH
 from apps.rentals import domain, queries
 from apps.rentals.domain import RentalState
 from apps.rentals.errors import (
@@ -24,13 +25,13 @@ from apps.rentals.errors import (
     TooManyUnpaidHoldsError,
 )
 from apps.rentals.events import PaymentDeadlinePassed, RentalExpired, RentalPaymentStarted, RentalRequested
-from apps.rentals.models import Listing, Rental
+from apps.rentals.models import Guest, Listing, Rental
 from apps.rentals.services import limits, paying, transitions
 from gdmarket import bus, databases
 from gdmarket.errors import ConflictError
 from gdmarket.money import Money
 
-NO_OVERLAP = "rentals_no_overlap"
+_NO_OVERLAP = "rentals_no_overlap"
 
 
 def request_rental(
@@ -66,7 +67,7 @@ def request_rental(
     if method is not None:
         _check_payments(rental_id=rental_id, method=method)
     with bus.defer_dispatch():
-        rental, payment_id = _hold_period(
+        rental, payment_id = hold_period(
             rental_id=rental_id,
             item_id=item_id,
             renter_id=renter_id,
@@ -105,7 +106,7 @@ def _check_payments(*, rental_id: UUID, method: str) -> None:
             raise
 
 
-def _hold_period(
+def hold_period(
     *,
     rental_id: UUID,
     item_id: UUID,
@@ -114,43 +115,54 @@ def _hold_period(
     ends_at: datetime | None,
     expected_price: int | None,
     method: str | None,
+    guest: Guest | None = None,
     now: datetime,
 ) -> tuple[Rental, UUID | None]:
     """Hold the period, and with `method` begin to pay, in one transaction; return the rental, and the id of the attempt that was begun.
 
-    A rental that exists already is returned as it is.
+    What is paid in CASH is paid: neither what a renter may hold unpaid nor the provider's limits matter. A rental that exists already is
+    returned as it is.
+    :raises ListingNotFoundError, OwnItemError, ItemWithdrawnError, ManagerInactiveError, PriceChangedError: as `request_rental` does
+    :raises PeriodTakenError, AlreadyRequestedError, AlreadyRentedError, InvalidError, AmountTooSmallError, AmountTooLargeError: the same
+    :raises TooManyUnpaidHoldsError, ItemHeldUnpaidError, HoldAgainLaterError, TooManyCancelledError, TooManyDeclinesError: the same
     """
     rental: Rental | None = None
+    in_cash = method == CASH
     try:
         with databases.transaction_for("rentals"):
             listing, is_manager_suspended = transitions.lock_listing(item_id=item_id)
             existing, overdue = queries.find_existing_or_overdue(rental_id=rental_id, item_id=item_id, now=now)
             if existing:
                 return existing, None
-            start, end = domain.period(starts_at=starts_at, ends_at=ends_at, shortest=shortest(), now=now)
-            check_listing(listing, is_manager_suspended=is_manager_suspended, overdue=overdue, renter_id=renter_id)
-            rental = new_rental(rental_id, listing, renter_id=renter_id, starts_at=start, ends_at=end, now=now)
+            start, end = domain.period(starts_at=starts_at, ends_at=ends_at, shortest=_shortest(), now=now)
+            _check_listing(listing, is_manager_suspended=is_manager_suspended, overdue=overdue, renter_id=renter_id)
+            rental = _new_rental(rental_id, listing, renter_id=renter_id, starts_at=start, ends_at=end, now=now)
             domain.check_price(price=Money(rental.price, rental.currency), expected=expected_price)
-            paying.check_amount(rental)  # it reads settings alone
+            if not in_cash:
+                paying.check_amount(rental)  # it reads settings alone
             requested = transitions.fact_of(rental, RentalRequested, now=now)
             payment_id = None
             if method is not None:
-                payment_id = paying.begin_attempt(rental, operation_id=rental_id)
+                payment_id = paying.begin_attempt(rental, operation_id=rental_id, in_cash=in_cash)
                 rental.version += 1
             transitions.insert(rental)  # before the limits: a period that is taken is refused as that
-            limits.check_request(rental, pays=method is not None, now=now)
+            if guest is not None:
+                guest.save(force_insert=True)
+            if not in_cash:
+                limits.check_request(rental, pays=method is not None, now=now)
             transitions.publish(requested)
-            transitions.schedule_timer(rental, PaymentDeadlinePassed, at=rental.payment_due_at, now=now)
+            if not in_cash:
+                transitions.schedule_timer(rental, PaymentDeadlinePassed, at=rental.payment_due_at, now=now)
             if method is not None:
                 transitions.publish(transitions.fact_of(rental, RentalPaymentStarted, now=now, method=method))
     except IntegrityError as refused:
-        if rental is None or NO_OVERLAP not in str(refused):
+        if rental is None or _NO_OVERLAP not in str(refused):
             raise
-        raise refusal_of(rental, now=now) from refused
+        raise _refusal_of(rental, is_limited=not in_cash, now=now) from refused
     return rental, payment_id
 
 
-def new_rental(rental_id: UUID, listing: Listing, *, renter_id: UUID, starts_at: datetime, ends_at: datetime, now: datetime) -> Rental:
+def _new_rental(rental_id: UUID, listing: Listing, *, renter_id: UUID, starts_at: datetime, ends_at: datetime, now: datetime) -> Rental:
     """Return a rental of a listing, not yet written, at the price of now."""
     price = domain.price(daily_price=Money(listing.daily_price, listing.currency), starts_at=starts_at, ends_at=ends_at)
     rental = Rental(
@@ -172,7 +184,7 @@ def new_rental(rental_id: UUID, listing: Listing, *, renter_id: UUID, starts_at:
     return rental
 
 
-def check_listing(listing: Listing, *, is_manager_suspended: bool, overdue: Rental | None, renter_id: UUID) -> None:
+def _check_listing(listing: Listing, *, is_manager_suspended: bool, overdue: Rental | None, renter_id: UUID) -> None:
     """Refuse what cannot be rented now, or not by this renter.
 
     :raises OwnItemError, ItemWithdrawnError, ManagerInactiveError, PeriodTakenError, AlreadyRentedError: then, as `request_rental` does
@@ -187,12 +199,12 @@ def check_listing(listing: Listing, *, is_manager_suspended: bool, overdue: Rent
         raise _taken_by([overdue], renter_id=renter_id, next_free=None)
 
 
-def refusal_of(rental: Rental, *, is_limited: bool = True, now: datetime) -> ConflictError:
+def _refusal_of(rental: Rental, *, is_limited: bool, now: datetime) -> ConflictError:
     """Return the refusal of a rental whose period the database found to be taken, with the next one that is free.
 
     With `is_limited`, that is only told who may hold it unpaid.
     """
-    lasting = max(rental.ends_at - rental.starts_at, shortest())
+    lasting = max(rental.ends_at - rental.starts_at, _shortest())
     taken = queries.list_periods_taken(item_id=rental.item_id, after=rental.starts_at)
     free = domain.next_free(taken=taken, starts_at=rental.starts_at, lasting=lasting, now=now)
     clashing = queries.list_clashing(rental=rental)
@@ -208,7 +220,7 @@ def _can_hold(rental: Rental, *, now: datetime) -> bool:
     return True
 
 
-def shortest() -> timedelta:
+def _shortest() -> timedelta:
     """Return how long a period is at least."""
     return timedelta(seconds=settings.GDMARKET_SHORTEST_RENTAL_S)
 

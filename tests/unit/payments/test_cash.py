@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from apps.payments import facade, queries
 from apps.payments.contracts import CASH, ChargeOutcome
@@ -16,7 +17,7 @@ from apps.payments.gateways.port import NotSentError
 from apps.payments.models import Payment, Posting
 from apps.payments.services import charging, checking, reconciling, refunding
 from apps.payments.services.findings import FindingVerdict
-from gdmarket import clock, ids
+from gdmarket import clock, databases, ids
 from tests.factories.payments import PaymentFactory
 from tests.unit.payments.actions import balances, charge, charge_request, everything, facts, open_breaker, postings, state_of
 from tests.unit.payments.conftest import NOON
@@ -134,6 +135,24 @@ def test_cash_that_the_ledger_does_not_have_is_for_a_person(provider: FakeGatewa
     assert _verdicts() == {FindingVerdict.AGREES: 1}
     Payment.objects.filter(id=payment.id).update(amount=9_000)
     assert _verdicts() == {FindingVerdict.NEEDS_PERSON: 1}
+
+
+def test_a_reconciliation_asks_the_ledger_once_a_page_of_cash(provider: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciling, "_PAGE", 2)
+    for _ in range(5):
+        PaymentFactory(method=CASH, state="approved", amount=8_000, created_at=NOON)
+    with CaptureQueriesContext(connections[databases.alias_for("payments")]) as captured:
+        assert _verdicts()[FindingVerdict.AGREES] == 5
+
+    assert len([query for query in captured if "payments_posting" in query["sql"] and "SUM(" in query["sql"]]) == 3
+
+
+def test_cash_of_a_time_is_found_by_its_index() -> None:
+    of_today = Payment.objects.filter(method=CASH, created_at__gte=NOON).order_by("created_at", "id")[:500]
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        assert "payments_in_cash" in of_today.explain()
 
 
 def test_what_a_manager_took_in_cash_is_not_paid_out_again(provider: FakeGateway, capsys: pytest.CaptureFixture[str]) -> None:
