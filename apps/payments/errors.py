@@ -34,14 +34,10 @@ class PaymentDiffersError(ConflictError):
 
 
 class RefundTooLargeError(InvalidError):
-    """A part of a payment is more than 0 and less than what is left of it, {left}."""
+    """A refund is more than 0 and no more than what is left of the payment, {left}."""
 
     code = "refund_too_large"
     field = "amount"
-
-
-class RefundAboveRestError(RefundTooLargeError):
-    """A refund is more than 0 and no more than what is left of the payment, {left}."""
 
 
 class RefundReasonRequiredError(InvalidError):

@@ -97,7 +97,9 @@ def test_a_partial_refund_races_the_cancel(market: Market, provider: FakeGateway
     market.pay(rental)
     part: dict[str, Any] = {"refund_id": UUID(int=_time + 1), "payment_id": payment_of(rental).id, "amount": 3_000, "now": clock.now()}
 
-    concurrently([lambda: refunding.record_partial_refund(**part), lambda: market.command(market.renter, rental, "cancel")])
+    concurrently(
+        [lambda: refunding.refund_payment(**part, reason="late", by=ids.uuid7()), lambda: market.command(market.renter, rental, "cancel")]
+    )
     drain()
 
     assert (market.see(rental)["state"], held_by_provider(provider), balances()) == ("cancelled", 0, {})

@@ -138,7 +138,7 @@ class Market:
         payment = Payment.objects.filter(rental_id=rental_id).order_by("-created_at", "-id").first()
         if payment is not None:
             whole: Any = {"refund_id": next(self._ids), "payment_id": payment.id, "now": clock.now()}
-            self._run(partial(refunding.record_partial_refund, amount=amount, **whole), interruption)
+            self._run(partial(refunding.refund_payment, amount=amount, reason="it was late", by=MANAGER, **whole), interruption)
 
     def receive_webhook(self, rental_id: UUID, *, interruption: Interruption | None) -> None:
         """Receive a webhook about a rental, whether or not anything happened to its payment."""

@@ -14,7 +14,6 @@ from apps.payments.domain import PaymentState, RefundState
 from apps.payments.errors import (
     OutcomeUnknownError,
     PaymentNotRefundableError,
-    RefundAboveRestError,
     RefundReasonRequiredError,
     RefundRefusedError,
     RefundReusedError,
@@ -56,36 +55,20 @@ def refund_payment(
     A rental that is paid and was not handed over is not handed over from then on if nothing is left, and cancelled once all of it is back.
     With `dry_run` everything is checked and nothing kept.
     :raises RefundReasonRequiredError: without a reason
-    :raises RefundAboveRestError: if so much is not left
-    :raises RefundReusedError, OutcomeUnknownError, PaymentNotRefundableError, PaymentNotFoundError: as `record_partial_refund` does
+    :raises RefundTooLargeError: if so much is not left
+    :raises RefundReusedError: if the id names another payment, sum, reason or operator
+    :raises OutcomeUnknownError, PaymentNotRefundableError, PaymentNotFoundError: as `record_refund` does
     """
     if not shows_something(text=reason):
         raise RefundReasonRequiredError
     stated = {"stated_reason": reason, "refunded_by_id": by}
     try:
-        return _record_some(refund_id, payment_id, amount, may_be_all=True, now=now, dry_run=dry_run, **stated)
+        return _record_some(refund_id, payment_id, amount, now=now, dry_run=dry_run, **stated)
     except IntegrityError as taken:  # by a concurrent refund of another payment
         raise RefundReusedError(refund=str(refund_id)) from taken
 
 
-def record_partial_refund(*, refund_id: UUID, payment_id: UUID, amount: int, now: datetime, dry_run: bool = False) -> Refund:
-    """Record a refund of `amount` minor units of a payment, once for ever under `refund_id`.
-
-    Something must be left of the payment: to refund all of it, cancel its rental. With `dry_run` everything is checked and nothing
-    kept.
-    :raises RefundTooLargeError: if nothing would be left
-    :raises RefundReusedError: if the id names another payment, sum, reason or operator
-    :raises OutcomeUnknownError, PaymentNotRefundableError, PaymentNotFoundError: as `record_refund` does
-    """
-    try:
-        return _record_some(refund_id, payment_id, amount, may_be_all=False, now=now, dry_run=dry_run)
-    except IntegrityError as taken:  # by a concurrent refund of another payment
-        raise RefundReusedError(refund=str(refund_id)) from taken
-
-
-def _record_some(
-    refund_id: UUID, payment_id: UUID, wanted: int | None, *, may_be_all: bool, now: datetime, dry_run: bool, **stated: Any
-) -> Refund:
+def _record_some(refund_id: UUID, payment_id: UUID, wanted: int | None, *, now: datetime, dry_run: bool, **stated: Any) -> Refund:
     with databases.transaction_for("payments", savepoint=True):
         payment = _refundable(payment_id)
         standing = Refund.objects.filter(id=refund_id).first()
@@ -94,8 +77,8 @@ def _record_some(
             return standing
         left = payment.amount - payment.refund_due
         amount = left if wanted is None else wanted
-        if not 0 < amount < left + may_be_all:
-            raise (RefundAboveRestError if may_be_all else RefundTooLargeError)(amount=amount, left=left)
+        if not 0 < amount <= left:
+            raise RefundTooLargeError(amount=amount, left=left)
         refund = _record(payment, refund_id=refund_id, amount=amount, now=now, **stated)
         if dry_run:
             transaction.set_rollback(True, using=databases.alias_for("payments"))

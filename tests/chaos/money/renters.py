@@ -119,10 +119,12 @@ def pay(*, rental_id: UUID, renter_id: UUID, method: str) -> None:
 
 
 def refund_partly(*, rental_id: UUID, amount: int) -> None:
-    """Refund a part of a rental's payment, as an operator does."""
+    """Refund a part of a rental's payment, or what is left of it, as an operator does."""
     rental = Rental.objects.filter(id=rental_id).first()
     if rental is not None and rental.payment_id is not None:
-        refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=rental.payment_id, amount=amount, now=clock.now())
+        refunding.refund_payment(
+            refund_id=ids.uuid7(), payment_id=rental.payment_id, amount=amount, reason="it was late", by=ids.uuid7(), now=clock.now()
+        )
 
 
 def at_once(*acts: Callable[[], object]) -> None:

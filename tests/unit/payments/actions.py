@@ -23,7 +23,7 @@ from apps.payments.events import (
 )
 from apps.payments.gateways.port import NoAnswerError
 from apps.payments.models import Payment, Posting, Refund
-from apps.payments.services import provider_calls
+from apps.payments.services import provider_calls, refunding
 from gdmarket import breaker, bus, ids
 from tests.log import recorded
 
@@ -31,6 +31,7 @@ Result = TypeVar("Result")
 
 FACTS = (PaymentApproved, PaymentDeclined, PaymentNotSent, PaymentPartlyRefunded, PaymentRefunded)
 PATIENCE_S = 30.0
+OPERATOR = ids.uuid7()
 
 
 def charge_request(payment_id: UUID | None = None, **changes: Any) -> ChargeRequest:
@@ -58,6 +59,12 @@ def facts() -> list[str]:
 def scheduled_checks() -> list[UUID]:
     """Return the payments that have a timer."""
     return [row.event.payment_id for row in recorded([PaymentCheckDue])]
+
+
+def give_back(*, payment_id: UUID, amount: int, refund_id: UUID | None = None, now: datetime, **wishes: Any) -> Refund:
+    """Record that an operator gives a part of a payment back."""
+    stated: Any = {"reason": "it was late", "by": OPERATOR}
+    return refunding.refund_payment(refund_id=refund_id or ids.uuid7(), payment_id=payment_id, amount=amount, now=now, **stated, **wishes)
 
 
 def recorded_refunds() -> list[UUID]:

@@ -19,7 +19,7 @@ from apps.payments.services import charging, checking, reconciling, refunding
 from apps.payments.services.findings import FindingVerdict
 from gdmarket import clock, databases, ids
 from tests.factories.payments import PaymentFactory
-from tests.unit.payments.actions import balances, charge, charge_request, everything, facts, open_breaker, postings, state_of
+from tests.unit.payments.actions import balances, charge, charge_request, everything, facts, give_back, open_breaker, postings, state_of
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.fake_gateway import FakeGateway
 
@@ -82,7 +82,7 @@ def test_who_dies_before_it_is_recorded_leaves_it_to_the_timer(away: FakeGateway
 def test_cash_is_given_back_in_parts_and_in_full_without_the_provider(away: FakeGateway) -> None:
     payment_id = charge(now=NOON, method=CASH).payment_id
 
-    part = refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=3_000, now=NOON)
+    part = give_back(payment_id=payment_id, amount=3_000, now=NOON)
     assert balances() == {"manager_payable": -5_000, "refunds": -3_000, "manager_cash": 8_000}
     refunding.send_refund(refund_id=part.id, now=NOON)
     assert balances() == {"manager_payable": -5_000, "manager_cash": 5_000}
@@ -104,7 +104,7 @@ def test_a_webhook_about_cash_asks_nobody(provider: FakeGateway) -> None:
 
 def test_a_reconciliation_compares_cash_with_the_ledger_alone(away: FakeGateway) -> None:
     payment_id = charge(now=clock.now(), method=CASH).payment_id
-    refund = refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=3_000, now=clock.now())
+    refund = give_back(payment_id=payment_id, amount=3_000, now=clock.now())
     refunding.send_refund(refund_id=refund.id, now=clock.now())
 
     assert _verdicts() == {FindingVerdict.AGREES: 1, FindingVerdict.NOT_REACHED: 1}  # the provider's list

@@ -17,7 +17,7 @@ from apps.payments.models import Payment, Posting
 from apps.payments.services import charging, checking, ledger, refunding
 from gdmarket import breaker, ids
 from tests.factories.payments import PaymentFactory, RefundFactory
-from tests.unit.payments.actions import balances, charge, postings
+from tests.unit.payments.actions import balances, charge, give_back, postings
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.fake_gateway import FakeGateway
 
@@ -60,7 +60,7 @@ def test_each_part_refunded_is_posted_and_the_cancel_posts_the_rest(provider: Fa
     payment_id = charge(now=NOON).payment_id
 
     for part in (1_000, 2_500):
-        refund = refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=part, now=NOON)
+        refund = give_back(payment_id=payment_id, amount=part, now=NOON)
         refunding.send_refund(refund_id=refund.id, now=NOON)
     assert postings(payment_id) == [*CHARGED, ("refund_due", 1_000), ("refund_due", 2_500), ("refunded", 1_000), ("refunded", 2_500)]
     assert balances() == {"manager_payable": -4_500, "provider_clearing": 4_500}
@@ -169,7 +169,7 @@ def _do(act: str, payment_id: Any, amount: int, currency: str) -> None:
     if act == "check":
         checking.check_payment(payment_id=payment_id, now=NOON)
     elif act == "part":
-        refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=amount, now=NOON)
+        give_back(payment_id=payment_id, amount=amount, now=NOON)
     elif act == "all":
         refunding.record_refund(payment_id=payment_id, now=NOON)
     elif act == "send":

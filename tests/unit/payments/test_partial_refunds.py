@@ -23,7 +23,7 @@ from apps.payments.services import ledger, refunding
 from gdmarket import ids
 from tests.factories.payments import PaymentFactory
 from tests.log import recorded
-from tests.unit.payments.actions import charge, concurrently, everything, facts, recorded_refunds, state_of
+from tests.unit.payments.actions import charge, concurrently, everything, facts, give_back, recorded_refunds, state_of
 from tests.unit.payments.conftest import NOON
 from tests.unit.payments.fake_gateway import FakeGateway
 
@@ -39,7 +39,7 @@ def paid(provider: FakeGateway) -> UUID:
 
 
 def part_of(payment_id: UUID, amount: int, *, refund_id: UUID | None = None, **more: Any) -> Refund:
-    return refunding.record_partial_refund(refund_id=refund_id or ids.uuid7(), payment_id=payment_id, amount=amount, now=NOON, **more)
+    return give_back(refund_id=refund_id, payment_id=payment_id, amount=amount, now=NOON, **more)
 
 
 def send(refund: Refund) -> Refund:
@@ -102,8 +102,8 @@ def test_the_rest_may_be_refunded_before_the_part(provider: FakeGateway, paid: U
     assert facts() == ["PaymentApproved", "PaymentPartlyRefunded", "PaymentRefunded"]
 
 
-@pytest.mark.parametrize(("due", "amount"), [(0, 8_000), (0, 8_001), (0, 0), (0, -1), (5_000, 3_000), (8_000, 1)])
-def test_a_part_that_leaves_nothing_or_is_not_positive_is_refused(provider: FakeGateway, paid: UUID, due: int, amount: int) -> None:
+@pytest.mark.parametrize(("due", "amount"), [(0, 8_001), (0, 0), (0, -1), (5_000, 3_001), (8_000, 1)])
+def test_a_part_that_is_more_than_is_left_or_is_not_positive_is_refused(provider: FakeGateway, paid: UUID, due: int, amount: int) -> None:
     if due == 8_000:
         refunding.record_refund(payment_id=paid, now=NOON)
     elif due:
@@ -163,7 +163,7 @@ def test_a_dry_run_checks_everything_and_changes_nothing(provider: FakeGateway, 
     before = everything()
     assert part_of(paid, 3_000, dry_run=True).amount == 3_000
     with pytest.raises(RefundTooLargeError):
-        part_of(paid, 8_000, dry_run=True)
+        part_of(paid, 8_001, dry_run=True)
     assert everything() == before
     assert Payment.objects.get().refund_due == 0
 

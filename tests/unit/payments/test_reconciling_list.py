@@ -13,7 +13,7 @@ from apps.payments.services import ledger, reconciling, refunding
 from apps.payments.services.findings import FindingVerdict, PaymentFinding
 from gdmarket import clock, ids
 from tests.factories.payments import PaymentFactory
-from tests.unit.payments.actions import charge, charge_request, everything, facts, state_of
+from tests.unit.payments.actions import charge, charge_request, everything, facts, give_back, state_of
 from tests.unit.payments.fake_gateway import FakeGateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -157,7 +157,7 @@ def test_a_refund_made_at_the_provider_alone_needs_a_person(provider: FakeGatewa
 def test_two_refunds_that_are_due_are_both_made(provider: FakeGateway) -> None:
     payment_id = charge(now=clock.now()).payment_id
     for amount in (1_000, 2_000):
-        refunding.record_partial_refund(refund_id=ids.uuid7(), payment_id=payment_id, amount=amount, now=clock.now())
+        give_back(payment_id=payment_id, amount=amount, now=clock.now())
     (dry,) = reconcile(dry_run=True)
     assert (dry.verdict, dry.ours) == (WOULD_REPAIR, "approved 8000 KRW, refund due 3000")
     assert (provider.records[payment_id].refunded, facts()) == (0, ["PaymentApproved"])

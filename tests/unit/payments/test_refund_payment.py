@@ -166,5 +166,5 @@ def test_the_database_refuses_to_promise_more_than_was_paid(provider: FakeGatewa
 def test_two_operators_at_once_give_back_no_more_than_there_is(provider: FakeGateway, paid: UUID, operator: Any) -> None:
     full = {"payment_id": paid, "reason": "broken", "by": operator.pk, "now": clock.now()}
     made = concurrently([partial(refunding.refund_payment, refund_id=ids.uuid7(), **full) for _ in range(4)])
-    assert sorted(type(each).__name__ for each in made) == ["Refund", *["RefundAboveRestError"] * 3]
+    assert sorted(type(each).__name__ for each in made) == ["Refund", *["RefundTooLargeError"] * 3]
     assert Payment.objects.get(id=paid).refund_due == 8_000
