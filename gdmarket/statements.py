@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-_MARK = re.compile(r"%[%s]")
+_PLACEHOLDER = re.compile(r"%[%s]")
 
 
 def cursor(connection: Any, *, keeps_plan: bool = False) -> Any:
@@ -39,4 +39,4 @@ def with_constants(
         left.append(param)
         return "%s"
 
-    return _MARK.sub(written, sql), left
+    return _PLACEHOLDER.sub(written, sql), left

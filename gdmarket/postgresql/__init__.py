@@ -1,5 +1,6 @@
 """Django's PostgreSQL backend with less between a statement and the server: `ENGINE = "gdmarket.postgresql"`.
 
-A kept connection is asked whether it is still alive only where its socket does not tell. `statement_cursor()` sends values beside a
-statement, which the server may have prepared (`session`). A transaction begins with its first statement.
+A kept connection is asked whether it is still alive where its socket has something to say, or was silent for some seconds.
+`statement_cursor()` sends values beside a statement, which the server may have prepared under a digest of its text (`session`). A
+transaction begins with the first statement that any cursor sends in it.
 """

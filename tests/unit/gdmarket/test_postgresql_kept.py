@@ -67,7 +67,7 @@ def test_it_is_the_same_one_in_the_next_request_and_was_not_asked(kept: Any, url
 
 def test_one_that_was_idle_for_long_is_asked(kept: Any, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pid = request_of(kept)
-    monkeypatch.setattr(base, "_ASKED_AFTER_S", 0.0)
+    monkeypatch.setattr(base, "HEALTH_CHECK_AFTER_S", 0.0)
     kept.close_if_unusable_or_obsolete()
     kept.close_if_health_check_failed()
     assert last_asked(url, pid) == "SELECT 1"
@@ -96,7 +96,10 @@ def test_one_that_was_told_something_is_asked_and_kept(kept: Any, url: str) -> N
         cursor.execute("LISTEN news")
     with psycopg.connect(url, autocommit=True) as other:
         other.execute("NOTIFY news")
-    wait_until(lambda: base.has_something_to_say(kept.connection.fileno()), "the notification")
+    wait_until(lambda: base.is_readable(kept.connection.fileno()), "the notification")
+    kept.close_if_unusable_or_obsolete()
+    kept.close_if_health_check_failed()
+    assert last_asked(url, pid) == "SELECT 1"
     assert request_of(kept) == pid
 
 

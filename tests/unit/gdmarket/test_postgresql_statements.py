@@ -1,8 +1,8 @@
 """Statements with their values beside them: what they find, which plan they keep and for how long, and what a migration does to them."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DataError, OperationalError, ProgrammingError, connection, transaction
 from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
@@ -24,8 +25,9 @@ FIND = "SELECT id, word FROM words WHERE id = %s"
 
 
 @pytest.fixture(autouse=True)
-def _words() -> Iterator[None]:
-    """Have a table with two rows."""
+def _words(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have a table with two rows, and no pooler that was noticed in another test."""
+    monkeypatch.setattr(session, "_losing_aliases", set())
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE words (id int PRIMARY KEY, word varchar(10)); INSERT INTO words VALUES (1, 'one'), (2, 'two')")
     yield
@@ -108,11 +110,11 @@ def test_what_keeps_no_plan_is_planned_for_its_values() -> None:
 
 
 def test_a_plan_is_made_anew_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "KEPT_S", 0.3)
+    monkeypatch.setattr(session, "PREPARED_FOR_S", 0.3)
     for _ in range(20):
         run(FIND, [1])
     time.sleep(0.3)
-    monkeypatch.setattr(session, "KEPT_S", 3600.0)
+    monkeypatch.setattr(session, "PREPARED_FOR_S", 3600.0)
     assert run(FIND, [1]) == [(1, "one")]
     assert prepared() == []
     for _ in range(4):
@@ -165,7 +167,49 @@ def test_a_pooler_that_loses_what_was_prepared_is_noticed(caplog: pytest.LogCapt
     for _ in range(20):
         assert run(FIND, [2]) == [(2, "two")]
     assert prepared() == []
-    assert "prepared_statements=false" in caplog.text
+    connection.close()  # another connection of the process prepares nothing either, and says nothing
+    for _ in range(20):
+        assert run(FIND, [2]) == [(2, "two")]
+    assert prepared() == []
+    assert caplog.text.count("prepared_statements=false") == 1
+
+
+def test_a_connection_that_a_pooler_gives_instead_never_runs_another_statement_under_the_same_name() -> None:
+    delete = "DELETE FROM words WHERE id = %s"
+    for _ in range(5):
+        run(delete, [7])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_prepared_statements")
+        names = [name.encode() for (name,) in cursor.fetchall()]
+    connection.close()
+    for _ in range(5):
+        run(FIND, [1])
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    for name in names:
+        connection.connection.pgconn.prepare(name, delete.replace("%s", "$1").encode())
+    assert len(names) == 1
+    assert run(FIND, [2]) == [(2, "two")]
+    assert run("SELECT count(*) FROM words") == [(2,)]
+
+
+@pytest.mark.parametrize("is_in_transaction", [False, True])
+def test_what_an_earlier_client_of_a_pooled_connection_has_prepared_is_used(
+    caplog: pytest.LogCaptureFixture, *, is_in_transaction: bool
+) -> None:
+    for _ in range(4):
+        run(FIND, [1])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_prepared_statements")
+        ((name,),) = cursor.fetchall()
+    connection.close()
+    connection.ensure_connection()
+    connection.connection.pgconn.prepare(name.encode(), FIND.replace("%s", "$1").encode())
+    for _ in range(5):
+        with transaction.atomic() if is_in_transaction else nullcontext():
+            assert run(FIND, [2]) == [(2, "two")]
+    assert prepared() == [(FIND.replace("%s", "$1"), False)]
+    assert caplog.text == ""  # nothing was lost
 
 
 def test_nothing_is_prepared_where_the_url_says_so(tmp_path: Path) -> None:
@@ -187,9 +231,38 @@ def test_a_refused_statement_is_the_same_error_as_ever() -> None:
             run("SELECT * FROM nothing WHERE id = %s", [1])
 
 
+def test_logs_show_a_statement_with_its_values() -> None:
+    with CaptureQueriesContext(connection) as captured:
+        run(FIND, [2])
+    assert [query["sql"] for query in captured.captured_queries] == [FIND.replace("%s", "2")]
+
+
+def test_a_cursor_has_no_rows_after_a_statement_that_failed_and_serves_the_next() -> None:
+    with statements.cursor(connection) as cursor:
+        cursor.execute("SELECT id FROM words")
+        with pytest.raises(DataError):
+            cursor.execute("SELECT 1 / %s::int", [0])
+        assert (cursor.rowcount, cursor.fetchone(), cursor.fetchall()) == (-1, None, [])
+        cursor.execute(FIND, [2])
+        assert cursor.fetchall() == [(2, "two")]
+
+
+def test_values_bound_on_the_server_by_psycopg_are_refused() -> None:
+    settings = connection.settings_dict
+    handler = ConnectionHandler({"default": settings | {"OPTIONS": settings["OPTIONS"] | {"server_side_binding": True}}})
+    with pytest.raises(ImproperlyConfigured, match="server_side_binding"):
+        handler["default"].ensure_connection()
+
+
+def change_and_fail(change: Callable[[], Any]) -> None:
+    with suppress(KeyError), transaction.atomic():
+        change()
+        raise KeyError
+
+
 def test_a_transaction_that_does_nothing_asks_nothing_and_one_that_fails_leaves_nothing() -> None:
-    with connection.cursor() as cursor, transaction.atomic():
-        assert cursor.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    with transaction.atomic():
+        assert connection.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
     with transaction.atomic():
         run("UPDATE words SET word = 'new'")
         with connection.cursor() as cursor:
@@ -198,7 +271,16 @@ def test_a_transaction_that_does_nothing_asks_nothing_and_one_that_fails_leaves_
     assert run("SELECT id, word FROM words ORDER BY id") == [(1, "one"), (2, "two")]
 
 
-def test_logs_show_a_statement_with_its_values() -> None:
-    with CaptureQueriesContext(connection) as captured:
-        run(FIND, [2])
-    assert [query["sql"] for query in captured.captured_queries] == [FIND.replace("%s", "2")]
+def test_a_cursor_that_is_older_than_the_transaction_runs_in_it() -> None:
+    change = "UPDATE words SET word = 'new' WHERE id = %s"
+    with connection.cursor() as cursor, statements.cursor(connection) as beside:
+        change_and_fail(lambda: cursor.execute(change, [1]))
+        change_and_fail(lambda: cursor.executemany(change, [[1], [2]]))
+        change_and_fail(lambda: beside.execute(change, [1]))
+
+        def copy() -> None:
+            with cursor.copy("COPY words FROM STDIN") as copy:
+                copy.write_row((3, "three"))
+
+        change_and_fail(copy)
+    assert run("SELECT id, word FROM words ORDER BY id") == [(1, "one"), (2, "two")]
