@@ -15,6 +15,7 @@ from django.db import connections
 from django.db.models import BooleanField, FloatField, Func, IntegerField, TextField
 
 from apps.items import domain
+from gdmarket import statements
 from gdmarket.prepared import Param
 
 BANDS_A_DEGREE = 2_000
@@ -211,7 +212,7 @@ def _select(what: str, ring: Ring, *, most: int, using: str, end: str = "") -> l
     connection = connections[using]
     is_box, values = ring.box is not None, ring.query_parameters()
     given = [param.prepare(values[param.name], connection) for param in _parameters(connection.vendor, is_box=is_box)]
-    with connection.cursor() as cursor:
+    with statements.cursor(connection) as cursor:
         # No values are in it.
         cursor.execute(f"SELECT {what} FROM {_found(connection.vendor, is_box=is_box)} LIMIT %s{end}", [*given, most])  # noqa: S608
         rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connections
 from django.db.models import BooleanField, Func, TextField
 
-from gdmarket import databases
+from gdmarket import databases, statements
 
 IN_NAME = "^"
 """The prefix of bigrams of the name. No folded text has the character."""
@@ -88,7 +88,7 @@ def exists(using: str) -> bool:
     """Return whether a database has the index; it is still being built while `migrate` runs, and an SQLite without FTS5 has none."""
     if using not in _has_index:
         connection = connections[using]
-        with connection.cursor() as cursor:
+        with statements.cursor(connection) as cursor:
             cursor.execute(_EXISTS[connection.vendor])
             if cursor.fetchone() is not None:
                 _has_index.add(using)
@@ -106,7 +106,7 @@ def is_counted_quickly(words: Sequence[str]) -> bool:
 def count(words: Sequence[str], *, most: int, using: str, rank: int | None = None) -> int:
     """Return how many items of a rank the index finds for the words, `most` where there are more."""
     connection = connections[using]
-    with connection.cursor() as cursor:
+    with statements.cursor(connection) as cursor:
         cursor.execute(_COUNT[connection.vendor], [match(words, rank=rank, vendor=connection.vendor), most])
         (found,) = cursor.fetchone()
     return int(found)
