@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Any
 
 import pytest
 from django.urls import URLPattern
@@ -100,7 +101,8 @@ def test_every_gateway_routes_the_same_paths() -> None:
 def addresses_of_the_market() -> set[str]:
     """Return where its routes begin: of each below `api/v1/` the first part, of the others all, of an included one its prefix."""
     found = set()
-    for route in urls.urlpatterns:
+    routes: list[Any] = urls.urlpatterns
+    for route in routes:
         if str(route.pattern) != "api/v1/":
             found.add(f"/{route.pattern}".rstrip("/") or "/")
     for route in urls.api:
