@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import hashing
 from apps.accounts.errors import HashingBusyError
-from config.desk import places
+from config.desk import menu
 from gdmarket import clock
 from gdmarket.admin import may_use_admin
 from gdmarket.errors import DomainError, TooOftenError
@@ -128,15 +128,16 @@ class MarketAdminSite(AdminSite):
         """Show what is to be done today."""
         from config.desk import today  # noqa: PLC0415  # see above
 
-        return super().index(request, {**(extra_context or {}), **today.context(request)})
+        opened_at = clock.now()  # before the rows are read: what is requested meanwhile is new
+        return super().index(request, {**(extra_context or {}), **today.context(request), "opened_at": opened_at})
 
     def app_index(self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
-        """Redirect to the place: it has a list instead of a list of models."""
-        return HttpResponseRedirect(places.address_under(app_label))
+        """Redirect to the entry of the menu, which has a list instead of a list of models."""
+        return HttpResponseRedirect(menu.address_under(app_label, user=request.user))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Return what every page needs: the places too."""
-        return {**super().each_context(request), "places": places.places_of(request), "opened_at": clock.now()}
+        """Return what every page needs: the menu too."""
+        return {**super().each_context(request), "menu": menu.menu_of(request), "opened_at": clock.now()}
 
     def get_urls(self) -> list[Any]:
         """Return the admin's patterns, and before them the desk's."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.contrib.admin.options import IncorrectLookupParameters, ShowFacets
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -27,8 +29,29 @@ from gdmarket.errors import InvalidError
 from gdmarket.text import MAX_SEARCH
 
 _MOST_PEOPLE = 10_000  # in one statement
+MOST_LISTED = 10_000
 _FIRST_YEAR, _LAST_YEAR = 1900, 9000  # far from where an offset overflows
 EMPTY = SafeString('<span class="nothing">–</span>')
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    """A paginator of the first 10,000 rows, which counts no more than these; `is_cut` tells whether there are others."""
+
+    @cached_property
+    def count(self) -> int:  # type: ignore[override]  # Django's is cached, too
+        """Return how many rows there are, 10,000 at most."""
+        return min(self._counted, MOST_LISTED)
+
+    @property
+    def is_cut(self) -> bool:
+        """Return whether there are rows beyond the last page."""
+        return self._counted > MOST_LISTED
+
+    @cached_property
+    def _counted(self) -> int:
+        rows: Any = self.object_list
+        counted: int = rows.order_by()[: MOST_LISTED + 1].count()
+        return counted
 
 
 class LimitedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
@@ -66,6 +89,7 @@ class ReadOnlyAdmin(LimitedAdmin):
     """An admin with titles named after its rows, in which nothing is added, changed or deleted unless a subclass allows it."""
 
     show_full_result_count = False
+    paginator = BoundedPaginator
     show_facets = ShowFacets.NEVER
     list_per_page = 50
 
@@ -110,7 +134,13 @@ class ManagerOwnedAdmin(ReadOnlyAdmin):
         with suppress(ValueError):
             return rows.filter(pk=UUID(words.strip()))
         try:
-            people = self.find_people(words=words, by_address=is_operator(request.user), among=self._own_people(request, rows))
+            people = self.find_people(
+                words=words,
+                by_address=is_operator(request.user),
+                among=self._own_people(request, rows),
+                manager_id=None if is_operator(request.user) else request.user.pk,
+                tell=partial(self.message_user, request, level=messages.WARNING),
+            )
         except InvalidError as too_many:
             self.message_user(request, too_many.message, messages.WARNING)
             return super().search(request, rows, words)
@@ -223,6 +253,11 @@ def instant_column(name: str, *, label: Any) -> Callable[..., SafeString]:
 def badge(*, kind: str, label: object) -> SafeString:
     """Return a coloured label; `kind` is the stored state, `label` its name for people."""
     return format_html('<span class="badge badge-{}">{}</span>', kind, label)
+
+
+def overdue_badge() -> SafeString:
+    """Return the label of a rental whose item is not back in time."""
+    return badge(kind="overdue", label=_("overdue"))
 
 
 def link(*, address: str, label: object) -> SafeString:

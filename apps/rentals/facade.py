@@ -15,11 +15,6 @@ def count_rentals() -> int:
     return queries.list_rentals().count()
 
 
-def list_guest_names(*, renter_ids: Collection[UUID]) -> dict[UUID, str]:
-    """Return the names of those of these renters who have no account, by their ids."""
-    return queries.list_guest_names(renter_ids=renter_ids)
-
-
 def list_ids_about(*, thing_id: UUID, limit: int) -> list[UUID]:
     """Return up to `limit` ids, the newest rentals first: of the rental with this id, or of an item's, a renter's and a manager's."""
     return queries.list_ids_about(thing_id=thing_id, limit=limit)

@@ -186,6 +186,8 @@ class Rental(models.Model):
             models.Index(fields=["manager_id", "-requested_at", "-id"], name="rentals_of_manager"),
             models.Index(fields=["manager_id", "state", "-requested_at", "-id"], name="rentals_of_manager_in_state"),
             models.Index(fields=["state", "ends_at"], name="rentals_in_state"),
+            models.Index(fields=["requested_at"], name="rentals_requested"),
+            models.Index(fields=["starts_at"], condition=Q(state=RentalState.PAID.value), name="rentals_to_hand_over"),
         )
 
     def __str__(self) -> str:

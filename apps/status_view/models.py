@@ -124,7 +124,6 @@ class RentalStatus(models.Model):
             models.Index(fields=["item_id", "-requested_at", "id"], name="status_view_rental_item"),
             models.Index(fields=["item_id"], condition=Q(state__in=domain.OPEN), name="status_view_rental_open"),
             models.Index(fields=["manager_id", "ends_at"], condition=Q(paid_at__isnull=False), name="status_view_rental_paid_of"),
-            models.Index(fields=["ends_at"], condition=Q(paid_at__isnull=False), name="status_view_rental_paid"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(

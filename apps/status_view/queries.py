@@ -44,9 +44,13 @@ _HOLDING = Prepared(_holding().filter(among("item_id", "item_ids", UUIDField()))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Day:
-    """The paid rentals whose period begins on a day: how many, their income in minor units, and for how long they were out by `until`."""
+    """The paid rentals in a currency whose period begins on a day.
+
+    How many they are, their income in minor units, and for how long they were out by `until`.
+    """
 
     on: date
+    currency: str
     rentals: int
     income: int
     lent_for: timedelta
@@ -57,22 +61,22 @@ def count_listed_items(*, manager_id: UUID) -> int:
     return ItemStatus.objects.filter(manager_id=manager_id, version__gt=0, state="listed").count()
 
 
-def sum_days(*, manager_id: UUID | None, since: datetime, until: datetime, zone: tzinfo) -> list[Day]:
-    """Return the days on which paid rentals begin whose period ends after `since`: a manager's; without a manager, everybody's.
+def sum_days(*, manager_id: UUID, since: datetime, until: datetime, zone: tzinfo) -> list[Day]:
+    """Return the days on which a manager's paid rentals begin whose period ends after `since`, each currency by itself.
 
     A day's income is what its rentals paid from `since` on, less what was given back. Out is an item for the period that was booked and not
     cancelled, as far as it lies between `since` and `until`.
     """
-    paid = RentalStatus.objects.filter(_is_managed_by(manager_id), paid_at__isnull=False, ends_at__gt=since)
+    paid = RentalStatus.objects.filter(manager_id=manager_id, paid_at__isnull=False, ends_at__gt=since)
     stands = Q(state__in=_STANDING)
     lent_for = ExpressionWrapper(Least("ends_at", Value(until)) - Greatest("starts_at", Value(since)), output_field=DurationField())
-    days = paid.order_by().values(on=TruncDate("starts_at", tzinfo=zone))
+    days = paid.order_by().values("currency", on=TruncDate("starts_at", tzinfo=zone))
     sums = days.annotate(
         rentals=Count("id", filter=stands),
         income=Sum(F("paid") - F("refunded"), filter=Q(paid_at__gte=since), default=0),
         lent_for=Sum(lent_for, filter=stands & Q(starts_at__lt=until), default=timedelta()),
     )
-    return [Day(**day) for day in sums.order_by("on")]
+    return [Day(**day) for day in sums.order_by("on", "currency")]
 
 
 def find_rental(*, rental_id: UUID) -> Row | None:
@@ -159,10 +163,6 @@ def _awaited(read: Callable[[], Row | None], *, min_version: int) -> Row | None:
 
 def _is_at(row: Row | None, version: int) -> bool:
     return (row["version"] if row else 0) >= version
-
-
-def _is_managed_by(manager_id: UUID | None) -> Q:
-    return Q() if manager_id is None else Q(manager_id=manager_id)
 
 
 _PERSON = Param("person_id", UUIDField())

@@ -9,9 +9,9 @@ _STEP_SHARE = 0.66
 
 
 def bars(counts: Sequence[tuple[date, int]]) -> dict[str, Any]:
-    """Return the bars of a chart: `x`, `y`, `width` and `height` of each day's, in a box of `WIDTH` by `HEIGHT`; a day of none has a trace.
+    """Return the bars of a chart: `x`, `y`, `width` and `height` of each day's, in a box of `WIDTH` by `HEIGHT`.
 
-    `most` is the largest count, and `best` the first day that has it.
+    A day without rentals has a bar of 2. `most` is the largest count, and `best` the first day that has it.
     """
     most = max((count for _day, count in counts), default=0)
     step = WIDTH / max(1, len(counts))

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 # The lists of before, each with the list that took its place, and what its filters are called there.
 LISTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "rentalstatus": ("rentals_rental", {"at_hand": "at_hand", "state": "state__exact", "q": "q"}),
+    "rentalstatus": ("rentals_rental", {"at_hand": "work_queue", "state": "state__exact", "q": "q"}),
     "itemstatus": ("items_item", {"availability": "availability__exact", "state": "state__exact", "category": "category", "q": "q"}),
 }
 

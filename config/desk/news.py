@@ -6,7 +6,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import ngettext
 
-from apps.rentals.queries import at_hand
+from apps.rentals.queries import work_queues
 from gdmarket import clock
 from gdmarket.admin import is_operator
 
@@ -18,7 +18,7 @@ def tell(request: HttpRequest) -> JsonResponse:
     """Answer how many rentals were requested `since`, and say so in the reader's language."""
     since = _instant(request.GET.get("since", ""))
     manager_id = None if is_operator(request.user) else request.user.pk
-    count = at_hand.count_requested(manager_id=manager_id, since=since, limit=_MOST) if since else 0
+    count = work_queues.count_requested(manager_id=manager_id, since=since, limit=_MOST) if since else 0
     said = ngettext("%(count)d new request", "%(count)d new requests", count) % {"count": count} if count else ""
     return JsonResponse({"count": count, "said": said})
 

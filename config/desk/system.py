@@ -1,6 +1,7 @@
 """How the system does, for operators: what is outstanding, whether the payment provider is called, and whose money is not settled."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -11,10 +12,10 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
 from apps.payments import queries as payments
-from gdmarket import breaker, clock
+from config.desk.away import read_or_none
+from gdmarket import clock, databases
 from gdmarket.admin import format_money, is_operator
 from gdmarket.breaker import store
-from gdmarket.breaker.models import CircuitSnapshot
 from gdmarket.bus import backlog
 from gdmarket.bus.backlog import Backlog
 
@@ -24,7 +25,7 @@ MOST = 1000
 RELAY_MISSED_S = 60.0
 """A relay writes its heartbeat every 5 s."""
 
-_CIRCUITS = {"closed": _("Called"), "open": _("Not called"), "half_open": _("Tried again")}
+_CIRCUITS = {"closed": _("Closed"), "open": _("Open"), "half_open": _("Half-open")}
 _MONEY = {
     "pending": _("Payments in progress"),
     "unknown": _("Payments whose outcome is not known"),
@@ -39,11 +40,13 @@ def show(request: HttpRequest) -> HttpResponse:
     """
     if not is_operator(request.user):
         raise PermissionDenied
+    logs = {alias: read_or_none(partial(backlog.measure, limit=MOST, using=alias)) for alias in databases.aliases()}
     shown = {
         "title": _("System"),
-        "subscribers": [_subscriber(name, found) for name, found in backlog.measure(limit=MOST).items()],
-        "circuits": list(_circuits()),
-        "money": list(_money()),
+        "subscribers": [_subscriber(name, found) for found_there in logs.values() for name, found in (found_there or {}).items()],
+        "logs_away": [alias for alias, found_there in logs.items() if found_there is None],
+        "circuits": read_or_none(lambda: list(_circuits())),
+        "money": read_or_none(lambda: list(_money())),
         "may_be_more": MOST,
     }
     return TemplateResponse(request, "desk/system.html", {**admin.site.each_context(request), **shown})
@@ -64,9 +67,7 @@ def _subscriber(name: str, found: Backlog) -> dict[str, Any]:
 
 
 def _circuits() -> Iterator[dict[str, Any]]:
-    known: Mapping[str, CircuitSnapshot] = store.list_circuits()
-    for name in sorted(breaker.declared()):
-        circuit = known.get(name, CircuitSnapshot())
+    for name, circuit in store.list_circuits().items():
         yield {
             "name": name,
             "state": _CIRCUITS.get(str(circuit.state), circuit.state),
@@ -80,7 +81,7 @@ def _money() -> Iterator[dict[str, Any]]:
     now = clock.now()
     for row in payments.list_at_risk():
         yield {
-            "kind": _MONEY[row.kind],
+            "kind": _MONEY.get(row.kind, row.kind),
             "count": row.count,
             "sum": format_money(row.amount, row.currency),
             "oldest": timesince(row.oldest_at, now, depth=1),

@@ -1,8 +1,9 @@
-"""오늘: what is to be done today, and how the last 30 days went."""
+"""Today: what is to be done today, and how the last 30 days went."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -16,13 +17,13 @@ from django.utils.timezone import get_current_timezone, localdate, localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts import facade as accounts
-from apps.rentals import queries as rentals
-from apps.rentals.admin.filters import QUEUES, day_ends_at
-from apps.rentals.queries import at_hand
-from apps.rentals.queries.at_hand import WorkQueue
+from apps.rentals import domain
+from apps.rentals.queries import renters as renter_queries
+from apps.rentals.queries import work_queues
+from apps.rentals.queries.work_queues import WorkQueue
 from apps.status_view import queries as status_view
 from config.desk import chart
+from config.desk.away import read_or_none
 from gdmarket import clock, media
 from gdmarket.admin import format_money, is_item_manager, is_operator
 
@@ -59,32 +60,35 @@ def context(request: HttpRequest) -> dict[str, Any]:
     now = clock.now()
     manager_id = None if is_operator(request.user) else request.user.pk
     found = {
-        section.queue: at_hand.list_at_hand(queue=section.queue, manager_id=manager_id, now=now, day_ends_at=day_ends_at(), limit=ROWS + 1)
+        section.queue: work_queues.list_work_queue(queue=section.queue, manager_id=manager_id, now=now, limit=ROWS + 1)
         for section in SECTIONS
     }
     renters = _renters({row["renter_id"] for rows in found.values() for row in rows})
-    thumbnails = status_view.list_thumbnails(item_ids={row["item_id"] for rows in found.values() for row in rows})
-    sections = [_section(section, found[section.queue], renters, thumbnails, now=now) for section in SECTIONS]
-    figures = _figures(manager_id=manager_id, now=now)
+    thumbnails = read_or_none(lambda: status_view.list_thumbnails(item_ids={row["item_id"] for rows in found.values() for row in rows}))
+    sections = [_section(section, found[section.queue], renters, thumbnails or {}, now=now) for section in SECTIONS]
+    figures = read_or_none(lambda: _figures(manager_id=manager_id, now=now)) if manager_id else None
     return {
         "day": date_format(localdate(now), gettext("l, F j")),
         "sections": [section for section in sections if section["rows"]],
         "quiet": [section["empty"] for section in sections if not section["rows"]],
         "figures": figures,
-        "is_new": manager_id is not None and not figures["listed"] and not any(found.values()) and not figures["rentals"],
+        "is_away": thumbnails is None or (manager_id is not None and figures is None),
+        "is_new": figures is not None and not any(found.values()) and not figures["listed"] and not figures["rentals"],
         "may_register": is_item_manager(request.user),
         "shows_people": is_operator(request.user),
     }
 
 
+_PERSON = "admin:accounts_user_change"
+
+
 def _renters(ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
     """Return the names of renters, with the address of their page where they have an account."""
-    page = "admin:accounts_user_change"
-    people = {
-        person.id: {"name": person.display_name, "address": reverse(page, args=[person.id])}
-        for person in accounts.list_people(user_ids=ids)
+    names = read_or_none(lambda: renter_queries.list_renter_names(renter_ids=ids)) or {}
+    return {
+        renter_id: {"name": name, "address": "" if domain.is_guest(renter_id=renter_id) else reverse(_PERSON, args=[renter_id])}
+        for renter_id, name in names.items()
     }
-    return people | {guest: {"name": name, "address": ""} for guest, name in rentals.list_guest_names(renter_ids=ids).items()}
 
 
 def _section(
@@ -93,7 +97,7 @@ def _section(
     address = reverse("admin:rentals_rental_changelist")
     return {
         "key": section.queue.value,
-        "title": QUEUES[section.queue],
+        "title": section.queue.label,
         "empty": section.empty,
         "rows": [
             _row(section, row, now=now)
@@ -101,7 +105,7 @@ def _section(
             for row in rows[:ROWS]
         ],
         "has_more": len(rows) > ROWS,
-        "address": f"{address}?{urlencode({'at_hand': section.queue.value})}",
+        "address": f"{address}?{urlencode({'work_queue': section.queue.value})}",
     }
 
 
@@ -152,21 +156,26 @@ def moment(at: datetime, *, now: datetime) -> str:
     return f"{said} {local:%H:%M}"
 
 
-def _figures(*, manager_id: UUID | None, now: datetime) -> dict[str, Any]:
-    """Return the sums of the last 30 days, today among them. Only a manager's listed items are counted, by the manager's index."""
+def _figures(*, manager_id: UUID, now: datetime) -> dict[str, Any]:
+    """Return the sums of a manager's last 30 days, today among them.
+
+    Operators have none: everybody's would be summed anew for each view.
+    """
     first = localdate(now) - (DAYS - 1) * DAY
     since = datetime.combine(first, datetime.min.time(), tzinfo=get_current_timezone())
     days = status_view.sum_days(manager_id=manager_id, since=since, until=now, zone=get_current_timezone())
-    begun = {day.on: day.rentals for day in days}
-    counts = [(first + number * DAY, begun.get(first + number * DAY, 0)) for number in range(DAYS)]
-    listed = status_view.count_listed_items(manager_id=manager_id) if manager_id else 0
+    begun, income = Counter[date](), Counter[str]()
+    for day in days:
+        begun[day.on] += day.rentals
+        income[day.currency] += day.income
+    counts = [(first + number * DAY, begun[first + number * DAY]) for number in range(DAYS)]
+    listed = status_view.count_listed_items(manager_id=manager_id)
     lent_for = sum((day.lent_for for day in days), timedelta())
     return {
-        "income": format_money(sum(day.income for day in days), "KRW"),
+        "income": [format_money(amount, currency) for currency, amount in sorted(income.items())] or [format_money(0, "KRW")],
         "rentals": sum(count for _day, count in counts),
         "listed": listed,
         "utilisation": round(100 * min(1.0, lent_for / (listed * (now - since)))) if listed else None,
         "chart": chart.bars(counts),
         "first": first,
-        "last": counts[-1][0],
     }

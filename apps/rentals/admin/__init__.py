@@ -19,14 +19,25 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import facade as accounts
-from apps.rentals import queries
 from apps.rentals.admin import words
 from apps.rentals.admin.filters import WorkQueueFilter
 from apps.rentals.domain import REVOCABLE, TIME_TO_UNDO, RentalState, is_overdue
 from apps.rentals.models import Rental
+from apps.rentals.queries import renters
 from apps.rentals.services import cancelling, lending
 from gdmarket import clock
-from gdmarket.admin import EMPTY, ManagerOwnedAdmin, badge, command_button, format_period, instant_column, is_operator, link, money_column
+from gdmarket.admin import (
+    EMPTY,
+    ManagerOwnedAdmin,
+    badge,
+    command_button,
+    format_period,
+    instant_column,
+    is_operator,
+    link,
+    money_column,
+    overdue_badge,
+)
 from gdmarket.errors import DomainError
 from gdmarket.text import is_plain
 
@@ -115,7 +126,7 @@ class RentalAdmin(ManagerOwnedAdmin):
     def state_badge(self, rental: Rental) -> SafeString:
         state = badge(kind=rental.state, label=rental.get_state_display())
         if is_overdue(state=rental.state, ends_at=rental.ends_at, now=clock.now()):
-            return badge(kind="overdue", label=_("overdue"))
+            return overdue_badge()
         if rental.cancel_requested and not rental.closed_at:
             return format_html("{} {}", state, badge(kind="overdue", label=_("cancel requested")))
         return state
@@ -140,6 +151,14 @@ class RentalAdmin(ManagerOwnedAdmin):
             _name_renters([rental])
         name: str = rental.renter_name
         return name
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list; bookmarks of before 0.3.0 call the filter by work queue `at_hand`."""
+        if "at_hand" not in request.GET:
+            return super().changelist_view(request, {"opened_at": clock.now(), **(extra_context or {})})
+        query = request.GET.copy()
+        query["work_queue"] = query.pop("at_hand")[-1]
+        return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Read the names of all renters of the page at once."""
@@ -270,9 +289,7 @@ def _commands_of(rental: Rental) -> list[str]:
 
 def _name_renters(rentals: Iterable[Any]) -> None:
     """Give each of these rows its `renter_name`."""
-    renter_ids = {rental.renter_id for rental in rentals}
-    names = {person.id: person.display_name for person in accounts.list_people(user_ids=renter_ids)}
-    names |= queries.list_guest_names(renter_ids=renter_ids)
+    names = renters.list_renter_names(renter_ids={rental.renter_id for rental in rentals})
     for rental in rentals:
         rental.renter_name = names.get(rental.renter_id, str(rental.renter_id))
 

@@ -1,6 +1,6 @@
 """What the admin's pages say of a rental."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from apps.accounts import facade as accounts
 from apps.rentals import queries
 from apps.rentals.domain import RentalState
 from apps.rentals.models import Rental
+from apps.rentals.queries import renters
 from gdmarket import clock
 from gdmarket.admin import EMPTY, format_instant, format_money, format_period
 
@@ -28,10 +29,17 @@ _TERMS = {
 }
 
 
-def find_renters(*, words: str, by_address: bool, among: Collection[UUID] | None = None) -> dict[str, frozenset[UUID]]:
-    """Return for each word of a search the renters whose name holds it, as accounts finds people; guests by their contact, too."""
+def find_renters(
+    *, words: str, by_address: bool, among: Collection[UUID] | None, manager_id: UUID | None, tell: Callable[[str], object]
+) -> dict[str, frozenset[UUID]]:
+    """Return for each word of a search the renters whose name holds it, as accounts finds people; guests by their contact, too.
+
+    Where not all guests were searched, that is told.
+    """
     people = accounts.find_people(words=words, by_address=by_address, among=among)
-    guests = queries.find_guests(words=people, among=among)
+    guests, is_all = renters.find_guests(words=people.keys(), manager_id=manager_id)
+    if not is_all:
+        tell(_("Not all renters without an account were searched, only the newest. A rental is also found by its id."))
     return {word: found | guests[word] for word, found in people.items()}
 
 

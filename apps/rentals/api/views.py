@@ -28,6 +28,7 @@ from apps.rentals.api.serializers import (
 from apps.rentals.domain import RentalState
 from apps.rentals.errors import PaymentUnavailableError, PeriodOverMeanwhileError, RentalNotFoundError, TooManyDeclinesError
 from apps.rentals.models import Rental
+from apps.rentals.queries import renters
 from apps.rentals.services import cancelling, lending, paying, requesting, walk_in
 from gdmarket import clock
 from gdmarket.errors import DeclinedError
@@ -95,7 +96,7 @@ class RentalDetail(ApiView):
     def get(self, request: ApiRequest, rental_id: UUID) -> HttpResponse:
         """Show a rental to its renter or manager, with what was agreed and what has changed since."""
         rental = queries.get_rental_of(rental_id=rental_id, person_id=request.person_id)
-        agreement, guest = queries.get_agreement(rental=rental), queries.find_guest(renter_id=rental["renter_id"])
+        agreement, guest = queries.get_agreement(rental=rental), renters.find_guest(renter_id=rental["renter_id"])
         body = rental_detail_json(rental, agreement=agreement, guest=guest, person_id=request.person_id, now=clock.now())
         # What was agreed may be filled in, and the item change, within a version; and commands answer without either.
         return etags.versioned_response(request, body, version=rental["version"], variant=None)

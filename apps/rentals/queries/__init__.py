@@ -1,6 +1,6 @@
 """Reading rentals."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,13 +8,12 @@ from uuid import UUID
 
 from django.db.models import Count, DateTimeField, Exists, OuterRef, PositiveIntegerField, Q, QuerySet, UUIDField
 from django.db.models.functions import Coalesce, Least
-from django.utils.translation import gettext
 
 from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.domain import RentalParty, RentalPaymentState, RentalState
 from apps.rentals.errors import RentalNotFoundError
-from apps.rentals.models import Guest, Listing, ListingManager, ListingVersion, Rental
+from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental
 from gdmarket.contracts import build, names_of
 from gdmarket.prepared import Param, Prepared
 from gdmarket.prepared_rows import Either, PreparedRows, equal
@@ -23,7 +22,6 @@ from gdmarket.prepared_rows import Either, PreparedRows, equal
 Row = Mapping[str, Any]
 _SHOWN = ("id", *(name for name in names_of(RentalSnapshot) if name not in {"rental_id", "overdue", "occurred_at"}))
 
-_MOST_GUESTS = 1_000
 _RENTAL_ID, _ITEM_ID, _RENTER_ID = (Param(name, UUIDField()) for name in ("rental_id", "item_id", "renter_id"))
 _NOW, _A_DAY_AGO = (Param(name, DateTimeField()) for name in ("now", "a_day_ago"))
 _RENTAL = Prepared(Rental.objects.filter(id=_RENTAL_ID))
@@ -229,33 +227,6 @@ def find_rental(*, rental_id: UUID) -> Rental | None:
 def find_manager(*, item_id: UUID) -> UUID | None:
     """Return the id of the manager of an item, or None where rentals has no listing of it."""
     return Listing.objects.filter(item_id=item_id).values_list("manager_id", flat=True).first()
-
-
-def find_guest(*, renter_id: UUID) -> Guest | None:
-    """Return a renter without an account, or None for who has one, and where it was forgotten who they were."""
-    return Guest.objects.filter(renter_id=renter_id).first() if domain.is_guest(renter_id=renter_id) else None
-
-
-def list_guest_names(*, renter_ids: Collection[UUID]) -> dict[UUID, str]:
-    """Return the names of those of these renters who have no account, by their ids; nothing is read where all have one.
-
-    Of whom it was forgotten who they were, it is "guest".
-    """
-    guests = [renter_id for renter_id in renter_ids if domain.is_guest(renter_id=renter_id)]
-    if not guests:
-        return {}
-    return dict.fromkeys(guests, gettext("guest")) | dict(Guest.objects.filter(renter_id__in=guests).values_list("renter_id", "name"))
-
-
-def find_guests(*, words: Iterable[str], among: Collection[UUID] | None = None) -> dict[str, frozenset[UUID]]:
-    """Return for each of these folded words the renters without an account, of `among` where given, whose name or contact holds it.
-
-    Without `among` they are the newest thousand of those at most.
-    """
-    guests = Guest.objects.order_by("-created_at", "renter_id")
-    if among is not None:
-        guests = guests.filter(renter_id__in=[renter_id for renter_id in among if domain.is_guest(renter_id=renter_id)])
-    return {word: frozenset(guests.filter(search_text__contains=word).values_list("renter_id", flat=True)[:_MOST_GUESTS]) for word in words}
 
 
 def find_version(*, item_id: UUID, version: int) -> ListingVersion | None:

@@ -86,8 +86,3 @@ def open_rentals_of(*, item_ids: Collection[UUID], now: datetime) -> Mapping[UUI
     for rental in rentals.list_holding(item_ids=item_ids, now=now):
         holding[rental.item_id].append({"id": rental.rental_id, **domain.rental_part(fact=rental)})
     return holding
-
-
-def list_guest_names(*, renter_ids: Collection[UUID]) -> dict[UUID, str]:
-    """Return the names of those of these renters who have no account."""
-    return rentals.list_guest_names(renter_ids=renter_ids)

@@ -1,15 +1,41 @@
-// Says when renters have requested something since the page was opened: in the page, in its title, and with a sound where that is on.
-// Asks while the page is visible, and stops when nobody is signed in any more. Without it, everything is there after a reload.
+// Says when renters have requested something since Today or the list of rentals was shown in this tab: in the page, in its title, and with a sound where that is on.
+// Asks less often while the page is hidden, and stops when nobody is signed in any more. Without it, everything is there after a reload.
 "use strict";
 {
   const PAUSE_MS = 25000;
+  const HIDDEN_PAUSE_MS = 60000;
+  const SEEN = "gdmarket.seen";
   const SOUND = "gdmarket.sound";
   const news = document.getElementById("news");
   const title = document.title;
   let shown = 0;
   let timer = 0;
+  let since = "";
 
-  const isLoud = () => localStorage.getItem(SOUND) === "on";
+  // Browsers may keep no storage, and then refuse every access to it.
+  const read = (area, key) => {
+    try {
+      return window[area].getItem(key);
+    } catch {
+      return null;
+    }
+  };
+  const keep = (area, key, value) => {
+    try {
+      window[area].setItem(key, value);
+    } catch {
+      // It is forgotten with the page.
+    }
+  };
+
+  const isLoud = () => read("localStorage", SOUND) === "on";
+
+  const seen = () => {
+    const showsAll = document.body.matches(".today, .model-rental.change-list");
+    const since = (!showsAll && read("sessionStorage", SEEN)) || news.dataset.since;
+    keep("sessionStorage", SEEN, since);
+    return since;
+  };
 
   const ring = () => {
     const audio = new AudioContext();
@@ -34,7 +60,7 @@
   };
 
   const ask = async () => {
-    const address = `${news.dataset.address}?since=${encodeURIComponent(news.dataset.since)}`;
+    const address = `${news.dataset.address}?since=${encodeURIComponent(since)}`;
     try {
       const answer = await fetch(address, { headers: { Accept: "application/json" }, redirect: "manual" });
       if (answer.type === "opaqueredirect") return false; // to the page on which one signs in
@@ -47,20 +73,22 @@
 
   const wait = () => {
     clearTimeout(timer);
-    if (!document.hidden) timer = setTimeout(async () => (await ask()) && wait(), PAUSE_MS);
+    timer = setTimeout(async () => (await ask()) && wait(), document.hidden ? HIDDEN_PAUSE_MS : PAUSE_MS);
   };
 
   if (news) {
+    since = seen();
     document.addEventListener("visibilitychange", async () => {
+      if (document.hidden) return;
       clearTimeout(timer);
-      if (!document.hidden && (await ask())) wait();
+      if (await ask()) wait();
     });
     wait();
     const loud = document.getElementById("sound");
     if (loud) {
       const state = () => loud.setAttribute("aria-pressed", String(isLoud()));
       loud.addEventListener("click", () => {
-        localStorage.setItem(SOUND, isLoud() ? "off" : "on");
+        keep("localStorage", SOUND, isLoud() ? "off" : "on");
         state();
         if (isLoud()) ring();
       });

@@ -192,7 +192,7 @@ def test_a_manager_hands_over_and_takes_back_on_the_rentals_own_page(shop: Shop)
     assert (rental.state, Item.objects.get().availability) == ("returned", "available")
 
 
-@pytest.mark.parametrize("asked_on", ["/admin/", "/admin/rentals/rental/?at_hand=to_hand_over"])
+@pytest.mark.parametrize("asked_on", ["/admin/", "/admin/rentals/rental/?work_queue=to_hand_over"])
 def test_a_manager_hands_over_today_or_in_the_list_and_stays_there(shop: Shop, asked_on: str) -> None:
     rental = shop.lend("드릴", paid=True)
     assert f'action="{_command(rental, "hand-over")}"' in shop.screens.get(asked_on).content.decode()

@@ -12,11 +12,14 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts import queries as accounts
 from apps.accounts.models import User
 from apps.items import services as items
-from apps.rentals.models import Rental
+from apps.rentals import domain
+from apps.rentals.models import Guest, Rental
+from apps.rentals.queries import renters
 from apps.rentals.services import requesting
-from gdmarket import bus, clock, databases
+from gdmarket import admin, bus, clock, databases
 from gdmarket.ids import uuid7
 from tests.factories.accounts import UserFactory
+from tests.factories.rentals import RentalFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -150,3 +153,39 @@ def test_a_search_asks_as_much_of_many_rentals_as_of_one(desk: Desk) -> None:
         _rented(desk.manager, UserFactory(display_name="김민수"), f"의자 {number}")
     assert len(_found(desk.manager, RENTALS, "김민수")) == 6
     assert statements() == one
+
+
+def _guest(manager: Any, name: str) -> Rental:
+    rental_id = uuid7()
+    guest = Guest.objects.create(renter_id=domain.guest_id(rental_id=rental_id), name=name, created_at=clock.now())
+    return RentalFactory.create(id=rental_id, renter_id=guest.renter_id, manager_id=manager.pk)
+
+
+def test_a_guest_is_found_by_who_may_and_it_is_said_when_not_all_were_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    manager, operator = UserFactory(item_manager=True), UserFactory(operator=True)
+    mine, theirs = _guest(manager, "이웃사촌"), _guest(UserFactory(item_manager=True), "이웃사촌")
+    assert _found(manager, RENTALS, "이웃사촌") == [mine.pk]
+    assert len(_found(operator, RENTALS, "이웃사촌")) == 2
+
+    monkeypatch.setattr(renters, "_MOST_GUESTS_SEARCHED", 1)
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(operator)
+    page = client.get(RENTALS, {"q": "이웃사촌"})
+    assert [row.pk for row in page.context["cl"].result_list] == [theirs.pk]
+    assert "Not all renters without an account were searched" in page.content.decode()
+
+
+@pytest.mark.parametrize("words", ["", "드릴"])
+def test_a_list_counts_no_more_rows_than_it_shows(words: str, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "MOST_LISTED", 1)
+    for _ in range(3):
+        RentalFactory(item_name="드릴")
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(UserFactory(operator=True))
+    with CaptureQueriesContext(connections[databases.alias_for("rentals")]) as statements:
+        page = client.get(RENTALS, {"q": words})
+    counts = [row["sql"] for row in statements if "COUNT(" in row["sql"].upper() and "RENTALS_RENTAL" in row["sql"].upper()]
+    assert counts
+    assert not [sql for sql in counts if "LIMIT 2" not in sql]
+    assert "1+" in page.content.decode()
+    assert "Others are shown by a search or a filter." in page.content.decode()

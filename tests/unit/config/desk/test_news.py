@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from config.desk import news
-from gdmarket import clock
+from gdmarket import clock, ids
 from tests.factories.accounts import UserFactory
 from tests.factories.rentals import RentalFactory
 
@@ -37,11 +37,22 @@ def test_requests_since_a_page_was_opened_are_counted_and_said() -> None:
     assert _ask(UserFactory(operator=True), since).json()["count"] == 3
 
 
+def test_a_request_repeated_minutes_later_is_new_and_a_walk_in_is_not() -> None:
+    """Its id is of the first attempt."""
+    manager: Any = UserFactory(item_manager=True)
+    since = clock.now() - timedelta(seconds=30)
+    RentalFactory(id=ids.first_at(since - timedelta(minutes=20)), manager_id=manager.pk)
+    RentalFactory(manager_id=manager.pk, in_cash=True)
+    for person in (manager, UserFactory(operator=True)):
+        assert _ask(person, since.isoformat()).json()["count"] == 1
+
+
 @pytest.mark.parametrize(
     "since", ["", "x", "2026-13-45T00:00:00Z", "2026-05-01T00:00:00", "9999-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"]
 )
 def test_an_instant_that_is_none_has_no_news(since: str) -> None:
     manager: Any = UserFactory(item_manager=True)
+    RentalFactory(manager_id=manager.pk)
     assert _ask(manager, since).json()["count"] == 0
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, ProgrammingError, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -89,7 +89,9 @@ def test_who_has_nothing_yet_is_shown_the_first_steps() -> None:
     assert "지금은 할 일이 없습니다." in page
 
 
-def _paid(manager: Any, *, starts_in: timedelta, state: str = "returned", paid: int = 10_000, refunded: int = 0) -> None:
+def _paid(
+    manager: Any, *, starts_in: timedelta, state: str = "returned", paid: int = 10_000, refunded: int = 0, currency: str = "KRW"
+) -> None:
     starts_at = clock.now() + starts_in
     RentalStatus.objects.create(
         id=uuid7(),
@@ -100,7 +102,7 @@ def _paid(manager: Any, *, starts_in: timedelta, state: str = "returned", paid: 
         starts_at=starts_at,
         ends_at=starts_at + DAY,
         state=state,
-        currency="KRW",
+        currency=currency,
         paid=paid,
         refunded=refunded,
         payment_due_at=starts_at,
@@ -118,15 +120,46 @@ def test_the_last_30_days_are_summed() -> None:
     _paid(manager, starts_in=-5 * DAY, refunded=4_000)
     _paid(manager, starts_in=-9 * DAY, state="cancelled", refunded=10_000)
     _paid(manager, starts_in=-60 * DAY)
+    _paid(manager, starts_in=-5 * DAY, paid=50, currency="USD")
     _paid(other, starts_in=-5 * DAY)
 
     figures = _open(manager).context["figures"]
 
-    assert (figures["income"], figures["rentals"]) == ("₩16,000", 2)
-    assert figures["utilisation"] == 3  # 2 of 2 × 29 days and what has passed of today
-    assert [bar["count"] for bar in figures["chart"]["bars"] if bar["count"]] == [2]
-    everybodys = _open(UserFactory(operator=True)).context["figures"]
-    assert (everybodys["income"], everybodys["rentals"], everybodys["utilisation"]) == ("₩26,000", 3, None)
+    assert (figures["income"], figures["rentals"]) == (["₩16,000", "50 USD"], 3)
+    assert figures["utilisation"] == 5  # 3 of 2 × 29 days and what has passed of today
+    assert [bar["count"] for bar in figures["chart"]["bars"] if bar["count"]] == [3]
+    assert _open(UserFactory(operator=True)).context["figures"] is None
+
+
+def test_while_the_status_view_is_away_the_work_is_shown() -> None:
+    manager: Any = UserFactory(item_manager=True)
+    rental = RentalFactory(manager_id=manager.pk, state="paid", item_name="캠핑 의자")
+
+    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # Django's hook
+        if "status_view_" in sql:
+            raise OperationalError("the database is away")
+        return execute(sql, params, many, context)
+
+    with connections[databases.alias_for("status_view")].execute_wrapper(refuse):
+        today_page = _open(manager)
+        client = Client(headers={"accept-language": "en"})
+        client.force_login(manager)
+        rental_page = client.get(f"/admin/rentals/rental/{rental.pk}/change/").content.decode()
+
+    assert [row["item"] for section in today_page.context["sections"] for row in section["rows"]] == ["캠핑 의자"]
+    assert "A part of this page cannot be read at the moment." in today_page.content.decode()
+    assert "The timeline cannot be read at the moment." in rental_page
+    assert "캠핑 의자" in rental_page
+
+
+def test_a_fault_of_the_view_is_not_taken_for_an_absence() -> None:
+    def refuse(_execute: Any, sql: str, *_: Any) -> Any:
+        if "status_view_" in sql:
+            raise ProgrammingError("no such column")
+        return _execute(sql, *_)
+
+    with connections[databases.alias_for("status_view")].execute_wrapper(refuse), pytest.raises(ProgrammingError):
+        _open(UserFactory(item_manager=True))
 
 
 @pytest.mark.parametrize("traits", [{"item_manager": True}, {"operator": True}])

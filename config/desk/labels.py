@@ -24,16 +24,6 @@ STATES: Labels = {
     "expired": _("expired"),
     "no_show": _("not fetched"),
 }
-ITEM_STATES: Labels = {"listed": _("Listed"), "withdrawn": _("Withdrawn")}
-AVAILABILITIES: Labels = {"available": _("Available"), "reserved": _("Reserved"), "rented": _("Rented out")}
-PAYMENT_STATES: Labels = {
-    "pending": _("in progress"),
-    "unknown": _("not known yet"),
-    "approved": _("approved"),
-    "declined": _("declined"),
-    "not_sent": _("not sent"),
-    "refunded": _("refunded"),
-}
 FACTS: Labels = {
     "RentalRequested": _("requested"),
     "RentalPaymentStarted": _("payment started"),

@@ -1,4 +1,4 @@
-"""The places of the desk, for whom they are, and where what has moved is now."""
+"""The menu of the desk, for whom its entries are, and where what has moved is now."""
 
 from typing import Any
 from uuid import UUID
@@ -20,9 +20,9 @@ def _client(**traits: bool) -> Client:
     return client
 
 
-def _places(client: Client, address: str) -> list[dict[str, Any]]:
-    places: list[dict[str, Any]] = client.get(address).context["places"]
-    return places
+def _menu(client: Client, address: str) -> list[dict[str, Any]]:
+    menu: list[dict[str, Any]] = client.get(address).context["menu"]
+    return menu
 
 
 @pytest.mark.parametrize(("traits", "expected"), [({"item_manager": True}, MANAGERS), ({"operator": True}, OPERATORS)])
@@ -30,9 +30,9 @@ def test_everybody_has_their_places_and_each_leads_somewhere_and_knows_that_it_i
     traits: dict[str, bool], expected: dict[str, str]
 ) -> None:
     client = _client(**traits)
-    assert {place["key"]: place["address"] for place in _places(client, "/admin/")} == expected
+    assert {entry["key"]: entry["address"] for entry in _menu(client, "/admin/")} == expected
     for key, address in expected.items():
-        assert [place["key"] for place in _places(client, address) if place["is_current"]] == [key]
+        assert [entry["key"] for entry in _menu(client, address) if entry["is_current"]] == [key]
         assert client.get(address).content.decode().count('aria-current="page"') == (2 if key in {"items", "payments"} else 1)
 
 
@@ -47,13 +47,13 @@ def test_everybody_has_their_places_and_each_leads_somewhere_and_knows_that_it_i
 def test_a_place_of_several_pages_shows_those_that_one_may_open(
     traits: dict[str, bool], address: str, expected: list[tuple[str, bool]]
 ) -> None:
-    pages = next(place["pages"] for place in _places(_client(**traits), address) if place["is_current"])
+    pages = next(entry["pages"] for entry in _menu(_client(**traits), address) if entry["is_current"])
     assert [(str(page["label"]), page["is_current"]) for page in pages] == expected
 
 
-def test_who_is_not_signed_in_has_no_places() -> None:
+def test_who_is_not_signed_in_has_no_menu() -> None:
     page = Client().get("/admin/login/")
-    assert page.context["places"] == []
+    assert page.context["menu"] == []
     assert "news.js" not in page.content.decode()
 
 
@@ -69,7 +69,7 @@ ROW = UUID(int=7)
     ("old", "new"),
     [
         ("rentalstatus/", "/admin/rentals/rental/"),
-        ("rentalstatus/?at_hand=overdue", "/admin/rentals/rental/?at_hand=overdue"),
+        ("rentalstatus/?at_hand=overdue", "/admin/rentals/rental/?work_queue=overdue"),
         ("rentalstatus/?state=paid&q=%EA%B9%80&p=2&x=1", "/admin/rentals/rental/?state__exact=paid&q=%EA%B9%80"),
         (f"rentalstatus/{ROW}/change/", f"/admin/rentals/rental/{ROW}/change/"),
         (f"rentalstatus/{ROW}/history/", f"/admin/rentals/rental/{ROW}/change/"),
@@ -87,3 +87,8 @@ def test_the_lists_take_what_the_old_ones_were_narrowed_to() -> None:
     client = _client(item_manager=True)
     for old in ("rentalstatus/?at_hand=overdue&state=paid&q=x", "itemstatus/?availability=rented&state=listed&category=x&q=x"):
         assert client.get(f"/admin/status_view/{old}", follow=True).status_code == 200
+
+
+def test_a_bookmark_of_a_work_queue_keeps_working() -> None:
+    answer = _client(item_manager=True).get("/admin/rentals/rental/?at_hand=overdue&q=x")
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/rentals/rental/?q=x&work_queue=overdue")

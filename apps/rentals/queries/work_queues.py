@@ -1,29 +1,29 @@
 """The rentals that wait for somebody, as the desk shows them: a manager's, or everybody's."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextChoices
+from django.utils.timezone import get_current_timezone, localdate
+from django.utils.translation import gettext_lazy as _
 
 from apps.rentals.domain import DAY, RentalState
 from apps.rentals.models import Rental
-from gdmarket import ids
 
 _SHOWN = ("id", "item_id", "item_name", "renter_id", "starts_at", "ends_at", "state", "payment_due_at", "cancel_requested")
 
 
-class WorkQueue(StrEnum):
+class WorkQueue(TextChoices):
     """The open rentals by what they wait for."""
 
-    OVERDUE = "overdue"
-    TO_HAND_OVER = "to_hand_over"
-    DUE_BACK = "due_back"
-    UNPAID = "unpaid"
-    SETTLING = "settling"
-    OUT = "out"
+    OVERDUE = "overdue", _("Overdue")
+    TO_HAND_OVER = "to_hand_over", _("To hand over today")
+    DUE_BACK = "due_back", _("Due back today or tomorrow")
+    UNPAID = "unpaid", _("Waiting for payment")
+    SETTLING = "settling", _("Money being settled")
+    OUT = "out", _("Out now")
 
 
 _FIRST = {
@@ -36,17 +36,18 @@ _FIRST = {
 }
 
 
-def in_work_queue(*, queue: WorkQueue, now: datetime, day_ends_at: datetime) -> Q:
-    """Return the condition on rentals in a queue; `day_ends_at` is the next midnight where the market is.
+def in_work_queue(*, queue: WorkQueue, now: datetime) -> Q:
+    """Return the condition on rentals in a queue; a day ends at midnight in the current time zone.
 
-    To hand over are those paid whose period begins today or has begun; due back those out whose period ends today or tomorrow; settling
-    those of which the payment provider has yet to say whether money was taken or given back.
+    To hand over are those paid whose period begins today or has begun, and is not over; due back those out whose period ends today or
+    tomorrow; settling those of which the payment provider has yet to say whether money was taken or given back.
     """
+    day_ends_at = datetime.combine(localdate(now) + DAY, time.min, tzinfo=get_current_timezone())
     match queue:
         case WorkQueue.OVERDUE:
             return Q(state=RentalState.RENTED, ends_at__lte=now)
         case WorkQueue.TO_HAND_OVER:
-            return Q(state=RentalState.PAID, starts_at__lt=day_ends_at)
+            return Q(state=RentalState.PAID, starts_at__lt=day_ends_at, ends_at__gt=now)
         case WorkQueue.DUE_BACK:
             return Q(state=RentalState.RENTED, ends_at__gt=now, ends_at__lt=day_ends_at + DAY)
         case WorkQueue.UNPAID:
@@ -57,17 +58,16 @@ def in_work_queue(*, queue: WorkQueue, now: datetime, day_ends_at: datetime) -> 
             return Q(state=RentalState.RENTED)
 
 
-def list_at_hand(*, queue: WorkQueue, manager_id: UUID | None, now: datetime, day_ends_at: datetime, limit: int) -> list[Mapping[str, Any]]:
+def list_work_queue(*, queue: WorkQueue, manager_id: UUID | None, now: datetime, limit: int) -> list[Mapping[str, Any]]:
     """Return the first `limit` rentals of a queue, the most urgent first: a manager's; without a manager, everybody's."""
-    waiting = _managed_by(manager_id).filter(in_work_queue(queue=queue, now=now, day_ends_at=day_ends_at))
+    waiting = _managed_by(manager_id).filter(in_work_queue(queue=queue, now=now))
     return list(waiting.order_by(_FIRST[queue], "id").values(*_SHOWN)[:limit])
 
 
 def count_requested(*, manager_id: UUID | None, since: datetime, limit: int) -> int:
-    """Return how many rentals were requested after `since`, `limit` at most: a manager's; without a manager, everybody's."""
-    # Ids are in the order of the requests, which for everybody's has no index of its own.
-    oldest = ids.first_at(since - timedelta(minutes=1))
-    return _managed_by(manager_id).filter(requested_at__gt=since, id__gte=oldest).order_by()[:limit].count()
+    """Return how many rentals renters requested after `since`, `limit` at most: a manager's; without a manager, everybody's."""
+    # Not by their ids: a request that was refused for the moment and is repeated later keeps its own.
+    return _managed_by(manager_id).filter(requested_at__gt=since).exclude(in_cash=True).order_by()[:limit].count()
 
 
 def _managed_by(manager_id: UUID | None) -> QuerySet[Rental]:

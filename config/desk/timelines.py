@@ -1,6 +1,5 @@
-"""What the pages of the desk show of the view: how a rental went, and who had an item. The lists and commands are their owners'."""
+"""What the pages of the desk show of the status view: how a rental went, and who had an item. The lists and commands are their owners'."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,18 +8,17 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts import facade as accounts
+from apps.rentals.queries.renters import list_renter_names
 from apps.status_view import domain, queries
-from apps.status_view.admin import labels
-from apps.status_view.services import owners
-from gdmarket.admin import badge, format_instant, format_money, format_period
+from config.desk import labels
+from gdmarket.admin import badge, format_instant, format_money, format_period, overdue_badge
 
 _NEWEST = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
-    """A rental as the view tells it; `entries` are the facts of its timeline, the oldest first."""
+class Timeline:
+    """How a rental went, as the view knows it; `entries` are the facts, the oldest first."""
 
     turn: SafeString | str
     paid: str
@@ -39,12 +37,12 @@ class PastRental:
     state: SafeString
 
 
-def story_of(*, rental_id: UUID) -> Story | None:
+def timeline_of(*, rental_id: UUID) -> Timeline | None:
     """Return how a rental went; None while the view has not heard of it."""
     rental = queries.find_rental(rental_id=rental_id)
     if rental is None:
         return None
-    return Story(
+    return Timeline(
         turn=_turn(rental),
         paid=format_money(rental["paid"], rental["currency"]),
         refunded=format_money(rental["refunded"], rental["currency"]) if rental["refunded"] else "",
@@ -56,7 +54,7 @@ def story_of(*, rental_id: UUID) -> Story | None:
 def rentals_of(*, item_id: UUID) -> list[PastRental]:
     """Return an item's newest rentals."""
     rentals = queries.list_newest_rentals(item_id=item_id, limit=_NEWEST)
-    names = names_of(rental["renter_id"] for rental in rentals)
+    names = list_renter_names(renter_ids={rental["renter_id"] for rental in rentals})
     return [
         PastRental(
             id=rental["id"],
@@ -68,15 +66,9 @@ def rentals_of(*, item_id: UUID) -> list[PastRental]:
     ]
 
 
-def names_of(person_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """Return the names of these people, with an account or without one, as far as they are known."""
-    ids = set(person_ids)
-    return {person.id: person.display_name for person in accounts.list_people(user_ids=ids)} | owners.list_guest_names(renter_ids=ids)
-
-
 def state_badge(state: str, *, overdue: bool) -> SafeString:
-    """Return the state of a rental as a coloured label."""
-    return badge(kind="overdue", label=_("overdue")) if overdue and state == "rented" else badge(kind=state, label=labels.STATES[state])
+    """Return the state of a rental as a coloured label; a newer version's state, which has none here, by its name."""
+    return overdue_badge() if overdue and state == "rented" else badge(kind=state, label=labels.STATES.get(state, state))
 
 
 def _turn(rental: queries.Row) -> SafeString | str:
