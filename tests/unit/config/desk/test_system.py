@@ -1,10 +1,11 @@
 """The page of the system: what is outstanding, for operators alone, at the same cost however much there is."""
 
+from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -42,6 +43,27 @@ def test_what_is_wrong_is_said() -> None:
     ]
     assert {row["is_well"] for row in page.context["subscribers"]} == {False}  # no relay runs in a test
     assert "No relay" in page.content.decode()
+
+
+@pytest.mark.parametrize("table", ["bus_delivery", "breaker_circuit", "payments_payment"])
+def test_what_does_not_answer_is_said_and_the_rest_is_shown(table: str) -> None:
+    def refuse(execute: Any, sql: str, *rest: Any) -> Any:
+        if table in sql:
+            raise OperationalError("the database is away")
+        return execute(sql, *rest)
+
+    with ExitStack() as stack:
+        for alias in databases.aliases():
+            stack.enter_context(connections[alias].execute_wrapper(refuse))
+        page = _open(operator=True)
+    assert page.status_code == HTTPStatus.OK
+    assert "The database is away." in page.content.decode()
+    read = {
+        "bus_delivery": bool(page.context["subscribers"]),
+        "breaker_circuit": bool(page.context["circuits"]),
+        "payments_payment": page.context["money"] is not None,
+    }
+    assert [name for name, was_read in read.items() if not was_read] == [table]
 
 
 def test_an_item_manager_does_not_see_it() -> None:
