@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -38,7 +39,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # Django's class i
     """A paginator of the first 10,000 rows, which counts no more than these; `is_cut` tells whether there are others."""
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]  # Django's is cached, too
+    def count(self) -> int:
         """Return how many rows there are, 10,000 at most."""
         return min(self._counted, MOST_LISTED)
 

@@ -30,7 +30,7 @@ _TERMS = {
 
 
 def find_renters(
-    *, words: str, by_address: bool, among: Collection[UUID] | None, manager_id: UUID | None, tell: Callable[[str], object]
+    *, words: str, by_address: bool, among: Collection[UUID] | None, manager_id: UUID | None, tell: Callable[[Any], object]
 ) -> dict[str, frozenset[UUID]]:
     """Return for each word of a search the renters whose name holds it, as accounts finds people; guests by their contact, too.
 
