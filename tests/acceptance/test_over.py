@@ -9,8 +9,8 @@ from pytest_django import Settings
 from apps.payments.gateways.port import NoAnswerError, NotSentError
 from apps.payments.models import Payment
 from apps.rentals.models import Rental
-from apps.rentals.queries import at_hand, count_open
-from apps.rentals.queries.at_hand import WorkQueue
+from apps.rentals.queries import count_open, work_queues
+from apps.rentals.queries.work_queues import WorkQueue
 from apps.rentals.services import cancelling
 from gdmarket import clock
 from gdmarket.bus.models import Event
@@ -140,10 +140,8 @@ def test_a_payment_cancelled_in_time_whose_refund_comes_after_the_end_holds_noth
 def waiting() -> list[WorkQueue]:
     """Return the queues of the desk in which there is a rental."""
     now = clock.now()
-    manager_id, day_ends_at = Rental.objects.get().manager_id, now + timedelta(days=1)
-    return [
-        queue for queue in WorkQueue if at_hand.list_at_hand(queue=queue, manager_id=manager_id, now=now, day_ends_at=day_ends_at, limit=1)
-    ]
+    manager_id = Rental.objects.get().manager_id
+    return [queue for queue in WorkQueue if work_queues.list_work_queue(queue=queue, manager_id=manager_id, now=now, limit=1)]
 
 
 def test_a_paid_rental_that_was_never_fetched_frees_the_item(market: Market, drain: Drain, pass_time: PassTime) -> None:

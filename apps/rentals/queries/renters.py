@@ -40,10 +40,10 @@ def find_guests(*, words: Collection[str], manager_id: UUID | None) -> tuple[dic
     if not words:
         return {}, True
     guests = Guest.objects.order_by("-renter_id")  # made of the ids of their first rentals, so in the order of these
-    searched = guests.values("renter_id")[:_MOST_GUESTS_SEARCHED]
+    among: Q = Q(renter_id__in=guests.values("renter_id")[:_MOST_GUESTS_SEARCHED])
     if manager_id is not None:
-        searched = Rental.objects.filter(manager_id=manager_id).order_by().values("renter_id")
-    holding = guests.filter(reduce(or_, (Q(search_text__contains=word) for word in words)), renter_id__in=searched)
+        among = Q(renter_id__in=Rental.objects.filter(manager_id=manager_id).order_by().values("renter_id"))
+    holding = guests.filter(among, reduce(or_, (Q(search_text__contains=word) for word in words)))
     found = list(holding.values_list("renter_id", "search_text")[: _MOST_GUESTS + 1])
     is_all = len(found) <= _MOST_GUESTS and (manager_id is not None or not guests[_MOST_GUESTS_SEARCHED:].exists())
-    return {word: frozenset(renter_id for renter_id, text in found[:_MOST_GUESTS] if word in text) for word in words}, is_all
+    return {word: frozenset(renter_id for renter_id, text in found[:_MOST_GUESTS] if word in (text or "")) for word in words}, is_all

@@ -158,7 +158,8 @@ def test_a_search_asks_as_much_of_many_rentals_as_of_one(desk: Desk) -> None:
 def _guest(manager: Any, name: str) -> Rental:
     rental_id = uuid7()
     guest = Guest.objects.create(renter_id=domain.guest_id(rental_id=rental_id), name=name, created_at=clock.now())
-    return RentalFactory.create(id=rental_id, renter_id=guest.renter_id, manager_id=manager.pk)
+    rental: Rental = RentalFactory.create(id=rental_id, renter_id=guest.renter_id, manager_id=manager.pk)
+    return rental
 
 
 def test_a_guest_is_found_by_who_may_and_it_is_said_when_not_all_were_searched(monkeypatch: pytest.MonkeyPatch) -> None:
