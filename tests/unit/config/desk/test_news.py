@@ -47,9 +47,7 @@ def test_a_request_repeated_minutes_later_is_new_and_a_walk_in_is_not() -> None:
         assert _ask(person, since.isoformat()).json()["count"] == 1
 
 
-@pytest.mark.parametrize(
-    "since", ["", "x", "2026-13-45T00:00:00Z", "2026-05-01T00:00:00", "9999-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"]
-)
+@pytest.mark.parametrize("since", ["", "x", "2026-13-45T00:00:00Z", "2026-05-01T00:00:00", "9999-01-01T00:00:00Z"])
 def test_an_instant_that_is_none_has_no_news(since: str) -> None:
     manager: Any = UserFactory(item_manager=True)
     RentalFactory(manager_id=manager.pk)
@@ -63,7 +61,8 @@ def test_a_page_that_is_open_for_days_counts_a_day_and_no_more_than_a_hundred(mo
     assert _ask(manager, "2026-01-01T00:00:00Z").json()["count"] == 0
     for _ in range(3):
         RentalFactory(manager_id=manager.pk)
-    assert _ask(manager, "2026-01-01T00:00:00Z").json()["count"] == 2
+    for since in ("2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"):
+        assert _ask(manager, since).json()["count"] == 2
 
 
 def test_nobody_else_is_told() -> None:
