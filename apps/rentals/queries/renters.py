@@ -6,6 +6,7 @@ from operator import or_
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from apps.accounts import facade as accounts
 from apps.rentals import domain
@@ -15,14 +16,19 @@ _MOST_GUESTS, _MOST_GUESTS_SEARCHED = 1_000, 10_000
 
 
 def find_guest(*, renter_id: UUID) -> Guest | None:
-    """Return a renter without an account, or None for who has one."""
+    """Return a renter without an account, or None for who has one, and where it was forgotten who they were."""
     return Guest.objects.filter(renter_id=renter_id).first() if domain.is_guest(renter_id=renter_id) else None
 
 
 def list_guest_names(*, renter_ids: Collection[UUID]) -> dict[UUID, str]:
-    """Return the names of those of these renters who have no account, by their ids; nothing is read where all have one."""
+    """Return the names of those of these renters who have no account, by their ids; nothing is read where all have one.
+
+    Of whom it was forgotten who they were, it is "guest".
+    """
     guests = [renter_id for renter_id in renter_ids if domain.is_guest(renter_id=renter_id)]
-    return dict(Guest.objects.filter(renter_id__in=guests).values_list("renter_id", "name")) if guests else {}
+    if not guests:
+        return {}
+    return dict.fromkeys(guests, gettext("guest")) | dict(Guest.objects.filter(renter_id__in=guests).values_list("renter_id", "name"))
 
 
 def list_renter_names(*, renter_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -7,8 +7,9 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from apps.rentals import domain, queries
+from apps.rentals import domain
 from apps.rentals.models import Guest, Rental
+from apps.rentals.queries import renters
 from apps.rentals.services import guests
 from gdmarket import clock, ids
 from tests.factories.rentals import RentalFactory
@@ -44,15 +45,15 @@ def test_who_was_a_guest_long_ago_is_forgotten_and_nobody_else(monkeypatch: pyte
 
     assert known() == kept
     assert Rental.objects.count() == 8
-    assert queries.find_guest(renter_id=forgotten[0].renter_id) is None
-    names = queries.list_guest_names(renter_ids={forgotten[0].renter_id, *kept})
+    assert renters.find_guest(renter_id=forgotten[0].renter_id) is None
+    names = renters.list_guest_names(renter_ids={forgotten[0].renter_id, *kept})
     assert names == {forgotten[0].renter_id: "guest"} | dict.fromkeys(kept, "김철수")
 
 
 def test_a_guest_who_was_forgotten_is_a_guest_in_korean_too(settings: Settings) -> None:
     settings.LANGUAGE_CODE = "ko"
     renter_id = domain.guest_id(rental_id=ids.uuid7())
-    assert queries.list_guest_names(renter_ids=[renter_id]) == {renter_id: "손님"}
+    assert renters.list_guest_names(renter_ids=[renter_id]) == {renter_id: "손님"}
 
 
 def test_the_command_says_how_many_and_keeps_as_long_as_the_setting_says(capsys: pytest.CaptureFixture[str], settings: Settings) -> None:
