@@ -72,7 +72,7 @@ CACHES = {"default": env.dj_cache_url("GDMARKET_CACHE_URL", "locmem://?max_entri
 
 # -- The bus ----------------------------------------------------------------------------------------------------------------------
 GDMARKET_SUBSCRIPTIONS = "config.subscriptions.SUBSCRIPTIONS"
-GDMARKET_TRACED = "config.tracing.find_streams"
+GDMARKET_TRACED = "config.tracing"
 #: How the process that published events delivers them: `inline` at the end of the request or right after the commit, `thread` in a
 #: background thread, `off` not at all. The relay delivers the rest in any case.
 GDMARKET_DISPATCH = env.str("GDMARKET_DISPATCH", "inline", validate=validate.OneOf(["inline", "thread", "off"]))

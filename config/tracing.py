@@ -9,6 +9,9 @@ from apps.rentals import facade as rentals
 from gdmarket.bus.tracing import Traced
 
 MOST_RENTALS = MOST_ITEMS = 50
+WHAT = "the id of a rental, item, payment, refund or person, with hyphens or without; or an e-mail address"
+"""What `find_streams` knows, for the command's help."""
+_CUT = "Of its rentals only the newest are shown: ask for one by its id."
 
 
 def find_streams(*, what: str) -> Traced | None:
@@ -29,7 +32,7 @@ def find_streams(*, what: str) -> Traced | None:
         *rentals.streams_of(rental_ids=shown),
         *payments.list_streams_about(payment_or_refund_id=thing_id, rental_ids=shown),
     )
-    return Traced(streams=tuple(dict.fromkeys(streams)), is_cut=len(rental_ids) > MOST_RENTALS)
+    return Traced(streams=tuple(dict.fromkeys(streams)), note=_CUT if len(rental_ids) > MOST_RENTALS else "")
 
 
 def _id_of(what: str) -> UUID | None:

@@ -69,6 +69,6 @@ class NotIdempotentError(ConflictError):
 
 
 class NoSuchTraceError(NotFoundError):
-    """The log has no event of "{what}": give an X-Correlation-ID, the id of a rental, item, payment or person, or an e-mail address."""
+    """The log has no event of "{what}": give an X-Correlation-ID, or what else `bus trace --help` names."""
 
-    code = "no_such_story"
+    code = "no_such_trace"

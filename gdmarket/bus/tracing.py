@@ -1,27 +1,42 @@
 """What the log tells of a request, or of a thing: which event caused which, when, who handled it, and what is outstanding."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from uuid import UUID
 
+import msgspec
 from django.conf import settings
-from django.utils.module_loading import import_string
+from django.db import connections
+from django.db.models import QuerySet
 
 from gdmarket import databases, ids
-from gdmarket.bus import codec, delivery_ids, routing
+from gdmarket.bus import codec, delivery_ids, routing, sql
 from gdmarket.bus.errors import NoSuchTraceError
 from gdmarket.bus.events import DeliverySkipped
 from gdmarket.bus.models import Delivery, Event, Subscription
 
+# Of each stream the newest: asked for the newest of all of them, a planner may prefer to scan the whole log.
+_NEWEST = {
+    "postgresql": (
+        "SELECT newest.seq FROM unnest(%(streams)s::text[]) AS traced (stream) CROSS JOIN LATERAL"
+        " (SELECT seq FROM bus_event WHERE stream = traced.stream ORDER BY version DESC LIMIT %(limit)s) AS newest"
+    ),
+    "sqlite": (
+        "SELECT event.seq FROM json_each(%(streams)s) AS traced JOIN bus_event AS event"
+        " ON event.seq IN (SELECT seq FROM bus_event WHERE stream = traced.value ORDER BY version DESC LIMIT %(limit)s)"
+    ),
+}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Traced:
-    """The streams of events about a thing or a person; `is_cut`: of its rentals the newest alone, for there are more."""
+    """The streams of events about a thing or a person; `note` is for the reader, such as that there are more streams than these."""
 
     streams: tuple[str, ...]
-    is_cut: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,9 +68,7 @@ def list_steps(*, correlation: str) -> list[Step]:
 
     :raises NoSuchTraceError: if no event has this correlation id
     """
-    logs = [
-        _LogTrace(list(Event.objects.using(using).filter(correlation=correlation).order_by("seq")), using) for using in databases.aliases()
-    ]
+    logs = [_log_of_request(correlation, using) for using in databases.aliases()]
     events = _unique([event for log in logs for event in log.events])
     if not events:
         raise NoSuchTraceError(what=correlation)
@@ -64,7 +77,7 @@ def list_steps(*, correlation: str) -> list[Step]:
 
 def list_newest(*, streams: Collection[str], limit: int) -> list[Step]:
     """Return the newest `limit` events of these streams, the newest first; `depth` is 0 in all of them."""
-    logs = [_LogTrace(_newest(streams, limit, using), using) for using in databases.aliases()]
+    logs = [_log_of_streams(streams, limit, using) for using in databases.aliases()]
     events = _unique([event for log in logs for event in log.events])
     return [_step(event, 0, logs) for event in reversed(events[-limit:])]
 
@@ -72,34 +85,40 @@ def list_newest(*, streams: Collection[str], limit: int) -> list[Step]:
 def find_streams(*, what: str) -> Traced | None:
     """Return the streams about a thing or a person, by an id or an e-mail address, or None for what is neither.
 
-    The function that knows them is named in the settings, for the bus knows no context.
+    The module that knows them is named in the settings, for the bus knows no context; its `WHAT` is for the command's help.
     """
-    find: Callable[..., Traced | None] = import_string(settings.GDMARKET_TRACED)
-    return find(what=what)
+    found: Traced | None = import_module(settings.GDMARKET_TRACED).find_streams(what=what)
+    return found
 
 
-def _newest(streams: Collection[str], limit: int, using: str) -> list[Event]:
-    """Return the newest events of these streams, in the order of the log.
+def _log_of_request(correlation: str, using: str) -> "_LogTrace":
+    events = Event.objects.using(using).filter(correlation=correlation).order_by("seq")
+    return _LogTrace(events, Delivery.objects.using(using).filter(event__correlation=correlation))
 
-    Their numbers are sorted here: asked for them in order, a planner may prefer to scan the whole log.
-    """
-    seqs = sorted(Event.objects.using(using).filter(stream__in=streams).values_list("seq", flat=True))[-limit:]
-    return list(Event.objects.using(using).filter(seq__in=seqs).defer("payload").order_by("seq"))
+
+def _log_of_streams(streams: Collection[str], limit: int, using: str) -> "_LogTrace":
+    vendor = connections[using].vendor
+    given = list(streams) if vendor == "postgresql" else msgspec.json.encode(list(streams)).decode()
+    found = sql.fetch_all(_NEWEST[vendor], {"streams": given, "limit": limit}, using=using)
+    seqs = sorted(seq for (seq,) in found)[-limit:]
+    events = Event.objects.using(using).filter(seq__in=seqs).defer("payload").order_by("seq")
+    return _LogTrace(events, Delivery.objects.using(using).filter(event_id__in=seqs))
 
 
 class _LogTrace:
     """What one log holds of these events: the state of their deliveries, by the events' ids."""
 
-    def __init__(self, events: Sequence[Event], using: str) -> None:
-        self.events = events
+    def __init__(self, events: "QuerySet[Event]", deliveries: "QuerySet[Delivery]") -> None:
+        self.events, using = list(events), events.db
         self.outstanding: dict[UUID, list[str]] = defaultdict(list)
         self.skipped: dict[UUID, dict[str, str]] = defaultdict(dict)
         unhandled: dict[UUID, set[str]] = defaultdict(set)
-        by_seq = {event.seq: event for event in events}
-        for delivery in Delivery.objects.using(using).filter(event_id__in=by_seq).order_by("subscriber", "pk"):
-            event_id = by_seq[delivery.event_id].id
-            self.outstanding[event_id].append(_describe(delivery, using))
-            unhandled[event_id].add(delivery.subscriber)
+        ids_by_seq = {event.seq: event.id for event in self.events}
+        for delivery in deliveries.order_by("subscriber", "pk"):
+            event_id = ids_by_seq.get(delivery.event_id)
+            if event_id is not None:  # None where it was published since the events were read
+                self.outstanding[event_id].append(_describe(delivery, using))
+                unhandled[event_id].add(delivery.subscriber)
         ids = [str(event.id) for event in self.events]
         records = Event.objects.using(using).filter(type=codec.type_of(DeliverySkipped), payload__event_id__in=ids)
         for record in records.order_by("seq").values_list("payload", flat=True):

@@ -2,8 +2,10 @@
 
 from dataclasses import asdict
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import OutputWrapper
 
 from gdmarket.bus import tracing
@@ -20,15 +22,11 @@ def add_to(actions: Any) -> None:
         actions,
         "trace",
         _trace,
-        "show the events of a request as a tree, or those about a rental, an item, a payment or a person, and what is outstanding",
+        "show the events of a request as a tree, or those about a thing or a person, and what is outstanding",
         more="Of a request, an event stands below its cause, indented; of anything else the newest comes first, with the correlation id of "
         "its request. Times are UTC, when each event was recorded.",
     )
-    trace.add_argument(
-        "what",
-        help="the X-Correlation-ID of an answer; or the id of a rental, item, payment, refund or person, with hyphens or without; or an "
-        "e-mail address",
-    )
+    trace.add_argument("what", help=f"the X-Correlation-ID of an answer; or {import_module(settings.GDMARKET_TRACED).WHAT}")
     trace.add_argument(
         "--limit",
         type=positive_int(upto=_LARGEST_LIMIT),
@@ -73,8 +71,8 @@ def _print_newest(out: OutputWrapper, newest: list[Step], traced: Traced, *, lim
     out.write(f"{len(steps)} events, the newest first; {_waiting(steps)}")
     if len(newest) > limit:
         out.write(f"There are older ones: --limit shows up to {_LARGEST_LIMIT}.")
-    if traced.is_cut:
-        out.write("Of its rentals only the newest are shown: ask for one by its id.")
+    if traced.note:
+        out.write(traced.note)
 
 
 def _print_step(out: OutputWrapper, step: Step, *, when: str, indent: str = "", more: str = "") -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError
 
 from gdmarket import bus, correlation
-from gdmarket.bus import claims, dead_letters
+from gdmarket.bus import claims, dead_letters, tracing
 from gdmarket.bus.models import Delivery, Event
 from gdmarket.correlation import Trace
 from tests.unit.gdmarket.bus.conftest import Connect, Run
@@ -96,3 +96,17 @@ def test_a_trace_of_several_days_shows_the_days(connect: Connect, run: Run) -> N
         "2026-01-02 02:00:00.000000    +1 d 02 h    sample.Removed  other:1 v1",
         "2 events in 1 d 02 h; no deliveries outstanding",
     ]
+
+
+@pytest.mark.parametrize(("limit", "newest"), [(1, ["counter:2 v3"]), (3, ["counter:2 v3", "counter:2 v2", "counter:1 v3"]), (100, None)])
+def test_the_newest_events_of_several_streams_are_found(red: None, limit: int, newest: list[str] | None) -> None:
+    add(1, counter=2)
+    add(2, 3, 4, counter=1)
+    add(5, counter=3)
+    add(6, 7, counter=2)
+
+    steps = tracing.list_newest(streams=["counter:1", "counter:2", "counter:4"], limit=limit)
+
+    everything = ["counter:2 v3", "counter:2 v2", "counter:1 v3", "counter:1 v2", "counter:1 v1", "counter:2 v1"]
+    assert [f"{step.stream} v{step.version}" for step in steps] == (newest or everything)
+    assert all(step.waiting for step in steps)
