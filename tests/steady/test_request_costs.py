@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from apps.items.queries import density
-from bench.request_costs import BARE, Requests, Tally
+from bench.request_costs import BARE, Requests, Tally, counting
 from gdmarket import bus
 from gdmarket.breaker import cache
 
@@ -39,6 +39,8 @@ STATEMENTS = {
     "POST /rentals/{id}/handover": (26, 3, 0),
     "POST /rentals/{id}/return": (23, 3, 0),
 }
+# Searches for words and around a place that nobody asked for in the last minute.
+FIRST_VISIT = {"GET /items?near=": (2, 0, 0), "GET /items?q=": (2, 0, 0)}
 # Those that differ on PostgreSQL.
 ON_POSTGRESQL = {
     "POST /items": (24, 3, 0),
@@ -94,6 +96,16 @@ def test_requests_ask_this_of_the_database(requests: Requests) -> None:
     found = {name: min(counts[name] for counts in rounds) for name in rounds[0]}
     is_postgresql = connection.vendor == "postgresql"
     assert found == {BARE: (0, 0, 0)} | STATEMENTS | (ON_POSTGRESQL if is_postgresql else {})
+
+
+def test_a_first_visit_asks_this_of_the_database(requests: Requests) -> None:
+    def visit(name: str) -> tuple[int, ...]:
+        density.clear()
+        with counting() as tally:
+            requests.reads[name]()
+        return _counts(tally)
+
+    assert {name: min(visit(name) for _ in range(3)) for name in FIRST_VISIT} == FIRST_VISIT
 
 
 @pytest.mark.sqlite
