@@ -40,7 +40,8 @@ STATEMENTS = {
     "POST /rentals/{id}/return": (23, 3, 0),
 }
 # Searches for words and around a place that nobody asked for in the last minute.
-FIRST_VISIT = {"GET /items?near=": (2, 0, 0), "GET /items?q=": (2, 0, 0)}
+FIRST_VISIT = {"sqlite": {"GET /items?near=": (2, 0, 0), "GET /items?q=": (2, 0, 0)}}
+FIRST_VISIT["postgresql"] = {**FIRST_VISIT["sqlite"], "GET /items?q=": (3, 0, 0)}
 # Those that differ on PostgreSQL.
 ON_POSTGRESQL = {
     "POST /items": (24, 3, 0),
@@ -105,7 +106,8 @@ def test_a_first_visit_asks_this_of_the_database(requests: Requests) -> None:
             requests.reads[name]()
         return _counts(tally)
 
-    assert {name: min(visit(name) for _ in range(3)) for name in FIRST_VISIT} == FIRST_VISIT
+    expected = FIRST_VISIT[connection.vendor]
+    assert {name: min(visit(name) for _ in range(3)) for name in expected} == expected
 
 
 @pytest.mark.sqlite
