@@ -1,5 +1,6 @@
 """Files that people sent: where they are kept, and how they are served. They are named by their content, and never change."""
 
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound
 
 FOR_EVER = "public, max-age=31536000, immutable"
+# Of a bucket, each time.
+_CONNECT_S, _READ_S, _ATTEMPTS = 2, 5, 2
+_log = logging.getLogger(__name__)
 _NAME = re.compile(r"photos/([0-9a-f]{32}(?:-small)?)\.webp")
 _HEADERS = {
     "Cache-Control": FOR_EVER,
@@ -57,10 +61,18 @@ def storage(*, folder: Path, bucket: str, endpoint: str) -> dict[str, Any]:
     """Return the entry of STORAGES for these files."""
     if not bucket:
         return {"BACKEND": "config.media.MediaFolder", "OPTIONS": {"location": folder}}
+    from botocore.config import Config  # type: ignore[import-untyped]  # noqa: PLC0415  # installed for a bucket alone
+
     options = {
         "bucket_name": bucket,
         "endpoint_url": endpoint or None,
-        "addressing_style": "path" if endpoint else None,
+        # A thread that answers a request waits for it: by itself it would, five times, for a minute.
+        "client_config": Config(
+            connect_timeout=_CONNECT_S,
+            read_timeout=_READ_S,
+            retries={"total_max_attempts": _ATTEMPTS},
+            s3={"addressing_style": "path"} if endpoint else None,
+        ),
         "querystring_auth": False,
         "object_parameters": {"CacheControl": FOR_EVER, "ContentType": "image/webp"},
     }
@@ -108,6 +120,9 @@ def _file(request: HttpRequest, name: str) -> HttpResponse:
             content = file.read()
     except FileNotFoundError:
         return _not_found()
+    except Exception:  # noqa: BLE001  # whatever a storage raises: a bucket that does not answer, or refuses
+        _log.exception("a photo could not be read")
+        return HttpResponse(status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Cache-Control": "no-store", "Retry-After": "5"})
     return HttpResponse(content, headers={**_HEADERS, "ETag": etag}, content_type="image/webp")
 
 

@@ -1,11 +1,17 @@
 """Files in a bucket: at a server that speaks S3."""
 
+import socket
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from moto.server import ThreadedMotoServer
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -61,8 +67,27 @@ def test_photos_are_kept_served_and_swept_in_a_bucket(bucket: Any, as_user: Call
     assert client.get(photo["url"]).status_code == 404
 
 
-def test_a_folder_is_the_default(settings: Settings) -> None:
-    assert settings.STORAGES["default"]["BACKEND"] == "config.media.MediaFolder"
+def test_without_a_bucket_photos_are_in_the_folder(settings: Settings, tmp_path: Path, client: Client) -> None:
+    settings.STORAGES = {**settings.STORAGES, "default": media.storage(folder=tmp_path, bucket="", endpoint="")}
+    name = f"photos/{'0' * 32}.webp"
+    default_storage.save(name, ContentFile(b"a picture"))
+    assert (tmp_path / name).read_bytes() == client.get(f"/media/{name}").content == b"a picture"
+
+
+def test_a_bucket_that_does_not_answer_holds_a_thread_for_seconds(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, client: Client
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setattr(media, "_READ_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and says nothing
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        settings.STORAGES = {**settings.STORAGES, "default": media.storage(folder=tmp_path, bucket=BUCKET, endpoint=endpoint)}
+        began_s = time.monotonic()
+        answer = client.get(f"/media/photos/{'0' * 32}.webp")
+        took_s = time.monotonic() - began_s
+    assert (answer.status_code, answer["Cache-Control"], answer["Retry-After"]) == (503, "no-store", "5")
+    assert took_s < 10  # by itself the library waits for five times a minute
 
 
 def test_pages_may_show_files_of_the_address_that_is_set_and_of_no_other() -> None:
