@@ -1,5 +1,6 @@
 """Files that people sent: where they are kept, and how they are served. They are named by their content, and never change."""
 
+import importlib.util
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound
+from environs import ValidationError
 
 FOR_EVER = "public, max-age=31536000, immutable"
 # Of a bucket, each time.
@@ -26,6 +28,15 @@ _HEADERS = {
     # A page of another origin may show it.
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
+
+
+def check_bucket(bucket: str) -> None:
+    """Refuse a bucket without the libraries for it.
+
+    :raises environs.ValidationError: then
+    """
+    if bucket and importlib.util.find_spec("storages") is None:
+        raise ValidationError("S3's libraries are missing: pip install --require-hashes -r requirements/s3.lock")
 
 
 class MediaFolder(FileSystemStorage):

@@ -180,19 +180,13 @@ _AREA: list[str] = env.list("GDMARKET_AREA", ["33", "124.5", "38.7", "132"], val
 
 # -- Photos -----------------------------------------------------------------------------------------------------------------------
 
-
-def _libraries_for_s3(bucket: str) -> None:
-    if bucket and importlib.util.find_spec("storages") is None:
-        raise ValidationError("S3's libraries are missing: pip install --require-hashes -r requirements/s3.lock")
-
-
 #: How many photos one process decodes at once, each with up to 512 MiB and most of a core for a second or two. A few more wait; who comes
 #: then gets 503.
 GDMARKET_PHOTOS_AT_ONCE = env.int("GDMARKET_PHOTOS_AT_ONCE", 1, validate=validate.Range(min=1))
 #: The bucket in which [photos](../how-to/deploy.md#photos) are kept, at any service that speaks S3. Without one they are in the folder
 #: `media` of the data folder. Keys and region are those of the AWS SDK: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_DEFAULT_REGION`.
 #: Needs `requirements/s3.lock`.
-GDMARKET_MEDIA_BUCKET = env.str("GDMARKET_MEDIA_BUCKET", "", validate=_libraries_for_s3)
+GDMARKET_MEDIA_BUCKET = env.str("GDMARKET_MEDIA_BUCKET", "", validate=media.check_bucket)
 #: The address of that service, if it is not Amazon's.
 GDMARKET_MEDIA_ENDPOINT = env.str(
     "GDMARKET_MEDIA_ENDPOINT", "", validate=validate.Regexp(r"(https?://[^\s?#]+)?\Z", error="Must be http:// or https://.")

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
+from django.views.decorators.csrf import csrf_protect
 
 from apps.items import domain
 from apps.items.errors import PhotoTooLargeError
@@ -26,21 +27,29 @@ _MAX_VERSION = 2**31 - 1
 
 
 def photos_view(screens: ManagerOwnedAdmin, request: HttpRequest, item_id: UUID) -> HttpResponse:
-    """Show an item's photos, or change them as the form says."""
+    """Show an item's photos, or change them as the form says.
+
+    The form may be large: it is read, with its token, once it is known that the person may send it.
+    """
     item: Item | None = screens.get_object(request, str(item_id))
     if item is None or not screens.has_change_permission(request, item):
         raise Http404
     if request.method == "POST":
-        try:
-            done = [_arrange(screens, request, item), *(_add(screens, request, item, file) for file in request.FILES.getlist("photo"))]
-            if any(done):
-                messages.success(request, _("The photos were changed."))
-        except DomainError as refused:
-            messages.error(request, refused.message)
-        return HttpResponseRedirect(request.get_full_path())
+        return _changed(request, screens, item)
     title = _("Photos of %(name)s") % {"name": item.name}
     more: dict[str, Any] = {"opts": screens.opts, "item": item, "title": title, "photos": _shown(item), "most": domain.MAX_PHOTOS}
     return TemplateResponse(request, "admin/items/item/photos.html", {**screens.admin_site.each_context(request), **more})
+
+
+@csrf_protect
+def _changed(request: HttpRequest, screens: ManagerOwnedAdmin, item: Item) -> HttpResponse:
+    try:
+        done = [_arrange(screens, request, item), *(_add(screens, request, item, file) for file in request.FILES.getlist("photo"))]
+        if any(done):
+            messages.success(request, _("The photos were changed."))
+    except DomainError as refused:
+        messages.error(request, refused.message)
+    return HttpResponseRedirect(request.get_full_path())
 
 
 def _shown(item: Item) -> list[dict[str, Any]]:

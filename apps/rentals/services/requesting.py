@@ -127,7 +127,6 @@ def hold_period(
     :raises TooManyUnpaidHoldsError, ItemHeldUnpaidError, HoldAgainLaterError, TooManyCancelledError, TooManyDeclinesError: the same
     """
     rental: Rental | None = None
-    in_cash = method == CASH
     try:
         with databases.transaction_for("rentals"):
             listing, is_manager_suspended = transitions.lock_listing(item_id=item_id)
@@ -138,28 +137,35 @@ def hold_period(
             _check_listing(listing, is_manager_suspended=is_manager_suspended, overdue=overdue, renter_id=renter_id)
             rental = _new_rental(rental_id, listing, renter_id=renter_id, starts_at=start, ends_at=end, now=now)
             domain.check_price(price=Money(rental.price, rental.currency), expected=expected_price)
-            if not in_cash:
-                paying.check_amount(rental)  # it reads settings alone
-            requested = transitions.fact_of(rental, RentalRequested, now=now)
-            payment_id = None
-            if method is not None:
-                payment_id = paying.begin_attempt(rental, operation_id=rental_id, in_cash=in_cash)
-                rental.version += 1
-            transitions.insert(rental)  # before the limits: a period that is taken is refused as that
-            if guest is not None:
-                guest.save(force_insert=True)
-            if not in_cash:
-                limits.check_request(rental, pays=method is not None, now=now)
-            transitions.publish(requested)
-            if not in_cash:
-                transitions.schedule_timer(rental, PaymentDeadlinePassed, at=rental.payment_due_at, now=now)
-            if method is not None:
-                transitions.publish(transitions.fact_of(rental, RentalPaymentStarted, now=now, method=method))
+            payment_id = _insert(rental, method=method, guest=guest, now=now)
     except IntegrityError as refused:
         if rental is None or _NO_OVERLAP not in str(refused):
             raise
-        raise _refusal_of(rental, is_limited=not in_cash, now=now) from refused
+        raise _refusal_of(rental, is_limited=method != CASH, now=now) from refused
     return rental, payment_id
+
+
+def _insert(rental: Rental, *, method: str | None, guest: Guest | None, now: datetime) -> UUID | None:
+    """Insert a rental with the attempt to pay that begins, and publish both; return the attempt's id."""
+    in_cash = method == CASH
+    if not in_cash:
+        paying.check_amount(rental)  # it reads settings alone
+    requested = transitions.fact_of(rental, RentalRequested, now=now)
+    payment_id = None
+    if method is not None:
+        payment_id = paying.begin_attempt(rental, operation_id=rental.id, in_cash=in_cash)
+        rental.version += 1
+    transitions.insert(rental)  # before the limits: a period that is taken is refused as that
+    if guest is not None:
+        guest.save(force_insert=True)
+    if not in_cash:
+        limits.check_request(rental, pays=method is not None, now=now)
+    transitions.publish(requested)
+    if not in_cash:
+        transitions.schedule_timer(rental, PaymentDeadlinePassed, at=rental.payment_due_at, now=now)
+    if method is not None:
+        transitions.publish(transitions.fact_of(rental, RentalPaymentStarted, now=now, method=method))
+    return payment_id
 
 
 def _new_rental(rental_id: UUID, listing: Listing, *, renter_id: UUID, starts_at: datetime, ends_at: datetime, now: datetime) -> Rental:

@@ -151,3 +151,31 @@ def test_another_s_photos_are_not_there_in_the_admin(item: Item) -> None:
     assert browser.get(f"/admin/items/item/{item.id}/photos/").status_code == 404
     assert browser.post(f"/admin/items/item/{item.id}/photos/").status_code == 404
     assert Item.objects.get(id=item.id).photos == item.photos
+
+
+class Unread:
+    """A body that nobody may read."""
+
+    def read(self, *_: int) -> bytes:
+        raise AssertionError("The body was read.")
+
+    readline = read
+
+
+@pytest.mark.parametrize(("who", "status"), [("stranger", 302), ("another manager", 404), ("renter", 302)])
+def test_the_form_of_who_may_not_send_it_is_not_read(item: Item, who: str, status: int) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.cookies["csrftoken"] = "a" * 32
+    if who != "stranger":
+        browser.force_login(UserFactory(item_manager=who == "another manager"))
+    body: Any = {"wsgi.input": Unread(), "CONTENT_LENGTH": str(20 * 1024 * 1024)}
+    answer = browser.generic("POST", f"/admin/items/item/{item.id}/photos/", content_type="multipart/form-data; boundary=x", **body)
+    assert (answer.status_code, photos_of(item)) == (status, [])
+
+
+def test_a_form_without_its_token_changes_nothing(manager: Any, item: Item) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(manager)
+    files = [SimpleUploadedFile("1.jpg", pictures.jpeg())]
+    assert browser.post(f"/admin/items/item/{item.id}/photos/", {"photo": files}).status_code == 403
+    assert photos_of(item) == []
