@@ -62,8 +62,10 @@ def rows_match_their_latest_events(streams: Streams) -> None:
     settled = [payment for payment in payments if payment.state not in UNSETTLED]
     for payment in settled:
         events = streams[f"payment:{payment.pk}"]
-        assert len(events) == 1 + payment.refunds.filter(state=RefundState.REFUNDED).count(), payment
-        _assert_row(payment, events[-1])
+        outcomes = [event for event in events if event.type != "payments.FullRefundRecorded"]
+        assert len(outcomes) == 1 + payment.refunds.filter(state=RefundState.REFUNDED).count(), payment
+        assert len(events) - len(outcomes) <= 1, payment
+        _assert_row(payment, outcomes[-1])
     assert {key for key, _ in _of(streams, "payment")} == {payment.pk for payment in settled}
     assert {key for key, _ in _of(streams, "payment-timer")} == {payment.pk for payment in payments}
     assert {key for key, _ in _of(streams, "refund")} == set(Refund.objects.values_list("pk", flat=True))
