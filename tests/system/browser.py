@@ -24,7 +24,7 @@ return fields.filter(e => e.offsetParent && !isLabelled(e)).map(e => e.outerHTML
 _OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # What cannot be reached without scrolling sideways, in a table that scrolls by itself as well.
 _CUT_OFF = """
-const commands = [...document.querySelectorAll('main button, main a.button, main [type=submit], .places a')].filter(e => e.offsetParent)
+const commands = [...document.querySelectorAll('main button, main a.button, main [type=submit], .menu a')].filter(e => e.offsetParent)
 const isCut = box => box.left < 0 || box.right > document.documentElement.clientWidth
 return commands.filter(e => isCut(e.getBoundingClientRect())).map(e => e.outerHTML)
 """
