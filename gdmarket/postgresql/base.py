@@ -103,7 +103,7 @@ class ServerSideCursor(_BeginningCursor, base.ServerSideCursor):
     """The same, with rows that stay on the server until they are fetched."""
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class PostgresqlConnection(base.DatabaseWrapper):
     """A connection that runs its statements, and begins its transactions, in a session."""
 
     _session: Session
@@ -191,3 +191,7 @@ def is_readable(socket: int) -> bool:
     poll = select.poll()
     poll.register(socket, select.POLLIN | select.POLLPRI)
     return bool(poll.poll(0))
+
+
+# Under this name Django looks for a backend.
+DatabaseWrapper = PostgresqlConnection

@@ -129,7 +129,7 @@ def _with_question_marks(query: str) -> str:
     return base.FORMAT_QMARK_REGEX.sub("?", query).replace("%%", "%")
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class SqliteConnection(base.DatabaseWrapper):
     """Django's, with connections that queue to write."""
 
     connection: QueuedConnection
@@ -169,3 +169,7 @@ def _identity_of(path: str) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
+
+
+# Under this name Django looks for a backend.
+DatabaseWrapper = SqliteConnection

@@ -7,7 +7,7 @@ from tests.architecture.source import LAYERS, functions_of, location, sources, t
 MODULE_LINES = 300
 FUNCTION_LINES = 50
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "common", "base", "misc", "manager", "managers"}
-DJANGOS_NAMES = {"Command", "DatabaseWrapper", "Media", "Meta"}
+DJANGOS_NAMES = {"Command", "Media", "Meta"}
 DJANGOS_MODULES = ("gdmarket/postgresql/base.py", "gdmarket/sqlite/base.py")
 CLOCKS = {"monotonic", "perf_counter", "perf_counter_ns", "process_time"}
 

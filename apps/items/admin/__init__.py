@@ -19,9 +19,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.items import domain, queries, services
-from apps.items.admin import lists  # noqa: F401  # its screens
 from apps.items.admin.filters import CategoryFilter
 from apps.items.admin.forms import ItemForm, LocatedMedia
+from apps.items.admin.lists import ServiceBackedAdmin
 from apps.items.admin.photos import photos_view
 from apps.items.models import BusyPeriod, Item
 from gdmarket import clock, media
@@ -41,7 +41,7 @@ MAX_WITHDRAWN_AT_ONCE = 50
 
 
 @admin.register(Item)
-class ItemAdmin(ManagerOwnedAdmin):
+class ItemAdmin(ServiceBackedAdmin, ManagerOwnedAdmin):
     """A manager's own items; operators see everybody's."""
 
     form = ItemForm
@@ -141,16 +141,6 @@ class ItemAdmin(ManagerOwnedAdmin):
         else:
             manager: Any = request.user
             services.register_item(item_id=obj.id, manager_id=manager.pk, now=clock.now(), **form.details())
-
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show a refusal on the page itself."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except DomainError as refused:
-            self.message_user(request, refused.message, messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
         item: Item | None = kwargs.get("obj")

@@ -30,11 +30,6 @@ DRILL = {
 
 
 @pytest.fixture
-def manager() -> Any:
-    return UserFactory(item_manager=True)
-
-
-@pytest.fixture
 def screens(manager: Any, client: Client) -> Client:
     client.force_login(manager)
     return client

@@ -22,11 +22,6 @@ TYPED = {"pickup_place": "", "place": "성수역", "latitude": "37.5446", "longi
 
 
 @pytest.fixture
-def manager() -> Any:
-    return UserFactory(item_manager=True)
-
-
-@pytest.fixture
 def screens(manager: Any, client: Client) -> Client:
     client.force_login(manager)
     return client

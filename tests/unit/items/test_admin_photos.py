@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -14,49 +13,11 @@ from rest_framework.test import APIClient
 from apps.items.models import Item
 from tests.factories import pictures
 from tests.factories.accounts import UserFactory
-from tests.factories.items import ItemFactory
+from tests.unit.items.photo_actions import ITEMS, add, photos_of, with_photos
 
 pytestmark = pytest.mark.django_db
 
-ITEMS = "/api/v1/items"
 Clients = Callable[[Any], APIClient]
-
-
-@pytest.fixture
-def manager() -> Any:
-    return UserFactory(item_manager=True)
-
-
-@pytest.fixture
-def client(manager: Any, as_user: Clients) -> APIClient:
-    return as_user(manager)
-
-
-@pytest.fixture
-def item(manager: Any) -> Item:
-    made: Item = ItemFactory(manager_id=manager.pk)
-    return made
-
-
-def with_photos(item: Item, *alts: str) -> list[str]:
-    """Give an item photos without files, and return their ids."""
-    item.photos = [{"id": str(uuid4()), "file": f"{at:032x}", "width": 4, "height": 3, "alt": alt} for at, alt in enumerate(alts)]
-    item.save()
-    return [photo["id"] for photo in photos_of(item)]
-
-
-def photos_of(item: Item) -> list[Any]:
-    """Return what the item's row has now."""
-    return Item.objects.get(id=item.id).photos or []
-
-
-def sent(raw: bytes | None = None, **fields: Any) -> dict[str, Any]:
-    return {"file": SimpleUploadedFile("IMG_0001.JPG", pictures.jpeg() if raw is None else raw, "image/jpeg"), **fields}
-
-
-def add(client: APIClient, item: Item, raw: bytes | None = None, **more: Any) -> Any:
-    fields = {name: more.pop(name) for name in ("alt",) if name in more}
-    return client.post(f"{ITEMS}/{item.id}/photos", sent(raw, **fields), format="multipart", **more)
 
 
 def test_a_manager_looks_after_photos_in_the_admin(manager: Any, item: Item) -> None:
@@ -98,15 +59,15 @@ def test_the_admin_puts_photos_where_it_is_typed(manager: Any, item: Item, typed
     assert "".join(photo["alt"] for photo in photos_of(item)) == order
 
 
-def test_a_form_of_before_loses_no_photo_and_no_text(manager: Any, item: Item, client: APIClient) -> None:
+def test_a_form_of_before_loses_no_photo_and_no_text(manager: Any, item: Item, manager_api: APIClient) -> None:
     first, second = with_photos(item, "앞", "뒤")
     browser = Client()
     browser.force_login(manager)
     page = f"/admin/items/item/{item.id}/photos/"
     assert '<input type="hidden" name="seen_version" value="1">' in browser.get(page).content.decode()
     form = {f"alt-{first}": "앞", f"alt-{second}": "옆", "seen_version": "1"}
-    assert add(client, item, alt="새것").status_code == 201
-    client.patch(f"{ITEMS}/{item.id}/photos/{second}", {"alt": "위"}, format="json")
+    assert add(manager_api, item, alt="새것").status_code == 201
+    manager_api.patch(f"{ITEMS}/{item.id}/photos/{second}", {"alt": "위"}, format="json")
 
     refused = browser.post(page, form, follow=True)
 

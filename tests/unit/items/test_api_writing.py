@@ -27,16 +27,6 @@ DRILL = {
 Clients = Callable[[Any], APIClient]
 
 
-@pytest.fixture
-def manager() -> Any:
-    return UserFactory(item_manager=True)
-
-
-@pytest.fixture
-def client(manager: Any, as_user: Clients) -> APIClient:
-    return as_user(manager)
-
-
 def _problem(answer: Any, status: int) -> dict[str, Any]:
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json"), answer.content
     problem: dict[str, Any] = answer.json()
@@ -48,8 +38,8 @@ def _named(answer: Any) -> dict[str, str]:
     return {error["field"]: error["code"] for error in _problem(answer, 400)["errors"]}
 
 
-def test_a_manager_registers_an_item(client: APIClient, manager: Any) -> None:
-    answer = client.post(ITEMS, DRILL, format="json")
+def test_a_manager_registers_an_item(manager_api: APIClient, manager: Any) -> None:
+    answer = manager_api.post(ITEMS, DRILL, format="json")
     assert answer.status_code == 201
     item = answer.json()
     assert list(item) == [
@@ -61,19 +51,19 @@ def test_a_manager_registers_an_item(client: APIClient, manager: Any) -> None:
     assert item["registered_at"] == item["updated_at"]
     assert item["registered_at"].endswith("Z")
     assert answer["Location"] == f"http://testserver{ITEMS}/{item['id']}"
-    shown = client.get(answer["Location"])
+    shown = manager_api.get(answer["Location"])
     assert (shown.status_code, shown.json(), shown["ETag"]) == (200, item, answer["ETag"])
 
 
-def test_description_deposit_and_currency_may_be_left_out(client: APIClient) -> None:
+def test_description_deposit_and_currency_may_be_left_out(manager_api: APIClient) -> None:
     body = {field: value for field, value in DRILL.items() if field not in {"description", "deposit", "currency"}}
-    item = client.post(ITEMS, body, format="json").json()
+    item = manager_api.post(ITEMS, body, format="json").json()
     assert (item["description"], item["deposit"], item["currency"]) == ("", 0, "KRW")
 
 
-def test_missing_fields_are_named(client: APIClient) -> None:
+def test_missing_fields_are_named(manager_api: APIClient) -> None:
     required = dict.fromkeys(["name", "category", "daily_price", "latitude", "longitude", "place"], "required")
-    assert _named(client.post(ITEMS, {}, format="json")) == required
+    assert _named(manager_api.post(ITEMS, {}, format="json")) == required
     assert not Item.objects.exists()
 
 
@@ -111,66 +101,66 @@ def test_missing_fields_are_named(client: APIClient) -> None:
         ("colour", "red", "unknown_field"),
     ],
 )
-def test_an_invalid_field_is_named_and_registers_nothing(client: APIClient, field: str, value: object, code: str) -> None:
-    assert _named(client.post(ITEMS, {**DRILL, field: value}, format="json")) == {field: code}
+def test_an_invalid_field_is_named_and_registers_nothing(manager_api: APIClient, field: str, value: object, code: str) -> None:
+    assert _named(manager_api.post(ITEMS, {**DRILL, field: value}, format="json")) == {field: code}
     assert not Item.objects.exists()
 
 
 def test_only_item_managers_register_revise_and_withdraw(api: APIClient, as_user: Clients) -> None:
     item = ItemFactory(name="드릴")
     renter = as_user(UserFactory(renter=True))
-    for client, status, code in ((api, 401, "not_authenticated"), (renter, 403, "wrong_role")):
-        assert _problem(client.post(ITEMS, DRILL, format="json"), status)["code"] == code
-        assert _problem(client.patch(f"{ITEMS}/{item.id}", {"name": "내 드릴"}, format="json"), status)["code"] == code
-        assert _problem(client.delete(f"{ITEMS}/{item.id}"), status)["code"] == code
+    for manager_api, status, code in ((api, 401, "not_authenticated"), (renter, 403, "wrong_role")):
+        assert _problem(manager_api.post(ITEMS, DRILL, format="json"), status)["code"] == code
+        assert _problem(manager_api.patch(f"{ITEMS}/{item.id}", {"name": "내 드릴"}, format="json"), status)["code"] == code
+        assert _problem(manager_api.delete(f"{ITEMS}/{item.id}"), status)["code"] == code
     item.refresh_from_db()
     assert (Item.objects.count(), item.name, item.state) == (1, "드릴", "listed")
 
 
-def test_a_manager_revises_an_own_item(client: APIClient, manager: Any) -> None:
+def test_a_manager_revises_an_own_item(manager_api: APIClient, manager: Any) -> None:
     item = ItemFactory(manager_id=manager.pk)
-    answer = client.patch(f"{ITEMS}/{item.id}", {"daily_price": 9_000}, format="json")
+    answer = manager_api.patch(f"{ITEMS}/{item.id}", {"daily_price": 9_000}, format="json")
     assert (answer.status_code, answer.json()["daily_price"], answer.json()["version"]) == (200, 9_000, 2)
-    assert answer.json() == client.get(f"{ITEMS}/{item.id}").json()
+    assert answer.json() == manager_api.get(f"{ITEMS}/{item.id}").json()
 
 
 @pytest.mark.parametrize("change", [{"daily_price": -1}, {"state": "withdrawn"}, {"colour": "red"}, {"name": None}])
-def test_an_invalid_revision_changes_nothing(client: APIClient, manager: Any, change: dict[str, object]) -> None:
+def test_an_invalid_revision_changes_nothing(manager_api: APIClient, manager: Any, change: dict[str, object]) -> None:
     item = ItemFactory(manager_id=manager.pk)
-    assert list(_named(client.patch(f"{ITEMS}/{item.id}", change, format="json"))) == list(change)
+    assert list(_named(manager_api.patch(f"{ITEMS}/{item.id}", change, format="json"))) == list(change)
     item.refresh_from_db()
     assert item.version == 1
 
 
-def test_a_revision_of_a_stale_version_is_refused(client: APIClient, manager: Any) -> None:
+def test_a_revision_of_a_stale_version_is_refused(manager_api: APIClient, manager: Any) -> None:
     item = ItemFactory(manager_id=manager.pk, name="드릴")
-    seen = client.get(f"{ITEMS}/{item.id}")["ETag"]
-    renamed = client.patch(f"{ITEMS}/{item.id}", {"name": "해머 드릴"}, format="json", headers={"If-Match": seen})
+    seen = manager_api.get(f"{ITEMS}/{item.id}")["ETag"]
+    renamed = manager_api.patch(f"{ITEMS}/{item.id}", {"name": "해머 드릴"}, format="json", headers={"If-Match": seen})
     assert renamed.status_code == 200
-    late = client.patch(f"{ITEMS}/{item.id}", {"name": "망치"}, format="json", headers={"If-Match": seen})
+    late = manager_api.patch(f"{ITEMS}/{item.id}", {"name": "망치"}, format="json", headers={"If-Match": seen})
     problem = _problem(late, 412)
     assert (problem["code"], problem["version"]) == ("version_mismatch", 2)
-    assert client.get(f"{ITEMS}/{item.id}").json()["name"] == "해머 드릴"
+    assert manager_api.get(f"{ITEMS}/{item.id}").json()["name"] == "해머 드릴"
 
 
-def test_a_rental_changes_the_etag_but_not_the_version(client: APIClient, manager: Any) -> None:
+def test_a_rental_changes_the_etag_but_not_the_version(manager_api: APIClient, manager: Any) -> None:
     item = ItemFactory(manager_id=manager.pk)
-    seen = client.get(f"{ITEMS}/{item.id}")["ETag"]
-    assert client.get(f"{ITEMS}/{item.id}", headers={"If-None-Match": seen}).status_code == 304
+    seen = manager_api.get(f"{ITEMS}/{item.id}")["ETag"]
+    assert manager_api.get(f"{ITEMS}/{item.id}", headers={"If-None-Match": seen}).status_code == 304
     Item.objects.update(availability="rented")
-    again = client.get(f"{ITEMS}/{item.id}", headers={"If-None-Match": seen})
+    again = manager_api.get(f"{ITEMS}/{item.id}", headers={"If-None-Match": seen})
     assert (again.status_code, again.json()["availability"]) == (200, "rented")
-    revised = client.patch(f"{ITEMS}/{item.id}", {"name": "해머 드릴"}, format="json", headers={"If-Match": seen})
+    revised = manager_api.patch(f"{ITEMS}/{item.id}", {"name": "해머 드릴"}, format="json", headers={"If-Match": seen})
     assert revised.status_code == 200
 
 
-def test_a_withdrawn_item_is_gone_for_everybody(client: APIClient, api: APIClient, manager: Any) -> None:
+def test_a_withdrawn_item_is_gone_for_everybody(manager_api: APIClient, api: APIClient, manager: Any) -> None:
     item = ItemFactory(manager_id=manager.pk)
-    answer = client.delete(f"{ITEMS}/{item.id}")
+    answer = manager_api.delete(f"{ITEMS}/{item.id}")
     assert (answer.status_code, answer.content) == (204, b"")
     assert _problem(api.get(f"{ITEMS}/{item.id}"), 404)["code"] == "item_not_found"
-    assert _problem(client.patch(f"{ITEMS}/{item.id}", {"name": "드릴"}, format="json"), 404)["code"] == "item_not_found"
-    assert _problem(client.delete(f"{ITEMS}/{item.id}"), 404)["code"] == "item_not_found"
+    assert _problem(manager_api.patch(f"{ITEMS}/{item.id}", {"name": "드릴"}, format="json"), 404)["code"] == "item_not_found"
+    assert _problem(manager_api.delete(f"{ITEMS}/{item.id}"), 404)["code"] == "item_not_found"
     assert api.get(ITEMS).json()["results"] == []
 
 
@@ -181,13 +171,13 @@ def test_an_address_without_an_item_is_a_404(api: APIClient, address: str) -> No
 
 @pytest.mark.parametrize("nothing", ["\u3164", "\u200b\u2060", "\u00a0\u3000", "\u2800", "\u115f\u1160\uffa0", "\ufe0f\u034f", "\u0301"])
 @pytest.mark.parametrize("field", ["name", "category", "place"])
-def test_a_name_that_shows_nothing_is_refused(client: APIClient, manager: Any, field: str, nothing: str) -> None:
+def test_a_name_that_shows_nothing_is_refused(manager_api: APIClient, manager: Any, field: str, nothing: str) -> None:
     item: Any = ItemFactory(manager_id=manager.pk)
     before = Item.objects.values().get()
-    assert _named(client.post(ITEMS, DRILL | {field: nothing}, format="json")) == {field: "blank"}
-    assert _named(client.patch(f"{ITEMS}/{item.pk}", {field: nothing}, format="json")) == {field: "blank"}
+    assert _named(manager_api.post(ITEMS, DRILL | {field: nothing}, format="json")) == {field: "blank"}
+    assert _named(manager_api.patch(f"{ITEMS}/{item.pk}", {field: nothing}, format="json")) == {field: "blank"}
     assert Item.objects.values().get() == before
 
 
-def test_a_description_that_shows_nothing_is_none(client: APIClient) -> None:
-    assert client.post(ITEMS, DRILL | {"description": "\u3164\n\u200b"}, format="json").json()["description"] == ""
+def test_a_description_that_shows_nothing_is_none(manager_api: APIClient) -> None:
+    assert manager_api.post(ITEMS, DRILL | {"description": "\u3164\n\u200b"}, format="json").json()["description"] == ""

@@ -24,16 +24,6 @@ TYPED: dict[str, Any] = {"place": "성수역", "latitude": 37.5446, "longitude":
 Clients = Callable[[Any], APIClient]
 
 
-@pytest.fixture
-def manager() -> Any:
-    return UserFactory(item_manager=True)
-
-
-@pytest.fixture
-def client(manager: Any, as_user: Clients) -> APIClient:
-    return as_user(manager)
-
-
 def add(manager_id: UUID, **details: Any) -> PickupPlace:
     return places.add_place(place_id=ids.uuid7(), manager_id=manager_id, now=clock.now(), **FOREST | details)
 
@@ -55,35 +45,35 @@ def facts() -> list[str]:
 # -- A manager's list -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_manager_adds_reads_revises_and_deletes_a_place(client: APIClient) -> None:
-    added = client.post(PLACES, FOREST, format="json")
+def test_a_manager_adds_reads_revises_and_deletes_a_place(manager_api: APIClient) -> None:
+    added = manager_api.post(PLACES, FOREST, format="json")
     assert (added.status_code, added["Location"]) == (201, f"http://testserver{PLACES}/{added.json()['id']}")
     assert added.json() | FOREST | {"version": 1} == added.json()
-    assert client.get(PLACES).json()["results"] == [added.json()]
-    revised = client.patch(added["Location"], {"name": "뚝섬역"}, format="json", headers={"if-match": added["ETag"]})
+    assert manager_api.get(PLACES).json()["results"] == [added.json()]
+    revised = manager_api.patch(added["Location"], {"name": "뚝섬역"}, format="json", headers={"if-match": added["ETag"]})
     assert (revised.json()["name"], revised.json()["version"]) == ("뚝섬역", 2)
-    assert client.patch(added["Location"], {"name": "왕십리"}, format="json", headers={"if-match": added["ETag"]}).status_code == 412
-    assert client.get(added["Location"]).json() == revised.json()
-    assert client.delete(added["Location"]).status_code == 204
-    assert client.get(added["Location"]).json()["code"] == "place_not_found"
+    assert manager_api.patch(added["Location"], {"name": "왕십리"}, format="json", headers={"if-match": added["ETag"]}).status_code == 412
+    assert manager_api.get(added["Location"]).json() == revised.json()
+    assert manager_api.delete(added["Location"]).status_code == 204
+    assert manager_api.get(added["Location"]).json()["code"] == "place_not_found"
     assert facts() == ["PickupPlaceRevised"]
 
 
-def test_a_key_makes_one_place(client: APIClient) -> None:
+def test_a_key_makes_one_place(manager_api: APIClient) -> None:
     for _ in range(2):
-        assert client.post(PLACES, FOREST, format="json", headers={"idempotency-key": "once"}).status_code == 201
+        assert manager_api.post(PLACES, FOREST, format="json", headers={"idempotency-key": "once"}).status_code == 201
     assert PickupPlace.objects.count() == 1
 
 
-def test_nobody_sees_changes_or_uses_anothers_place(client: APIClient, as_user: Clients, api: APIClient) -> None:
+def test_nobody_sees_changes_or_uses_anothers_place(manager_api: APIClient, as_user: Clients, api: APIClient) -> None:
     theirs = add(ids.uuid7())
     address = f"{PLACES}/{theirs.id}"
-    assert client.get(PLACES).json()["results"] == []
+    assert manager_api.get(PLACES).json()["results"] == []
     for answer in (
-        client.get(address),
-        client.patch(address, {"name": "내 것"}, format="json"),
-        client.delete(address),
-        client.post(ITEMS, DRILL | {"pickup_place": str(theirs.id)}, format="json"),
+        manager_api.get(address),
+        manager_api.patch(address, {"name": "내 것"}, format="json"),
+        manager_api.delete(address),
+        manager_api.post(ITEMS, DRILL | {"pickup_place": str(theirs.id)}, format="json"),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "place_not_found")
     assert as_user(UserFactory(renter=True)).get(PLACES).json()["code"] == "wrong_role"
@@ -93,21 +83,21 @@ def test_nobody_sees_changes_or_uses_anothers_place(client: APIClient, as_user: 
 
 
 @pytest.mark.parametrize(("latitude", "longitude"), [(127.0374, 37.5444), (35.68, 139.77), (32.9, 127.0), (37.5, 124.4)])
-def test_a_place_outside_the_markets_area_is_refused(client: APIClient, latitude: float, longitude: float) -> None:
-    answer = client.post(PLACES, FOREST | {"latitude": latitude, "longitude": longitude}, format="json")
+def test_a_place_outside_the_markets_area_is_refused(manager_api: APIClient, latitude: float, longitude: float) -> None:
+    answer = manager_api.post(PLACES, FOREST | {"latitude": latitude, "longitude": longitude}, format="json")
     assert answer.status_code == 400
     assert not PickupPlace.objects.exists()
 
 
-def test_the_area_is_a_setting_and_the_refusal_says_it(client: APIClient, settings: Any) -> None:
+def test_the_area_is_a_setting_and_the_refusal_says_it(manager_api: APIClient, settings: Any) -> None:
     settings.GDMARKET_AREA = (37.56, 127.0, 37.6, 127.1)
-    answer = client.post(PLACES, FOREST, format="json")
+    answer = manager_api.post(PLACES, FOREST, format="json")
     assert (answer.status_code, answer.json()["code"]) == (400, "outside_area")
     assert "latitude 37.56 to 37.6" in answer.json()["detail"]
     settings.GDMARKET_AREA = (37.5, 127.0, 37.6, 127.1)
-    place = client.post(PLACES, FOREST, format="json")
+    place = manager_api.post(PLACES, FOREST, format="json")
     assert place.status_code == 201
-    assert client.patch(place["Location"], {"latitude": 37.7}, format="json").json()["code"] == "outside_area"
+    assert manager_api.patch(place["Location"], {"latitude": 37.7}, format="json").json()["code"] == "outside_area"
     assert PickupPlace.objects.get().latitude == FOREST["latitude"]
 
 
@@ -123,9 +113,9 @@ def test_a_manager_has_so_many_places_and_no_more(monkeypatch: pytest.MonkeyPatc
 # -- Items at a place -------------------------------------------------------------------------------------------------------------
 
 
-def test_an_item_is_registered_at_a_place_which_its_manager_alone_is_told(client: APIClient, api: APIClient) -> None:
-    place = client.post(PLACES, FOREST, format="json").json()
-    answer = client.post(ITEMS, DRILL | {"pickup_place": place["id"]}, format="json")
+def test_an_item_is_registered_at_a_place_which_its_manager_alone_is_told(manager_api: APIClient, api: APIClient) -> None:
+    place = manager_api.post(PLACES, FOREST, format="json").json()
+    answer = manager_api.post(ITEMS, DRILL | {"pickup_place": place["id"]}, format="json")
     assert answer.status_code == 201, answer.content
     item = answer.json()
     assert (item["place"], item["latitude"], item["longitude"], item["pickup_place"]) == ("서울숲 입구", 37.5444, 127.0374, place["id"])
@@ -135,25 +125,25 @@ def test_an_item_is_registered_at_a_place_which_its_manager_alone_is_told(client
     assert domain.distance_m(here=(seen["latitude"], seen["longitude"]), there=(37.5444, 127.0374)) <= domain.BLUR_M + 1
 
 
-def test_without_a_place_all_that_says_where_it_is_must_be_there(client: APIClient) -> None:
+def test_without_a_place_all_that_says_where_it_is_must_be_there(manager_api: APIClient) -> None:
     for place in ({}, {"pickup_place": None}):
-        errors = client.post(ITEMS, DRILL | place, format="json").json()["errors"]
+        errors = manager_api.post(ITEMS, DRILL | place, format="json").json()["errors"]
         assert {each["field"]: each["code"] for each in errors} == dict.fromkeys(TYPED, "required")
     assert not Item.objects.exists()
 
 
-def test_an_item_is_put_at_a_place_and_taken_from_it(client: APIClient) -> None:
-    place = client.post(PLACES, FOREST, format="json").json()
-    item = client.post(ITEMS, DRILL | TYPED, format="json")
+def test_an_item_is_put_at_a_place_and_taken_from_it(manager_api: APIClient) -> None:
+    place = manager_api.post(PLACES, FOREST, format="json").json()
+    item = manager_api.post(ITEMS, DRILL | TYPED, format="json")
     address = item["Location"]
-    placed = client.patch(address, {"pickup_place": place["id"]}, format="json").json()
+    placed = manager_api.patch(address, {"pickup_place": place["id"]}, format="json").json()
     assert (placed["place"], placed["latitude"], placed["pickup_place"], placed["version"]) == ("서울숲 입구", 37.5444, place["id"], 2)
-    same = client.patch(address, {"latitude": placed["latitude"], "name": "망치"}, format="json").json()
+    same = manager_api.patch(address, {"latitude": placed["latitude"], "name": "망치"}, format="json").json()
     assert same["pickup_place"] == place["id"]
-    moved = client.patch(address, {"latitude": 37.55}, format="json").json()
+    moved = manager_api.patch(address, {"latitude": 37.55}, format="json").json()
     assert (moved["latitude"], moved["place"], moved["pickup_place"]) == (37.55, "서울숲 입구", None)
-    client.patch(address, {"pickup_place": place["id"]}, format="json")
-    taken = client.patch(address, {"pickup_place": None}, format="json").json()
+    manager_api.patch(address, {"pickup_place": place["id"]}, format="json")
+    taken = manager_api.patch(address, {"pickup_place": None}, format="json").json()
     assert (taken["latitude"], taken["pickup_place"]) == (37.5444, None)
 
 
