@@ -41,9 +41,9 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is 
     """The editable fields of an item, and the version that the manager saw."""
 
     manager_id: ClassVar[UUID | None] = None
-    category = forms.ChoiceField(label=_("category"))
+    category = forms.ChoiceField(label=_("Category"))
     pickup_place = forms.ModelChoiceField(
-        PickupPlace.objects.none(), required=False, label=_("pickup place"), empty_label=_("Somewhere else, as typed below")
+        PickupPlace.objects.none(), required=False, label=_("Pickup place"), empty_label=_("Somewhere else, as typed below")
     )
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 

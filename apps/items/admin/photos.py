@@ -22,7 +22,7 @@ from gdmarket.ids import uuid7
 
 # What the log calls them, in the reader's language.
 _PHOTO, _PHOTOS = gettext_noop("photo"), gettext_noop("photos")
-_TEXT, _ORDER = gettext_noop("What it shows"), gettext_noop("Place in the order")
+_TEXT, _ORDER = gettext_noop("What it shows"), gettext_noop("Position")
 _MAX_VERSION = 2**31 - 1
 
 
