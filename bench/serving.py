@@ -64,8 +64,8 @@ def loads_on(port: int) -> tuple[int, dict[str, Load]]:
     new_item = Request(method="POST", path=f"{API}/items", token=manager, body=_ITEM)
     items = [json.loads(client.send(new_item)[1])["id"] for _ in range(_ITEMS)]
     # Each client is a neighbour of its own: what one renter does at once goes one after the other, under the renter's lock.
-    renters = [client.register(email=f"bench-{number}@example.com") for number in range(_ITEMS)]
-    paid = PaidRequests(items=items, tokens=[renter, *renters[1:]])
+    renters = [client.register(email=f"bench-{number}@example.com") for number in range(1, _ITEMS)]
+    paid = PaidRequests(items=items, tokens=[renter, *renters])
     rental = json.loads(client.send(next(paid.of(0)))[1])["id"]
     client.close()
 

@@ -7,6 +7,7 @@ in a bucket are not copied: that has copies and versions of its own.
 import hashlib
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -33,13 +34,14 @@ def folder() -> Path | None:
 def copy(target: Path) -> CopiedMedia | None:
     """Copy the files into a new folder; None where there is nothing to copy."""
     source = folder()
-    if source is None or not any(_files_in(source)):
+    if source is None:
         return None
     for path in _files_in(source):
         place = target / path.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, place)
-    return _sum_of(target)
+        with suppress(FileNotFoundError):  # swept meanwhile: no item has had it for a day
+            shutil.copyfile(path, place)
+    return _sum_of(target) if target.exists() else None
 
 
 def check_copy(source: Path, copied: CopiedMedia) -> None:
