@@ -35,11 +35,12 @@ class PaymentNotSent(PaymentSnapshot):
 class _PaymentRefundFact(PaymentSnapshot):
     """A refund was made. `refund_amount` minor units were given back by it, 0 in facts stored before it was told.
 
-    `stated_by` is `operator` where one gave it back of their own accord, and then `reason` is theirs.
+    `stated_by` is `operator` where one gave it back of their own accord, and `stated_reason` says why; `reason` is the charge's own.
     """
 
     refund_amount: int = 0
     stated_by: str = ""
+    stated_reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,12 +71,12 @@ class PaymentNoticed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FullRefundRecorded:
-    """An operator's refund was recorded, and with it all of the payment is to go back, for `reason`. Sent before the provider is asked."""
+    """An operator's refund was recorded, and with it all of the payment is to go back. Sent before the provider is asked."""
 
     payment_id: UUID
     rental_id: UUID
     stated_by: str
-    reason: str
+    stated_reason: str
     occurred_at: datetime
 
 

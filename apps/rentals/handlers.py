@@ -90,14 +90,14 @@ def on_payment_not_sent(event: PaymentNotSent) -> None:
 def on_full_refund_recorded(event: FullRefundRecorded) -> None:
     """Let the rental not be handed over any more."""
     cancelling.begin_full_refund(
-        rental_id=event.rental_id, payment_id=event.payment_id, stated_by=event.stated_by, reason=event.reason, now=clock.now()
+        rental_id=event.rental_id, payment_id=event.payment_id, stated_by=event.stated_by, reason=event.stated_reason, now=clock.now()
     )
 
 
 def on_payment_refunded(event: PaymentRefunded) -> None:
     """Cancel the rental, or let it be paid again."""
     cancelling.settle_refund(
-        rental_id=event.rental_id, payment_id=event.payment_id, stated_by=event.stated_by, reason=event.reason, now=clock.now()
+        rental_id=event.rental_id, payment_id=event.payment_id, stated_by=event.stated_by, reason=event.stated_reason, now=clock.now()
     )
 
 

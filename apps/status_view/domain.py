@@ -142,7 +142,7 @@ def last_instant(*, timeline: Timeline) -> datetime | None:
 
 def _entry(*, source: str, fact: RentalSnapshot | PaymentSnapshot) -> dict[str, Any]:
     entry: dict[str, Any] = {"fact": type(fact).__name__, "at": _written(fact.occurred_at), "version": fact.version, "source": source}
-    if reason := getattr(fact, "reason", ""):
+    if reason := getattr(fact, "stated_reason", "") or getattr(fact, "reason", ""):
         entry["reason"] = reason
     changed = getattr(fact, "changed", None)
     if changed is not None:

@@ -150,7 +150,11 @@ def _record(payment: Payment, *, refund_id: UUID, amount: int, now: datetime, **
     bus.publish(recorded, stream=f"refund:{refund.id}")
     if refund.refunded_by_id and payment.refund_due == payment.amount:
         full = FullRefundRecorded(
-            payment_id=payment.id, rental_id=payment.rental_id, stated_by=_OPERATOR, reason=refund.stated_reason or "", occurred_at=now
+            payment_id=payment.id,
+            rental_id=payment.rental_id,
+            stated_by=_OPERATOR,
+            stated_reason=refund.stated_reason or "",
+            occurred_at=now,
         )
         bus.publish(full, stream=f"payment:{payment.id}")  # after what told that it was paid
     return refund
@@ -174,6 +178,6 @@ def _record_refunded(refund_id: UUID, reference: str, *, payment_id: UUID, now: 
         payment.save(update_fields=["state", "refunded", "version"])
         ledger.post_refunded(refund, now=now)
         fact = PaymentRefunded if payment.state == PaymentState.REFUNDED else PaymentPartlyRefunded
-        stated = {"stated_by": _OPERATOR, "reason": refund.stated_reason} if refund.refunded_by_id else {}
+        stated = {"stated_by": _OPERATOR, "stated_reason": refund.stated_reason} if refund.refunded_by_id else {}
         charging.publish_fact(payment, fact, now=now, refund_amount=refund.amount, **stated)
     return refund

@@ -137,7 +137,7 @@ def test_who_gave_it_back_and_why_is_kept_with_the_refund_and_in_the_facts(provi
     assert Refund.objects.values_list("refunded_by_id", "stated_reason").get() == (operator.pk, "사흘 늦게 건네받음")
     bus.run_until_idle()
     (fact,) = recorded([PaymentPartlyRefunded])
-    assert (fact.event.stated_by, fact.event.reason, fact.actor) == ("operator", "사흘 늦게 건네받음", str(operator.pk))
+    assert (fact.event.stated_by, fact.event.stated_reason, fact.actor) == ("operator", "사흘 늦게 건네받음", str(operator.pk))
     (noted,) = recorded([RefundRecorded])
     assert noted.actor == str(operator.pk)
 
