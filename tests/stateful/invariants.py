@@ -23,6 +23,8 @@ from gdmarket.bus.models import Delivery, Event
 from tests.stateful import recorder
 
 _PAID = {RentalState.PAID, RentalState.RENTED, RentalState.RETURNED, RentalState.NO_SHOW}
+# Where nothing was handed over, all the money back ends the rental; one that was handed over goes on.
+_CANCELLED_BY_A_FULL_REFUND = {RentalState.PAID, RentalState.NO_SHOW}
 # The outcome has not arrived: the provider may hold the money or not.
 _MOVING = {RentalState.PAYING, RentalState.REFUNDING}
 
@@ -47,7 +49,7 @@ def check(*, store: Path) -> None:
     what_is_outstanding_is_the_end_of_its_lane(streams)
     no_item_is_rented_twice()
     the_ledger_has_each_entry_once()
-    the_provider_holds_what_was_paid(store)
+    the_provider_holds_what_was_paid(store, streams)
 
 
 def stream_versions_have_no_gaps(streams: Streams) -> None:
@@ -118,11 +120,10 @@ def the_ledger_has_each_entry_once() -> None:
     assert sum(balance for _, _, balance in queries.list_balances()) == 0
 
 
-def the_provider_holds_what_was_paid(store: Path) -> None:
+def the_provider_holds_what_was_paid(store: Path, streams: Streams) -> None:
     charged = charges(store)
     rentals = {rental.pk: rental for rental in Rental.objects.all()}
     held: dict[UUID, int] = dict.fromkeys(rentals, 0)
-    parts: dict[UUID, int] = dict.fromkeys(rentals, 0)
     payments = list(Payment.objects.all())
     booked = queries.held_by_ledger(payment_ids=[payment.pk for payment in payments])
     for payment in payments:
@@ -133,17 +134,35 @@ def the_provider_holds_what_was_paid(store: Path) -> None:
             held[payment.rental_id] += kept
         if payment.state in CHARGED:  # only a refund that is not recorded yet may differ
             assert 0 <= booked[payment.pk] - kept <= payment.refund_due - payment.refunded, payment
-            parts[payment.rental_id] += payment.refund_due if payment.refund_due < payment.amount else 0
     assert not charged, "the provider charged a payment that was not recorded before"
+    by_operators = _refunds_by_operators()
+    untold = _untold_full_refunds(streams)
     for rental_id, amount in held.items():
         rental = rentals[rental_id]
-        least, most = _may_be_held(rental, parts=parts[rental_id])
+        given_back = by_operators[rental.payment_id]
+        if given_back == rental.price and rental.state in _CANCELLED_BY_A_FULL_REFUND and rental.payment_id not in untold:
+            given_back = 0
+        least, most = _may_be_held(rental, given_back=given_back)
         assert least <= amount <= most, f"{rental.state} {rental_id}: the provider holds {amount} of {rental.price}"
 
 
-def _may_be_held(rental: Rental, *, parts: int) -> tuple[int, int]:
+def _refunds_by_operators() -> Counter[UUID | None]:
+    total: Counter[UUID | None] = Counter()
+    for refund in Refund.objects.filter(refunded_by_id__isnull=False):
+        total[refund.payment_id] += refund.amount
+    return total
+
+
+def _untold_full_refunds(streams: Streams) -> set[UUID]:
+    """Return the payments that an operator refunds in full of which rentals has not heard: the rental is paid until it has."""
+    outstanding = set(Delivery.objects.filter(subscriber="rentals").values_list("lane", "version"))
+    full = [event for events in streams.values() for event in events if event.type == "payments.FullRefundRecorded"]
+    return {UUID(event.stream.partition(":")[2]) for event in full if (event.stream, event.version) in outstanding}
+
+
+def _may_be_held(rental: Rental, *, given_back: int) -> tuple[int, int]:
     if rental.state in _PAID:
-        return rental.price - parts, rental.price
+        return rental.price - given_back, rental.price
     return (0, rental.price) if rental.state in _MOVING else (0, 0)
 
 
