@@ -112,6 +112,7 @@ def _payment(rental: Values) -> Values:
         "rental_id": rental["id"],
         "payer_id": rental["renter_id"],
         "payee_id": rental["manager_id"],
+        "item_id": rental["item_id"],
         "amount": rental["price"],
         "currency": rental["currency"],
         "method": "pm_ok",

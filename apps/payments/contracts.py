@@ -38,7 +38,7 @@ class ChargeRequest:
     """What is to be charged, once for ever under `payment_id`: `amount` minor units of `currency`, from the renter for the item's manager.
 
     `method` is what the renter pays with. `provider_reference` is the provider's own name for the charge, "" until it is known.
-    `payee_id` is None only for payments recorded before payees were.
+    `payee_id` is None only for payments recorded before payees were, and `item_id`, what the rental is of, before items were.
     """
 
     payment_id: UUID
@@ -49,6 +49,7 @@ class ChargeRequest:
     currency: str
     method: str
     provider_reference: str = ""
+    item_id: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -77,6 +77,16 @@ def list_streams_about(*, payment_or_refund_id: UUID, rental_ids: Collection[UUI
     return [*of_payments, *(f"refund:{refund_id}" for refund_id in refunds)]
 
 
+def list_rentals_without_item(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
+    """Return up to `limit` rentals, in order after `after`, that have a payment by a version that did not know what they are of."""
+    return list(queries.list_rentals_without_item(after=after)[:limit])
+
+
+def record_items(*, items: Mapping[UUID, UUID]) -> int:
+    """Record for these rentals what they are of, where their payments lack it; return of how many payments. For `catch_up`."""
+    return charging.record_items(items=items)
+
+
 def list_snapshots(*, rental_ids: Collection[UUID]) -> list[PaymentSnapshot]:
     """Return the settled attempts to pay these rentals, in the order of their ids; `occurred_at` is when each was settled."""
     return [

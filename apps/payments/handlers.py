@@ -20,6 +20,7 @@ def on_rental_payment_started(event: RentalPaymentStarted) -> None:
         rental_id=event.rental_id,
         payer_id=event.renter_id,
         payee_id=event.manager_id,
+        item_id=event.item_id,
         amount=event.price,
         currency=event.currency,
         method=event.method,

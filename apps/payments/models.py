@@ -40,14 +40,15 @@ class Payment(models.Model):
 
     `asked_at` is set by the one caller that may send the charge: no other ever does, so its "not sent" is certain. Of what was charged,
     `refund_due` is to be refunded in all, and `refunded` was. `payee_id` is the item's manager, None only for payments recorded before
-    that column. `noticed_at` is when a webhook last caused a look-up. `provider_failed` says of one that was not sent that the
-    provider could not be reached, and not that it refused our request.
+    that column; so is `item_id`, by which income is summed, until `catch_up` has filled it in. `noticed_at` is when a webhook last caused
+    a look-up. `provider_failed` says of one that was not sent that the provider could not be reached, and not that it refused our request.
     """
 
     id = models.UUIDField(_("id"), primary_key=True)
     rental_id = models.UUIDField(_("rental"), db_index=True)
     payer_id = models.UUIDField(_("payer"), db_index=True)
     payee_id = models.UUIDField(_("payee"), null=True, db_index=True)
+    item_id = models.UUIDField(_("item"), null=True)
     amount = models.BigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
     method = models.CharField(_("payment method"), max_length=_LONGEST_METHOD)
@@ -93,6 +94,7 @@ class Payment(models.Model):
         indexes = (
             models.Index(fields=["created_at", "id"], condition=Q(state__in=UNSETTLED), name="payments_unsettled"),
             models.Index(fields=["created_at", "id"], condition=Q(method=CASH), name="payments_in_cash"),
+            models.Index(fields=["rental_id"], condition=Q(item_id=None), name="payments_without_item"),
         )
 
     def __str__(self) -> str:

@@ -1,13 +1,13 @@
 """Reading payments and refunds."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, F, Min, Q, Sum, UUIDField, When
+from django.db.models import Case, Count, F, IntegerField, Min, Q, QuerySet, Sum, UUIDField, When
 from django.db.models.functions import Coalesce
 
 from apps.payments.contracts import ChargeRequest
@@ -22,26 +22,62 @@ _EARNINGS = (LedgerEntry.EARNED, LedgerEntry.REFUND_DUE, LedgerEntry.CASH_TAKEN,
 _PAYMENT, _LOCKED = Prepared(_BY_ID), Prepared(_BY_ID.select_for_update(no_key=True))
 
 
+def _sum(*entries: LedgerEntry) -> Coalesce:
+    return Coalesce(Sum("amount", filter=Q(entry__in=entries)), 0)
+
+
+# Everything that is summed by the ledger is summed like this, so that all figures agree.
+_SUMS: dict[str, Any] = {
+    "payments": Count("id", filter=Q(entry=LedgerEntry.EARNED)),
+    "earned": _sum(LedgerEntry.EARNED),
+    "given_back": _sum(LedgerEntry.REFUND_DUE),
+    "cash": _sum(LedgerEntry.CASH_TAKEN) - _sum(LedgerEntry.CASH_GIVEN),
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Earnings:
-    """What a manager earned, in minor units of `currency`; `given_back` is what renters were or will be refunded of it.
+class EarnedSums:
+    """Sums of the ledger, in minor units of `currency`; `given_back` is what renters were or will be refunded of what was `earned`.
 
     `cash` is what the manager took in cash, less what was given back in cash: they have that already.
-
-    `manager_id` is None for payments recorded before payees were.
     """
 
-    manager_id: UUID | None
     currency: str
-    payments: int
-    earned: int
-    given_back: int
-    cash: int
+    payments: int = 0
+    earned: int = 0
+    given_back: int = 0
+    cash: int = 0
+
+    @property
+    def income(self) -> int:
+        """What stays with the manager of what was earned."""
+        return self.earned - self.given_back
 
     @property
     def net(self) -> int:
         """What is to be paid out; below 0, the manager owes it."""
-        return self.earned - self.given_back - self.cash
+        return self.income - self.cash
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Earnings(EarnedSums):
+    """What a manager earned; `manager_id` is None for payments recorded before payees were."""
+
+    manager_id: UUID | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MonthEarnings(EarnedSums):
+    """What a manager earned in one of several months, counted from 0."""
+
+    month: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemEarnings(EarnedSums):
+    """What a manager earned with an item; `item_id` is None for payments recorded before items were and not filled in yet."""
+
+    item_id: UUID | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,22 +148,38 @@ def _balances_of(account: Account, payment_ids: Collection[UUID]) -> dict[UUID, 
 
 def list_earnings(*, since: datetime, until: datetime) -> list[Earnings]:
     """Return what each manager earned by what was posted in [`since`, `until`), a row for each currency, the most first."""
-    cash = Coalesce(Sum("amount", filter=Q(entry=LedgerEntry.CASH_TAKEN)), 0) - Coalesce(
-        Sum("amount", filter=Q(entry=LedgerEntry.CASH_GIVEN)), 0
-    )
     rows = (
-        Posting.objects.filter(posted_at__gte=since, posted_at__lt=until, entry__in=_EARNINGS)
+        _earned(since=since, until=until)
         .values("currency", manager_id=F("payment__payee_id"))
-        .annotate(
-            payments=Count("id", filter=Q(entry=LedgerEntry.EARNED)),
-            earned=Coalesce(Sum("amount", filter=Q(entry=LedgerEntry.EARNED)), 0),
-            given_back=Coalesce(Sum("amount", filter=Q(entry=LedgerEntry.REFUND_DUE)), 0),
-            cash=cash,
-        )
+        .annotate(**_SUMS)
         .order_by("currency", F("earned") - F("given_back"), "manager_id")
         .reverse()
     )
     return [Earnings(**row) for row in rows]
+
+
+def list_months_of(*, manager_id: UUID, borders: Sequence[datetime]) -> list[MonthEarnings]:
+    """Return what a manager earned in the months between these instants, a row for each month and currency that has any, in order."""
+    month = Case(*(When(posted_at__lt=end, then=number) for number, end in enumerate(borders[1:])), output_field=IntegerField())
+    posted = _earned(since=borders[0], until=borders[-1]).filter(payment__payee_id=manager_id)
+    return [MonthEarnings(**row) for row in posted.values("currency", month=month).annotate(**_SUMS).order_by("month", "currency")]
+
+
+def list_items_of(*, manager_id: UUID, since: datetime, until: datetime, currency: str) -> list[ItemEarnings]:
+    """Return what a manager earned with each item in [`since`, `until`), in a currency; in no order."""
+    posted = _earned(since=since, until=until).filter(payment__payee_id=manager_id, currency=currency)
+    return [ItemEarnings(**row) for row in posted.order_by().values("currency", item_id=F("payment__item_id")).annotate(**_SUMS)]
+
+
+def _earned(*, since: datetime, until: datetime) -> QuerySet[Posting]:
+    return Posting.objects.filter(posted_at__gte=since, posted_at__lt=until, entry__in=_EARNINGS)
+
+
+def list_rentals_without_item(*, after: UUID | None = None) -> QuerySet[Payment, UUID]:
+    """List the rentals, in order after `after`, that have a payment whose item is not filled in, each once."""
+    payments = Payment.objects.filter(item_id=None)
+    payments = payments if after is None else payments.filter(rental_id__gt=after)
+    return payments.order_by("rental_id").values_list("rental_id", flat=True).distinct()
 
 
 def list_balances() -> list[tuple[str, str, int]]:

@@ -25,7 +25,7 @@ def streams_of(*, rental_ids: Collection[UUID]) -> list[str]:
     return [f"{kind}:{rental_id}" for rental_id in rental_ids for kind in ("rental", "rental-timer", "rental-period")]
 
 
-# -- For the upgrade from 0.1.0 alone, with `config.catching_up`: the version after the next may drop these four -------------------------
+# -- For the upgrade from 0.1.0 alone, with `config.catching_up`: the version after the next may drop these five -------------------------
 
 
 def list_items_without_version(*, after: UUID | None = None, limit: int = 500) -> list[UUID]:
@@ -46,6 +46,11 @@ def list_started_unfetched(*, after: UUID | None = None, limit: int = 500) -> li
 def schedule_period_ends(*, rental_ids: Collection[UUID], now: datetime) -> int:
     """Schedule the end of these rentals' periods where it is not; return how many there were."""
     return sum(lending.schedule_period_end(rental_id=rental_id, now=now) for rental_id in rental_ids)
+
+
+def list_item_ids(*, rental_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Return for each of these rentals what it is of; unknown ids are left out."""
+    return dict(queries.list_rentals(rental_ids=rental_ids).values_list("id", "item_id"))
 
 
 # -----------------------------------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ class PaymentFactory(factory.django.DjangoModelFactory):
     rental_id = factory.LazyFunction(ids.uuid7)
     payer_id = factory.LazyFunction(ids.uuid7)
     payee_id = factory.LazyFunction(ids.uuid7)
+    item_id = factory.LazyFunction(ids.uuid7)
     amount = 8_000
     currency = "KRW"
     method = "pm_ok"

@@ -1,6 +1,7 @@
 """Charging once: the attempt is committed, one caller alone sends it, and its outcome is recorded."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,7 +105,14 @@ def _open(request: ChargeRequest, *, claim: bool, superseded_event: type | None 
     """Do as `open_payment` does, and with `claim` claim to send the charge; return the payment, and whether that was claimed."""
     wanted = {name: getattr(request, name) for name in _IDENTITY}
     with databases.transaction_for("payments"):
-        new = Payment(id=request.payment_id, **wanted, method=request.method, created_at=now, asked_at=now if claim else None)
+        new = Payment(
+            id=request.payment_id,
+            **wanted,
+            item_id=request.item_id,
+            method=request.method,
+            created_at=now,
+            asked_at=now if claim else None,
+        )
         if _INSERT.run(new):
             due = PaymentCheckDue(payment_id=new.id, occurred_at=now)
             bus.publish(due, stream=f"payment-timer:{new.id}", at=now + check_delay())
@@ -119,10 +127,22 @@ def _open(request: ChargeRequest, *, claim: bool, superseded_event: type | None 
             raise PaymentInProgressError(rental=str(request.rental_id))
         if any(getattr(payment, name) not in {value, None} for name, value in wanted.items()):
             raise PaymentReusedError(payment=str(payment.id))
-        if payment.payee_id is None:  # recorded by a process of an older version, which knew no payees
-            payment.payee_id = request.payee_id
-            payment.save(update_fields=["payee_id"])
+        # Recorded by a process of an older version, which knew no payees, or no items.
+        unknown = [name for name in ("payee_id", "item_id") if getattr(payment, name) is None and getattr(request, name) is not None]
+        if unknown:
+            for name in unknown:
+                setattr(payment, name, getattr(request, name))
+            payment.save(update_fields=unknown)
         return payment, claim and claim_sending(payment_id=payment.id, now=now)
+
+
+def record_items(*, items: Mapping[UUID, UUID]) -> int:
+    """Record for these rentals what they are of, where their payments lack it; return of how many payments."""
+    payments = Payment.objects.filter(item_id=None)
+    rentals: dict[UUID, list[UUID]] = {}
+    for rental_id, item_id in items.items():
+        rentals.setdefault(item_id, []).append(rental_id)
+    return sum(payments.filter(rental_id__in=rental_ids).update(item_id=item_id) for item_id, rental_ids in rentals.items())
 
 
 def record_outcome(*, payment_id: UUID, outcome: ProviderOutcome, now: datetime) -> Payment:

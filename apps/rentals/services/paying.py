@@ -99,6 +99,7 @@ def charge(rental: Rental, *, payment_id: UUID, method: str, now: datetime) -> t
         rental_id=rental.id,
         payer_id=rental.renter_id,
         payee_id=rental.manager_id,
+        item_id=rental.item_id,
         amount=rental.price,
         currency=rental.currency,
         method=method,

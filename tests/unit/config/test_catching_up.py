@@ -12,15 +12,18 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts import facade as accounts
 from apps.items.models import Item, ItemManager
 from apps.items.services import register_item
+from apps.payments.models import Payment
 from apps.rentals.models import ListingVersion
 from config import catching_up
 from gdmarket import bus, clock, ids
 from gdmarket.bus.models import Event
 from tests.factories.accounts import UserFactory
+from tests.factories.payments import PaymentFactory
+from tests.factories.rentals import RentalFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DRILL: dict[str, Any] = {"name": "드릴", "category": "공구", "place": "성수역", "latitude": 37.5, "longitude": 127.0, "daily_price": 8_000}
-NOTHING = {"categories": 0, "managers": 0, "listings": 0, "places": 0, "ends": 0}
+NOTHING = {"categories": 0, "managers": 0, "listings": 0, "places": 0, "ends": 0, "payments": 0}
 
 
 def test_what_an_older_version_left_is_made_up_for_once() -> None:
@@ -38,6 +41,16 @@ def test_what_an_older_version_left_is_made_up_for_once() -> None:
     assert catching_up.catch_up() == NOTHING
     assert ItemManager.objects.get(manager_id=manager.id).is_suspended
     assert Event.objects.filter(type="accounts.ManagerSuspended").count() == 1
+
+
+def test_payments_are_told_what_they_were_for() -> None:
+    rentals = [RentalFactory() for _ in range(2)]
+    for rental in (*rentals, rentals[0]):
+        PaymentFactory(rental_id=rental.id, item_id=None, state="declined")
+    PaymentFactory(item_id=None)  # of a rental that is not known
+
+    assert [catching_up.catch_up()["payments"] for _ in range(2)] == [3, 0]
+    assert {(row.rental_id, row.item_id) for row in Payment.objects.exclude(item_id=None)} == {(row.id, row.item_id) for row in rentals}
 
 
 def test_managers_of_whom_accounts_knows_nothing_are_left_alone() -> None:

@@ -48,7 +48,7 @@ def charge(*, now: datetime, **changes: Any) -> ChargeResult:
 
 def new_attempt() -> dict[str, UUID]:
     """Return the ids of a new attempt to pay."""
-    return {name: ids.uuid7() for name in ("payment_id", "rental_id", "payer_id", "payee_id")}
+    return {name: ids.uuid7() for name in ("payment_id", "rental_id", "payer_id", "payee_id", "item_id")}
 
 
 def facts() -> list[str]:

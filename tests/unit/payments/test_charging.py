@@ -46,6 +46,7 @@ def test_an_approved_charge_is_recorded_and_published(provider: FakeGateway) -> 
         "rental_id": rental_id,
         "payer_id": payer_id,
         "payee_id": attempt["payee_id"],
+        "item_id": attempt["item_id"],
         "amount": 8_000,
         "currency": "KRW",
         "method": "pm_ok",
@@ -222,18 +223,16 @@ def test_an_id_that_names_another_payment_is_refused(provider: FakeGateway, chan
     assert everything() == before
 
 
-def test_a_payment_recorded_without_a_payee_by_an_older_version_gets_it(provider: FakeGateway) -> None:
+def test_a_payment_recorded_without_payee_and_item_by_an_older_version_gets_them(provider: FakeGateway) -> None:
     attempt = new_attempt()
     charge(**attempt, now=NOON)
-    Payment.objects.update(payee_id=None)
+    Payment.objects.update(payee_id=None, item_id=None)
 
     charging.open_payment(request=charge_request(**attempt), now=NOON)
 
-    assert (Payment.objects.get().payee_id, provider.calls, scheduled_checks()) == (
-        attempt["payee_id"],
-        ["charge"],
-        [attempt["payment_id"]],
-    )
+    payment = Payment.objects.get()
+    assert (payment.payee_id, payment.item_id) == (attempt["payee_id"], attempt["item_id"])
+    assert (provider.calls, scheduled_checks()) == (["charge"], [attempt["payment_id"]])
 
 
 @pytest.mark.parametrize("state", ["pending", "unknown", "approved"])

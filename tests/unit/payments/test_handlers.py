@@ -53,7 +53,7 @@ def test_an_attempt_is_recorded_when_it_starts_and_settled_although_never_charge
     assert scheduled_checks() == [payment_id]
     payment = Payment.objects.get(id=payment_id)
     assert (payment.rental_id, payment.payer_id, payment.payee_id) == (started.rental_id, started.renter_id, started.manager_id)
-    assert (payment.amount, payment.method) == (8_000, "pm_ok")
+    assert (payment.item_id, payment.amount, payment.method) == (started.item_id, 8_000, "pm_ok")
     let_pass(5)
     deliver()
     assert (state_of(payment_id), provider.calls, outstanding()) == ("not_sent", [], [])
@@ -62,7 +62,8 @@ def test_an_attempt_is_recorded_when_it_starts_and_settled_although_never_charge
 def test_an_attempt_charged_meanwhile_is_not_recorded_again(provider: FakeGateway) -> None:
     payment_id = ids.uuid7()
     started = publish_rental_fact(RentalPaymentStarted, payment_id=payment_id, method="pm_ok")
-    charge(payment_id=payment_id, rental_id=started.rental_id, payer_id=started.renter_id, payee_id=started.manager_id, now=NOON)
+    people = {"payer_id": started.renter_id, "payee_id": started.manager_id}
+    charge(payment_id=payment_id, rental_id=started.rental_id, item_id=started.item_id, **people, now=NOON)
     before = everything()
 
     deliver()
