@@ -210,8 +210,9 @@ def may_use_admin(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 
 def format_money(amount: int, currency: str) -> str:
-    """Return an amount as `₩12,000`; KRW, the only currency so far, has no minor unit (ISO 4217)."""
-    return f"₩{amount:,}" if currency == "KRW" else f"{amount:,} {currency}"
+    """Return an amount as `₩12,000` or `-₩12,000`; KRW, the only currency so far, has no minor unit (ISO 4217)."""
+    sign = "-" if amount < 0 else ""
+    return f"{sign}₩{abs(amount):,}" if currency == "KRW" else f"{amount:,} {currency}"
 
 
 def format_instant(at: datetime | None) -> SafeString:

@@ -24,8 +24,10 @@ Row = Mapping[str, Any]
 Items = QuerySet[ItemStatus, Row]
 Rentals = QuerySet[RentalStatus, Row]
 
-# The states of a rental that was paid and not cancelled.
+# The states of a rental that was paid and not cancelled; of one whose money may still go back; of one that is not paid yet.
 _STANDING = ("paid", "rented", "returned", "no_show")
+_NOT_OVER = ("paid", "rented")
+_NOT_PAID = ("requested", "paying")
 # How long a read with `min_version` waits for that version, and how often it looks.
 _PATIENCE_S = 0.2
 _INTERVAL_S = 0.01
@@ -56,6 +58,19 @@ class Day:
     lent_for: timedelta
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenMoney:
+    """Of the open rentals of an item, in a currency, in minor units.
+
+    `standing` is what was paid and not given back of rentals that are not over; `requested`, the price of those that are not paid.
+    """
+
+    item_id: UUID | None
+    currency: str
+    standing: int
+    requested: int
+
+
 def count_listed_items(*, manager_id: UUID) -> int:
     """Return how many items a manager has listed."""
     return ItemStatus.objects.filter(manager_id=manager_id, version__gt=0, state="listed").count()
@@ -77,6 +92,16 @@ def sum_days(*, manager_id: UUID, since: datetime, until: datetime, zone: tzinfo
         lent_for=Sum(lent_for, filter=stands & Q(starts_at__lt=until), default=timedelta()),
     )
     return [Day(**day) for day in sums.order_by("on", "currency")]
+
+
+def sum_open_money(*, manager_id: UUID) -> list[OpenMoney]:
+    """Return the money of a manager's open rentals, a row for each item and currency that has any; in no order."""
+    rentals = RentalStatus.objects.filter(manager_id=manager_id, state__in=domain.OPEN).order_by()
+    sums = rentals.values("item_id", "currency").annotate(
+        standing=Sum(F("paid") - F("refunded"), filter=Q(state__in=_NOT_OVER), default=0),
+        requested=Sum("price", filter=Q(state__in=_NOT_PAID), default=0),
+    )
+    return [OpenMoney(**row) for row in sums]
 
 
 def find_rental(*, rental_id: UUID) -> Row | None:

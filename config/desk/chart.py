@@ -1,4 +1,4 @@
-"""A chart of counts by day, as the geometry of an SVG."""
+"""Charts as the geometry of an SVG: counts by day, and sums by month."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -30,6 +30,31 @@ def bars(counts: Sequence[tuple[date, int]]) -> dict[str, Any]:
         )
     best = next((day for day, count in counts if count == most), None) if most else None
     return {"bars": drawn, "most": most, "best": best, "width": WIDTH, "height": HEIGHT}
+
+
+def signed_bars(amounts: Sequence[tuple[date, int]]) -> dict[str, Any]:
+    """Return the bars of a chart of sums, those below 0 hanging from its line, at the height `zero`; otherwise as `bars` does.
+
+    `most` is None where no sum is above 0.
+    """
+    top, bottom = max((0, *(amount for _month, amount in amounts))), min((0, *(amount for _month, amount in amounts)))
+    scale, step = HEIGHT / ((top - bottom) or 1), WIDTH / max(1, len(amounts))
+    zero = scale * top if top or bottom else HEIGHT
+    drawn = []
+    for number, (month, amount) in enumerate(amounts):
+        height = max(2.0, scale * abs(amount))
+        drawn.append(
+            {
+                "month": month,
+                "amount": amount,
+                "x": _plain(number * step + step * (1 - _STEP_SHARE) / 2),
+                "y": _plain(zero if amount < 0 else max(0.0, zero - height)),
+                "width": _plain(step * _STEP_SHARE),
+                "height": _plain(height),
+            }
+        )
+    best = next((month for month, amount in amounts if top and amount == top), None)
+    return {"bars": drawn, "most": top or None, "best": best, "zero": _plain(zero), "width": WIDTH, "height": HEIGHT}
 
 
 def _plain(number: float) -> str:

@@ -50,6 +50,7 @@ MENU = (
             Page(page="admin:items_category_changelist", label=_("Categories"), is_for=is_operator),
         ),
     ),
+    MenuEntry(key="income", label=_("Income"), page="admin:desk_income", under="income/"),
     MenuEntry(
         key="payments",
         label=_("Payments"),

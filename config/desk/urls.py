@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from config.desk import moved, news, system
+from config.desk import income, moved, news, system
 
 
 def patterns(protect: Callable[[Any], Any]) -> list[URLPattern]:
@@ -20,6 +20,7 @@ def patterns(protect: Callable[[Any], Any]) -> list[URLPattern]:
         )
     ]
     return [
+        path("income/", protect(income.show), name="desk_income"),
         path("news/", protect(news.tell), name="desk_news"),
         path("system/", protect(system.show), name="desk_system"),
         *old,

@@ -83,6 +83,11 @@ def list_newest_ids(*, manager_id: UUID) -> QuerySet[Item, UUID]:
     return Item.objects.filter(manager_id=manager_id).order_by("-id").values_list("id", flat=True)
 
 
+def list_names(*, item_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the names of these items, withdrawn ones among them; unknown ids are left out."""
+    return dict(Item.objects.filter(id__in=item_ids).values_list("id", "name"))
+
+
 def list_photo_files() -> set[str]:
     """Return the digests of all photos that items have, withdrawn ones among them: it looks at every item with photos."""
     albums = Item.objects.exclude(photos=None).values_list("photos", flat=True)

@@ -2,12 +2,13 @@
 
 from time import monotonic
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db.models import QuerySet, TextField
 
 from apps.items import domain
 from apps.items.errors import UnknownCategoryError
-from apps.items.models import Category, CategoryName
+from apps.items.models import Category, CategoryName, Item
 from gdmarket import text
 from gdmarket.prepared import Param, Prepared
 
@@ -32,6 +33,17 @@ _cache: dict[str, tuple[float, CategoryRef | None]] = {}
 def list_categories() -> QuerySet[Category]:
     """List the categories that can be chosen, in the operators' order."""
     return Category.objects.filter(is_active=True).order_by("position", "name_ko", "key")
+
+
+def list_names() -> dict[str, str]:
+    """Return the names of all categories, in the reader's language, by their keys."""
+    return {category.key: str(category) for category in Category.objects.all()}
+
+
+def list_keys_of_items(*, manager_id: UUID, limit: int) -> dict[UUID, str]:
+    """Return the keys of the categories of up to `limit` items of a manager, the newest, withdrawn ones among them."""
+    items = Item.objects.filter(manager_id=manager_id).order_by("-id").values_list("id", "category_key", "category")[:limit]
+    return {item_id: key or text.folded(text=category) for item_id, key, category in items}
 
 
 def get_category(*, category: str) -> CategoryRef:

@@ -10,7 +10,7 @@ from tests.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.django_db
 
-MANAGERS = {"today": "/admin/", "rentals": "/admin/rentals/rental/", "items": "/admin/items/item/"}
+MANAGERS = {"today": "/admin/", "rentals": "/admin/rentals/rental/", "items": "/admin/items/item/", "income": "/admin/income/"}
 OPERATORS = {**MANAGERS, "payments": "/admin/payments/payment/", "people": "/admin/accounts/user/", "system": "/admin/system/"}
 
 
