@@ -33,7 +33,8 @@ def refusals() -> Iterator[type[errors.DomainError]]:
     """Yield every class of refusal, without the base classes."""
     for context in CONTEXTS:
         module_of(context, "errors")
-    import_module("gdmarket.breaker")
+    for package in ("gdmarket.breaker", "gdmarket.sheets.errors"):
+        import_module(package)
     to_see: list[type[errors.DomainError]] = [errors.DomainError]
     while to_see:
         kind = to_see.pop()
