@@ -45,7 +45,7 @@ def run(options: Namespace) -> None:
         print(f"machine: {title}; CPU used by other processes {foreign.share:.0%}; median milliseconds in process of {options.rounds}")
         _print(times)
     if options.plot:
-        title = f"Milliseconds in process, {options.database}, {options.rentals_an_item} rentals an item"
+        title = f"Milliseconds in process, {options.database}, rentals for each item: {options.rentals_an_item}"
         options.plot.write_text(plot.draw(times, title=title), encoding="utf-8")
 
 
