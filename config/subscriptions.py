@@ -5,7 +5,15 @@ from typing import Any
 
 from apps.accounts.events import ManagerReinstated, ManagerSuspended
 from apps.items import handlers as items
-from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, PickupPlaceRevised, RentalRefused
+from apps.items.events import (
+    ItemPaused,
+    ItemRegistered,
+    ItemResumed,
+    ItemRevised,
+    ItemWithdrawn,
+    PickupPlaceRevised,
+    RentalRefused,
+)
 from apps.payments import handlers as payments
 from apps.payments.events import (
     FullRefundRecorded,
@@ -53,6 +61,8 @@ SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
     # The catalogue
     ItemRegistered: (rentals.on_item_registered, status_view.on_facts),
     ItemRevised: (rentals.on_item_revised, status_view.on_facts),
+    ItemPaused: (rentals.on_item_paused, status_view.on_facts),
+    ItemResumed: (rentals.on_item_resumed, status_view.on_facts),
     ItemWithdrawn: (rentals.on_item_withdrawn, status_view.on_facts),
     PickupPlaceRevised: (items.on_pickup_place_revised,),
     # From request to return

@@ -41,9 +41,10 @@ EARTH_RADIUS_M = 6_371_000
 
 
 class ItemState(StrEnum):
-    """Whether an item can be found and requested; withdrawn is final."""
+    """Whether an item can be found and requested; a paused one again once its manager resumes it, a withdrawn one never."""
 
     LISTED = "listed"
+    PAUSED = "paused"
     WITHDRAWN = "withdrawn"
 
 

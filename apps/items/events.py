@@ -16,12 +16,22 @@ class ItemRegistered(ItemSnapshot):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemRevised(ItemSnapshot):
-    """Something about a listed item changed. Not sent when only its availability did.
+    """Something about a listed or paused item changed. Not sent when only its availability did, nor when it was paused or resumed.
 
     `description` is None where it is as before: most revisions do not touch it, and it may be long.
     """
 
     description: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemPaused(ItemSnapshot):
+    """An item cannot be requested until it is resumed. Rentals that were requested before go on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemResumed(ItemSnapshot):
+    """A paused item can be requested again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,11 @@ from apps.items import domain
 from gdmarket import ids
 from gdmarket.text_columns import FoldedField, NameField
 
-_STATES = [(domain.ItemState.LISTED, _("Listed")), (domain.ItemState.WITHDRAWN, _("Withdrawn"))]
+_STATES = [
+    (domain.ItemState.LISTED, _("Listed")),
+    (domain.ItemState.PAUSED, _("Paused")),
+    (domain.ItemState.WITHDRAWN, _("Withdrawn")),
+]
 _AVAILABILITIES = [
     (domain.Availability.AVAILABLE, _("Available")),
     (domain.Availability.RESERVED, _("Reserved")),
@@ -181,7 +185,7 @@ class Item(models.Model):
                 condition=Q(longitude__range=(-domain.MAX_LONGITUDE, domain.MAX_LONGITUDE)), name="items_longitude_range"
             ),
             models.CheckConstraint(
-                condition=Q(state=domain.ItemState.LISTED, withdrawn_at=None)
+                condition=Q(state__in=[domain.ItemState.LISTED, domain.ItemState.PAUSED], withdrawn_at=None)
                 | Q(state=domain.ItemState.WITHDRAWN, withdrawn_at__isnull=False),
                 name="items_withdrawn_since",
             ),

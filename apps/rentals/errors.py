@@ -31,6 +31,12 @@ class ItemWithdrawnError(ConflictError):
     code = "item_withdrawn"
 
 
+class ItemPausedError(ConflictError):
+    """The item is paused: its manager takes no requests for it at the moment."""
+
+    code = "item_paused"
+
+
 class ManagerInactiveError(ConflictError):
     """The item's manager is not active: the item can neither be requested nor paid."""
 

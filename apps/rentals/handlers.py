@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from apps.accounts.events import ManagerReinstated, ManagerSuspended
-from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
+from apps.items.events import ItemPaused, ItemRegistered, ItemResumed, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.payments.contracts import ChargeOutcome
 from apps.payments.events import FullRefundRecorded, PaymentApproved, PaymentDeclined, PaymentNotSent, PaymentRefunded
 from apps.rentals.events import PaymentDeadlinePassed, PeriodBegan, PeriodEnded
@@ -32,6 +32,18 @@ def on_item_registered(event: ItemRegistered) -> None:
 @bus.idempotent
 def on_item_revised(event: ItemRevised) -> None:
     """Update the listing; existing rentals keep what they agreed to, and tell what has changed."""
+    listings.upsert_listing(item=event)
+
+
+@bus.idempotent
+def on_item_paused(event: ItemPaused) -> None:
+    """Take no requests for the item until it is resumed."""
+    listings.upsert_listing(item=event)
+
+
+@bus.idempotent
+def on_item_resumed(event: ItemResumed) -> None:
+    """Take requests for the item again."""
     listings.upsert_listing(item=event)
 
 

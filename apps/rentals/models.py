@@ -37,6 +37,8 @@ class Listing(models.Model):
     daily_price = models.PositiveBigIntegerField()
     currency = models.CharField(max_length=3)
     withdrawn = models.BooleanField(default=False)
+    # Null is no.
+    paused = models.BooleanField(null=True)
     version = models.PositiveIntegerField()
 
     def __str__(self) -> str:

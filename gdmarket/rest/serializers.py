@@ -78,6 +78,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         return cleaned
 
 
+class EmptyBodySerializer(StrictSerializer):
+    """A command without parameters."""
+
+
 class StrictParameters(StrictSerializer):
     """The same for a query string, in which everything is text."""
 

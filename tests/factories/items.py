@@ -15,12 +15,13 @@ Fact = TypeVar("Fact")
 
 
 class ItemFactory(factory.django.DjangoModelFactory):
-    """A listed item near Seoul's city hall, or one with `withdrawn=True`."""
+    """A listed item near Seoul's city hall, or one with `paused=True` or `withdrawn=True`."""
 
     class Meta:
         model = Item
 
     class Params:
+        paused = factory.Trait(state=domain.ItemState.PAUSED, version=2)
         withdrawn = factory.Trait(state=domain.ItemState.WITHDRAWN, withdrawn_at=factory.LazyFunction(lambda: datetime.now(UTC)), version=2)
 
     id = factory.LazyFunction(ids.uuid7)

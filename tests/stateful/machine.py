@@ -63,6 +63,10 @@ class MarketMachine(RuleBasedStateMachine):
         self.market.withdraw(item, interruption=interruption)
         return self.market.register(interruption=interruption)
 
+    @rule(item=items, pauses=st.booleans(), interruption=interruptions)
+    def pause_or_resume_item(self, item: UUID, pauses: bool, interruption: Interruption | None) -> None:
+        self.market.pause_or_resume_item(item, pauses=pauses, interruption=interruption)
+
     @rule(target=rentals, item=items, by=st.sampled_from(RENTERS), period=periods, interruption=interruptions)
     def request(self, item: UUID, by: UUID, period: Period, interruption: Interruption | None) -> Any:
         return self._made(self.market.request(item, by=by, period=period, method=None, interruption=interruption))

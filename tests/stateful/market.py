@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 
 from apps.items import services as items
 from apps.items.models import BusyPeriod, Item
+from apps.items.services import pausing
 from apps.payments.models import Payment, Posting, Refund
 from apps.payments.services import ledger, refunding, webhooks
 from apps.rentals.domain import RentalState
@@ -109,6 +110,10 @@ class Market:
 
     def withdraw(self, item_id: UUID, *, interruption: Interruption | None) -> None:
         self._run(partial(items.withdraw_item, item_id=item_id, by=MANAGER, now=clock.now()), interruption)
+
+    def pause_or_resume_item(self, item_id: UUID, *, pauses: bool, interruption: Interruption | None) -> None:
+        command = pausing.pause_item if pauses else pausing.resume_item
+        self._run(partial(command, item_id=item_id, by=MANAGER, now=clock.now()), interruption)
 
     def request(self, item_id: UUID, *, by: UUID, period: Period, method: str | None, interruption: Interruption | None = None) -> UUID:
         """Request an item, and pay for it where `method` is given; only the database shows whether that worked."""

@@ -94,8 +94,11 @@ def no_refund_is_due(market: Market) -> None:
 
 
 def copies_match_their_owners() -> None:
-    listings = Listing.objects.order_by("pk").values_list("pk", "name", "daily_price", "withdrawn", "version")
-    items = [(item.pk, item.name, item.daily_price, item.state == "withdrawn", item.version) for item in Item.objects.order_by("pk")]
+    listings = Listing.objects.order_by("pk").values_list("pk", "name", "daily_price", "withdrawn", "paused", "version")
+    items = [
+        (item.pk, item.name, item.daily_price, item.state == "withdrawn", item.state == "paused", item.version)
+        for item in Item.objects.order_by("pk")
+    ]
     assert list(listings) == items
     for item in Item.objects.all():
         assert item.availability == _availability(item.pk), item.pk

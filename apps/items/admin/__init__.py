@@ -22,6 +22,7 @@ from apps.items import domain, queries, services
 from apps.items.admin.filters import CategoryFilter
 from apps.items.admin.forms import ItemForm, LocatedMedia
 from apps.items.admin.lists import ServiceBackedAdmin
+from apps.items.admin.pausing import PausingAdmin
 from apps.items.admin.photos import photos_view
 from apps.items.models import BusyPeriod, Item
 from gdmarket import clock, media
@@ -41,7 +42,7 @@ MAX_WITHDRAWN_AT_ONCE = 50
 
 
 @admin.register(Item)
-class ItemAdmin(ServiceBackedAdmin, ManagerOwnedAdmin):
+class ItemAdmin(PausingAdmin, ServiceBackedAdmin, ManagerOwnedAdmin):
     """A manager's own items; operators see everybody's."""
 
     form = ItemForm
@@ -53,7 +54,7 @@ class ItemAdmin(ServiceBackedAdmin, ManagerOwnedAdmin):
     ordering = ("-registered_at", "id")
     search_fields = ("search_text",)
     search_help_text = _("Words in name, category, place or description")
-    actions = ("withdraw",)
+    actions = ("pause", "resume", "withdraw")
     readonly_fields = ("state", "availability", "busy", "version", "registered_at", "updated_at", "withdrawn_at")
     fieldsets = (
         (None, {"fields": ("name", "category", "description")}),
@@ -71,7 +72,7 @@ class ItemAdmin(ServiceBackedAdmin, ManagerOwnedAdmin):
 
     @admin.display(description=_("state"), ordering="availability")
     def state_badge(self, item: Item) -> SafeString:
-        if item.state == domain.ItemState.WITHDRAWN:
+        if item.state != domain.ItemState.LISTED:
             return badge(kind=item.state, label=item.get_state_display())
         return badge(kind=item.availability, label=item.get_availability_display())
 
@@ -97,7 +98,7 @@ class ItemAdmin(ServiceBackedAdmin, ManagerOwnedAdmin):
 
     @admin.action(description=_("Withdraw the chosen items"), permissions=["change"])
     def withdraw(self, request: HttpRequest, items: QuerySet[Item]) -> HttpResponse:
-        chosen = list(items.filter(state=domain.ItemState.LISTED).values_list("pk", flat=True)[: MAX_WITHDRAWN_AT_ONCE + 1])
+        chosen = list(items.exclude(state=domain.ItemState.WITHDRAWN).values_list("pk", flat=True)[: MAX_WITHDRAWN_AT_ONCE + 1])
         if not 0 < len(chosen) <= MAX_WITHDRAWN_AT_ONCE:
             self.message_user(request, _("Choose 1 to 50 listed items."), messages.WARNING)
             return HttpResponseRedirect(request.get_full_path())
@@ -122,7 +123,8 @@ class ItemAdmin(ServiceBackedAdmin, ManagerOwnedAdmin):
             named = [UUID(text) for text in request.GET.getlist("item")[:MAX_WITHDRAWN_AT_ONCE]]
         except ValueError:
             named = []
-        return list(self.get_queryset(request).filter(pk__in=named, state=domain.ItemState.LISTED).order_by("name", "pk"))
+        chosen = self.get_queryset(request).filter(pk__in=named).exclude(state=domain.ItemState.WITHDRAWN)
+        return list(chosen.order_by("name", "pk"))
 
     def _withdraw(self, request: HttpRequest, item: Item) -> bool:
         try:
@@ -175,8 +177,8 @@ class ItemAdmin(ServiceBackedAdmin, ManagerOwnedAdmin):
         return is_item_manager(request.user)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        is_listed = getattr(obj, "state", domain.ItemState.LISTED) == domain.ItemState.LISTED
-        return is_listed and self.has_view_permission(request, obj)
+        is_withdrawn = getattr(obj, "state", domain.ItemState.LISTED) == domain.ItemState.WITHDRAWN
+        return not is_withdrawn and self.has_view_permission(request, obj)
 
 
 def _rental(period: BusyPeriod) -> SafeString:

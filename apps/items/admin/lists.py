@@ -104,8 +104,8 @@ class PickupPlaceAdmin(ServiceBackedAdmin, ManagerOwnedAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Name the listed items for which a place is kept."""
-        using: QuerySet[Item] = Item.objects.filter(pickup_place__in=objs, state=domain.ItemState.LISTED).order_by("name", "id")
+        """Name the items for which a place is kept."""
+        using: QuerySet[Item] = Item.objects.filter(pickup_place__in=objs).exclude(state=domain.ItemState.WITHDRAWN).order_by("name", "id")
         return (
             [str(place) for place in objs],
             {self.opts.verbose_name_plural: len(objs)},

@@ -13,10 +13,12 @@ from apps.items import queries, services
 from apps.items.api import filters
 from apps.items.api.openapi import SEARCH_PARAMETERS
 from apps.items.api.serializers import FoundItemSerializer, ItemSerializer, NewItemSerializer, item_json
+from apps.items.services import pausing
 from gdmarket import clock
 from gdmarket.rest import etags
 from gdmarket.rest.pagination import page, page_of
 from gdmarket.rest.permissions import has_role
+from gdmarket.rest.serializers import EmptyBodySerializer
 from gdmarket.rest.views import ApiRequest, ApiView
 
 
@@ -48,7 +50,7 @@ class ItemList(ApiView):
 
 
 class ItemDetail(ApiView):
-    """One item that can be requested."""
+    """One item that is listed or paused."""
 
     permission_classes = [has_role("item_manager", reading_is_open=True)]
 
@@ -75,6 +77,30 @@ class ItemDetail(ApiView):
         """Withdraw an own item permanently."""
         services.withdraw_item(item_id=item_id, by=request.person_id, now=clock.now())
         return Response(status=204)
+
+
+class PauseItem(ApiView):
+    """Pausing an item."""
+
+    permission_classes = [has_role("item_manager")]
+
+    @extend_schema(operation_id="pauseItem", tags=["items"], request=EmptyBodySerializer, responses=ItemSerializer)
+    def post(self, request: ApiRequest, item_id: UUID) -> HttpResponse:
+        """Offer an own item to nobody until it is resumed; rentals that were requested go on."""
+        EmptyBodySerializer.validated(request.data)
+        return item_response(request, vars(pausing.pause_item(item_id=item_id, by=request.person_id, now=clock.now())))
+
+
+class ResumeItem(ApiView):
+    """Resuming an item."""
+
+    permission_classes = [has_role("item_manager")]
+
+    @extend_schema(operation_id="resumeItem", tags=["items"], request=EmptyBodySerializer, responses=ItemSerializer)
+    def post(self, request: ApiRequest, item_id: UUID) -> HttpResponse:
+        """Offer an own paused item again."""
+        EmptyBodySerializer.validated(request.data)
+        return item_response(request, vars(pausing.resume_item(item_id=item_id, by=request.person_id, now=clock.now())))
 
 
 def item_response(request: ApiRequest, item: Mapping[str, Any], *, status: int = 200) -> HttpResponse:

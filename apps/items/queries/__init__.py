@@ -23,11 +23,14 @@ SHOWN = (
 )
 """The columns that the API shows or needs for it."""
 # SQLite compiles a statement anew each time a parameter is compared with what an index is limited to: longer than most searches take.
-LISTED, _OVER = (Func(template=f"'{value}'", output_field=CharField()) for value in (domain.ItemState.LISTED, domain.Hold.OVER))
+LISTED, _WITHDRAWN, _OVER = (
+    Func(template=f"'{value}'", output_field=CharField())
+    for value in (domain.ItemState.LISTED, domain.ItemState.WITHDRAWN, domain.Hold.OVER)
+)
 
 
 def get_item(*, item_id: UUID) -> Mapping[str, Any]:
-    """Return a listed item: the columns in `SHOWN`.
+    """Return an item that is listed or paused: the columns in `SHOWN`.
 
     :raises ItemNotFoundError: if there is none, or it was withdrawn
     """
@@ -39,17 +42,17 @@ def get_item(*, item_id: UUID) -> Mapping[str, Any]:
 
 @cache
 def _item() -> Prepared[Mapping[str, Any]]:
-    items: Any = list_listed_items().filter(id=Param("item_id", UUIDField()))
+    items: Any = _of_active_managers(Item.objects.exclude(state=_WITHDRAWN)).filter(id=Param("item_id", UUIDField()))
     return Prepared(items.values(*SHOWN))
 
 
 def get_own_item(*, item_id: UUID, manager_id: UUID) -> Item:
-    """Return a manager's listed item.
+    """Return a manager's item, listed or paused.
 
     :raises ItemNotFoundError: if there is none, it was withdrawn, or it is another's
     """
     try:
-        return Item.objects.get(id=item_id, manager_id=manager_id, state=domain.ItemState.LISTED)
+        return Item.objects.exclude(state=domain.ItemState.WITHDRAWN).get(id=item_id, manager_id=manager_id)
     except Item.DoesNotExist as missing:
         raise ItemNotFoundError from missing
 
@@ -62,9 +65,13 @@ def list_items(*, after: UUID | None = None, item_ids: Collection[UUID] | None =
 
 
 def list_listed_items() -> QuerySet[Item]:
-    """List the items that can be found and requested: none of a suspended manager."""
+    """List the items that can be found and requested: none that is paused, none of a suspended manager."""
+    return _of_active_managers(Item.objects.filter(state=LISTED))
+
+
+def _of_active_managers(items: QuerySet[Item]) -> QuerySet[Item]:
     # One look at a table that is all but empty, not one for each item.
-    return Item.objects.filter(state=LISTED).exclude(manager_id__in=list_suspended_managers())
+    return items.exclude(manager_id__in=list_suspended_managers())
 
 
 def list_suspended_managers() -> QuerySet[ItemManager, UUID]:

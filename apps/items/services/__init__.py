@@ -73,7 +73,7 @@ def register_item(
 
 
 def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int | None = None, **changes: Any) -> Item:
-    """Change some of the `Details` of an own listed item. Nothing is published when nothing differs.
+    """Change some of the `Details` of an own item. Nothing is published when nothing differs.
 
     `expected_version` is the version that the manager saw; None means any. With a `pickup_place`, the id of one of the manager's, the item
     is where that is; with None, or somewhere else, it is no longer at one.
@@ -107,7 +107,7 @@ def move_items(*, place_id: UUID, now: datetime) -> None:
         if place is None:
             return
         where = {name: getattr(place, "name" if name == "place" else name) for name in _WHERE}
-        behind = Item.objects.filter(pickup_place=place, state=domain.ItemState.LISTED).exclude(**where)
+        behind = Item.objects.filter(pickup_place=place).exclude(state=domain.ItemState.WITHDRAWN).exclude(**where)
         found = list(behind.select_for_update(no_key=True).order_by("id")[: MOVED_AT_ONCE + 1])
         for item in found[:MOVED_AT_ONCE]:
             _revise(item, _at(place), now)
@@ -166,7 +166,7 @@ def reserve_item(*, rental: RentalSnapshot, now: datetime) -> None:
     """Reserve an item's period for a rental, or publish RentalRefused if the item is unknown or withdrawn."""
     with databases.transaction_for("items"):
         item = _lock_item(rental.item_id)
-        if item is not None and item.state == domain.ItemState.LISTED:
+        if item is not None and item.state != domain.ItemState.WITHDRAWN:
             _hold(item, rental, domain.Hold.RESERVED)
             return
         if BusyPeriod.objects.filter(rental_id=rental.rental_id, version__gte=rental.version).exists():
@@ -243,12 +243,12 @@ def _blur(item: Item) -> None:
 
 
 def lock_own_item(*, item_id: UUID, by: UUID) -> Item:
-    """Return an own listed item, locked until the end of the transaction.
+    """Return an own item that was not withdrawn, locked until the end of the transaction.
 
     :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
     """
     item = _lock_item(item_id)
-    if item is None or item.manager_id != by or item.state != domain.ItemState.LISTED:
+    if item is None or item.manager_id != by or item.state == domain.ItemState.WITHDRAWN:
         raise ItemNotFoundError
     return item
 
@@ -263,7 +263,7 @@ def check_version(*, item: Item, expected: int | None) -> None:
 
 
 def publish_revision(*, item: Item, description: str | None = None, now: datetime) -> None:
-    """Publish that a listed item was revised, in the transaction in which it was saved; with its `description` if that is another."""
+    """Publish that an item was revised, in the transaction in which it was saved; with its `description` if that is another."""
     bus.publish(_fact(ItemRevised, item, now, description=description), stream=stream_of(item_id=item.id))
 
 

@@ -13,7 +13,7 @@ from gdmarket import databases
 
 
 def add_photo(*, item_id: UUID, by: UUID, photo_id: UUID, raw: bytes, alt: str = "", now: datetime) -> Item:
-    """Add a photo behind the others of an own listed item; the same id again returns the item unchanged.
+    """Add a photo behind the others of an own item; the same id again returns the item unchanged.
 
     :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
     :raises TooManyPhotosError: if it has eight
@@ -37,7 +37,7 @@ def add_photo(*, item_id: UUID, by: UUID, photo_id: UUID, raw: bytes, alt: str =
 
 
 def change_photo(*, item_id: UUID, by: UUID, photo_id: UUID, expected_version: int | None = None, now: datetime, **changes: Any) -> Item:
-    """Change what a photo of an own listed item is said to show, `alt`, or where it is, `position`, from 1; nothing if nothing differs.
+    """Change what a photo of an own item is said to show, `alt`, or where it is, `position`, from 1; nothing if nothing differs.
 
     :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
     :raises PhotoNotFoundError: if the item has no such photo
@@ -62,7 +62,7 @@ def arrange_photos(
     expected_version: int | None = None,
     now: datetime,
 ) -> Item:
-    """Change the texts of some photos of an own listed item and the positions of some, and remove some, in one revision.
+    """Change the texts of some photos of an own item and the positions of some, and remove some, in one revision.
 
     Photos are named by their ids; those that are not named stay. `expected_version` is the version that the manager saw; None means any.
     :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
@@ -88,7 +88,7 @@ def arrange_photos(
 
 
 def remove_photo(*, item_id: UUID, by: UUID, photo_id: UUID, now: datetime) -> Item:
-    """Remove a photo from an own listed item. Its files go a day later, by `photo_files.sweep`, if no item has them then.
+    """Remove a photo from an own item. Its files go a day later, by `photo_files.sweep`, if no item has them then.
 
     :raises ItemNotFoundError: if there is no such item, it was withdrawn, or it is another's
     :raises PhotoNotFoundError: if the item has no such photo

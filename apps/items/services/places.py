@@ -72,7 +72,7 @@ def revise_place(*, place_id: UUID, by: UUID, now: datetime, expected_version: i
 
 
 def delete_place(*, place_id: UUID, by: UUID) -> None:
-    """Delete an own pickup place that no listed item uses. Items that were withdrawn keep where they were.
+    """Delete an own pickup place that no item uses. Items that were withdrawn keep where they were.
 
     :raises PlaceNotFoundError: if there is no such place, or it is another's
     :raises PlaceInUseError: if items use it
@@ -80,7 +80,7 @@ def delete_place(*, place_id: UUID, by: UUID) -> None:
     with databases.transaction_for("items"):
         place = lock_place(place_id=place_id, manager_id=by)
         items = Item.objects.filter(pickup_place=place)
-        if items.filter(state=domain.ItemState.LISTED).exists():
+        if items.exclude(state=domain.ItemState.WITHDRAWN).exists():
             raise PlaceInUseError
         items.update(pickup_place=None)
         place.delete()

@@ -72,10 +72,6 @@ class ReturnRentalSerializer(StrictSerializer):
     returned_at = InstantField(required=False, help_text="Now where it is not given; not before the handover.")
 
 
-class EmptyBodySerializer(StrictSerializer):
-    """A command without parameters."""
-
-
 class AgreedItemSerializer(serializers.Serializer[Any]):
     """An item at one of its versions; `deposit` in minor units. The renter sees the coordinates from the payment on."""
 

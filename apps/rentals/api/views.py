@@ -15,7 +15,6 @@ from apps.rentals import queries
 from apps.rentals.api.filters import RentalFilter
 from apps.rentals.api.serializers import (
     CancelRentalSerializer,
-    EmptyBodySerializer,
     PayRentalSerializer,
     RentalDetailSerializer,
     RentalSerializer,
@@ -35,6 +34,7 @@ from gdmarket.errors import DeclinedError
 from gdmarket.rest import etags
 from gdmarket.rest.pagination import page, page_of
 from gdmarket.rest.permissions import has_role
+from gdmarket.rest.serializers import EmptyBodySerializer
 from gdmarket.rest.throttles import AnonThrottle, UserThrottle, WalkInThrottle
 from gdmarket.rest.views import ApiRequest, ApiView
 

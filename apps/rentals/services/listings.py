@@ -19,7 +19,7 @@ def upsert_listing(*, item: ItemSnapshot) -> None:
 
     Where the event carries no description it is that of the version before.
     """
-    values = {name: getattr(item, name) for name in _COPIED} | {"withdrawn": item.state == "withdrawn"}
+    values = {name: getattr(item, name) for name in _COPIED} | {"withdrawn": item.state == "withdrawn", "paused": item.state == "paused"}
     with databases.transaction_for("rentals"):
         listing, created = Listing.objects.select_for_update(no_key=True).get_or_create(item_id=item.item_id, defaults=values)
         if not created and listing.version >= item.version:

@@ -16,6 +16,7 @@ from apps.rentals.errors import (
     AlreadyRequestedError,
     HoldAgainLaterError,
     ItemHeldUnpaidError,
+    ItemPausedError,
     ItemWithdrawnError,
     ManagerInactiveError,
     OwnItemError,
@@ -52,7 +53,7 @@ def request_rental(
     unavailable. The same `rental_id` again returns the rental it made.
     :raises ListingNotFoundError: if rentals has no listing of the item
     :raises OwnItemError: if the renter is the item's manager
-    :raises ItemWithdrawnError: if it was withdrawn
+    :raises ItemWithdrawnError, ItemPausedError: if it was withdrawn, or its manager has paused it
     :raises ManagerInactiveError: if its manager is suspended
     :raises PriceChangedError: if the price is not the expected one
     :raises PeriodTakenError: if another renter holds a part of the period, or is overdue with the item
@@ -122,7 +123,8 @@ def hold_period(
 
     What is paid in CASH is paid: neither what a renter may hold unpaid nor the provider's limits matter. A rental that exists already is
     returned as it is.
-    :raises ListingNotFoundError, OwnItemError, ItemWithdrawnError, ManagerInactiveError, PriceChangedError: as `request_rental` does
+    :raises ListingNotFoundError, OwnItemError, ItemWithdrawnError, ItemPausedError, ManagerInactiveError: as `request_rental` does
+    :raises PriceChangedError: the same
     :raises PeriodTakenError, AlreadyRequestedError, AlreadyRentedError, InvalidError, AmountTooSmallError, AmountTooLargeError: the same
     :raises TooManyUnpaidHoldsError, ItemHeldUnpaidError, HoldAgainLaterError, TooManyCancelledError, TooManyDeclinesError: the same
     """
@@ -193,12 +195,15 @@ def _new_rental(rental_id: UUID, listing: Listing, *, renter_id: UUID, starts_at
 def _check_listing(listing: Listing, *, is_manager_suspended: bool, overdue: Rental | None, renter_id: UUID) -> None:
     """Refuse what cannot be rented now, or not by this renter.
 
-    :raises OwnItemError, ItemWithdrawnError, ManagerInactiveError, PeriodTakenError, AlreadyRentedError: then, as `request_rental` does
+    :raises OwnItemError, ItemWithdrawnError, ItemPausedError, ManagerInactiveError: then, as `request_rental` does
+    :raises PeriodTakenError, AlreadyRentedError: the same
     """
     if renter_id == listing.manager_id:
         raise OwnItemError
     if listing.withdrawn:
         raise ItemWithdrawnError
+    if listing.paused:
+        raise ItemPausedError
     if is_manager_suspended:
         raise ManagerInactiveError
     if overdue:

@@ -36,7 +36,7 @@ def book_walk_in(
     :raises NotTheManagerError: if the item is another manager's
     :raises RenterNotNamedError: if the renter is not given, or twice
     :raises RenterNotFoundError: if nobody who may rent has this e-mail address
-    :raises OwnItemError, ItemWithdrawnError, ManagerInactiveError, PriceChangedError: as `request_rental` does
+    :raises OwnItemError, ItemWithdrawnError, ItemPausedError, ManagerInactiveError, PriceChangedError: as `request_rental` does
     :raises PeriodTakenError, AlreadyRequestedError, AlreadyRentedError: the same
     :raises InvalidError: if the period is reversed, past, too short or too far ahead
     """

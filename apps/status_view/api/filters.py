@@ -35,7 +35,7 @@ class Freshness(StrictParameters):
 class ItemStatusFilter(ListParameters):
     """Which of a manager's items."""
 
-    state = serializers.ChoiceField(choices=["listed", "withdrawn"], required=False)
+    state = serializers.ChoiceField(choices=["listed", "paused", "withdrawn"], required=False)
     availability = serializers.ChoiceField(choices=[str(value) for value in domain.ItemAvailability], required=False)
     q = serializers.CharField(max_length=100, required=False, allow_blank=True, help_text="Looked for in name, category and place.")
 

@@ -34,7 +34,7 @@ class ItemStatusSchema(serializers.Serializer[Any]):
     daily_price = serializers.IntegerField()
     deposit = serializers.IntegerField()
     currency = serializers.CharField()
-    state = serializers.ChoiceField(choices=["listed", "withdrawn"])
+    state = serializers.ChoiceField(choices=["listed", "paused", "withdrawn"])
     thumbnail = serializers.URLField(allow_null=True, help_text="Its first photo, of at most 320 pixels a side.")
     availability = serializers.ChoiceField(choices=[str(value) for value in domain.ItemAvailability])
     current_rental = CurrentRentalSchema(allow_null=True)

@@ -178,6 +178,8 @@ ADDRESSES: dict[str, Address] = {
         ),
     ),
     "items_item_withdraw": Address(whose=Whose.OWN, query=lambda stock: f"?item={stock.item.pk}"),
+    "items_item_pause": Address(whose=Whose.OWNERS, arguments=lambda stock: [stock.item.pk], changes=True),
+    "items_item_resume": Address(whose=Whose.OWNERS, arguments=lambda stock: [stock.item.pk]),
     "items_item_photos": Address(whose=Whose.OWNERS, arguments=lambda stock: [stock.item.pk]),
     **_screen(
         "items_pickupplace",
