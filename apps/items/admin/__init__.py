@@ -25,10 +25,10 @@ from apps.items.admin.lists import ServiceBackedAdmin
 from apps.items.admin.pausing import PausingAdmin
 from apps.items.admin.photos import photos_view
 from apps.items.models import BusyPeriod, Item
+from apps.items.queries import tables
 from gdmarket import clock, media
 from gdmarket.admin import (
     EMPTY,
-    ManagerOwnedAdmin,
     badge,
     format_period,
     instant_column,
@@ -37,12 +37,13 @@ from gdmarket.admin import (
     money_column,
 )
 from gdmarket.errors import DomainError
+from gdmarket.sheets.exporting import ExportableAdmin
 
 MAX_WITHDRAWN_AT_ONCE = 50
 
 
 @admin.register(Item)
-class ItemAdmin(PausingAdmin, ServiceBackedAdmin, ManagerOwnedAdmin):
+class ItemAdmin(PausingAdmin, ServiceBackedAdmin, ExportableAdmin):
     """A manager's own items; operators see everybody's."""
 
     form = ItemForm
@@ -52,6 +53,7 @@ class ItemAdmin(PausingAdmin, ServiceBackedAdmin, ManagerOwnedAdmin):
     list_filter = ("state", "availability", CategoryFilter)
     list_per_page = MAX_WITHDRAWN_AT_ONCE
     ordering = ("-registered_at", "id")
+    export_table = tables.ItemTable
     search_fields = ("search_text",)
     search_help_text = _("Words in name, category, place or description")
     actions = ("pause", "resume", "withdraw")

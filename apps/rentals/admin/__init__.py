@@ -23,12 +23,11 @@ from apps.rentals.admin import words
 from apps.rentals.admin.filters import WorkQueueFilter
 from apps.rentals.domain import REVOCABLE, TIME_TO_UNDO, RentalState, is_overdue
 from apps.rentals.models import Rental
-from apps.rentals.queries import renters
+from apps.rentals.queries import renters, tables
 from apps.rentals.services import cancelling, lending
 from gdmarket import clock
 from gdmarket.admin import (
     EMPTY,
-    ManagerOwnedAdmin,
     badge,
     command_button,
     format_period,
@@ -39,6 +38,7 @@ from gdmarket.admin import (
     overdue_badge,
 )
 from gdmarket.errors import DomainError
+from gdmarket.sheets.exporting import ExportableAdmin
 from gdmarket.text import is_plain
 
 _COMMANDS: dict[str, Callable[..., Rental]] = {
@@ -104,7 +104,7 @@ _FORMS: dict[str, type[forms.Form]] = {"cancel": CancelForm, "take-back-late": R
 
 
 @admin.register(Rental)
-class RentalAdmin(ManagerOwnedAdmin):
+class RentalAdmin(ExportableAdmin):
     """The rentals of a manager's items; operators see everybody's."""
 
     list_display = ("item_name", "renter", "state_badge", "period", "price_shown", "command")
@@ -113,6 +113,7 @@ class RentalAdmin(ManagerOwnedAdmin):
     search_help_text = _("Words in the item's or the renter's name, the renter's e-mail address, or the rental's id")
     person_column, find_people = "renter_id", staticmethod(words.find_renters)
     ordering = ("-requested_at", "id")
+    export_table = tables.RentalTable
     actions = ("hand_over_chosen", "take_back_chosen")
     fieldsets = (
         (None, {"fields": ("item", "state_badge", "renter", "manager", "price_shown", "requested")}),

@@ -177,6 +177,7 @@ ADDRESSES: dict[str, Address] = {
             changes=True,
         ),
     ),
+    **{f"{rows}_export_{kind}": Address(whose=Whose.OWN) for rows in ("items_item", "rentals_rental") for kind in ("csv", "xlsx")},
     "items_item_withdraw": Address(whose=Whose.OWN, query=lambda stock: f"?item={stock.item.pk}"),
     "items_item_pause": Address(whose=Whose.OWNERS, arguments=lambda stock: [stock.item.pk], changes=True),
     "items_item_resume": Address(whose=Whose.OWNERS, arguments=lambda stock: [stock.item.pk]),
