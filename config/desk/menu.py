@@ -38,6 +38,7 @@ class MenuEntry:
 
 MENU = (
     MenuEntry(key="today", label=_("Today"), page="admin:index", under=""),
+    MenuEntry(key="board", label=_("Board"), page="admin:desk_board", under="board/"),
     MenuEntry(key="rentals", label=_("Rentals"), page="admin:rentals_rental_changelist", under="rentals/"),
     MenuEntry(
         key="items",

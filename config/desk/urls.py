@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from config.desk import income, moved, news, system
+from config.desk import board, income, moved, news, system, walk_in
 
 
 def patterns(protect: Callable[[Any], Any]) -> list[URLPattern]:
@@ -21,6 +21,8 @@ def patterns(protect: Callable[[Any], Any]) -> list[URLPattern]:
     ]
     return [
         path("income/", protect(income.show), name="desk_income"),
+        path("board/", protect(board.show), name="desk_board"),
+        path("rentals/rental/walk-in/", protect(walk_in.show), name="rentals_rental_walk-in"),
         path("news/", protect(news.tell), name="desk_news"),
         path("system/", protect(system.show), name="desk_system"),
         *old,

@@ -10,7 +10,13 @@ from tests.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.django_db
 
-MANAGERS = {"today": "/admin/", "rentals": "/admin/rentals/rental/", "items": "/admin/items/item/", "income": "/admin/income/"}
+MANAGERS = {
+    "today": "/admin/",
+    "board": "/admin/board/",
+    "rentals": "/admin/rentals/rental/",
+    "items": "/admin/items/item/",
+    "income": "/admin/income/",
+}
 OPERATORS = {**MANAGERS, "payments": "/admin/payments/payment/", "people": "/admin/accounts/user/", "system": "/admin/system/"}
 
 
