@@ -199,7 +199,8 @@ def _window(asked: BoardQuery, *, today: date) -> BoardWindow:
 
 def _day(on: date, *, today: date) -> BoardDay:
     booking = gettext("Book: %(day)s") % {"day": date_format(on, "MONTH_DAY_FORMAT")}
-    return BoardDay(on=on, text=on.isoformat(), booking=booking, is_past=on < today, is_today=on == today)
+    weekday = date_format(on, "D").removesuffix("요일")  # Korean has no shorter one in Django
+    return BoardDay(on=on, weekday=weekday, text=on.isoformat(), booking=booking, is_past=on < today, is_today=on == today)
 
 
 def _months(window: BoardWindow) -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ class BoardDay:
     """A day of the board: `text` as forms and addresses write it, `booking` what a link to book it is called."""
 
     on: date
+    weekday: str
     text: str
     booking: str
     is_past: bool

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.urls import URLPattern, URLResolver, reverse
+from django.utils.timezone import localtime
 
 from apps.items.models import Category, Item, PickupPlace
 from apps.items.services import places
@@ -142,6 +144,12 @@ def _moved(*, row: bool) -> Address:
     return Address(whose=Whose.OWN, arguments=lambda stock: [stock.item.pk] if row else [])
 
 
+def _walk_in(_stock: Stock) -> dict[str, Any]:
+    """Return a form that books two days after the stock's rental."""
+    starts_at, ends_at = (f"{localtime(clock.now() + timedelta(days=days)):%Y-%m-%dT%H:%M}" for days in (3, 4))
+    return {"rental_id": uuid7(), "step": "book", "starts_at": starts_at, "ends_at": ends_at, "renter_name": "둘째의 손님"}
+
+
 _PLACE = {"latitude": "37.5", "longitude": "127.0"}
 _ITEM = {"description": "", "category": "공구", "daily_price": "9000", "deposit": "0", "place": "성수역", **_PLACE}
 
@@ -156,6 +164,7 @@ ADDRESSES: dict[str, Address] = {
     "view_on_site": Address(whose=Whose.OWN, arguments=lambda stock: [ContentType.objects.get_for_model(Item).pk, stock.item.pk]),
     "app_list": Address(whose=Whose.OWN, arguments=lambda _: ["items"]),
     "(?P<url>.*)$": Address(whose=Whose.OWN),
+    "desk_board": Address(whose=Whose.OWN, query=lambda stock: f"?manager={stock.manager.pk}&after={stock.item.pk}&q=첫째"),
     "desk_news": Address(whose=Whose.OWN, query=lambda _: "?since=2026-01-01T00:00:00Z"),
     "desk_system": Address(whose=Whose.OPERATORS),
     "desk_income": Address(whose=Whose.OWNERS, query=lambda stock: f"?manager={stock.manager.pk}"),
@@ -205,6 +214,8 @@ ADDRESSES: dict[str, Address] = {
     "rentals_rental_undo-return": _of_rental(),
     "rentals_rental_take-back-late": _of_rental(form=lambda _: {"returned_at": "2026-11-01T10:00:00"}),
     "rentals_rental_cancel": _of_rental(form=lambda _: {"reason": "둘째가 그랬다"}, changes=True),
+    # Of its manager alone, who takes the cash. Whether the form books is tested where transactions are real.
+    "rentals_rental_walk-in": Address(whose=Whose.OWN, query=lambda stock: f"?item={stock.item.pk}", form=_walk_in),
     **_operators("payments_payment", lambda stock: [stock.payment.pk]),
     **_operators("payments_refund", lambda stock: [stock.refund.pk]),
     **_operators("payments_posting", lambda stock: [stock.posting.pk]),

@@ -15,7 +15,8 @@ FIRST = date(2026, 12, 1)
 def window(*, days: int = 3, first: date = FIRST, today: date = FIRST, zone: ZoneInfo = SEOUL) -> BoardWindow:
     shown = [first + number * DAY for number in range(days)]
     return BoardWindow(
-        days=[BoardDay(on=on, text=on.isoformat(), booking="", is_past=on < today, is_today=on == today) for on in shown], zone=zone
+        days=[BoardDay(on=on, weekday="", text=on.isoformat(), booking="", is_past=on < today, is_today=on == today) for on in shown],
+        zone=zone,
     )
 
 
