@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from apps.accounts import facade as accounts
+from apps.items.domain import ItemState
 from apps.items.queries import board as items
 from apps.items.queries import categories, places
 from apps.items.queries.board import Narrowing
@@ -38,6 +39,7 @@ ROWS = 50
 MOST_RENTALS = 3_000
 """How many rentals a page draws; where there are more, it says so, and offers no day to book."""
 WEEKS = (2, 4, 8)
+_LISTED = ItemState.LISTED
 _YEARS = range(2000, 2100)
 _MOST_PLACES = 100
 _KINDS = {"requested": "held", "paying": "held", "refunding": "held"}
@@ -160,12 +162,13 @@ def _rows(
     rows = []
     for item in page:
         is_overdue = any(bar.kind == "overdue" for bar in bars[item.id])
-        # An item that should be back is given to nobody, and only its manager takes cash for it.
-        is_bookable = item.manager_id == request.user.pk and not is_overdue and not is_cut
+        # An item that should be back, or is paused, is given to nobody, and only its manager takes cash for it.
+        is_bookable = item.manager_id == request.user.pk and item.state == _LISTED and not is_overdue and not is_cut
         rows.append(
             {
                 "item": item,
                 "thumbnail": media.url_of(item.thumbnail) if item.thumbnail else "",
+                "is_paused": item.state != _LISTED,
                 "manager": managers.get(item.manager_id, ""),
                 "manager_address": _address(request, manager=item.manager_id, after="", before=""),
                 "book": f"{walk_in}?{urlencode({'item': item.id})}" if is_bookable else "",

@@ -35,10 +35,15 @@ def list_board_items(
     ends_at: datetime,
     now: datetime,
 ) -> QuerySet[Item]:
-    """List the listed items of these managers, of all without them; narrowed to what is free in all of the time, or overdue."""
-    items = Item.objects.filter(state=LISTED).only("id", "manager_id", "name", "category", "place", "photos")
+    """List the items of these managers, those that are paused among them; of all without them, where an index has the listed ones alone.
+
+    Free is what is listed, and held in no part of the time.
+    """
+    items = Item.objects.only("id", "manager_id", "name", "state", "photos")
+    if manager_ids is None or narrowing is Narrowing.FREE:
+        items = items.filter(state=LISTED)
     if manager_ids is not None:
-        items = items.filter(manager_id__in=manager_ids)
+        items = items.exclude(state=domain.ItemState.WITHDRAWN).filter(manager_id__in=manager_ids)
     if category:
         items = items.filter(category_key=categories.key_of(category=category))
     if place_id:

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.rentals import domain, queries
-from apps.rentals.errors import ItemWithdrawnError, ListingNotFoundError, NotTheManagerError, PeriodTakenError
+from apps.rentals.errors import ItemPausedError, ItemWithdrawnError, ListingNotFoundError, NotTheManagerError, PeriodTakenError
 from apps.rentals.models import Listing
 from apps.rentals.queries import walk_in
 from gdmarket.money import Money
@@ -40,13 +40,15 @@ def quote_walk_in(*, item_id: UUID, by: UUID, starts_at: datetime | None, ends_a
     """Return the price of a period that is free as far as can be seen: only booking it holds it.
 
     :raises ListingNotFoundError, NotTheManagerError: as `get_own_listing` does
-    :raises ItemWithdrawnError: if the item was withdrawn
+    :raises ItemWithdrawnError, ItemPausedError: if the item was withdrawn, or is paused
     :raises PeriodTakenError: if a rental keeps the item in a part of the period, or is overdue with it
     :raises InvalidError: if the period is reversed, past, too short or too far ahead
     """
     listing = get_own_listing(item_id=item_id, by=by)
     if listing.withdrawn:
         raise ItemWithdrawnError
+    if listing.paused:
+        raise ItemPausedError
     shortest = timedelta(seconds=settings.GDMARKET_SHORTEST_RENTAL_S)
     start, end = domain.period(starts_at=starts_at, ends_at=ends_at, shortest=shortest, now=now)
     out = queries.find_rental_out(item_id=item_id)

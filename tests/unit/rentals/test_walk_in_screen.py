@@ -207,10 +207,18 @@ def test_what_cannot_be_booked_is_said_beside_its_field_and_nothing_is_held(
     assert 'role="alert"' in refused.content.decode()
 
 
-def test_an_item_that_was_withdrawn_is_refused(manager: Any, item: Item) -> None:
-    Listing.objects.filter(item_id=item.pk).update(withdrawn=True)
-    refused = client_of(manager).post(address(item), booking())
-    assert errors(refused) == {"__all__": ["The item has been withdrawn and can no longer be rented."]}
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("withdrawn", "The item has been withdrawn and can no longer be rented."),
+        ("paused", "The item is paused: its manager takes no requests for it at the moment."),
+    ],
+)
+def test_an_item_that_was_withdrawn_or_is_paused_is_refused(manager: Any, item: Item, column: str, said: str) -> None:
+    Listing.objects.filter(item_id=item.pk).update(**{column: True})
+    for form in (typed(), booking()):
+        assert errors(client_of(manager).post(address(item), form)) == {"__all__": [said]}
+    assert Rental.objects.count() == 0
 
 
 def test_bookings_count_together_with_those_by_the_api(manager: Any, item: Item, settings: Settings) -> None:

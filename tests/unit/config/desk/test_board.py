@@ -79,6 +79,16 @@ def test_a_manager_sees_their_own_listed_items_by_name_and_nothing_of_anothers()
     assert _items(_open(mine, after=foreign.id)) == ["drill", "tent"]
 
 
+def test_what_is_paused_is_there_with_its_rentals_and_cannot_be_booked() -> None:
+    manager = _manager()
+    item = _item(manager, "drill", state="paused")
+    _rental(item, state="paid")
+    page = _open(manager)
+    row = page.context["rows"][0]
+    assert (row["is_paused"], row["book"], [kind for _name, kind, _text in _bars(page)]) == (True, "", ["paid"])
+    assert _items(_open(manager, show="free")) == []
+
+
 def test_an_operator_sees_everybodys_and_chooses_a_manager_by_name_address_or_link() -> None:
     kim, lee = _manager(display_name="Kim Tools", email="kim@example.com"), _manager(display_name="Lee")
     _item(kim, "drill")
