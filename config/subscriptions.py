@@ -30,7 +30,9 @@ from apps.rentals import handlers as rentals
 from apps.rentals.events import (
     PaymentDeadlinePassed,
     PeriodBegan,
+    PeriodBlocked,
     PeriodEnded,
+    PeriodUnblocked,
     RentalCancelled,
     RentalCancelRequested,
     RentalExpired,
@@ -65,6 +67,8 @@ SUBSCRIPTIONS: Mapping[type, tuple[Handler, ...]] = {
     ItemResumed: (rentals.on_item_resumed, status_view.on_facts),
     ItemWithdrawn: (rentals.on_item_withdrawn, status_view.on_facts),
     PickupPlaceRevised: (items.on_pickup_place_revised,),
+    PeriodBlocked: (items.on_period_blocked,),
+    PeriodUnblocked: (items.on_period_unblocked,),
     # From request to return
     RentalRequested: (items.on_rental_requested, status_view.on_facts),
     RentalPaymentStarted: (payments.on_rental_payment_started, status_view.on_facts),

@@ -5,8 +5,11 @@ from dataclasses import replace
 from apps.accounts.events import ManagerReinstated, ManagerSuspended
 from apps.items import services
 from apps.items.events import PickupPlaceRevised
+from apps.items.services import blocks
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.events import (
+    PeriodBlocked,
+    PeriodUnblocked,
     RentalCancelled,
     RentalExpired,
     RentalHandedOver,
@@ -75,6 +78,18 @@ def on_rental_expired(event: RentalExpired) -> None:
 def on_rental_no_show_recorded(event: RentalNoShowRecorded) -> None:
     """Free the period: nobody fetched the item."""
     services.free_item(rental=event)
+
+
+@bus.idempotent
+def on_period_blocked(event: PeriodBlocked) -> None:
+    """Keep the item out of searches for those days."""
+    blocks.record_block(block=event, is_lifted=False)
+
+
+@bus.idempotent
+def on_period_unblocked(event: PeriodUnblocked) -> None:
+    """Let searches for those days find the item again."""
+    blocks.record_block(block=event, is_lifted=True)
 
 
 def _from_handover(rental: RentalSnapshot) -> RentalSnapshot:

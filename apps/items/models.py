@@ -243,6 +243,26 @@ class ItemManager(models.Model):
         return f"{self.manager_id}: {'suspended' if self.is_suspended else 'in good standing'}"
 
 
+class BlockedPeriod(models.Model):
+    """A period in which an item is not rented, as its manager says; one that was lifted keeps its row, as a busy period does."""
+
+    block_id = models.UUIDField(primary_key=True)
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, db_index=False, related_name="blocked_periods")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    is_lifted = models.BooleanField()
+    version = models.PositiveIntegerField()
+
+    class Meta:
+        """The index of those that hold."""
+
+        indexes = [models.Index(fields=["item", "ends_at", "starts_at"], condition=Q(is_lifted=False), name="items_blocked")]
+
+    def __str__(self) -> str:
+        """Return the id."""
+        return str(self.block_id)
+
+
 class BusyPeriod(models.Model):
     """How one rental holds its item, as of the newest `version` of the rental that was received.
 

@@ -6,6 +6,24 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BlockSnapshot:
+    """A half-open period in which an item is not rented, as its manager or an operator (`stated_by`) says; `reason` may be empty.
+
+    `version` is 1 when it is blocked and 2 when the block is lifted.
+    """
+
+    block_id: UUID
+    item_id: UUID
+    manager_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    stated_by: str
+    version: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RentalSnapshot:
     """A rental; `price` in minor units of `currency`; `version` grows by one with every fact.
 

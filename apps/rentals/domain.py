@@ -145,6 +145,23 @@ def period(*, starts_at: datetime | None, ends_at: datetime | None, shortest: ti
     return start, end
 
 
+def blocked_period(*, starts_at: datetime, ends_at: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """Return the half-open period that a manager blocks, in whole seconds. It may have begun.
+
+    :raises PeriodReversedError: if it ends no later than it starts
+    :raises PeriodPastError: if it is over
+    :raises PeriodTooFarError: if it ends more than a year from now
+    """
+    start, end = starts_at.replace(microsecond=0), ends_at.replace(microsecond=0)
+    if end <= start:
+        raise PeriodReversedError
+    if end <= now:
+        raise PeriodPastError
+    if end > now + HORIZON:
+        raise PeriodTooFarError
+    return start, end
+
+
 def price(*, daily_price: Money, starts_at: datetime, ends_at: datetime) -> Money:
     """Return the daily price once for every day that has started by the end of the half-open period, and for one at least.
 

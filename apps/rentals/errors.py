@@ -37,6 +37,24 @@ class ItemPausedError(ConflictError):
     code = "item_paused"
 
 
+class PeriodRentedError(ConflictError):
+    """A rental holds the item in a part of that period: it is named in `rental`."""
+
+    code = "period_rented"
+
+
+class AlreadyBlockedError(ConflictError):
+    """A part of that period is blocked already."""
+
+    code = "already_blocked"
+
+
+class BlockNotFoundError(NotFoundError):
+    """There is no such blocked period."""
+
+    code = "block_not_found"
+
+
 class ManagerInactiveError(ConflictError):
     """The item's manager is not active: the item can neither be requested nor paid."""
 

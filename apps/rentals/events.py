@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from apps.rentals.contracts import RentalSnapshot
+from apps.rentals.contracts import BlockSnapshot, RentalSnapshot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,6 +122,16 @@ class RentalExpired(RentalSnapshot):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RentalNoShowRecorded(RentalSnapshot):
     """The period of a paid rental ended and the item was never fetched: the item is free, and the money is kept."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeriodBlocked(BlockSnapshot):
+    """A manager blocked a period of an item: nobody can request it then. No rental holds a part of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeriodUnblocked(BlockSnapshot):
+    """A block was lifted, by a person. That its period is over is not told."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

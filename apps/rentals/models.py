@@ -1,5 +1,7 @@
 """Rentals' tables. Migration 0002 adds the constraint that no item is rented twice at once."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -39,11 +41,50 @@ class Listing(models.Model):
     withdrawn = models.BooleanField(default=False)
     # Null is no.
     paused = models.BooleanField(null=True)
+    # No block ends later. Null: there was none.
+    blocked_until = models.DateTimeField(null=True)
     version = models.PositiveIntegerField()
+
+    class Meta:
+        """The index of a manager's items by name."""
+
+        indexes = (models.Index(fields=["manager_id", "name", "item_id"], name="rentals_listings_of_manager"),)
 
     def __str__(self) -> str:
         """Return the item's name."""
         return self.name
+
+
+class Block(models.Model):
+    """A half-open period `[starts_at, ends_at)` in which an item is not rented, as its manager says; the row goes when it is lifted.
+
+    It is written, and looked for by requests, under the lock of the item's listing.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    item_id = models.UUIDField(_("item"))
+    manager_id = models.UUIDField(_("manager"))
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("to"))
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    blocked_by = models.UUIDField(_("blocked by"))
+    created_at = models.DateTimeField(_("blocked at"))
+
+    class Meta:
+        """Names, indexes and the constraint."""
+
+        verbose_name = _("blocked period")
+        verbose_name_plural = _("blocked periods")
+        indexes = (
+            models.Index(fields=["item_id", "ends_at"], name="rentals_blocks_of_item"),
+            models.Index(fields=["manager_id", "-ends_at", "-id"], name="rentals_blocks_of_manager"),
+            models.Index(fields=["-ends_at", "-id"], name="rentals_blocks"),
+        )
+        constraints = (models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="rentals_block_forward"),)
+
+    def __str__(self) -> str:
+        """Return the first day and the last, where the market is."""
+        return f"{clock.day_of(self.starts_at)} – {clock.day_of(self.ends_at - timedelta.resolution)}"
 
 
 class Renter(models.Model):

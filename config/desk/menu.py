@@ -39,7 +39,16 @@ class MenuEntry:
 MENU = (
     MenuEntry(key="today", label=_("Today"), page="admin:index", under=""),
     MenuEntry(key="board", label=_("Board"), page="admin:desk_board", under="board/"),
-    MenuEntry(key="rentals", label=_("Rentals"), page="admin:rentals_rental_changelist", under="rentals/"),
+    MenuEntry(
+        key="rentals",
+        label=_("Rentals"),
+        page="admin:rentals_rental_changelist",
+        under="rentals/",
+        pages=(
+            Page(page="admin:rentals_rental_changelist", label=_("Rentals")),
+            Page(page="admin:rentals_block_changelist", label=_("Blocked days")),
+        ),
+    ),
     MenuEntry(
         key="items",
         label=_("Items"),

@@ -17,7 +17,7 @@ from apps.payments import queries
 from apps.payments.domain import CHARGED, UNSETTLED, LedgerEntry, RefundState
 from apps.payments.models import Payment, Posting, Refund
 from apps.rentals.domain import HOLDING, RentalState
-from apps.rentals.models import Rental
+from apps.rentals.models import Block, Rental
 from gdmarket.bus import log, registry
 from gdmarket.bus.models import Delivery, Event
 from tests.stateful import recorder
@@ -48,6 +48,7 @@ def check(*, store: Path) -> None:
     deliveries_are_in_order_and_not_repeated(streams)
     what_is_outstanding_is_the_end_of_its_lane(streams)
     no_item_is_rented_twice()
+    nothing_is_kept_for_a_renter_on_blocked_days()
     the_ledger_has_each_entry_once()
     the_provider_holds_what_was_paid(store, streams)
 
@@ -96,6 +97,13 @@ def what_is_outstanding_is_the_end_of_its_lane(streams: Streams) -> None:
             assert versions == subscribed[-len(versions) :], f"{subscriber} {lane}: {versions} of {subscribed}"
         else:
             assert versions == [0], f"{subscriber} {lane}: {versions}"
+
+
+def nothing_is_kept_for_a_renter_on_blocked_days() -> None:
+    """Who has the item already may have it on blocked days, too: it was handed over early, or the return was undone."""
+    for block in Block.objects.all():
+        kept = Rental.objects.filter(item_id=block.item_id, state__in=HOLDING, closed_at=None).exclude(state=RentalState.RENTED)
+        assert not kept.filter(starts_at__lt=block.ends_at, ends_at__gt=block.starts_at).exists(), block.pk
 
 
 def no_item_is_rented_twice() -> None:

@@ -67,6 +67,14 @@ class MarketMachine(RuleBasedStateMachine):
     def pause_or_resume_item(self, item: UUID, pauses: bool, interruption: Interruption | None) -> None:
         self.market.pause_or_resume_item(item, pauses=pauses, interruption=interruption)
 
+    @rule(item=items, period=periods, interruption=interruptions)
+    def block_days(self, item: UUID, period: Period, interruption: Interruption | None) -> None:
+        self.market.block(item, period=period, interruption=interruption)
+
+    @rule(item=items, interruption=interruptions)
+    def lift_a_block(self, item: UUID, interruption: Interruption | None) -> None:
+        self.market.lift_a_block(item, interruption=interruption)
+
     @rule(target=rentals, item=items, by=st.sampled_from(RENTERS), period=periods, interruption=interruptions)
     def request(self, item: UUID, by: UUID, period: Period, interruption: Interruption | None) -> Any:
         return self._made(self.market.request(item, by=by, period=period, method=None, interruption=interruption))

@@ -18,13 +18,13 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from apps.items import services as items
-from apps.items.models import BusyPeriod, Item
+from apps.items.models import BlockedPeriod, BusyPeriod, Item
 from apps.items.services import pausing
 from apps.payments.models import Payment, Posting, Refund
 from apps.payments.services import ledger, refunding, webhooks
 from apps.rentals.domain import RentalState
-from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental, Renter
-from apps.rentals.services import cancelling, lending, paying, requesting
+from apps.rentals.models import Block, Listing, ListingManager, ListingVersion, Rental, Renter
+from apps.rentals.services import blocking, cancelling, lending, paying, requesting
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket import breaker, clock
 from gdmarket.breaker.models import Circuit
@@ -40,8 +40,8 @@ MANAGER = UUID(int=1)
 RENTERS = (UUID(int=2), UUID(int=3))
 # In the order in which their rows can be deleted.
 _MONEY: Sequence[type[models.Model]] = (Posting, Refund, Payment)
-_RENTALS: Sequence[type[models.Model]] = (Rental, Renter, ListingVersion, ListingManager, Listing)
-TABLES: Sequence[type[models.Model]] = (Delivery, Event, *_RENTALS, BusyPeriod, Item, *_MONEY, RentalStatus, ItemStatus)
+_RENTALS: Sequence[type[models.Model]] = (Block, Rental, Renter, ListingVersion, ListingManager, Listing)
+TABLES: Sequence[type[models.Model]] = (Delivery, Event, *_RENTALS, BlockedPeriod, BusyPeriod, Item, *_MONEY, RentalStatus, ItemStatus)
 # Timers and retries are delayed by this, so that nothing falls due within an example only because the computer is slow.
 LATE = timedelta(minutes=1)
 _NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -114,6 +114,17 @@ class Market:
     def pause_or_resume_item(self, item_id: UUID, *, pauses: bool, interruption: Interruption | None) -> None:
         command = pausing.pause_item if pauses else pausing.resume_item
         self._run(partial(command, item_id=item_id, by=MANAGER, now=clock.now()), interruption)
+
+    def block(self, item_id: UUID, *, period: Period, interruption: Interruption | None) -> None:
+        now = clock.now()
+        starts_at = now + timedelta(hours=period.after_h)
+        whole: Any = {"block_id": next(self._ids), "item_id": item_id, "by": MANAGER, "starts_at": starts_at, "now": now}
+        self._run(partial(blocking.block_period, ends_at=starts_at + timedelta(hours=period.lasting_h), **whole), interruption)
+
+    def lift_a_block(self, item_id: UUID, *, interruption: Interruption | None) -> None:
+        block = Block.objects.filter(item_id=item_id).order_by("id").first()
+        if block is not None:
+            self._run(partial(blocking.unblock_period, block_id=block.id, by=MANAGER, now=clock.now()), interruption)
 
     def request(self, item_id: UUID, *, by: UUID, period: Period, method: str | None, interruption: Interruption | None = None) -> UUID:
         """Request an item, and pay for it where `method` is given; only the database shows whether that worked."""

@@ -10,12 +10,12 @@ from django.db.models import Min, Model, QuerySet
 from django.db.models.functions import Now
 
 from apps.items.domain import Availability
-from apps.items.models import BusyPeriod, Item
+from apps.items.models import BlockedPeriod, BusyPeriod, Item
 from apps.payments import queries
 from apps.payments.domain import Account, RefundState
 from apps.payments.models import Payment, Refund
 from apps.rentals.domain import HOLDING, RentalState
-from apps.rentals.models import Listing, Rental
+from apps.rentals.models import Block, Listing, Rental
 from apps.status_view import domain as view
 from apps.status_view.models import ItemStatus, RentalStatus
 from gdmarket.bus import registry
@@ -25,7 +25,7 @@ from tests.stateful.market import Market
 
 # These take any event again; rentals and payments may refuse old ones.
 REPEATABLE = ("items", "status_view")
-_THEIR_TABLES: Sequence[type[Model]] = (Item, BusyPeriod, ItemStatus, RentalStatus)
+_THEIR_TABLES: Sequence[type[Model]] = (Item, BusyPeriod, BlockedPeriod, ItemStatus, RentalStatus)
 _AWAITING_PEOPLE = {RentalState.RENTED}
 _A_MONTH = timedelta(days=30)
 _MOST_MONTHS = 12
@@ -100,6 +100,8 @@ def copies_match_their_owners() -> None:
         for item in Item.objects.order_by("pk")
     ]
     assert list(listings) == items
+    blocked = BlockedPeriod.objects.filter(is_lifted=False).order_by("pk").values_list("pk", "item_id", "starts_at", "ends_at")
+    assert list(blocked) == list(Block.objects.order_by("pk").values_list("pk", "item_id", "starts_at", "ends_at"))
     for item in Item.objects.all():
         assert item.availability == _availability(item.pk), item.pk
 

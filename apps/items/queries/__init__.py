@@ -13,7 +13,7 @@ from django.db.models.lookups import GreaterThan
 
 from apps.items import domain
 from apps.items.errors import ItemNotFoundError
-from apps.items.models import BusyPeriod, Item, ItemManager
+from apps.items.models import BlockedPeriod, BusyPeriod, Item, ItemManager
 from gdmarket.prepared import Param, Prepared
 
 SHOWN = (
@@ -123,10 +123,14 @@ def list_unblurred(*, after: UUID | None = None) -> QuerySet[Item]:
 
 
 def free(*, items: QuerySet[Item], starts_at: datetime, ends_at: datetime, now: datetime) -> QuerySet[Item]:
-    """Keep the items that no open rental holds within `[starts_at, ends_at)`; one that is overdue is held until it is returned."""
+    """Keep the items that no open rental holds, and no manager blocks, within `[starts_at, ends_at)`.
+
+    One that is overdue is held until it is returned.
+    """
     clashing = Q(starts_at__lt=ends_at, ends_at__gt=starts_at) | Q(hold=domain.Hold.RENTED, ends_at__lte=now)
     busy = BusyPeriod.objects.exclude(hold=_OVER).filter(clashing, item=OuterRef("id"))
-    return items.exclude(Exists(busy))
+    blocked = BlockedPeriod.objects.filter(is_lifted=False, starts_at__lt=ends_at, ends_at__gt=starts_at, item=OuterRef("id"))
+    return items.exclude(Exists(busy)).exclude(Exists(blocked))
 
 
 DISTANCE_M = "items_distance_m"

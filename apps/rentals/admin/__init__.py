@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import facade as accounts
-from apps.rentals.admin import words
+from apps.rentals.admin import blocks, words  # noqa: F401  # `blocks` registers its page
 from apps.rentals.admin.filters import WorkQueueFilter
 from apps.rentals.domain import REVOCABLE, TIME_TO_UNDO, RentalState, is_overdue
 from apps.rentals.models import Rental

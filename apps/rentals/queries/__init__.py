@@ -13,7 +13,7 @@ from apps.rentals import domain
 from apps.rentals.contracts import RentalSnapshot
 from apps.rentals.domain import RentalParty, RentalPaymentState, RentalState
 from apps.rentals.errors import RentalNotFoundError
-from apps.rentals.models import Listing, ListingManager, ListingVersion, Rental
+from apps.rentals.models import Block, Listing, ListingManager, ListingVersion, Rental
 from gdmarket.contracts import build, names_of
 from gdmarket.prepared import Param, Prepared
 from gdmarket.prepared_rows import Either, PreparedRows, equal
@@ -169,11 +169,12 @@ def _rentals_of(role: str | None, *names: str) -> QuerySet[Rental, Row] | Either
 def list_periods_taken(*, item_id: UUID, after: datetime) -> list[tuple[datetime, datetime]]:
     """Return the half-open periods in which an item is held and that end after `after`, sorted by start.
 
-    A rental holds the item for its period, and from the handover if that was earlier.
+    A rental holds the item for its period, and from the handover if that was earlier; and managers block periods.
     """
     held = Rental.objects.filter(item_id=item_id, state__in=domain.EXCLUSIVE_STATES, ends_at__gt=after)
     periods = held.annotate(held_from=Least("starts_at", Coalesce("handed_over_at", "starts_at")))
-    return list(periods.order_by("held_from", "id").values_list("held_from", "ends_at"))
+    blocked = Block.objects.filter(item_id=item_id, ends_at__gt=after).values_list("starts_at", "ends_at")
+    return sorted([*periods.values_list("held_from", "ends_at"), *blocked])
 
 
 def list_clashing(*, rental: Rental) -> list[Rental]:
@@ -181,6 +182,13 @@ def list_clashing(*, rental: Rental) -> list[Rental]:
     held = Rental.objects.filter(item_id=rental.item_id, state__in=domain.HOLDING, ends_at__gt=rental.starts_at).exclude(id=rental.id)
     begun = Q(starts_at__lt=rental.ends_at) | Q(handed_over_at__lt=rental.ends_at)
     return list(held.filter(begun).order_by("starts_at", "id"))
+
+
+def find_holding_within(*, item_id: UUID, starts_at: datetime, ends_at: datetime, now: datetime) -> Rental | None:
+    """Return the first rental that holds an item in a part of a period, or None: in its own, from the handover, and overdue until now."""
+    held = Rental.objects.filter(Q(starts_at__lt=ends_at) | Q(handed_over_at__lt=ends_at), item_id=item_id, state__in=domain.HOLDING)
+    lasting = Q(ends_at__gt=starts_at) if starts_at > now else Q(ends_at__gt=starts_at) | Q(state=RentalState.RENTED)
+    return held.filter(lasting, closed_at=None).order_by("starts_at", "id").first()
 
 
 def find_given_since(*, rental: Rental, since: datetime, now: datetime) -> Rental | None:

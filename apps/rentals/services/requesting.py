@@ -27,6 +27,7 @@ from apps.rentals.errors import (
 )
 from apps.rentals.events import PaymentDeadlinePassed, RentalExpired, RentalPaymentStarted, RentalRequested
 from apps.rentals.models import Guest, Listing, Rental
+from apps.rentals.queries import blocks
 from apps.rentals.services import limits, paying, transitions
 from gdmarket import bus, databases
 from gdmarket.errors import ConflictError
@@ -56,7 +57,7 @@ def request_rental(
     :raises ItemWithdrawnError, ItemPausedError: if it was withdrawn, or its manager has paused it
     :raises ManagerInactiveError: if its manager is suspended
     :raises PriceChangedError: if the price is not the expected one
-    :raises PeriodTakenError: if another renter holds a part of the period, or is overdue with the item
+    :raises PeriodTakenError: if another renter holds a part of the period, or is overdue with the item, or its manager has blocked it
     :raises AlreadyRequestedError, AlreadyRentedError: if only this renter does
     :raises InvalidError: if the period is reversed, past, too short or too far ahead
     :raises AmountTooSmallError, AmountTooLargeError: if the provider never takes the price
@@ -129,6 +130,7 @@ def hold_period(
     :raises TooManyUnpaidHoldsError, ItemHeldUnpaidError, HoldAgainLaterError, TooManyCancelledError, TooManyDeclinesError: the same
     """
     rental: Rental | None = None
+    payment_id, is_blocked = None, False
     try:
         with databases.transaction_for("rentals"):
             listing, is_manager_suspended = transitions.lock_listing(item_id=item_id)
@@ -139,11 +141,15 @@ def hold_period(
             _check_listing(listing, is_manager_suspended=is_manager_suspended, overdue=overdue, renter_id=renter_id)
             rental = _new_rental(rental_id, listing, renter_id=renter_id, starts_at=start, ends_at=end, now=now)
             domain.check_price(price=Money(rental.price, rental.currency), expected=expected_price)
-            payment_id = _insert(rental, method=method, guest=guest, now=now)
+            is_blocked = blocks.is_blocked(listing=listing, starts_at=start, ends_at=end)
+            if not is_blocked:
+                payment_id = _insert(rental, method=method, guest=guest, now=now)
     except IntegrityError as refused:
         if rental is None or _NO_OVERLAP not in str(refused):
             raise
         raise _refusal_of(rental, is_limited=method != CASH, now=now) from refused
+    if is_blocked:
+        raise _refusal_of(rental, is_limited=method != CASH, now=now)
     return rental, payment_id
 
 
@@ -211,7 +217,7 @@ def _check_listing(listing: Listing, *, is_manager_suspended: bool, overdue: Ren
 
 
 def _refusal_of(rental: Rental, *, is_limited: bool, now: datetime) -> ConflictError:
-    """Return the refusal of a rental whose period the database found to be taken, with the next one that is free.
+    """Return the refusal of a rental whose period is taken or blocked, with the next one that is free.
 
     With `is_limited`, that is only told who may hold it unpaid.
     """

@@ -15,7 +15,7 @@ from django.utils.timezone import localtime
 from apps.items.models import Category, Item, PickupPlace
 from apps.items.services import places
 from apps.payments.models import Payment, Posting, Refund
-from apps.rentals.models import Listing, Rental
+from apps.rentals.models import Block, Listing, Rental
 from gdmarket import clock
 from gdmarket.ids import uuid7
 from tests.factories.accounts import UserFactory
@@ -42,6 +42,7 @@ class Stock:
     renter: Any
     item: Item
     rental: Rental
+    block: Block
     place: PickupPlace
     payment: Payment
     refund: Refund
@@ -86,6 +87,8 @@ def make_stock() -> Stock:
     Listing.objects.create(item_id=item.pk, manager_id=manager.pk, name=item.name, daily_price=8_000, currency="KRW", version=1)
     paid = {"renter_id": renter.pk, "manager_id": manager.pk, "state": "paid"}
     rental = RentalFactory(item_id=item.pk, item_name=item.name, **paid)
+    days = {"starts_at": rental.ends_at, "ends_at": rental.ends_at + timedelta(days=1)}
+    block = Block.objects.create(item_id=item.pk, manager_id=manager.pk, blocked_by=manager.pk, created_at=clock.now(), **days)
     payment = PaymentFactory(state="approved", rental_id=rental.pk, payee_id=manager.pk, item_id=item.pk)
     refund = RefundFactory(payment=payment, amount=100)
     category = Category.objects.earliest("position", "key")
@@ -95,6 +98,7 @@ def make_stock() -> Stock:
         renter=renter,
         item=item,
         rental=rental,
+        block=block,
         place=place,
         payment=payment,
         refund=refund,
@@ -208,6 +212,16 @@ ADDRESSES: dict[str, Address] = {
         "rentals_rental",
         lambda stock: [stock.rental.pk],
         changelist=Address(whose=Whose.OWN, form=lambda stock: {"action": "hand_over_chosen", "_selected_action": [stock.rental.pk]}),
+    ),
+    **_screen(
+        "rentals_block",
+        lambda stock: [stock.block.pk],
+        add=Address(
+            whose=Whose.OWN,
+            query=lambda stock: f"?item={stock.item.pk}",
+            form=lambda stock: {"item": stock.item.pk, "first_day": "2036-12-24", "last_day": "2036-12-24", "reason": "둘째가 그랬다"},
+        ),
+        delete=Address(whose=Whose.OWNERS, arguments=lambda stock: [stock.block.pk], changes=True),
     ),
     "rentals_rental_hand-over": _of_rental(changes=True),
     "rentals_rental_take-back": _of_rental(),

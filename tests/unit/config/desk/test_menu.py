@@ -39,7 +39,7 @@ def test_everybody_has_their_places_and_each_leads_somewhere_and_knows_that_it_i
     assert {entry["key"]: entry["address"] for entry in _menu(client, "/admin/")} == expected
     for key, address in expected.items():
         assert [entry["key"] for entry in _menu(client, address) if entry["is_current"]] == [key]
-        assert client.get(address).content.decode().count('aria-current="page"') == (2 if key in {"items", "payments"} else 1)
+        assert client.get(address).content.decode().count('aria-current="page"') == (2 if key in {"rentals", "items", "payments"} else 1)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,7 @@ def test_everybody_has_their_places_and_each_leads_somewhere_and_knows_that_it_i
     [
         ({"operator": True}, "/admin/payments/refund/", [("Payments", False), ("Refunds", True), ("Ledger", False)]),
         ({"operator": True}, "/admin/items/category/", [("Items", False), ("Pickup places", False), ("Categories", True)]),
+        ({"item_manager": True}, "/admin/rentals/block/add/", [("Rentals", False), ("Blocked days", True)]),
         ({"item_manager": True}, "/admin/items/pickupplace/add/", [("Items", False), ("Pickup places", True)]),
     ],
 )
