@@ -11,3 +11,12 @@ class Person:
     id: UUID
     display_name: str
     roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReachablePerson:
+    """A person with the e-mail address by which they are reached: for who has business with them, and nobody else."""
+
+    id: UUID
+    display_name: str
+    email: str

@@ -5,13 +5,19 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.accounts import queries, services
-from apps.accounts.contracts import Person
+from apps.accounts.contracts import Person, ReachablePerson
 
 
 def list_people(*, user_ids: Collection[UUID]) -> list[Person]:
     """Return the people with these ids; unknown ids are left out."""
     users = queries.list_users(user_ids=user_ids)
     return [Person(id=user.id, display_name=user.display_name, roles=tuple(user.roles)) for user in users]
+
+
+def list_reachable_people(*, user_ids: Collection[UUID]) -> list[ReachablePerson]:
+    """Return the people with these ids and their e-mail addresses, which the caller shows to those alone who have business with them."""
+    users = queries.list_users(user_ids=user_ids).values_list("id", "display_name", "email")
+    return [ReachablePerson(id=user_id, display_name=name, email=email) for user_id, name, email in users]
 
 
 def get_person(*, user_id: UUID) -> Person:

@@ -68,6 +68,23 @@ class ChargeResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TakenPayment:
+    """A payment that was taken, in minor units of `currency`: of its `amount`, `refund_due` is given back or to be, and `refunded` is."""
+
+    payment_id: UUID
+    amount: int
+    refund_due: int
+    refunded: int
+    currency: str
+    in_cash: bool
+
+    @property
+    def left(self) -> int:
+        """What goes back if all of it does: what is neither given back nor on its way."""
+        return self.amount - self.refund_due
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentSnapshot:
     """A payment as it stands; `amount` and `refunded` in minor units of `currency`, `occurred_at` its last change."""
 

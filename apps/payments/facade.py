@@ -7,8 +7,8 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.payments import gateways, queries
-from apps.payments.contracts import CASH, ChargeOutcome, ChargeRequest, ChargeResult, PaymentSnapshot, RefusedAmount
-from apps.payments.domain import UNSETTLED, PaymentState, Span, refused_by
+from apps.payments.contracts import CASH, ChargeOutcome, ChargeRequest, ChargeResult, PaymentSnapshot, RefusedAmount, TakenPayment
+from apps.payments.domain import CHARGED, UNSETTLED, PaymentState, Span, refused_by
 from apps.payments.models import Payment
 from apps.payments.services import charging
 from apps.payments.services.provider_calls import DEPENDENCY
@@ -61,6 +61,14 @@ def is_given_back(*, payment_id: UUID) -> bool:
     """Return whether all of a payment is back with the payer or is to go back: it pays for nothing."""
     payment = queries.find_payment(payment_id=payment_id)
     return payment is not None and payment.refund_due == payment.amount
+
+
+def list_taken(*, payment_ids: Collection[UUID]) -> list[TakenPayment]:
+    """Return those of these payments that were taken, with what of them goes or went back; in no order."""
+    return [
+        contracts.build(TakenPayment, payment, payment_id=payment.id, in_cash=payment.method == CASH)
+        for payment in Payment.objects.filter(id__in=payment_ids, state__in=CHARGED)
+    ]
 
 
 def find_rental(*, payment_or_refund_id: UUID) -> UUID | None:

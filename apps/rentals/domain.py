@@ -198,6 +198,11 @@ def shows_place(*, state: str) -> bool:
     return state in {RentalState.PAID, RentalState.RENTED, RentalState.RETURNED, RentalState.NO_SHOW}
 
 
+def shows_contact(*, renter_id: UUID, state: str) -> bool:
+    """Return whether the manager sees how to reach the renter: a guest always, others from the payment on unless the money goes back."""
+    return is_guest(renter_id=renter_id) or shows_place(state=state)
+
+
 def is_overdue(*, state: str, ends_at: datetime, now: datetime) -> bool:
     """Return whether the item should have been returned by now and was not."""
     return state == RentalState.RENTED and ends_at <= now

@@ -83,11 +83,15 @@ _PERSON = "admin:accounts_user_change"
 
 
 def _renters(ids: Collection[UUID]) -> dict[UUID, dict[str, str]]:
-    """Return the names of renters, with the address of their page where they have an account."""
-    names = read_or_none(lambda: renter_queries.list_renter_names(renter_ids=ids)) or {}
+    """Return the names and contacts of renters, with the address of their page where they have an account."""
+    known = read_or_none(lambda: renter_queries.list_renters(renter_ids=ids)) or {}
     return {
-        renter_id: {"name": name, "address": "" if domain.is_guest(renter_id=renter_id) else reverse(_PERSON, args=[renter_id])}
-        for renter_id, name in names.items()
+        renter_id: {
+            "name": renter.name,
+            "contact": renter.contact,
+            "address": "" if domain.is_guest(renter_id=renter_id) else reverse(_PERSON, args=[renter_id]),
+        }
+        for renter_id, renter in known.items()
     }
 
 
@@ -100,13 +104,19 @@ def _section(
         "title": section.queue.label,
         "empty": section.empty,
         "rows": [
-            _row(section, row, now=now)
-            | {"renter": renters.get(row["renter_id"], {"name": str(row["renter_id"])}), "thumbnail": _url(thumbnails.get(row["item_id"]))}
+            _row(section, row, now=now) | {"renter": _renter(row, renters), "thumbnail": _url(thumbnails.get(row["item_id"]))}
             for row in rows[:ROWS]
         ],
         "has_more": len(rows) > ROWS,
         "address": f"{address}?{urlencode({'work_queue': section.queue.value})}",
     }
+
+
+def _renter(rental: Row, renters: Mapping[UUID, Mapping[str, str]]) -> Mapping[str, str]:
+    """Return who a row's renter is, with the contact where the rental is so far that the manager sees it."""
+    renter = renters.get(rental["renter_id"], {"name": str(rental["renter_id"])})
+    is_reached = domain.shows_contact(renter_id=rental["renter_id"], state=rental["state"])
+    return renter if is_reached else {**renter, "contact": ""}
 
 
 def _url(thumbnail: str | None) -> str:

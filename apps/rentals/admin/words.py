@@ -7,16 +7,13 @@ from uuid import UUID
 from django.template.defaultfilters import linebreaksbr
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import facade as accounts
 from apps.rentals import queries
-from apps.rentals.domain import RentalState
 from apps.rentals.models import Rental
 from apps.rentals.queries import renters
-from gdmarket import clock
-from gdmarket.admin import EMPTY, format_instant, format_money, format_period
+from gdmarket.admin import EMPTY, format_money
 
 _TERMS = {
     "name": _("name"),
@@ -53,39 +50,6 @@ def agreed_lines(rental: Rental) -> SafeString | str:
         now = format_html(str(_(" – now {value}")), value=_term(agreement.current, name)) if name in agreement.changed else ""
         lines.append((label, _term(agreement.agreed, name), now))
     return format_html_join("", '<div class="line">{}: {}<strong>{}</strong></div>', lines)
-
-
-def facts_of(rental: Rental, command: str) -> list[tuple[Any, Any]]:
-    """Return what a person should know before the command "cancel" or "take-back-late", as labels and values."""
-    return [
-        (_("Item"), rental.item_name),
-        (_("Period"), format_period(rental.starts_at, rental.ends_at)),
-        *([(_("Handed over at"), format_instant(rental.handed_over_at))] if rental.handed_over_at else []),
-        (_("Time zone"), get_current_timezone_name()),
-        (_("Price"), format_money(rental.price, rental.currency)),
-        (_("What goes back"), _money_back(rental, command)),
-    ]
-
-
-def help_of(rental: Rental, command: str) -> Any:
-    """Return what to know of the field of the command's page."""
-    if command != "cancel":
-        return _("In the time zone above; not before the handover, and not in the future.")
-    if rental.ends_at <= clock.now():
-        return _("Required, as the period is over. The renter and the manager read it.")
-    return _("Optional. The renter and the manager read it.")
-
-
-def _money_back(rental: Rental, command: str) -> Any:
-    if command != "cancel":
-        return _("Nothing: the price stays as it is.")
-    if rental.state in {RentalState.PAID, RentalState.NO_SHOW} and rental.in_cash:
-        return _("%(money)s in cash: hand it back to the renter at the desk") % {"money": format_money(rental.price, rental.currency)}
-    if rental.state in {RentalState.PAID, RentalState.NO_SHOW}:
-        return _("%(money)s, to the renter") % {"money": format_money(rental.price, rental.currency)}
-    if rental.state == RentalState.REQUESTED:
-        return _("Nothing: it is not paid.")
-    return _("All that was paid, to the renter")
 
 
 def _term(terms: Any, name: str) -> Any:

@@ -283,6 +283,11 @@ def find_rental_out(*, item_id: UUID) -> Rental | None:
     return Rental.objects.filter(item_id=item_id, state=domain.RentalState.RENTED).first()
 
 
+def list_items_out(*, item_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Return those of these items that are rented out."""
+    return frozenset(Rental.objects.filter(item_id__in=item_ids, state=domain.RentalState.RENTED).values_list("item_id", flat=True))
+
+
 def find_reserved_before(*, rental: Rental, now: datetime) -> Rental | None:
     """Return the first other rental that holds the item now, or before the rental's own period begins; None where none does."""
     others = Rental.objects.filter(item_id=rental.item_id, state__in=domain.HOLDING, ends_at__gt=now).exclude(id=rental.id)

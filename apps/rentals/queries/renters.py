@@ -1,6 +1,7 @@
 """Who rents: people with an account, whom accounts knows, and those without one, whom the manager wrote down at the desk."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from uuid import UUID
@@ -13,6 +14,14 @@ from apps.rentals import domain
 from apps.rentals.models import Guest, Rental
 
 _MOST_GUESTS, _MOST_GUESTS_SEARCHED = 1_000, 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownRenter:
+    """Who a renter is, and how to reach them: the e-mail address of an account, or what the manager wrote down; "" for neither."""
+
+    name: str
+    contact: str
 
 
 def find_guest(*, renter_id: UUID) -> Guest | None:
@@ -29,6 +38,18 @@ def list_guest_names(*, renter_ids: Collection[UUID]) -> dict[UUID, str]:
     if not guests:
         return {}
     return dict.fromkeys(guests, gettext("guest")) | dict(Guest.objects.filter(renter_id__in=guests).values_list("renter_id", "name"))
+
+
+def list_renters(*, renter_ids: Collection[UUID]) -> dict[UUID, KnownRenter]:
+    """Return who these renters are, by their ids, as far as it is known; whoever shows a contact asks `domain.shows_contact` first."""
+    people = accounts.list_reachable_people(user_ids=renter_ids)
+    known = {person.id: KnownRenter(name=person.display_name, contact=person.email) for person in people}
+    guests = [renter_id for renter_id in renter_ids if domain.is_guest(renter_id=renter_id)]
+    if guests:
+        known |= {renter_id: KnownRenter(name=gettext("guest"), contact="") for renter_id in guests}
+        noted = Guest.objects.filter(renter_id__in=guests).values_list("renter_id", "name", "contact")
+        known |= {renter_id: KnownRenter(name=name, contact=contact) for renter_id, name, contact in noted}
+    return known
 
 
 def list_renter_names(*, renter_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -75,9 +75,18 @@ def test_a_row_names_the_item_and_the_renter_and_has_the_button_that_is_next() -
     page = _open(manager).content.decode()
     for shown in ("캠핑 의자", "박이웃", f'action="/admin/rentals/rental/{rental.pk}/hand-over/"', "waiting for 1\u00a0hour"):
         assert shown in page, shown
-    assert "neighbour@example.com" not in page
     assert f"/admin/accounts/user/{renter.pk}/change/" not in page
     assert f"/admin/accounts/user/{renter.pk}/change/" in _open(UserFactory(operator=True)).content.decode()
+
+
+def test_a_row_says_how_to_reach_the_renter_once_it_is_paid() -> None:
+    manager: Any = UserFactory(item_manager=True)
+    for state in ("requested", "paid", "rented", "refunding"):
+        renter: Any = UserFactory(email=f"{state}@example.com")
+        RentalFactory(manager_id=manager.pk, renter_id=renter.pk, state=state)
+    page = _open(manager).content.decode()
+    assert [state for state in ("requested", "paid", "rented", "refunding") if f"{state}@example.com" in page] == ["paid", "rented"]
+    assert "@example.com" not in _open(UserFactory(item_manager=True)).content.decode()
 
 
 def test_who_has_nothing_yet_is_shown_the_first_steps() -> None:
