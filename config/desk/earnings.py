@@ -1,8 +1,9 @@
 """What a manager earned, by month, item and category: the ledger's sums, beside what items and the status view know."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
+from operator import attrgetter
 from typing import TypeVar
 from uuid import UUID
 
@@ -46,12 +47,15 @@ class Line:
         return self.income - self.cash
 
 
+_AMOUNTS = [attrgetter(field.name) for field in fields(Line)]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Income:
     """A manager's income in a currency; `total` is of the chosen months. Items and categories: those with the most income first.
 
-    An item is None where it is not known; a category is its key, empty where it is not known. `currencies` are all in which something was
-    earned or is open. `is_away`: what is open, or which categories items have, cannot be read at the moment.
+    An item is None where it is not known; a category is its key, empty where it is not known; `keys` are those of the items. `currencies`
+    are all in which something was earned or is open. `is_away`: what is open, or which categories items have, cannot be read at the moment.
     """
 
     currency: str
@@ -60,6 +64,7 @@ class Income:
     months: Mapping[date, Line]
     items: Sequence[tuple[UUID | None, Line]]
     categories: Sequence[tuple[str, Line]]
+    keys: Mapping[UUID, str]
     is_away: bool
 
 
@@ -83,6 +88,7 @@ def income_of(*, manager_id: UUID, choice: Choice, currency: str) -> Income:
         months=dict.fromkeys(choice.shown, Line()) | {choice.shown[row.month]: _line(row) for row in by_month if row.currency == currency},
         items=_ranked(items),
         categories=_ranked(_by_category(items, keys or {})),
+        keys=keys or {},
         is_away=open_money is None or keys is None,
     )
 
@@ -107,8 +113,8 @@ def _line(row: EarnedSums) -> Line:
 
 def total_of(lines: Iterable[Line]) -> Line:
     """Return the sums of lines, column by column."""
-    columns = zip(*map(astuple, lines), strict=True)
-    return Line(*map(sum, columns))
+    summed = list(lines)
+    return Line(*(sum(map(amount, summed)) for amount in _AMOUNTS))
 
 
 def _ranked(lines: Mapping[Key, Line]) -> list[tuple[Key, Line]]:

@@ -26,6 +26,7 @@ from config.desk.earnings import Income, Line
 from config.desk.months import Choice
 from gdmarket import clock
 from gdmarket.admin import format_money, is_item_manager, is_operator
+from gdmarket.sheets import TYPES
 
 ROWS = 50
 """How many items a page has."""
@@ -41,10 +42,10 @@ def show(request: HttpRequest) -> HttpResponse:
     :raises PermissionDenied: to a manager who asks for another's
     :raises Http404: if there is no such manager
     """
-    manager = _manager(request)
+    manager = manager_of(request)
     if manager is None:
         return TemplateResponse(request, "desk/income_managers.html", {**admin.site.each_context(request), **_managers(request)})
-    choice = months.choose(request.GET.get("period", ""), now=clock.now())
+    choice = choice_of(request)
     income = read_or_none(lambda: earnings.income_of(manager_id=manager.id, choice=choice, currency=request.GET.get("currency", "")))
     shown = {"title": _("Income"), "manager": manager if is_operator(request.user) else None, "income": income}
     if income is not None:
@@ -52,8 +53,17 @@ def show(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "desk/income.html", {**admin.site.each_context(request), **shown})
 
 
-def _manager(request: HttpRequest) -> Person | None:
-    """Return whose income is asked for; None where an operator has not chosen yet."""
+def choice_of(request: HttpRequest) -> Choice:
+    """Return the months that a page's address chooses."""
+    return months.choose(request.GET.get("period", ""), now=clock.now())
+
+
+def manager_of(request: HttpRequest) -> Person | None:
+    """Return whose income is asked for; None where an operator has not chosen yet.
+
+    :raises PermissionDenied: to a manager who asks for another's
+    :raises Http404: if there is no such manager
+    """
     text = request.GET.get("manager", "")
     if not text:
         return None if is_operator(request.user) else _oneself(request)
@@ -98,11 +108,11 @@ def _search(words: str) -> tuple[Sequence[Person], bool]:
     return people[:MOST_PEOPLE], len(people) > MOST_PEOPLE
 
 
-def _address(request: HttpRequest, **changes: object) -> str:
-    """Return the page's address with these parameters changed; an empty one, and the page of the items, are left out."""
+def _address(request: HttpRequest, page: str = "desk_income", **changes: object) -> str:
+    """Return the address of a page with these parameters changed; an empty one, and the page of the items, are left out."""
     kept = {name: request.GET[name] for name in ("manager", "period", "currency") if request.GET.get(name)}
     wanted = {name: value for name, value in (kept | changes).items() if value}
-    address = reverse("admin:desk_income")
+    address = reverse(f"admin:{page}")
     return f"{address}?{urlencode(wanted)}" if wanted else address
 
 
@@ -141,14 +151,10 @@ def _tables(request: HttpRequest, choice: Choice, income: Income) -> dict[str, A
     return {
         "total": _sums(income.total, income.currency),
         "months": [
-            _sums(line, income.currency)
-            | {
-                "month": month,
-                "address": _address(request, period=f"{month:%Y-%m}"),
-                "is_chosen": choice.is_month and month in choice.chosen,
-            }
+            _sums(line, income.currency) | {"month": month, "address": _address(request, period=f"{month:%Y-%m}")}
             for month, line in income.months.items()
         ],
+        "chosen_month": choice.chosen[0] if choice.is_month else None,
         "months_total": _sums(earnings.total_of(income.months.values()), income.currency),
         "chart": chart.signed_bars([(month, line.income) for month, line in income.months.items()]),
         "items": [
@@ -161,9 +167,13 @@ def _tables(request: HttpRequest, choice: Choice, income: Income) -> dict[str, A
         ],
         "categories": [_sums(line, income.currency) | {"name": (kinds or {}).get(key, key or unknown)} for key, line in income.categories],
         "pages": _pages(request, page, pages),
+        "files": {
+            table: [(kind.upper(), _address(request, f"desk_income_export_{kind}", table=table)) for kind in TYPES]
+            for table in ("months", "categories", "items")
+        },
         "currencies": [(each, _address(request, currency=each), each == income.currency) for each in income.currencies],
         "is_away": income.is_away or names is None or kinds is None,
-        "is_empty": not income.items and not any(line.payments or line.income for line in income.months.values()),
+        "is_empty": not any(line.payments or line.income or line.cash for line in income.months.values()),
     }
 
 

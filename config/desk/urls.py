@@ -5,7 +5,8 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from config.desk import board, income, moved, news, system, walk_in
+from config.desk import board, income, income_files, moved, news, system, walk_in
+from gdmarket.sheets import TYPES
 
 
 def patterns(protect: Callable[[Any], Any]) -> list[URLPattern]:
@@ -23,6 +24,7 @@ def patterns(protect: Callable[[Any], Any]) -> list[URLPattern]:
         path("income/", protect(income.show), name="desk_income"),
         path("board/", protect(board.show), name="desk_board"),
         path("rentals/rental/walk-in/", protect(walk_in.show), name="rentals_rental_walk-in"),
+        *(path(f"income/export.{kind}", protect(income_files.export), {"kind": kind}, name=f"desk_income_export_{kind}") for kind in TYPES),
         path("news/", protect(news.tell), name="desk_news"),
         path("system/", protect(system.show), name="desk_system"),
         *old,

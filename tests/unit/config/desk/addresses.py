@@ -171,7 +171,10 @@ ADDRESSES: dict[str, Address] = {
     "desk_board": Address(whose=Whose.OWN, query=lambda stock: f"?manager={stock.manager.pk}&after={stock.item.pk}&q=첫째"),
     "desk_news": Address(whose=Whose.OWN, query=lambda _: "?since=2026-01-01T00:00:00Z"),
     "desk_system": Address(whose=Whose.OPERATORS),
-    "desk_income": Address(whose=Whose.OWNERS, query=lambda stock: f"?manager={stock.manager.pk}"),
+    **{
+        f"desk_income{page}": Address(whose=Whose.OWNERS, query=lambda stock: f"?manager={stock.manager.pk}&table=items")
+        for page in ("", "_export_csv", "_export_xlsx")
+    },
     **{f"status_view/{name}/": _moved(row=False) for name in ("rentalstatus", "itemstatus")},
     **{
         f"status_view/{name}/<uuid:row_id>/{page}/": _moved(row=True)

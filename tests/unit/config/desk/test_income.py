@@ -1,36 +1,26 @@
 """수입: to the won what `money_report` prints, by month, item and category, for whom it is, and at the same cost however much there is."""
 
-import json
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from io import StringIO
 from typing import Any
 from uuid import UUID
 
 import pytest
 import time_machine
-from django.core.management import call_command
 from django.db import OperationalError, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.items.services import categories
 from apps.payments.models import Payment, Posting
-from apps.payments.services import refunding
 from apps.status_view.models import RentalStatus
 from gdmarket import databases
 from gdmarket.ids import uuid7
 from tests.factories.accounts import UserFactory
 from tests.factories.items import ItemFactory
-from tests.factories.payments import PaymentFactory, RefundFactory
+from tests.unit.config.desk.earned import DAY, FIGURES, NOON, NOVEMBER, give_back, lend_for_two_months, open_income, pay, reported
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-NOON = datetime(2026, 11, 15, 3, tzinfo=UTC)
-NOVEMBER = datetime(2026, 10, 31, 15, tzinfo=UTC)  # it begins in Seoul, 9 hours ahead
-DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
-FIGURES = ("payments", "earned", "given_back", "cash", "net")
 
 
 @pytest.fixture(autouse=True)
@@ -44,25 +34,6 @@ def manager() -> Any:
     return UserFactory(item_manager=True, display_name="김민지")
 
 
-def _open(person: Any, address: str = "", language: str = "en") -> Any:
-    client = Client(headers={"accept-language": language})
-    client.force_login(person)
-    return client.get(f"/admin/income/{address}")
-
-
-def _pay(manager: Any, *, item_id: UUID | None = None, amount: int = 10_000, at: datetime = NOON, **columns: Any) -> Payment:
-    payment: Payment = PaymentFactory(
-        state="approved", payee_id=manager.pk, item_id=item_id or uuid7(), amount=amount, created_at=at, **columns
-    )
-    return payment
-
-
-def _give_back(payment: Payment, amount: int, *, at: datetime = NOON) -> None:
-    refund = RefundFactory(payment=payment, amount=amount, created_at=at)
-    if payment.method == "cash":
-        refunding.send_refund(refund_id=refund.id, now=at)
-
-
 def _won(text: str) -> int:
     return int(text.replace("₩", "").replace(",", ""))
 
@@ -71,36 +42,16 @@ def _figures(row: dict[str, Any]) -> tuple[int, ...]:
     return (row["payments"], *(_won(row[name]) for name in FIGURES[1:]))
 
 
-def _reported(manager: Any, month: str) -> tuple[int, ...]:
-    out = StringIO()
-    call_command("money_report", "--month", month, "--json", stdout=out)
-    rows = [row for row in json.loads(out.getvalue())["managers"] if row["manager_id"] == str(manager.pk)]
-    return tuple(rows[0][name] for name in FIGURES) if rows else (0,) * len(FIGURES)
-
-
-def _lend_for_two_months(manager: Any) -> None:
-    """Card and cash, parts and all given back, in the month of the payment and in the next, up to its first moment."""
-    drill, tent = (ItemFactory(manager_id=manager.pk, name=name, category=kind) for name, kind in (("드릴", "공구"), ("텐트", "캠핑")))
-    last_moment = NOVEMBER - MOMENT
-    _give_back(_pay(manager, item_id=drill.pk, amount=12_345, at=NOVEMBER - 9 * DAY), 2_345, at=NOVEMBER - 8 * DAY)
-    cancelled = _pay(manager, item_id=drill.pk, amount=30_000, at=last_moment)
-    _give_back(cancelled, 10_000, at=last_moment)
-    _give_back(cancelled, 20_000, at=NOVEMBER)
-    _pay(manager, item_id=tent.pk, amount=7_000, at=NOVEMBER, method="cash")
-    _give_back(_pay(manager, item_id=tent.pk, amount=9_000, at=last_moment, method="cash"), 4_000, at=NOVEMBER + DAY)
-    _pay(manager, item_id=tent.pk, amount=50_000, at=NOVEMBER + 2 * DAY)
-
-
 def test_each_month_has_to_the_won_what_money_report_prints(manager: Any) -> None:
     neighbour: Any = UserFactory(item_manager=True)
     for person in (manager, neighbour):
-        _lend_for_two_months(person)
+        lend_for_two_months(person)
 
-    months = _open(manager).context["months"]
+    months = open_income(manager).context["months"]
 
     assert len(months) == 12
     assert {f"{row['month']:%Y-%m}": _figures(row) for row in months} == {
-        f"{row['month']:%Y-%m}": _reported(manager, f"{row['month']:%Y-%m}") for row in months
+        f"{row['month']:%Y-%m}": reported(manager, f"{row['month']:%Y-%m}") for row in months
     }
     assert [_figures(row) for row in months[-2:]] == [(3, 51_345, 12_345, 9_000, 30_000), (2, 57_000, 24_000, 3_000, 30_000)]
     assert [row["income"] for row in months[-2:]] == ["₩39,000", "₩33,000"]
@@ -108,9 +59,9 @@ def test_each_month_has_to_the_won_what_money_report_prints(manager: Any) -> Non
 
 @pytest.mark.parametrize("period", ["", "2026", "2026-10", "2026-11"])
 def test_items_and_categories_add_up_to_what_is_chosen(manager: Any, period: str) -> None:
-    _lend_for_two_months(manager)
+    lend_for_two_months(manager)
 
-    shown = _open(manager, f"?period={period}").context
+    shown = open_income(manager, f"?period={period}").context
 
     chosen = [row for row in shown["months"] if not period or f"{row['month']:%Y-%m}".startswith(period)]
     for name in ("earned", "given_back", "income", "cash"):
@@ -121,16 +72,16 @@ def test_items_and_categories_add_up_to_what_is_chosen(manager: Any, period: str
 
 def test_items_and_categories_are_named_and_those_with_the_most_income_come_first(manager: Any) -> None:
     categories.create_missing_categories()
-    _lend_for_two_months(manager)
+    lend_for_two_months(manager)
     categories.create_missing_categories()
-    shown = _open(manager, language="ko").context
+    shown = open_income(manager, language="ko").context
     assert [(row["name"], row["income"]) for row in shown["items"]] == [("텐트", "₩62,000"), ("드릴", "₩10,000")]
     assert [(row["name"], row["income"]) for row in shown["categories"]] == [("캠핑", "₩62,000"), ("공구", "₩10,000")]
 
 
 def test_a_month_in_which_more_was_given_back_than_paid_is_below_zero(manager: Any) -> None:
-    _give_back(_pay(manager, at=NOVEMBER - DAY), 10_000)
-    page = _open(manager, "?period=2026-11")
+    give_back(pay(manager, at=NOVEMBER - DAY), 10_000)
+    page = open_income(manager, "?period=2026-11")
     assert (page.context["total"]["income"], page.context["total"]["net"]) == ("-₩10,000", "-₩10,000")
     assert [bar["amount"] for bar in page.context["chart"]["bars"]][-2:] == [10_000, -10_000]
     assert 'class="below"' in page.content.decode()
@@ -150,23 +101,23 @@ def test_what_is_open_today_is_apart(manager: Any) -> None:
         _rental(manager, drill, state, price=5_000)
     _rental(UserFactory(item_manager=True), uuid7(), "paid", price=1, paid=1)
 
-    shown = _open(manager).context
+    shown = open_income(manager).context
 
     assert (shown["total"]["standing"], shown["total"]["requested"], shown["total"]["earned"]) == ("₩18,000", "₩10,000", "₩0")
     assert [(row["name"], row["standing"], row["requested"]) for row in shown["items"]] == [("드릴", "₩18,000", "₩10,000")]
 
 
 def test_a_currency_is_summed_by_itself(manager: Any) -> None:
-    _pay(manager, amount=8_000)
-    _pay(manager, amount=50, currency="USD")
-    won, dollars = _open(manager).context, _open(manager, "?currency=USD").context
+    pay(manager, amount=8_000)
+    pay(manager, amount=50, currency="USD")
+    won, dollars = open_income(manager).context, open_income(manager, "?currency=USD").context
     assert (won["total"]["income"], dollars["total"]["income"]) == ("₩8,000", "50 USD")
     assert [name for name, _address, _chosen in won["currencies"]] == ["KRW", "USD"]
 
 
 def test_payments_whose_item_is_not_known_are_summed_too(manager: Any) -> None:
-    Payment.objects.filter(id=_pay(manager).id).update(item_id=None)
-    shown = _open(manager).context
+    Payment.objects.filter(id=pay(manager).id).update(item_id=None)
+    shown = open_income(manager).context
     assert [(row["name"], row["income"], row["address"]) for row in shown["items"]] == [("(not known)", "₩10,000", "")]
 
 
@@ -175,41 +126,41 @@ def test_payments_whose_item_is_not_known_are_summed_too(manager: Any) -> None:
 
 def test_a_manager_sees_their_own_alone(manager: Any) -> None:
     other: Any = UserFactory(item_manager=True)
-    _pay(other, item_id=ItemFactory(manager_id=other.pk, name="남의 드릴").pk)
-    page = _open(manager)
+    pay(other, item_id=ItemFactory(manager_id=other.pk, name="남의 드릴").pk)
+    page = open_income(manager)
     assert page.context["total"]["income"] == "₩0"
     assert "남의 드릴" not in page.content.decode()
     assert "No income in this time." in page.content.decode()
-    assert _open(manager, f"?manager={other.pk}").status_code == HTTPStatus.FORBIDDEN
-    assert _open(manager, f"?manager={manager.pk}").status_code == HTTPStatus.OK
+    assert open_income(manager, f"?manager={other.pk}").status_code == HTTPStatus.FORBIDDEN
+    assert open_income(manager, f"?manager={manager.pk}").status_code == HTTPStatus.OK
 
 
 def test_an_operator_chooses_a_manager(manager: Any) -> None:
     operator: Any = UserFactory(operator=True)
     UserFactory(renter=True, display_name="김민지")
-    _pay(manager)
-    assert _open(operator).context["managers"] == []
-    assert _open(operator, "?q=민지").context["managers"] == [("김민지", f"/admin/income/?manager={manager.pk}")]
-    assert _open(operator, f"?q={manager.email}").context["managers"][0][0] == "김민지"
-    page = _open(operator, f"?manager={manager.pk}&period=2026")
+    pay(manager)
+    assert open_income(operator).context["managers"] == []
+    assert open_income(operator, "?q=민지").context["managers"] == [("김민지", f"/admin/income/?manager={manager.pk}")]
+    assert open_income(operator, f"?q={manager.email}").context["managers"][0][0] == "김민지"
+    page = open_income(operator, f"?manager={manager.pk}&period=2026")
     assert page.context["total"]["income"] == "₩10,000"
     assert page.context["months"][0]["address"] == f"/admin/income/?manager={manager.pk}&period=2026-01"
     for nobody in ("x", uuid7()):
-        assert _open(operator, f"?manager={nobody}").status_code == HTTPStatus.NOT_FOUND
+        assert open_income(operator, f"?manager={nobody}").status_code == HTTPStatus.NOT_FOUND
 
 
 def test_an_operator_with_items_finds_their_own() -> None:
     both: Any = UserFactory(operator=True, item_manager=True)
-    assert _open(both).context["managers"] == [(both.display_name, f"/admin/income/?manager={both.pk}")]
+    assert open_income(both).context["managers"] == [(both.display_name, f"/admin/income/?manager={both.pk}")]
 
 
 @pytest.mark.parametrize("wish", ["?period=2027", "?period=2026-13", "?period=2026-12", "?period=1999", "?period=x", "?p=x", "?p=999"])
 def test_an_address_that_means_nothing_shows_the_last_twelve_months(manager: Any, wish: str) -> None:
-    assert _open(manager, wish).context["period"] == "The last 12 months"
+    assert open_income(manager, wish).context["period"] == "The last 12 months"
 
 
 def test_an_earlier_month_is_shown_among_those_of_its_year(manager: Any) -> None:
-    shown = _open(manager, "?period=2024-02").context
+    shown = open_income(manager, "?period=2024-02").context
     assert (shown["period"], shown["months"][0]["month"].year, len(shown["months"])) == ("February 2024", 2024, 12)
 
 
@@ -228,10 +179,10 @@ def _statements(client: Client, address: str) -> tuple[int, Any]:
 def test_much_costs_no_more_statements_than_little_and_items_are_paged(manager: Any) -> None:
     client = Client()
     client.force_login(manager)
-    _lend_for_two_months(manager)
+    lend_for_two_months(manager)
     few, _page = _statements(client, "/admin/income/")
     for number in range(60):
-        _pay(manager, item_id=ItemFactory(manager_id=manager.pk).pk, amount=1_000 + number)
+        pay(manager, item_id=ItemFactory(manager_id=manager.pk).pk, amount=1_000 + number)
     many, page = _statements(client, "/admin/income/")
     assert few == many <= 10
     assert (len(page.context["items"]), page.context["pages"]["last"]) == (50, 2)
@@ -251,7 +202,7 @@ def test_postings_are_found_by_their_manager(manager: Any) -> None:
 
 @pytest.mark.parametrize(("table", "is_shown"), [("payments_posting", False), ("status_view_", True), ("items_item", True)])
 def test_what_cannot_be_read_is_said_and_the_rest_is_shown(manager: Any, table: str, is_shown: bool) -> None:
-    _pay(manager)
+    pay(manager)
 
     def refuse(execute: Any, sql: str, *rest: Any) -> Any:
         if table in sql:
@@ -261,7 +212,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_shown(manager: Any, table: 
     with ExitStack() as stack:
         for alias in databases.aliases():
             stack.enter_context(connections[alias].execute_wrapper(refuse))
-        page = _open(manager)
+        page = open_income(manager)
     assert (page.status_code, page.context["income"] is not None) == (HTTPStatus.OK, is_shown)
     assert ("A part of this page" if is_shown else "The ledger cannot be read") in page.content.decode()
     if is_shown:
