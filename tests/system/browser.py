@@ -1,34 +1,44 @@
 """A headless Chromium, and checks of the pages it shows."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Locator, Page, sync_playwright
 
-PATIENCE_S = 20.0
+PATIENCE_MS = 20_000
 PHONE, DESK = (390, 844), (1280, 900)
 SIZES = (PHONE, (768, 1024), (1024, 768), DESK, (1920, 1080))
-# In Chromium a window is never narrower than 500 px: the page's own width is set by its debugger.
-_METRICS = "Emulation.setDeviceMetricsOverride"
-_WITHOUT_LABEL = """
-const isLabelled = e => e.labels?.length || e.ariaLabel || e.getAttribute('aria-labelledby') || e.title || e.type == 'submit' && e.value
-const fields = [...document.querySelectorAll('input:not([type=hidden]), select, textarea')]
-return fields.filter(e => e.offsetParent && !isLabelled(e)).map(e => e.outerHTML)
-"""
-_OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-# What cannot be reached without scrolling sideways, in a table that scrolls by itself as well.
-_CUT_OFF = """
-const commands = [...document.querySelectorAll('main button, main a.button, main [type=submit], .menu a')].filter(e => e.offsetParent)
-const isCut = box => box.left < 0 || box.right > document.documentElement.clientWidth
-return commands.filter(e => isCut(e.getBoundingClientRect())).map(e => e.outerHTML)
-"""
-_WITHOUT_ALT = "return [...document.images].filter(image => !image.hasAttribute('alt')).map(image => image.outerHTML)"
+Theme = Literal["light", "dark"]
+# Without these it asks its maker for updates, models and lists, in every start.
+_QUIET = (
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic", "--disable-dev-shm-usage"),
+    *("--disable-gpu", "--no-first-run", "--disable-default-apps", "--disable-domain-reliability", "--no-pings"),
+    "--disable-features=OptimizationHints,MediaRouter,Translate",
+)
+_TELL_VIOLATIONS = "addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`))"
+# What is wrong with a page. What cannot be reached without scrolling sideways is cut off, in a table that scrolls by itself as well.
+_FAULTS = """() => {
+const width = document.documentElement.clientWidth
+const seen = (selector) => [...document.querySelectorAll(selector)].filter((e) => e.offsetParent)
+const shown = (name, elements) => elements.map((e) => `${name}: ${e.outerHTML.slice(0, 300)}`)
+const isCut = (box) => box.left < 0 || box.right > width
+const isLabelled = (e) => e.labels?.length || e.ariaLabel || e.getAttribute('aria-labelledby') || e.title || e.type === 'submit' && e.value
+const commands = seen('main button, main a.button, main [type=submit], main .object-tools a, .menu a')
+const overflow = document.documentElement.scrollWidth - width
+return [
+  ...(overflow > 0 ? [`${overflow} px wider than the window`] : []),
+  ...shown('cut off', commands.filter((e) => isCut(e.getBoundingClientRect()))),
+  ...shown('without a label', seen('input:not([type=hidden]), select, textarea').filter((e) => !isLabelled(e))),
+  ...shown('without alt text', [...document.images].filter((e) => !e.hasAttribute('alt'))),
+  ...(seen('h1').some((e) => e.innerText.trim()) ? [] : ['no heading']),
+  ...(document.title ? [] : ['no title']),
+]
+}"""
 
 
 class ProgramMissingError(RuntimeError):
@@ -36,84 +46,110 @@ class ProgramMissingError(RuntimeError):
 
 
 class Browser:
-    """One window, in one language."""
+    """One window, in one language, that keeps what its pages complain of."""
 
-    def __init__(self, driver: webdriver.Chrome, address: str, language: str) -> None:
-        self.driver, self.address, self.language = driver, address, language
+    def __init__(self, page: Page, address: str, language: str) -> None:
+        self.page, self.address, self.language = page, address, language
+        self.complaints: list[str] = []
+        page.on("console", lambda line: self._complain(f"console: {line.text}", when=line.type in {"error", "warning"}))
+        page.on("pageerror", lambda error: self._complain(f"script: {error}"))
+        page.on("request", lambda request: self._complain(f"asks elsewhere: {request.url}", when=self._is_elsewhere(request.url)))
 
     def open(self, path: str) -> None:
         """Go to a path of the server."""
-        self.driver.get(f"{self.address}{path}")
+        self.page.goto(f"{self.address}{path}")
+
+    @property
+    def path(self) -> str:
+        """Return where the window is, without the server."""
+        return self.page.url.removeprefix(self.address)
 
     def resize(self, size: tuple[int, int]) -> None:
         """Give the page this width and height."""
-        width, height = size
-        self.driver.execute_cdp_cmd(_METRICS, {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE})
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+
+    def say(self, ko: str, en: str) -> str:
+        """Return a text of the pages in this window's language."""
+        return ko if self.language == "ko" else en
 
     def sign_in(self, email: str, password: str) -> None:
         """Sign in by keyboard alone: the first field has the focus."""
         self.open("/admin/login/?next=/admin/")
-        self.driver.switch_to.active_element.send_keys(email, Keys.TAB, password, Keys.ENTER)
-        WebDriverWait(self.driver, PATIENCE_S).until(lambda driver: driver.current_url.endswith("/admin/"))
+        self.page.keyboard.type(email)
+        self.page.keyboard.press("Tab")
+        self.page.keyboard.type(password)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_url(f"{self.address}/admin/")
 
     def fill(self, **values: str) -> None:
-        """Fill in fields, by their names."""
+        """Fill in fields, by their names; a select by what it shows."""
         for name, value in values.items():
-            field = self.driver.find_element(By.NAME, name)
-            if field.tag_name != "select":
-                field.clear()
-            field.send_keys(value)
+            field = self.field(name)
+            if field.evaluate("e => e.tagName") == "SELECT":
+                field.select_option(label=value)
+            else:
+                field.fill(value)
 
-    def width(self) -> int:
-        """Return the width of the viewport, in px."""
-        return int(self.driver.execute_script("return document.documentElement.clientWidth"))
+    def field(self, name: str) -> Locator:
+        """Return the field with this name."""
+        return self.page.locator(f"[name={name}]")
 
     def text(self) -> str:
         """Return the page's text."""
-        return str(self.driver.find_element(By.TAG_NAME, "body").text)
+        return self.page.inner_text("body")
 
     def faults(self) -> list[str]:
-        """Return what is wrong with the page: console errors, overflow, commands cut off, fields without a label, images without text."""
-        found = [f"console: {line['message']}" for line in self.driver.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}]
-        overflow_px = self.driver.execute_script(_OVERFLOW)
-        if overflow_px > 0:
-            found.append(f"{overflow_px} px wider than the window")
-        found += [f"cut off: {command}" for command in self.driver.execute_script(_CUT_OFF)]
-        found += [f"without a label: {field}" for field in self.driver.execute_script(_WITHOUT_LABEL)]
-        found += [f"without alt text: {image}" for image in self.driver.execute_script(_WITHOUT_ALT)]
-        headings = [heading for heading in self.driver.find_elements(By.TAG_NAME, "h1") if heading.text.strip()]
-        if not headings:
-            found.append("no heading")
-        if not self.driver.title:
-            found.append("no title")
-        return found
+        """Return what is wrong with the page, and what it complained of since it was asked last.
+
+        Console errors, overflow, commands cut off, fields without a label, images without text.
+        """
+        complaints, self.complaints = self.complaints, []
+        found: list[str] = self.page.evaluate(_FAULTS)
+        return complaints + found
+
+    def _complain(self, what: str, *, when: bool = True) -> None:
+        if when:
+            self.complaints.append(what)
+
+    def _is_elsewhere(self, url: str) -> bool:
+        return urlsplit(url).scheme in {"http", "https", "ws", "wss"} and not url.startswith(f"{self.address}/")
 
 
 @contextmanager
-def opened(address: str, *, profile: Path, language: str) -> Iterator[Browser]:
-    """Open a browser that prefers `language`, with an empty profile.
+def running_chromium() -> Iterator[Chromium]:
+    """Run Chromium, without a window, for the length of the block.
 
-    :raises ProgramMissingError: if Chromium or its driver is not installed
+    Playwright's loop runs in this thread meanwhile, so Django's database cannot be used in it.
+
+    :raises ProgramMissingError: if Chromium is not installed
     """
-    chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        raise ProgramMissingError("Chromium is needed: apt-get install chromium chromium-driver fonts-nanum")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    quiet = ("background-networking", "component-update", "sync", "gpu", "quic", "dev-shm-usage")
-    for flag in (
-        "headless=new",
-        "no-sandbox",
-        "no-first-run",
-        f"user-data-dir={profile}",
-        f"lang={language}",
-        *(f"disable-{what}" for what in quiet),
-    ):
-        options.add_argument(f"--{flag}")
-    options.add_experimental_option("prefs", {"intl.accept_languages": language})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    window = webdriver.Chrome(options=options, service=Service(driver))
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if not program:
+        raise ProgramMissingError("Chromium is needed: apt-get install chromium fonts-nanum")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=_QUIET, chromium_sandbox=os.geteuid() != 0)
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def opened(
+    chromium: Chromium, address: str, *, language: str, size: tuple[int, int] = DESK, theme: Theme = "light", **more: Any
+) -> Iterator[Browser]:
+    """Open a window that prefers `language`, with cookies of its own; `more` is for its context."""
+    width, height = size
+    context = chromium.new_context(
+        locale=language,
+        viewport={"width": width, "height": height},
+        color_scheme=theme,
+        reduced_motion="reduce",
+        timezone_id="Asia/Seoul",
+        has_touch=size == PHONE,
+        **more,
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(_TELL_VIOLATIONS)
     try:
-        yield Browser(window, address, language)
+        yield Browser(context.new_page(), address, language)
     finally:
-        window.quit()
+        context.close()

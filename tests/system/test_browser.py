@@ -1,60 +1,100 @@
-"""The pages in Chromium: in English and Korean, from the width of a phone to that of a large screen, with a keyboard."""
+"""The pages in Chromium: in English and Korean, from the width of a phone to that of a large screen, light and dark."""
 
-import os
+import re
 from collections.abc import Iterator
-from pathlib import Path
+from urllib.parse import urlsplit
 
-import psutil
 import pytest
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Error
 
 from tests.e2e.served import Served
-from tests.system.browser import SIZES, Browser, opened
+from tests.system.accessibility import list_barriers
+from tests.system.browser import PATIENCE_MS, PHONE, SIZES, Browser, Theme, opened, running_chromium
+from tests.system.market import PASSWORD, fill_with_rows, running_market
 
-PASSWORD = "gdmarket-demo"
-MANAGERS = (
-    *("/admin/", "/admin/items/item/", "/admin/items/item/add/", "/admin/items/pickupplace/", "/admin/items/pickupplace/add/"),
-    "/admin/rentals/rental/",
-)
-OPERATORS = (
-    *("/admin/", "/admin/items/item/", "/admin/rentals/rental/"),
-    *("/admin/payments/payment/", "/admin/payments/refund/", "/admin/payments/posting/", "/admin/accounts/user/"),
-    *("/admin/items/category/", "/admin/items/category/add/"),
-)
+_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_LINKS = "links => links.map((link) => link.getAttribute('href'))"
+_LEAST_PAGES = 14  # less is a walk that got lost
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with running_chromium() as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Return a server with the demo's data, on SQLite: pages look the same on both databases."""
-    folder = tmp_path_factory.mktemp("market")
-    served = Served({**os.environ, "DATABASE_URL": "", "GDMARKET_DATA_DIR": str(folder)}, folder / "output")
-    family = served.family()
-    yield served
-    for process in family:
-        if process.is_running():
-            process.kill()
-    psutil.wait_procs(family, timeout=20)
-    served.process.wait()
+    with running_market(tmp_path_factory.mktemp("market")) as served:
+        fill_with_rows(served, items=110)
+        yield served
 
 
 @pytest.fixture(params=["en", "ko"])
-def browser(market: Served, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Browser]:
-    with opened(f"http://127.0.0.1:{market.port}", profile=tmp_path, language=request.param) as window:
+def browser(chromium: Chromium, market: Served, request: pytest.FixtureRequest) -> Iterator[Browser]:
+    with opened(chromium, f"http://127.0.0.1:{market.port}", language=request.param) as window:
         yield window
 
 
-@pytest.mark.parametrize(("email", "screens"), [("manager@example.com", MANAGERS), ("operator@example.com", OPERATORS)])
-def test_every_page_fits_and_labels_its_fields(browser: Browser, email: str, screens: tuple[str, ...]) -> None:
+def walk(browser: Browser, *, pages_of_a_kind: int) -> Iterator[str]:
+    """Open each page of the desk that links lead to, from Today on; yield its path."""
+    waiting, seen = ["/admin/"], {"/admin/": 1}
+    while waiting:
+        path = waiting.pop(0)
+        try:
+            browser.open(path)
+        except Error as error:
+            if "Download is starting" not in str(error):
+                raise
+            continue
+        kind = _ID.sub("*", urlsplit(browser.path).path)
+        if path.partition("?")[0] != urlsplit(browser.path).path and kind in seen:
+            continue  # it led to a page that has its turn
+        for link in browser.page.eval_on_selector_all("a[href]:not([download])", "links => links.map((link) => link.href)"):
+            place = urlsplit(str(link))
+            kind = _ID.sub("*", place.path)
+            if place.netloc == urlsplit(browser.address).netloc and kind.startswith("/admin/") and seen.get(kind, 0) < pages_of_a_kind:
+                seen[kind] = seen.get(kind, 0) + 1
+                waiting.append(f"{place.path}?{place.query}" if place.query else place.path)
+        yield path
+
+
+def check_each_page(browser: Browser, *, email: str, sizes_for_axe: tuple[tuple[int, int], ...], pages_of_a_kind: int) -> None:
+    """Fail with a line for each fault of each page at each width."""
     browser.sign_in(email, PASSWORD)
-    browser.open("/admin/rentals/rental/")
-    rental = browser.driver.find_element(By.CSS_SELECTOR, "#result_list th a").get_attribute("href")
-    for size in SIZES:
-        browser.resize(size)
-        for screen in (*screens, str(rental).removeprefix(browser.address)):
-            browser.open(screen)
-            assert browser.faults() == [], f"{screen} at {size[0]} px"
+    found, opened_pages = [], 0
+    for path in walk(browser, pages_of_a_kind=pages_of_a_kind):
+        opened_pages += 1
+        for size in SIZES:
+            browser.resize(size)
+            found += [f"{path} at {size[0]} px: {fault}" for fault in browser.faults()]
+        for size in sizes_for_axe:
+            browser.resize(size)
+            found += [f"{path} at {size[0]} px: {barrier}" for barrier in list_barriers(browser.page)]
+        browser.complaints.clear()  # axe writes a style of its own
+    assert opened_pages >= _LEAST_PAGES
+    if found:
+        pytest.fail("\n".join(found))
+
+
+def test_every_page_of_a_manager_fits_and_bars_nobody(chromium: Chromium, market: Served) -> None:
+    with opened(chromium, f"http://127.0.0.1:{market.port}", language="ko", theme="dark") as browser:
+        check_each_page(browser, email="manager@example.com", sizes_for_axe=(PHONE,), pages_of_a_kind=1)
+
+
+def test_every_page_of_an_operator_fits(chromium: Chromium, market: Served) -> None:
+    with opened(chromium, f"http://127.0.0.1:{market.port}", language="en") as browser:
+        check_each_page(browser, email="operator@example.com", sizes_for_axe=(), pages_of_a_kind=1)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize("email", ["manager@example.com", "operator@example.com"])
+def test_pages_of_all_states_fit_and_bar_nobody(chromium: Chromium, market: Served, email: str, language: str, theme: Theme) -> None:
+    with opened(chromium, f"http://127.0.0.1:{market.port}", language=language, theme=theme) as browser:
+        check_each_page(browser, email=email, sizes_for_axe=(PHONE, SIZES[3]), pages_of_a_kind=4)
 
 
 def test_a_page_says_where_one_is_and_leads_to_the_other_places_by_keyboard(browser: Browser) -> None:
@@ -62,24 +102,24 @@ def test_a_page_says_where_one_is_and_leads_to_the_other_places_by_keyboard(brow
     for size in SIZES:
         browser.resize(size)
         browser.open("/admin/rentals/rental/")
-        assert browser.text().count("대여" if browser.language == "ko" else "Rentals") >= 2
-        browser.driver.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB, Keys.ENTER)
-        assert browser.driver.switch_to.active_element.get_attribute("id") == "content-start"
-        current = browser.driver.find_elements(By.CSS_SELECTOR, ".menu [aria-current=page]")
-        assert [str(place.get_attribute("href")).removeprefix(browser.address) for place in current] == ["/admin/rentals/rental/"]
+        assert browser.text().count(browser.say("대여", "Rentals")) >= 2
+        browser.page.keyboard.press("Tab")
+        browser.page.keyboard.press("Enter")
+        assert browser.page.evaluate("document.activeElement.id") == "content-start"
+        assert browser.page.eval_on_selector_all(".menu [aria-current=page]", _LINKS) == ["/admin/rentals/rental/"]
 
 
 def test_a_new_request_announces_itself(browser: Browser) -> None:
     browser.sign_in("manager@example.com", PASSWORD)
-    assert not browser.driver.find_element(By.ID, "news").is_displayed()
+    news = browser.page.locator("#news")
+    assert not news.is_visible()
     # Today was shown a day ago, and now another page is looked at.
-    browser.driver.execute_script("sessionStorage.setItem('gdmarket.seen', new Date(Date.now() - 864e5).toISOString())")
+    browser.page.evaluate("sessionStorage.setItem('gdmarket.seen', new Date(Date.now() - 864e5).toISOString())")
     browser.open("/admin/items/item/")
-    news = browser.driver.find_element(By.ID, "news")
-    browser.driver.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
-    WebDriverWait(browser.driver, 20).until(lambda _driver: news.is_displayed())
-    assert browser.driver.title.startswith("(")
-    assert ("새 요청" if browser.language == "ko" else "new request") in news.text
+    browser.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    news.wait_for()
+    assert browser.page.title().startswith("(")
+    assert browser.say("새 요청", "new request") in news.inner_text()
     assert browser.faults() == []
 
 
@@ -87,30 +127,37 @@ def test_a_manager_registers_an_item_and_withdraws_it(browser: Browser) -> None:
     name = f"전동 드라이버 {browser.language}"
     browser.sign_in("manager@example.com", PASSWORD)
     browser.open("/admin/items/item/add/")
-    category = {"ko": "공구", "en": "Tools"}[browser.language]
+    category = browser.say("공구", "Tools")
     browser.fill(name=name, category=category, daily_price="3000", latitude="37.54", longitude="127.05", place="성수역")
-    browser.driver.find_element(By.NAME, "_save").click()
-    browser.driver.find_element(By.LINK_TEXT, name).click()
-    browser.driver.find_element(By.CSS_SELECTOR, "a[href*='withdraw']").click()
+    browser.page.click("[name=_save]")
+    browser.page.get_by_role("link", name=name, exact=True).first.click()
+    browser.page.click("a[href*='withdraw']")
     assert browser.faults() == []
-    browser.driver.find_element(By.CSS_SELECTOR, "#content form [type=submit]").click()
-    # The page before may still be shown right after the click.
-    WebDriverWait(browser.driver, 20).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, ".messagelist .success"))
+    browser.page.click("#content form [type=submit]")
+    browser.page.locator(".messagelist .success").wait_for()
     assert name in browser.text()
 
 
 def test_the_api_can_be_tried_out_without_a_network(browser: Browser) -> None:
     browser.open("/api/v1/docs")
-    browser.driver.implicitly_wait(20)
-    assert browser.driver.find_elements(By.CSS_SELECTOR, ".opblock")
-    severe = [line["message"] for line in browser.driver.get_log("browser") if line["level"] == "SEVERE"]
-    assert severe == []
+    browser.page.locator(".opblock").first.wait_for(timeout=PATIENCE_MS)
+    assert [complaint for complaint in browser.complaints if "warn" not in complaint.lower()] == []
 
 
 def test_a_page_with_faults_is_reported(browser: Browser) -> None:
     far = "<main><button style='position:absolute;left:2900px'>far</button></main>"
-    browser.driver.get(f"data:text/html,<input><img src='data:,'><p style='width:3000px'>wide{far}")
+    browser.page.goto(f"data:text/html,<input><img src='data:,'><p style='width:3000px'>wide{far}")
+    width = browser.page.evaluate("document.documentElement.clientWidth")
     assert [fault.split(":")[0] for fault in browser.faults() if not fault.startswith("console")] == [
-        f"{3000 + 8 - browser.width()} px wider than the window",
+        f"{3000 + 8 - width} px wider than the window",
         *("cut off", "without a label", "without alt text", "no heading", "no title"),
     ]
+
+
+def test_text_that_cannot_be_read_is_reported(browser: Browser) -> None:
+    faint = "<p style='color:%23ddd'>다</p><svg><text y='20' fill='%23ddd'>12월</text></svg><p style='color:%23333'>나</p>"
+    browser.page.goto(f"data:text/html;charset=utf-8,<html lang=ko><title>가</title><main style='background:white'><h1>제목</h1>{faint}")
+    barriers = list_barriers(browser.page)
+    assert [("contrast" in barrier, faint in barrier) for barrier, faint in zip(barriers, ("다", "12월"), strict=True)] == [
+        (True, True)
+    ] * 2
