@@ -24,8 +24,8 @@ from apps.items.queries import board as items
 from apps.items.queries import categories, places
 from apps.items.queries.board import Narrowing
 from apps.rentals import domain
+from apps.rentals.queries import blocks, renters
 from apps.rentals.queries import board as rentals
-from apps.rentals.queries import renters
 from config.desk.away import read_or_none
 from config.desk.board_grid import DAY, PARTS, Bar, BoardDay, BoardWindow, lay_out
 from config.desk.labels import STATES
@@ -37,7 +37,7 @@ from gdmarket.text import MAX_SEARCH
 ROWS = 50
 """How many items a page has."""
 MOST_RENTALS = 3_000
-"""How many rentals a page draws; where there are more, it says so, and offers no day to book."""
+"""How many rentals, and how many blocks, a page draws; where there are more, it says so, and offers no day to book."""
 WEEKS = (2, 4, 8)
 _LISTED = ItemState.LISTED
 _YEARS = range(2000, 2100)
@@ -130,7 +130,10 @@ def list_bars(*, item_ids: Collection[UUID], window: BoardWindow, now: datetime)
     bars: dict[UUID, list[Bar]] = {item_id: [] for item_id in item_ids}
     for row in found[:MOST_RENTALS]:
         bars[row["item_id"]].append(_rental_bar(row, renter=names.get(row["renter_id"], "?"), now=now))
-    return bars, len(found) > MOST_RENTALS
+    blocked = list(blocks.list_blocks(item_ids=item_ids, since=window.starts_at, until=window.ends_at)[: MOST_RENTALS + 1])
+    for block in blocked[:MOST_RENTALS]:
+        bars[block.item_id].append(_block_bar(block))
+    return bars, len(found) > MOST_RENTALS or len(blocked) > MOST_RENTALS
 
 
 def _rental_bar(rental: Mapping[str, Any], *, renter: str, now: datetime) -> Bar:
@@ -146,6 +149,17 @@ def _rental_bar(rental: Mapping[str, Any], *, renter: str, now: datetime) -> Bar
         label=renter,
         more=f", {said}, {_moment(starts_at)} – {_moment(ends_at)}",
         address=reverse("admin:rentals_rental_change", args=[rental["id"]]),
+    )
+
+
+def _block_bar(block: Any) -> Bar:
+    return Bar(
+        kind="blocked",
+        starts_at=block.starts_at,
+        ends_at=block.ends_at,
+        label=block.reason or _("blocked"),
+        more=f", {_('blocked')}, {_moment(block.starts_at)} – {_moment(block.ends_at)}",
+        address=reverse("admin:rentals_block_delete", args=[block.pk]),
     )
 
 
@@ -172,6 +186,7 @@ def _rows(
                 "manager": managers.get(item.manager_id, ""),
                 "manager_address": _address(request, manager=item.manager_id, after="", before=""),
                 "book": f"{walk_in}?{urlencode({'item': item.id})}" if is_bookable else "",
+                "block": f"{reverse('admin:rentals_block_add')}?{urlencode({'item': item.id})}",
                 "laid_out": lay_out(bars=bars[item.id], window=window, is_bookable=is_bookable),
             }
         )

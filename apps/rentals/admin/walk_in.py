@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -189,6 +190,7 @@ def _show(
         "quote": quote,
         "price": quote and format_money(quote.price.amount, quote.price.currency),
         "period": quote and format_period(quote.starts_at, quote.ends_at),
+        "blocking": urlencode({"item": listing.item_id, **{name: request.GET.get(name, "")[:10] for name in ("from", "to")}}),
         "time_zone": get_current_timezone_name(),
     }
     return TemplateResponse(request, "admin/rentals/rental/walk_in.html", context)

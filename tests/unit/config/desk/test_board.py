@@ -13,8 +13,9 @@ from django.utils.timezone import localdate
 
 from apps.items.services import places
 from apps.rentals.domain import guest_id
-from apps.rentals.models import Guest
+from apps.rentals.models import Block, Guest
 from config.desk import board
+from config.desk.board_grid import PARTS
 from gdmarket import clock, databases
 from gdmarket.ids import uuid7
 from tests.factories.accounts import UserFactory
@@ -77,6 +78,20 @@ def test_a_manager_sees_their_own_listed_items_by_name_and_nothing_of_anothers()
     assert _items(page) == ["drill", "tent"]
     assert not {"foreign", "Stranger", str(rental.pk)} & set(re.findall(r"[\w-]+", page.content.decode()))
     assert _items(_open(mine, after=foreign.id)) == ["drill", "tent"]
+
+
+def test_days_that_are_blocked_are_drawn_with_the_reason_and_lead_to_where_the_block_is_lifted() -> None:
+    manager, starts_at = _manager(), datetime.combine(localdate(clock.now()) + DAY, datetime.min.time(), tzinfo=SEOUL)
+    item = _item(manager, "drill")
+    block = Block.objects.create(
+        item_id=item.id, manager_id=manager.pk, starts_at=starts_at, ends_at=starts_at + 2 * DAY, reason="repair",
+        blocked_by=manager.pk, created_at=clock.now(),
+    )  # fmt: skip
+    page = _open(manager)
+    ((name, kind, text),) = _bars(page)
+    assert (name, kind, text.startswith("repair, blocked, ")) == ("drill", "blocked", True)
+    assert f"/admin/rentals/block/{block.pk}/delete/" in page.content.decode()
+    assert [cell.span for cell in page.context["rows"][0]["laid_out"].lines[0] if cell.bar] == [2 * PARTS]
 
 
 def test_what_is_paused_is_there_with_its_rentals_and_cannot_be_booked() -> None:
