@@ -30,9 +30,9 @@ class BuildIndex(Operation):
     reduces_to_sql = True
     reversible = True
 
-    def __init__(self, name: str, on: str | Mapping[str, str]) -> None:
-        """Name the index."""
-        self.name, self.on = name, on
+    def __init__(self, name: str, on: str | Mapping[str, str], *, unique: bool = False) -> None:
+        """Name the index; `unique` makes it a constraint, which no row may break yet."""
+        self.name, self.on, self._kind = name, on, "UNIQUE INDEX" if unique else "INDEX"
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         """Leave the state alone: name the index of a model beside it, in `SeparateDatabaseAndState`."""
@@ -43,13 +43,13 @@ class BuildIndex(Operation):
         if on is None or not router.allow_migrate(connection.alias, app_label):
             return
         if not _is_beside_writers(schema_editor):
-            schema_editor.execute(f"CREATE INDEX IF NOT EXISTS {self.name} ON {on}", None)
+            schema_editor.execute(f"CREATE {self._kind} IF NOT EXISTS {self.name} ON {on}", None)
             return
         is_run = not schema_editor.collect_sql
         with _unhurried(schema_editor), _alone(schema_editor, self.name), _reported(connection, self.name, is_run=is_run):
             if is_run and _is_invalid(connection, self.name):
                 schema_editor.execute(f"DROP INDEX CONCURRENTLY {self.name}", None)
-            schema_editor.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {self.name} ON {on}", None)
+            schema_editor.execute(f"CREATE {self._kind} CONCURRENTLY IF NOT EXISTS {self.name} ON {on}", None)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if not router.allow_migrate(schema_editor.connection.alias, app_label):

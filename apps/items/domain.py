@@ -14,6 +14,7 @@ MAX_DESCRIPTION = 2_000
 MAX_CATEGORY = 40
 MAX_PLACE = 100
 MAX_ADDRESS = 200
+MAX_CODE = 50
 MAX_PLACES = 100
 """How many pickup places a manager keeps at most."""
 MAX_ACTIVE_CATEGORIES = 200
@@ -68,6 +69,7 @@ class Details(TypedDict):
     """The details of an item that its manager enters; prices in minor units of `currency`, degrees in WGS 84.
 
     `place`, `latitude` and `longitude` may be left out where a pickup place has them.
+    `code` is the manager's own, and nobody else's to see.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Details(TypedDict):
     daily_price: int
     deposit: NotRequired[int]
     currency: NotRequired[str]
+    code: NotRequired[str | None]
 
 
 def check(*, details: Mapping[str, object]) -> None:
@@ -180,6 +183,7 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], type[InvalidError]]] = {
     "address": (_text(0, MAX_ADDRESS), errors.BadAddressError),
     "daily_price": (_whole(MIN_DAILY_PRICE, MAX_DAILY_PRICE), errors.BadDailyPriceError),
     "deposit": (_whole(MIN_DEPOSIT, MAX_DEPOSIT), errors.BadDepositError),
+    "code": (lambda value: value is None or _text(1, MAX_CODE)(value), errors.BadCodeError),
     "currency": (lambda value: value == KRW, errors.BadCurrencyError),
     "latitude": (_degrees(MAX_LATITUDE), errors.BadLatitudeError),
     "longitude": (_degrees(MAX_LONGITUDE), errors.BadLongitudeError),

@@ -198,3 +198,63 @@ class BadPositionError(InvalidError):
 
     code = "bad_position"
     field = "position"
+
+
+class BadCodeError(InvalidError):
+    """A code has 1 to 50 characters, none of them a control character, and shows something."""
+
+    code = "bad_code"
+    field = "code"
+
+
+class CodeTakenError(ConflictError):
+    """Another item of the manager has this code."""
+
+    code = "code_taken"
+
+
+class ColumnsMissingError(InvalidError):
+    """The file has no column that is called {columns}: the first row has the headings."""
+
+    code = "columns_missing"
+    field = "file"
+
+
+class ColumnRepeatedError(InvalidError):
+    """Two columns of the file are called {column}."""
+
+    code = "column_repeated"
+    field = "file"
+
+
+class NearestCategoryError(InvalidError):
+    """There is no category “{written}” to choose; the nearest is “{nearest}”."""
+
+    code = "nearest_category"
+    field = "category"
+
+
+class PlaceMissingError(InvalidError):
+    """Give a pickup place of yours, or a place with its latitude and longitude."""
+
+    code = "place_missing"
+    field = "place"
+
+
+class RowRepeatedError(InvalidError):
+    """Row {row} is about the same item."""
+
+    code = "row_repeated"
+    field = "id"
+
+
+class CellUnknownError(InvalidError):
+    """The cell has a formula without a result, or an error: write the value itself."""
+
+    code = "cell_unknown"
+
+
+class ImportRefusedError(ConflictError):
+    """Row {row} was refused, and nothing was changed: {reason}."""
+
+    code = "import_refused"

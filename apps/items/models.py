@@ -23,6 +23,7 @@ _AVAILABILITIES = [
 ]
 _HOLDS = [(domain.Hold.RESERVED, _("Reserved")), (domain.Hold.RENTED, _("Rented out")), (domain.Hold.OVER, _("Over"))]
 _IS_LISTED = Q(state=domain.ItemState.LISTED)
+_HAS_CODE = Q(code__isnull=False, withdrawn_at__isnull=True)
 _IS_OPEN = ~Q(hold=domain.Hold.OVER)
 
 
@@ -149,6 +150,8 @@ class Item(models.Model):
     search_text = FoldedField(of=("name", "category", "place", "description"))
     # Null in a row that the version before wrote.
     category_key = CategoryKeyField(of=("category",), null=True)
+    # The manager's own, by which imports know it; no two of a manager's that are not withdrawn have one.
+    code = models.CharField(_("code"), max_length=domain.MAX_CODE, null=True, blank=True)  # noqa: DJ001  # added beside the version before
     # `album.Photo`s, in their order. Null for none.
     photos = models.JSONField(null=True, editable=False)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
@@ -169,6 +172,7 @@ class Item(models.Model):
             models.Index(fields=["pickup_place", "id"], condition=Q(pickup_place__isnull=False), name="items_at_pickup_place"),
         ]
         constraints = [
+            models.UniqueConstraint(fields=["manager_id", "code"], condition=_HAS_CODE, name="items_code_of_manager"),
             models.CheckConstraint(condition=Q(Range(Length("name"), (1, domain.MAX_NAME))), name="items_name_length"),
             models.CheckConstraint(
                 condition=Q(LessThanOrEqual(Length("description"), domain.MAX_DESCRIPTION)), name="items_description_length"

@@ -14,6 +14,7 @@ from gdmarket.sheets import Cell
 HEADINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "id": ("id", "item id", "물건 id", "아이디", "식별자"),
+        "code": ("code", "own code", "sku", "코드", "내 코드", "자체 코드", "관리 코드", "관리 번호", "상품 코드"),
         "name": ("name", "item", "item name", "이름", "물건", "물건 이름", "물건명", "상품명", "품명"),
         "category": ("category", "분류", "카테고리"),
         "description": ("description", "설명", "상세 설명"),

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import UUIDField
 
 from apps.items import domain
-from apps.items.errors import ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
+from apps.items.errors import CodeTakenError, ItemBusyError, ItemIdTakenError, ItemNotFoundError, VersionMismatchError
 from apps.items.events import ItemRegistered, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.items.models import BusyPeriod, Item, ItemManager, PickupPlace, PlaceSeed
 from apps.items.photos.album import Photo
@@ -52,6 +52,7 @@ def register_item(
     :raises UnknownCategoryError: if there is no such category
     :raises PlaceNotFoundError: if the pickup place is unknown, or another manager's
     :raises ItemIdTakenError: if another manager's item has the id
+    :raises CodeTakenError: if another item of the manager has the code
     """
     domain.check(details=details)
     category = known.get_category(category=details["category"])
@@ -61,6 +62,7 @@ def register_item(
             written["photos"] = list(photos)
         if pickup_place is not None:
             written |= _at(places.lock_place(place_id=pickup_place, manager_id=manager_id))
+        _check_code(code=details.get("code"), manager_id=manager_id, item_id=item_id)
         shown = blurred_place(manager_id=manager_id, latitude=written["latitude"], longitude=written["longitude"])
         written |= {"manager_id": manager_id, "registered_at": now, "updated_at": now, **dict(zip(_SHOWN, shown, strict=True))}
         item, is_new = Item.objects.get_or_create(id=item_id, defaults=written)
@@ -92,6 +94,8 @@ def revise_item(*, item_id: UUID, by: UUID, now: datetime, expected_version: int
         check_version(item=item, expected=expected_version)
         if "category" in changes:
             changes |= _category(item, changes["category"])
+        if changes.get("code") != item.code:
+            _check_code(code=changes.get("code"), manager_id=by, item_id=item_id)
         if at is not None:
             changes |= _at(at)
         elif is_placed or any(name in changes and changes[name] != getattr(item, name) for name in _WHERE):
@@ -223,6 +227,15 @@ def _revise(item: Item, changes: Mapping[str, Any], now: datetime) -> None:
     columns = dict.fromkeys([*differing, *_FOLDED, *(_SHOWN if has_moved else ()), "version", "updated_at"])
     item.save(update_fields=columns)
     publish_revision(item=item, description=item.description if "description" in differing else None, now=now)
+
+
+def _check_code(*, code: str | None, manager_id: UUID, item_id: UUID) -> None:
+    """Refuse a code that another item of the manager has; until the end of the transaction nobody else checks one of theirs."""
+    if code is None:
+        return
+    places.lock_seed(manager_id=manager_id)
+    if Item.objects.filter(manager_id=manager_id, code=code, withdrawn_at=None).exclude(id=item_id).exists():
+        raise CodeTakenError(code=code)
 
 
 def _category(item: Item, category: str) -> dict[str, str]:
