@@ -45,9 +45,9 @@ def test_a_manager_downloads_own_items_alone(desk: Client, manager: Any) -> None
     item = ItemFactory(manager_id=manager.pk, name="=드릴", registered_at=datetime(2026, 11, 30, 15, 0, tzinfo=UTC))
     ItemFactory(name="남의 것")
     headings, *rows = _rows(desk, f"{ITEMS}.csv")
-    assert headings[:6] == ["id", "이름", "분류", "설명", "하루 가격", "보증금"]
+    assert headings[:7] == ["id", "코드", "이름", "분류", "설명", "하루 가격", "보증금"]
     assert "물건관리자" not in headings
-    assert [row[:6] for row in rows] == [[str(item.pk), "'=드릴", "공구", "18 V, 배터리 두 개", "8000", "30000"]]
+    assert [row[:7] for row in rows] == [[str(item.pk), "", "'=드릴", "공구", "18 V, 배터리 두 개", "8000", "30000"]]
     assert rows[0][-3:] == ["등록됨", "대여 가능", "2026-12-01 00:00"]
 
 
@@ -55,7 +55,7 @@ def test_a_download_keeps_what_the_list_is_narrowed_by(desk: Client, manager: An
     ItemFactory(manager_id=manager.pk, name="전동 드릴")
     ItemFactory(manager_id=manager.pk, name="드릴 세트", withdrawn=True)
     ItemFactory(manager_id=manager.pk, name="텐트")
-    assert [row[1] for row in _rows(desk, f"{ITEMS}.csv?q=드릴&state__exact=listed&p=3")[1:]] == ["전동 드릴"]
+    assert [row[2] for row in _rows(desk, f"{ITEMS}.csv?q=드릴&state__exact=listed&p=3")[1:]] == ["전동 드릴"]
     exports = desk.get("/admin/items/item/?q=드릴&state__exact=listed&p=1").context["exports"]
     assert exports["XLSX"] == f"{ITEMS}.xlsx?q=%EB%93%9C%EB%A6%B4&state__exact=listed"
     assert desk.get(f"{ITEMS}.csv?description__regex=x").status_code == 400
@@ -65,7 +65,7 @@ def test_a_download_keeps_what_the_list_is_narrowed_by(desk: Client, manager: An
 def test_an_xlsx_of_items_opens(desk: Client, manager: Any) -> None:
     ItemFactory(manager_id=manager.pk, name="=드릴", latitude=37.5663)
     sheet = openpyxl.load_workbook(io.BytesIO(_body(desk.get(f"{ITEMS}.xlsx")))).active
-    assert [cell.value for cell in sheet[2]][1:2] == ["=드릴"]
+    assert [cell.value for cell in sheet[2]][2:3] == ["=드릴"]
     assert 37.5663 in [cell.value for cell in sheet[2]]
 
 
