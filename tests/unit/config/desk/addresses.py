@@ -234,6 +234,11 @@ ADDRESSES: dict[str, Address] = {
     # Of its manager alone, who takes the cash. Whether the form books is tested where transactions are real.
     "rentals_rental_walk-in": Address(whose=Whose.OWN, query=lambda stock: f"?item={stock.item.pk}", form=_walk_in),
     **_operators("payments_payment", lambda stock: [stock.payment.pk]),
+    "payments_payment_refund": Address(
+        whose=Whose.OPERATORS,
+        arguments=lambda stock: [stock.payment.pk],
+        form=lambda _: {"amount": "100", "reason": "so", "refund": str(uuid7()), "confirmed": "yes"},
+    ),
     **_operators("payments_refund", lambda stock: [stock.refund.pk]),
     **_operators("payments_posting", lambda stock: [stock.posting.pk]),
     **_operators("accounts_user", lambda stock: [stock.renter.pk], add=Address(whose=Whose.OPERATORS)),

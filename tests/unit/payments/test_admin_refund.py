@@ -1,0 +1,96 @@
+"""Operators give money back in the admin: they see before what it comes to, and a form that is sent twice refunds once."""
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from apps.payments.contracts import CASH
+from apps.payments.models import Payment, Refund
+from tests.factories.accounts import UserFactory
+from tests.factories.payments import PaymentFactory
+from tests.unit.payments.actions import everything
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+@pytest.fixture
+def payment() -> Payment:
+    found: Payment = PaymentFactory(state="approved")
+    return found
+
+
+def browser(language: str = "en", **traits: bool) -> Client:
+    client = Client(headers={"accept-language": language})
+    client.force_login(UserFactory(**(traits or {"operator": True})))
+    return client
+
+
+def address(payment: Payment) -> str:
+    return reverse("admin:payments_payment_refund", args=[payment.pk])
+
+
+def form_of(client: Client, payment: Payment, **changes: str) -> dict[str, str]:
+    """Return the form as the page has it, filled in."""
+    initial = client.get(address(payment)).context["form"].initial
+    return {"amount": str(initial["amount"]), "reason": "It was broken.", "refund": str(initial["refund"]), **changes}
+
+
+def test_a_part_is_given_back_once_it_is_confirmed(payment: Payment) -> None:
+    client = browser()
+    assert address(payment) in client.get(reverse("admin:payments_payment_change", args=[payment.pk])).content.decode()
+    form = form_of(client, payment, amount="3000")
+    before = everything()
+
+    asked = client.post(address(payment), form).content.decode()
+
+    for told in ("₩8,000", "Goes back now", "₩3,000", "Left afterwards", "₩5,000", "It was broken."):
+        assert told in asked, told
+    assert everything() == before
+    done = client.post(address(payment), {**form, "confirmed": "yes"}, follow=True).content.decode()
+    assert "₩3,000 is given back to the renter." in done
+    refund = Refund.objects.get()
+    assert (refund.amount, refund.stated_reason, refund.refunded_by_id) == (3_000, "It was broken.", LogEntry.objects.get().user_id)
+
+
+def test_a_form_that_is_sent_twice_refunds_once(payment: Payment) -> None:
+    client = browser()
+    form = form_of(client, payment, amount="3000", confirmed="yes")
+    for _ in range(2):
+        client.post(address(payment), form)
+    assert (Refund.objects.count(), LogEntry.objects.count(), Payment.objects.get().refund_due) == (1, 1, 3_000)
+
+
+@pytest.mark.parametrize("wrong", [{"amount": "8001"}, {"amount": "0"}, {"amount": "-1"}, {"reason": " "}, {"refund": "x"}])
+def test_what_is_wrong_is_refused_and_changes_nothing(payment: Payment, wrong: dict[str, str]) -> None:
+    client = browser()
+    form, before = form_of(client, payment, confirmed="yes", **wrong), everything()
+    answer = client.post(address(payment), form)
+    assert answer.context["form"].errors
+    assert everything() == before
+    assert not LogEntry.objects.exists()
+
+
+def test_cash_is_said_to_be_handed_back_at_the_desk() -> None:
+    payment = PaymentFactory(state="approved", method=CASH)
+    client = browser("ko")
+    assert "현금" in client.get(address(payment)).content.decode()
+    client.post(address(payment), form_of(client, payment, confirmed="yes"))
+    assert Refund.objects.get().amount == 8_000
+
+
+def test_of_what_is_given_back_nothing_is_left() -> None:
+    payment = PaymentFactory(state="refunded")
+    client = browser()
+    assert address(payment) not in client.get(reverse("admin:payments_payment_change", args=[payment.pk])).content.decode()
+    assert "Nothing is left to be given back." in client.get(address(payment)).content.decode()
+
+
+@pytest.mark.parametrize("traits", [{"item_manager": True}, {"renter": True}])
+def test_nobody_but_operators_gives_money_back(payment: Payment, traits: dict[str, bool]) -> None:
+    client, before = browser(**traits), everything()
+    form: dict[str, Any] = {"amount": "3000", "reason": "so", "refund": str(payment.pk), "confirmed": "yes"}
+    assert {client.get(address(payment)).status_code, client.post(address(payment), form).status_code} <= {302, 403}
+    assert everything() == before
