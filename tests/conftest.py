@@ -80,7 +80,7 @@ def process_environment(transactional_db: None) -> dict[str, str]:
     apart = {context: alias for context, alias in settings.GDMARKET_CONTEXT_DATABASES.items() if alias != "default"}
     variables = {"DATABASE_URL": "default"} | {f"GDMARKET_{context.upper()}_DATABASE_URL": alias for context, alias in apart.items()}
     urls = {variable: _url_of(alias, variable) for variable, alias in variables.items()}
-    return {**os.environ, **urls, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    return {**os.environ, **urls, "DJANGO_SETTINGS_MODULE": "tests.settings"}
 
 
 def _url_of(alias: str, variable: str) -> str:

@@ -15,7 +15,8 @@ def deliveries(path: Path, subscriber: str) -> list[tuple[str, int]]:
 
 
 def test_contexts_move_out_with_their_rows_their_streams_and_their_timers(tmp_path: Path) -> None:
-    one: Environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/one.sqlite3", "GDMARKET_DATA_DIR": str(tmp_path)}
+    mine = {"DATABASE_URL": f"sqlite:///{tmp_path}/one.sqlite3", "GDMARKET_DATA_DIR": str(tmp_path)}
+    one: Environment = {**os.environ, **mine, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     output_of(one, "migrate", "-v0")
     output_of(one, "load_demo")
     to_handle = deliveries(tmp_path / "one.sqlite3", "payments")

@@ -249,7 +249,7 @@ def test_the_first_start_beyond_this_machine_makes_no_demo_people(tmp_path: Path
 def test_a_market_with_the_demo_is_not_opened_to_others(tmp_path: Path) -> None:
     made = "from config import serve; serve._prepare(); from apps.accounts.models import User; User.objects.filter(is_staff=False).delete()"
     prepare = "from config import serve; print(serve._prepare())"
-    data = {"GDMARKET_DATA_DIR": str(tmp_path), "DATABASE_URL": "", "DJANGO_SETTINGS_MODULE": "config.settings"}
+    data = {"GDMARKET_DATA_DIR": str(tmp_path), "DATABASE_URL": "", "DJANGO_SETTINGS_MODULE": "tests.settings"}
     assert start("-c", made, **data).returncode == 0
 
     refused = start("-c", prepare, **BEYOND, **data)
