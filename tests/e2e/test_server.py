@@ -33,6 +33,7 @@ def test_the_reconciliation_runs_and_takes_no_memory_afterwards(served: Served) 
     assert len(served.master.children()) == 2  # a worker and the relay
 
 
+@pytest.mark.nightly("postgresql")  # the database has no part in it
 def test_a_relay_that_dies_is_restarted(served: Served) -> None:
     [before] = served.relays()
     before.kill()
@@ -41,6 +42,7 @@ def test_a_relay_that_dies_is_restarted(served: Served) -> None:
     assert served.status_of("/health/live") == 200
 
 
+@pytest.mark.nightly("postgresql")  # the database has no part in it
 def test_a_sidecar_that_cannot_write_never_gets_back_into_gunicorn(
     process_environment: dict[str, str], people: type[UserFactory], tmp_path: Path
 ) -> None:
@@ -66,6 +68,7 @@ def test_a_sidecar_that_cannot_write_never_gets_back_into_gunicorn(
     assert "arbiter.py" not in (tmp_path / "errors").read_text()
 
 
+@pytest.mark.nightly("postgresql")  # the database has no part in it
 def test_a_sidecar_that_is_restarted_goes_on_in_the_same_files_of_metrics(served: Served) -> None:
     charge(method="pm_error", now=clock.now() - timedelta(minutes=5))  # the reconciliation repairs it, and counts
     lasting = {str(child.pid) for child in served.family()} - {str(relay.pid) for relay in served.relays()}
@@ -74,6 +77,7 @@ def test_a_sidecar_that_is_restarted_goes_on_in_the_same_files_of_metrics(served
     assert owners - lasting <= {"relay", "reconcile-payments"}
 
 
+@pytest.mark.nightly("postgresql")  # the database has no part in it
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_every_process(served: Served, ending: signal.Signals) -> None:
     family = served.family()
@@ -82,6 +86,7 @@ def test_a_signal_stops_every_process(served: Served, ending: signal.Signals) ->
     assert not any(process.is_running() for process in family)
 
 
+@pytest.mark.nightly("postgresql")  # the database has no part in it
 def test_a_killed_server_leaves_no_process_behind(served: Served) -> None:
     family = served.family()
     os.kill(served.process.pid, signal.SIGKILL)
@@ -91,6 +96,7 @@ def test_a_killed_server_leaves_no_process_behind(served: Served) -> None:
         assert probe.connect_ex(("127.0.0.1", served.port)) != 0
 
 
+@pytest.mark.nightly("postgresql")  # the database has no part in it
 def test_a_taken_port_is_reported_in_one_line(process_environment: dict[str, str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

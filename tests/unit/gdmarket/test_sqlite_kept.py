@@ -104,7 +104,13 @@ print({each.connection for each in connections.all()}, threading.active_count())
 """
 
 
-@pytest.mark.parametrize("traces", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}], ids=["no traces", "traces"])
+@pytest.mark.parametrize(
+    "traces",
+    [
+        pytest.param({}, id="no traces"),
+        pytest.param({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}, id="traces", marks=pytest.mark.nightly("postgresql")),
+    ],
+)
 def test_the_application_is_loaded_without_connections_and_threads_that_forked_workers_would_share(traces: dict[str, str]) -> None:
     found = subprocess.run(
         [sys.executable, "-c", _LOADED], cwd=ROOT, env={**os.environ, **traces}, capture_output=True, text=True, check=True

@@ -73,7 +73,7 @@ def runs(times: int) -> Callable[[list[str]], bool]:
     return lambda lines: sum(line.startswith("Payments compared:") for line in lines) >= times
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("ending", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.nightly("postgresql"))])
 def test_it_repeats_until_it_is_stopped(start: Start, ending: signal.Signals) -> None:
     running = start()
     running.until(runs(2))
@@ -98,6 +98,7 @@ def test_it_survives_an_unavailable_database(start: Start) -> None:
     assert running.process.poll() is None
 
 
+@pytest.mark.nightly("postgresql")  # the database has no part in it
 def test_it_ends_with_its_parent(environment_with_new_store: dict[str, str]) -> None:
     code = f"import os, subprocess, time; subprocess.Popen([*{COMMAND!r}, '--with-parent', str(os.getpid())]); time.sleep(600)"
     parent = Running([sys.executable, "-c", code], environment_with_new_store)
@@ -109,11 +110,13 @@ def test_it_ends_with_its_parent(environment_with_new_store: dict[str, str]) -> 
     assert not parent.reader.is_alive()  # the pipe closes when the last process that writes into it is gone
 
 
+@pytest.mark.nightly("postgresql")  # the database has no part in it
 def test_it_ends_at_once_if_its_parent_is_gone(start: Start) -> None:
     running = start("--with-parent", str(os.getpid() + 100_000_000))
     assert (running.end(), running.lines) == (0, [])
 
 
+@pytest.mark.nightly("postgresql")  # the database has no part in it
 @pytest.mark.parametrize(("parent", "compared"), [(0, "1 agrees"), (100_000_000, "none")])
 def test_once_it_compares_nothing_more_if_its_parent_is_gone(
     environment_with_new_store: dict[str, str], parent: int, compared: str

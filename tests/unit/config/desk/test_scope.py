@@ -13,6 +13,9 @@ from tests.unit.config.desk.addresses import ADDRESSES, Stock, Whose, list_names
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
+# Who may what is not the database's affair: by day, PostgreSQL has only those who may.
+by_day_on_sqlite = pytest.mark.nightly("postgresql")
+
 _NOT_COUNTED = {"sessions.Session", "accounts.KnownOrigin", "accounts.FailedLogin"}
 _REFUSALS = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 KEPT_IN = [name for name, address in ADDRESSES.items() if address.whose is not Whose.ALL]
@@ -62,6 +65,7 @@ def test_every_address_is_named_here() -> None:
     assert set(list_names()) == set(ADDRESSES), "a new address of the admin is one more entry of `ADDRESSES`"
 
 
+@by_day_on_sqlite
 @pytest.mark.parametrize("name", NOT_ANOTHERS)
 def test_another_manager_is_refused(name: str, stock: Stock) -> None:
     client = _client(UserFactory(item_manager=True))
@@ -72,6 +76,7 @@ def test_another_manager_is_refused(name: str, stock: Stock) -> None:
     assert _everything() == before
 
 
+@by_day_on_sqlite
 @pytest.mark.parametrize("name", [name for name in KEPT_IN if ADDRESSES[name].whose is Whose.OWN])
 def test_another_manager_neither_reads_nor_changes_what_is_not_theirs(name: str, stock: Stock) -> None:
     client = _client(UserFactory(item_manager=True))
@@ -82,6 +87,7 @@ def test_another_manager_neither_reads_nor_changes_what_is_not_theirs(name: str,
     assert _everything() == before
 
 
+@by_day_on_sqlite
 @pytest.mark.parametrize("name", KEPT_IN)
 def test_renters_and_strangers_are_sent_to_sign_in(name: str, stock: Stock) -> None:
     renter = _client(stock.renter)
@@ -103,6 +109,7 @@ def test_operators_may_open_it_and_so_may_who_has_it(name: str, stock: Stock) ->
         assert not _is_sent_to_sign_in(answer)
 
 
+@by_day_on_sqlite
 @pytest.mark.parametrize("name", [name for name in KEPT_IN if ADDRESSES[name].whose is Whose.NOBODY])
 def test_not_even_an_operator_may(name: str, stock: Stock) -> None:
     client = _client(UserFactory(operator=True))
