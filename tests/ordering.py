@@ -11,6 +11,7 @@ import pytest
 _LONGEST = (
     "tests/docs/test_getting_started.py",
     "tests/e2e/test_chaos_payments.py",
+    "tests/e2e/test_fault_matrix.py",
     "tests/e2e/test_moving.py",
     "tests/e2e/test_killed_rebuild.py",
     "tests/e2e/test_chaos.py",
