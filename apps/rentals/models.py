@@ -83,8 +83,9 @@ class Block(models.Model):
         constraints = (models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="rentals_block_forward"),)
 
     def __str__(self) -> str:
-        """Return the first day and the last, where the market is."""
-        return f"{clock.day_of(self.starts_at)} – {clock.day_of(self.ends_at - timedelta.resolution)}"
+        """Return the first day and the last, where the market is; of one day that alone."""
+        first, last = clock.day_of(self.starts_at), clock.day_of(self.ends_at - timedelta.resolution)
+        return str(first) if first == last else f"{first} – {last}"
 
 
 class Renter(models.Model):

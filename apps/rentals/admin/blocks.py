@@ -25,7 +25,7 @@ from apps.rentals.models import Block
 from apps.rentals.queries import blocks
 from apps.rentals.services import blocking
 from gdmarket import clock
-from gdmarket.admin import ManagerOwnedAdmin, format_period, instant_column, is_item_manager, is_operator, link
+from gdmarket.admin import ManagerOwnedAdmin, instant_column, is_item_manager, is_operator, link
 from gdmarket.errors import DomainError
 from gdmarket.ids import uuid7
 from gdmarket.text import is_plain
@@ -38,9 +38,11 @@ class BlockForm(forms.Form):
     """Which item is blocked, from which day to which, both included, and why."""
 
     item = forms.TypedChoiceField(label=_("Item"), coerce=UUID)
-    first_day = forms.DateField(label=_("From"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    first_day = forms.DateField(label=_("From"), widget=forms.DateInput(attrs={"type": "date", "class": "vTextField"}, format="%Y-%m-%d"))
     last_day = forms.DateField(
-        label=_("To"), help_text=_("The last day that is blocked."), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=_("To"),
+        help_text=_("The last day that is blocked."),
+        widget=forms.DateInput(attrs={"type": "date", "class": "vTextField"}, format="%Y-%m-%d"),
     )
     reason = forms.CharField(label=_("Reason"), max_length=200, required=False, help_text=_("For yourself alone, such as a repair."))
 
@@ -81,8 +83,8 @@ class BlockAdmin(ManagerOwnedAdmin):
         return link(address=reverse("admin:items_item_change", args=[block.item_id]), label=name)
 
     @admin.display(description=_("period"), ordering="ends_at")
-    def period(self, block: Block) -> SafeString:
-        return format_period(block.starts_at, block.ends_at)
+    def period(self, block: Block) -> str:
+        return str(block)
 
     blocked = instant_column("created_at", label=_("blocked at"))
 
@@ -141,6 +143,10 @@ class BlockAdmin(ManagerOwnedAdmin):
         except DomainError as refused:
             self.message_user(request, refused.message, messages.ERROR)
             return HttpResponseRedirect(reverse("admin:rentals_block_changelist"))
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
+        self.message_user(request, _("“%(block)s” is free again.") % {"block": obj_display}, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:rentals_block_changelist"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_operator(request.user) or is_item_manager(request.user)

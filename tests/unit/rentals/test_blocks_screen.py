@@ -82,7 +82,7 @@ def test_a_manager_blocks_days_and_lifts_the_block(screens: Client, listing: Lis
 
     delete = reverse("admin:rentals_block_delete", args=[block.pk])
     assert "Lift the block" in screens.get(delete).content.decode()
-    screens.post(delete, {"post": "yes"})
+    assert "is free again." in screens.post(delete, {"post": "yes"}, follow=True).content.decode()
 
     assert not Block.objects.exists()
     assert list(LogEntry.objects.order_by("id").values_list("action_flag", flat=True)) == [1, 3]
