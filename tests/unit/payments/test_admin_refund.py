@@ -22,7 +22,7 @@ def payment() -> Payment:
     return found
 
 
-def browser(language: str = "en", **traits: bool) -> Client:
+def browser(language: str = "en", *, traits: dict[str, bool] | None = None) -> Client:
     client = Client(headers={"accept-language": language})
     client.force_login(UserFactory(**(traits or {"operator": True})))
     return client
@@ -90,7 +90,7 @@ def test_of_what_is_given_back_nothing_is_left() -> None:
 
 @pytest.mark.parametrize("traits", [{"item_manager": True}, {"renter": True}])
 def test_nobody_but_operators_gives_money_back(payment: Payment, traits: dict[str, bool]) -> None:
-    client, before = browser(**traits), everything()
+    client, before = browser(traits=traits), everything()
     form: dict[str, Any] = {"amount": "3000", "reason": "so", "refund": str(payment.pk), "confirmed": "yes"}
     assert {client.get(address(payment)).status_code, client.post(address(payment), form).status_code} <= {302, 403}
     assert everything() == before
