@@ -98,9 +98,13 @@ class ReadOnlyAdmin(LimitedAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})})
 
-    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> HttpResponse | None:
+        """Act on what is chosen; on all of a list only where all of it can be seen."""
+        if request.POST.get("select_across") == "1" and BoundedPaginator(queryset, self.list_per_page).is_cut:
+            self.message_user(request, _("The list is longer than can be shown: narrow it by a search or a filter."), messages.WARNING)
+            return HttpResponseRedirect(request.get_full_path())
         try:
-            return super().response_action(request, *args, **kwargs)
+            return super().response_action(request, queryset, *args, **kwargs)
         except ValidationError:  # a malformed id in a forged form
             return HttpResponseRedirect(request.get_full_path())
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any, NotRequired, TypedDict
 
@@ -140,6 +141,12 @@ def distance_m(*, here: tuple[float, float], there: tuple[float, float]) -> floa
     south, west, north, east = math.radians(here[0]), math.radians(here[1]), math.radians(there[0]), math.radians(there[1])
     haversine = math.sin((north - south) / 2) ** 2 + math.cos(south) * math.cos(north) * math.sin((east - west) / 2) ** 2
     return 2 * EARTH_RADIUS_M * math.asin(min(math.sqrt(haversine), 1.0))
+
+
+def repriced(*, daily_price: int, percent: Decimal = Decimal(0), won: int = 0, step: int = 1) -> int:
+    """Return a daily price changed by so many percent and so many won, rounded half up to a multiple of `step`; it may be out of range."""
+    exact = daily_price * (100 + percent) / 100 + won
+    return int((exact / step).quantize(Decimal(1), ROUND_HALF_UP)) * step
 
 
 def photo_names(*, file: str) -> tuple[str, str]:

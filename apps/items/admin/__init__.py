@@ -1,4 +1,4 @@
-"""Screens on which item managers manage their items."""
+"""Screens on which item managers manage their items, categories and pickup places."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -19,11 +19,14 @@ from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.items import domain, queries, services
+from apps.items.admin import categories, pickup_places
+from apps.items.admin.bulk import BulkAdmin
+from apps.items.admin.duplicating import DuplicatingAdmin
 from apps.items.admin.filters import CategoryFilter
 from apps.items.admin.forms import ItemForm, LocatedMedia
-from apps.items.admin.lists import ServiceBackedAdmin
 from apps.items.admin.pausing import PausingAdmin
 from apps.items.admin.photos import photos_view
+from apps.items.admin.service_backed import ServiceBackedAdmin
 from apps.items.models import BusyPeriod, Item
 from apps.items.queries import tables
 from gdmarket import clock, media
@@ -39,11 +42,12 @@ from gdmarket.admin import (
 from gdmarket.errors import DomainError
 from gdmarket.sheets.exporting import ExportableAdmin
 
+__all__ = ["ItemAdmin", "categories", "pickup_places"]
 MAX_WITHDRAWN_AT_ONCE = 50
 
 
 @admin.register(Item)
-class ItemAdmin(PausingAdmin, ServiceBackedAdmin, ExportableAdmin):
+class ItemAdmin(PausingAdmin, BulkAdmin, DuplicatingAdmin, ServiceBackedAdmin, ExportableAdmin):
     """A manager's own items; operators see everybody's."""
 
     form = ItemForm
@@ -56,7 +60,7 @@ class ItemAdmin(PausingAdmin, ServiceBackedAdmin, ExportableAdmin):
     export_table = tables.ItemTable
     search_fields = ("search_text",)
     search_help_text = _("Words in name, category, place or description")
-    actions = ("pause", "resume", "withdraw")
+    actions = ("change_prices", "change_place", "pause", "resume", "withdraw")
     readonly_fields = ("state", "availability", "busy", "version", "registered_at", "updated_at", "withdrawn_at")
     fieldsets = (
         (None, {"fields": ("name", "category", "description")}),
@@ -130,25 +134,28 @@ class ItemAdmin(PausingAdmin, ServiceBackedAdmin, ExportableAdmin):
 
     def _withdraw(self, request: HttpRequest, item: Item) -> bool:
         try:
-            services.withdraw_item(item_id=item.id, by=item.manager_id, now=clock.now())
+            withdrawn = services.withdraw_item(item_id=item.id, by=item.manager_id, now=clock.now())
         except DomainError as refused:
             self.message_user(request, f"{item.name}: {refused.message}", messages.ERROR)
             return False
-        self.log_change(request, item, "withdrawn")
+        self.log_change(request, item, self.changes_of(before={"state": item.state}, saved=withdrawn))
         return True
 
     def save_model(self, request: HttpRequest, obj: Item, form: ItemForm, change: bool) -> None:  # noqa: FBT001  # Django's hook
         """Register or revise through the services, which publish the facts."""
         if change:
-            seen = form.cleaned_data["seen_version"]
-            services.revise_item(item_id=obj.id, by=obj.manager_id, expected_version=seen, now=clock.now(), **form.details())
+            seen, details = form.expected_version, form.details()
+            form.saved = services.revise_item(item_id=obj.id, by=obj.manager_id, expected_version=seen, now=clock.now(), **details)
         else:
             manager: Any = request.user
-            services.register_item(item_id=obj.id, manager_id=manager.pk, now=clock.now(), **form.details())
+            photos = self.copied_photos(request)
+            services.register_item(item_id=obj.id, manager_id=manager.pk, now=clock.now(), photos=photos, **form.details())
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
         item: Item | None = kwargs.get("obj")
         context["can_withdraw"] = item is not None and self.has_change_permission(request, item)
+        context["can_duplicate"] = item is not None and self.has_add_permission(request)
+        context["copied"] = self.copied_item(request) if item is None else None
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: Item | None = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002  # Django's hook

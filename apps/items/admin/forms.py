@@ -5,15 +5,15 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
-from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from apps.items import domain
+from apps.items.admin.service_backed import ServiceBackedForm
 from apps.items.errors import CategoryNameTakenError
-from apps.items.models import Category, CategoryName, Item, PickupPlace
+from apps.items.models import Category, Item, PickupPlace
 from apps.items.queries import categories, places
-from gdmarket import text
-from gdmarket.errors import InvalidError
+from apps.items.services.places import check_in_area
+from gdmarket.errors import DomainError, InvalidError
 
 _WHERE = ("place", "latitude", "longitude")
 _WRITABLE = ("name", "category", "description", "pickup_place", *_WHERE, "daily_price", "deposit")
@@ -37,15 +37,14 @@ class LocatedMedia:
     js = ("items/location.js",)
 
 
-class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
-    """The editable fields of an item, and the version that the manager saw."""
+class ItemForm(ServiceBackedForm):
+    """The editable fields of an item."""
 
     manager_id: ClassVar[UUID | None] = None
     category = forms.ChoiceField(label=_("Category"))
     pickup_place = forms.ModelChoiceField(
         PickupPlace.objects.none(), required=False, label=_("Pickup place"), empty_label=_("Somewhere else, as typed below")
     )
-    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = Item
@@ -58,15 +57,15 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is 
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Offer the categories there are and the manager's places, and fill in the item's version."""
+        """Offer the categories there are and the manager's places."""
         super().__init__(*args, **kwargs)
         fields: Any = self.fields
-        if self.instance.registered_at is not None:
-            self.initial.update({"seen_version": self.instance.version, "category": self.instance.category_key})
+        if self.is_of_a_row:
+            self.initial["category"] = self.instance.category_key
         if "place" not in fields:
             return  # the item is only shown
         choices = {category.key: str(category) for category in categories.list_categories()}
-        if self.instance.registered_at is not None:
+        if self.is_of_a_row:
             choices.setdefault(self.instance.category_key, self.instance.category)
         fields["category"].choices = [("", "---------"), *choices.items()]
         if self.manager_id is not None:
@@ -98,10 +97,8 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is 
         return {name: value for name, value in given.items() if name not in _WHERE} | {"pickup_place": place.pk}
 
 
-class PlaceForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
-    """The fields of a pickup place, and the version that the manager saw."""
-
-    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+class PlaceForm(ServiceBackedForm):
+    """The fields of a pickup place."""
 
     class Meta:
         model = PickupPlace
@@ -111,12 +108,6 @@ class PlaceForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is
             "name": _("As neighbours would say. Everybody sees it."),
             "address": _("For yourself; renters do not see it."),
         }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Fill in the place's version."""
-        super().__init__(*args, **kwargs)
-        if self.instance.registered_at is not None:
-            self.initial["seen_version"] = self.instance.version
 
     def clean(self) -> dict[str, Any]:
         """Check all of it."""
@@ -137,38 +128,33 @@ class PlaceForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is
         return {name: cleaned[name] for name in ("name", "address", "latitude", "longitude") if name in cleaned}
 
 
-class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
-    """The fields of a category, and the version that the operator saw."""
+class CategoryForm(ServiceBackedForm):
+    """The fields of a category."""
 
     icon = forms.ChoiceField(label=_("icon"), choices=[(name, name) for name in domain.ICONS], initial=domain.ICONS[-1])
-    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = Category
         fields = ("name_ko", "name_en", "icon", "position", "is_active")
         help_texts = {"is_active": _("Whether items can be given this category. Those that have it keep it, and are found by it.")}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Fill in the category's version."""
-        super().__init__(*args, **kwargs)
-        if self.instance.key:
-            self.initial["seen_version"] = self.instance.version
-
     def details(self) -> Any:
         """Return the details of the category as entered."""
         return {name: value for name, value in self.cleaned_data.items() if name != "seen_version"}
 
     def clean(self) -> dict[str, Any]:
-        """Check the names: no other category is known by one of them."""
+        """Check the names; whether another category is known by one of them, the service knows."""
         cleaned: dict[str, Any] = super().clean() or {}
         for field in ("name_ko", "name_en"):
             if field in cleaned:
                 cleaned[field] = _tidy(cleaned[field])
                 _check(self, field, lambda field=field: domain.check(details={"category": cleaned[field]}))
-                taken = CategoryName.objects.filter(folded=text.folded(text=cleaned[field])).exclude(category=self.instance.pk)
-                if taken.exists():
-                    self.add_error(field, CategoryNameTakenError(name=cleaned[field]).message)
         return cleaned
+
+    def field_of(self, refused: DomainError) -> str | None:
+        """Return the name that is taken."""
+        named = (field for field in ("name_ko", "name_en") if self.cleaned_data.get(field) == refused.details.get("name"))
+        return next(named, super().field_of(refused)) if isinstance(refused, CategoryNameTakenError) else super().field_of(refused)
 
 
 def _check(form: Any, field: str, rule: Any) -> None:
@@ -180,7 +166,7 @@ def _check(form: Any, field: str, rule: Any) -> None:
 
 def _check_area(form: Any, cleaned: dict[str, Any]) -> None:
     where = {name: cleaned[name] for name in ("latitude", "longitude")}
-    _check(form, "latitude", lambda: domain.check_in_area(area=settings.GDMARKET_AREA, **where))
+    _check(form, "latitude", lambda: check_in_area(**where))
 
 
 def _tidy(text: str) -> str:

@@ -23,11 +23,10 @@ MAX_PAUSED_AT_ONCE = 50
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Command:
-    """A command on items in the state `of`; `logged` is its word in an item's history."""
+    """A command on items in the state `of`."""
 
     service: Callable[..., Item]
     of: ItemState
-    logged: str
     done: Any
     skipped: Any
 
@@ -36,7 +35,6 @@ _COMMANDS = {
     "pause": _Command(
         service=pausing.pause_item,
         of=ItemState.LISTED,
-        logged="paused",
         done=ngettext_lazy("%(count)d item was paused.", "%(count)d items were paused.", "count"),
         skipped=ngettext_lazy(
             "%(count)d item was left as it is: it is paused or withdrawn.",
@@ -47,7 +45,6 @@ _COMMANDS = {
     "resume": _Command(
         service=pausing.resume_item,
         of=ItemState.PAUSED,
-        logged="resumed",
         done=ngettext_lazy("%(count)d item was resumed.", "%(count)d items were resumed.", "count"),
         skipped=ngettext_lazy(
             "%(count)d item was left as it is: it is not paused.", "%(count)d items were left as they are: they are not paused.", "count"
@@ -58,6 +55,8 @@ _COMMANDS = {
 
 class PausingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
     """An admin of items with two actions and a button to pause and to resume them."""
+
+    changes_of: Callable[..., list[dict[str, Any]]]
 
     @admin.action(description=_("Pause the chosen items"), permissions=["change"])
     def pause(self, request: HttpRequest, items: QuerySet[Item]) -> None:
@@ -95,11 +94,11 @@ class PausingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's clas
         done = 0
         for item in items:
             try:
-                command.service(item_id=item.id, by=item.manager_id, now=clock.now())
+                saved = command.service(item_id=item.id, by=item.manager_id, now=clock.now())
             except DomainError as refused:
                 self.message_user(request, f"{item.name}: {refused.message}", messages.ERROR)
                 continue
-            self.log_change(request, item, command.logged)
+            self.log_change(request, item, self.changes_of(before={"state": item.state}, saved=saved))
             done += 1
         if done:
             self.message_user(request, command.done % {"count": done}, messages.SUCCESS)

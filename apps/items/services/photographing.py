@@ -9,7 +9,7 @@ from apps.items import domain, queries, services
 from apps.items.models import Item
 from apps.items.photos import album, making
 from apps.items.services import photo_files
-from gdmarket import databases
+from gdmarket import databases, ids
 
 
 def add_photo(*, item_id: UUID, by: UUID, photo_id: UUID, raw: bytes, alt: str = "", now: datetime) -> Item:
@@ -113,3 +113,14 @@ def _save(item: Item, photos: list[album.Photo], *, now: datetime) -> None:
     item.updated_at = now
     item.save(update_fields=["photos", "version", "updated_at"])
     services.publish_revision(item=item, now=now)
+
+
+def copy_photos(*, item: Item, now: datetime) -> list[album.Photo]:
+    """Return an item's photos as those of an item to be registered: the same files, which stay for a day, under ids of their own.
+
+    :raises PhotosBusyError: if the files of one are being removed just now
+    """
+    photos: album.Album = item.photos or ()
+    for photo in photos:
+        photo_files.touch(file=photo["file"], now=now)
+    return [{**photo, "id": str(ids.uuid7())} for photo in photos]

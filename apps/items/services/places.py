@@ -103,6 +103,14 @@ def lock_seed(*, manager_id: UUID) -> PlaceSeed:
     return PlaceSeed.objects.select_for_update(no_key=True).get(manager_id=manager_id)
 
 
+def check_in_area(*, latitude: float, longitude: float) -> None:
+    """Validate that a place lies in the market's area.
+
+    :raises OutsideAreaError: if it does not
+    """
+    domain.check_in_area(latitude=latitude, longitude=longitude, area=settings.GDMARKET_AREA)
+
+
 def publish_revision(*, place: PickupPlace, now: datetime) -> None:
     """Publish that items have yet to follow their pickup place."""
     fact = PickupPlaceRevised(place_id=place.id, manager_id=place.manager_id, version=place.version, occurred_at=now)
@@ -111,4 +119,4 @@ def publish_revision(*, place: PickupPlace, now: datetime) -> None:
 
 def _check(details: Any) -> None:
     domain.check(details={"place" if name == "name" else name: value for name, value in details.items()})
-    domain.check_in_area(latitude=details["latitude"], longitude=details["longitude"], area=settings.GDMARKET_AREA)
+    check_in_area(latitude=details["latitude"], longitude=details["longitude"])

@@ -155,7 +155,8 @@ def test_an_items_page_has_the_button_that_is_next(screens: Client, item: Item) 
     assert "Paused" in screens.get(LIST).content.decode()
     screens.post(resume)
     assert _states(item) == ["listed"]
-    assert list(LogEntry.objects.order_by("id").values_list("change_message", flat=True)) == ["paused", "resumed"]
+    history = screens.get(f"/admin/items/item/{item.pk}/history/", headers={"accept-language": "en"}).context["action_list"]
+    assert [entry.lines for entry in history] == [[("state", "Listed", "Paused")], [("state", "Paused", "Listed")]]
 
 
 def test_a_page_that_is_opened_by_its_address_changes_nothing(screens: Client, item: Item) -> None:

@@ -194,6 +194,16 @@ ADDRESSES: dict[str, Address] = {
         ),
     ),
     **{f"{rows}_export_{kind}": Address(whose=Whose.OWN) for rows in ("items_item", "rentals_rental") for kind in ("csv", "xlsx")},
+    "items_item_prices": Address(
+        whose=Whose.OWN,
+        query=lambda stock: f"?item={stock.item.pk}",
+        form=lambda stock: {"change": "set", "amount": "7", "deposit": "", f"version-{stock.item.pk}": stock.item.version, "apply": "1"},
+    ),
+    "items_item_place": Address(
+        whose=Whose.OWN,
+        query=lambda stock: f"?item={stock.item.pk}",
+        form=lambda stock: {"pickup_place": stock.place.pk, f"version-{stock.item.pk}": stock.item.version, "apply": "1"},
+    ),
     "items_item_withdraw": Address(whose=Whose.OWN, query=lambda stock: f"?item={stock.item.pk}"),
     "items_item_pause": Address(whose=Whose.OWNERS, arguments=lambda stock: [stock.item.pk], changes=True),
     "items_item_resume": Address(whose=Whose.OWNERS, arguments=lambda stock: [stock.item.pk]),
