@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from config.desk import board, income, income_files, moved, news, system, walk_in
+from config.desk import board, income, income_files, item_preview, moved, news, system, walk_in
 from gdmarket.sheets import TYPES
 
 
@@ -25,6 +25,7 @@ def patterns(protect: Callable[[Any], Any]) -> list[URLPattern]:
         path("board/", protect(board.show), name="desk_board"),
         path("rentals/rental/walk-in/", protect(walk_in.show), name="rentals_rental_walk-in"),
         *(path(f"income/export.{kind}", protect(income_files.export), {"kind": kind}, name=f"desk_income_export_{kind}") for kind in TYPES),
+        path("items/item/<uuid:item_id>/preview/", protect(item_preview.show), name="desk_item_preview"),
         path("news/", protect(news.tell), name="desk_news"),
         path("system/", protect(system.show), name="desk_system"),
         *old,

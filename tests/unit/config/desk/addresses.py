@@ -204,6 +204,7 @@ ADDRESSES: dict[str, Address] = {
         query=lambda stock: f"?item={stock.item.pk}",
         form=lambda stock: {"pickup_place": stock.place.pk, f"version-{stock.item.pk}": stock.item.version, "apply": "1"},
     ),
+    "desk_item_preview": Address(whose=Whose.OWNERS, arguments=lambda stock: [stock.item.pk]),
     "items_item_withdraw": Address(whose=Whose.OWN, query=lambda stock: f"?item={stock.item.pk}"),
     "items_item_pause": Address(whose=Whose.OWNERS, arguments=lambda stock: [stock.item.pk], changes=True),
     "items_item_resume": Address(whose=Whose.OWNERS, arguments=lambda stock: [stock.item.pk]),
