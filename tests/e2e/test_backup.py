@@ -140,6 +140,7 @@ def test_a_restored_system_answers_as_the_one_before(demo: Environment, there: E
     assert "ok    databases: guards" in output_of(there, "doctor")
 
 
+@pytest.mark.nightly("postgresql")  # the database has no part in it
 def test_a_backup_that_lacks_a_photo_or_has_another_is_refused(demo: Environment, tmp_path: Path) -> None:
     made = backup(demo, tmp_path)
     first, second, *_ = sorted((made / "media" / "photos").iterdir())
@@ -233,6 +234,7 @@ def test_what_a_later_version_added_is_dropped_or_nothing_is_changed(here: Envir
     assert "ok    databases: guards" in output_of(there, "doctor")
 
 
+@pytest.mark.nightly("postgresql")  # the database has no part in it
 def test_a_backup_of_a_newer_version_is_refused(here: Environment, there: Environment, tmp_path: Path) -> None:
     change(here, "INSERT INTO django_migrations (app, name, applied) VALUES ('rentals', '0999_later', '2026-11-28 00:00:00+00:00')")
     try:

@@ -75,11 +75,13 @@ def test_the_refusal_is_a_page_that_says_what_a_list_takes(accept: str, operator
         "가",
     ],
 )
-def test_no_value_of_a_filter_breaks_a_list(model: type[Model], value: str, operator: Client) -> None:
+def test_no_value_of_a_filter_breaks_a_list(model: type[Model], value: str, operator: Client, pytestconfig: pytest.Config) -> None:
     screen = admin.site._registry[model]
     request = operator.get(_list(model)).wsgi_request
     names = [name for entry in screen.get_list_filter(request) for name in screen._lookups_of(entry, request)]  # type: ignore[attr-defined]
-    for name in [*names, "q", "o", "p", "all", "e", "_popup", "_to_field"]:
+    # What reaches no database is tried on SQLite alone by day.
+    is_short = connection.vendor == "postgresql" and not pytestconfig.option.nightly
+    for name in [*names, "q", *(() if is_short else ("o", "p", "all", "e", "_popup", "_to_field"))]:
         assert operator.get(_list(model), {name: value}).status_code in {200, 302, 400}, name
 
 

@@ -121,10 +121,13 @@ def reversed_order(order: Sequence[str]) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("words", WORDS)
 @pytest.mark.parametrize("near", NEAR, ids=["anywhere", "near", "far"])
-def test_every_page_is_that_of_all_items_sorted(made: list[dict[str, Any]], words: str, near: Mapping[str, Any]) -> None:
+def test_every_page_is_that_of_all_items_sorted(
+    made: list[dict[str, Any]], words: str, near: Mapping[str, Any], request: pytest.FixtureRequest
+) -> None:
+    is_short = connections[databases.alias_for("items")].vendor == "postgresql" and not request.config.option.nightly
     chance = random.Random(words + str(near))
     searched = text.words(text=words)
-    for values in ({**near, **filters} for filters in chance.sample(FILTERS, 2)):
+    for values in ({**near, **filters} for filters in chance.sample(FILTERS, 1 if is_short else 2)):
         search = Search(values=values, words=searched)
         for order in [*chance.sample(ORDERS, 1), *(RANKED if searched and not near else []), *(BY_DISTANCE if near else [])]:
             limit = chance.choice([3, 7, 20])
