@@ -258,3 +258,15 @@ class ImportRefusedError(ConflictError):
     """Row {row} was refused, and nothing was changed: {reason}."""
 
     code = "import_refused"
+
+
+class ImportNotFoundError(NotFoundError):
+    """There is no such import."""
+
+    code = "import_not_found"
+
+
+class ImportTooLongError(ConflictError):
+    """All or nothing takes at most {most} rows at once: import this file row by row."""
+
+    code = "import_too_long"

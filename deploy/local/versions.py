@@ -25,9 +25,9 @@ def write_next_version(*, before: Path, folder: Path, number: int) -> Path:
         else:
             shutil.copy2(source, tree / part)
     column = f"remark_{number}"
-    models = tree / "apps" / "items" / "models.py"
+    models = tree / "apps" / "items" / "models" / "__init__.py"
     code = models.read_text()
-    assert code.count(_ANCHOR) == 1, "apps/items/models.py has changed its shape"
+    assert code.count(_ANCHOR) == 1, "apps/items/models/__init__.py has changed its shape"
     field = f"    {column} = models.CharField(max_length=40, null=True, editable=False)\n"
     models.write_text(code.replace(_ANCHOR, field + _ANCHOR))
     migrations = tree / "apps" / "items" / "migrations"

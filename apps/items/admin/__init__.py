@@ -24,6 +24,7 @@ from apps.items.admin.bulk import BulkAdmin
 from apps.items.admin.duplicating import DuplicatingAdmin
 from apps.items.admin.filters import CategoryFilter
 from apps.items.admin.forms import ItemForm, LocatedMedia
+from apps.items.admin.importing import ImportingAdmin
 from apps.items.admin.pausing import PausingAdmin
 from apps.items.admin.photos import photos_view
 from apps.items.admin.service_backed import ServiceBackedAdmin
@@ -47,7 +48,7 @@ MAX_WITHDRAWN_AT_ONCE = 50
 
 
 @admin.register(Item)
-class ItemAdmin(PausingAdmin, BulkAdmin, DuplicatingAdmin, ServiceBackedAdmin, ExportableAdmin):
+class ItemAdmin(ImportingAdmin, PausingAdmin, BulkAdmin, DuplicatingAdmin, ServiceBackedAdmin, ExportableAdmin):
     """A manager's own items; operators see everybody's."""
 
     form = ItemForm

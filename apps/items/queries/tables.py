@@ -33,6 +33,11 @@ HEADINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The columns of a table of items, in their order, each with its English heading and all others by which it is known."""
 
 
+def labels(*, names: Sequence[str]) -> list[str]:
+    """Return the headings of columns in the reader's language; an id is called so in all of them."""
+    return [name if name == "id" else gettext(HEADINGS[name][0]) for name in names]
+
+
 class ItemTable:
     """Items as rows; headings and states are in the language that is active when it is made."""
 
@@ -41,7 +46,7 @@ class ItemTable:
     def __init__(self, *, with_managers: bool) -> None:
         """Leave the managers out of a manager's own table."""
         self._columns = [name for name in HEADINGS if with_managers or name != "manager"]
-        self.headings: Sequence[str] = ["id", *(gettext(HEADINGS[name][0]) for name in self._columns[1:])]
+        self.headings: Sequence[str] = labels(names=self._columns)
         fields: Any = Item._meta  # noqa: SLF001  # Django documents it
         self._labels = {name: {value: str(label) for value, label in fields.get_field(name).choices} for name in ("state", "availability")}
 

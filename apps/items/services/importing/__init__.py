@@ -21,6 +21,7 @@ from gdmarket.errors import DomainError
 from gdmarket.sheets.reading import SheetRow
 
 NEW, CHANGED, UNCHANGED, REFUSED = "new", "changed", "unchanged", "refused"
+DONE = (NEW, CHANGED)
 KINDS = (NEW, CHANGED, UNCHANGED, REFUSED)
 _FILES = UUID("6f1d3f0e-7d2c-5b0e-9a55-1f6f6b1c9d11")  # the namespace of the ids that files give
 _OF_ITEMS = ("id", "code", "name")

@@ -7,6 +7,7 @@ from django.db.models.lookups import LessThanOrEqual, Range
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+import apps.items.models.imports  # noqa: F401  # Django looks for tables here
 from apps.items import domain
 from gdmarket import ids
 from gdmarket.text_columns import FoldedField, NameField
