@@ -1,5 +1,6 @@
 """What is typed to change several items at once, and what becomes of one of them by it."""
 
+import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -31,7 +32,8 @@ class BulkForm(forms.Form):
     @property
     def typed(self) -> str:
         """All that is typed, by which it is known whether it was changed since its preview."""
-        return "\n".join(str(self[name].data) for name in self.fields)
+        # Without line breaks, which browsers send as two characters.
+        return json.dumps([self[name].data for name in self.fields])
 
     def changes_of(self, item: Item) -> dict[str, Any]:
         """Return the details that an item is to have."""

@@ -36,7 +36,8 @@ def previewed(screens: Client, page: str, form: dict[str, str]) -> dict[str, str
     """Return what a browser would send of the page that shows what will change."""
     context = screens.post(page, form | {"preview": "1"}).context
     versions = {f"version-{plan.item.pk}": str(plan.item.version) for plan in context["plans"]}
-    return form | versions | {"previewed": context["form"].typed, "apply": "1"}
+    typed = context["form"].typed.replace("\n", "\r\n")  # as browsers send line breaks
+    return form | versions | {"previewed": typed, "apply": "1"}
 
 
 def planned(screens: Client, page: str, form: dict[str, str]) -> dict[str, Any]:
@@ -179,7 +180,7 @@ def test_anothers_items_are_neither_shown_nor_changed_by_a_typed_address(screens
     for kind, form in (("prices", PERCENT), ("place", {"pickup_place": ""})):
         assert screens.get(address(kind, theirs))["Location"] == LIST
         assert "남의 드릴" not in screens.get(address(kind, own, theirs)).content.decode()
-        forged = form | {f"version-{theirs.pk}": "1", "apply": "1", "previewed": "percent\n10\non\n"}
+        forged = form | {f"version-{theirs.pk}": "1", "apply": "1", "previewed": '["percent", "10", true, ""]'}
         screens.post(address(kind, own, theirs), forged)
     theirs.refresh_from_db()
     assert (theirs.daily_price, theirs.version) == (8_000, 1)
