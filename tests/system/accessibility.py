@@ -22,26 +22,28 @@ const luminance = (rgb) => {
   const [r, g, b] = rgb.map((value) => value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4)
   return 0.2126 * r + 0.7152 * g + 0.0722 * b
 }
-// What lies behind an element: the colours of its ancestors, or null where one has a picture.
+// What may lie behind an element: colours on those of its ancestors, each colour of a gradient; null where one has a picture.
 const behind = (element) => {
-  const layers = []
-  for (let at = element; at; at = at.parentElement) {
-    const style = getComputedStyle(at)
-    if (style.backgroundImage !== 'none') return null
-    layers.push(parse(style.backgroundColor))
-    if (layers.at(-1)[3] === 1) break
-  }
-  return layers.reverse().reduce((under, layer) => over(layer, under), [255, 255, 255])
+  if (!element) return [[255, 255, 255]]
+  const style = getComputedStyle(element)
+  if (style.backgroundImage.includes('url(')) return null
+  const plain = parse(style.backgroundColor)
+  const under = plain[3] === 1 ? [plain] : behind(element.parentElement)?.map((color) => over(plain, color))
+  const stops = (style.backgroundImage.match(/(?:rgba?|color)\\([^)]*\\)/g) ?? []).map(parse)
+  return under && [...under, ...stops.flatMap((stop) => under.map((color) => over(stop, color)))]
 }
 const contrast = (element) => {
-  const back = behind(element)
-  if (!back) return null
+  const backs = behind(element)
+  if (!backs) return null
   const style = getComputedStyle(element)
   const color = parse(element instanceof SVGElement ? style.fill : style.color)
-  const [light, dark] = [luminance(over(color, back)), luminance(back)].sort((a, b) => b - a)
+  const ratios = backs.map((back) => {
+    const [light, dark] = [luminance(over(color, back)), luminance(back)].sort((a, b) => b - a)
+    return (light + 0.05) / (dark + 0.05)
+  })
   const px = parseFloat(style.fontSize)
   const isLarge = px >= 24 || px >= 18.66 && Number(style.fontWeight) >= 700
-  return { ratio: (light + 0.05) / (dark + 0.05), wanted: isLarge ? 3 : 4.5 }
+  return { ratio: Math.min(...ratios), wanted: isLarge ? 3 : 4.5 }
 }
 const unsure = results.incomplete.filter((rule) => rule.id === 'color-contrast').flatMap((rule) => rule.nodes)
 return {

@@ -75,6 +75,7 @@ class Browser:
     def sign_in(self, email: str, password: str) -> None:
         """Sign in by keyboard alone: the first field has the focus."""
         self.open("/admin/login/?next=/admin/")
+        self.page.locator("[name=username]:focus").wait_for()  # which may come after the page's load
         self.page.keyboard.type(email)
         self.page.keyboard.press("Tab")
         self.page.keyboard.type(password)
