@@ -38,7 +38,7 @@ class ItemPausedError(ConflictError):
 
 
 class PeriodRentedError(ConflictError):
-    """A rental holds the item in a part of that period: it is named in `rental`."""
+    """A rental holds the item in a part of that period."""
 
     code = "period_rented"
 

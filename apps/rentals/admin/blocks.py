@@ -20,7 +20,7 @@ from django.utils.timezone import get_current_timezone, localdate
 from django.utils.translation import gettext_lazy as _
 
 from apps.rentals.domain import DAY, HORIZON
-from apps.rentals.errors import PeriodPastError, PeriodTooFarError
+from apps.rentals.errors import AlreadyBlockedError, PeriodPastError, PeriodTooFarError
 from apps.rentals.models import Block
 from apps.rentals.queries import blocks
 from apps.rentals.services import blocking
@@ -112,23 +112,31 @@ class BlockAdmin(ManagerOwnedAdmin):
         return TemplateResponse(request, "admin/rentals/block/add.html", context)
 
     def _block(self, request: HttpRequest, form: BlockForm) -> bool:
-        """Block the days, or say on the form why that is refused; return whether it was done."""
+        """Block the days, or say on the form why that is refused; return whether they are blocked. The same form again changes nothing."""
         person, days = request.user, form.cleaned_data
+        starts_at, ends_at = _midnight(days["first_day"]), _midnight(days["last_day"] + DAY)
         try:
             block = blocking.block_period(
                 block_id=uuid7(),
                 item_id=days["item"],
                 by=_id_of(person),
                 as_operator=is_operator(person),
-                starts_at=_midnight(days["first_day"]),
-                ends_at=_midnight(days["last_day"] + DAY),
+                starts_at=starts_at,
+                ends_at=ends_at,
                 reason=days["reason"],
                 now=clock.now(),
             )
+        except AlreadyBlockedError as refused:
+            existing = blocks.find_block(item_id=days["item"], starts_at=starts_at, ends_at=ends_at)
+            if existing is None or (existing.starts_at, existing.ends_at, existing.reason) != (starts_at, ends_at, days["reason"]):
+                form.add_error(None, refused.message)
+                return False
+            self.message_user(request, _("“%(block)s” was blocked already.") % {"block": existing}, messages.INFO)
+            return True
         except DomainError as refused:
             form.add_error(None, _told(refused))
             return False
-        self.log_addition(request, block, "blocked")
+        self.log_addition(request, block, [{"added": {}}])
         self.message_user(request, _("“%(block)s” is blocked.") % {"block": block}, messages.SUCCESS)
         return True
 

@@ -89,6 +89,28 @@ def test_a_manager_blocks_days_and_lifts_the_block(screens: Client, listing: Lis
     assert screens.get(reverse("admin:rentals_block_change", args=[block.pk])).status_code == 302
 
 
+def test_a_form_that_is_sent_twice_blocks_once(screens: Client, listing: Listing) -> None:
+    form = _form(listing, reason="배터리 수리")
+    answers = [screens.post(ADD, form, follow=True) for _ in range(2)]
+
+    assert [answer.redirect_chain for answer in answers] == [[(LIST, 302)]] * 2
+    assert "was blocked already." in answers[1].content.decode()
+    assert (Block.objects.count(), LogEntry.objects.count()) == (1, 1)
+
+
+@pytest.mark.parametrize("other", [{"reason": "다른 일"}, {"last_day": SOON.isoformat()}])
+def test_days_that_are_blocked_otherwise_are_refused(screens: Client, listing: Listing, other: dict[str, str]) -> None:
+    screens.post(ADD, _form(listing))
+    assert "A part of that period is blocked already." in screens.post(ADD, _form(listing, **other)).content.decode()
+    assert (Block.objects.count(), LogEntry.objects.count()) == (1, 1)
+
+
+def test_the_history_of_a_block_is_in_the_readers_language(screens: Client, listing: Listing) -> None:
+    screens.post(ADD, _form(listing))
+    page = reverse("admin:rentals_block_history", args=[Block.objects.get().pk])
+    assert "추가되었습니다." in screens.get(page, headers={"accept-language": "ko"}).content.decode()
+
+
 def test_a_refusal_keeps_what_was_typed_and_leads_to_the_rental(screens: Client, listing: Listing) -> None:
     midnight = datetime.combine(SOON, datetime.min.time(), tzinfo=ZoneInfo(configured.GDMARKET_TIME_ZONE))
     period = {"starts_at": midnight, "ends_at": midnight + timedelta(days=1)}
