@@ -7,6 +7,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from apps.rentals.errors import (
+    ItemPausedError,
+    ItemWithdrawnError,
+    ManagerInactiveError,
     PeriodPastError,
     PeriodReversedError,
     PeriodTooFarError,
@@ -178,6 +181,19 @@ def check_price(*, price: Money, expected: int | None) -> None:
     """
     if expected is not None and price.amount != expected:
         raise PriceChangedError(price=price.amount, currency=price.currency)
+
+
+def check_offered(*, is_withdrawn: bool, is_paused: bool, is_manager_suspended: bool) -> None:
+    """Refuse an item that nobody can rent now, whatever the period.
+
+    :raises ItemWithdrawnError, ItemPausedError, ManagerInactiveError: then; the first of them
+    """
+    if is_withdrawn:
+        raise ItemWithdrawnError
+    if is_paused:
+        raise ItemPausedError
+    if is_manager_suspended:
+        raise ManagerInactiveError
 
 
 def changed_terms(*, agreed: object, current: object) -> list[str]:

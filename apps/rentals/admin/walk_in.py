@@ -28,8 +28,8 @@ from apps.rentals.errors import (
     PriceChangedError,
 )
 from apps.rentals.models import Listing, Rental
-from apps.rentals.services import quoting, walk_in
-from apps.rentals.services.quoting import WalkInQuote
+from apps.rentals.queries.walk_in import WalkInQuote, get_own_listing, quote_walk_in
+from apps.rentals.services import walk_in
 from gdmarket import clock
 from gdmarket.admin import format_money, format_period
 from gdmarket.errors import DomainError
@@ -127,7 +127,7 @@ def propose(*, asked: QueryDict, now: datetime) -> dict[str, datetime | None]:
 def _own_listing(request: HttpRequest, item_id: UUID) -> Listing:
     person: Any = request.user
     try:
-        return quoting.get_own_listing(item_id=item_id, by=person.pk)
+        return get_own_listing(item_id=item_id, by=person.pk)
     except (ListingNotFoundError, NotTheManagerError) as not_theirs:
         raise PermissionDenied from not_theirs
 
@@ -148,7 +148,7 @@ def _posted(request: HttpRequest) -> QueryDict:
 def _quote(request: HttpRequest, listing: Listing, form: WalkInForm, *, now: datetime) -> WalkInQuote:
     person: Any = request.user
     period = form.cleaned_data if form.is_bound else form.initial
-    return quoting.quote_walk_in(item_id=listing.item_id, by=person.pk, starts_at=period["starts_at"], ends_at=period["ends_at"], now=now)
+    return quote_walk_in(item_id=listing.item_id, by=person.pk, starts_at=period["starts_at"], ends_at=period["ends_at"], now=now)
 
 
 def _book(request: HttpRequest, listing: Listing, form: WalkInForm, admit: Callable[[], object]) -> Rental:

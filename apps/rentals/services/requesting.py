@@ -16,9 +16,6 @@ from apps.rentals.errors import (
     AlreadyRequestedError,
     HoldAgainLaterError,
     ItemHeldUnpaidError,
-    ItemPausedError,
-    ItemWithdrawnError,
-    ManagerInactiveError,
     OwnItemError,
     PaymentUnavailableError,
     PeriodTakenError,
@@ -206,12 +203,7 @@ def _check_listing(listing: Listing, *, is_manager_suspended: bool, overdue: Ren
     """
     if renter_id == listing.manager_id:
         raise OwnItemError
-    if listing.withdrawn:
-        raise ItemWithdrawnError
-    if listing.paused:
-        raise ItemPausedError
-    if is_manager_suspended:
-        raise ManagerInactiveError
+    domain.check_offered(is_withdrawn=listing.withdrawn, is_paused=bool(listing.paused), is_manager_suspended=is_manager_suspended)
     if overdue:
         raise _taken_by([overdue], renter_id=renter_id, next_free=None)
 

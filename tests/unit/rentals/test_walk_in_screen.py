@@ -18,7 +18,7 @@ from pytest_django import Settings
 from apps.items import services as items
 from apps.items.models import Item
 from apps.rentals.admin.walk_in import propose
-from apps.rentals.models import Guest, Listing, Rental
+from apps.rentals.models import Guest, Listing, ListingManager, Rental
 from gdmarket import bus, clock
 from gdmarket.ids import uuid7
 from tests.factories.accounts import UserFactory
@@ -218,6 +218,15 @@ def test_an_item_that_was_withdrawn_or_is_paused_is_refused(manager: Any, item: 
     Listing.objects.filter(item_id=item.pk).update(**{column: True})
     for form in (typed(), booking()):
         assert errors(client_of(manager).post(address(item), form)) == {"__all__": [said]}
+    assert Rental.objects.count() == 0
+
+
+def test_a_manager_who_is_suspended_is_told_no_price(manager: Any, item: Item) -> None:
+    ListingManager.objects.create(manager_id=manager.pk, is_suspended=True, version=2)
+    for form in (typed(), booking()):
+        refused: Any = client_of(manager).post(address(item), form)
+        said = ["The item's manager is not active: the item can neither be requested nor paid."]
+        assert (errors(refused), refused.context["price"]) == ({"__all__": said}, None)
     assert Rental.objects.count() == 0
 
 
