@@ -85,20 +85,26 @@ class PausingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's clas
         if len(chosen) > MAX_PAUSED_AT_ONCE:
             self.message_user(request, _("Choose up to 50 items."), messages.WARNING)
             return
-        concerned = [item for item in chosen if item.state == command.of]
-        self._command_items(request, concerned, command)
-        if skipped := len(chosen) - len(concerned):
-            self.message_user(request, command.skipped % {"count": skipped}, messages.WARNING)
+        self._command_items(request, chosen, command)
 
     def _command_items(self, request: HttpRequest, items: list[Item], command: _Command) -> None:
-        done = 0
+        done = skipped = 0
         for item in items:
+            if item.state != command.of:
+                skipped += 1
+                continue
+            now = clock.now()
             try:
-                saved = command.service(item_id=item.id, by=item.manager_id, now=clock.now())
+                saved = command.service(item_id=item.id, by=item.manager_id, now=now)
             except DomainError as refused:
                 self.message_user(request, f"{item.name}: {refused.message}", messages.ERROR)
+                continue
+            if saved.updated_at != now:  # somebody else was faster
+                skipped += 1
                 continue
             self.log_change(request, item, self.changes_of(before={"state": item.state}, saved=saved))
             done += 1
         if done:
             self.message_user(request, command.done % {"count": done}, messages.SUCCESS)
+        if skipped:
+            self.message_user(request, command.skipped % {"count": skipped}, messages.WARNING)

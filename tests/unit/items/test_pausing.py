@@ -1,26 +1,29 @@
 """A paused item is offered to nobody, and its manager goes on seeing and changing it."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from apps.items import handlers, queries, services
+from apps.items import handlers, services
 from apps.items.errors import ItemNotFoundError, PlaceInUseError
 from apps.items.events import ItemPaused, ItemResumed, ItemRevised, ItemWithdrawn, RentalRefused
 from apps.items.models import BusyPeriod, Item
 from apps.items.services import pausing, places
 from apps.rentals.events import RentalRequested
-from gdmarket import clock, ids
+from gdmarket import clock, databases, ids
 from gdmarket.checks import missing_guards
 from tests.factories.accounts import UserFactory
 from tests.factories.items import BusyPeriodFactory, ItemFactory, rental_fact
 from tests.log import recorded
 from tests.migrating import migrate, newest
+from tests.unit.items import photo_actions
 
 pytestmark = pytest.mark.django_db
 
@@ -129,9 +132,10 @@ def test_nobody_else_pauses_or_resumes_an_item(api: APIClient, manager_api: APIC
     assert manager_api.post(f"{ITEMS}/{item.id}/{command}", {"until": "tomorrow"}, format="json").status_code == 400
 
 
-def test_photos_of_a_paused_item_can_be_added_by_its_manager(manager: Any) -> None:
+def test_photos_of_a_paused_item_can_be_added_by_its_manager(manager: Any, manager_api: APIClient) -> None:
     item = ItemFactory(manager_id=manager.pk, paused=True)
-    assert queries.get_own_item(item_id=item.id, manager_id=manager.pk) == item
+    assert photo_actions.add(manager_api, item).status_code == 201
+    assert (len(photo_actions.photos_of(item)), _states(item)) == (1, ["paused"])
 
 
 # -- The admin --------------------------------------------------------------------------------------------------------------------
@@ -157,6 +161,31 @@ def test_an_items_page_has_the_button_that_is_next(screens: Client, item: Item) 
     assert _states(item) == ["listed"]
     history = screens.get(f"/admin/items/item/{item.pk}/history/", headers={"accept-language": "en"}).context["action_list"]
     assert [entry.lines for entry in history] == [[("state", "Listed", "Paused")], [("state", "Paused", "Listed")]]
+
+
+@pytest.mark.parametrize(("command", "is_paused"), [("pause", True), ("resume", False)])
+def test_a_command_that_changes_nothing_is_not_in_the_history(screens: Client, manager: Any, command: str, is_paused: bool) -> None:
+    item = ItemFactory(manager_id=manager.pk, paused=is_paused)
+    page = screens.post(reverse(f"admin:items_item_{command}", args=[item.id]), follow=True).content.decode()
+    assert ("1 item was left as it is" in page, f"item was {command}d." in page) == (True, False)
+    assert (_facts(), LogEntry.objects.count()) == ([], 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_slower_of_two_who_pause_an_item_is_not_in_the_history(screens: Client, item: Item) -> None:
+    with ThreadPoolExecutor() as others, databases.transaction_for("items"):
+        pausing.pause_item(item_id=item.id, by=item.manager_id, now=clock.now())
+        slower = others.submit(_in_thread, lambda: screens.post(reverse("admin:items_item_pause", args=[item.id])))
+        wait([slower], timeout=0.7)  # it has read the item by then, and waits for its lock
+    assert slower.result().status_code == 302
+    assert ([name for name, _state, _version in _facts()], LogEntry.objects.count()) == (["ItemPaused"], 0)
+
+
+def _in_thread(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    finally:
+        connections.close_all()
 
 
 def test_a_page_that_is_opened_by_its_address_changes_nothing(screens: Client, item: Item) -> None:
