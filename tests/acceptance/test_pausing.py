@@ -1,13 +1,22 @@
 """A manager pauses an item: nobody requests it, and the rentals that were requested go on."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connections
 
+from apps.items import services
+from apps.items.events import ItemPaused
+from apps.items.models import Item
+from apps.items.services import pausing
 from apps.rentals.models import Rental
 from apps.status_view.models import ItemStatus
+from gdmarket import clock, databases
 from gdmarket.bus import subscriptions
 from tests.acceptance.conftest import Drain, Market
+from tests.log import recorded
 from tests.unit.payments.actions import concurrently
 
 GUEST = {"renter_name": "김철수"}
@@ -79,9 +88,37 @@ def test_what_changed_while_an_item_was_paused_is_told_to_open_rentals(market: M
     assert market.see_agreed(rental)["changed"] == ["name"]
 
 
-@pytest.mark.django_db(transaction=True)
 def test_pausing_many_times_at_once_pauses_once(market: Market, drain: Drain) -> None:
     item = market.register()
     answers: list[Any] = concurrently([lambda: market.manager.post(f"/api/v1/items/{item['id']}/pause")] * 4)
     drain()
     assert {(answer.status_code, answer.json()["version"]) for answer in answers} == {(200, 2)}
+    assert len(recorded([ItemPaused])) == 1
+
+
+def _pauses_of_two(market: Market) -> int:
+    """Pause an item while another transaction that pauses it is open; return how many pauses are told of."""
+    item = market.register()
+
+    def also() -> None:
+        try:
+            pause(market, item)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor() as others, databases.transaction_for("items"):
+        pausing.pause_item(item_id=UUID(item["id"]), by=UUID(item["manager"]), now=clock.now())
+        other = others.submit(also)
+        wait([other], timeout=0.7)
+    other.result()
+    return len(recorded([ItemPaused]))
+
+
+def test_a_pause_waits_for_another_and_finds_the_item_paused(market: Market) -> None:
+    assert _pauses_of_two(market) == 1
+
+
+@pytest.mark.postgresql
+def test_without_the_lock_both_would_pause_the_item(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "lock_own_item", lambda item_id, by: Item.objects.get(id=item_id, manager_id=by))
+    assert _pauses_of_two(market) == 2
