@@ -71,9 +71,9 @@ class OpenMoney:
     requested: int
 
 
-def count_listed_items(*, manager_id: UUID) -> int:
-    """Return how many items a manager has listed."""
-    return ItemStatus.objects.filter(manager_id=manager_id, version__gt=0, state="listed").count()
+def count_items(*, manager_id: UUID) -> int:
+    """Return how many items a manager has that are listed or paused."""
+    return ItemStatus.objects.filter(manager_id=manager_id, version__gt=0, state__in=("listed", "paused")).count()
 
 
 def sum_days(*, manager_id: UUID, since: datetime, until: datetime, zone: tzinfo) -> list[Day]:

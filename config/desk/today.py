@@ -73,7 +73,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "quiet": [section["empty"] for section in sections if not section["rows"]],
         "figures": figures,
         "is_away": thumbnails is None or (manager_id is not None and figures is None),
-        "is_new": figures is not None and not any(found.values()) and not figures["listed"] and not figures["rentals"],
+        "is_new": figures is not None and not any(found.values()) and not figures["items"] and not figures["rentals"],
         "may_register": is_item_manager(request.user),
         "shows_people": is_operator(request.user),
     }
@@ -179,13 +179,14 @@ def _figures(*, manager_id: UUID, now: datetime) -> dict[str, Any]:
         begun[day.on] += day.rentals
         income[day.currency] += day.income
     counts = [(first + number * DAY, begun[first + number * DAY]) for number in range(DAYS)]
-    listed = status_view.count_listed_items(manager_id=manager_id)
+    # What is paused may have been out before, or still be.
+    items = status_view.count_items(manager_id=manager_id)
     lent_for = sum((day.lent_for for day in days), timedelta())
     return {
         "income": [format_money(amount, currency) for currency, amount in sorted(income.items())] or [format_money(0, "KRW")],
         "rentals": sum(count for _day, count in counts),
-        "listed": listed,
-        "utilisation": round(100 * min(1.0, lent_for / (listed * (now - since)))) if listed else None,
+        "items": items,
+        "utilisation": round(100 * min(1.0, lent_for / (items * (now - since)))) if items else None,
         "chart": chart.bars(counts),
         "first": first,
     }

@@ -93,9 +93,11 @@ def test_who_has_nothing_yet_is_shown_the_first_steps() -> None:
     manager: Any = UserFactory(item_manager=True)
     assert "첫 대여까지 세 단계" in _open(manager, "ko").content.decode()
     ItemStatus.objects.create(id=uuid7(), version=1, manager_id=manager.pk, name="드릴", state="listed", currency="KRW")
-    page = _open(manager, "ko").content.decode()
-    assert "첫 대여까지 세 단계" not in page
-    assert "지금은 할 일이 없습니다." in page
+    for state in ("listed", "paused"):
+        ItemStatus.objects.update(state=state)
+        page = _open(manager, "ko").content.decode()
+        assert "첫 대여까지 세 단계" not in page
+        assert "지금은 할 일이 없습니다." in page
 
 
 def _paid(
@@ -123,8 +125,8 @@ def _paid(
 def test_the_last_30_days_are_summed() -> None:
     manager: Any = UserFactory(item_manager=True)
     other: Any = UserFactory(item_manager=True)
-    for _ in range(2):
-        ItemStatus.objects.create(id=uuid7(), version=1, manager_id=manager.pk, state="listed", currency="KRW")
+    for state in ("listed", "paused", "withdrawn"):
+        ItemStatus.objects.create(id=uuid7(), version=1, manager_id=manager.pk, state=state, currency="KRW")
     _paid(manager, starts_in=-5 * DAY)
     _paid(manager, starts_in=-5 * DAY, refunded=4_000)
     _paid(manager, starts_in=-9 * DAY, state="cancelled", refunded=10_000)
