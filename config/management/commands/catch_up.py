@@ -15,5 +15,6 @@ class Command(OperatorCommand):
         done = catching_up.catch_up()
         self.stdout.write(
             f"published the state of {done['managers']} managers, described {done['listings']} items, blurred {done['places']} places, "
-            f"scheduled the end of {done['ends']} rentals, made {done['categories']} categories"
+            f"scheduled the end of {done['ends']} rentals, made {done['categories']} categories, "
+            f"told {done['payments']} payments their item"
         )

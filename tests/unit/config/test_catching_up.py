@@ -92,5 +92,6 @@ def test_the_command_says_what_it_did() -> None:
     call_command("catch_up", stdout=said)
 
     assert said.getvalue() == (
-        "published the state of 0 managers, described 0 items, blurred 0 places, scheduled the end of 0 rentals, made 0 categories\n"
+        "published the state of 0 managers, described 0 items, blurred 0 places, scheduled the end of 0 rentals, made 0 categories, "
+        "told 0 payments their item\n"
     )
