@@ -171,6 +171,8 @@ class Item(models.Model):
             models.Index(fields=["daily_price", "id"], condition=_IS_LISTED, name="items_cheapest"),
             models.Index(fields=["name", "id"], condition=_IS_LISTED, name="items_by_name"),
             models.Index(fields=["pickup_place", "id"], condition=Q(pickup_place__isnull=False), name="items_at_pickup_place"),
+            models.Index(fields=["name", "id"], condition=Q(withdrawn_at=None), name="items_kept_by_name"),
+            models.Index(fields=["manager_id", "name", "id"], condition=Q(withdrawn_at=None), name="items_of_manager_by_name"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["manager_id", "code"], condition=_HAS_CODE, name="items_code_of_manager"),

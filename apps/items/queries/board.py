@@ -35,15 +35,15 @@ def list_board_items(
     ends_at: datetime,
     now: datetime,
 ) -> QuerySet[Item]:
-    """List the items of these managers, those that are paused among them; of all without them, where an index has the listed ones alone.
+    """List the items of these managers, or of all without them; those that are paused are among them, those that were withdrawn are not.
 
     Free is what is listed, and held in no part of the time.
     """
-    items = Item.objects.only("id", "manager_id", "name", "state", "photos")
-    if manager_ids is None or narrowing is Narrowing.FREE:
-        items = items.filter(state=LISTED)
+    items = Item.objects.only("id", "manager_id", "name", "state", "photos").filter(withdrawn_at=None)
     if manager_ids is not None:
-        items = items.exclude(state=domain.ItemState.WITHDRAWN).filter(manager_id__in=manager_ids)
+        items = items.filter(manager_id__in=manager_ids)
+    if narrowing is Narrowing.FREE:
+        items = items.filter(state=LISTED)
     if category:
         items = items.filter(category_key=categories.key_of(category=category))
     if place_id:

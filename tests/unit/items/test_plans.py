@@ -9,7 +9,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from apps.items.models import Item
-from apps.items.queries import density, searching
+from apps.items.queries import board, density, searching
 from apps.items.queries.searching import Search
 from gdmarket import databases, ids, text
 from tests.plans import watched_plans
@@ -141,6 +141,20 @@ def test_a_common_word_with_a_filter_that_leaves_nothing_takes_few_statements(or
     # For each rank: the next items in order, how many have the word, and all of it. How common it is, the second visit knows.
     assert counts[0] <= 8
     assert counts[1] <= 4
+
+
+@pytest.mark.parametrize("is_of_all", [False, True])
+@pytest.mark.parametrize("narrowed", [{}, {"narrowing": board.Narrowing.FREE}])
+def test_a_page_of_the_board_sorts_no_more_than_it_shows(is_of_all: bool, narrowed: dict[str, Any]) -> None:
+    _make_items(20_000)
+    manager_id = Item.objects.values_list("manager_id", flat=True)[:1].get()
+    day: dict[str, Any] = {"starts_at": NOON, "ends_at": NOON + timedelta(days=14), "now": NOON}
+    items = board.list_board_items(manager_ids=None if is_of_all else [manager_id], **day, **narrowed)
+    with watched_plans(databases.alias_for("items"), most_sorted=51) as wrong:
+        first, *_ = board.page(items=items, after=None, before=None, limit=50)
+        second, *_ = board.page(items=items, after=first[-1].id, before=None, limit=50)
+        board.page(items=items, after=None, before=second[0].id, limit=50)
+    assert (wrong, len(second)) == ([], 50)
 
 
 @pytest.mark.nightly
