@@ -1,11 +1,12 @@
 """수입 as files: the tables of the page, all their rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from types import MappingProxyType
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -45,6 +46,7 @@ _PAGE = 1_000
 def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     """Send a table of the page with the same address: `table` says which, sums are in the currency's minor units.
 
+    A file does not say of a cell that it could not be read: where what is open or the categories of items cannot, 503.
     :raises PermissionDenied: to a manager who asks for another's, or to an operator who names no manager
     :raises Http404: if there is no such manager or table
     """
@@ -56,6 +58,9 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
         raise Http404
     choice = income.choice_of(request)
     found = earnings.income_of(manager_id=manager.id, choice=choice, currency=request.GET.get("currency", ""))
+    if found.is_away and table != "months":
+        said = gettext("A part of this table cannot be read at the moment. Please try again shortly.")
+        return HttpResponse(said, status=HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain; charset=utf-8")
     title, first = TABLES[table]
     sums = _SUMS if table == "months" else {**_SUMS, **_OPEN}
     headings = [*map(str, first), *map(str, sums.values()), gettext("Currency")]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -9,7 +10,9 @@ from urllib.parse import unquote
 import openpyxl
 import pytest
 import time_machine
+from django.db import OperationalError, connections
 
+from gdmarket import databases
 from tests.factories.accounts import UserFactory
 from tests.unit.config.desk.earned import NOON, lend_for_two_months, open_income, reported
 
@@ -38,7 +41,9 @@ def test_the_tables_are_files_with_the_figures_of_money_report(manager: Any) -> 
     months = _file(manager, "months")
     assert months[0] == ["Month", *heads, "Currency"]
     for row in months[1:]:
-        assert (*map(int, row[1:4]), *map(int, row[5:7])) == reported(manager, row[0])
+        payments, earned, given_back, income, cash, net = map(int, row[1:7])
+        assert (payments, earned, given_back, cash, net) == reported(manager, row[0])
+        assert income == earned - given_back
     opened = ["Paid, rental not over", "Requested, not paid", "Currency"]
     items = _file(manager, "items", "&period=2026-11")
     assert items[0] == ["Item", "Category", "Item's id", *heads, *opened]
@@ -55,6 +60,26 @@ def test_a_file_is_named_and_an_xlsx_opens(manager: Any) -> None:
     sheet = openpyxl.load_workbook(io.BytesIO(b"".join(answer))).active
     assert [[cell.value for cell in row][:2] for row in sheet] == [["물건", "분류"], ["텐트", "캠핑"], ["드릴", "공구"]]
     assert unquote(answer["Content-Disposition"]).endswith("수입 물건별 2026.xlsx")
+
+
+@pytest.mark.parametrize("missing", ["status_view_", "items_item"])
+def test_no_file_says_nothing_is_open_while_that_cannot_be_read(manager: Any, missing: str) -> None:
+    lend_for_two_months(manager)
+
+    def refuse(execute: Any, sql: str, *rest: Any) -> Any:
+        if missing in sql:
+            raise OperationalError("the database is away")
+        return execute(sql, *rest)
+
+    with ExitStack() as stack:
+        for alias in databases.aliases():
+            stack.enter_context(connections[alias].execute_wrapper(refuse))
+        answers = {table: open_income(manager, f"export.csv?table={table}") for table in ("months", "categories", "items")}
+        months = b"".join(answers["months"])
+
+    assert b"12345" in months
+    assert {table: answer.status_code for table, answer in answers.items()} == {"months": 200, "categories": 503, "items": 503}
+    assert "cannot be read at the moment" in answers["items"].content.decode()
 
 
 def test_a_file_is_of_a_manager_and_of_a_table_that_there_is(manager: Any) -> None:
