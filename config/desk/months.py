@@ -15,8 +15,9 @@ _CHOICE = re.compile(r"(\d{4})(?:-(\d{2}))?", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """The months of a page: `shown`, twelve of them, and of these `chosen`, one or all. Each is named by its first day.
+    """The months of a page: `shown`, twelve of them or those of this year so far, and of these `chosen`, one or all.
 
+    Each is named by its first day.
     `text` is the choice as it stands in an address: `2026-11`, `2026`, or nothing for the last twelve months.
     """
 
@@ -27,7 +28,7 @@ class Choice:
     @property
     def is_month(self) -> bool:
         """Whether it is one month."""
-        return len(self.chosen) == 1
+        return "-" in self.text
 
 
 def choose(text: str, *, now: datetime) -> Choice:
@@ -38,7 +39,7 @@ def choose(text: str, *, now: datetime) -> Choice:
     year, month = (int(found[1]), int(found[2] or 0)) if found else (0, 0)
     if not FIRST_YEAR <= year <= this_month.year or month > SHOWN:
         return Choice(text="", shown=last, chosen=last)
-    months = [date(year, number, 1) for number in range(1, SHOWN + 1)]
+    months = [begin for number in range(1, SHOWN + 1) if (begin := date(year, number, 1)) <= this_month]
     if not month:
         return Choice(text=text, shown=months, chosen=months)
     chosen = date(year, month, 1)

@@ -164,6 +164,15 @@ def test_an_earlier_month_is_shown_among_those_of_its_year(manager: Any) -> None
     assert (shown["period"], shown["months"][0]["month"].year, len(shown["months"])) == ("February 2024", 2024, 12)
 
 
+def test_a_year_that_is_not_over_has_the_months_until_now(manager: Any) -> None:
+    shown = open_income(manager, "?period=2026").context
+    assert [row["month"].month for row in shown["months"]] == list(range(1, 12))
+    assert all(open_income(manager, row["address"].partition("/income/")[2]).context["chosen_month"] for row in shown["months"])
+    with time_machine.travel("2026-01-20T03:00:00Z", tick=False):
+        january = open_income(manager, "?period=2026").context
+    assert (january["period"], january["chosen_month"], len(january["months"])) == ("Year 2026", None, 1)
+
+
 # -- What it costs ----------------------------------------------------------------------------------------------------------------
 
 
