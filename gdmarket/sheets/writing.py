@@ -18,6 +18,8 @@ TYPES = MappingProxyType({"csv": "text/csv; charset=utf-8", "xlsx": "application
 """The kinds of files, with their media types."""
 MOST_ROWS = 1_048_576
 """How many rows a sheet of an XLSX has at most, its headings among them. Source: Excel's specifications and limits."""
+MOST_BYTES = zipfile.ZIP64_LIMIT - 64 * 1024
+"""How long the XML of its rows may be. A longer one needs sizes of 64 bits, which Excel refuses in a file that is written as it goes."""
 _MOST_CHARACTERS = 32_767  # in a cell; the same source
 
 _CHUNK = 64 * 1024
@@ -74,7 +76,7 @@ def write(*, kind: str, title: str, headings: Sequence[str], rows: Iterable[Sequ
     Nothing in it is a formula. An XLSX holds each text as it is. CSV knows no types: in one a text that begins as a formula does gets an
     apostrophe before it, which `reading` takes away; numbers and phone numbers such as +82 10-1234-5678 or -5 are left as they are.
     :raises KeyError: if it is no such kind
-    :raises ValueError: midway, if there are more rows than an XLSX can hold; a file that breaks off is better than one that is cut
+    :raises ValueError: midway, if there is more than an XLSX can hold; a file that breaks off is better than one that is cut
     """
     return {"csv": _csv, "xlsx": _xlsx}[kind](title, headings, rows)
 
@@ -138,7 +140,7 @@ class _Pipe(io.RawIOBase):
 
 
 def _xlsx(title: str, headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
-    pipe, zone = _Pipe(), ZoneInfo(settings.GDMARKET_TIME_ZONE)
+    pipe, zone, length = _Pipe(), ZoneInfo(settings.GDMARKET_TIME_ZONE), 0
     name = quoteattr(_plain(re.sub(r"[\[\]:*?/\\]", " ", title)[:31].strip("' ") or "Sheet1"))
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         archive.writestr("[Content_Types].xml", _HEAD + _CONTENT_TYPES)
@@ -152,7 +154,11 @@ def _xlsx(title: str, headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -
             for number, row in enumerate(rows, 2):
                 if number > MOST_ROWS:
                     raise ValueError(f"a sheet has at most {MOST_ROWS} rows")
-                sheet.write(f"<row>{''.join([_xlsx_cell(cell, zone) for cell in row])}</row>".encode())
+                written = f"<row>{''.join([_xlsx_cell(cell, zone) for cell in row])}</row>".encode()
+                length += len(written)
+                if length > MOST_BYTES:
+                    raise ValueError(f"the rows of a sheet have at most {MOST_BYTES} bytes")
+                sheet.write(written)
                 if number % 500 == 0:
                     yield pipe.taken()
             sheet.write(b"</sheetData></worksheet>")

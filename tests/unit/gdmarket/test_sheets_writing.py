@@ -107,6 +107,14 @@ def test_a_file_that_would_be_cut_breaks_off(monkeypatch: pytest.MonkeyPatch) ->
         _written("xlsx", ROW, ROW, ROW)
 
 
+def test_a_sheet_too_long_for_excel_breaks_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = len(_written("xlsx", ROW, ROW))
+    monkeypatch.setattr(writing, "MOST_BYTES", 1_000)
+    assert len(_written("xlsx", ROW, ROW)) == whole
+    with pytest.raises(ValueError, match="at most 1000 bytes"):
+        _written("xlsx", *[ROW] * 10)
+
+
 def test_a_download_has_its_korean_name() -> None:
     answer = download(kind="csv", name="물건 2026-12-01", headings=["이름"], rows=[["드릴"]])
     assert answer["Content-Disposition"] == "attachment; filename*=utf-8''%EB%AC%BC%EA%B1%B4%202026-12-01.csv"
