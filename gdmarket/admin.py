@@ -219,9 +219,14 @@ def format_money(amount: int, currency: str) -> str:
     return f"{sign}₩{abs(amount):,}" if currency == "KRW" else f"{amount:,} {currency}"
 
 
+def say_instant(at: datetime) -> str:
+    """Return an instant in local time for a sentence, the same in every language: `2026-05-01 09:00`."""
+    return date_format(localtime(at), "Y-m-d H:i")
+
+
 def format_instant(at: datetime | None) -> SafeString:
-    """Return an instant in local time, the same in every language: `2026-05-01 09:00`."""
-    return _without_breaks(date_format(localtime(at), "Y-m-d H:i")) if at else EMPTY
+    """Return what `say_instant` returns as HTML without breaks."""
+    return _without_breaks(say_instant(at)) if at else EMPTY
 
 
 def format_period(starts_at: datetime | None, ends_at: datetime | None) -> SafeString:

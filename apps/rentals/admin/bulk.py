@@ -24,7 +24,7 @@ from apps.rentals.models import Rental
 from apps.rentals.queries import renters
 from apps.rentals.services import money
 from gdmarket import clock
-from gdmarket.admin import ManagerOwnedAdmin, format_instant, format_money, format_period
+from gdmarket.admin import ManagerOwnedAdmin, format_money, format_period, say_instant
 from gdmarket.errors import DomainError
 
 MOST_AT_ONCE = 100
@@ -92,7 +92,7 @@ def _skipped(rental: Rental, command: DeskCommand, *, is_out: bool, now: datetim
     if stops := obstacle(rental, command, now=now):
         return stops
     if is_early(rental, command, now=now):
-        begins = {"instant": format_instant(rental.starts_at)}
+        begins = {"instant": say_instant(rental.starts_at)}
         return _("it is not its day: the period begins on %(instant)s. Its own page hands it over earlier") % begins
     return _("the item is still with another renter") if is_out else ""
 

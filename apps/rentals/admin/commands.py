@@ -18,7 +18,7 @@ from apps.rentals.errors import WrongStateError
 from apps.rentals.models import Rental
 from apps.rentals.services import cancelling, lending
 from gdmarket import clock
-from gdmarket.admin import ManagerOwnedAdmin, format_instant, is_operator
+from gdmarket.admin import ManagerOwnedAdmin, is_operator, say_instant
 from gdmarket.errors import DomainError
 
 
@@ -140,7 +140,7 @@ def read_history(message: str) -> str:
         return message
     label = str(COMMANDS[key].label)
     if key == TAKE_BACK_LATE.key and (back := _instant(more)):
-        return f"{label}: {format_instant(back)}"
+        return f"{label}: {say_instant(back)}"
     return f"{label}: {more}" if more else label
 
 

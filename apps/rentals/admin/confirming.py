@@ -17,7 +17,7 @@ from apps.rentals.domain import RentalState
 from apps.rentals.models import Rental
 from apps.rentals.queries.renters import KnownRenter
 from apps.rentals.services import money
-from gdmarket.admin import format_instant, format_money, format_period
+from gdmarket.admin import format_instant, format_money, format_period, say_instant
 
 Line = Promise | str
 _NOT_HANDED_OVER = {RentalState.PAID, RentalState.NO_SHOW}
@@ -111,7 +111,7 @@ def _deposit(rental: Rental) -> str:
 
 
 def _changes(rental: Rental, command: DeskCommand, *, now: datetime) -> list[Line]:
-    end = {"instant": format_instant(rental.ends_at)}
+    end = {"instant": say_instant(rental.ends_at)}
     over: list[Line] = [
         _("The rental is over, and the item is free again."),
         _("The return can be undone for 15 minutes."),
@@ -136,6 +136,6 @@ def _changes_by_cancel(rental: Rental) -> list[Line]:
 
 def _warning(rental: Rental, command: DeskCommand, *, now: datetime) -> Line:
     if is_early(rental, command, now=now):
-        begins = {"instant": format_instant(rental.starts_at)}
+        begins = {"instant": say_instant(rental.starts_at)}
         return _("It is not its day: the period begins on %(instant)s. The item is out from now on, at the same price.") % begins
     return ""

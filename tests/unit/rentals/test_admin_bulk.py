@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import localtime
 
 from apps.rentals.models import Listing, Rental
 from gdmarket import breaker, bus, clock, databases
@@ -19,6 +21,7 @@ from tests.factories.rentals import RentalFactory
 pytestmark = pytest.mark.django_db(databases="__all__", transaction=True)
 
 LIST = "/admin/rentals/rental/"
+SEOUL = ZoneInfo("Asia/Seoul")  # settings.GDMARKET_TIME_ZONE
 DAY = timedelta(days=1)
 
 
@@ -71,6 +74,7 @@ def test_the_page_says_what_is_handed_over_and_what_is_left_and_why(manager: Any
         "out": "it is with the renter",
         "over": "its period is over",
     }
+    assert f"the period begins on {localtime(rentals[2].starts_at, SEOUL):%Y-%m-%d %H:%M}. Its own page" in asked.content.decode()
     assert states() == {"today": "paid", "unpaid": "requested", "next week": "paid", "out": "rented", "over": "paid"}
     done = choose(client, "hand_over_chosen", rentals, confirmed="yes").content.decode()
     assert states() == {"today": "rented", "unpaid": "requested", "next week": "paid", "out": "rented", "over": "paid"}

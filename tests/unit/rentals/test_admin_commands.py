@@ -2,15 +2,18 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import localtime
 
 from apps.items import services as items
 from apps.payments.models import Refund
 from apps.payments.services import refunding
+from apps.rentals.admin.commands import read_history
 from apps.rentals.models import Guest, Rental
 from apps.rentals.services import lending, requesting, walk_in
 from gdmarket import breaker, bus, clock
@@ -20,6 +23,7 @@ from tests.factories.accounts import UserFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PLACE: dict[str, Any] = {"category": "공구", "daily_price": 8_000, "latitude": 37.5, "longitude": 127.0, "place": "성수역"}
+SEOUL = ZoneInfo("Asia/Seoul")  # settings.GDMARKET_TIME_ZONE
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
@@ -93,7 +97,9 @@ def test_next_weeks_rental_is_not_handed_over_by_one_click(manager: Any) -> None
 
     asked = client.post(address(rental, "hand-over"), headers={"referer": "http://testserver/admin/"})
 
-    assert "It is not its day" in asked.content.decode()
+    begins = f"{localtime(rental.starts_at, SEOUL):%Y-%m-%d %H:%M}"
+    assert f"It is not its day: the period begins on {begins}. The item is out" in asked.content.decode()
+    assert f"It is to be back by {localtime(rental.ends_at, SEOUL):%Y-%m-%d %H:%M}.</li>" in asked.content.decode()
     assert Rental.objects.get().state == "paid"
     assert not LogEntry.objects.exists()
     done = client.post(address(rental, "hand-over"), {"confirmed": "yes", "before": asked.context["before"]})
@@ -207,6 +213,7 @@ def test_the_history_says_when_an_item_is_said_to_have_come_back(manager: Any) -
     lending.hand_over(rental_id=rental.pk, by=manager.pk, now=clock.now() - 3 * MINUTE)
     client.post(address(rental, "take-back-late"), {"returned_at": "2026-05-01T09:00:00"})
     assert not LogEntry.objects.exists()
+    assert read_history("take-back-late\n2026-05-01T09:00:00+00:00") == "Record an earlier return: 2026-05-01 09:00"
     client.post(address(rental, "take-back"))
     history = client.get(reverse("admin:rentals_rental_history", args=[rental.pk])).content.decode()
     assert "Take back" in history
