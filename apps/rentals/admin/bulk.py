@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from apps.rentals import queries
-from apps.rentals.admin.commands import CANCEL, HAND_OVER, TAKE_BACK, DeskCommand, carry_out, is_early, obstacle, said_of
+from apps.rentals.admin.commands import CANCEL, HAND_OVER, TAKE_BACK, DeskCommand, carry_out, is_begun, is_early, obstacle, said_of
 from apps.rentals.admin.confirming import money_back, sum_going_back
 from apps.rentals.models import Rental
 from apps.rentals.queries import renters
@@ -39,14 +39,14 @@ _TITLES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChosenRental:
-    """A rental of the page; `skipped` is why the command leaves it as it is, "" where it does not."""
+    """A rental of the page; `skipped` is why the command leaves it as it is, "" where it does not; `goes_back` is None where not known."""
 
     rental: Rental
     renter: str
     period: SafeString
     skipped: Promise | str
     money_back: Promise | str
-    goes_back: int
+    goes_back: int | None
 
 
 def command_chosen(screen: ManagerOwnedAdmin, request: HttpRequest, chosen: QuerySet[Rental], command: DeskCommand) -> HttpResponse | None:
@@ -82,7 +82,7 @@ def _rows(rentals: Sequence[Rental], command: DeskCommand, *, now: datetime) -> 
                 period=format_period(rental.starts_at, rental.ends_at),
                 skipped=_skipped(rental, command, is_out=rental.item_id in out, now=now),
                 money_back=money_back(rental, paid) if command is CANCEL else "",
-                goes_back=sum_going_back(rental, paid) or 0,
+                goes_back=sum_going_back(rental, paid),
             )
         )
     return rows
@@ -101,6 +101,7 @@ def _ask(
     screen: ManagerOwnedAdmin, request: HttpRequest, rows: Sequence[ChosenRental], command: DeskCommand, form: forms.Form
 ) -> HttpResponse:
     todo = [row for row in rows if not row.skipped]
+    sums = [row.goes_back for row in todo if row.goes_back is not None]
     if "reason" in form.fields:
         is_required = form.fields["reason"].required
         form.fields["reason"].help_text = (
@@ -113,7 +114,7 @@ def _ask(
         "submit": command.submit,
         "todo": todo,
         "skipped": [row for row in rows if row.skipped],
-        "goes_back": format_money(sum(row.goes_back for row in todo), "KRW") if command is CANCEL else "",
+        "goes_back": format_money(sum(sums), "KRW") if command is CANCEL and len(sums) == len(todo) else "",
         "form": form,
         "action": request.POST.get("action", ""),
         "checkbox": ACTION_CHECKBOX_NAME,
@@ -126,23 +127,40 @@ def _carry_out_each(
     screen: ManagerOwnedAdmin, request: HttpRequest, rows: Sequence[ChosenRental], command: DeskCommand, particulars: dict[str, Any]
 ) -> None:
     left: dict[str, list[str]] = defaultdict(list)
-    done = 0
+    done = begun = 0
     for row in rows:
-        if row.skipped:
-            left[str(row.skipped)].append(str(row.rental))
+        if why := row.skipped or _differs(request, row.rental, command):
+            left[str(why)].append(str(row.rental))
             continue
         try:
-            carry_out(screen, request, row.rental, command, **particulars)
+            changed = carry_out(screen, request, row.rental, command, **particulars)
         except DomainError as refused:
             left[said_of(refused, row.rental, command, now=clock.now())].append(str(row.rental))
         else:
-            done += 1
+            done += not is_begun(changed, command)
+            begun += is_begun(changed, command)
     if done:
         text = ngettext("Done with %(count)d rental.", "Done with %(count)d rentals.", done) % {"count": done}
+        screen.message_user(request, text, messages.SUCCESS)
+    if begun:
+        text = ngettext(
+            "%(count)d rental is cancelled as soon as the payment provider has answered.",
+            "%(count)d rentals are cancelled as soon as the payment provider has answered.",
+            begun,
+        ) % {"count": begun}
         screen.message_user(request, text, messages.SUCCESS)
     for why, names in left.items():
         text = _("Left as they are, because %(why)s: %(names)s") % {"why": why, "names": _named(names)}
         screen.message_user(request, text, messages.WARNING)
+
+
+def _differs(request: HttpRequest, rental: Rental, command: DeskCommand) -> Promise | str:
+    """Return why a rental is not what the page said; it is read again, as those before it may have taken long."""
+    if command is not CANCEL:
+        return ""
+    rental.refresh_from_db()
+    now_back = sum_going_back(rental, money.list_taken(rentals=[rental]).get(rental.pk))
+    return "" if request.POST.get(f"goes_back_{rental.pk}") == str(now_back) else _("another sum goes back by now")
 
 
 def _named(names: Sequence[str]) -> str:

@@ -32,6 +32,7 @@ from apps.rentals.admin.commands import (
     is_early,
     read_history,
     said_of,
+    said_when_done,
 )
 from apps.rentals.admin.confirming import confirmation_of, help_of, sum_going_back
 from apps.rentals.domain import RentalState
@@ -130,11 +131,11 @@ class RentalCommandsAdmin(ExportableAdmin):
     def _command(self, request: HttpRequest, rental: Rental, command: DeskCommand, **particulars: Any) -> bool:
         """Carry a command out, and say what came of it; return whether it was done."""
         try:
-            carry_out(self, request, rental, command, **particulars)
+            changed = carry_out(self, request, rental, command, **particulars)
         except DomainError as refused:
             self.message_user(request, f"{rental.item_name}: {said_of(refused, rental, command, now=clock.now())}", messages.ERROR)
             return False
-        done = command.done % {"rental": rental.item_name}
+        done = said_when_done(changed, command)
         if command in {TAKE_BACK, TAKE_BACK_LATE}:
             done = format_html("{} {}", done, link(address=_address(rental, UNDO_RETURN), label=_("Undo")))
         self.message_user(request, done, messages.SUCCESS)

@@ -114,15 +114,27 @@ def is_early(rental: Rental, command: DeskCommand, *, now: datetime) -> bool:
     return command == HAND_OVER and localdate(rental.starts_at) > localdate(now)
 
 
-def carry_out(screen: ManagerOwnedAdmin, request: HttpRequest, rental: Rental, command: DeskCommand, **particulars: Any) -> None:
-    """Carry a command out, and write in the history who did it.
+def carry_out(screen: ManagerOwnedAdmin, request: HttpRequest, rental: Rental, command: DeskCommand, **particulars: Any) -> Rental:
+    """Carry a command out, write in the history who did it, and return the rental as it is then.
 
     :raises DomainError: as the command's service does; then nothing is changed
     """
     person: Any = request.user
-    command.service(rental_id=rental.pk, by=person.pk, as_operator=is_operator(person), now=clock.now(), **particulars)
+    changed = command.service(rental_id=rental.pk, by=person.pk, as_operator=is_operator(person), now=clock.now(), **particulars)
     back = particulars.get("returned_at")
     screen.log_change(request, rental, f"{command.key}\n{back.isoformat() if back else particulars.get('reason', '')}")
+    return changed
+
+
+def is_begun(rental: Rental, command: DeskCommand) -> bool:
+    """Return whether a command that was carried out is done only once the payment provider has answered."""
+    return command is CANCEL and rental.state != RentalState.CANCELLED
+
+
+def said_when_done(rental: Rental, command: DeskCommand) -> str:
+    """Return what came of a command that was carried out."""
+    begun = _("“%(rental)s” is cancelled as soon as the payment provider has answered.")
+    return str((begun if is_begun(rental, command) else command.done) % {"rental": rental.item_name})
 
 
 def said_of(refused: DomainError, rental: Rental, command: DeskCommand, *, now: datetime) -> str:

@@ -1,5 +1,7 @@
 """A command on several rentals: it is said before what will change and what is left as it is, and why."""
 
+import re
+from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,6 +53,15 @@ def choose(client: Client, action: str, rentals: list[Rental], **form: Any) -> A
     return client.post(LIST, {"action": action, "_selected_action": [rental.pk for rental in rentals], **form}, follow=True)
 
 
+def confirm(client: Client, asked: Any, **typed: str) -> Any:
+    """Post the page as it is rendered."""
+    form = asked.content.decode().rpartition('<form method="post">')[2].partition("</form>")[0]
+    hidden: dict[str, list[str]] = defaultdict(list)
+    for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form):
+        hidden[name].append(value)
+    return client.post(LIST, {**hidden, **typed}, follow=True)
+
+
 def states() -> dict[str, str]:
     return dict(Rental.objects.values_list("item_name", "state"))
 
@@ -76,18 +87,36 @@ def test_the_page_says_what_is_handed_over_and_what_is_left_and_why(manager: Any
     }
     assert f"the period begins on {localtime(rentals[2].starts_at, SEOUL):%Y-%m-%d %H:%M}. Its own page" in asked.content.decode()
     assert states() == {"today": "paid", "unpaid": "requested", "next week": "paid", "out": "rented", "over": "paid"}
-    done = choose(client, "hand_over_chosen", rentals, confirmed="yes").content.decode()
+    done = confirm(client, asked).content.decode()
     assert states() == {"today": "rented", "unpaid": "requested", "next week": "paid", "out": "rented", "over": "paid"}
     assert "Done with 1 rental." in done
-    assert "because it is not paid yet: unpaid" in done
+    assert "Left as they are" not in done
     assert LogEntry.objects.count() == 1
     assert "아직 결제하지 않았습니다" in choose(browser(manager, "ko"), "hand_over_chosen", rentals).content.decode()
 
 
+def test_what_the_page_skipped_stays_as_it_is_also_where_it_could_be_done_by_now(manager: Any) -> None:
+    rentals, client = [make(manager, "today"), make(manager, "unpaid", "requested")], browser(manager)
+    asked = choose(client, "hand_over_chosen", rentals)
+    Rental.objects.filter(item_name="unpaid").update(state="paid", payment_id=uuid7())
+    assert "Done with 1 rental." in confirm(client, asked).content.decode()
+    assert states() == {"today": "rented", "unpaid": "paid"}
+
+
+def test_what_can_not_be_done_any_more_is_named_with_the_reason(manager: Any) -> None:
+    rentals, client = [make(manager, "drill", "rented"), make(manager, "saw", "rented")], browser(manager)
+    asked = choose(client, "take_back_chosen", rentals)
+    Rental.objects.filter(item_name="saw").update(state="returned", returned_at=clock.now(), closed_at=clock.now())
+    done = confirm(client, asked).content.decode()
+    assert "Done with 1 rental." in done
+    assert "because it is back already: saw" in done
+
+
 def test_what_is_confirmed_twice_is_done_once(manager: Any) -> None:
     rental, client = make(manager, "drill", "rented"), browser(manager)
-    choose(client, "take_back_chosen", [rental], confirmed="yes")
-    again = choose(client, "take_back_chosen", [rental], confirmed="yes").content.decode()
+    asked = choose(client, "take_back_chosen", [rental])
+    confirm(client, asked)
+    again = confirm(client, asked).content.decode()
     assert "because it is back already" in again
     assert (states(), LogEntry.objects.count()) == ({"drill": "returned"}, 1)
 
@@ -96,16 +125,47 @@ def test_a_cancel_of_several_says_how_much_goes_back(manager: Any) -> None:
     payments = [PaymentFactory(state="approved") for _ in range(2)]
     rentals = [make(manager, "drill", payment_id=payments[0].pk), make(manager, "saw", payment_id=payments[1].pk)]
     client = browser(manager)
-    assert "In all, ₩16,000 goes back." in choose(client, "cancel_chosen", rentals).content.decode()
-    choose(client, "cancel_chosen", rentals, confirmed="yes", reason="We are shut.")
+    asked = choose(client, "cancel_chosen", rentals)
+    assert "In all, ₩16,000 goes back." in asked.content.decode()
+    confirm(client, asked, reason="We are shut.")
     bus.run_until_idle()
     assert set(Rental.objects.values_list("cancel_reason", flat=True)) == {"We are shut."}
     assert set(states().values()) <= {"refunding", "cancelled"}
 
 
+def test_of_what_is_not_known_to_go_back_no_sum_is_said(manager: Any) -> None:
+    payment = PaymentFactory(state="approved")
+    rentals = [make(manager, "drill", payment_id=payment.pk), make(manager, "saw", "paying", payment_id=uuid7())]
+    asked = choose(browser(manager), "cancel_chosen", rentals).content.decode()
+    assert "₩8,000, to the renter" in asked
+    assert "All that is left of what was paid" in asked
+    assert "In all" not in asked
+
+
+def test_a_cancel_by_which_another_sum_goes_back_by_now_is_left(manager: Any) -> None:
+    rentals, client = [make(manager, "drill", "requested"), make(manager, "saw", "requested")], browser(manager)
+    asked = choose(client, "cancel_chosen", rentals)
+    payment = PaymentFactory(state="approved")
+    Rental.objects.filter(item_name="saw").update(state="paid", payment_id=payment.pk)
+
+    done = confirm(client, asked).content.decode()
+
+    assert "because another sum goes back by now: saw" in done
+    assert states() == {"drill": "cancelled", "saw": "paid"}
+    assert LogEntry.objects.count() == 1
+
+
+def test_a_cancel_that_waits_for_the_provider_is_not_said_to_be_done(manager: Any) -> None:
+    rentals, client = [make(manager, "drill", "requested"), make(manager, "saw", "paying", payment_id=uuid7())], browser(manager)
+    done = confirm(client, choose(client, "cancel_chosen", rentals)).content.decode()
+    assert "Done with 1 rental." in done
+    assert "1 rental is cancelled as soon as the payment provider has answered." in done
+    assert states() == {"drill": "cancelled", "saw": "paying"}
+
+
 def test_a_cancel_of_what_is_over_needs_a_reason(manager: Any) -> None:
     rentals, client = [make(manager, "drill", "no_show", starts_in=-3 * DAY), make(manager, "saw", "requested")], browser(manager)
-    refused = choose(client, "cancel_chosen", rentals, confirmed="yes", reason="")
+    refused = confirm(client, choose(client, "cancel_chosen", rentals), reason="")
     assert refused.context["form"].errors["reason"]
     assert states() == {"drill": "no_show", "saw": "requested"}
 

@@ -169,6 +169,15 @@ def test_who_saw_another_sum_is_asked_again(manager: Any) -> None:
     assert (Rental.objects.get().state, Refund.objects.count()) == ("paid", 1)
 
 
+def test_a_cancel_that_waits_for_the_provider_is_not_said_to_be_done(manager: Any) -> None:
+    rental, client = paid(manager), browser(manager)
+    Rental.objects.update(state="paying")
+    told = client.post(address(rental, "cancel"), {"reason": ""}, follow=True).content.decode()
+    assert "“드릴” is cancelled as soon as the payment provider has answered." in told
+    assert "“드릴” is cancelled." not in told
+    assert Rental.objects.get().state == "paying"
+
+
 def test_cash_is_handed_back_at_the_desk_and_a_guests_contact_is_shown(manager: Any) -> None:
     rental = in_cash(manager)
     shown = browser(manager).get(address(rental, "cancel")).content.decode()
@@ -210,10 +219,13 @@ def test_an_operator_gets_from_the_rental_to_the_person_and_the_payment(manager:
 
 def test_the_history_says_when_an_item_is_said_to_have_come_back(manager: Any) -> None:
     rental, client = paid(manager), browser(manager)
-    lending.hand_over(rental_id=rental.pk, by=manager.pk, now=clock.now() - 3 * MINUTE)
+    lending.hand_over(rental_id=rental.pk, by=manager.pk, now=clock.now())
+    Rental.objects.update(handed_over_at=clock.now() - 3 * MINUTE)
     client.post(address(rental, "take-back-late"), {"returned_at": "2026-05-01T09:00:00"})
     assert not LogEntry.objects.exists()
     assert read_history("take-back-late\n2026-05-01T09:00:00+00:00") == "Record an earlier return: 2026-05-01 09:00"
-    client.post(address(rental, "take-back"))
+    back = (clock.now() - MINUTE).replace(microsecond=0)
+    client.post(address(rental, "take-back-late"), {"returned_at": f"{localtime(back, SEOUL):%Y-%m-%dT%H:%M:%S}"})
+    assert Rental.objects.get().returned_at == back
     history = client.get(reverse("admin:rentals_rental_history", args=[rental.pk])).content.decode()
-    assert "Take back" in history
+    assert f"Record an earlier return: {localtime(back, SEOUL):%Y-%m-%d %H:%M}" in history
