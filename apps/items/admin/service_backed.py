@@ -60,6 +60,8 @@ class ServiceBackedForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's 
         for name in (name for name, value in typed.items() if value != self.initial.get(name)):
             now = {"value": self._shown(name), "who": who.get(name)}
             self.add_error(name, (_("It is now: %(value)s (%(who)s)") if name in who else _("It is now: %(value)s")) % now)
+        if not self.errors:  # the same form was sent twice, or another person typed the same: nothing is replaced
+            self.cleaned_data["seen_version"] = self.instance.version
 
     def _shown(self, name: str) -> str:
         field: Any = self.fields[name]

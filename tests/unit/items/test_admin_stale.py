@@ -89,6 +89,22 @@ def test_who_saves_again_is_asked_again_where_it_changed_once_more(manager: Any,
     assert Item.objects.get().deposit == 2
 
 
+def test_a_form_that_is_sent_twice_is_saved_once(manager: Any, operator: Any) -> None:
+    place = places.add_place(place_id=ids.uuid7(), manager_id=manager.pk, now=clock.now(), name="서울숲", latitude=37.54, longitude=127.03)
+    category = Category.objects.get(key="공구")
+    for row, person, changed in (
+        (ItemFactory(manager_id=manager.pk), manager, {"name": "망치", "pickup_place": str(place.pk)}),
+        (place, manager, {"name": "뚝섬역"}),
+        (category, operator, {"name_en": "Hardware"}),
+    ):
+        client = signed_in(person)
+        typed = typed_of(client, row) | changed
+        assert [client.post(page_of(row), typed).status_code for _turn in range(2)] == [302, 302]
+        row.refresh_from_db()
+        assert row.version == int(typed["seen_version"]) + 1
+        assert LogEntry.objects.filter(object_id=row.pk).count() == 1
+
+
 def test_a_stale_choice_of_a_place_says_which_it_is_now(manager: Any) -> None:
     details: Any = {"latitude": 37.5444, "longitude": 127.0374}
     one, other = (places.add_place(place_id=ids.uuid7(), manager_id=manager.pk, now=clock.now(), name=name, **details) for name in "가나")
