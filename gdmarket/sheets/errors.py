@@ -1,6 +1,6 @@
 """The reasons for which a file is not read as a table."""
 
-from gdmarket.errors import InvalidError
+from gdmarket.errors import InvalidError, UnavailableError
 
 
 class NotASheetError(InvalidError):
@@ -11,7 +11,13 @@ class NotASheetError(InvalidError):
 
 
 class SheetTooLargeError(InvalidError):
-    """A file has at most {rows} rows and {mebibytes} MiB: split it."""
+    """A file has at most {rows} rows and {mebibytes} MiB: split it, or save it as CSV UTF-8."""
 
     code = "sheet_too_large"
     field = "file"
+
+
+class SheetsBusyError(UnavailableError):
+    """Other files are being read just now: please try again in a moment."""
+
+    code = "sheets_busy"

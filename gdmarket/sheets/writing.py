@@ -27,7 +27,7 @@ _BOM = "\ufeff"  # without it Korean Excel reads UTF-8 as cp949
 # What a spreadsheet takes for a formula if a cell begins so, at full width too. Source: OWASP, CSV Injection.
 _FORMULA = re.compile(r"\s*[=@＝＠]|[\t\r]|\s*[-+－＋](?!\(?\d[\d\s().,-]*%?\Z)")
 # XML 1.0 has no such characters.
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # Excel reads `_x0041_` as A: the underscore is written so itself.
 _LIKE_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _FIRST_DAY = date(1899, 12, 30)
@@ -188,4 +188,4 @@ def _text(text: str, style: int) -> str:
 
 def _plain(text: str) -> str:
     """Return a text as XML can hold it, and as Excel reads it back."""
-    return _LIKE_ESCAPED.sub("_x005F_", _NOT_IN_XML.sub("\ufffd", text[:_MOST_CHARACTERS]))
+    return _LIKE_ESCAPED.sub("_x005F_", NOT_IN_XML.sub("\ufffd", text[:_MOST_CHARACTERS]))

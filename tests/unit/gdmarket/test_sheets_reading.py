@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from gdmarket.sheets import Cell, reading, write
-from gdmarket.sheets.errors import NotASheetError, SheetTooLargeError
+from gdmarket.sheets.errors import NotASheetError, SheetsBusyError, SheetTooLargeError
 from gdmarket.sheets.reading import read
 
 TEXT = "이름,하루 가격\r\n전동 드릴,12000\r\n똠방각하 펲시콜라,9000\r\n"
@@ -73,6 +73,11 @@ def test_what_we_write_is_read_as_it_was(kind: str) -> None:
     row: list[Cell] = ["=드릴 세트=", "'따옴표'", "+82 10-1234-5678", -5, 37.5663, date(2026, 12, 1), "_x0041_", "-선반"]
     raw = b"".join(write(kind=kind, title="물건", headings=["이름"], rows=[row]))
     assert _cells(raw)[1] == ["=드릴 세트=", "'따옴표'", "+82 10-1234-5678", "-5", "37.5663", "2026-12-01", "_x0041_", "-선반"]
+
+
+def test_an_escape_of_what_no_text_can_hold_stays_as_it_is_written() -> None:
+    raw = _with(_book(["a", "b"]), ("<t>a</t>", "<t>_x0000__xD800_</t>"), ("<t>b</t>", "<t>1_x000A_2_x005F_x0041_</t>"))
+    assert _cells(raw) == [["_x0000__xD800_", "1\n2_x0041_"]]
 
 
 def test_numbers_are_texts_without_a_fraction_that_is_zero() -> None:
@@ -162,6 +167,34 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
         archive.writestr("xl/styles.xml", b" " * (5 * 2**20))
     with pytest.raises(SheetTooLargeError):
         read(raw=styles.getvalue())
+
+
+@pytest.mark.parametrize("rows", ["<row>" + "<c/>" * 1_000_001 + "</row>", "<row><c/></row>" * 100_001, "<row><b/></row>" * 1_400_000])
+def test_more_cells_than_may_be_are_not_parsed(rows: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = _with(_book(["a"]), ("</sheetData>", f"{rows}</sheetData>"))
+    monkeypatch.setattr(openpyxl, "load_workbook", None)
+    with pytest.raises(SheetTooLargeError):
+        read(raw=raw)
+
+
+def test_entities_are_not_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = _with(_book(["a"]), ("<worksheet", '<!DOCTYPE worksheet [<!ENTITY a "<c/><c/>">]><worksheet'))
+    monkeypatch.setattr(openpyxl, "load_workbook", None)
+    with pytest.raises(NotASheetError):
+        read(raw=raw)
+
+
+def test_a_file_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_MOST_S", -1.0)
+    with pytest.raises(SheetTooLargeError):
+        read(raw=_book(["a"]))
+
+
+def test_one_file_is_read_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_BUSY_S", 0.01)
+    with reading._one_at_a_time, pytest.raises(SheetsBusyError):  # as another thread has it
+        read(raw=TEXT.encode())
+    assert _cells(TEXT.encode()) == ROWS
 
 
 def test_a_row_that_says_it_is_far_away_ends_the_reading() -> None:
