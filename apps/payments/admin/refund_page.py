@@ -56,18 +56,21 @@ def show(screen: ReadOnlyAdmin, request: HttpRequest, payment: Payment) -> HttpR
     form, now = RefundForm(request.POST), clock.now()
     if not form.is_valid() or "back" in request.POST:
         return _ask(screen, request, payment, form)
-    is_confirmed = _CONFIRMED in request.POST
+    is_confirmed = _CONFIRMED in request.POST and not _has_changed(request, payment)
     try:
         refund = _refund(request, payment, form, now=now, dry_run=not is_confirmed)
     except DomainError as refused:
         form.add_error(getattr(refused, "field", None), refused.message)
         return _ask(screen, request, payment, form)
-    if not is_confirmed:
+    is_repeated = refund.created_at != now
+    if not is_confirmed and not is_repeated:
         return _ask(screen, request, payment, form, is_checked=True)
     money = format_money(refund.amount, payment.currency)
-    if refund.created_at == now:  # else the form was sent again, and nothing more was given back
+    if is_repeated:
+        screen.message_user(request, _("That refund of %(money)s was made before.") % {"money": money}, messages.WARNING)
+    else:
         screen.log_change(request, payment, f"{LOGGED}\n{money}: {refund.stated_reason}")
-    screen.message_user(request, _said(payment) % {"money": money}, messages.SUCCESS)
+        screen.message_user(request, _said(payment) % {"money": money}, messages.SUCCESS)
     return HttpResponseRedirect(reverse("admin:payments_payment_change", args=[payment.pk]))
 
 
@@ -87,7 +90,12 @@ def _refund(request: HttpRequest, payment: Payment, form: RefundForm, *, now: da
 def _said(payment: Payment) -> Any:
     if payment.method == CASH:
         return _("%(money)s is recorded as given back: hand it to the renter at the desk, in cash.")
-    return _("%(money)s is given back to the renter.")
+    return _("%(money)s is on its way back to the renter.")
+
+
+def _has_changed(request: HttpRequest, payment: Payment) -> bool:
+    """Return whether another sum of the payment is given back by now than the page said when the refund was confirmed."""
+    return _CONFIRMED in request.POST and request.POST.get("refund_due") != str(payment.refund_due)
 
 
 def _ask(screen: ReadOnlyAdmin, request: HttpRequest, payment: Payment, form: RefundForm, *, is_checked: bool = False) -> HttpResponse:
@@ -112,6 +120,7 @@ def _ask(screen: ReadOnlyAdmin, request: HttpRequest, payment: Payment, form: Re
         "facts": facts,
         "form": form,
         "is_checked": is_checked,
+        "has_changed": is_checked and _has_changed(request, payment),
         "is_all": is_checked and form.cleaned_data["amount"] == left,
         "in_cash": payment.method == CASH,
         "is_refundable": is_refundable(payment),
