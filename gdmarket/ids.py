@@ -20,6 +20,11 @@ def is_id(text: str) -> bool:
     return re.fullmatch(WRITTEN, text) is not None
 
 
+def read_id(text: str) -> UUID | None:
+    """Return the UUID that a text writes, or None."""
+    return UUID(text) if is_id(text) else None
+
+
 def made_at(made: UUID) -> datetime:
     """Return when `uuid7` made an id, in UTC, to the millisecond."""
     return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)

@@ -32,6 +32,7 @@ from config.desk.labels import STATES
 from gdmarket import clock, media
 from gdmarket.admin import is_item_manager, is_operator
 from gdmarket.errors import InvalidError
+from gdmarket.ids import read_id
 from gdmarket.text import MAX_SEARCH
 
 ROWS = 50
@@ -81,10 +82,10 @@ def read_query(request: HttpRequest, *, today: date) -> BoardQuery:
         q=said.get("q", "").strip()[:MAX_SEARCH],
         category=said.get("category", "")[:MAX_SEARCH],
         manager=said.get("manager", "").strip()[:MAX_SEARCH] if is_operator(request.user) else "",
-        place_id=_uuid(said.get("place")),
+        place_id=read_id(said.get("place", "")),
         narrowing=narrowing,
-        after=_uuid(said.get("after")),
-        before=_uuid(said.get("before")),
+        after=read_id(said.get("after", "")),
+        before=read_id(said.get("before", "")),
     )
 
 
@@ -200,7 +201,7 @@ def _managers(request: HttpRequest, asked: BoardQuery) -> list[UUID] | None:
         return [person.pk]
     if not asked.manager:
         return None
-    if manager_id := _uuid(asked.manager):
+    if manager_id := read_id(asked.manager):
         return [manager_id]
     try:
         found = accounts.find_people(words=asked.manager, by_address=True)
@@ -234,7 +235,7 @@ def _months(window: BoardWindow) -> list[dict[str, Any]]:
 def _choices(request: HttpRequest, asked: BoardQuery, manager_ids: Sequence[UUID] | None) -> dict[str, Any]:
     """Return where the links and filters of the page lead."""
     step = 7 * asked.weeks * DAY
-    chosen_id = _uuid(asked.manager)
+    chosen_id = read_id(asked.manager)
     is_one = manager_ids is not None and len(manager_ids) == 1
     return {
         "earlier": _address(request, **{"from": asked.first - step}),
@@ -258,10 +259,3 @@ def _address(request: HttpRequest, **changed: object) -> str:
     """Return this page's address with these parameters instead, without those that are empty."""
     said = {name: value for name, value in request.GET.items() if value} | changed
     return f"{request.path}?{urlencode({name: value for name, value in said.items() if value})}"
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None

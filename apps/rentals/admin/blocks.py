@@ -27,7 +27,7 @@ from apps.rentals.services import blocking
 from gdmarket import clock
 from gdmarket.admin import ManagerOwnedAdmin, instant_column, is_item_manager, is_operator, link
 from gdmarket.errors import DomainError
-from gdmarket.ids import uuid7
+from gdmarket.ids import read_id, uuid7
 from gdmarket.text import is_plain
 
 MOST_CHOICES = 1_000
@@ -168,7 +168,7 @@ def _choices(request: HttpRequest) -> list[tuple[str, str]]:
     listings = blocks.list_listings(manager_id=None if is_operator(request.user) else _id_of(request.user))
     found = {str(item_id): name for item_id, name in listings.values_list("item_id", "name")[:MOST_CHOICES]}
     for named in (request.GET.get("item", ""), request.POST.get("item", "")):
-        if named not in found and (item_id := _uuid(named)):
+        if named not in found and (item_id := read_id(named)):
             found |= {str(item_id): name for name in listings.filter(item_id=item_id).values_list("name", flat=True)}
     return [("", "---------"), *found.items()]
 
@@ -204,13 +204,6 @@ def _within_a_year(day: date) -> date:
 def _day(text: str) -> date | None:
     try:
         return parse_date(text)
-    except ValueError:
-        return None
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
     except ValueError:
         return None
 

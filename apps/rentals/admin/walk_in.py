@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.timezone import get_current_timezone, get_current_timezone_name, localdate, localtime
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.rentals import queries
@@ -27,13 +28,14 @@ from apps.rentals.errors import (
     PeriodTakenError,
     PriceChangedError,
 )
-from apps.rentals.models import Listing, Rental
+from apps.rentals.models import Block, Listing, Rental
+from apps.rentals.queries import blocks
 from apps.rentals.queries.walk_in import WalkInQuote, get_own_listing, quote_walk_in
 from apps.rentals.services import walk_in
 from gdmarket import clock
 from gdmarket.admin import format_money, format_period
 from gdmarket.errors import DomainError
-from gdmarket.ids import uuid7
+from gdmarket.ids import read_id, uuid7
 from gdmarket.text import is_plain, shows_something
 
 _OPENS, _CLOSES = time(9), time(18)
@@ -86,12 +88,15 @@ class WalkInForm(forms.Form):
         return _tidied(self.cleaned_data["contact"])
 
 
-def walk_in_view(request: HttpRequest, *, admit: Callable[[], object]) -> HttpResponse:
-    """Show the form with its price, or book. `admit` counts a booking that is tried, and raises what refuses one too many."""
-    item_id = _uuid(request.GET.get("item", ""))
+def walk_in_view(request: HttpRequest, *, admit: Callable[[], object], board: str) -> HttpResponse:
+    """Show the form with its price, or book; `board` is the address of the page on which items and days are chosen.
+
+    `admit` counts a booking that is tried, and raises what refuses one too many.
+    """
+    item_id = read_id(request.GET.get("item", ""))
     if item_id is None:
         messages.info(request, _("Choose the item first: a free day of it, or “Book” beside it."))
-        return HttpResponseRedirect(reverse("admin:desk_board"))
+        return HttpResponseRedirect(board)
     listing, now, refused = _own_listing(request, item_id), clock.now(), None
     form = WalkInForm(_posted(request) if request.method == "POST" else None, initial=_initial(request, now=now))
     if form.is_bound and form.is_valid() and request.POST.get("step") == "book":
@@ -106,7 +111,7 @@ def walk_in_view(request: HttpRequest, *, admit: Callable[[], object]) -> HttpRe
             quote = _quote(request, listing, form, now=now)
         except DomainError as error:
             refused = refused or error
-    return _show(request, listing, form, quote=quote, refused=refused)
+    return _show(request, listing, form, quote=quote, refused=refused, board=board)
 
 
 def propose(*, asked: QueryDict, now: datetime) -> dict[str, datetime | None]:
@@ -172,10 +177,13 @@ def _book(request: HttpRequest, listing: Listing, form: WalkInForm, admit: Calla
 
 
 def _show(
-    request: HttpRequest, listing: Listing, form: WalkInForm, *, quote: WalkInQuote | None, refused: DomainError | None
+    request: HttpRequest, listing: Listing, form: WalkInForm, *, quote: WalkInQuote | None, refused: DomainError | None, board: str
 ) -> HttpResponse:
     details = refused.details if refused else {}
     said = str(_MESSAGES.get(type(refused), refused.message)) if refused else ""
+    block = _block_within(listing, form) if isinstance(refused, PeriodTakenError) else None
+    if block is not None:
+        said = gettext("Days of that period are blocked: lift the block, or choose others.")
     if refused and form.is_bound:
         field = getattr(refused, "field", None)
         form.add_error(field if field in form.fields else None, said)
@@ -187,6 +195,8 @@ def _show(
         "refusal": "" if form.is_bound else said,
         "next_free": _offer(details.get("next_free")),
         "existing_id": details.get("rental"),
+        "block_id": block and block.pk,
+        "board": board,
         "quote": quote,
         "price": quote and format_money(quote.price.amount, quote.price.currency),
         "period": quote and format_period(quote.starts_at, quote.ends_at),
@@ -194,6 +204,12 @@ def _show(
         "time_zone": get_current_timezone_name(),
     }
     return TemplateResponse(request, "admin/rentals/rental/walk_in.html", context)
+
+
+def _block_within(listing: Listing, form: WalkInForm) -> Block | None:
+    """Return the manager's own block in the period that the form names, if there is one."""
+    period = form.cleaned_data if form.is_bound else form.initial
+    return blocks.find_block(item_id=listing.item_id, starts_at=period["starts_at"] or clock.now(), ends_at=period["ends_at"])
 
 
 def _offer(next_free: Any) -> dict[str, Any] | None:
@@ -220,13 +236,6 @@ def _read(text: str, *, now: datetime) -> date | datetime | None:
 
 def _at(on: date, hour: time) -> datetime:
     return datetime.combine(on, hour, tzinfo=get_current_timezone())
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _tidied(text: str) -> str:

@@ -1,6 +1,6 @@
 """The walk-in screen: the price first, then one booking, however often the form is sent; and never of another's item."""
 
-from collections.abc import Iterator
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -10,15 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.cache import cache
-from django.http import QueryDict
 from django.test import Client
-from django.utils.timezone import override
 from pytest_django import Settings
 
 from apps.items import services as items
 from apps.items.models import Item
-from apps.rentals.admin.walk_in import propose
-from apps.rentals.models import Guest, Listing, ListingManager, Rental
+from apps.rentals.models import Block, Guest, Listing, ListingManager, Rental
 from gdmarket import bus, clock
 from gdmarket.ids import uuid7
 from tests.factories.accounts import UserFactory
@@ -27,7 +24,7 @@ from tests.factories.rentals import RentalFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SEOUL = ZoneInfo("Asia/Seoul")
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+DAY = timedelta(days=1)
 PLACE: dict[str, Any] = {"category": "공구", "daily_price": 8_000, "latitude": 37.5, "longitude": 127.0, "place": "성수역"}
 
 
@@ -41,13 +38,6 @@ def item(manager: Any) -> Item:
     item = items.register_item(item_id=uuid7(), manager_id=manager.pk, name="드릴", now=clock.now(), **PLACE)
     bus.run_until_idle()
     return item
-
-
-@pytest.fixture
-def in_seoul() -> Iterator[None]:
-    """Activate the time zone of the market, as a request of the admin does."""
-    with override(SEOUL):
-        yield
 
 
 def client_of(person: Any) -> Client:
@@ -154,6 +144,30 @@ def test_a_period_that_is_taken_is_refused_with_the_next_that_is_free_and_what_w
     assert f'value="{day(4)}"' in offered.content.decode()
 
 
+def test_the_enter_key_shows_the_price_of_what_was_typed(manager: Any, item: Item) -> None:
+    client = client_of(manager)
+    client.post(address(item), booking())
+    page = client.post(address(item), typed(starts_at=day(3), ends_at=day(5))).content.decode()
+    assert 'name="take"' in page
+    form = page[page.index('<form method="post" novalidate>') :]
+    assert re.findall(r'<(?:button|input) type="submit"[^>]* name="(\w+)"', form)[:1] == ["_quote"]
+
+
+def test_days_that_the_manager_blocked_are_said_to_be_so_with_the_way_to_lift_the_block(manager: Any, item: Item) -> None:
+    starts_at = datetime.fromisoformat(day(2)).replace(tzinfo=SEOUL)
+    block = Block.objects.create(
+        item_id=item.pk, manager_id=manager.pk, starts_at=starts_at, ends_at=starts_at + DAY, blocked_by=manager.pk, created_at=clock.now()
+    )
+    Listing.objects.filter(item_id=item.pk).update(blocked_until=block.ends_at)
+    client, said = client_of(manager), "Days of that period are blocked: lift the block, or choose others."
+    for step in ({}, {"step": "book", "expected_price": "16000"}):
+        refused = client.post(address(item), typed(**step))
+        assert errors(refused) == {"__all__": [said]}
+        assert f'href="/admin/rentals/block/{block.pk}/delete/"' in refused.content.decode()
+    assert said in client.get(address(item, **{"from": day(2)[:10]})).content.decode()
+    assert Rental.objects.count() == 0
+
+
 def test_a_day_of_the_board_that_is_taken_is_said_at_once(manager: Any, item: Item) -> None:
     client = client_of(manager)
     client.post(address(item), booking())
@@ -246,33 +260,6 @@ def test_a_korean_manager_reads_korean(manager: Any, item: Item) -> None:
     page = client.post(address(item), typed()).content.decode()
     assert "방문 예약" in page
     assert "예약: 현금 ₩16,000 받음" in page
-
-
-NOON = datetime(2026, 12, 3, 12, 0, tzinfo=SEOUL)
-
-
-@pytest.mark.usefixtures("in_seoul")
-@pytest.mark.parametrize(
-    ("asked", "now", "starts_at", "ends_at"),
-    [
-        ("", NOON, None, "12-03 18:00"),
-        ("from=2026-12-03", NOON, None, "12-03 18:00"),
-        ("from=2026-12-03", NOON + 6 * HOUR, None, "12-04 18:00"),
-        ("from=2026-12-05", NOON, "12-05 09:00", "12-05 18:00"),
-        ("from=2026-12-05&to=2026-12-08", NOON, "12-05 09:00", "12-08 18:00"),
-        ("from=2026-12-08&to=2026-12-05", NOON, "12-08 09:00", "12-08 18:00"),
-        ("from=2026-12-05T17:30", NOON, "12-05 17:30", "12-06 17:30"),
-        ("from=2026-12-05&to=2026-12-05T15:00", NOON, "12-05 09:00", "12-05 15:00"),
-        ("from=2026-12-01&to=2026-12-02", NOON, None, "12-03 18:00"),
-        ("from=x&to=9999-12-31", NOON, None, "12-03 18:00"),
-        ("from=9999-12-31T23:59&to=0001-01-01T00:00", NOON, None, "12-03 18:00"),
-        ("from=2026-12-03T09:00", NOON, None, "12-03 18:00"),
-    ],
-)
-def test_a_form_opens_with_the_days_that_were_chosen(asked: str, now: datetime, starts_at: str | None, ends_at: str) -> None:
-    period = propose(asked=QueryDict(asked), now=now)
-    shown = {name: at and f"{at.astimezone(SEOUL):%m-%d %H:%M}" for name, at in period.items()}
-    assert shown == {"starts_at": starts_at, "ends_at": ends_at}
 
 
 def test_every_form_has_an_id_of_its_own(manager: Any, item: Item) -> None:
