@@ -101,6 +101,8 @@ def shown(name: str, value: Any) -> str:
 
 
 def _label(model: type[Model], name: str) -> Any:
+    if name == "photos":
+        return gettext("photos")
     return label_for_field(name, model) if name in _FIELDS[model] else name  # a field of a version to come
 
 

@@ -1,5 +1,6 @@
 """The page on which a manager adds, reorders, describes and removes the photos of an item."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -7,10 +8,10 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext
 from django.views.decorators.csrf import csrf_protect
 
-from apps.items import domain
+from apps.items import domain, queries
 from apps.items.errors import PhotoTooLargeError
 from apps.items.models import Item
 from apps.items.photos import album, making
@@ -43,10 +44,12 @@ def photos_view(screens: ManagerOwnedAdmin, request: HttpRequest, item_id: UUID)
 
 @csrf_protect
 def _changed(request: HttpRequest, screens: ManagerOwnedAdmin, item: Item) -> HttpResponse:
+    files = request.FILES.getlist("photo")
     try:
-        done = [_arrange(screens, request, item), *(_add(screens, request, item, file) for file in request.FILES.getlist("photo"))]
-        if any(done):
+        if _arrange(screens, request, item):
             messages.success(request, _("The photos were changed."))
+        if files:
+            _add(screens, request, item, files)
     except DomainError as refused:
         messages.error(request, refused.message)
     return HttpResponseRedirect(request.get_full_path())
@@ -79,14 +82,24 @@ def _arrange(screens: ManagerOwnedAdmin, request: HttpRequest, item: Item) -> bo
     return bool(differences)
 
 
-def _add(screens: ManagerOwnedAdmin, request: HttpRequest, item: Item, file: Any) -> bool:
-    """Add a photo, and log it: the next one may be refused."""
-    if (file.size or 0) > domain.MAX_PHOTO_BYTES:
-        raise PhotoTooLargeError
-    with making.reserve_slot():
-        changed = photographing.add_photo(item_id=item.id, by=item.manager_id, photo_id=uuid7(), raw=file.read(), now=clock.now())
-    screens.log_change(request, item, [{"added": {"name": _PHOTO, "object": str(len(changed.photos or ()))}}])
-    return True
+def _add(screens: ManagerOwnedAdmin, request: HttpRequest, item: Item, files: Sequence[Any]) -> None:
+    """Add photos, none where there is no room for all; of those that were added before one is refused, the log and a message tell."""
+    there = len(queries.get_own_item(item_id=item.id, manager_id=item.manager_id).photos or ())
+    album.check_room(count=there, more=len(files))
+    added, changed = 0, None
+    try:
+        for file in files:
+            if (file.size or 0) > domain.MAX_PHOTO_BYTES:
+                raise PhotoTooLargeError
+            with making.reserve_slot():
+                changed = photographing.add_photo(item_id=item.id, by=item.manager_id, photo_id=uuid7(), raw=file.read(), now=clock.now())
+            added += 1
+    finally:
+        if changed:
+            values = {"photos": [there, len(changed.photos or ())]}
+            screens.log_change(request, item, [{"changed": {"fields": [_PHOTOS], "values": values, "version": changed.version}}])
+            done = ngettext("%(count)d photo was added.", "%(count)d photos were added.", added) % {"count": added}
+            messages.success(request, done)
 
 
 def _differences(before: album.Album, after: album.Album) -> list[dict[str, Any]]:

@@ -38,12 +38,12 @@ def find(album: Album, photo_id: str) -> Photo:
     raise PhotoNotFoundError
 
 
-def check_room(album: Album) -> None:
-    """Refuse one photo more than an item may have.
+def check_room(*, count: int, more: int = 1) -> None:
+    """Refuse `more` photos beside the `count` that there are, where that is more than an item may have.
 
     :raises TooManyPhotosError: with `most`
     """
-    if len(album) >= domain.MAX_PHOTOS:
+    if count + more > domain.MAX_PHOTOS:
         raise TooManyPhotosError(most=domain.MAX_PHOTOS)
 
 

@@ -23,14 +23,14 @@ def add_photo(*, item_id: UUID, by: UUID, photo_id: UUID, raw: bytes, alt: str =
     item = queries.get_own_item(item_id=item_id, manager_id=by)  # before anything is decoded
     if _has(item, photo_id):
         return item
-    album.check_room(item.photos or ())
+    album.check_room(count=len(item.photos or ()))
     pictures = making.make_pictures(raw=raw)
     photo_files.keep(pictures=pictures, now=now)
     with databases.transaction_for("items"):
         item = services.lock_own_item(item_id=item_id, by=by)
         if _has(item, photo_id):
             return item
-        album.check_room(item.photos or ())
+        album.check_room(count=len(item.photos or ()))
         photo_files.claim(files={pictures.file}, now=now)
         _save(item, [*(item.photos or ()), album.photo_of(pictures, photo_id=photo_id, alt=alt)], now=now)
     return item

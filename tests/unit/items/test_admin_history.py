@@ -99,7 +99,7 @@ def test_photos_and_entries_of_before_are_told_as_well(manager: Any) -> None:
     for message in ("withdrawn", '[{"changed": {"fields": ["name"]}}]', "[broken"):
         LogEntry.objects.log_actions(manager.pk, [item], 2, message)
     told = lines_of(client, item, "en")
-    assert told == [[("Added photo “1”.",)], [("Withdrawn",)], [("Changed name.",)], [("[broken",)]]
+    assert told == [[("photos", "0", "1")], [("Withdrawn",)], [("Changed name.",)], [("[broken",)]]
 
 
 def test_a_history_takes_a_constant_number_of_queries(manager: Any, django_assert_num_queries: Any) -> None:

@@ -88,11 +88,38 @@ def test_the_log_says_what_was_changed_from_what_to_what(manager: Any, item: Ite
     with translation.override("ko"):
         told = [entry.get_change_message() for entry in LogEntry.objects.order_by("id")]
     assert len(photos_of(item)) == 3
-    arranged = "사진 “1, 3 → 3, 1개체”의 순서필드를 변경했습니다."
+    arranged = "사진 “1, 3 → 3, 1”: 순서 변경"
     assert told == [
-        f"사진 “1: 앞 → 정면개체”의 사진 설명필드를 변경했습니다. 사진 “2개체”를 삭제했습니다. {arranged}",
-        "사진 “3개체”를 추가했습니다.",
+        f"사진 “1: 앞 → 정면”: 사진 설명 변경 사진 “2”: 삭제 {arranged}",
+        "사진 변경",
     ]
+    history = browser.get(f"/admin/items/item/{item.id}/history/").content.decode()
+    assert "<p>Photos: <span>2</span> → <b>3</b></p>" in history
+
+
+def test_photos_for_which_there_is_no_room_are_refused_together(manager: Any, item: Item) -> None:
+    first, *_others = with_photos(item, "앞", "뒤")
+    browser = Client()
+    browser.force_login(manager)
+    files = [SimpleUploadedFile(f"{at}.jpg", pictures.jpeg()) for at in range(7)]
+
+    page = browser.post(f"/admin/items/item/{item.id}/photos/", {f"alt-{first}": "정면", "photo": files}, follow=True).content.decode()
+
+    assert "An item has at most 8 photos" in page
+    assert [photo["alt"] for photo in photos_of(item)] == ["정면", "뒤"]
+
+
+def test_of_photos_of_which_one_is_refused_those_before_it_are_told(manager: Any, item: Item) -> None:
+    browser = Client()
+    browser.force_login(manager)
+    good = [SimpleUploadedFile(f"{at}.jpg", pictures.jpeg(pictures.scene(width=40 + at))) for at in range(2)]
+
+    form = {"photo": [*good, SimpleUploadedFile("3.jpg", pictures.html_named_jpg())]}
+    page = browser.post(f"/admin/items/item/{item.id}/photos/", form, follow=True).content.decode()
+
+    assert "2 photos were added." in page
+    assert "The file is no JPEG" in page
+    assert LogEntry.objects.count() == 1
 
 
 def test_a_file_that_is_no_photo_is_refused_in_the_admin(manager: Any, item: Item) -> None:
