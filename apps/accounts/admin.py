@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, ReadOnlyPasswordHashField, ReadOnlyPasswordHashWidget, UserChangeForm
 from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -17,10 +18,35 @@ from gdmarket.admin import ReadOnlyAdmin, is_operator
 _PERMISSIONS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
+class PasswordWidget(ReadOnlyPasswordHashWidget):
+    """Whether there is a password, and the button to set one; Django's says of it the algorithm, the salt and the hash as well."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Return what the template shows."""
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        if any("value" in line for line in context["summary"]):
+            context["summary"] = [{"label": _("Set")}]
+        return context
+
+
+class PersonForm(UserChangeForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    """What operators change of a person."""
+
+    password = ReadOnlyPasswordHashField(label=_("Password"), widget=PasswordWidget)
+
+
+class NewPersonForm(AdminUserCreationForm):  # type: ignore[type-arg]  # Django's class is not generic at run time
+    """What operators enter of a person."""
+
+    usable_password = AdminUserCreationForm.create_usable_password_field(_("Without a password the person cannot sign in."))
+
+
 @admin.register(User)
 class PersonAdmin(ReadOnlyAdmin, UserAdmin):  # type: ignore[type-arg]  # Django's class is not generic at run time
     """People, managed by operators. Only a superuser changes operators, or makes somebody one."""
 
+    form = PersonForm
+    add_form = NewPersonForm
     ordering = ("email",)
     list_display = ("email", "display_name", "is_renter", "is_item_manager", "is_staff", "is_active", "registered_at")
     list_filter = ("is_renter", "is_item_manager", "is_staff", "is_active")

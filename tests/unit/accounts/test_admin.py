@@ -48,6 +48,16 @@ def test_an_operator_adds_and_changes_people() -> None:
     assert (person.display_name, person.roles) == ("이름", ["item_manager"])
 
 
+def test_no_page_of_people_speaks_of_hashes_or_other_ways_to_sign_in() -> None:
+    person: Any = UserFactory()
+    client = signed_in(operator=True)
+    page = client.get(f"{PEOPLE}{person.id}/change/").content.decode()
+    assert "<strong>Set</strong>" in page
+    assert "../password/" in page
+    assert "salt" not in page
+    assert "LDAP" not in client.get(f"{PEOPLE}add/").content.decode()
+
+
 def test_an_operator_makes_nobody_an_operator() -> None:
     person: Any = UserFactory()
     form = {"email": person.email, "display_name": "x", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
