@@ -2,15 +2,18 @@
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polib
 import pytest
 from django import forms
 from django.core import validators
+from django.test import Client
 from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation.template import templatize
@@ -20,6 +23,8 @@ from apps.accounts.errors import EmailTakenError
 from apps.items import errors as items
 from apps.rentals.errors import WrongStateError
 from gdmarket.errors import DomainError
+from tests.factories.accounts import UserFactory
+from tests.factories.items import ItemFactory
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 FOLDERS = {
@@ -81,9 +86,9 @@ def test_every_message_is_translated(name: str) -> None:
     assert messages_in(name) - set(catalogue(name)) == set()
 
 
-@pytest.mark.parametrize("name", FOLDERS)
-def test_the_compiled_catalogue_is_up_to_date(name: str) -> None:
-    written, compiled = polib.pofile(f"{CATALOGUES[name]}/django.po"), polib.mofile(f"{CATALOGUES[name]}/django.mo")
+@pytest.mark.parametrize(("name", "domain"), [*((name, "django") for name in FOLDERS), ("config", "djangojs")])
+def test_the_compiled_catalogue_is_up_to_date(name: str, domain: str) -> None:
+    written, compiled = polib.pofile(f"{CATALOGUES[name]}/{domain}.po"), polib.mofile(f"{CATALOGUES[name]}/{domain}.mo")
     assert {entry.msgid: (entry.msgstr, entry.msgstr_plural) for entry in compiled} == {
         entry.msgid: (entry.msgstr, entry.msgstr_plural) for entry in written
     }
@@ -123,6 +128,19 @@ def test_no_korean_message_of_the_frameworks_has_an_english_word() -> None:
     assert {
         text for text in messages if set(re.findall(r"[A-Za-z][A-Za-z0-9]+", re.sub(r"%\(\w+\)[sd]|\{[\w.]*\}", "", text))) - names
     } == set()
+
+
+@pytest.mark.django_db
+def test_the_admin_speaks_of_a_list_as_people_do() -> None:
+    manager: Any = UserFactory(item_manager=True)
+    item = ItemFactory(manager_id=manager.pk)
+    browser = Client(headers={"accept-language": "ko"})
+    browser.force_login(manager)
+    assert "물건 1\n" in browser.get("/admin/items/item/").content.decode()
+    assert json.dumps("%(cnt)s개 가운데 %(sel)s개 선택") in browser.get("/admin/jsi18n/").content.decode()
+    page = browser.get(f"/admin/items/item/withdraw/?item={item.id}").content.decode()
+    assert "목록으로" in page
+    assert "돌려주세요" not in page
 
 
 def test_a_korean_date_and_time_has_the_half_of_the_day_before_the_hour() -> None:
