@@ -14,8 +14,8 @@ from django.urls import reverse
 from apps.items import services as items
 from apps.items.models import Item, PickupPlace
 from apps.items.services import places
-from apps.rentals.models import Rental
-from apps.rentals.services import lending, paying, requesting
+from apps.rentals.models import Block, Rental
+from apps.rentals.services import blocking, lending, paying, requesting
 from gdmarket import bus, clock
 from gdmarket.ids import uuid7
 from tests.factories.accounts import PASSWORD, UserFactory
@@ -23,7 +23,7 @@ from tests.factories.accounts import PASSWORD, UserFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SCREENS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-MANAGERS_OWN = {"items.Item", "items.PickupPlace", "rentals.Rental"}
+MANAGERS_OWN = {"items.Item", "items.PickupPlace", "rentals.Rental", "rentals.Block"}
 DAY = timedelta(days=1)
 
 
@@ -42,12 +42,14 @@ class Shop:
         return client
 
     def lend(self, name: str, *, paid: bool = False, out: bool = False, starts_in: timedelta = timedelta()) -> Rental:
-        """Register an item and take it through a rental."""
+        """Register an item, block a day of it that is far off, and take it through a rental."""
         now = clock.now()
         details: dict[str, Any] = {"category": "공구", "daily_price": 8_000, "latitude": 37.5, "longitude": 127.0, "place": "성수역"}
         item = items.register_item(item_id=uuid7(), manager_id=self.manager.pk, name=name, description="", deposit=0, now=now, **details)
         places.add_place(place_id=uuid7(), manager_id=self.manager.pk, now=now, name=name, latitude=37.5, longitude=127.0)
         bus.run_until_idle()
+        far_off = now + 90 * DAY
+        blocking.block_period(block_id=uuid7(), item_id=item.pk, by=self.manager.pk, starts_at=far_off, ends_at=far_off + DAY, now=now)
         starts_at = now + starts_in
         rental = requesting.request_rental(
             rental_id=uuid7(), item_id=item.pk, renter_id=self.renter.pk, starts_at=starts_at, ends_at=starts_at + DAY, now=now
@@ -155,6 +157,7 @@ def test_a_manager_sees_own_rows_alone(model: type[Model], shop: Shop, neighbour
     assert "나의 드릴" in answer.content.decode()
     assert "남의 드릴" not in answer.content.decode()
     mine = {own.id, own.item_id, *PickupPlace.objects.filter(manager_id=shop.manager.pk).values_list("id", flat=True)}
+    mine |= set(Block.objects.filter(manager_id=shop.manager.pk).values_list("id", flat=True))
     for row in model._default_manager.all():
         shown = shop.screens.get(_page(row))
         assert (shown.status_code == HTTPStatus.OK) == (row.pk in mine), (row, others)
