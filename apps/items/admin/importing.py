@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from apps.items.errors import ImportNotFoundError, ImportRefusedError
-from apps.items.models.imports import ItemImport, ItemImportPart
-from apps.items.queries import tables
+from apps.items.models.imports import ItemImport
+from apps.items.queries import imports, tables
 from apps.items.services import importing
 from apps.items.services.importing import PlannedRow, staging
 from gdmarket import clock, sheets
@@ -57,8 +57,8 @@ class ImportingAdmin(ManagerOwnedAdmin):
         manager_id = _manager(request)
         if request.method == "POST":
             return self._taken(request, manager_id)
-        own = ItemImport.objects.filter(manager_id=manager_id).order_by("-id")[:_PARTS_AT_ONCE]
-        return self._page(request, "import", title=_("Import items"), earlier=list(own), columns=tables.labels(names=_SAMPLE))
+        earlier = imports.list_imports(manager_id=manager_id)
+        return self._page(request, "import", title=_("Import items"), earlier=earlier, columns=tables.labels(names=_SAMPLE))
 
     @method_decorator(csrf_protect)
     def _taken(self, request: HttpRequest, manager_id: UUID) -> HttpResponse:
@@ -83,11 +83,12 @@ class ImportingAdmin(ManagerOwnedAdmin):
         if request.method == "POST":
             return self._imported(request, kept)
         counts, done = staging.count_rows(import_id=kept.id)
-        parts = ItemImportPart.objects.filter(item_import=kept.id).order_by("number")
+        parts = imports.list_parts(import_id=kept.id)
         shown = request.GET.get("kind", "")
         numbers = [number for number, part_counts in parts.values_list("number", "counts") if not shown or part_counts.get(shown)]
         asked = request.GET.get("part", "")
-        number = int(asked) if asked.isascii() and asked.isdecimal() and int(asked[:6]) in numbers else (numbers or [0])[0]
+        number = int(asked[:6]) if asked.isascii() and asked.isdecimal() else 0
+        number = number if number in numbers else (numbers or [0])[0]
         rows = [_told(row) for row in parts.get(number=number).rows if not shown or row["kind"] == shown] if number else []
         at = numbers.index(number) if number else 0
         return self._page(
@@ -192,7 +193,7 @@ def _name(column: str) -> str:
 
 
 def _errors(import_id: UUID) -> Iterator[Sequence[sheets.Cell]]:
-    for part in ItemImportPart.objects.filter(item_import=import_id).order_by("number").iterator(chunk_size=1):
+    for part in imports.list_parts(import_id=import_id).iterator(chunk_size=1):
         for row in part.rows:
             for column, message in row["errors"]:
                 yield [row["number"], row["name"], _name(column), message]

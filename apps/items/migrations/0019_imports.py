@@ -1,4 +1,4 @@
-"""Files of items that managers sent, until they are imported."""
+"""Files of items that managers sent: the newest few of each."""
 
 import django.db.models.deletion
 from django.db import migrations, models

@@ -1,4 +1,4 @@
-"""The tables of imports: files that managers sent, as what each row would do, until they are done or replaced by later ones."""
+"""The tables of imports: files that managers sent, as what each row would do, and did, until four newer files of the manager came."""
 
 from django.db import models
 

@@ -96,6 +96,16 @@ def test_all_or_nothing(screens: Client, manager: Any, monkeypatch: pytest.Monke
     assert Item.objects.count() == 3
 
 
+def test_a_file_that_is_sent_twice_before_it_is_imported_is_imported_once(screens: Client) -> None:
+    pages = [_send(screens, _row(1), _row(2)) for _turn in range(3)]
+    for page, how in zip(pages, ("rows", "rows", "whole"), strict=True):
+        screens.post(page, {"how": how})
+    assert Item.objects.count() == LogEntry.objects.count() == 2
+    for page in pages[1:]:
+        counts = {kind: count for kind, _label, count in screens.get(page).context["kinds"]}
+        assert counts == {"new": 0, "changed": 0, "unchanged": 2, "refused": 0}
+
+
 def test_another_manager_s_file_is_not_there(screens: Client) -> None:
     page = _send(screens, _row(1))
     other = Client()
@@ -125,6 +135,13 @@ def test_a_manager_s_newest_files_are_kept(screens: Client) -> None:
     assert ItemImport.objects.count() == ItemImportPart.objects.count() == 5
     assert screens.get(pages[0]).status_code == 404
     assert screens.get(pages[-1]).status_code == 200
+    assert len(screens.get(PAGE).context["earlier"]) == 5
+
+
+@pytest.mark.parametrize("part", ["0000012", "9" * 5_000, "3", "²", "-1"])
+def test_a_part_that_is_not_there_is_the_first(screens: Client, part: str) -> None:
+    page = _send(screens, _row(1))
+    assert [row["number"] for row in screens.get(page, {"part": part}).context["rows"]] == [2]
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])

@@ -1,5 +1,6 @@
 """Importing items: what a file would do, and what it does."""
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,8 @@ from pytest_django import DjangoAssertNumQueries
 from apps.items import services
 from apps.items.errors import CodeTakenError, ColumnRepeatedError, ColumnsMissingError, ImportRefusedError
 from apps.items.events import ItemRegistered, ItemRevised
-from apps.items.models import Item, PickupPlace
+from apps.items.models import Category, Item, PickupPlace
+from apps.items.queries import categories as known
 from apps.items.queries.tables import ItemTable
 from apps.items.services import importing, places
 from gdmarket.ids import uuid7
@@ -148,6 +150,7 @@ def test_a_forged_plan_changes_nothing_of_another_s(manager: Any) -> None:
     [
         ("A,드릴,공구,9000.7,,서울,37.5,127", ["daily_price"]),
         ("A,드릴,공구,1_000,,서울,37.5,127", ["daily_price"]),
+        ("A,드릴,공구,12.000,,서울,37.5,127", ["daily_price"]),
         ("A,드릴,공구,-5,,서울,37.5,127", ["daily_price"]),
         ('A,드릴,공구,"1,20",,서울,37.5,127', ["daily_price"]),
         ("A,드릴,공구,1만,0.5,서울,37.5,127", ["daily_price", "deposit"]),
@@ -237,6 +240,33 @@ def test_what_is_downloaded_is_read_back_as_unchanged(manager: Any) -> None:
         assert plan["left_out"] == []
         assert [row["changes"] for row in plan["rows"]] == [[], []]
         assert _kinds(plan) == ["unchanged", "unchanged"]
+
+
+def test_what_is_withdrawn_or_has_an_old_category_is_read_back_as_unchanged(manager: Any) -> None:
+    old = ItemFactory(manager_id=manager.pk, code="A-1")
+    services.withdraw_item(item_id=old.pk, by=manager.pk, now=NOW)
+    ItemFactory(manager_id=manager.pk, code="A-1", name="새 드릴")
+    Category.objects.filter(name_ko=old.category).update(is_active=False)
+    known.clear_cache()
+    table = ItemTable(with_managers=False)
+    raw = b"".join(write(kind="xlsx", title="물건", headings=table.headings, rows=table.rows_of(list(Item.objects.order_by("id")))))
+    rows = reading.read(raw=raw)
+    plan = importing.plan_import(table=rows, raw=raw, manager_id=manager.pk)
+    assert [(row["kind"], row["errors"]) for row in plan["rows"]] == [("unchanged", [])] * 2
+    plan = _plan(manager, f"{old.pk},망치", headings="id,이름")
+    assert plan["rows"][0]["errors"] == [["id", "There is no such item."]]
+
+
+def test_an_item_that_was_imported_and_withdrawn_is_not_new(manager: Any) -> None:
+    _apply(manager, _plan(manager, DRILL))
+    services.withdraw_item(item_id=Item.objects.get().pk, by=manager.pk, now=NOW)
+    assert _kinds(_plan(manager, DRILL)) == ["unchanged"]
+
+
+def test_a_code_is_known_however_its_syllables_are_written(manager: Any) -> None:
+    ItemFactory(manager_id=manager.pk, code="드릴", name="전동 드릴")
+    rows = [unicodedata.normalize("NFD", "드릴,망치")] * 2
+    assert _kinds(_plan(manager, *rows, headings="code,name")) == ["changed", "refused"]
 
 
 def test_a_file_is_planned_in_few_statements(manager: Any, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:

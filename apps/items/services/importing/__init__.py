@@ -64,7 +64,10 @@ def plan_import(*, table: Sequence[SheetRow], raw: bytes, manager_id: UUID) -> P
 
 
 def import_rows(*, rows: Sequence[PlannedRow], manager_id: UUID, now: datetime) -> Iterator[tuple[PlannedRow, DomainError | None]]:
-    """Do what each row would, each in a transaction or savepoint of its own; yield each row with the refusal, if there was one."""
+    """Do what each row would, each in a transaction or savepoint of its own; yield each row with the refusal, if there was one.
+
+    A new row whose item is there by now, as the file was imported meanwhile, becomes an unchanged one.
+    """
     for row in rows:
         refusal = None
         try:
@@ -92,7 +95,9 @@ def import_all(*, rows: Sequence[PlannedRow], manager_id: UUID, now: datetime, d
 
 
 def _register(row: PlannedRow, manager_id: UUID, now: datetime) -> None:
-    services.register_item(item_id=UUID(row["id"]), manager_id=manager_id, now=now, **_details(row))
+    item = services.register_item(item_id=UUID(row["id"]), manager_id=manager_id, now=now, **_details(row))
+    if item.registered_at != now:
+        row["kind"] = UNCHANGED
 
 
 def _revise(row: PlannedRow, manager_id: UUID, now: datetime) -> None:

@@ -13,8 +13,9 @@ from apps.items.queries import places
 from apps.items.queries.categories import CategoryRef
 from gdmarket import text
 
-# 12000, 12,000, ₩12,000, 12,000원 and 12000.0, after full-width signs are made the plain ones; a backslash is drawn as ₩ in Korean fonts.
-_MONEY = re.compile(r"(?:[₩\\]|KRW)?\s*(\d{1,3}(?:,\d{3})+|\d{1,10})(?:\.0+)?\s*(?:원|KRW|won)?", re.IGNORECASE)
+# 12000, 12,000, ₩12,000, 12,000원 and 12000.0, but not 12.000, which is 12,000 in other countries.
+# Full-width signs are made the plain ones before; a backslash is drawn as ₩ in Korean fonts.
+_MONEY = re.compile(r"(?:[₩\\]|KRW)?\s*(\d{1,3}(?:,\d{3})+|\d{1,10})(?:\.0{1,2})?\s*(?:원|KRW|won)?", re.IGNORECASE)
 _DEGREES = re.compile(r"-?\d{1,3}(?:\.\d{1,20})?")
 
 

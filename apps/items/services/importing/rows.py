@@ -29,12 +29,12 @@ class Planner:
         self._file, self._columns = file, columns
         self._choices = cells.Choices(manager_id=manager_id)
         self._seen: dict[str, int] = {}
-        own = Item.objects.filter(manager_id=manager_id, withdrawn_at=None)
+        own = Item.objects.filter(manager_id=manager_id)
         written = [self._written(row, "id") for row in rows]
         named = {UUID(text) for text in written if ids.is_id(text)} | {self._new_id(row) for row in rows}
         self._by_id = {item.id: item for page in _pages(sorted(named)) for item in own.filter(id__in=page)}
         codes = {self._written(row, "code") for row in rows} - {""}
-        self._by_code = {item.code: item for page in _pages(sorted(codes)) for item in own.filter(code__in=page)}
+        self._by_code = {item.code: item for page in _pages(sorted(codes)) for item in own.filter(code__in=page, withdrawn_at=None)}
         held = {item.pickup_place_id for item in [*self._by_id.values(), *self._by_code.values()] if item.pickup_place_id}
         self._held: dict[Any, str] = dict(PickupPlace.objects.filter(id__in=held).values_list("id", "name"))
 
@@ -47,18 +47,21 @@ class Planner:
         try:
             item = self._item(row)
             item_id, is_new = (item_id, True) if item is None else (item.id, False)
-            self._check_once(row, item_id)
+            is_withdrawn = item is not None and item.withdrawn_at is not None
+            self._check_once(row, item_id, code="" if is_withdrawn else self._written(row, "code"))
         except DomainError as refusal:
             refused.append(["code" if isinstance(refusal, errors.CodeTakenError) else "id", refusal.message])
         details: dict[str, Any] = {}
         for name in _READ:
-            _collect(refused, name, lambda name=name: details.update(self._detail(row, name)))
+            _collect(refused, name, lambda name=name: details.update(self._detail(row, name, item)))
         _collect(refused, "place", lambda: details.update(self._where(row, is_new=is_new)))
         if is_new:
             missing = [name for name in _REQUIRED if name not in details and name not in {column for column, _message in refused}]
             for name in missing:
                 _collect(refused, name, lambda name=name: domain.check(details={name: ""}))
         changes = [] if item is None or refused else self._changes(item, details)
+        if item is not None and item.withdrawn_at is not None and changes:
+            refused, changes = [["id", errors.ItemNotFoundError().message]], []
         kind = "refused" if refused else "new" if is_new else "changed" if changes else "unchanged"
         version = {} if item is None else {"version": item.version}
         name = details.get("name") or (item.name if item else self._written(row, "name"))[:100]
@@ -69,15 +72,15 @@ class Planner:
 
     def _written(self, row: SheetRow, column: str) -> str:
         position = self._columns.get(column)
-        return row.cells[position] if position is not None and position < len(row.cells) else ""
+        return cells.tidy(written=row.cells[position]) if position is not None and position < len(row.cells) else ""
 
     def _new_id(self, row: SheetRow) -> UUID:
         return uuid5(self._file, str(row.number))
 
     def _item(self, row: SheetRow) -> Item | None:
-        """Return the item that a row is about, or None for a new one.
+        """Return the item that a row is about, or None for a new one. It may be withdrawn: a downloaded table has such items too.
 
-        :raises ItemNotFoundError: if it names one that is not there, was withdrawn, or is another's
+        :raises ItemNotFoundError: if it names one that is not there, or is another's
         :raises CodeTakenError: if it has the code of another
         """
         by_id, code = self._written(row, "id"), self._written(row, "code")
@@ -87,23 +90,24 @@ class Planner:
         item = self._by_id.get(UUID(by_id)) if ids.is_id(by_id) else None
         if item is None:
             raise errors.ItemNotFoundError
-        if coded is not None and coded.id != item.id:
+        if coded is not None and coded.id != item.id and item.withdrawn_at is None:
             raise errors.CodeTakenError(code=code)
         return item
 
-    def _check_once(self, row: SheetRow, item_id: UUID) -> None:
-        for key in (str(item_id), *([f"code {self._written(row, 'code')}"] if self._written(row, "code") else [])):
+    def _check_once(self, row: SheetRow, item_id: UUID, *, code: str) -> None:
+        for key in (str(item_id), *([f"code {code}"] if code else [])):
             if self._seen.setdefault(key, row.number) != row.number:
                 raise errors.RowRepeatedError(row=self._seen[key])
 
-    def _detail(self, row: SheetRow, name: str) -> dict[str, Any]:
+    def _detail(self, row: SheetRow, name: str, item: Item | None) -> dict[str, Any]:
         """Return what a cell says, or nothing if it is blank: in an item that is there it leaves things as they are."""
         written = self._written(row, name)
         if not written:
             return {}
-        value: Any = cells.tidy(written=written)
+        value: Any = written
         if name == "category":
-            value = self._choices.category(written=written).name
+            # An item keeps its category after nobody can choose it any more.
+            value = item.category if item and written == item.category else self._choices.category(written=written).name
         elif name in {"daily_price", "deposit"}:
             value = cells.whole_amount(written=written)
         domain.check(details={name: value})
@@ -115,7 +119,7 @@ class Planner:
         """Return where a row says that the item is: at a pickup place, whatever else it says, or at a place with its degrees."""
         if named := self._written(row, "pickup_place"):
             return {"pickup_place": self._choices.place(written=named)}
-        given: dict[str, Any] = {"place": cells.tidy(written=self._written(row, "place"))} if self._written(row, "place") else {}
+        given: dict[str, Any] = {"place": self._written(row, "place")} if self._written(row, "place") else {}
         for name in ("latitude", "longitude"):
             if written := self._written(row, name):
                 given[name] = cells.degrees(written=written)

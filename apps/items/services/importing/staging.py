@@ -7,6 +7,7 @@ from uuid import UUID
 
 from apps.items.errors import ImportNotFoundError, ImportRefusedError, ImportTooLongError
 from apps.items.models.imports import ItemImport, ItemImportPart
+from apps.items.queries import imports
 from apps.items.services import importing
 from apps.items.services.importing import REFUSED, Plan, PlannedRow
 from gdmarket import databases, ids
@@ -23,7 +24,7 @@ def keep_plan(*, plan: Plan, file_name: str, manager_id: UUID, now: datetime) ->
     rows = plan["rows"]
     parts = [rows[start : start + PART] for start in range(0, len(rows), PART)]
     with databases.transaction_for("items"):
-        own = ItemImport.objects.filter(manager_id=manager_id).order_by("-id")
+        own = imports.list_imports(manager_id=manager_id)
         ItemImport.objects.filter(id__in=list(own.values_list("id", flat=True)[_KEPT - 1 :])).delete()
         kept = ItemImport.objects.create(
             id=ids.uuid7(), manager_id=manager_id, file_name=file_name[-100:], left_out=plan["left_out"], total=len(rows), created_at=now
@@ -50,7 +51,7 @@ def count_rows(*, import_id: UUID) -> tuple[Counter[str], int]:
     """Return how many rows are of which kind, and how many were imported, refused ones among them."""
     counts: Counter[str] = Counter()
     done = 0
-    for part_counts, is_done in ItemImportPart.objects.filter(item_import=import_id).values_list("counts", "is_done"):
+    for part_counts, is_done in imports.list_parts(import_id=import_id).values_list("counts", "is_done"):
         counts.update(part_counts)
         done += sum(part_counts.values()) if is_done else 0
     return counts, done
@@ -63,17 +64,16 @@ def import_next(*, import_id: UUID, manager_id: UUID, now: datetime) -> list[Pla
     """
     with databases.transaction_for("items"):
         _lock(import_id, manager_id)
-        part = ItemImportPart.objects.filter(item_import=import_id, is_done=False).order_by("number").first()
+        part = imports.list_parts(import_id=import_id).filter(is_done=False).first()
         if part is None:
             return []
         rows: list[PlannedRow] = part.rows
-        planned = {row["number"] for row in rows if row["kind"] in importing.DONE}
         for row, refusal in importing.import_rows(rows=rows, manager_id=manager_id, now=now):
             if refusal is not None:
                 row["kind"] = REFUSED
                 row["errors"].append(["", refusal.message])
         _save(part)
-    return [row for row in rows if row["number"] in planned and row["kind"] != REFUSED]
+    return [row for row in rows if row["kind"] in importing.DONE]
 
 
 def import_whole(*, import_id: UUID, manager_id: UUID, now: datetime) -> list[PlannedRow]:
@@ -86,7 +86,7 @@ def import_whole(*, import_id: UUID, manager_id: UUID, now: datetime) -> list[Pl
         kept = _lock(import_id, manager_id)
         if kept.total > MOST_WHOLE:
             raise ImportTooLongError(most=f"{MOST_WHOLE:,}")
-        parts = list(ItemImportPart.objects.filter(item_import=import_id, is_done=False).order_by("number"))
+        parts = list(imports.list_parts(import_id=import_id).filter(is_done=False))
         rows: list[PlannedRow] = [row for part in parts for row in part.rows]
         importing.import_all(rows=rows, manager_id=manager_id, now=now)
         for part in parts:
