@@ -37,9 +37,11 @@ class Confirmation:
 def confirmation_of(rental: Rental, command: DeskCommand, *, renter: KnownRenter, now: datetime) -> Confirmation:
     """Return what the page before a command on this rental says."""
     taken = money.list_taken(rentals=[rental]).get(rental.pk)
+    stops = obstacle(rental, command, now=now)
+    facts = [*_facts_of_rental(rental, renter=renter), *_facts_of_time(rental, command), *_facts_of_money(rental, command, taken)]
     return Confirmation(
-        facts=[*_facts_of_rental(rental, renter=renter), *_facts_of_time(rental, command), *_facts_of_money(rental, command, taken)],
-        changes=[] if (stops := obstacle(rental, command, now=now)) else _changes(rental, command, now=now),
+        facts=facts if stops else [*facts, (_("What goes back"), _going_back(rental, command, taken))],
+        changes=[] if stops else _changes(rental, command, now=now),
         obstacle=stops,
         warning=_warning(rental, command, now=now),
         goes_back=sum_going_back(rental, taken),
@@ -101,8 +103,11 @@ def _facts_of_money(rental: Rental, command: DeskCommand, taken: TakenPayment | 
         facts.append((_("Given back before"), format_money(taken.refund_due, taken.currency)))
     if command in {HAND_OVER, TAKE_BACK, TAKE_BACK_LATE} and (deposit := _deposit(rental)):
         facts.append((_("Deposit"), _("%(money)s, between you and the renter: the market does not collect it") % {"money": deposit}))
-    back = money_back(rental, taken) if command is CANCEL else _("Nothing: the price stays as it is.")
-    return [*facts, (_("What goes back"), back)]
+    return facts
+
+
+def _going_back(rental: Rental, command: DeskCommand, taken: TakenPayment | None) -> Line:
+    return money_back(rental, taken) if command is CANCEL else _("Nothing: the price stays as it is.")
 
 
 def _deposit(rental: Rental) -> str:

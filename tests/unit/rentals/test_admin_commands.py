@@ -157,6 +157,15 @@ def test_what_goes_back_by_a_cancel_is_what_is_left_to_the_won(manager: Any) -> 
     assert sorted(Refund.objects.values_list("amount", flat=True)) == [2_500, 5_500]
 
 
+def test_a_cancel_that_is_refused_says_nothing_of_money_going_back(manager: Any) -> None:
+    rental, client = paid(manager), browser(manager)
+    lending.hand_over(rental_id=rental.pk, by=manager.pk, now=clock.now() - 2 * MINUTE)
+    lending.take_back(rental_id=rental.pk, by=manager.pk, now=clock.now() - MINUTE)
+    refused = client.get(address(rental, "cancel")).content.decode()
+    assert "This cannot be done: it is back already." in refused
+    assert "What goes back" not in refused
+
+
 def test_who_saw_another_sum_is_asked_again(manager: Any) -> None:
     rental, client = paid(manager), browser(manager)
     seen = client.get(address(rental, "cancel")).context["confirmation"].goes_back
