@@ -29,10 +29,12 @@ const shown = (name, elements) => elements.map((e) => `${name}: ${e.outerHTML.sl
 const isCut = (box) => box.left < 0 || box.right > width
 const isLabelled = (e) => e.labels?.length || e.ariaLabel || e.getAttribute('aria-labelledby') || e.title || e.type === 'submit' && e.value
 const commands = seen('main button, main a.button, main [type=submit], main .object-tools a, .menu a')
+const buttons = seen('main button, main a.button, main [type=submit]')
 const overflow = document.documentElement.scrollWidth - width
 return [
   ...(overflow > 0 ? [`${overflow} px wider than the window`] : []),
   ...shown('cut off', commands.filter((e) => isCut(e.getBoundingClientRect()))),
+  ...shown('too low to be pressed', buttons.filter((e) => e.getBoundingClientRect().height < 24)), // WCAG 2.5.8
   ...shown('without a label', seen('input:not([type=hidden]), select, textarea').filter((e) => !isLabelled(e))),
   ...shown('without alt text', [...document.images].filter((e) => !e.hasAttribute('alt'))),
   ...(seen('h1').some((e) => e.innerText.trim()) ? [] : ['no heading']),

@@ -145,12 +145,12 @@ def test_the_api_can_be_tried_out_without_a_network(browser: Browser) -> None:
 
 
 def test_a_page_with_faults_is_reported(browser: Browser) -> None:
-    far = "<main><button style='position:absolute;left:2900px'>far</button></main>"
+    far = "<main><button style='position:absolute;left:2900px;height:24px'>far</button><a class=button>low</a></main>"
     browser.page.goto(f"data:text/html,<input><img src='data:,'><p style='width:3000px'>wide{far}")
     width = browser.page.evaluate("document.documentElement.clientWidth")
     assert [fault.split(":")[0] for fault in browser.faults() if not fault.startswith("console")] == [
         f"{3000 + 8 - width} px wider than the window",
-        *("cut off", "without a label", "without alt text", "no heading", "no title"),
+        *("cut off", "too low to be pressed", "without a label", "without alt text", "no heading", "no title"),
     ]
 
 
