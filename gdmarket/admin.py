@@ -113,6 +113,19 @@ class ReadOnlyAdmin(LimitedAdmin):
             context |= {"title": str(row), "subtitle": None}
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Name who made each change, to operators with the e-mail address; Django shows it to everybody."""
+        answer = super().history_view(request, object_id, extra_context)
+        entries = list((getattr(answer, "context_data", None) or {}).get("action_list", ()))
+        for entry in entries:
+            address = f" ({entry.user.get_username()})" if is_operator(request.user) else ""
+            entry.person = f"{entry.user.display_name}{address}"
+        self.tell_history(entries)
+        return answer
+
+    def tell_history(self, entries: Sequence[Any]) -> None:
+        """Say what entries of the history say in the reader's language; here as Django does."""
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -5,7 +5,7 @@ An entry of Django's log keeps the names of the fields, as Django writes them, a
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.contrib.admin.models import LogEntry
@@ -64,20 +64,19 @@ def name_changers(*, row: Model, since: int) -> dict[str, str]:
     entries = LogEntry.objects.filter(content_type=get_content_type_for_model(row), object_id=str(row.pk))
     who: dict[str, str] = {}
     for entry in entries.select_related("user").order_by("-action_time", "-pk")[:_MAX_ENTRIES]:
+        changer: Any = entry.user
         for changed in _changed(entry):
             if (changed.get("version") or 0) > since:
-                who = {name: _name(entry) for name in changed["values"]} | who
+                who = dict.fromkeys(changed["values"], changer.display_name) | who
     return who
 
 
-def tell(*, entries: Iterable[Any], model: type[Model], shows_addresses: bool) -> None:
-    """Give each entry its `lines`, and the name of the `person`; with an e-mail address where the reader may see it."""
-    entries = list(entries)
+def tell(*, entries: Sequence[Any], model: type[Model]) -> None:
+    """Give each entry its `lines`."""
     categories = {}
     if any('"category"' in entry.change_message for entry in entries):
         categories = {category.key: str(category) for category in Category.objects.all()}
     for entry in entries:
-        entry.person = f"{_name(entry)} ({entry.user.get_username()})" if shows_addresses else _name(entry)
         entry.lines = [
             HistoryLine(str(_label(model, name)), *(categories.get(value) or shown(name, value) for value in pair))
             if name == "category"
@@ -104,10 +103,6 @@ def _label(model: type[Model], name: str) -> Any:
     if name == "photos":
         return gettext("photos")
     return label_for_field(name, model) if name in _FIELDS[model] else name  # a field of a version to come
-
-
-def _name(entry: Any) -> str:
-    return str(getattr(entry.user, "display_name", "") or entry.user.get_username())
 
 
 def _changed(entry: LogEntry) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Forms and screens whose changes are made by services: what one refuses is shown on the form, with all that was typed."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from apps.items.admin import history
-from gdmarket.admin import ReadOnlyAdmin, is_operator
+from gdmarket.admin import ReadOnlyAdmin
 from gdmarket.errors import DomainError, StaleError
 
 
@@ -115,9 +116,6 @@ class ServiceBackedAdmin(ReadOnlyAdmin):
         """Log a change; nothing where nothing differs."""
         return super().log_change(request, obj, message) if message else None
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def tell_history(self, entries: Sequence[Any]) -> None:
         """Say from what to what, in the reader's language."""
-        answer = super().history_view(request, object_id, extra_context)
-        entries = (getattr(answer, "context_data", None) or {}).get("action_list", ())
-        history.tell(entries=entries, model=self.model, shows_addresses=is_operator(request.user))
-        return answer
+        history.tell(entries=entries, model=self.model)

@@ -1,5 +1,6 @@
 """Payments, refunds and the ledger in the admin, for operators: read-only, but for a refund, which `refund_page` asks for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -99,14 +100,12 @@ class PaymentAdmin(MoneyAdmin):
             raise PermissionDenied
         return refund_page.show(self, request, payment)
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def tell_history(self, entries: Sequence[Any]) -> None:
         """Say in the reader's language what was given back, and why."""
-        answer = super().history_view(request, object_id, extra_context)
-        for entry in (getattr(answer, "context_data", None) or {}).get("action_list", ()):
+        for entry in entries:
             what, _line, more = entry.change_message.partition("\n")
             if what == refund_page.LOGGED:
                 entry.change_message = f"{refund_page.TITLE}: {more}"
-        return answer
 
     def get_urls(self) -> list[URLPattern]:
         refund = path("<uuid:payment_id>/refund/", self.admin_site.admin_view(self.refund_view), name="payments_payment_refund")

@@ -1,6 +1,6 @@
 """The admin's pages on which a command on a rental is chosen, explained and carried out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -90,12 +90,10 @@ class RentalCommandsAdmin(ExportableAdmin):
             return seen != str(sum_going_back(rental, taken))
         return is_early(rental, command, now=clock.now()) and "confirmed" not in request.POST
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def tell_history(self, entries: Sequence[Any]) -> None:
         """Name the commands in the reader's language, each with the reason or the time that was given."""
-        answer = super().history_view(request, object_id, extra_context)
-        for entry in (getattr(answer, "context_data", None) or {}).get("action_list", ()):
+        for entry in entries:
             entry.change_message = read_history(entry.change_message)
-        return answer
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.command_view)

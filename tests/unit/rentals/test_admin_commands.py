@@ -238,3 +238,14 @@ def test_the_history_says_when_an_item_is_said_to_have_come_back(manager: Any) -
     assert Rental.objects.get().returned_at == back
     history = client.get(reverse("admin:rentals_rental_history", args=[rental.pk])).content.decode()
     assert f"Record an earlier return: {localtime(back, SEOUL):%Y-%m-%d %H:%M}" in history
+
+
+def test_the_history_shows_a_manager_who_did_it_and_no_address_of_an_operator(manager: Any) -> None:
+    rental, operator = paid(manager), UserFactory(operator=True, display_name="운영이", email="desk@example.com")
+    browser(operator).post(address(rental, "hand-over"))
+    history = reverse("admin:rentals_rental_history", args=[rental.pk])
+    shown = browser(manager).get(history).content.decode()
+    assert "<strong>운영이</strong>" in shown
+    assert "<p>Hand over</p>" in shown
+    assert "desk@example.com" not in shown
+    assert "<strong>운영이 (desk@example.com)</strong>" in browser(operator).get(history).content.decode()
