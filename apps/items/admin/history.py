@@ -24,7 +24,7 @@ MAX_TEXT = 200
 _BEFORE_DIFFERENCE = 20
 _MAX_ENTRIES = 50
 _FIELDS: Mapping[type[Model], tuple[str, ...]] = {
-    Item: ("name", "category", "description", "daily_price", "deposit", "pickup_place", "place", "latitude", "longitude", "state"),
+    Item: ("code", "name", "category", "description", "daily_price", "deposit", "pickup_place", "place", "latitude", "longitude", "state"),
     Category: ("name_ko", "name_en", "icon", "position", "is_active"),
     PickupPlace: ("name", "address", "latitude", "longitude"),
 }

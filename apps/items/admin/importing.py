@@ -18,9 +18,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from apps.items.errors import ImportNotFoundError, ImportRefusedError
+from apps.items import queries
+from apps.items.admin import history
+from apps.items.errors import ImportNotFoundError, ImportRefusedError, UnknownCategoryError
+from apps.items.models import Item
 from apps.items.models.imports import ItemImport
-from apps.items.queries import imports, tables
+from apps.items.queries import categories, imports, tables
 from apps.items.services import importing
 from apps.items.services.importing import PlannedRow, staging
 from gdmarket import clock, sheets
@@ -141,6 +144,7 @@ class ImportingAdmin(ManagerOwnedAdmin):
 
     def _log(self, request: HttpRequest, rows: Sequence[PlannedRow]) -> None:
         """Write what was imported into the items' history."""
+        items = {str(item.id): item for item in queries.list_items(item_ids=[UUID(row["id"]) for row in rows])}
         type_id, person = ContentType.objects.get_for_model(self.model).pk, cast("UUID", request.user.pk)
         LogEntry.objects.bulk_create(
             LogEntry(
@@ -149,7 +153,7 @@ class ImportingAdmin(ManagerOwnedAdmin):
                 object_id=row["id"],
                 object_repr=row["name"][:200],
                 action_flag=CHANGE if row["kind"] == importing.CHANGED else ADDITION,
-                change_message=_message(row),
+                change_message=json.dumps(_message(row, items[row["id"]])),
             )
             for row in rows
         )
@@ -199,9 +203,23 @@ def _errors(import_id: UUID) -> Iterator[Sequence[sheets.Cell]]:
                 yield [row["number"], row["name"], _name(column), message]
 
 
-def _message(row: PlannedRow) -> str:
+def _message(row: PlannedRow, item: Item) -> list[dict[str, Any]]:
     """Return what Django's history says of a row: what was changed, from what to what."""
     if row["kind"] == importing.NEW:
-        return json.dumps([{"added": {}}])
-    told = [{"name": _name(column), "object": f"{before} → {after}", "fields": [_name(column)]} for column, before, after in row["changes"]]
-    return json.dumps([{"changed": change} for change in told], ensure_ascii=False)
+        return [{"added": {}}]
+    before = {column: _value(column, written) for column, written, _after in row["changes"]}
+    return history.changes(before=before, after=history.values_of(item), model=Item, version=item.version)
+
+
+def _value(column: str, written: str) -> Any:
+    """Return what an item had, as its history keeps it."""
+    if column in {"daily_price", "deposit"}:
+        return int(written)
+    if column in {"latitude", "longitude"}:
+        return float(written)
+    if column == "category":
+        try:
+            return categories.get_category(category=written).key
+        except UnknownCategoryError:
+            return written
+    return written or (None if column in {"code", "pickup_place"} else "")

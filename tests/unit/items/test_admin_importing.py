@@ -6,6 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 
 from apps.items.models import Item
 from apps.items.models.imports import ItemImport, ItemImportPart
@@ -104,6 +105,20 @@ def test_a_file_that_is_sent_twice_before_it_is_imported_is_imported_once(screen
     for page in pages[1:]:
         counts = {kind: count for kind, _label, count in screens.get(page).context["kinds"]}
         assert counts == {"new": 0, "changed": 0, "unchanged": 2, "refused": 0}
+
+
+def test_the_history_says_what_was_imported_from_what_to_what(screens: Client, manager: Any) -> None:
+    item = ItemFactory(manager_id=manager.pk, name="낡은 드릴", code=None, daily_price=8_000, latitude=37.5, longitude=127.0, place="서울")
+    file = SimpleUploadedFile("x.csv", f"id,코드,이름,분류,가격,위도,경도\n{item.pk},A-1,드릴,캠핑,9000,37.6,127".encode())
+    screens.post(screens.post(PAGE, {"file": file})["Location"], {"how": "rows"})
+    history = reverse("admin:items_item_history", args=[item.pk])
+    [entry] = screens.get(history).context["action_list"]
+    assert [tuple(line) for line in entry.lines] == [
+        *(("코드", "–", "A-1"), ("이름", "낡은 드릴", "드릴"), ("분류", "공구", "캠핑"), ("하루 가격", "₩8,000", "₩9,000")),
+        ("위도", "37.5", "37.6"),
+    ]
+    [entry] = screens.get(history, headers={"accept-language": "en"}).context["action_list"]
+    assert entry.lines[2] == ("category", "Tools", "Camping")
 
 
 def test_another_manager_s_file_is_not_there(screens: Client) -> None:
