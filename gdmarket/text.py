@@ -51,6 +51,11 @@ def is_plain(*, text: str, may_break: bool) -> bool:
     return all(letter in allowed or (letter not in _DIRECTION and unicodedata.category(letter) != "Cc") for letter in text)
 
 
+def tidy(*, text: str) -> str:
+    """Return a text in NFC with plain line breaks; browsers send each with a carriage return."""
+    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
+
+
 def shows_something(*, text: str) -> bool:
     """Return whether a reader would see anything: a text of spaces, invisible characters and combining marks alone shows nothing."""
     return any(not _BLANK.match(letter) and _is_drawn(unicodedata.category(letter)) for letter in text)

@@ -103,6 +103,9 @@ ABANDONED = (RentalState.CANCELLED, RentalState.EXPIRED)
 HOLDING = (RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.RENTED)
 """The states in which a rental that is not over holds its period, and its item. `closed_at` says that it is over."""
 
+NOT_HANDED_OVER = (RentalState.PAID, RentalState.NO_SHOW)
+"""The states of a rental that is paid, and whose item the renter never had."""
+
 REVOCABLE = (RentalState.REQUESTED, RentalState.PAYING, RentalState.PAID, RentalState.REFUNDING, RentalState.NO_SHOW)
 """The states in which a rental can be cancelled, at once or when money in flight has arrived."""
 

@@ -1,6 +1,5 @@
 """The forms of the web admin: what is typed is checked as the services check it, and shown beside its field."""
 
-import unicodedata
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from apps.items.models import Category, Item, PickupPlace
 from apps.items.queries import categories, places
 from apps.items.services.places import check_in_area
 from gdmarket.errors import DomainError, InvalidError
+from gdmarket.text import tidy
 
 _WHERE = ("place", "latitude", "longitude")
 _WRITABLE = ("name", "category", "description", "pickup_place", *_WHERE, "daily_price", "deposit")
@@ -76,7 +76,7 @@ class ItemForm(ServiceBackedForm):
     def clean(self) -> dict[str, Any]:
         """Check all of it; a pickup place says where it is."""
         cleaned: dict[str, Any] = super().clean() or {}
-        cleaned.update({field: _tidy(cleaned[field]) for field in _TEXTS if field in cleaned})
+        cleaned.update({field: tidy(text=cleaned[field]) for field in _TEXTS if field in cleaned})
         if place := cleaned.get("pickup_place"):
             cleaned |= {"place": place.name, "latitude": place.latitude, "longitude": place.longitude}
             for name in _WHERE:
@@ -113,7 +113,7 @@ class PlaceForm(ServiceBackedForm):
         """Check all of it."""
         cleaned: dict[str, Any] = super().clean() or {}
         for field in self.details_of(cleaned):
-            cleaned[field] = _tidy(cleaned[field]) if isinstance(cleaned[field], str) else cleaned[field]
+            cleaned[field] = tidy(text=cleaned[field]) if isinstance(cleaned[field], str) else cleaned[field]
             _check(self, field, lambda field=field: domain.check(details={"place" if field == "name" else field: cleaned[field]}))
         if not {"latitude", "longitude"} & self.errors.keys():
             _check_area(self, cleaned)
@@ -147,7 +147,7 @@ class CategoryForm(ServiceBackedForm):
         cleaned: dict[str, Any] = super().clean() or {}
         for field in ("name_ko", "name_en"):
             if field in cleaned:
-                cleaned[field] = _tidy(cleaned[field])
+                cleaned[field] = tidy(text=cleaned[field])
                 _check(self, field, lambda field=field: domain.check(details={"category": cleaned[field]}))
         return cleaned
 
@@ -167,8 +167,3 @@ def _check(form: Any, field: str, rule: Any) -> None:
 def _check_area(form: Any, cleaned: dict[str, Any]) -> None:
     where = {name: cleaned[name] for name in ("latitude", "longitude")}
     _check(form, "latitude", lambda: check_in_area(**where))
-
-
-def _tidy(text: str) -> str:
-    """Return a text in NFC, with the plain line breaks that browsers turn into carriage returns."""
-    return unicodedata.normalize("NFC", text).replace("\r\n", "\n")

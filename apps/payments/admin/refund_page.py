@@ -1,6 +1,5 @@
 """The page on which an operator gives a payment back, in full or in part: asked for, confirmed with the sums, and made once."""
 
-import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +18,7 @@ from gdmarket import clock
 from gdmarket.admin import ReadOnlyAdmin, format_money
 from gdmarket.errors import DomainError
 from gdmarket.ids import uuid7
-from gdmarket.text import is_plain, shows_something
+from gdmarket.text import is_plain, tidy
 
 _CONFIRMED = "confirmed"
 LOGGED = "refund"
@@ -36,9 +35,9 @@ class RefundForm(forms.Form):
     refund = forms.UUIDField(widget=forms.HiddenInput)
 
     def clean_reason(self) -> str:
-        """Return the reason, which says something, in one line."""
-        reason = unicodedata.normalize("NFC", self.cleaned_data["reason"])
-        if not is_plain(text=reason, may_break=False) or not shows_something(text=reason):
+        """Return the reason, in one line; that it says something is for the service to check."""
+        reason = tidy(text=self.cleaned_data["reason"])
+        if not is_plain(text=reason, may_break=False):
             raise forms.ValidationError(_("Control characters are not allowed."), code="control_characters")
         return reason
 

@@ -20,7 +20,6 @@ from apps.rentals.services import money
 from gdmarket.admin import format_instant, format_money, format_period, say_instant
 
 Line = Promise | str
-_NOT_HANDED_OVER = {RentalState.PAID, RentalState.NO_SHOW}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +51,7 @@ def sum_going_back(rental: Rental, taken: TakenPayment | None) -> int | None:
     """Return what a cancel gives back, in minor units; None where money is in flight, or it is not known."""
     if rental.state == RentalState.REQUESTED:
         return 0
-    return taken.left if taken and rental.state in _NOT_HANDED_OVER else None
+    return taken.left if taken and rental.state in domain.NOT_HANDED_OVER else None
 
 
 def money_back(rental: Rental, taken: TakenPayment | None) -> Line:

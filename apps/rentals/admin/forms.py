@@ -1,11 +1,9 @@
 """What is filled in before a command on a rental, or on several."""
 
-import unicodedata
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from gdmarket.text import is_plain
+from gdmarket.text import is_plain, tidy
 
 
 class CancelForm(forms.Form):
@@ -15,7 +13,7 @@ class CancelForm(forms.Form):
 
     def clean_reason(self) -> str:
         """Return the reason with plain line breaks, and without control characters."""
-        reason = unicodedata.normalize("NFC", self.cleaned_data["reason"]).replace("\r\n", "\n")
+        reason = tidy(text=self.cleaned_data["reason"])
         if not is_plain(text=reason, may_break=True):
             raise forms.ValidationError(_("Control characters are not allowed."), code="control_characters")
         return reason

@@ -19,8 +19,6 @@ from apps.rentals.services import limits, transitions
 from gdmarket import bus, databases
 from gdmarket.text import shows_something
 
-_NOT_HANDED_OVER = {RentalState.PAID, RentalState.NO_SHOW}
-
 
 def cancel_rental(
     *, rental_id: UUID, by: UUID, as_operator: bool = False, reason: str = "", operation_id: UUID | None = None, now: datetime
@@ -64,7 +62,7 @@ def cancel_payment(*, rental_id: UUID, by: UUID, now: datetime) -> Rental:
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_renter(rental, by=by)
-        if rental.ends_at <= now and rental.state in {RentalState.PAID, RentalState.NO_SHOW}:
+        if rental.ends_at <= now and rental.state in domain.NOT_HANDED_OVER:
             raise CancelledTooLateError
         if rental.state != RentalState.PAID:  # `paying` leads to `refunding` too, but not by this command
             raise WrongStateError(state=rental.state, wanted="cancel the payment")
@@ -87,7 +85,7 @@ def begin_full_refund(*, rental_id: UUID, payment_id: UUID, stated_by: str, reas
     """
     with databases.transaction_for("rentals"):
         rental = transitions.lock_rental(rental_id=rental_id)
-        if rental.payment_id == payment_id and rental.state in _NOT_HANDED_OVER:
+        if rental.payment_id == payment_id and rental.state in domain.NOT_HANDED_OVER:
             _take_as_cancelled(rental, stated_by=stated_by, reason=reason)
             transitions.save_and_publish(rental, RentalCancelRequested, now=now, reason=reason)
 
@@ -106,7 +104,7 @@ def settle_refund(*, rental_id: UUID, payment_id: UUID, stated_by: str = "", rea
             rental.payment_state = RentalPaymentState.REFUNDED
             transitions.save_and_publish(rental, RentalRefunded, now=now)
             return
-        if rental.state in _NOT_HANDED_OVER:
+        if rental.state in domain.NOT_HANDED_OVER:
             _take_as_cancelled(rental, stated_by=stated_by, reason=reason)
         if rental.state != RentalState.REFUNDING:
             return
@@ -145,7 +143,7 @@ def _cancel(rental: Rental, *, by: RentalParty, reason: str, now: datetime) -> N
     if rental.state in {RentalState.PAYING, RentalState.REFUNDING}:
         rental.cancel_requested = True
         transitions.save_and_publish(rental, RentalCancelRequested, now=now, reason=reason)
-    elif rental.state in {RentalState.PAID, RentalState.NO_SHOW}:
+    elif rental.state in domain.NOT_HANDED_OVER:
         transitions.transition(rental, to=RentalState.REFUNDING, wanted="cancel")
         rental.cancel_requested = True
         transitions.save_and_publish(rental, RentalRefundDue, now=now, reason=reason)

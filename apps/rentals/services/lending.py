@@ -43,7 +43,7 @@ def hand_over(*, rental_id: UUID, by: UUID, as_operator: bool = False, operation
         rental = transitions.lock_rental(rental_id=rental_id)
         transitions.only_manager(rental, by=by, as_operator=as_operator)
         if transitions.record_operation(rental, operation_id=operation_id):
-            if rental.ends_at <= now and rental.state in {RentalState.PAID, RentalState.NO_SHOW}:
+            if rental.ends_at <= now and rental.state in domain.NOT_HANDED_OVER:
                 raise HandedOverTooLateError
             if rental.state != RentalState.PAID:  # an undone return leads to `rented` too, but not by this command
                 raise WrongStateError(state=rental.state, wanted="hand over")

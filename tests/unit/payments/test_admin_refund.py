@@ -101,6 +101,13 @@ def test_what_is_wrong_is_refused_and_changes_nothing(payment: Payment, wrong: d
     assert not LogEntry.objects.exists()
 
 
+def test_a_reason_that_shows_nothing_is_told_to_be_missing(payment: Payment) -> None:
+    client = browser()
+    answer = client.post(address(payment), form_of(client, payment, reason="\u200b"))
+    assert answer.context["form"].errors == {"reason": ["Say why the money is given back: the renter and the manager read it."]}
+    assert not Refund.objects.exists()
+
+
 def test_cash_is_said_to_be_handed_back_at_the_desk() -> None:
     payment = PaymentFactory(state="approved", method=CASH)
     client = browser("ko")

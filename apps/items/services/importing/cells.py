@@ -31,11 +31,6 @@ def degrees(*, written: str) -> float | None:
     return float(plain) if _DEGREES.fullmatch(plain) else None
 
 
-def tidy(*, written: str) -> str:
-    """Return a text in NFC with plain line breaks."""
-    return unicodedata.normalize("NFC", written).replace("\r\n", "\n").replace("\r", "\n")
-
-
 class Choices:
     """The categories and a manager's pickup places, read once for a file of thousands of rows."""
 

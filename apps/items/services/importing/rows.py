@@ -12,6 +12,7 @@ from apps.items.services.importing import cells
 from gdmarket import ids
 from gdmarket.errors import DomainError
 from gdmarket.sheets.reading import SheetRow
+from gdmarket.text import tidy
 
 _REQUIRED = ("name", "category", "daily_price")
 _WHERE = ("place", "latitude", "longitude")
@@ -72,7 +73,7 @@ class Planner:
 
     def _written(self, row: SheetRow, column: str) -> str:
         position = self._columns.get(column)
-        return cells.tidy(written=row.cells[position]) if position is not None and position < len(row.cells) else ""
+        return tidy(text=row.cells[position]) if position is not None and position < len(row.cells) else ""
 
     def _new_id(self, row: SheetRow) -> UUID:
         return uuid5(self._file, str(row.number))
