@@ -98,8 +98,8 @@ class Payment(models.Model):
         )
 
     def __str__(self) -> str:
-        """Name the payment and its state."""
-        return f"{self.id} {self.state} {self.amount} {self.currency}"
+        """Say the sum and the state, in the reader's language."""
+        return f"{self.amount:,} {self.currency}, {self.get_state_display()}"
 
 
 class Refund(models.Model):
@@ -135,8 +135,8 @@ class Refund(models.Model):
         )
 
     def __str__(self) -> str:
-        """Name the refund and its state."""
-        return f"{self.id} {self.state} {self.amount}"
+        """Say the sum and the state, in the reader's language."""
+        return f"{self.amount:,} {self.payment.currency}, {self.get_state_display()}"
 
 
 class Posting(models.Model):
@@ -175,5 +175,5 @@ class Posting(models.Model):
         indexes = (models.Index(fields=["posted_at", "entry"], name="payments_posted"),)
 
     def __str__(self) -> str:
-        """Name the sum and its accounts."""
-        return f"{self.entry} {self.amount} {self.currency}: {self.debit} to {self.credit}"
+        """Say the sum and the entry, in the reader's language."""
+        return f"{self.amount:,} {self.currency}, {self.get_entry_display()}"

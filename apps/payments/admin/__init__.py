@@ -17,6 +17,14 @@ from apps.payments.models import Payment, Posting, Refund
 from gdmarket.admin import EMPTY, ReadOnlyAdmin, badge, format_money, instant_column, is_operator, link, money_column
 
 _MOST_REFUNDS = 50
+_REASONS = {
+    "voided": _("cancelled at the provider, which did not answer in time"),
+    "never_sent": _("the provider never received it"),
+    "paid_for_another": _("it paid for another rental"),
+    "given_back": _("given back at the provider"),
+    "provider_differs": _("the provider has another sum"),
+}
+"""What the market itself found; other reasons are the provider's codes, as its own pages have them."""
 
 
 class OperatorAdmin(ReadOnlyAdmin):
@@ -36,6 +44,10 @@ class MoneyAdmin(OperatorAdmin):
     def state_badge(self, row: Payment | Refund) -> SafeString:
         return badge(kind=row.state, label=row.get_state_display())
 
+    @admin.display(description=_("reason"))
+    def told_reason(self, row: Payment | Refund) -> SafeString | str:
+        return str(_REASONS.get(row.reason, row.reason)) or EMPTY
+
     created = instant_column("created_at", label=_("created at"))
     settled = instant_column("settled_at", label=_("settled at"))
 
@@ -44,13 +56,13 @@ class MoneyAdmin(OperatorAdmin):
 class PaymentAdmin(MoneyAdmin):
     """Payments, newest first."""
 
-    list_display = ("id", "state_badge", "paid", "given_back", "reason", "created", "settled")
+    list_display = ("id", "state_badge", "paid", "given_back", "told_reason", "created", "settled")
     list_filter = ("state", "currency", "created_at")
     search_fields = ("=id", "=rental_id", "=payer_id")
     ordering = ("-created_at", "id")
 
     fieldsets = (
-        (None, {"fields": ("id", "state_badge", "method", "reason", "rental", "item", "payer", "payee")}),
+        (None, {"fields": ("id", "state_badge", "method", "told_reason", "rental", "item", "payer", "payee")}),
         (_("Money"), {"fields": ("paid", "given_back", "on_its_way", "refunds_made")}),
         (_("Dates"), {"fields": ("created", "settled")}),
         (_("Payment provider"), {"fields": ("provider_reference", "checks", "version")}),
@@ -122,16 +134,20 @@ class PaymentAdmin(MoneyAdmin):
 class RefundAdmin(MoneyAdmin):
     """Refunds, newest first."""
 
-    list_display = ("id", "state_badge", "given_back", "attempts", "reason", "created", "settled")
+    list_display = ("id", "state_badge", "given_back", "attempts", "why", "created", "settled")
     list_filter = ("state", "created_at")
     list_select_related = ("payment",)
     search_fields = ("=id", "=payment__id")
     ordering = ("-created_at", "id")
-    fields = ("id", "of_payment", "state_badge", "given_back", "stated_reason", "by", "reason", "attempts", "created", "settled")
+    fields = ("id", "of_payment", "state_badge", "given_back", "stated_reason", "by", "told_reason", "attempts", "created", "settled")
 
     @admin.display(description=_("payment"))
     def of_payment(self, refund: Refund) -> SafeString:
         return _page_of("payment", refund.payment_id, label=refund.payment_id)
+
+    @admin.display(description=_("reason"))
+    def why(self, refund: Refund) -> SafeString | str:
+        return refund.stated_reason or self.told_reason(refund)
 
     @admin.display(description=_("by"))
     def by(self, refund: Refund) -> SafeString | str:
@@ -152,6 +168,10 @@ class PostingAdmin(OperatorAdmin):
     ordering = ("-posted_at", "id")
 
     sum = money_column("amount", label=_("amount"))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Call the list as the menu does."""
+        return super().changelist_view(request, {"title": _("Ledger"), **(extra_context or {})})
 
     @admin.display(description=_("payment"), ordering="payment_id")
     def of_payment(self, posting: Posting) -> SafeString:

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from apps.payments.models import Payment
 from tests.factories.accounts import UserFactory
 from tests.factories.payments import RefundFactory
 from tests.unit.payments.actions import everything
@@ -58,3 +59,20 @@ def test_nobody_else_sees_a_row(client: Client, screen: str, row: Any, role: str
 
     assert all(answer.status_code in {302, 403} for answer in answers)
     assert not any(str(row.pk).encode() in answer.content for answer in answers)
+
+
+def test_lists_and_pages_say_what_the_rows_are(client: Client) -> None:
+    client.force_login(UserFactory(operator=True))
+    refund = RefundFactory(stated_reason="비가 왔어요", reason="")
+    Payment.objects.filter(id=refund.payment_id).update(reason="voided")
+
+    def read(kind: str, *args: Any) -> str:
+        address = reverse(f"admin:payments_{kind}", args=args)
+        return client.get(address, headers={"accept-language": "ko"}).content.decode()
+
+    assert "비가 왔어요" in read("refund_changelist")
+    assert "voided" not in read("payment_changelist")
+    page = read("payment_change", refund.payment_id)
+    assert f"{refund.payment.amount:,} KRW, " in page
+    assert "결제대행사가 제때 답하지 않아 취소함" in page
+    assert "<h1>장부</h1>" in read("posting_changelist")
