@@ -13,6 +13,7 @@ from apps.items.api.serializers import item_json
 from gdmarket.admin import format_money, is_operator
 
 _AVAILABILITIES = {"available": _("Available"), "reserved": _("Reserved"), "rented": _("Rented out")}
+_STATES = {"paused": _("Paused"), "withdrawn": _("Withdrawn")}
 
 
 def show(request: HttpRequest, item_id: UUID) -> HttpResponse:
@@ -27,12 +28,14 @@ def show(request: HttpRequest, item_id: UUID) -> HttpResponse:
     if row is None:
         raise Http404
     item = item_json(row, viewer=None, origin="")
+    is_listed = item["state"] not in _STATES
     shown = {
         "title": _("“%(name)s” as renters see it") % {"name": item["name"]},
         "item": item,
         "price": format_money(item["daily_price"], item["currency"]),
         "deposit": format_money(item["deposit"], item["currency"]) if item["deposit"] else "",
-        "availability": _AVAILABILITIES.get(item["availability"], item["availability"]),
+        "badge": item["availability"] if is_listed else item["state"],
+        "availability": _AVAILABILITIES.get(item["availability"], item["availability"]) if is_listed else _STATES[item["state"]],
         "is_found": queries.list_listed_items().filter(id=item_id).exists(),
     }
     return TemplateResponse(request, "desk/item_preview.html", {**admin.site.each_context(request), **shown})

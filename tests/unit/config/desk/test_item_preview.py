@@ -49,6 +49,13 @@ def test_a_manager_sees_what_the_api_tells_strangers(screens: Client, manager: A
     assert "Renters do not find it now." not in page
 
 
+def test_an_item_that_cannot_be_requested_is_not_called_available(screens: Client, manager: Any) -> None:
+    for traits, word in (({"paused": True}, "Paused"), ({"withdrawn": True}, "Withdrawn")):
+        page = screens.get(preview(ItemFactory(manager_id=manager.pk, **traits))).content.decode()
+        assert f'">{word}</span>' in page
+        assert "Available" not in page
+
+
 def test_it_says_so_where_renters_do_not_find_it(screens: Client, manager: Any) -> None:
     gone, item = ItemFactory(manager_id=manager.pk, withdrawn=True), ItemFactory(manager_id=manager.pk)
     assert "Renters do not find it now." in screens.get(preview(gone)).content.decode()
