@@ -29,6 +29,7 @@ from apps.items.admin.pausing import PausingAdmin
 from apps.items.admin.photos import photos_view
 from apps.items.admin.service_backed import ServiceBackedAdmin
 from apps.items.models import BusyPeriod, Item
+from apps.items.queries import categories as category_queries
 from apps.items.queries import tables
 from gdmarket import clock, media
 from gdmarket.admin import (
@@ -53,7 +54,7 @@ class ItemAdmin(ImportingAdmin, PausingAdmin, BulkAdmin, DuplicatingAdmin, Servi
 
     form = ItemForm
     Media = LocatedMedia
-    list_display = ("picture", "name", "category", "price", "place", "state_badge", "held", "registered")
+    list_display = ("picture", "name", "category_name", "price", "place", "state_badge", "held", "registered")
     list_display_links = ("name",)
     list_filter = ("state", "availability", CategoryFilter)
     list_per_page = MAX_WITHDRAWN_AT_ONCE
@@ -62,7 +63,7 @@ class ItemAdmin(ImportingAdmin, PausingAdmin, BulkAdmin, DuplicatingAdmin, Servi
     search_fields = ("search_text",)
     search_help_text = _("Words in name, category, place or description")
     actions = ("change_prices", "change_place", "pause", "resume", "withdraw")
-    readonly_fields = ("state", "availability", "busy", "version", "registered_at", "updated_at", "withdrawn_at")
+    readonly_fields = ("state", "availability", "busy", "registered_at", "updated_at", "withdrawn_at")
     fieldsets = (
         (None, {"fields": ("name", "category", "description")}),
         (_("Price"), {"fields": (("daily_price", "deposit"),)}),
@@ -85,15 +86,21 @@ class ItemAdmin(ImportingAdmin, PausingAdmin, BulkAdmin, DuplicatingAdmin, Servi
 
     registered = instant_column("registered_at", label=_("registered"))
 
+    @admin.display(description=_("category"), ordering="category")
+    def category_name(self, item: Any) -> str:
+        return str(item.category_name)
+
     @admin.display(description=_("current rental"))
     def held(self, item: Any) -> SafeString:
         return _rental(item.holder) if item.holder else EMPTY
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Read the rentals that hold the items of the page at once."""
+        """Read the rentals that hold the items of the page, and the names of categories, at once."""
         page = super().get_changelist_instance(request)
         holders = queries.list_holders(item_ids=[item.id for item in page.result_list])
+        names = category_queries.list_names()
         for item in page.result_list:
+            item.category_name = names.get(item.category_key, item.category)
             item.holder = holders.get(item.id)
         return page
 

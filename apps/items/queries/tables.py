@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 from apps.accounts import facade as accounts
 from apps.items import domain
 from apps.items.models import Item, PickupPlace
+from apps.items.queries import categories
 from gdmarket.sheets import Cell
 
 HEADINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -47,6 +48,7 @@ class ItemTable:
         """Leave the managers out of a manager's own table."""
         self._columns = [name for name in HEADINGS if with_managers or name != "manager"]
         self.headings: Sequence[str] = labels(names=self._columns)
+        self._categories = categories.list_names()
         fields: Any = Item._meta  # noqa: SLF001  # Django documents it
         self._labels = {name: {value: str(label) for value, label in fields.get_field(name).choices} for name in ("state", "availability")}
 
@@ -60,6 +62,7 @@ class ItemTable:
             is_listed = item.state == domain.ItemState.LISTED
             told: dict[str, Cell] = {
                 "id": str(item.id),
+                "category": self._categories.get(item.category_key or "", item.category),
                 "pickup_place": places.get(item.pickup_place_id, "") if item.pickup_place_id else "",
                 "state": self._labels["state"][item.state],
                 "availability": self._labels["availability"][item.availability] if is_listed else "",

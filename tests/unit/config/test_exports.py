@@ -51,6 +51,13 @@ def test_a_manager_downloads_own_items_alone(desk: Client, manager: Any) -> None
     assert rows[0][-3:] == ["등록됨", "대여 가능", "2026-12-01 00:00"]
 
 
+def test_the_list_and_its_file_name_categories_in_the_reader_s_language(desk: Client, manager: Any) -> None:
+    ItemFactory(manager_id=manager.pk)
+    desk.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    assert '<td class="field-category_name">Tools</td>' in desk.get("/admin/items/item/").content.decode()
+    assert [row[3] for row in _rows(desk, f"{ITEMS}.csv")] == ["category", "Tools"]
+
+
 def test_a_download_keeps_what_the_list_is_narrowed_by(desk: Client, manager: Any) -> None:
     ItemFactory(manager_id=manager.pk, name="전동 드릴")
     ItemFactory(manager_id=manager.pk, name="드릴 세트", withdrawn=True)
