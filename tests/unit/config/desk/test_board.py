@@ -210,13 +210,13 @@ def test_nonsense_in_the_address_is_as_if_it_were_not_there(nonsense: dict[str, 
 
 @pytest.mark.parametrize("weeks", [2, 4, 8])
 def test_as_many_weeks_are_shown_as_are_asked_for_and_the_links_lead_on(weeks: int) -> None:
-    manager = _manager()
-    _item(manager, "drill")
-    page = _open(manager, weeks=weeks, **{"from": "2026-12-28"})
+    _item(manager := _manager(), "drill")
+    page = _open(manager, weeks=weeks, **{"from": "2026-12-31"})
     assert len(page.context["days"]) == 7 * weeks
-    assert page.context["later"] == f"/admin/board/?weeks={weeks}&from={datetime(2026, 12, 28, tzinfo=SEOUL).date() + 7 * weeks * DAY}"
+    assert page.context["later"] == f"/admin/board/?weeks={weeks}&from={datetime(2026, 12, 31, tzinfo=SEOUL).date() + 7 * weeks * DAY}"
     assert sum(month["columns"] for month in page.context["months"]) == 4 * 7 * weeks
     assert [f"{month['first']:%Y-%m}" for month in page.context["months"]][:2] == ["2026-12", "2027-01"]
+    assert ('class="month"><span class="visually-hidden">' in page.content.decode()) == (weeks == 8), "a day is too narrow for its month"
 
 
 def test_items_are_narrowed_by_words_category_place_and_how_they_are_rented() -> None:
