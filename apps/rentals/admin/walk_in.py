@@ -63,20 +63,22 @@ class WalkInForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_WRITTEN),
     )
     ends_at = forms.DateTimeField(label=_("To"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_WRITTEN))
-    renter_name = forms.CharField(label=_("Name"), max_length=100, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    renter_name = forms.CharField(
+        label=_("Name"), max_length=100, required=False, widget=forms.TextInput(attrs={"autocomplete": "off", "class": "vTextField"})
+    )
     contact = forms.CharField(
         label=_("Contact"),
         max_length=100,
         required=False,
         help_text=_("Such as a telephone number; for yourself alone."),
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "class": "vTextField"}),
     )
     renter_email = forms.EmailField(
         label=_("E-mail address"),
         max_length=254,
         required=False,
         help_text=_("Of who has an account here; then leave name and contact empty."),
-        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "class": "vTextField"}),
     )
 
     def clean_renter_name(self) -> str:
