@@ -21,6 +21,11 @@ def test_every_contract_is_kept() -> None:
     assert lint.returncode == 0, lint.stdout + lint.stderr
 
 
+def test_no_context_names_an_address_of_the_desk() -> None:
+    files = [path for path in (ROOT / "apps").rglob("*") if path.suffix in {".py", ".html"}]
+    assert [str(path) for path in files if "admin:desk_" in path.read_text()] == []
+
+
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
