@@ -36,12 +36,17 @@ class Choices:
 
     def __init__(self, *, manager_id: UUID) -> None:
         """Read them."""
-        named = CategoryName.objects.values_list("folded", "category_id", "category__name_ko", "category__is_active")
+        named = list(CategoryName.objects.values_list("folded", "category_id", "category__name_ko", "category__is_active"))
         self._categories = {folded: CategoryRef(key, name, is_active) for folded, key, name, is_active in named if is_active}
+        self._category_keys = {folded: key for folded, key, _name, _is_active in named}
         self._places: dict[str, list[Place]] = {}
         for place in places.list_places(manager_id=manager_id):
             found = Place(place.id, place.name, place.latitude, place.longitude)
             self._places.setdefault(text.folded(text=place.name), []).append(found)
+
+    def is_category(self, *, written: str, key: str | None) -> bool:
+        """Return whether a text means a category, by any of its names, also where nobody can choose it any more."""
+        return key is not None and self._category_keys.get(text.folded(text=written)) == key
 
     def category(self, *, written: str) -> CategoryRef:
         """Return the category that a text means.

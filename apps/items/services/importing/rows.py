@@ -108,7 +108,8 @@ class Planner:
         value: Any = written
         if name == "category":
             # An item keeps its category after nobody can choose it any more.
-            value = item.category if item and written == item.category else self._choices.category(written=written).name
+            is_kept = item and (written == item.category or self._choices.is_category(written=written, key=item.category_key))
+            value = item.category if item and is_kept else self._choices.category(written=written).name
         elif name in {"daily_price", "deposit"}:
             value = cells.whole_amount(written=written)
         domain.check(details={name: value})
