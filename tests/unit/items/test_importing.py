@@ -172,7 +172,7 @@ def test_what_is_wrong_stands_beside_its_column(manager: Any, row: str, refused:
 def test_an_unknown_category_is_refused_with_the_nearest(manager: Any) -> None:
     with override("ko"):
         plan = _plan(manager, DRILL.replace("공구", "공구류"), DRILL.replace("공구", "qqq").replace("A-1", "A-2"))
-    assert plan["rows"][0]["errors"] == [["category", "고를 수 있는 분류 “공구류”이(가) 없습니다. 가장 가까운 것은 “공구”입니다."]]
+    assert plan["rows"][0]["errors"] == [["category", "고를 수 없는 분류입니다: “공구류”. 가장 가까운 것은 “공구”입니다."]]
     assert [column for column, _ in plan["rows"][1]["errors"]] == ["category"]
     assert _kinds(_plan(manager, DRILL.replace("공구", "Tools"), DRILL.replace("공구", "공 구").replace("A-1", "A-2"))) == ["new"] * 2
 
