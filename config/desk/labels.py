@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
+from apps.rentals.queries import reasons
 from apps.status_view import domain
 from gdmarket.admin import format_instant
 
@@ -61,10 +62,8 @@ TERMS: Labels = {
 PARTIES: Labels = {"renter": _("renter"), "manager": _("item manager"), "operator": _("operator"), "system": _("the market itself")}
 REASONS: Labels = {
     "payment_cancelled": _("the payment was cancelled"),
-    "no_hold_left": _("the payment was cancelled, and the item may not be held unpaid any longer"),
     "period_over": _("the period is over"),
-    "item_withdrawn": _("the item was withdrawn"),
-    "item_unknown": _("the item is not known"),
+    **reasons.REASONS,
 }
 """Of what the market itself did; people write other reasons."""
 NEXT_ACTORS = {

@@ -17,14 +17,10 @@ from apps.rentals.admin.filters import WorkQueueFilter
 from apps.rentals.domain import is_guest, is_overdue, shows_contact
 from apps.rentals.models import Rental
 from apps.rentals.queries import tables
+from apps.rentals.queries.reasons import say_reason
 from gdmarket import clock
 from gdmarket.admin import EMPTY, badge, format_period, instant_column, is_operator, link, money_column, overdue_badge
 
-_REASONS = {
-    "no_hold_left": _("the payment was cancelled, and the item may not be held unpaid any longer"),
-    "item_withdrawn": _("the item was withdrawn"),
-    "item_unknown": _("the item is not known"),
-}
 _PAYMENT_STATES = {
     "pending": _("in progress"),
     "unknown": _("not known yet"),
@@ -124,7 +120,7 @@ class RentalAdmin(RentalCommandsAdmin):
 
     @admin.display(description=_("reason"))
     def reason(self, rental: Rental) -> SafeString | str:
-        return linebreaksbr(str(_REASONS.get(rental.cancel_reason, rental.cancel_reason)), autoescape=True) or EMPTY
+        return linebreaksbr(say_reason(rental.cancel_reason), autoescape=True) or EMPTY
 
     requested = instant_column("requested_at", label=_("requested at"))
     item_changed = instant_column("item_changed_at", label=_("changed since"))

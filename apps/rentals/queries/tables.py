@@ -8,11 +8,12 @@ from django.utils.translation import gettext
 from apps.accounts import facade as accounts
 from apps.rentals.models import Rental
 from apps.rentals.queries import renters
+from apps.rentals.queries.reasons import say_reason
 from gdmarket.sheets import Cell
 
 
 class RentalTable:
-    """Rentals as rows; headings and states are in the language that is active when it is made."""
+    """Rentals as rows; headings, states and reasons are in the language that is active when it is made."""
 
     order: Sequence[str] = ("-requested_at", "-id")
 
@@ -44,6 +45,6 @@ class RentalTable:
                 *(rental.starts_at, rental.ends_at, rental.price, self._yes if rental.in_cash else ""),
                 *(rental.requested_at, rental.paid_at, rental.handed_over_at, rental.returned_at, rental.closed_at),
                 self._labels["cancelled_by"].get(rental.cancelled_by, ""),
-                *(rental.cancel_reason, str(rental.item_id)),
+                *(say_reason(rental.cancel_reason), str(rental.item_id)),
                 *([people.get(rental.manager_id, str(rental.manager_id))] if self._with_managers else []),
             ]
