@@ -29,7 +29,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "renter3@example.com": {"display_name": "정성수"},
     "operator@example.com": {"display_name": "운영자", "is_staff": True, "is_superuser": True, "is_renter": False},
 }
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 def load(*, now: datetime) -> Generator[str]:
@@ -92,7 +92,7 @@ def _register(number: int, manager_id: UUID, pickup_place: UUID, *, now: datetim
         longitude=round(longitude + (number % 7 - 3) * 0.0007, 6),
         place=thing.place,
         pickup_place=pickup_place if thing.place == PICKUP_PLACE else None,
-        now=now + number * timedelta(minutes=1),
+        now=now + number * MINUTE,
         photos=[album.photo_of(pictures, photo_id=uuid7(), alt=thing.name)],
     )
     return item.id
@@ -134,7 +134,7 @@ class _Rentals:
     def _rent(
         self,
         *,
-        ago: timedelta = timedelta(),
+        ago: timedelta = 10 * MINUTE,
         starts_in: timedelta = timedelta(),
         lasting: timedelta = DAY,
         method: str | None = None,
@@ -142,18 +142,18 @@ class _Rentals:
         is_returned: bool = False,
         is_cancelled: bool = False,
     ) -> None:
-        """Request the next item, `ago`; pay if there is a `method`; then take the other steps that are named."""
+        """Request the next item, `ago`, so long that the steps after it are past, too; pay if there is a `method`; then take the other steps that are named."""
         (item_id, manager_id), renter_id = self.items[self.made], self.renters[self.made % len(self.renters)]
         rental_id, at = uuid7(), self.now - ago
         starts_at, ends_at = at + starts_in, at + starts_in + lasting
         self.made += 1
         requesting.request_rental(rental_id=rental_id, item_id=item_id, renter_id=renter_id, starts_at=starts_at, ends_at=ends_at, now=at)
         if method is not None:
-            paid_at = at + timedelta(minutes=2)
+            paid_at = at + 2 * MINUTE
             paying.pay_rental(rental_id=rental_id, by=renter_id, method=method, operation_id=uuid7(), now=paid_at)
         if is_handed_over:
-            lending.hand_over(rental_id=rental_id, by=manager_id, now=at + timedelta(minutes=42))
+            lending.hand_over(rental_id=rental_id, by=manager_id, now=at + 42 * MINUTE)
         if is_returned:
             lending.take_back(rental_id=rental_id, by=manager_id, now=ends_at - timedelta(hours=1))
         if is_cancelled:
-            cancelling.cancel_rental(rental_id=rental_id, by=renter_id, reason="plans changed", now=at + timedelta(minutes=3))
+            cancelling.cancel_rental(rental_id=rental_id, by=renter_id, reason="plans changed", now=at + 3 * MINUTE)

@@ -1,6 +1,7 @@
 """The demo is loaded completely or not at all."""
 
 from collections.abc import Callable
+from datetime import datetime
 from io import StringIO
 
 import pytest
@@ -29,6 +30,10 @@ def test_the_demo_has_people_items_and_rentals_in_every_state(pass_time: Callabl
         "manager2@example.com",
         "manager@example.com",
     ]
+    for timeline in RentalStatus.objects.values_list("timeline", flat=True):
+        instants = [datetime.fromisoformat(entry["at"]) for entry in timeline]
+        assert instants == sorted(instants)
+        assert instants[-1] <= clock.now()
     assert len(set(Item.objects.values_list("category", flat=True))) == 8
     pass_time(minutes=5)
     drain()
