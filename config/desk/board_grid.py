@@ -76,6 +76,11 @@ class BoardWindow:
         start = min(max(self._column_at(bar.starts_at), 0), columns - 1)
         return start, max(min(self._column_at(bar.ends_at), columns), start + 1)
 
+    def today_between(self, start: int, end: int) -> range:
+        """Return which of the columns from `start` to `end` are today's, counted from `start`."""
+        first = next((number * PARTS for number, day in enumerate(self.days) if day.is_today), end)
+        return range(max(first, start) - start, max(min(first + PARTS, end), start) - start)
+
     def _column_at(self, at: datetime) -> int:
         """Return the boundary of columns that is nearest to an instant, by the clock on the wall."""
         wall = at.astimezone(self.zone).replace(tzinfo=None)
@@ -84,7 +89,7 @@ class BoardWindow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """Some columns of a line: a bar, a part of a day, or nothing.
+    """Some columns of a line: a bar, a part of a day, or nothing. `today` are the columns of a bar's cell that are today's, if any are.
 
     An item that can be booked then `is_free`, from `free_from` on, which is the day or an instant of it. The next bar begins at `free_to`,
     where it begins on the same day.
@@ -99,6 +104,7 @@ class Cell:
     is_free: bool = False
     free_from: str = ""
     free_to: str = ""
+    today: range = range(0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,16 +175,20 @@ def _cells(line: Sequence[tuple[int, int, Bar]], window: BoardWindow, days: _Day
     column = 0
     for start, end, bar in line:
         yield from _gap(column, start, days)
-        yield Cell(span=end - start, bar=bar, is_cut_before=bar.starts_at < window.starts_at, is_cut_after=bar.ends_at > window.ends_at)
+        yield Cell(
+            span=end - start,
+            bar=bar,
+            is_cut_before=bar.starts_at < window.starts_at,
+            is_cut_after=bar.ends_at > window.ends_at,
+            today=window.today_between(start, end),
+        )
         column = end
     yield from _gap(column, PARTS * len(window.days), days)
 
 
 def _gap(start: int, end: int, days: _Days | None) -> Iterator[Cell]:
-    if days is None and end > start:
-        yield Cell(span=end - start)
-    while days is not None and start < end:
+    while start < end:
         number = start // PARTS
         stop = min(end, (number + 1) * PARTS)
-        yield days.cell(number, start, stop)
+        yield days.cell(number, start, stop) if days else Cell(span=stop - start, ends_day=stop % PARTS == 0)
         start = stop

@@ -46,6 +46,20 @@ def test_an_item_that_nothing_keeps_is_free_day_by_day_but_in_the_past() -> None
     assert free(cells) == [("2026-12-02", ""), ("2026-12-03", "")]
 
 
+def test_today_is_where_it_is_behind_a_bar_over_several_days() -> None:
+    shown = window(days=4, today=FIRST + DAY)
+    across, within, before = bar(at(1, 12), at(4, 0)), bar(at(2, 6), at(2, 12)), bar(at(1, 0), at(2, 0))
+    cells = [next(cell for cell in laid(each, shown=shown).lines[0] if cell.bar) for each in (across, within, before)]
+    assert [(cell.span, list(cell.today)) for cell in cells] == [(10, [2, 3, 4, 5]), (1, [0]), (4, [])]
+
+
+def test_no_empty_cell_goes_over_several_days() -> None:
+    cells = laid(bar(at(1, 0), at(4, 0), label="late"), bar(at(2, 0), at(3, 0), label="next"))
+    assert spans(cells, line=1) == [(4, ""), (4, "next"), (4, "")]
+    several = laid(bar(at(1, 0), at(4, 0), label="late"), bar(at(1, 6), at(1, 12), label="next"))
+    assert spans(several, line=1) == [(1, ""), (1, "next"), (2, ""), (4, ""), (4, "")]
+
+
 def test_a_bar_takes_the_quarters_of_days_that_are_nearest_and_leaves_the_rest_of_these_days_free() -> None:
     cells = laid(bar(at(1, 10), at(2, 17)))
     assert spans(cells) == [(2, "free"), (5, "Kim"), (1, "free"), (4, "free")]
