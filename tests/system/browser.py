@@ -29,7 +29,7 @@ const shown = (name, elements) => elements.map((e) => `${name}: ${e.outerHTML.sl
 const isCut = (box) => box.left < 0 || box.right > width
 const isLabelled = (e) => e.labels?.length || e.ariaLabel || e.getAttribute('aria-labelledby') || e.title || e.type === 'submit' && e.value
 const commands = seen('main button, main a.button, main [type=submit], main .object-tools a, .menu a')
-const buttons = seen('main button, main a.button, main [type=submit]')
+const buttons = seen('main button, main a.button, main [type=submit]').filter((e) => !e.matches('.visually-hidden'))
 const overflow = document.documentElement.scrollWidth - width
 return [
   ...(overflow > 0 ? [`${overflow} px wider than the window`] : []),
