@@ -186,7 +186,13 @@ def _figures(*, manager_id: UUID, now: datetime) -> dict[str, Any]:
         "income": [format_money(amount, currency) for currency, amount in sorted(income.items())] or [format_money(0, "KRW")],
         "rentals": sum(count for _day, count in counts),
         "items": items,
-        "utilisation": round(100 * min(1.0, lent_for / (items * (now - since)))) if items else None,
+        "utilisation": say_share(part=min(1.0, lent_for / (items * (now - since)))) if items else None,
         "chart": chart.bars(counts),
         "first": first,
     }
+
+
+def say_share(*, part: float) -> Promise | str:
+    """Return a part of one in whole percent, and never 0% of something."""
+    percent = round(100 * part)
+    return _("under 1%") if part and not percent else f"{percent}%"

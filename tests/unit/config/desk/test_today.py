@@ -137,9 +137,14 @@ def test_the_last_30_days_are_summed() -> None:
     figures = _open(manager).context["figures"]
 
     assert (figures["income"], figures["rentals"]) == (["₩16,000", "50 USD"], 3)
-    assert figures["utilisation"] == 5  # 3 of 2 × 29 days and what has passed of today
+    assert figures["utilisation"] == "5%"  # 3 of 2 × 29 days and what has passed of today
     assert [bar["count"] for bar in figures["chart"]["bars"] if bar["count"]] == [3]
     assert _open(UserFactory(operator=True)).context["figures"] is None
+
+
+@pytest.mark.parametrize(("part", "said"), [(0.0, "0%"), (0.003, "under 1%"), (0.006, "1%"), (1.0, "100%")])
+def test_a_share_of_something_is_not_0_percent(part: float, said: str) -> None:
+    assert str(today.say_share(part=part)) == said
 
 
 def test_while_the_status_view_is_away_the_work_is_shown() -> None:
