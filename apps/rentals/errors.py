@@ -50,7 +50,7 @@ class AlreadyBlockedError(ConflictError):
 
 
 class BlockNotFoundError(NotFoundError):
-    """There is no such blocked period."""
+    """These days are not blocked, or no more."""
 
     code = "block_not_found"
 

@@ -73,8 +73,7 @@ class Block(models.Model):
     class Meta:
         """Names, indexes and the constraint."""
 
-        verbose_name = _("blocked period")
-        verbose_name_plural = _("blocked periods")
+        verbose_name = verbose_name_plural = _("blocked days")
         indexes = (
             models.Index(fields=["item_id", "ends_at"], name="rentals_blocks_of_item"),
             models.Index(fields=["manager_id", "-ends_at", "-id"], name="rentals_blocks_of_manager"),

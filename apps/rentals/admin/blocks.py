@@ -69,7 +69,7 @@ class BlockForm(forms.Form):
 
 @admin.register(Block)
 class BlockAdmin(ManagerOwnedAdmin):
-    """The blocked periods of a manager's items, the last first; operators see everybody's."""
+    """The blocked days of a manager's items, the last first; operators see everybody's."""
 
     list_display = ("item", "period", "reason", "blocked", "lift")
     list_display_links = None
@@ -82,7 +82,7 @@ class BlockAdmin(ManagerOwnedAdmin):
         name = getattr(block, "item_name", None) or blocks.name_items(item_ids=[block.item_id]).get(block.item_id, str(block.item_id))
         return link(address=reverse("admin:items_item_change", args=[block.item_id]), label=name)
 
-    @admin.display(description=_("period"), ordering="ends_at")
+    @admin.display(description=_("blocked days"), ordering="ends_at")
     def period(self, block: Block) -> str:
         return str(block)
 

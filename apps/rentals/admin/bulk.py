@@ -127,7 +127,7 @@ def _carry_out_each(
     screen: ManagerOwnedAdmin, request: HttpRequest, rows: Sequence[ChosenRental], command: DeskCommand, particulars: dict[str, Any]
 ) -> None:
     left: dict[str, list[str]] = defaultdict(list)
-    done = begun = 0
+    done = begun = cash = 0
     for row in rows:
         if why := row.skipped or _differs(request, row.rental, command):
             left[str(why)].append(str(row.rental))
@@ -139,9 +139,9 @@ def _carry_out_each(
         else:
             done += not is_begun(changed, command)
             begun += is_begun(changed, command)
+            cash += (row.goes_back or 0) if row.rental.in_cash and command is CANCEL else 0
     if done:
-        text = ngettext("Done with %(count)d rental.", "Done with %(count)d rentals.", done) % {"count": done}
-        screen.message_user(request, text, messages.SUCCESS)
+        screen.message_user(request, _done(command, done), messages.SUCCESS)
     if begun:
         text = ngettext(
             "%(count)d rental is cancelled as soon as the payment provider has answered.",
@@ -149,9 +149,20 @@ def _carry_out_each(
             begun,
         ) % {"count": begun}
         screen.message_user(request, text, messages.SUCCESS)
+    if cash:
+        text = _("In cash, %(money)s goes back: hand it to the renters at the desk.") % {"money": format_money(cash, "KRW")}
+        screen.message_user(request, text, messages.WARNING)
     for why, names in left.items():
         text = _("Left as they are, because %(why)s: %(names)s") % {"why": why, "names": _named(names)}
         screen.message_user(request, text, messages.WARNING)
+
+
+def _done(command: DeskCommand, count: int) -> str:
+    if command is CANCEL:
+        return ngettext("%(count)d rental is cancelled.", "%(count)d rentals are cancelled.", count) % {"count": count}
+    if command is HAND_OVER:
+        return ngettext("%(count)d rental is handed over.", "%(count)d rentals are handed over.", count) % {"count": count}
+    return ngettext("%(count)d rental is back.", "%(count)d rentals are back.", count) % {"count": count}
 
 
 def _differs(request: HttpRequest, rental: Rental, command: DeskCommand) -> Promise | str:

@@ -25,6 +25,7 @@ from apps.rentals.errors import (
     AlreadyRequestedError,
     ListingNotFoundError,
     NotTheManagerError,
+    PeriodPastError,
     PeriodTakenError,
     PriceChangedError,
 )
@@ -46,6 +47,7 @@ _MAX_DIGITS = 15
 # What the errors say in the words of the API.
 _MESSAGES: Mapping[type[DomainError], Promise] = {
     PeriodTakenError: _("The item is taken for that period."),
+    PeriodPastError: _("That day or time is past: choose another."),
     PriceChangedError: _("The price is another now: look at it, and book again."),
     AlreadyRequestedError: _("This renter has the item for a part of that period already."),
     AlreadyRentedError: _("This renter has the item already."),
@@ -108,7 +110,9 @@ def walk_in_view(request: HttpRequest, *, admit: Callable[[], object], board: st
         except DomainError as error:
             refused = error
     quote = None
-    if not form.errors:
+    if not form.is_bound and _is_past(request.GET.get("from", ""), now=now):
+        refused = PeriodPastError()
+    elif not form.errors:
         try:
             quote = _quote(request, listing, form, now=now)
         except DomainError as error:
@@ -234,6 +238,13 @@ def _read(text: str, *, now: datetime) -> date | datetime | None:
         at = datetime.strptime(text, _WRITTEN).replace(tzinfo=get_current_timezone())
         return at if now < at <= now + _FARTHEST else None
     return None
+
+
+def _is_past(text: str, *, now: datetime) -> bool:
+    """Return whether a day, or an instant's, is before today; what was an instant of today is as if it were now."""
+    with suppress(ValueError):
+        return date.fromisoformat(text[:10]) < localdate(now)
+    return False
 
 
 def _at(on: date, hour: time) -> datetime:

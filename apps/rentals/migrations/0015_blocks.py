@@ -25,8 +25,8 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(verbose_name="blocked at")),
             ],
             options={
-                "verbose_name": "blocked period",
-                "verbose_name_plural": "blocked periods",
+                "verbose_name": "blocked days",
+                "verbose_name_plural": "blocked days",
                 "indexes": [
                     models.Index(fields=["item_id", "ends_at"], name="rentals_blocks_of_item"),
                     models.Index(fields=["manager_id", "-ends_at", "-id"], name="rentals_blocks_of_manager"),

@@ -89,7 +89,7 @@ def test_the_page_says_what_is_handed_over_and_what_is_left_and_why(manager: Any
     assert states() == {"today": "paid", "unpaid": "requested", "next week": "paid", "out": "rented", "over": "paid"}
     done = confirm(client, asked).content.decode()
     assert states() == {"today": "rented", "unpaid": "requested", "next week": "paid", "out": "rented", "over": "paid"}
-    assert "Done with 1 rental." in done
+    assert "1 rental is handed over." in done
     assert "Left as they are" not in done
     assert LogEntry.objects.count() == 1
     assert "아직 결제하지 않았습니다" in choose(browser(manager, "ko"), "hand_over_chosen", rentals).content.decode()
@@ -99,7 +99,7 @@ def test_what_the_page_skipped_stays_as_it_is_also_where_it_could_be_done_by_now
     rentals, client = [make(manager, "today"), make(manager, "unpaid", "requested")], browser(manager)
     asked = choose(client, "hand_over_chosen", rentals)
     Rental.objects.filter(item_name="unpaid").update(state="paid", payment_id=uuid7())
-    assert "Done with 1 rental." in confirm(client, asked).content.decode()
+    assert "1 rental is handed over." in confirm(client, asked).content.decode()
     assert states() == {"today": "rented", "unpaid": "paid"}
 
 
@@ -108,7 +108,7 @@ def test_what_can_not_be_done_any_more_is_named_with_the_reason(manager: Any) ->
     asked = choose(client, "take_back_chosen", rentals)
     Rental.objects.filter(item_name="saw").update(state="returned", returned_at=clock.now(), closed_at=clock.now())
     done = confirm(client, asked).content.decode()
-    assert "Done with 1 rental." in done
+    assert "1 rental is back." in done
     assert "because it is back already: saw" in done
 
 
@@ -131,6 +131,14 @@ def test_a_cancel_of_several_says_how_much_goes_back(manager: Any) -> None:
     bus.run_until_idle()
     assert set(Rental.objects.values_list("cancel_reason", flat=True)) == {"We are shut."}
     assert set(states().values()) <= {"refunding", "cancelled"}
+
+
+def test_cash_of_several_that_are_cancelled_is_said_to_be_handed_back(manager: Any) -> None:
+    payments = [PaymentFactory(state="approved") for _ in range(2)]
+    rentals = [make(manager, "drill", payment_id=payments[0].pk), make(manager, "saw", payment_id=payments[1].pk, in_cash=True)]
+    client = browser(manager)
+    done = confirm(client, choose(client, "cancel_chosen", rentals)).content.decode()
+    assert "In cash, ₩8,000 goes back: hand it to the renters at the desk." in done
 
 
 def test_of_what_is_not_known_to_go_back_no_sum_is_said(manager: Any) -> None:
@@ -158,7 +166,7 @@ def test_a_cancel_by_which_another_sum_goes_back_by_now_is_left(manager: Any) ->
 def test_a_cancel_that_waits_for_the_provider_is_not_said_to_be_done(manager: Any) -> None:
     rentals, client = [make(manager, "drill", "requested"), make(manager, "saw", "paying", payment_id=uuid7())], browser(manager)
     done = confirm(client, choose(client, "cancel_chosen", rentals)).content.decode()
-    assert "Done with 1 rental." in done
+    assert "1 rental is cancelled." in done
     assert "1 rental is cancelled as soon as the payment provider has answered." in done
     assert states() == {"drill": "cancelled", "saw": "paying"}
 

@@ -176,6 +176,12 @@ def test_a_day_of_the_board_that_is_taken_is_said_at_once(manager: Any, item: It
     assert opened.context["price"] is None
 
 
+def test_a_day_that_is_past_is_said_to_be(manager: Any, item: Item) -> None:
+    opened = client_of(manager).get(address(item, **{"from": day(-2)[:10]}))
+    assert "That day or time is past: choose another." in opened.content.decode()
+    assert opened.context["price"] is None
+
+
 def test_an_item_that_should_be_back_is_given_to_nobody(manager: Any, item: Item) -> None:
     RentalFactory(item_id=item.pk, manager_id=manager.pk, state="rented", starts_in=-3 * DAY)
     refused = client_of(manager).post(address(item), booking())
