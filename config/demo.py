@@ -142,7 +142,7 @@ class _Rentals:
         is_returned: bool = False,
         is_cancelled: bool = False,
     ) -> None:
-        """Request the next item, `ago`, so long that the steps after it are past, too; pay if there is a `method`; then take the named steps."""
+        """Request the next item, `ago`, so long that later steps are past, too; pay if there is a `method`; then take the named steps."""
         (item_id, manager_id), renter_id = self.items[self.made], self.renters[self.made % len(self.renters)]
         rental_id, at = uuid7(), self.now - ago
         starts_at, ends_at = at + starts_in, at + starts_in + lasting
