@@ -10,7 +10,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts import facade as accounts
 from apps.rentals.admin import blocks, words  # noqa: F401  # `blocks` registers its page
 from apps.rentals.admin.command_pages import RentalCommandsAdmin, read_renters
 from apps.rentals.admin.filters import WorkQueueFilter
@@ -70,8 +69,16 @@ class RentalAdmin(RentalCommandsAdmin):
         return link(address=reverse("admin:items_item_change", args=[rental.item_id]), label=rental.item_name)
 
     @admin.display(description=_("item manager"))
-    def manager(self, rental: Rental) -> str:
-        return next((person.display_name for person in accounts.list_people(user_ids=[rental.manager_id])), str(rental.manager_id))
+    def manager(self, rental: Any) -> str:
+        if not hasattr(rental, "manager_name"):  # a page of one rental
+            words.read_managers([rental])
+        name: str = rental.manager_name
+        return name
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Show operators whose each rental is."""
+        shown = self.list_display
+        return (*shown[:2], "manager", *shown[2:]) if is_operator(request.user) else shown
 
     @admin.display(description=_("renter"))
     def renter(self, rental: Any) -> str:
@@ -102,9 +109,11 @@ class RentalAdmin(RentalCommandsAdmin):
         return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Read the names of all renters of the page at once."""
+        """Read the names of all renters of the page at once, and those of all managers."""
         page = super().get_changelist_instance(request)
         read_renters(page.result_list)
+        if is_operator(request.user):
+            words.read_managers(page.result_list)
         return page
 
     @admin.display(description=_("the item as agreed"))

@@ -1,6 +1,6 @@
 """What the admin's pages say of a rental."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +38,13 @@ def find_renters(
     if not is_all:
         tell(_("Not all renters without an account were searched, only the newest. A rental is also found by its id."))
     return {word: found | guests[word] for word, found in people.items()}
+
+
+def read_managers(rentals: Iterable[Any]) -> None:
+    """Give each of these rows its `manager_name`."""
+    known = {person.id: person.display_name for person in accounts.list_people(user_ids={rental.manager_id for rental in rentals})}
+    for rental in rentals:
+        rental.manager_name = known.get(rental.manager_id, str(rental.manager_id))
 
 
 def agreed_lines(rental: Rental) -> SafeString | str:
