@@ -25,7 +25,13 @@ MOST = 1000
 RELAY_MISSED_S = 60.0
 """A relay writes its heartbeat every 5 s."""
 
-_CIRCUITS = {"closed": _("Closed"), "open": _("Open"), "half_open": _("Half-open")}
+_CIRCUITS = {"closed": _("Working"), "open": _("Not called"), "half_open": _("Being tried")}
+_PARTS = {
+    "items": _("Items"),
+    "rentals": _("Rentals"),
+    "payments": _("Payments"),
+    "status_view": _("Status view"),
+}
 _MONEY = {
     "pending": _("Payments in progress"),
     "unknown": _("Payments whose outcome is not known"),
@@ -56,6 +62,7 @@ def _subscriber(name: str, found: Backlog) -> dict[str, Any]:
     is_seen = found.relay_seen_s is not None and found.relay_seen_s < RELAY_MISSED_S
     return {
         "name": name,
+        "label": _PARTS.get(name, name),
         "pending": found.pending,
         "oldest_s": round(found.oldest_age_s),
         "timers": found.timers,
@@ -70,6 +77,7 @@ def _circuits() -> Iterator[dict[str, Any]]:
     for name, circuit in store.list_circuits().items():
         yield {
             "name": name,
+            "label": _PARTS.get(name, name),
             "state": _CIRCUITS.get(str(circuit.state), circuit.state),
             "is_well": circuit.state == "closed",
             "reason": circuit.reason,

@@ -28,6 +28,8 @@ def test_an_operator_sees_every_subscriber_and_the_provider() -> None:
     assert {"items", "rentals", "payments", "status_view"} <= {row["name"] for row in page.context["subscribers"]}
     assert [row["is_well"] for row in page.context["circuits"]] == [True]
     assert page.context["money"] == []
+    assert [str(row["state"]) for row in page.context["circuits"]] == ["Working"]
+    assert {str(row["label"]) for row in page.context["subscribers"]} >= {"Items", "Rentals", "Payments", "Status view"}
 
 
 def test_what_is_wrong_is_said() -> None:
