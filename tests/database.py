@@ -21,7 +21,7 @@ from tests import ordering
 _ENVIRONMENT = {
     "GDMARKET_SECRET_KEY": "only-for-tests-and-long-enough-to-please-every-check-there-is",
     "GDMARKET_DISPATCH": "inline",
-    "GDMARKET_DISPATCH_BUDGET_MS": "2000",
+    "GDMARKET_DISPATCH_BUDGET_MS": "5000",
     "GDMARKET_LOG_LEVEL": "WARNING",
     "GDMARKET_THROTTLE_USER": "off",
     "GDMARKET_THROTTLE_ANON": "off",
