@@ -21,7 +21,7 @@ from tests.factories.rentals import RentalFactory
 pytestmark = pytest.mark.django_db
 
 LIST, ADD = "/admin/rentals/block/", "/admin/rentals/block/add/"
-SOON = localdate() + timedelta(days=10)
+SOON = localdate(timezone=ZoneInfo("Asia/Seoul")) + timedelta(days=10)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_a_manager_sees_their_own_listed_items_by_name_and_nothing_of_anothers()
 
 
 def test_days_that_are_blocked_are_drawn_with_the_reason_and_lead_to_where_the_block_is_lifted() -> None:
-    manager, starts_at = _manager(), datetime.combine(localdate(clock.now()) + DAY, datetime.min.time(), tzinfo=SEOUL)
+    manager, starts_at = _manager(), datetime.combine(localdate(clock.now(), SEOUL) + DAY, datetime.min.time(), tzinfo=SEOUL)
     item = _item(manager, "drill")
     block = Block.objects.create(
         item_id=item.id, manager_id=manager.pk, starts_at=starts_at, ends_at=starts_at + 2 * DAY, reason="repair",
@@ -135,7 +135,7 @@ def test_an_operator_sees_everybodys_and_chooses_a_manager_by_name_address_or_li
 def test_a_bar_says_who_in_which_state_and_from_when_to_when(columns: dict[str, Any], kind: str, said: str) -> None:
     manager, renter = _manager(), UserFactory(display_name="Kim")
     rental = _rental(_item(manager, "drill"), renter_id=renter.pk, **columns)
-    page = _open(manager, **{"from": (localdate() - 7 * DAY).isoformat()})
+    page = _open(manager, **{"from": (localdate(timezone=SEOUL) - 7 * DAY).isoformat()})
     starts_at, ends_at = (at.astimezone(SEOUL) for at in (rental.starts_at, rental.ends_at))
     period = " – ".join(f"{at:%B} {at.day} {at:%H:%M}" for at in (starts_at, ends_at))
     assert _bars(page) == [("drill", kind, f"Kim, {said}, {period}")]
@@ -165,7 +165,7 @@ def test_what_came_back_early_leaves_the_rest_of_its_period_to_others() -> None:
     item = _item(manager, "drill")
     _rental(item, state="returned", starts_in=-6 * DAY, ends_at=now + 5 * DAY, returned_at=now - 5 * DAY, closed_at=now)
     _rental(item, state="paid", starts_in=DAY)
-    page = _open(manager, **{"from": (localdate() - 7 * DAY).isoformat()})
+    page = _open(manager, **{"from": (localdate(timezone=SEOUL) - 7 * DAY).isoformat()})
     assert [kind for _item_name, kind, _text in _bars(page)] == ["returned", "paid"]
     assert len(page.context["rows"][0]["laid_out"].lines) == 1
     assert [kind for _item_name, kind, _text in _bars(_open(manager))] == ["paid"]
@@ -188,7 +188,7 @@ def test_the_page_is_a_table_whose_rows_and_days_have_heads_and_today_is_marked(
     assert (
         html.count('<colgroup span="4"') == html.count('<th scope="colgroup" colspan="4"') - html.count('colspan="4" class="month"') == 14
     )
-    assert f"/admin/rentals/rental/walk-in/?item={item.id}&amp;from={localdate().isoformat()}" in html
+    assert f"/admin/rentals/rental/walk-in/?item={item.id}&amp;from={localdate(timezone=SEOUL).isoformat()}" in html
     assert "style=" not in re.search(r"<table.*</table>", html, re.DOTALL)[0]  # type: ignore[index]  # it is there
 
 
@@ -205,7 +205,7 @@ def test_the_page_is_a_table_whose_rows_and_days_have_heads_and_today_is_marked(
 )
 def test_nonsense_in_the_address_is_as_if_it_were_not_there(nonsense: dict[str, str]) -> None:
     page = _open(_manager(), **nonsense)
-    assert [page.context["days"][0].on, len(page.context["days"])] == [localdate(clock.now()) - DAY, 14]
+    assert [page.context["days"][0].on, len(page.context["days"])] == [localdate(clock.now(), SEOUL) - DAY, 14]
 
 
 @pytest.mark.parametrize("weeks", [2, 4, 8])
