@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 Lane = tuple[str, str]
 """A subscriber, and the stream whose events it receives in order."""
@@ -15,7 +15,7 @@ _MAX_LANES = 200
 
 
 class _ThreadState(threading.local):
-    """One thread's lanes. Those of a rolled-back transaction may be among them: they are empty, and do no harm."""
+    """One thread's lanes. Those of a savepoint that was rolled back may be among them: they are empty, and do no harm."""
 
     def __init__(self) -> None:
         self.lanes: dict[Lane, None] = {}
@@ -37,6 +37,7 @@ def add(lanes: Iterable[Lane], *, using: str = DEFAULT_DB_ALIAS) -> None:
     """Add lanes that the current transaction on `using` writes deliveries for; they are dispatched after its commit."""
     if settings.GDMARKET_DISPATCH == "off":
         return
+    _forget_rolled_back()
     if len(_state.lanes) < _MAX_LANES:
         _state.lanes.update(dict.fromkeys(lanes))
     if not _state.is_suppressed:
@@ -76,6 +77,7 @@ def defer_dispatch() -> Iterator[None]:
     if _state.is_deferred:
         yield
         return
+    _forget_rolled_back()
     _state.is_deferred = True
     try:
         yield
@@ -98,6 +100,14 @@ def deliver_deferred() -> None:
             _after_commit()
         finally:
             _state.is_deferred = True
+
+
+def _forget_rolled_back() -> None:
+    """Forget the lanes of a transaction that was rolled back: those of a bulk load would leave no room for what is published next."""
+    if _state.is_deferred or _state.is_suppressed or not _state.lanes:
+        return
+    if not any(connection.run_on_commit for connection in connections.all(initialized_only=True)):
+        _state.lanes.clear()
 
 
 def _after_commit() -> None:

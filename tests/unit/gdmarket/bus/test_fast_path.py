@@ -1,6 +1,7 @@
 """The fast path: events are handled right after the commit, and no failure reaches the publisher."""
 
 import time
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -49,6 +50,18 @@ def test_nothing_of_a_rolled_back_transaction_is_handled(red: None) -> None:
 
     assert handled() == [2]
     assert Event.objects.get().stream == "counter:2"
+
+
+@pytest.mark.parametrize("is_deferred", [False, True])
+def test_a_bulk_load_that_was_rolled_back_delays_nothing_that_comes_after_it(red: None, is_deferred: bool) -> None:
+    with transaction.atomic():
+        for counter in range(pending_lanes._MAX_LANES):
+            bus.publish(Added(n=1), stream=f"counter:{counter}")
+        transaction.set_rollback(True)
+    with bus.defer_dispatch() if is_deferred else nullcontext():
+        add(2, counter=1_000)
+
+    assert handled() == [2]
 
 
 def test_what_handlers_publish_is_handled_after_what_came_before(connect: Connect) -> None:
