@@ -107,6 +107,7 @@ class Browser:
         Console errors, overflow, commands cut off, fields without a label, images without text.
         """
         complaints, self.complaints = self.complaints, []
+        self.page.wait_for_function("document.readyState === 'complete'")  # it may just be leaving for another
         found: list[str] = self.page.evaluate(_FAULTS)
         return complaints + found
 
