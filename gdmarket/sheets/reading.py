@@ -42,7 +42,7 @@ _EXACT = 1e15  # Excel keeps 15 digits
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 # What openpyxl raises for files that are none of Excel's.
 _UNREADABLE = (
-    *(zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError, EOFError, OSError, RuntimeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError, EOFError, OSError, RuntimeError),
     *(KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError),
 )
 csv.field_size_limit(MOST_BYTES)

@@ -60,8 +60,8 @@ def walk(browser: Browser, *, pages_of_a_kind: int) -> Iterator[str]:
         yield path
 
 
-def check_each_page(browser: Browser, *, email: str, sizes_for_axe: tuple[tuple[int, int], ...], pages_of_a_kind: int) -> None:
-    """Fail with a line for each fault of each page at each width."""
+def faults_of_each_page(browser: Browser, *, email: str, sizes_for_axe: tuple[tuple[int, int], ...], pages_of_a_kind: int) -> list[str]:
+    """Return a line for each fault of each page at each width."""
     browser.sign_in(email, PASSWORD)
     found, opened_pages = [], 0
     for path in walk(browser, pages_of_a_kind=pages_of_a_kind):
@@ -74,18 +74,17 @@ def check_each_page(browser: Browser, *, email: str, sizes_for_axe: tuple[tuple[
             found += [f"{path} at {size[0]} px: {barrier}" for barrier in list_barriers(browser.page)]
         browser.complaints.clear()  # axe writes a style of its own
     assert opened_pages >= _LEAST_PAGES
-    if found:
-        pytest.fail("\n".join(found))
+    return found
 
 
 def test_every_page_of_a_manager_fits_and_bars_nobody(chromium: Chromium, market: Served) -> None:
     with opened(chromium, f"http://127.0.0.1:{market.port}", language="ko", theme="dark") as browser:
-        check_each_page(browser, email="manager@example.com", sizes_for_axe=(PHONE,), pages_of_a_kind=1)
+        assert faults_of_each_page(browser, email="manager@example.com", sizes_for_axe=(PHONE,), pages_of_a_kind=1) == []
 
 
 def test_every_page_of_an_operator_fits(chromium: Chromium, market: Served) -> None:
     with opened(chromium, f"http://127.0.0.1:{market.port}", language="en") as browser:
-        check_each_page(browser, email="operator@example.com", sizes_for_axe=(), pages_of_a_kind=1)
+        assert faults_of_each_page(browser, email="operator@example.com", sizes_for_axe=(), pages_of_a_kind=1) == []
 
 
 @pytest.mark.nightly
@@ -94,7 +93,7 @@ def test_every_page_of_an_operator_fits(chromium: Chromium, market: Served) -> N
 @pytest.mark.parametrize("email", ["manager@example.com", "operator@example.com"])
 def test_pages_of_all_states_fit_and_bar_nobody(chromium: Chromium, market: Served, email: str, language: str, theme: Theme) -> None:
     with opened(chromium, f"http://127.0.0.1:{market.port}", language=language, theme=theme) as browser:
-        check_each_page(browser, email=email, sizes_for_axe=(PHONE, SIZES[3]), pages_of_a_kind=4)
+        assert faults_of_each_page(browser, email=email, sizes_for_axe=(PHONE, SIZES[3]), pages_of_a_kind=4) == []
 
 
 def test_a_page_says_where_one_is_and_leads_to_the_other_places_by_keyboard(browser: Browser) -> None:

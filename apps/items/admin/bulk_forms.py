@@ -18,7 +18,7 @@ from apps.items.queries import places
 _ROUNDED_TO = 100
 
 
-class BulkForm(forms.Form):
+class _BulkForm(forms.Form):
     """A form for items of one or more managers."""
 
     columns: ClassVar[Mapping[str, str]] = {}
@@ -35,17 +35,13 @@ class BulkForm(forms.Form):
         # Without line breaks, which browsers send as two characters.
         return json.dumps([self[name].data for name in self.fields])
 
-    def changes_of(self, item: Item) -> dict[str, Any]:
-        """Return the details that an item is to have."""
-        raise NotImplementedError
-
     def lines_of(self, item: Item, changes: Mapping[str, Any]) -> Iterator[HistoryLine]:
         """Yield from what to what an item changes."""
         for name, value in changes.items():
             yield HistoryLine(str(label_for_field(name, Item)), shown(name, getattr(item, name)), shown(name, value))
 
 
-class BulkPriceForm(BulkForm):
+class BulkPriceForm(_BulkForm):
     """Another daily price, the same for all or in relation to what each has, and another deposit."""
 
     change = forms.ChoiceField(
@@ -104,7 +100,7 @@ class BulkPriceForm(BulkForm):
         return found
 
 
-class BulkPlaceForm(BulkForm):
+class BulkPlaceForm(_BulkForm):
     """Another pickup place, of the items' manager."""
 
     columns: ClassVar[Mapping[str, str]] = {"pickup_place": "pickup_place_id"}
@@ -123,3 +119,7 @@ class BulkPlaceForm(BulkForm):
     def lines_of(self, item: Item, changes: Mapping[str, Any]) -> Iterator[HistoryLine]:
         """Yield from which place to which."""
         yield HistoryLine(str(_("Pickup place")), item.place, self.cleaned_data["pickup_place"].name)
+
+
+BulkForm = BulkPriceForm | BulkPlaceForm
+"""A form that knows by `changes_of` which details an item is to have."""
