@@ -108,6 +108,11 @@ def when_ready(server: Arbiter) -> None:
         signal.setitimer(signal.ITIMER_REAL, _CHECK_S, _CHECK_S)
 
 
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """Let the worker know what it is told before it listens, which gunicorn forgets: it would go on until it is killed."""
+    worker.since_fork = server.SIG_QUEUE
+
+
 def post_worker_init(worker: Worker) -> None:
     """Print the welcome once the first worker serves."""
     if worker.age == 1:

@@ -9,7 +9,9 @@ database, a disk or a provider, the main thread makes another thread the leader.
 connections that come meanwhile are taken by the kernel, answered by nobody, and reset in the end. A gateway may not send their POSTs again.
 """
 
+import queue
 import selectors
+import signal
 import socket
 import threading
 import time
@@ -36,7 +38,12 @@ class _Lead:
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """Serves on SIGTERM for `GDMARKET_DRAIN_S`, not ready; then answers what has connected, and refuses connections while it ends."""
+    """Serves on SIGTERM for `GDMARKET_DRAIN_S`, not ready; then answers what has connected, and refuses connections while it ends.
+
+    `since_fork` has the signals that came before it listened to any: until then those of the arbiter, from which it was forked, take them.
+    """
+
+    since_fork: "queue.SimpleQueue[int] | None" = None
 
     def init_process(self) -> None:
         """Prepare to serve, then serve: gunicorn's calls `run`."""
@@ -48,6 +55,13 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         self._has_work = threading.Event()
         self._next_tick_at = 0.0
         super().init_process()
+
+    def init_signals(self) -> None:
+        """Listen to signals; be told to end by one that came before."""
+        super().init_signals()
+        while self.since_fork and not self.since_fork.empty():
+            if self.since_fork.get_nowait() == signal.SIGTERM:
+                self.handle_exit(signal.SIGTERM, None)
 
     def run(self) -> None:
         """Serve until the worker is told to end; then answer all that has connected."""

@@ -25,15 +25,15 @@ Sample = tuple[str, frozenset[tuple[str, str]]]
 
 
 class Server:
-    """A server with two workers."""
+    """A server with two workers; `config` is the module of its settings."""
 
-    def __init__(self, environment: dict[str, str], *, port: int, output: Path) -> None:
+    def __init__(self, environment: dict[str, str], *, port: int, output: Path, config: str = "config.server") -> None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             self.port: int = probe.getsockname()[1]
         mine = {"GDMARKET_PORT": str(self.port), "GDMARKET_WORKERS": "2"}
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:config.server", "config.wsgi"]
+        command = [sys.executable, "-m", "gunicorn", "-c", f"python:{config}", "config.wsgi"]
         self.output = output
         self.connections: list[socket.socket] = []
         with output.open("ab") as sink:

@@ -27,8 +27,9 @@ def start(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Start
     """Return what starts a server with these settings; it is killed after the test."""
     servers: list[Server] = []
 
-    def start(**settings: str) -> Server:
-        servers.append(Server(process_environment | {"GDMARKET_LOG_LEVEL": "INFO"} | settings, port=0, output=tmp_path / "output"))
+    def start(*, config: str = "config.server", **settings: str) -> Server:
+        environment = process_environment | {"GDMARKET_LOG_LEVEL": "INFO"} | settings
+        servers.append(Server(environment, port=0, output=tmp_path / "output", config=config))
         return servers[-1]
 
     yield start

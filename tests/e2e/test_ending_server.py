@@ -46,6 +46,13 @@ def test_a_server_that_ends_refuses_connections_and_finishes_its_requests(start:
     assert server.process.wait(PATIENCE_S) == 0
 
 
+def test_a_worker_that_is_only_starting_ends_with_its_server(start: Start) -> None:
+    server = start(config="tests.e2e.slow_second_worker")
+    both_workers(server)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(PATIENCE_S) == 0  # graceful_timeout, after which it is killed, is longer
+
+
 def test_gunicorn_s_own_worker_takes_a_connection_that_it_never_answers(start: Start) -> None:
     server = start(**CONTROL)
     both_workers(server)

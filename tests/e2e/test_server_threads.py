@@ -121,5 +121,4 @@ def test_a_server_that_ends_closes_the_connections_that_it_kept(start: Start) ->
         assert answers_on(kept, 1) == [b"HTTP/1.1 200 OK"]
         server.process.send_signal(signal.SIGTERM)
         assert kept.recv(1) == b""
-    # Now and then it takes all of its graceful_timeout, 25 s: why is not known yet.
-    assert server.process.wait(3 * PATIENCE_S) == 0
+    assert server.process.wait(PATIENCE_S) == 0
