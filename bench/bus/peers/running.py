@@ -37,7 +37,7 @@ PEERS: Mapping[str, Peer] = {
         promises="once, in order per key; PostgreSQL only",
     ),
     "PgQueuer 1.6.0": Peer(
-        packages=("pgqueuer[asyncpg]==1.6.0"),
+        packages=("pgqueuer[asyncpg]==1.6.0",),
         script="pgqueuer_jobs.py",
         pythons=(sys.executable,),
         promises="no order; an effect may be repeated after a kill",
