@@ -20,6 +20,7 @@ from gdmarket import admin, bus, clock, databases
 from gdmarket.ids import uuid7
 from tests.factories.accounts import UserFactory
 from tests.factories.rentals import RentalFactory
+from tests.statements import count_statements
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -138,21 +139,15 @@ def test_a_search_asks_as_much_of_many_rentals_as_of_one(desk: Desk) -> None:
     client = Client()
     client.force_login(desk.manager)
 
-    def statements() -> int:
-        captures = [CaptureQueriesContext(connections[alias]) for alias in databases.aliases()]
-        for capture in captures:
-            capture.__enter__()
+    def search() -> None:
         assert client.get(RENTALS, {"q": "김민수"}).status_code == 200
-        for capture in captures:
-            capture.__exit__(None, None, None)
-        return sum(map(len, captures))
 
-    statements()
-    one = statements()
+    search()
+    one = count_statements(search)
     for number in range(5):
         _rented(desk.manager, UserFactory(display_name="김민수"), f"의자 {number}")
     assert len(_found(desk.manager, RENTALS, "김민수")) == 6
-    assert statements() == one
+    assert count_statements(search) == one
 
 
 def _guest(manager: Any, name: str) -> Rental:

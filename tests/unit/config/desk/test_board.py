@@ -6,9 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connections
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import localdate
 
 from apps.items.services import places
@@ -16,11 +14,12 @@ from apps.rentals.domain import guest_id
 from apps.rentals.models import Block, Guest
 from config.desk import board
 from config.desk.board_grid import PARTS
-from gdmarket import clock, databases
+from gdmarket import clock
 from gdmarket.ids import uuid7
 from tests.factories.accounts import UserFactory
 from tests.factories.items import BusyPeriodFactory, ItemFactory
 from tests.factories.rentals import RentalFactory
+from tests.statements import count_statements
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -277,14 +276,8 @@ def test_many_rentals_cost_as_many_statements_as_few(traits: dict[str, bool]) ->
     person: Any = UserFactory(**traits)
     client = _client(person)
 
-    def statements() -> int:
-        captures = [CaptureQueriesContext(connections[alias]) for alias in databases.aliases()]
-        for capture in captures:
-            capture.__enter__()
+    def show() -> None:
         assert client.get("/admin/board/", {"weeks": 8}).status_code == 200
-        for capture in captures:
-            capture.__exit__(None, None, None)
-        return sum(map(len, captures))
 
     def make(count: int) -> None:
         for number in range(count):
@@ -294,6 +287,6 @@ def test_many_rentals_cost_as_many_statements_as_few(traits: dict[str, bool]) ->
                 _rental(item, state="paid", starts_in=week * 7 * DAY, renter_id=renter_id)
 
     make(3)
-    few = statements()
+    few = count_statements(show)
     make(60)
-    assert few == statements() <= 14
+    assert few == count_statements(show) <= 14

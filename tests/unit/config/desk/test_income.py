@@ -1,15 +1,13 @@
 """수입: to the won what `money_report` prints, by month, item and category, for whom it is, and at the same cost however much there is."""
 
-from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 import pytest
 import time_machine
-from django.db import OperationalError, connections
+from django.db import connections
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from apps.items.services import categories
 from apps.payments.models import Payment, Posting
@@ -18,6 +16,7 @@ from gdmarket import databases
 from gdmarket.ids import uuid7
 from tests.factories.accounts import UserFactory
 from tests.factories.items import ItemFactory
+from tests.statements import count_statements, refused_statements
 from tests.unit.config.desk.earned import DAY, FIGURES, NOON, NOVEMBER, give_back, lend_for_two_months, open_income, pay, reported
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -176,24 +175,16 @@ def test_a_year_that_is_not_over_has_the_months_until_now(manager: Any) -> None:
 # -- What it costs ----------------------------------------------------------------------------------------------------------------
 
 
-def _statements(client: Client, address: str) -> tuple[int, Any]:
-    captures = [CaptureQueriesContext(connections[alias]) for alias in databases.aliases()]
-    with ExitStack() as stack:
-        for capture in captures:
-            stack.enter_context(capture)
-        page = client.get(address)
-    return sum(map(len, captures)), page
-
-
 def test_much_costs_no_more_statements_than_little_and_items_are_paged(manager: Any) -> None:
     client = Client()
     client.force_login(manager)
     lend_for_two_months(manager)
-    few, _page = _statements(client, "/admin/income/")
+    few = count_statements(lambda: client.get("/admin/income/"))
     for number in range(60):
         pay(manager, item_id=ItemFactory(manager_id=manager.pk).pk, amount=1_000 + number)
-    many, page = _statements(client, "/admin/income/")
+    many = count_statements(lambda: client.get("/admin/income/"))
     assert few == many <= 10
+    page: Any = client.get("/admin/income/")
     assert (len(page.context["items"]), page.context["pages"]["last"]) == (50, 2)
     rest = client.get(page.context["pages"]["after"]).context["items"]
     assert len(rest) == 12
@@ -213,14 +204,7 @@ def test_postings_are_found_by_their_manager(manager: Any) -> None:
 def test_what_cannot_be_read_is_said_and_the_rest_is_shown(manager: Any, table: str, is_shown: bool) -> None:
     pay(manager)
 
-    def refuse(execute: Any, sql: str, *rest: Any) -> Any:
-        if table in sql:
-            raise OperationalError("the database is away")
-        return execute(sql, *rest)
-
-    with ExitStack() as stack:
-        for alias in databases.aliases():
-            stack.enter_context(connections[alias].execute_wrapper(refuse))
+    with refused_statements(table):
         page = open_income(manager)
     assert (page.status_code, page.context["income"] is not None) == (HTTPStatus.OK, is_shown)
     assert ("A part of this page" if is_shown else "The ledger cannot be read") in page.content.decode()

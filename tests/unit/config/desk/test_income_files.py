@@ -2,7 +2,6 @@
 
 import csv
 import io
-from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -10,10 +9,9 @@ from urllib.parse import unquote
 import openpyxl
 import pytest
 import time_machine
-from django.db import OperationalError, connections
 
-from gdmarket import databases
 from tests.factories.accounts import UserFactory
+from tests.statements import refused_statements
 from tests.unit.config.desk.earned import NOON, lend_for_two_months, open_income, reported
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -66,14 +64,7 @@ def test_a_file_is_named_and_an_xlsx_opens(manager: Any) -> None:
 def test_no_file_says_nothing_is_open_while_that_cannot_be_read(manager: Any, missing: str) -> None:
     lend_for_two_months(manager)
 
-    def refuse(execute: Any, sql: str, *rest: Any) -> Any:
-        if missing in sql:
-            raise OperationalError("the database is away")
-        return execute(sql, *rest)
-
-    with ExitStack() as stack:
-        for alias in databases.aliases():
-            stack.enter_context(connections[alias].execute_wrapper(refuse))
+    with refused_statements(missing):
         answers = {table: open_income(manager, f"export.csv?table={table}") for table in ("months", "categories", "items")}
         months = b"".join(answers["months"])
 

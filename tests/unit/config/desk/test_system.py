@@ -1,18 +1,16 @@
 """The page of the system: what is outstanding, for operators alone, at the same cost however much there is."""
 
-from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connections
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
-from gdmarket import breaker, databases
+from gdmarket import breaker
 from gdmarket.breaker import store
 from tests.factories.accounts import UserFactory
 from tests.factories.payments import PaymentFactory
+from tests.statements import count_statements, refused_statements
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -49,14 +47,7 @@ def test_what_is_wrong_is_said() -> None:
 
 @pytest.mark.parametrize("table", ["bus_delivery", "breaker_circuit", "payments_payment"])
 def test_what_does_not_answer_is_said_and_the_rest_is_shown(table: str) -> None:
-    def refuse(execute: Any, sql: str, *rest: Any) -> Any:
-        if table in sql:
-            raise OperationalError("the database is away")
-        return execute(sql, *rest)
-
-    with ExitStack() as stack:
-        for alias in databases.aliases():
-            stack.enter_context(connections[alias].execute_wrapper(refuse))
+    with refused_statements(table):
         page = _open(operator=True)
     assert page.status_code == HTTPStatus.OK
     assert "The database is away." in page.content.decode()
@@ -73,18 +64,10 @@ def test_an_item_manager_does_not_see_it() -> None:
 
 
 def test_much_costs_no_more_statements_than_little() -> None:
-    def statements() -> int:
-        client = Client()
-        client.force_login(UserFactory(operator=True))
-        captures = [CaptureQueriesContext(connections[alias]) for alias in databases.aliases()]
-        for capture in captures:
-            capture.__enter__()
-        assert client.get("/admin/system/").status_code == HTTPStatus.OK
-        for capture in captures:
-            capture.__exit__(None, None, None)
-        return sum(map(len, captures))
-
-    few = statements()
+    client = Client()
+    client.force_login(UserFactory(operator=True))
+    assert client.get("/admin/system/").status_code == HTTPStatus.OK
+    few = count_statements(lambda: client.get("/admin/system/"))
     for _ in range(20):
         PaymentFactory(state="unknown")
-    assert statements() == few
+    assert count_statements(lambda: client.get("/admin/system/")) == few

@@ -4,9 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, ProgrammingError, connections
+from django.db import ProgrammingError, connections
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from apps.status_view.models import ItemStatus, RentalStatus
 from config.desk import today
@@ -14,6 +13,7 @@ from gdmarket import clock, databases
 from gdmarket.ids import uuid7
 from tests.factories.accounts import UserFactory
 from tests.factories.rentals import RentalFactory
+from tests.statements import count_statements, refused_statements
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -151,12 +151,7 @@ def test_while_the_status_view_is_away_the_work_is_shown() -> None:
     manager: Any = UserFactory(item_manager=True)
     rental = RentalFactory(manager_id=manager.pk, state="paid", item_name="캠핑 의자")
 
-    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # Django's hook
-        if "status_view_" in sql:
-            raise OperationalError("the database is away")
-        return execute(sql, params, many, context)
-
-    with connections[databases.alias_for("status_view")].execute_wrapper(refuse):
+    with refused_statements("status_view_"):
         today_page = _open(manager)
         client = Client(headers={"accept-language": "en"})
         client.force_login(manager)
@@ -184,25 +179,16 @@ def test_many_rentals_are_as_many_statements_as_few_and_no_section_shows_all(tra
     client = Client()
     client.force_login(person)
 
-    def statements() -> tuple[int, Any]:
-        captures = [CaptureQueriesContext(connections[alias]) for alias in databases.aliases()]
-        for capture in captures:
-            capture.__enter__()
-        page = client.get("/admin/")
-        for capture in captures:
-            capture.__exit__(None, None, None)
-        return sum(map(len, captures)), page
-
     def make(count: int) -> None:
         for number in range(count):
             state = ("paid", "rented", "requested")[number % 3]
             RentalFactory(manager_id=person.pk, renter_id=UserFactory.create().pk if number < 30 else uuid7(), state=state)
 
     make(3)
-    few, _page = statements()
+    few = count_statements(lambda: client.get("/admin/"))
     make(200)
-    many, page = statements()
-    assert few == many <= 12
+    assert few == count_statements(lambda: client.get("/admin/")) <= 12
+    page: Any = client.get("/admin/")
     assert {section["key"]: len(section["rows"]) for section in page.context["sections"]} == dict.fromkeys(
         ["to_hand_over", "due_back", "unpaid"], today.ROWS
     )
