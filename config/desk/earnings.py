@@ -1,9 +1,8 @@
 """What a manager earned, by month, item and category: the ledger's sums, beside what items and the status view know."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date
-from operator import attrgetter
 from typing import TypeVar
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from apps.status_view.queries import OpenMoney
 from config.desk import months
 from config.desk.away import read_or_none
 from config.desk.months import Choice
+from gdmarket import contracts
 
 WON = "KRW"
 MOST_ITEMS = 10_000
@@ -22,32 +22,18 @@ MOST_ITEMS = 10_000
 Key = TypeVar("Key", UUID | None, str)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line(EarnedSums):
     """A line of a table: a month, an item or a category, what was earned in it, and what is still open of it today, in minor units.
 
     `standing` was paid, and may still be given back, as its rental is not over; `requested` is not paid yet.
     """
 
-    payments: int = 0
-    earned: int = 0
-    given_back: int = 0
-    cash: int = 0
     standing: int = 0
     requested: int = 0
 
-    @property
-    def income(self) -> int:
-        """What stays of what was earned."""
-        return self.earned - self.given_back
 
-    @property
-    def net(self) -> int:
-        """What is to be paid out; below 0, the manager owes it."""
-        return self.income - self.cash
-
-
-_AMOUNTS = [attrgetter(field.name) for field in fields(Line)]
+_AMOUNTS = [field.name for field in fields(Line) if field.name != "currency"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,37 +70,34 @@ def income_of(*, manager_id: UUID, choice: Choice, currency: str) -> Income:
     return Income(
         currency=currency,
         currencies=currencies,
-        total=total_of(items.values()),
-        months=dict.fromkeys(choice.shown, Line()) | {choice.shown[row.month]: _line(row) for row in by_month if row.currency == currency},
+        total=total_of(items.values(), currency=currency),
+        months=dict.fromkeys(choice.shown, Line(currency=currency))
+        | {choice.shown[row.month]: contracts.build(Line, row) for row in by_month if row.currency == currency},
         items=_ranked(items),
-        categories=_ranked(_by_category(items, keys or {})),
+        categories=_ranked(_by_category(items, keys or {}, currency=currency)),
         keys=keys or {},
         is_away=open_money is None or keys is None,
     )
 
 
 def _items(earned: Iterable[ItemEarnings], open_money: Iterable[OpenMoney]) -> dict[UUID | None, Line]:
-    lines: dict[UUID | None, Line] = {row.item_id: _line(row) for row in earned}
+    lines: dict[UUID | None, Line] = {row.item_id: contracts.build(Line, row) for row in earned}
     for row in open_money:
-        lines[row.item_id] = replace(lines.get(row.item_id, Line()), standing=row.standing, requested=row.requested)
+        lines[row.item_id] = contracts.build(Line, lines.get(row.item_id, row), standing=row.standing, requested=row.requested)
     return lines
 
 
-def _by_category(items: Mapping[UUID | None, Line], keys: Mapping[UUID, str]) -> dict[str, Line]:
+def _by_category(items: Mapping[UUID | None, Line], keys: Mapping[UUID, str], *, currency: str) -> dict[str, Line]:
     grouped: dict[str, list[Line]] = {}
     for item_id, line in items.items():
         grouped.setdefault(keys.get(item_id, "") if item_id else "", []).append(line)
-    return {key: total_of(lines) for key, lines in grouped.items()}
+    return {key: total_of(lines, currency=currency) for key, lines in grouped.items()}
 
 
-def _line(row: EarnedSums) -> Line:
-    return Line(payments=row.payments, earned=row.earned, given_back=row.given_back, cash=row.cash)
-
-
-def total_of(lines: Iterable[Line]) -> Line:
-    """Return the sums of lines, column by column."""
+def total_of(lines: Iterable[Line], *, currency: str) -> Line:
+    """Return the sums of lines in a currency, column by column."""
     summed = list(lines)
-    return Line(*(sum(map(amount, summed)) for amount in _AMOUNTS))
+    return Line(currency=currency, **{name: sum(getattr(line, name) for line in summed) for name in _AMOUNTS})
 
 
 def _ranked(lines: Mapping[Key, Line]) -> list[tuple[Key, Line]]:

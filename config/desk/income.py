@@ -1,12 +1,12 @@
 """수입: what a manager earned, by month, item and category, to the won as `money_report` has it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -26,6 +26,7 @@ from config.desk.earnings import Income, Line
 from config.desk.months import Choice
 from gdmarket import clock
 from gdmarket.admin import format_money, is_item_manager, is_operator
+from gdmarket.ids import read_id
 from gdmarket.sheets import TYPES
 
 ROWS = 50
@@ -67,10 +68,9 @@ def manager_of(request: HttpRequest) -> Person | None:
     text = request.GET.get("manager", "")
     if not text:
         return None if is_operator(request.user) else _oneself(request)
-    try:
-        manager_id = UUID(text)
-    except ValueError as malformed:
-        raise Http404 from malformed
+    manager_id = read_id(text)
+    if manager_id is None:
+        raise Http404
     if not is_operator(request.user) and manager_id != request.user.pk:
         raise PermissionDenied
     found = accounts.list_people(user_ids=[manager_id])
@@ -118,7 +118,7 @@ def _address(request: HttpRequest, page: str = "desk_income", **changes: object)
 
 def _periods(request: HttpRequest, choice: Choice) -> dict[str, Any]:
     """Return what is chosen, in words, and the links to what else can be."""
-    this_year, year = months.choose("", now=clock.now()).shown[-1].year, choice.shown[-1].year
+    this_year, year = clock.day_of(clock.now()).year, choice.shown[-1].year
     years = [year - 1, year, year + 1] if choice.text else [year - 1, year]
     first = choice.chosen[0]
     words = (
@@ -141,32 +141,31 @@ def _periods(request: HttpRequest, choice: Choice) -> dict[str, Any]:
 
 
 def _tables(request: HttpRequest, choice: Choice, income: Income) -> dict[str, Any]:
-    pages = max(1, -(-len(income.items) // ROWS))
-    page = min(max(1, _number(request.GET.get("p", ""))), pages)
-    listed = income.items[(page - 1) * ROWS : page * ROWS]
-    ids = [item_id for item_id, _line in listed if item_id]
+    page = Paginator(income.items, ROWS).get_page(request.GET.get("p"))
+    ids = [item_id for item_id, _line in page if item_id]
     names = read_or_none(lambda: items.list_names(item_ids=ids))
     kinds = read_or_none(categories.list_names)
     unknown = gettext("(not known)")
     return {
-        "total": _sums(income.total, income.currency),
+        "total": _sums(income.total),
         "months": [
-            _sums(line, income.currency) | {"month": month, "address": _address(request, period=f"{month:%Y-%m}")}
-            for month, line in income.months.items()
+            _sums(line) | {"month": month, "address": _address(request, period=f"{month:%Y-%m}")} for month, line in income.months.items()
         ],
         "chosen_month": choice.chosen[0] if choice.is_month else None,
-        "months_total": _sums(earnings.total_of(income.months.values()), income.currency),
+        "months_total": _sums(earnings.total_of(income.months.values(), currency=income.currency)),
         "chart": chart.signed_bars([(month, line.income) for month, line in income.months.items()]),
         "items": [
-            _sums(line, income.currency)
+            _sums(line)
             | {
                 "name": (names or {}).get(item_id, unknown) if item_id else unknown,
                 "address": reverse("admin:items_item_change", args=[item_id]) if item_id and item_id in (names or {}) else "",
             }
-            for item_id, line in listed
+            for item_id, line in page
         ],
-        "categories": [_sums(line, income.currency) | {"name": (kinds or {}).get(key, key or unknown)} for key, line in income.categories],
-        "pages": _pages(request, page, pages),
+        "categories": [_sums(line) | {"name": (kinds or {}).get(key, key or unknown)} for key, line in income.categories],
+        "page": page,
+        "page_before": _address(request, p=page.previous_page_number()) if page.has_previous() else "",
+        "page_after": _address(request, p=page.next_page_number()) if page.has_next() else "",
         "files": {
             table: [(kind.upper(), _address(request, f"desk_income_export_{kind}", table=table)) for kind in TYPES]
             for table in ("months", "categories", "items")
@@ -177,19 +176,6 @@ def _tables(request: HttpRequest, choice: Choice, income: Income) -> dict[str, A
     }
 
 
-def _pages(request: HttpRequest, page: int, pages: int) -> Mapping[str, Any]:
-    return {
-        "number": page,
-        "last": pages,
-        "before": _address(request, p=page - 1) if page > 1 else "",
-        "after": _address(request, p=page + 1) if page < pages else "",
-    }
-
-
-def _sums(line: Line, currency: str) -> dict[str, Any]:
-    amounts = {name: format_money(getattr(line, name), currency) for name in _SUMS}
+def _sums(line: Line) -> dict[str, Any]:
+    amounts = {name: format_money(getattr(line, name), line.currency) for name in _SUMS}
     return {"payments": line.payments, "is_below": line.income < 0, **amounts}
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < len(str(earnings.MOST_ITEMS)) else 1

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -65,12 +64,8 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     sums = _SUMS if table == "months" else {**_SUMS, **_OPEN}
     headings = [*map(str, first), *map(str, sums.values()), gettext("Currency")]
     of_when = choice.text or f"{choice.shown[0]:%Y-%m} {choice.shown[-1]:%Y-%m}"
-    rows = [[*of, *_amounts(line, list(sums)), found.currency] for of, line in _ROWS[table](found)]
+    rows = [[*of, *(getattr(line, name) for name in sums), found.currency] for of, line in _ROWS[table](found)]
     return download(kind=kind, name=f"{gettext('Income')} {title} {of_when}", headings=headings, rows=rows)
-
-
-def _amounts(line: Line, names: Sequence[str]) -> list[Cell]:
-    return [getattr(line, name) for name in names]
 
 
 def _months(found: Income) -> Iterator[tuple[list[Cell], Line]]:
@@ -91,11 +86,7 @@ def _items(found: Income) -> Iterator[tuple[list[Cell], Line]]:
         names = items.list_names(item_ids=[item_id for item_id, _line in page if item_id])
         for item_id, line in page:
             key = found.keys.get(item_id, "") if item_id else ""
-            yield [_name(names, item_id) or unknown, kinds.get(key, key or unknown), str(item_id or "")], line
-
-
-def _name(names: Mapping[UUID, str], item_id: UUID | None) -> str:
-    return names.get(item_id, "") if item_id else ""
+            yield [names.get(item_id, unknown) if item_id else unknown, kinds.get(key, key or unknown), str(item_id or "")], line
 
 
 _ROWS = {"months": _months, "categories": _categories, "items": _items}

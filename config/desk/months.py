@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from gdmarket import clock
+
 SHOWN = 12
 FIRST_YEAR = 2000
 _CHOICE = re.compile(r"(\d{4})(?:-(\d{2}))?", re.ASCII)
@@ -33,7 +35,7 @@ class Choice:
 
 def choose(text: str, *, now: datetime) -> Choice:
     """Return the months that a text chooses; the last twelve for one that is no month or year of the past."""
-    this_month = now.astimezone(_zone()).date().replace(day=1)
+    this_month = clock.day_of(now).replace(day=1)
     last = [_after(this_month, number) for number in range(1 - SHOWN, 1)]
     found = _CHOICE.fullmatch(text)
     year, month = (int(found[1]), int(found[2] or 0)) if found else (0, 0)
@@ -50,7 +52,7 @@ def choose(text: str, *, now: datetime) -> Choice:
 
 def begins_at(month: date) -> datetime:
     """Return the instant at which a month begins, as in `money_report`."""
-    return datetime(month.year, month.month, 1, tzinfo=_zone())
+    return datetime(month.year, month.month, 1, tzinfo=ZoneInfo(settings.GDMARKET_TIME_ZONE))
 
 
 def borders(months: Sequence[date]) -> list[datetime]:
@@ -61,7 +63,3 @@ def borders(months: Sequence[date]) -> list[datetime]:
 def _after(month: date, number: int) -> date:
     months = month.year * SHOWN + month.month - 1 + number
     return date(months // SHOWN, months % SHOWN + 1, 1)
-
-
-def _zone() -> ZoneInfo:
-    return ZoneInfo(settings.GDMARKET_TIME_ZONE)
