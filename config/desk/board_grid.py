@@ -29,7 +29,7 @@ class Bar:
     ends_at: datetime
     label: Promise | str
     more: str
-    address: str = ""
+    address: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

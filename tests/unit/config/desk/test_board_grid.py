@@ -25,7 +25,7 @@ def at(day: int, hour: int, *, month: int = 12, zone: ZoneInfo = SEOUL) -> datet
 
 
 def bar(starts_at: datetime, ends_at: datetime, *, label: str = "Kim") -> Bar:
-    return Bar(kind="paid", starts_at=starts_at, ends_at=ends_at, label=label, more="")
+    return Bar(kind="paid", starts_at=starts_at, ends_at=ends_at, label=label, more="", address="/")
 
 
 def laid(*bars: Bar, shown: BoardWindow | None = None, is_bookable: bool = True) -> Lines:
