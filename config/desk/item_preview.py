@@ -9,11 +9,9 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from apps.items import queries
+from apps.items.admin import item_badge
 from apps.items.api.serializers import item_json
 from gdmarket.admin import format_money, is_operator
-
-_AVAILABILITIES = {"available": _("Available"), "reserved": _("Reserved"), "rented": _("Rented out")}
-_STATES = {"paused": _("Paused"), "withdrawn": _("Withdrawn")}
 
 
 def show(request: HttpRequest, item_id: UUID) -> HttpResponse:
@@ -24,18 +22,16 @@ def show(request: HttpRequest, item_id: UUID) -> HttpResponse:
     items = queries.list_items(item_ids=[item_id])
     person: Any = request.user
     own = items if is_operator(person) else items.filter(manager_id=person.pk)
-    row = own.values(*queries.SHOWN).first()
+    row = own.first()
     if row is None:
         raise Http404
-    item = item_json(row, viewer=None, origin="")
-    is_listed = item["state"] not in _STATES
+    item = item_json(vars(row), viewer=None, origin="")
     shown = {
         "title": _("“%(name)s” as renters see it") % {"name": item["name"]},
         "item": item,
         "price": format_money(item["daily_price"], item["currency"]),
         "deposit": format_money(item["deposit"], item["currency"]) if item["deposit"] else "",
-        "badge": item["availability"] if is_listed else item["state"],
-        "availability": _AVAILABILITIES.get(item["availability"], item["availability"]) if is_listed else _STATES[item["state"]],
+        "badge": item_badge(row),
         "is_found": queries.list_listed_items().filter(id=item_id).exists(),
     }
     return TemplateResponse(request, "desk/item_preview.html", {**admin.site.each_context(request), **shown})

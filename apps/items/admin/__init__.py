@@ -80,9 +80,7 @@ class ItemAdmin(ImportingAdmin, PausingAdmin, BulkAdmin, DuplicatingAdmin, Servi
 
     @admin.display(description=_("state"), ordering="availability")
     def state_badge(self, item: Item) -> SafeString:
-        if item.state != domain.ItemState.LISTED:
-            return badge(kind=item.state, label=item.get_state_display())
-        return badge(kind=item.availability, label=item.get_availability_display())
+        return item_badge(item)
 
     registered = instant_column("registered_at", label=_("registered"))
 
@@ -196,6 +194,13 @@ class ItemAdmin(ImportingAdmin, PausingAdmin, BulkAdmin, DuplicatingAdmin, Servi
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         is_withdrawn = getattr(obj, "state", domain.ItemState.LISTED) == domain.ItemState.WITHDRAWN
         return not is_withdrawn and self.has_view_permission(request, obj)
+
+
+def item_badge(item: Item) -> SafeString:
+    """Return what an item is, as a coloured label: whether it can be had, or its state where it is not listed."""
+    if item.state != domain.ItemState.LISTED:
+        return badge(kind=item.state, label=item.get_state_display())
+    return badge(kind=item.availability, label=item.get_availability_display())
 
 
 def _rental(period: BusyPeriod) -> SafeString:
